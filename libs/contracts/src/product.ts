@@ -1,0 +1,114 @@
+/** A product of the catalog, as every service reads and writes it. */
+import { z } from 'zod';
+import { isValidGtin } from './gtin.ts';
+
+/**
+ * Versions come from one database sequence that ends at 2^53 - 1, so that a version is exact as a
+ * JSON number, as a JavaScript number and as a Lua number.
+ */
+export const versionSchema = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const productIdSchema = z.uuid({ error: 'must be a UUID' }).toLowerCase();
+
+/**
+ * Printable ASCII without spaces at either end. Letters that look alike in other scripts are refused,
+ * so that two SKUs which a person cannot tell apart cannot both exist.
+ */
+export const skuSchema = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, {
+    error: 'must be printable ASCII that neither starts nor ends with a space',
+  });
+
+export const productStatuses = ['draft', 'active', 'archived'] as const;
+
+/** Text without control characters: NUL cannot be stored, the others only ever hide something. */
+// oxlint-disable-next-line no-control-regex -- the rule is about these characters
+const controlCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !controlCharacter.test(value), { error: 'must not contain control characters' })
+    .refine((value) => value.isWellFormed(), { error: 'must be well-formed Unicode' });
+
+const requiredText = (max: number) =>
+  text(max).refine((value) => value.trim().length > 0, { error: 'must not be blank' });
+
+const postgresInteger = 2_147_483_647;
+const positiveMillimetres = z.int().min(1).max(100_000).nullable();
+
+/** One level of scalars; keys that JavaScript treats specially are refused by name. */
+const attributesSchema = z
+  .record(
+    z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, {
+      error: 'must start with a letter and hold letters, digits, "_", "." or "-", at most 64 in all',
+    }),
+    z.union([text(1000), z.number(), z.boolean()]),
+  )
+  .refine((value) => Object.keys(value).length <= 100, { error: 'must have at most 100 keys' })
+  .refine((value) => !('constructor' in value && Object.hasOwn(value, 'constructor')), {
+    error: 'must not use the key "constructor"',
+  });
+
+/** The fields that a client may set. */
+const writableFields = {
+  sku: skuSchema,
+  name: requiredText(300),
+  description: text(10_000),
+  brand: requiredText(200),
+  category: requiredText(200),
+  gtin: z
+    .string()
+    .refine(isValidGtin, { error: 'must be 8, 12, 13 or 14 digits with a valid GS1 check digit' })
+    .nullable(),
+  weightGrams: z.int().min(0).max(postgresInteger).nullable(),
+  lengthMm: positiveMillimetres,
+  widthMm: positiveMillimetres,
+  heightMm: positiveMillimetres,
+  priceMinor: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  currency: z.string().regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code: three capital letters' }),
+  status: z.enum(productStatuses),
+  attributes: attributesSchema,
+};
+
+export const productSchema = z.strictObject({
+  id: productIdSchema,
+  ...writableFields,
+  version: versionSchema,
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+export type Product = z.infer<typeof productSchema>;
+
+/** What `POST /v1/products` takes, and what one row of an import holds. */
+export const productCreateSchema = z.strictObject({
+  ...writableFields,
+  description: writableFields.description.default(''),
+  gtin: writableFields.gtin.default(null),
+  weightGrams: writableFields.weightGrams.default(null),
+  lengthMm: positiveMillimetres.default(null),
+  widthMm: positiveMillimetres.default(null),
+  heightMm: positiveMillimetres.default(null),
+  status: writableFields.status.default('draft'),
+  attributes: attributesSchema.default({}),
+});
+export type ProductCreate = z.infer<typeof productCreateSchema>;
+
+/**
+ * What `PATCH /v1/products/{id}` takes: an RFC 7396 merge patch. `attributes` merges key by key,
+ * null removes a key.
+ */
+export const productPatchSchema = z
+  .strictObject({
+    ...writableFields,
+    attributes: z.record(z.string(), z.union([text(1000), z.number(), z.boolean(), z.null()])),
+  })
+  .partial()
+  .refine((patch) => Object.keys(patch).length > 0, { error: 'must change at least one field' });
+export type ProductPatch = z.infer<typeof productPatchSchema>;
+
+/** The columns of `products` that a client may write, in the order the database functions take them. */
+export const writableProductFields = Object.keys(writableFields) as (keyof ProductCreate)[];

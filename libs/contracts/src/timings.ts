@@ -1,0 +1,41 @@
+/**
+ * Every number of the protocol, each with its reason. All in milliseconds unless the name says otherwise.
+ */
+export const timings = {
+  /** How old an answer may be without saying so. Several heartbeats, and far below what a person calls stale. */
+  bound_ms: 2_000,
+  /** Long enough for a slow read of Postgres; a holder that died blocks nobody for longer. */
+  lease_ms: 3_000,
+  /** Most loads end within this; waiting longer costs more than reading Postgres without a lease. */
+  leaseWait_ms: 50,
+  /** Eight heartbeats fit into the bound. */
+  heartbeat_ms: 250,
+  /** Four heartbeats lost in a row are no hiccup: the near cache goes silent. */
+  heartbeatOverdue_ms: 1_000,
+  /** A cached value is loaded again after this even if nothing changed, as a net under the net. */
+  softTtl_ms: 3_600_000,
+  /** What is kept beyond the soft TTL serves only when Postgres cannot be read. */
+  hardTtl_ms: 6 * 3_600_000,
+  /** Each soft TTL is shortened by up to this part, so that keys loaded together do not expire together. */
+  softTtlJitter: 0.1,
+  /** In the last tenth of its soft TTL an entry is refreshed while it is still being served. */
+  refreshAhead: 0.1,
+  /** Absence is cheap to learn again, and a scan over random ids must not fill the cache. */
+  missingTtl_ms: 60_000,
+  /** A payload that was invalidated stays this long for stale-if-error. */
+  deadTtl_ms: 600_000,
+  /** A list page is dropped by its generation; the TTL only clears away pages nobody asks for. */
+  listTtl_ms: 300_000,
+  /** Lists change with every product; bumping more often than this would only empty them. */
+  generationBump_ms: 100,
+  /** A row that is not acknowledged after this is dispatched again under a new job. */
+  redispatch_ms: 3_000,
+  /** How long acknowledged rows are kept, so that a failover can be answered by applying them again. */
+  replayWindow_ms: 300_000,
+  /** The relay looks at least this often, whatever happens to the doorbell. */
+  safetyPoll_ms: 1_000,
+  /** A listener that has not heard its own canary for this long is dead, whatever its socket says. */
+  canary_ms: 1_500,
+  /** A call to the cache that takes longer is given up; Postgres answers faster. */
+  cacheCall_ms: 250,
+} as const;
