@@ -1,0 +1,19 @@
+-- Settings of the store: one row, with the key "app".
+create table catalog.settings (
+  id text primary key default 'app' constraint settings_one_row check (id = 'app'),
+  store_name text not null constraint settings_store_name_length check (length(store_name) between 1 and 200),
+  support_email text constraint settings_support_email_length check (length(support_email) <= 254),
+  default_currency text not null constraint settings_default_currency_format check (default_currency ~ '^[A-Z]{3}$'),
+  low_stock_threshold integer not null
+    constraint settings_low_stock_threshold_range check (low_stock_threshold between 0 and 1000000),
+  orders_enabled boolean not null,
+  version bigint not null,
+  updated_at timestamptz not null
+);
+call catalog.track_changes('catalog.settings', 'settings');
+
+insert into catalog.settings (store_name, support_email, default_currency, low_stock_threshold, orders_enabled)
+values ('Product catalog', null, 'EUR', 10, true);
+
+grant select on catalog.settings to catalog_read, catalog_write, invalidation_worker;
+grant update on catalog.settings to catalog_write;
