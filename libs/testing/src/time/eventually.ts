@@ -1,0 +1,28 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/**
+ * Calls `probe` until it neither throws nor answers false, and gives back its answer. After
+ * `timeout_ms` it fails with what the probe said last. For conditions that no event announces.
+ */
+export async function eventually<T>(
+  probe: () => T | Promise<T>,
+  options: { timeout_ms?: number; interval_ms?: number } = {},
+): Promise<T> {
+  const timeout_ms = options.timeout_ms ?? 5_000;
+  const deadline = performance.now() + timeout_ms;
+  for (;;) {
+    let last: unknown;
+    try {
+      const answer = await probe();
+      if (answer !== false) return answer;
+      last = new Error('the probe answered false');
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() >= deadline) {
+      const reason = last instanceof Error ? last.message : String(last);
+      throw new Error(`not so within ${timeout_ms} ms: ${reason}`, { cause: last });
+    }
+    await pause(options.interval_ms ?? 10);
+  }
+}
