@@ -1,0 +1,67 @@
+/**
+ * What the npm scripts call: `node infra/bootstrap.mjs start|test|reset|token|bench [arguments]`.
+ *
+ * Runs before anything is installed, on the Node that the machine happens to have (20 or newer), so it
+ * and everything in bootstrap/ is plain JavaScript that imports nothing but Node itself. It makes the
+ * machine ready, then hands over to the pinned Node, which runs the TypeScript as it is.
+ */
+import { join } from 'node:path';
+import { ensureInstalled } from './bootstrap/install.mjs';
+import { checkPlatform } from './bootstrap/platform.mjs';
+import { repositoryRoot, runPinned } from './bootstrap/runtime.mjs';
+import { fail, SetupError, step } from './bootstrap/steps.mjs';
+import { ensureChromium, ensureRedis } from './bootstrap/system-packages.mjs';
+import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
+
+const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
+const benchmarkMain = join(repositoryRoot, 'apps/benchmark/src/main.ts');
+
+/** @type {Record<string, (args: string[]) => Promise<number>>} */
+const commands = {
+  async start(args) {
+    await prepare();
+    const { CACHE_REDIS_URL, STATE_REDIS_URL } = process.env;
+    const environment =
+      CACHE_REDIS_URL && STATE_REDIS_URL ? {} : { REDIS_SERVER: await step('Redis', ensureRedis) };
+    return runPinned([stackMain, 'start', ...args], environment);
+  },
+  async test(args) {
+    await prepare();
+    const redis = await step('Redis', ensureRedis);
+    const chromium = hasBrowserTests() ? await step('Chromium', ensureChromium) : undefined;
+    return runTests(args, { REDIS_SERVER: redis, ...(chromium && { CHROMIUM: chromium }) });
+  },
+  async bench(args) {
+    await prepare();
+    const redis = await step('Redis', ensureRedis);
+    return runPinned([benchmarkMain, ...args], { REDIS_SERVER: redis });
+  },
+  async reset(args) {
+    await prepare();
+    return runPinned([stackMain, 'reset', ...args]);
+  },
+  /** Prints the token and nothing else, so it only looks whether the installation is there. */
+  async token(args) {
+    checkPlatform();
+    return runPinned([stackMain, 'token', ...args]);
+  },
+};
+
+async function prepare() {
+  await step('Platform', checkPlatform);
+  await step('Packages', ensureInstalled);
+}
+
+const [name = '', ...args] = process.argv.slice(2);
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+try {
+  if (!command) {
+    throw new SetupError(
+      name ? `There is no command "${name}".` : 'No command was given.',
+      `Use one of: ${Object.keys(commands).join(', ')}.`,
+    );
+  }
+  process.exitCode = await command(args);
+} catch (error) {
+  process.exitCode = fail(error);
+}

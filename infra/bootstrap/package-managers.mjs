@@ -1,0 +1,92 @@
+/** The package managers that can install without asking, and how. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+
+/**
+ * @typedef {string[]} Command
+ * @typedef {(file: string, args: string[], env: NodeJS.ProcessEnv) => Promise<number>} Run
+ * @typedef {object} PackageManager
+ * @property {string} program
+ * @property {boolean} needsRoot
+ * @property {Record<'Redis' | 'Chromium', Command[]>} install what a person would type
+ * @property {(commands: Command[], prefix: string[], run: Run) => Promise<void>} install_quietly
+ */
+
+const apt = (/** @type {string} */ name) => [
+  ['apt-get', 'update'],
+  ['apt-get', 'install', '-y', '--no-install-recommends', name],
+];
+
+/** @type {PackageManager[]} */
+export const packageManagers = [
+  {
+    program: 'apt-get',
+    needsRoot: true,
+    install: { Redis: apt('redis-server'), Chromium: apt('chromium') },
+    install_quietly: withoutStartingServices,
+  },
+  {
+    program: 'dnf',
+    needsRoot: true,
+    install: {
+      Redis: [['dnf', 'install', '-y', 'valkey']],
+      Chromium: [['dnf', 'install', '-y', 'chromium']],
+    },
+    install_quietly: runEach,
+  },
+  {
+    program: 'brew',
+    needsRoot: false,
+    install: {
+      Redis: [['brew', 'install', 'redis']],
+      Chromium: [['brew', 'install', '--cask', 'chromium']],
+    },
+    install_quietly: runEach,
+  },
+];
+
+/**
+ * What to put before a command so that it runs as root without a question.
+ * @returns {string[] | undefined} undefined where that cannot be had
+ */
+export function asRoot() {
+  if (process.getuid?.() === 0) return [];
+  const sudo = spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' });
+  return sudo.status === 0 ? ['sudo', '-n'] : undefined;
+}
+
+/**
+ * Debian starts a server when its package is installed. Ours must not: it would hold port 6379 for
+ * nothing. Debian's own switch for that is a policy-rc.d that answers 101; one that is there already
+ * belongs to the machine and stays.
+ * @param {Command[]} commands
+ * @param {string[]} prefix
+ * @param {Run} run
+ */
+async function withoutStartingServices(commands, prefix, run) {
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = prefix.length === 0 && !existsSync(policy);
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    // RUNLEVEL=1 says the same to invoke-rc.d where the file cannot be written (sudo).
+    const quiet =
+      prefix.length === 0 ? [] : [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1'];
+    await runEach(commands, quiet, run);
+  } finally {
+    if (ours) rmSync(policy, { force: true });
+  }
+}
+
+/**
+ * Stops at the first failure; whether the program is there now is looked at afterwards.
+ * @param {Command[]} commands
+ * @param {string[]} prefix
+ * @param {Run} run
+ */
+async function runEach(commands, prefix, run) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  for (const command of commands) {
+    const [file = '', ...args] = [...prefix, ...command];
+    if ((await run(file, args, env)) !== 0) return;
+  }
+}

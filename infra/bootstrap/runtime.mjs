@@ -1,0 +1,74 @@
+/** The pinned Node: an ordinary npm dependency, so that the lockfile decides which one runs the services. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { SetupError } from './steps.mjs';
+
+export const repositoryRoot = resolve(import.meta.dirname, '../..');
+const binaries = join(repositoryRoot, 'node_modules/.bin');
+export const pinnedNode = join(repositoryRoot, 'node_modules/node/bin/node');
+
+/** PATH as it was before npm put the installed binaries in front: npm itself must run on the machine's Node. */
+export function systemPath() {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.includes('node_modules'))
+    .join(delimiter);
+}
+
+/**
+ * The environment in which everything installed is found first.
+ * @param {Record<string, string>} [extra]
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function pinnedEnvironment(extra = {}) {
+  return {
+    ...process.env,
+    PATH: [binaries, systemPath()].join(delimiter),
+    NX_DAEMON: 'false',
+    ...extra,
+  };
+}
+
+/**
+ * Runs a script on the pinned Node and waits for its end. Signals are passed on: the terminal sends
+ * Ctrl-C to the child too, which counts it once, but a `kill` reaches only this process. The IPC channel
+ * tells the child when this process dies.
+ * @param {string[]} args
+ * @param {Record<string, string>} [extra] environment
+ * @returns {Promise<number>} the exit code
+ */
+export function runPinned(args, extra) {
+  if (!existsSync(pinnedNode)) {
+    throw new SetupError('The packages are not installed yet.', 'Type: npm start');
+  }
+  const child = spawn(pinnedNode, args, {
+    cwd: repositoryRoot,
+    env: pinnedEnvironment(extra),
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  const passOn = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+  process.on('SIGINT', passOn).on('SIGTERM', passOn).on('SIGHUP', passOn);
+  return new Promise((resolveExit, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      process.off('SIGINT', passOn).off('SIGTERM', passOn).off('SIGHUP', passOn);
+      resolveExit(code ?? (signal === 'SIGINT' ? 130 : 1));
+    });
+  });
+}
+
+/**
+ * Runs a program to its end with the output going to the terminal.
+ * @param {string} file
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number>} the exit code
+ */
+export function run(file, args, env) {
+  return new Promise((resolveExit, reject) => {
+    const child = spawn(file, args, { cwd: repositoryRoot, env, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('error', reject);
+    child.on('exit', (code) => resolveExit(code ?? 1));
+  });
+}

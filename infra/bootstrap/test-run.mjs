@@ -1,0 +1,52 @@
+/** `npm test`: every check in the order in which a failure is cheapest to learn, then every test. */
+import { pinnedEnvironment, run } from './runtime.mjs';
+import { seconds } from './steps.mjs';
+import { addReports, findTestFiles, removeReports, verdict } from './test-reports.mjs';
+
+/** Two cores: one project's tests at a time, each of which uses two workers. */
+const stages = [
+  { name: 'format', file: 'oxfmt', args: ['--check', '.'], nx: false },
+  {
+    name: 'lint and types',
+    file: 'nx',
+    args: ['run-many', '-t', 'lint', 'typecheck', '--parallel=2'],
+    nx: true,
+  },
+  { name: 'unused code', file: 'knip', args: [], nx: false },
+  {
+    name: 'tests',
+    file: 'nx',
+    args: ['run-many', '-t', 'test', '--parallel=1', '--output-style=stream'],
+    nx: true,
+  },
+];
+
+/** Whether any test needs Chromium, which is large and not installed for nothing. */
+export function hasBrowserTests() {
+  return findTestFiles().some((file) => file.endsWith('.browser.test.ts'));
+}
+
+/**
+ * Runs every stage even when one fails, so that one run tells all.
+ * @param {string[]} args for nx, such as `-p cache` to run one project only
+ * @param {Record<string, string>} environment
+ * @returns {Promise<number>} the exit code
+ */
+export async function runTests(args, environment) {
+  const env = pinnedEnvironment(environment);
+  removeReports();
+  const outcomes = [];
+  for (const stage of stages) {
+    console.log(`\n── ${stage.name} ──`);
+    const started = performance.now();
+    const code = await run(stage.file, stage.nx ? [...stage.args, ...args] : stage.args, env);
+    outcomes.push({ name: stage.name, passed: code === 0, duration_ms: performance.now() - started });
+  }
+  console.log('\n── summary ──');
+  for (const { name, passed, duration_ms } of outcomes) {
+    console.log(`  ${passed ? '✔' : '✖'} ${name} (${seconds(duration_ms)})`);
+  }
+  const { passed, failed } = verdict(outcomes, addReports());
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
