@@ -4,7 +4,13 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 export function testConfig(options: { postgres?: boolean } = {}): ViteUserConfig {
   return defineConfig({
     test: {
-      include: ['src/**/*.test.ts', 'server/**/*.test.ts'],
+      include: ['**/*.test.ts'],
+      // A package may have its tests in others: the report then counts none.
+      passWithNoTests: true,
+      // `npm test` adds up these reports; Nx keeps them with the cached result.
+      reporters: ['default', ['json', { outputFile: 'reports/vitest.json' }]],
+      // Two cores: more workers would only wait for each other's servers.
+      maxWorkers: 2,
       globalSetup: options.postgres === true ? ['@catalog/testing/postgres-setup'] : [],
       testTimeout: 20_000,
       // The first migrated database of a run waits for the template.
