@@ -38,4 +38,28 @@ export const timings = {
   canary_ms: 1_500,
   /** A call to the cache that takes longer is given up; Postgres answers faster. */
   cacheCall_ms: 250,
+  /** A read of Postgres that takes longer is given up, so that a caller hears 503 within a second. */
+  load_ms: 800,
+  /** While the cache or Postgres fails, one call in this time finds out whether it is back. */
+  breakerRetry_ms: 500,
+} as const;
+
+/** Every limit that keeps a slow store from being buried, each with its reason. */
+export const limits = {
+  /** Queries of catalog-read at once: more than Postgres has cores to work on gains nothing. */
+  loadConcurrency: 8,
+  /** Batches that wait behind them, each of up to `loadBatch` keys; beyond, callers hear 503 at once. */
+  loadWaiting: 16,
+  /** Keys to a query: the plan stays an index scan, the answer stays below a megabyte. */
+  loadBatch: 100,
+  /** Failures in a row after which a store is left alone for `breakerRetry_ms`. */
+  breakerFailures: 5,
+  /** Outbox rows to a job: a few milliseconds of work, so that a retry costs little. */
+  jobChanges: 500,
+  /** Outbox rows that the relay claims at once. */
+  claimChanges: 5_000,
+  /** Jobs that may wait; beyond, rows stay in the outbox, which is made for waiting. */
+  waitingJobs: 40,
+  /** What the near cache may hold. */
+  nearCache_bytes: 64 * 1024 * 1024,
 } as const;

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { timings } from '@catalog/contracts';
+
+/** Nothing can be asked of the cache: it is away, or it is not yet known which life of it this is. */
+export class CacheUnavailable extends Error {
+  override readonly name = 'CacheUnavailable';
+}
+
+export interface CacheConnectionOptions {
+  readonly url: string;
+  readonly name: string;
+  /** Which life of Postgres this is: its timeline and database. */
+  readonly databaseIdentity: () => Promise<string>;
+  /** `replication-only` for servers that hide INFO server; then a restart from an old dump goes unseen. */
+  readonly incarnationMode?: 'full' | 'replication-only';
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * A connection to the cache Redis, and the incarnation of the stores behind it.
+ *
+ * Entries are only valid within one incarnation, so it is learned before any command on a connection,
+ * forgotten when the connection closes, and learned again when a command meets another role
+ * (`READONLY`, `MOVED`) or a heartbeat names another. Two settings keep ioredis from sending commands of an
+ * old connection on a new one, to a server that may live another life: nothing is queued, nothing is resent.
+ */
+export class CacheConnection {
+  readonly redis: Redis;
+  readonly #options: CacheConnectionOptions;
+  #incarnation: string | undefined;
+  #learning: Promise<void> | undefined;
+  #listeners: ((incarnation: string | undefined) => void)[] = [];
+
+  constructor(options: CacheConnectionOptions) {
+    this.#options = options;
+    this.redis = new Redis(options.url, {
+      connectionName: options.name,
+      lazyConnect: true,
+      enableAutoPipelining: true,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: timings.cacheCall_ms,
+      connectTimeout: 1_000,
+      keepAlive: 5_000,
+      // At most a second, so that a cache that is back is used again at once.
+      retryStrategy: (attempt) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 6)),
+    });
+    this.redis.on('error', options.onError);
+    this.redis.on('ready', () => void this.relearn());
+    this.redis.on('close', () => this.#become(undefined));
+  }
+
+  /** Begins to connect, and returns when the first attempt has ended, well or not. */
+  async start(): Promise<void> {
+    await this.redis.connect().catch(this.#options.onError);
+    await this.#learning;
+  }
+
+  stop(): void {
+    this.redis.disconnect();
+  }
+
+  /** The life of the stores that commands go to; undefined while that is unknown. */
+  get incarnation(): string | undefined {
+    return this.#incarnation;
+  }
+
+  onIncarnation(listener: (incarnation: string | undefined) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** @throws CacheUnavailable */
+  requireIncarnation(): string {
+    if (this.#incarnation === undefined) throw new CacheUnavailable('the cache is away');
+    return this.#incarnation;
+  }
+
+  /** Asks again which life this is. Until the answer is there, the former one holds. */
+  relearn(): Promise<void> {
+    this.#learning ??= this.#learn().finally(() => {
+      this.#learning = undefined;
+    });
+    return this.#learning;
+  }
+
+  /** Commands that fail because the server has changed its role say that its life has changed. */
+  noticeRoleChange(error: unknown): void {
+    if (error instanceof Error && /^(?:READONLY|MOVED|UNBLOCKED|MASTERDOWN)/.test(error.message)) {
+      this.#become(undefined);
+      void this.relearn();
+    }
+  }
+
+  /** This server's clock, in milliseconds. */
+  async time_ms(): Promise<number> {
+    const [seconds, microseconds] = await this.redis.time();
+    return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+  }
+
+  async #learn(): Promise<void> {
+    const stream = this.redis.stream;
+    try {
+      const [info, database] = await Promise.all([
+        this.redis.info('everything'),
+        this.#options.databaseIdentity(),
+      ]);
+      if (this.redis.stream === stream && this.redis.status === 'ready') {
+        this.#become(this.#incarnationOf(info, database));
+      }
+    } catch (error) {
+      this.#options.onError(error instanceof Error ? error : new Error(String(error)));
+      if (this.redis.status === 'ready') {
+        // The connection stands, but Postgres or INFO did not answer.
+        setTimeout(() => void this.relearn(), timings.heartbeat_ms).unref();
+      }
+    }
+  }
+
+  #incarnationOf(info: string, database: string): string {
+    const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+    const mode = this.#options.incarnationMode ?? 'full';
+    const runId = mode === 'full' ? field('run_id') : '-';
+    const replication = field('master_replid');
+    if (runId === undefined || replication === undefined) {
+      throw new Error('the cache Redis hides INFO, so its lives cannot be told apart; set the mode replication-only');
+    }
+    return createHash('sha256').update(`${runId} ${replication} ${database}`).digest('hex').slice(0, 16);
+  }
+
+  #become(incarnation: string | undefined): void {
+    if (incarnation === this.#incarnation) return;
+    this.#incarnation = incarnation;
+    for (const listener of this.#listeners) listener(incarnation);
+  }
+}

@@ -1,0 +1,112 @@
+import { timings } from '@catalog/contracts';
+import type { CacheConnection } from './cache-connection.ts';
+import { type Script, runScript, scripts } from './scripts.ts';
+
+export type EntryState = 'value' | 'missing' | 'dead' | 'absent';
+
+/** What Redis holds under a key, as `entry.lua` lays it out. */
+export interface Entry {
+  readonly state: EntryState;
+  readonly version: number;
+  readonly age_ms: number;
+  /** Negative once the soft TTL has passed. */
+  readonly freshFor_ms: number;
+  readonly payload: Buffer;
+}
+
+export interface LeasedEntry extends Entry {
+  readonly lease: 'granted' | 'not-needed' | 'busy';
+  /** The life of the stores in which this was read. */
+  readonly incarnation: string;
+}
+
+/** What Postgres says of a key: a payload, or null where there is no row. */
+export interface Loaded {
+  readonly version: number;
+  readonly payload: Buffer | null;
+}
+
+const states: Record<string, EntryState> = { V: 'value', M: 'missing', D: 'dead', A: 'absent' };
+const leases = new Map([
+  [1, 'granted'],
+  [0, 'not-needed'],
+  [-1, 'busy'],
+] as const);
+
+/** The three scripts, typed. Every transition of an entry goes through here. */
+export class EntryStore {
+  readonly #connection: CacheConnection;
+
+  constructor(connection: CacheConnection) {
+    this.#connection = connection;
+  }
+
+  get incarnation(): string | undefined {
+    return this.#connection.incarnation;
+  }
+
+  /** @throws CacheUnavailable, and ioredis errors where Redis fails or is late */
+  async readOrLease(key: string, schema: number, token: string): Promise<LeasedEntry> {
+    const incarnation = this.#connection.requireIncarnation();
+    const [state, version, age_ms, freshFor_ms, payload, lease] = (await this.#run(scripts.readOrLease, key, [
+      incarnation,
+      schema,
+      token,
+      timings.lease_ms,
+      timings.refreshAhead,
+    ])) as [Buffer, number, number, number, Buffer, 1 | 0 | -1];
+    return {
+      ...entry(state, version, age_ms, freshFor_ms, payload),
+      lease: leases.get(lease) ?? 'busy',
+      incarnation,
+    };
+  }
+
+  /**
+   * @param token that of the lease, or '' without one
+   * @param incarnation that in which the read began; in another life of the stores nothing is filled
+   * @returns whether it was stored, and the newer entry that stood in the way, if any
+   */
+  async fill(
+    key: string,
+    schema: number,
+    token: string,
+    incarnation: string,
+    loaded: Loaded,
+    fresh_ms: number,
+  ): Promise<{ stored: boolean; newer: Entry | undefined }> {
+    if (incarnation !== this.#connection.requireIncarnation()) return { stored: false, newer: undefined };
+    const missing = loaded.payload === null;
+    const [stored, state, version, age_ms, freshFor_ms, payload] = (await this.#run(scripts.fill, key, [
+      incarnation,
+      schema,
+      token,
+      missing ? 'M' : 'V',
+      loaded.version,
+      Math.round(fresh_ms),
+      missing ? Math.round(fresh_ms) : timings.hardTtl_ms,
+      loaded.payload ?? '',
+    ])) as [number, Buffer, number, number, number, Buffer];
+    const there = entry(state, version, age_ms, freshFor_ms, payload);
+    return { stored: stored === 1, newer: stored === 0 && there.state !== 'absent' ? there : undefined };
+  }
+
+  /** @returns whether a live entry was invalidated */
+  async invalidate(key: string, version: number): Promise<boolean> {
+    const incarnation = this.#connection.requireIncarnation();
+    return (await this.#run(scripts.invalidate, key, [incarnation, version, timings.deadTtl_ms])) === 1;
+  }
+
+  async #run(script: Script, key: string, args: (string | number | Buffer)[]): Promise<unknown> {
+    try {
+      return await runScript(this.#connection.redis, script, [key], args);
+    } catch (error) {
+      this.#connection.noticeRoleChange(error);
+      throw error;
+    }
+  }
+}
+
+function entry(state: Buffer, version: number, age_ms: number, freshFor_ms: number, payload: Buffer): Entry {
+  return { state: states[state.toString()] ?? 'absent', version, age_ms, freshFor_ms, payload };
+}

@@ -1,0 +1,138 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { timings } from '@catalog/contracts';
+import type { CacheConnection } from './cache-connection.ts';
+import type { Freshness } from './freshness.ts';
+
+const generationKey = (name: string) => `generation:${name}`;
+
+/**
+ * Ends every cached page of a list at once, by giving the list a new generation. At most ten times a second:
+ * callers within one interval share the bump at its end, and each returns only when one that
+ * began after its call is done, so that nobody acknowledges a change whose pages still stand.
+ */
+export class GenerationBumper {
+  readonly #connection: CacheConnection;
+  readonly #next = new Map<string, Promise<void>>();
+  readonly #lastBump_ms = new Map<string, number>();
+  readonly #now: () => number;
+
+  constructor(connection: CacheConnection, now: () => number) {
+    this.#connection = connection;
+    this.#now = now;
+  }
+
+  bump(name: string): Promise<void> {
+    const scheduled = this.#next.get(name);
+    if (scheduled !== undefined) return scheduled;
+    const next = this.#bumpInTime(name);
+    this.#next.set(name, next);
+    return next;
+  }
+
+  async #bumpInTime(name: string): Promise<void> {
+    const since_ms = this.#now() - (this.#lastBump_ms.get(name) ?? Number.NEGATIVE_INFINITY);
+    const wait_ms = timings.generationBump_ms - since_ms;
+    try {
+      if (wait_ms > 0) await new Promise((resolve) => setTimeout(resolve, wait_ms));
+    } finally {
+      // From here on a caller may come too late for this bump.
+      this.#next.delete(name);
+    }
+    this.#lastBump_ms.set(name, this.#now());
+    const incarnation = this.#connection.requireIncarnation();
+    await this.#connection.redis.set(generationKey(name), newGeneration(incarnation));
+  }
+}
+
+export interface ListPage {
+  readonly payload: Buffer;
+  readonly source: 'redis' | 'stored' | 'bypass' | 'stale';
+  readonly age_ms: number;
+}
+
+/**
+ * Pages of lists. A page is stored with the generation that held before Postgres was read, and counts only
+ * while that is still the generation. Generations are random, never a count that could restart, and name the
+ * incarnation: one that came back with a failover fits no page.
+ */
+export class ListCache {
+  readonly #connection: CacheConnection;
+  readonly #freshness: Freshness;
+  readonly #onError: (error: unknown) => void;
+
+  constructor(connection: CacheConnection, freshness: Freshness, onError: (error: unknown) => void) {
+    this.#connection = connection;
+    this.#freshness = freshness;
+    this.#onError = onError;
+  }
+
+  /**
+   * @param name of the list, whose generation the worker bumps
+   * @param query what tells this page from the others, in a stable order
+   */
+  async get(name: string, query: readonly unknown[], load: () => Promise<Buffer>): Promise<ListPage> {
+    const key = `list:${name}:${createHash('sha256').update(JSON.stringify(query)).digest('base64url')}`;
+    const cached = await this.#read(name, key);
+    if (cached?.page !== undefined && this.#freshness.isFresh(cached.incarnation)) {
+      return { ...cached.page, source: 'redis' };
+    }
+    let payload: Buffer;
+    try {
+      payload = await load();
+    } catch (error) {
+      if (cached?.page === undefined) throw error;
+      return { ...cached.page, source: 'stale' };
+    }
+    const stored = cached !== undefined && (await this.#store(key, cached.generation, payload));
+    return { payload, source: stored ? 'stored' : 'bypass', age_ms: 0 };
+  }
+
+  async #read(name: string, key: string) {
+    try {
+      const incarnation = this.#connection.requireIncarnation();
+      const { redis } = this.#connection;
+      // In this order: a generation that ends in between then meets a page that is newer than itself.
+      const [generation, page] = await Promise.all([this.#generation(name, incarnation), redis.getBuffer(key)]);
+      return { incarnation, generation, page: decodePage(page, generation) };
+    } catch (error) {
+      this.#onError(error);
+      return undefined;
+    }
+  }
+
+  async #generation(name: string, incarnation: string): Promise<string> {
+    const { redis } = this.#connection;
+    const key = generationKey(name);
+    const current = await redis.get(key);
+    if (current?.startsWith(`${incarnation}-`) === true) return current;
+    const offered = newGeneration(incarnation);
+    if (current === null) {
+      // Another reader may be doing the same: whoever is first decides.
+      const other = await redis.set(key, offered, 'NX', 'GET');
+      return other?.startsWith(`${incarnation}-`) === true ? other : offered;
+    }
+    await redis.set(key, offered);
+    return offered;
+  }
+
+  async #store(key: string, generation: string, payload: Buffer): Promise<boolean> {
+    try {
+      const head = Buffer.from(`${generation} ${Date.now()}\n`);
+      await this.#connection.redis.set(key, Buffer.concat([head, payload]), 'PX', timings.listTtl_ms);
+      return true;
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
+  }
+}
+
+const newGeneration = (incarnation: string) => `${incarnation}-${randomUUID()}`;
+
+function decodePage(raw: Buffer | null, generation: string): { payload: Buffer; age_ms: number } | undefined {
+  if (raw === null) return undefined;
+  const end = raw.indexOf(10);
+  const [stamp, stored_ms] = raw.toString('latin1', 0, end).split(' ');
+  if (stamp !== generation) return undefined;
+  return { payload: raw.subarray(end + 1), age_ms: Math.max(0, Date.now() - Number(stored_ms)) };
+}

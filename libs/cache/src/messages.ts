@@ -1,0 +1,59 @@
+/** What travels on the invalidation channel. Keys are Redis keys, times are milliseconds. */
+
+export const INVALIDATION_CHANNEL = 'invalidations';
+
+/** A key, and the version below which nothing of it may be served. */
+export type InvalidatedKey = readonly [key: string, version: number];
+
+interface Envelope {
+  /** Who publishes; a worker keeps its name over reconnects, so that a lost message leaves a gap. */
+  readonly publisher: string;
+  /** Grows by one with each message of the publisher, from 1. */
+  readonly sequence: number;
+  /** The life of the stores that the publisher writes to. */
+  readonly incarnation: string;
+}
+export interface Invalidation extends Envelope {
+  readonly keys: readonly InvalidatedKey[];
+}
+export interface Heartbeat extends Envelope {
+  /** Every change committed longer ago than this has been applied to Redis and announced. */
+  readonly watermarkAge_ms: number;
+}
+export type ChannelMessage = Invalidation | Heartbeat;
+
+interface Wire {
+  p: string;
+  n: number;
+  i: string;
+  k?: InvalidatedKey[];
+  w?: number;
+}
+
+export function encodeInvalidation({ publisher, sequence, incarnation, keys }: Invalidation): string {
+  return JSON.stringify({ p: publisher, n: sequence, i: incarnation, k: keys });
+}
+
+/** All of a heartbeat but the age and the closing brace, which `heartbeat.lua` adds. */
+export function encodeHeartbeatHead({ publisher, sequence, incarnation }: Envelope): string {
+  return `${JSON.stringify({ p: publisher, n: sequence, i: incarnation }).slice(0, -1)},"w":`;
+}
+
+/** @returns undefined for what is no message of ours: anyone with the right to publish can send anything. */
+export function decodeMessage(text: string): ChannelMessage | undefined {
+  let wire: Partial<Wire> | null;
+  try {
+    wire = JSON.parse(text) as Partial<Wire> | null;
+  } catch {
+    return undefined;
+  }
+  if (typeof wire !== 'object' || wire === null) return undefined;
+  const { p: publisher, n: sequence, i: incarnation, k: keys, w: watermarkAge_ms } = wire;
+  if (typeof publisher !== 'string' || typeof incarnation !== 'string' || !Number.isSafeInteger(sequence)) {
+    return undefined;
+  }
+  const envelope = { publisher, sequence: sequence as number, incarnation };
+  if (typeof watermarkAge_ms === 'number' && watermarkAge_ms >= 0) return { ...envelope, watermarkAge_ms };
+  if (Array.isArray(keys)) return { ...envelope, keys };
+  return undefined;
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+const read = (name: string) => readFileSync(new URL(`../lua/${name}`, import.meta.url), 'utf8');
+
+function script(...parts: string[]): Script {
+  const text = parts.map(read).join('\n');
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+export const scripts = {
+  readOrLease: script('entry.lua', 'read_or_lease.lua'),
+  fill: script('entry.lua', 'fill.lua'),
+  invalidate: script('entry.lua', 'invalidate.lua'),
+  heartbeat: script('heartbeat.lua'),
+};
+
+/** ioredis has these, answering in buffers; its types leave them out. */
+interface BufferEval {
+  evalshaBuffer(sha: string, keyCount: number, ...rest: readonly (string | number | Buffer)[]): Promise<unknown>;
+  evalBuffer(text: string, keyCount: number, ...rest: readonly (string | number | Buffer)[]): Promise<unknown>;
+}
+
+/** Runs a script by its hash, and by its text where the server does not know it (any more). */
+export async function runScript(
+  connection: Redis,
+  { sha, text }: Script,
+  keys: readonly string[],
+  args: readonly (string | number | Buffer)[],
+): Promise<unknown> {
+  const redis = connection as unknown as BufferEval;
+  try {
+    return await redis.evalshaBuffer(sha, keys.length, ...keys, ...args);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    return redis.evalBuffer(text, keys.length, ...keys, ...args);
+  }
+}
