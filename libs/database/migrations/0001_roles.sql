@@ -6,11 +6,14 @@ declare
   role_name text;
 begin
   foreach role_name in array array['catalog_read', 'catalog_write', 'invalidation_worker'] loop
-    begin
-      execute format('create role %I nologin', role_name);
-    exception when duplicate_object or unique_violation then
-      null;
-    end;
+    -- Looked for first: an owner that may not create roles needs no such right where an operator made them.
+    if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
+      begin
+        execute format('create role %I nologin', role_name);
+      exception when duplicate_object or unique_violation then
+        null;
+      end;
+    end if;
   end loop;
 end
 $$;

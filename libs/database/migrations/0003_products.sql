@@ -1,22 +1,65 @@
--- GS1 check digit: from the right, digits weigh 1, 3, 1, …; the sum is a multiple of ten.
-create function catalog.is_valid_gtin(gtin text) returns boolean
-language sql immutable strict parallel safe as $$
-  select gtin ~ '^(\d{8}|\d{12}|\d{13}|\d{14})$'
-    and (
-      select sum(digit::int * case when from_right % 2 = 1 then 1 else 3 end) % 10 = 0
-      from string_to_table(reverse(gtin), null) with ordinality as digits (digit, from_right)
-    )
-$$;
+-- Functions of checks and indexes have bodies of standard SQL: Postgres binds every name in them here and now, so that
+-- no caller's search_path can put something else there, and can inline them.
 
--- One level of strings, numbers and booleans.
+-- GS1 check digit: from the right, digits weigh 1, 3, 1, …; the sum is a multiple of ten. With zeros in front, which
+-- weigh nothing, all lengths are one.
+create function catalog.is_valid_gtin(gtin text) returns boolean
+language sql immutable parallel safe
+begin atomic
+  select gtin ~ '^([0-9]{8}|[0-9]{12,14})$' and case
+    when gtin ~ '^[0-9]{8,14}$' then
+      (3 * (
+        substr(lpad(gtin, 14, '0'), 1, 1)::int + substr(lpad(gtin, 14, '0'), 3, 1)::int
+        + substr(lpad(gtin, 14, '0'), 5, 1)::int + substr(lpad(gtin, 14, '0'), 7, 1)::int
+        + substr(lpad(gtin, 14, '0'), 9, 1)::int + substr(lpad(gtin, 14, '0'), 11, 1)::int
+        + substr(lpad(gtin, 14, '0'), 13, 1)::int
+      )
+      + substr(lpad(gtin, 14, '0'), 2, 1)::int + substr(lpad(gtin, 14, '0'), 4, 1)::int
+      + substr(lpad(gtin, 14, '0'), 6, 1)::int + substr(lpad(gtin, 14, '0'), 8, 1)::int
+      + substr(lpad(gtin, 14, '0'), 10, 1)::int + substr(lpad(gtin, 14, '0'), 12, 1)::int
+      + substr(lpad(gtin, 14, '0'), 14, 1)::int) % 10 = 0
+  end;
+end;
+
+-- One level of strings, numbers and booleans, under names that JavaScript and a spreadsheet take as names.
 create function catalog.is_flat(attributes jsonb) returns boolean
-language sql immutable strict parallel safe as $$
+language sql immutable parallel safe
+begin atomic
   select case jsonb_typeof(attributes)
-    when 'object' then not jsonb_path_exists(
-      attributes, 'strict $.* ? (@.type() == "object" || @.type() == "array" || @.type() == "null")')
+    when 'object' then not exists (
+      select from jsonb_each(attributes) as entry (name, value)
+      where jsonb_typeof(value) in ('object', 'array', 'null')
+        or name !~ '^[A-Za-z][A-Za-z0-9_.-]{0,63}$'
+        or name = 'constructor'
+        or length(value #>> '{}') > 1000
+    ) and (select count(*) from jsonb_object_keys(attributes)) <= 100
     else false
-  end
-$$;
+  end;
+end;
+
+-- The words of a text: runs of letters and digits, in lower case. Not Postgres' own parser: it takes "HS110/HS100" for
+-- a path and "-12" for a number, so that what a person types of an SKU would not find it. One fixed collation, so
+-- that the index means the same on every server.
+create function catalog.search_words(searched text) returns text[]
+language sql immutable parallel safe
+begin atomic
+  select string_to_array(
+    btrim(regexp_replace(lower(searched collate "pg_c_utf8"), '[^[:alnum:]]+', ' ', 'g')), ' ');
+end;
+
+create function catalog.search_vector(name text, brand text, sku text) returns tsvector
+language sql immutable parallel safe
+begin atomic
+  select array_to_tsvector(catalog.search_words(name || ' ' || brand || ' ' || sku));
+end;
+
+-- All the words, the last one as the start of a word. Null for a text without a word, which matches nothing.
+create function catalog.search_query(searched text) returns tsquery
+language sql immutable parallel safe
+begin atomic
+  select (string_agg(quote_literal(word), ' & ' order by position) || ':*')::tsquery
+  from unnest(catalog.search_words(searched)) with ordinality as words (word, position);
+end;
 
 create table catalog.products (
   id uuid primary key default uuidv7(),
@@ -50,7 +93,7 @@ create index products_by_status on catalog.products (status, id);
 create index products_by_category on catalog.products (category, status, id);
 create index products_by_brand on catalog.products (brand, status, id);
 create index products_search on catalog.products
-  using gin (to_tsvector('simple', name || ' ' || brand || ' ' || sku)) with (fastupdate = on);
+  using gin (catalog.search_vector(name, brand, sku)) with (fastupdate = on);
 
 call catalog.track_changes('catalog.products', 'product');
 

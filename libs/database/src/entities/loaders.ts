@@ -1,0 +1,26 @@
+import { PRODUCT, SETTINGS, SETTINGS_KEY, SKU, type Product, type Settings } from '@catalog/contracts';
+import type { Queryable } from '../postgres/pool.ts';
+import { loadProducts, loadSkus } from '../products/load.ts';
+import { loadSettings } from '../settings/settings.ts';
+import type { Loaded } from './loaded.ts';
+
+/** Loads all these keys of one entity with one query, in one snapshot. The answer has every key asked for. */
+export type EntityLoader<Body> = (keys: readonly string[]) => Promise<Map<string, Loaded<Body>>>;
+
+export type EntityLoaders = {
+  readonly [PRODUCT.name]: EntityLoader<Product>;
+  readonly [SKU.name]: EntityLoader<{ id: string }>;
+  readonly [SETTINGS.name]: EntityLoader<Settings>;
+};
+
+/** The one place that says how each cached entity is read, for catalog-read and the worker alike. */
+export function entityLoaders(db: Queryable): EntityLoaders {
+  return {
+    [PRODUCT.name]: (ids) => loadProducts(db, ids),
+    [SKU.name]: (skus) => loadSkus(db, skus),
+    [SETTINGS.name]: async (keys) => {
+      const settings = await loadSettings(db);
+      return new Map(keys.map((key) => [key, key === SETTINGS_KEY ? settings : { version: 0, body: null }]));
+    },
+  };
+}

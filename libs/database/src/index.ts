@@ -1,0 +1,26 @@
+export { createPool, type DatabaseLog, type PoolOptions, type Queryable } from './postgres/pool.ts';
+export { withTransaction, type Isolation } from './postgres/transaction.ts';
+export { loadSql } from './postgres/sql.ts';
+export { databaseIdentity } from './postgres/identity.ts';
+export { readVersionReached } from './postgres/versions.ts';
+export { migrate, type MigrateOptions, type MigrateResult } from './migrations/migrate.ts';
+export { MigrationError, type MigrationErrorCode } from './migrations/error.ts';
+export { provisionLogins } from './migrations/provision.ts';
+export { entityLoaders, type EntityLoader, type EntityLoaders } from './entities/loaders.ts';
+export type { Loaded } from './entities/loaded.ts';
+export { loadProductBySku, loadProducts, loadSkus } from './products/load.ts';
+export {
+  listProducts,
+  type ProductFilter,
+  type ProductPage,
+  type ProductPageRequest,
+} from './products/list.ts';
+export {
+  deleteProduct,
+  insertProduct,
+  updateProduct,
+  type ExpectedVersion,
+  type NotChanged,
+} from './products/write.ts';
+export { catalogErrorFor } from './products/violations.ts';
+export { loadSettings, updateSettings } from './settings/settings.ts';

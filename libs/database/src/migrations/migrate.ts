@@ -1,0 +1,104 @@
+import { Client, DatabaseError } from 'pg';
+import { loadSql } from '../postgres/sql.ts';
+import { MigrationError } from './error.ts';
+import { readMigrations, type Migration } from './files.ts';
+import { retryOnCatalogRace } from './catalogRace.ts';
+
+export interface MigrateOptions {
+  readonly log?: { info(details: object, message: string): void };
+  /** Those of this package unless a test says otherwise. */
+  readonly migrations?: readonly Migration[];
+}
+
+export interface MigrateResult {
+  /** The id of the last migration that the database has now. */
+  readonly current: number;
+  /** Names of those applied by this call; empty when others were faster or there was nothing to do. */
+  readonly applied: readonly string[];
+}
+
+/** One bigint, within the database that is migrated. */
+const migrationLock = 7_236_000;
+const prepare = loadSql(import.meta.url, './prepare.sql');
+const record = loadSql(import.meta.url, './record.sql');
+const applied = loadSql(import.meta.url, './applied.sql');
+
+/**
+ * Brings a database to the schema of this code. Any number of processes may call it at once: one works, the others
+ * wait and find nothing left to do. Each migration is one transaction together with its row in catalog.migrations.
+ * `url` must be a direct connection as the owner of the schema: the lock lives in the session.
+ * Throws MigrationError.
+ */
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<MigrateResult> {
+  const migrations = options.migrations ?? readMigrations();
+  const client = new Client({
+    connectionString: url,
+    application_name: 'catalog-migrate',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    // Others may be at work for as long as they need, and an index takes its time.
+    statement_timeout: 0,
+    lock_timeout: 0,
+    idle_in_transaction_session_timeout: 0,
+  });
+  // The query in flight reports the same error; without a listener it would end the process.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    // Files name everything in full. Nothing that somebody put into "public" gets called with the owner's rights.
+    await client.query("set search_path = ''");
+    await client.query('select pg_catalog.pg_advisory_lock($1)', [migrationLock]);
+    return await applyMissing(client, migrations, options);
+  } finally {
+    // Ends the session, and its lock with it.
+    await client.end();
+  }
+}
+
+async function applyMissing(
+  client: Client,
+  migrations: readonly Migration[],
+  { log }: MigrateOptions,
+): Promise<MigrateResult> {
+  await client.query(prepare);
+  const { rows } = await client.query<{ id: number; name: string; checksum: string }>(applied);
+  for (const row of rows) {
+    const file = migrations[row.id - 1];
+    if (file === undefined) {
+      throw new MigrationError(
+        'database_newer',
+        `the database has migration ${row.id} (${row.name}), this code ends at ${migrations.length}`,
+      );
+    }
+    if (file.checksum !== row.checksum || file.name !== row.name) {
+      throw new MigrationError(
+        'checksum_changed',
+        `migration ${row.id} (${row.name}) differs from what was applied`,
+      );
+    }
+  }
+  const missing = migrations.slice(rows.length);
+  for (const migration of missing) {
+    await retryOnCatalogRace(() => applyOne(client, migration));
+    log?.info({ migration: migration.id, name: migration.name }, 'migrated');
+  }
+  return { current: migrations.length, applied: missing.map((migration) => migration.name) };
+}
+
+async function applyOne(client: Client, migration: Migration): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query(migration.sql);
+    await client.query(record, [migration.id, migration.name, migration.checksum]);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw new MigrationError('failed', describeFailure(migration, error), { cause: error });
+  }
+}
+
+function describeFailure({ id, name, sql }: Migration, error: unknown): string {
+  const position = error instanceof DatabaseError ? Number(error.position) : NaN;
+  const line = Number.isNaN(position) ? '' : `, line ${sql.slice(0, position).split('\n').length}`;
+  return `migration ${id} (${name})${line}: ${error instanceof Error ? error.message : String(error)}`;
+}

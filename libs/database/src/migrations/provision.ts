@@ -1,0 +1,33 @@
+import { Client } from 'pg';
+import { loadSql } from '../postgres/sql.ts';
+import { retryOnCatalogRace } from './catalogRace.ts';
+
+const statementFor = loadSql(import.meta.url, './provision.sql');
+
+/**
+ * Lets roles sign in: `{ catalog_read: 'its password' }`. Changing a password is calling it again. The roles must
+ * have been made by `migrate`.
+ */
+export async function provisionLogins(
+  ownerUrl: string,
+  passwords: Readonly<Record<string, string>>,
+): Promise<void> {
+  const client = new Client({
+    connectionString: ownerUrl,
+    application_name: 'catalog-provision',
+    connectionTimeoutMillis: 10_000,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    for (const [role, password] of Object.entries(passwords)) {
+      // ALTER ROLE takes no parameters, so Postgres itself quotes role and password.
+      const { rows } = await client.query<{ statement: string }>(statementFor, [role, password]);
+      const statement = rows[0]?.statement;
+      if (statement === undefined) throw new Error(`there is no role ${role}: migrate first`);
+      await retryOnCatalogRace(() => client.query(statement));
+    }
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,84 @@
+import { CatalogError, type FieldError } from '@catalog/contracts';
+import { DatabaseError } from 'pg';
+
+/** What each constraint of the schema says to a client. A test compares the names with those in Postgres. */
+export const violations: Readonly<Record<string, FieldError>> = {
+  products_sku_unique: field('sku', 'taken', 'belongs to another product'),
+  products_sku_format: field(
+    'sku',
+    'invalid',
+    'must be 1 to 64 printable ASCII characters that neither start nor end with a space',
+  ),
+  products_name_length: field('name', 'invalid', 'must have 1 to 300 characters and not be blank'),
+  products_description_length: field('description', 'too_long', 'must have at most 10000 characters'),
+  products_brand_length: field('brand', 'invalid', 'must have 1 to 200 characters and not be blank'),
+  products_category_length: field('category', 'invalid', 'must have 1 to 200 characters and not be blank'),
+  products_gtin_check_digit: field(
+    'gtin',
+    'invalid',
+    'must be 8, 12, 13 or 14 digits with a valid GS1 check digit',
+  ),
+  products_weight_grams_range: field('weightGrams', 'out_of_range', 'must be 0 or more'),
+  products_length_mm_range: field('lengthMm', 'out_of_range', 'must be 1 to 100000'),
+  products_width_mm_range: field('widthMm', 'out_of_range', 'must be 1 to 100000'),
+  products_height_mm_range: field('heightMm', 'out_of_range', 'must be 1 to 100000'),
+  products_price_minor_range: field('priceMinor', 'out_of_range', 'must be 0 to 9007199254740991'),
+  products_currency_format: field('currency', 'invalid', 'must be three capital letters'),
+  products_status_known: field('status', 'invalid', 'must be draft, active or archived'),
+  products_attributes_flat: field(
+    'attributes',
+    'invalid',
+    'must be a flat object of strings, numbers and booleans',
+  ),
+  settings_store_name_length: field('storeName', 'invalid', 'must have 1 to 200 characters'),
+  settings_support_email_length: field('supportEmail', 'too_long', 'must have at most 254 characters'),
+  settings_default_currency_format: field('defaultCurrency', 'invalid', 'must be three capital letters'),
+  settings_low_stock_threshold_range: field('lowStockThreshold', 'out_of_range', 'must be 0 to 1000000'),
+};
+
+function field(name: string, code: string, message: string): FieldError {
+  return { pointer: `/${name}`, code, message };
+}
+
+/** Turns what Postgres refuses into what a client understands; everything else passes unchanged. */
+export async function translateViolation<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw catalogErrorFor(error) ?? error;
+  }
+}
+
+/** The CatalogError for an error of Postgres; undefined when no client caused it. */
+export function catalogErrorFor(error: unknown): CatalogError | undefined {
+  if (!(error instanceof DatabaseError)) return undefined;
+  const violation = error.constraint === undefined ? undefined : violations[error.constraint];
+  if (violation !== undefined) {
+    const code = violation.code === 'taken' ? 'sku_taken' : 'invalid_request';
+    return new CatalogError(code, `${violation.pointer?.slice(1)} ${violation.message}`, {
+      errors: [violation],
+      cause: error,
+    });
+  }
+  switch (error.code) {
+    case '23502':
+      // A column that is not null was given null, past the schema of the request.
+      return new CatalogError('invalid_request', 'a required field is null', {
+        errors: [
+          { pointer: `/${camelCase(error.column ?? '')}`, code: 'required', message: 'must not be null' },
+        ],
+        cause: error,
+      });
+    // serialization_failure, deadlock_detected, lock_not_available: trying again helps.
+    case '40001':
+    case '40P01':
+    case '55P03':
+      return new CatalogError('busy', 'the row is being changed by somebody else', { cause: error });
+    default:
+      return undefined;
+  }
+}
+
+function camelCase(column: string): string {
+  return column.replaceAll(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+}

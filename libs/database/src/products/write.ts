@@ -1,0 +1,93 @@
+import type { Product, ProductCreate, ProductPatch } from '@catalog/contracts';
+import type { Queryable } from '../postgres/pool.ts';
+import { loadSql } from '../postgres/sql.ts';
+import { translateViolation } from './violations.ts';
+
+const sql = {
+  insert: loadSql(import.meta.url, './insert.sql'),
+  update: loadSql(import.meta.url, './update.sql'),
+  delete: loadSql(import.meta.url, './delete.sql'),
+  version: loadSql(import.meta.url, './version.sql'),
+};
+
+/** A version, or `*`: whatever is there. */
+export type ExpectedVersion = number | '*';
+
+/** Why a change was not made: there is no such row, or it has another version by now. */
+export type NotChanged = 'missing' | { readonly changed: number };
+
+/** Column of each field that a client may write, in the order of insert.sql. */
+const columns = {
+  sku: 'sku',
+  name: 'name',
+  description: 'description',
+  brand: 'brand',
+  category: 'category',
+  gtin: 'gtin',
+  weightGrams: 'weight_grams',
+  lengthMm: 'length_mm',
+  widthMm: 'width_mm',
+  heightMm: 'height_mm',
+  priceMinor: 'price_minor',
+  currency: 'currency',
+  status: 'status',
+  attributes: 'attributes',
+} as const satisfies Record<keyof ProductCreate, string>;
+const fields = Object.keys(columns) as (keyof ProductCreate)[];
+
+/** Throws CatalogError: `sku_taken`, `invalid_request` naming the field, `busy`. */
+export async function insertProduct(client: Queryable, product: ProductCreate): Promise<Product> {
+  const values = fields.map((field) => product[field]);
+  return await translateViolation(async () => {
+    const { rows } = await client.query<Product>(sql.insert, values);
+    const [inserted] = rows;
+    if (inserted === undefined) throw new Error('a trigger swallowed the insert of a product');
+    return inserted;
+  });
+}
+
+/**
+ * Merges a patch into a product (RFC 7396; `attributes` key by key). A patch that changes nothing answers the product
+ * with the version it had. Throws CatalogError as `insertProduct`; then the transaction, if any, is aborted.
+ */
+export async function updateProduct(
+  client: Queryable,
+  id: string,
+  patch: ProductPatch,
+  expected: ExpectedVersion,
+): Promise<Product | NotChanged> {
+  const patchOfColumns = Object.fromEntries(
+    fields.filter((field) => patch[field] !== undefined).map((field) => [columns[field], patch[field]]),
+  );
+  const updated = await translateViolation(async () => {
+    const { rows } = await client.query<Product>(sql.update, [
+      id,
+      JSON.stringify(patchOfColumns),
+      versionOf(expected),
+    ]);
+    return rows[0];
+  });
+  return updated ?? (await whyNotChanged(client, id));
+}
+
+/** Answers the version of the tombstone. */
+export async function deleteProduct(
+  client: Queryable,
+  id: string,
+  expected: ExpectedVersion,
+): Promise<{ readonly version: number } | NotChanged> {
+  const deleted = await translateViolation(async () => {
+    const { rows } = await client.query<{ version: number }>(sql.delete, [id, versionOf(expected)]);
+    return rows[0];
+  });
+  return deleted ?? (await whyNotChanged(client, id));
+}
+
+function versionOf(expected: ExpectedVersion): number | null {
+  return expected === '*' ? null : expected;
+}
+
+async function whyNotChanged(client: Queryable, id: string): Promise<NotChanged> {
+  const { rows } = await client.query<{ version: number }>(sql.version, [id]);
+  return rows[0] === undefined ? 'missing' : { changed: rows[0].version };
+}
