@@ -1,0 +1,101 @@
+import { CatalogError } from '@catalog/contracts';
+import type { RequestHandler, Response } from 'express';
+import { systemClock, type Clock } from '../lifecycle/clock.ts';
+import type { Logger } from '../logging/logger.ts';
+import { keyFile } from './keys.ts';
+import { tokenVerifier, type Caller } from './verify.ts';
+
+declare global {
+  // Express' own place for what middleware adds to a request.
+  namespace Express {
+    interface Request {
+      /** Set by `authenticate`. */
+      caller?: Caller;
+    }
+  }
+}
+
+export interface AuthenticateOptions {
+  readonly jwksFile: string;
+  /** This service's name, as tokens for it carry it in `aud`. */
+  readonly audience: string;
+  readonly issuer?: string;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  /** What a request without any token may do (`ALLOW_ANONYMOUS_READS`); a wrong token is refused all the same. */
+  readonly anonymousScopes?: readonly string[];
+}
+
+export const tokenIssuer = 'catalog-auth';
+
+function challenge(res: Response, parameters: string): void {
+  res.setHeader('WWW-Authenticate', `Bearer realm="catalog"${parameters}`);
+}
+
+/** Reads the keys at once and throws when it cannot. The middleware sets `req.caller` or answers 401. */
+export function authenticate(options: AuthenticateOptions): RequestHandler {
+  const clock = options.clock ?? systemClock;
+  const keys = keyFile({ file: options.jwksFile, clock, log: options.log });
+  const verifier = tokenVerifier({
+    keys,
+    audience: options.audience,
+    issuer: options.issuer ?? tokenIssuer,
+    clock,
+  });
+  const anonymous: Caller | undefined =
+    options.anonymousScopes === undefined || options.anonymousScopes.length === 0
+      ? undefined
+      : { subject: 'anonymous', scopes: new Set(options.anonymousScopes) };
+
+  return (req, res, next) => {
+    const header = req.headers.authorization;
+    if (header === undefined && anonymous !== undefined) {
+      req.caller = anonymous;
+      next();
+      return undefined;
+    }
+    const refuse = (error: unknown): void => {
+      challenge(res, header === undefined ? '' : ', error="invalid_token"');
+      next(error);
+    };
+    const token = header === undefined ? undefined : /^Bearer +([\w.~+/=-]+)$/i.exec(header)?.[1];
+    if (token === undefined) {
+      refuse(new CatalogError('unauthenticated', 'Send "Authorization: Bearer <token>".'));
+      return undefined;
+    }
+    let caller: Caller | Promise<Caller>;
+    try {
+      caller = verifier.verify(token);
+    } catch (error) {
+      refuse(error);
+      return undefined;
+    }
+    if (caller instanceof Promise) {
+      return caller.then((checked) => {
+        req.caller = checked;
+        next();
+      }, refuse);
+    }
+    req.caller = caller;
+    next();
+    return undefined;
+  };
+}
+
+/** After `authenticate`: 403 unless the caller has the scope; 401 when it came without a token. */
+export function requireScope(scope: string): RequestHandler {
+  return (req, res, next) => {
+    const { caller } = req;
+    if (caller?.scopes.has(scope) === true) {
+      next();
+      return;
+    }
+    if (caller === undefined || caller.subject === 'anonymous') {
+      challenge(res, '');
+      next(new CatalogError('unauthenticated', `A token with the scope ${scope} is needed.`));
+      return;
+    }
+    challenge(res, `, error="insufficient_scope", scope="${scope}"`);
+    next(new CatalogError('forbidden', `The scope ${scope} is needed.`));
+  };
+}

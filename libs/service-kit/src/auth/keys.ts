@@ -1,0 +1,70 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { z } from 'zod';
+import type { Clock } from '../lifecycle/clock.ts';
+import type { Logger } from '../logging/logger.ts';
+
+const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1) });
+const ed25519Schema = z.object({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  kid: z.string().min(1),
+  x: z.string(),
+  d: z.undefined(),
+});
+
+/** How often the file is looked at. A key that was withdrawn is believed for this much longer at most. */
+const lookInterval_ms = 1_000;
+
+export function readKeys(file: string): Map<string, KeyObject> {
+  const { keys } = jwksSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const found = new Map<string, KeyObject>();
+  for (const jwk of keys) {
+    if ('d' in jwk) throw new Error(`${file} holds a private key; only public ones belong there`);
+    const key = ed25519Schema.safeParse(jwk);
+    if (key.success)
+      found.set(
+        key.data.kid,
+        createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: key.data.x }, format: 'jwk' }),
+      );
+  }
+  if (found.size === 0) throw new Error(`${file} holds no Ed25519 key with a kid`);
+  return found;
+}
+
+export interface KeyFile {
+  get(kid: string): KeyObject | undefined;
+  /** Looks at the file if the last look is long ago; true when the keys changed. */
+  refresh(): boolean;
+}
+
+/** Throws where the file is missing or wrong at the start; later mistakes in it leave the last good keys. */
+export function keyFile(options: { file: string; clock: Clock; log?: Logger | undefined }): KeyFile {
+  const { file, clock, log } = options;
+  const stamp = (): string => {
+    // The inode too: orchestrators replace mounted secrets by renaming.
+    const { mtimeMs, size, ino } = statSync(file);
+    return `${mtimeMs} ${size} ${ino}`;
+  };
+  let seen = stamp();
+  let keys = readKeys(file);
+  let looked_ms = clock.monotonic();
+  return {
+    get: (kid) => keys.get(kid),
+    refresh() {
+      if (clock.monotonic() - looked_ms < lookInterval_ms) return false;
+      looked_ms = clock.monotonic();
+      try {
+        const now = stamp();
+        if (now === seen) return false;
+        keys = readKeys(file);
+        seen = now;
+        log?.info({ kids: [...keys.keys()] }, 'service keys were read again');
+        return true;
+      } catch (error) {
+        log?.error({ err: error, file }, 'service keys cannot be read; the last good ones stay');
+        return false;
+      }
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { CatalogError } from '@catalog/contracts';
+import { jwtVerify, type JWTHeaderParameters } from 'jose';
+import { z } from 'zod';
+import type { Clock } from '../lifecycle/clock.ts';
+import type { KeyFile } from './keys.ts';
+
+export interface Caller {
+  readonly subject: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+export const tokenRules = {
+  /** Design, part 7: a stolen token is of no use for long. */
+  lifetime_s: 300,
+  /** Clocks of two machines under NTP differ by far less. */
+  skew_s: 5,
+  /** Ours have about 300 characters. */
+  maxLength: 4_096,
+  /** Tokens remembered per generation; every caller has a handful at a time. */
+  remembered: 1_000,
+} as const;
+
+const claimsSchema = z.object({
+  sub: z.string().min(1).max(200),
+  exp: z.number(),
+  scope: z.string().max(2_000).default(''),
+});
+
+interface Verified {
+  readonly caller: Caller;
+  readonly until_ms: number;
+}
+
+const invalid = (detail: string, cause?: unknown): CatalogError =>
+  new CatalogError('unauthenticated', detail, { cause });
+
+/**
+ * Verifies tokens, and remembers each until it expires, so that a signature is checked once in five
+ * minutes and not once a request. Two generations make a bounded cache that keeps what is in use.
+ */
+export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer: string; clock: Clock }): {
+  verify(token: string): Caller | Promise<Caller>;
+} {
+  const { keys, audience, issuer, clock } = options;
+  let recent = new Map<string, Verified>();
+  let older = new Map<string, Verified>();
+
+  const remember = (token: string, verified: Verified): void => {
+    if (recent.size >= tokenRules.remembered) {
+      older = recent;
+      recent = new Map();
+    }
+    recent.set(token, verified);
+  };
+
+  const keyFor = (header: JWTHeaderParameters): CryptoKeyLike => {
+    // A token that brings or points to its own key is an attack, whatever else it says.
+    if ('jku' in header || 'jwk' in header || 'x5u' in header || 'x5c' in header)
+      throw invalid('The token names its own key.');
+    const key = header.kid === undefined ? undefined : keys.get(header.kid);
+    if (key === undefined) throw invalid('The token is signed with a key that is not known here.');
+    return key;
+  };
+
+  const check = async (token: string): Promise<Caller> => {
+    if (token.length > tokenRules.maxLength) throw invalid('The token is too long.');
+    let claims: z.output<typeof claimsSchema>;
+    try {
+      const { payload } = await jwtVerify(token, keyFor, {
+        algorithms: ['EdDSA'],
+        audience,
+        issuer,
+        requiredClaims: ['exp', 'sub'],
+        clockTolerance: tokenRules.skew_s,
+        currentDate: new Date(clock.now()),
+      });
+      claims = claimsSchema.parse(payload);
+      const from_s =
+        typeof payload.iat === 'number' ? Math.min(payload.iat, clock.now() / 1_000) : clock.now() / 1_000;
+      if (claims.exp - from_s > tokenRules.lifetime_s + tokenRules.skew_s)
+        throw invalid('The token lives longer than 5 minutes.');
+    } catch (error) {
+      if (error instanceof CatalogError) throw error;
+      throw invalid('The token is not valid, not for this service, or expired.', error);
+    }
+    const caller = {
+      subject: claims.sub,
+      scopes: new Set(claims.scope.split(' ').filter((scope) => scope !== '')),
+    };
+    remember(token, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
+    return caller;
+  };
+
+  return {
+    verify(token) {
+      if (keys.refresh()) {
+        // A key may have been withdrawn: nobody is believed on its word any more.
+        recent = new Map();
+        older = new Map();
+      }
+      let known = recent.get(token);
+      if (known === undefined) {
+        known = older.get(token);
+        if (known === undefined) return check(token);
+        remember(token, known);
+      }
+      if (clock.now() >= known.until_ms) throw invalid('The token is expired.');
+      return known.caller;
+    },
+  };
+}
+
+type CryptoKeyLike = NonNullable<ReturnType<KeyFile['get']>>;

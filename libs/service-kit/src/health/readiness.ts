@@ -1,0 +1,61 @@
+export interface ReadinessReport {
+  readonly ready: boolean;
+  /** `ok`, or why not, by name. */
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+export interface Readiness {
+  /** The check fails by throwing, or by taking longer than `timeout_ms`. */
+  add(name: string, check: () => unknown): void;
+  /** From now on not ready, whatever the checks say: the service is stopping. */
+  drain(): void;
+  readonly draining: boolean;
+  report(): Promise<ReadinessReport>;
+}
+
+export function readiness(options: { timeout_ms?: number } = {}): Readiness {
+  // A probe that hangs must not make the prober wait longer than it does itself.
+  const timeout_ms = options.timeout_ms ?? 1_000;
+  const checks = new Map<string, () => unknown>();
+  let draining = false;
+
+  const run = async (check: () => unknown): Promise<string> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(resolve, timeout_ms, `no answer within ${timeout_ms} ms`);
+    });
+    const asked = (async () => {
+      await check();
+      return 'ok';
+    })();
+    try {
+      return await Promise.race([asked, late]);
+    } catch (error) {
+      // Only the kind of failure: the address is public, a message may name hosts and users.
+      const { code, name } = error as { code?: unknown; name?: unknown };
+      return `fails: ${typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown'}`;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  return {
+    add(name, check) {
+      if (checks.has(name)) throw new Error(`there is a readiness check "${name}" already`);
+      checks.set(name, check);
+    },
+    drain() {
+      draining = true;
+    },
+    get draining() {
+      return draining;
+    },
+    async report() {
+      if (draining) return { ready: false, checks: { drain: 'the service is stopping' } };
+      const answers = await Promise.all(
+        [...checks].map(async ([name, check]) => [name, await run(check)] as const),
+      );
+      return { ready: answers.every(([, answer]) => answer === 'ok'), checks: Object.fromEntries(answers) };
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import type { Socket } from 'node:net';
+import { CatalogError } from '@catalog/contracts';
+import { toProblem } from '../problems/problem.ts';
+import { newRequestId } from './requestId.ts';
+
+/** What Node's HTTP parser and its timeouts report, as an error of the catalogue. */
+function fromParser(code: string | undefined): CatalogError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new CatalogError('headers_too_large', 'The request line and headers may have 16 KiB in all.');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new CatalogError('body_too_large', 'The chunk extensions are too large.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new CatalogError('request_timeout', 'The request did not arrive in time.');
+    default:
+      return new CatalogError('malformed_request', 'The request is not well-formed HTTP/1.1.');
+  }
+}
+
+/** A problem as bytes, for a socket that has no response object, with the end of the connection. */
+export function rawProblem(error: CatalogError, headers: Record<string, string> = {}): string {
+  const requestId = newRequestId();
+  const problem = toProblem(error, requestId);
+  const body = JSON.stringify(problem);
+  const lines = Object.entries({
+    'Content-Type': 'application/problem+json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'X-Request-Id': requestId,
+    Date: new Date().toUTCString(),
+    Connection: 'close',
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${problem.status} ${problem.title}\r\n${lines.join('')}\r\n${body}`;
+}
+
+/** `answering` says that an answer has begun on this socket: another one in its middle would corrupt it. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket, answering: boolean): void {
+  if (answering || !socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  endWith(socket, rawProblem(fromParser(error.code)));
+}
+
+/**
+ * Answers, and goes on reading for a moment: closing a socket with unread bytes resets the connection,
+ * and the reset can overtake the answer.
+ */
+export function endWith(socket: Socket, answer: string): void {
+  socket.end(answer);
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), 1_000);
+  timer.unref();
+  socket.once('close', () => clearTimeout(timer));
+}

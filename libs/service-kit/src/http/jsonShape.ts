@@ -1,0 +1,54 @@
+import { CatalogError } from '@catalog/contracts';
+import { httpLimits } from './limits.ts';
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+/**
+ * Refuses text that nests deeper than the limit, before anything recursive sees it: one pass over the
+ * bytes, brackets inside strings do not count.
+ */
+export function refuseDepth(bytes: Uint8Array, limit: number = httpLimits.jsonDepth): void {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index];
+    if (inString) {
+      if (byte === backslash) index++;
+      else if (byte === quote) inString = false;
+    } else if (byte === quote) inString = true;
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > limit)
+        throw new CatalogError('malformed_request', `The JSON nests deeper than ${limit} levels.`);
+    } else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+}
+
+const refused = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** Refuses the keys by which a careless merge reaches the prototype of all objects. */
+export function refusePrototypeKeys(text: string, value: unknown): void {
+  // An escape may spell the name; without one, the walk is needed only where the name occurs.
+  if (!/proto|constructor|\\u/.test(text)) return;
+  const pending: { value: object; pointer: string }[] = [];
+  const look = (value: unknown, pointer: string): void => {
+    if (typeof value === 'object' && value !== null) pending.push({ value, pointer });
+  };
+  look(value, '');
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { value: holder, pointer } = next;
+    for (const [key, inside] of Object.entries(holder)) {
+      const at = `${pointer}/${key.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+      if (!Array.isArray(holder) && refused.has(key)) {
+        throw new CatalogError(
+          'invalid_request',
+          `The body breaks a rule: ${at} is a key that is not allowed.`,
+          {
+            errors: [{ pointer: at, code: 'forbidden_key', message: 'is a key that is not allowed' }],
+          },
+        );
+      }
+      look(inside, at);
+    }
+  }
+}

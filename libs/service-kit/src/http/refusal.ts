@@ -1,0 +1,24 @@
+import type { IncomingMessage } from 'node:http';
+import { CatalogError } from '@catalog/contracts';
+
+/**
+ * What Node's parser lets through and an intermediary may read differently than we do (RFC 9112, 3.2
+ * and 11.2): two Host headers, a target that names a host of its own, TRACE.
+ */
+export function refusal(req: IncomingMessage): CatalogError | undefined {
+  const target = req.url ?? '';
+  if (target.charCodeAt(0) !== 0x2f) {
+    if (target === '*' && req.method === 'OPTIONS') return undefined;
+    return new CatalogError('malformed_request', 'The request target must be a path that starts with "/".');
+  }
+  if (req.method === 'TRACE') return new CatalogError('method_not_allowed', 'TRACE is not supported.');
+  let hosts = 0;
+  const headers = req.rawHeaders;
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index];
+    if (name !== undefined && name.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts > 1
+    ? new CatalogError('malformed_request', 'There must be exactly one Host header.')
+    : undefined;
+}

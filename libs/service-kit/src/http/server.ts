@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { CatalogError } from '@catalog/contracts';
+import type { Express } from 'express';
+import type { Logger } from '../logging/logger.ts';
+import { answerClientError, endWith, rawProblem } from './clientError.ts';
+import { httpLimits } from './limits.ts';
+
+export interface ServerOptions {
+  readonly app: Express;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly host: string;
+  readonly log: Logger;
+  /** The whole request, body included; for services that take uploads. */
+  readonly requestTimeout_ms?: number;
+  readonly drainGrace_ms?: number;
+  readonly drainTimeout_ms?: number;
+}
+
+export interface RunningServer {
+  readonly port: number;
+  readonly server: Server;
+  /**
+   * Loses no request: (1) not ready, and every answer says `Connection: close`; (2) after the grace, no
+   * new connections, idle ones are closed; (3) resolves when the last answer is out. Can be called twice.
+   */
+  drain(): Promise<void>;
+}
+
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { app, log } = options;
+  const inFlight = new Set<ServerResponse>();
+  let draining = false;
+
+  function ended(this: ServerResponse): void {
+    inFlight.delete(this);
+  }
+
+  const server = createServer(
+    {
+      insecureHTTPParser: false,
+      requireHostHeader: false,
+      maxHeaderSize: httpLimits.headerBytes,
+      headersTimeout: httpLimits.headers_ms,
+      requestTimeout: options.requestTimeout_ms ?? httpLimits.request_ms,
+      connectionsCheckingInterval: httpLimits.checkInterval_ms,
+      keepAliveTimeout: httpLimits.keepAlive_ms,
+    },
+    (req, res) => {
+      if (draining) res.shouldKeepAlive = false;
+      inFlight.add(res);
+      res.on('close', ended);
+      app(req, res);
+    },
+  );
+  server.maxConnections = httpLimits.connections;
+  server.on('drop', () =>
+    log.warn({ limit: httpLimits.connections }, 'a connection was dropped: there are too many'),
+  );
+  server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
+    const socket = stream as Socket;
+    const answering = [...inFlight].some((res) => res.socket === socket);
+    answerClientError(error, socket, answering);
+  });
+  server.on('connect', (_req, stream) => {
+    endWith(
+      stream as Socket,
+      rawProblem(new CatalogError('method_not_allowed', 'CONNECT is not supported.'), { Allow: 'GET, HEAD' }),
+    );
+  });
+  server.on('checkExpectation', (_req, res: ServerResponse) => {
+    endWith(
+      res.socket as Socket,
+      rawProblem(new CatalogError('malformed_request', 'The only expectation supported is 100-continue.')),
+    );
+  });
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  log.info({ port, host: options.host }, 'listening');
+
+  const drain = async (): Promise<void> => {
+    draining = true;
+    app.emit('drain');
+    // Answers under way whose headers are not out yet say it too.
+    for (const res of inFlight) res.shouldKeepAlive = false;
+    await pause(options.drainGrace_ms ?? httpLimits.drainGrace_ms);
+    const closed = once(server, 'close');
+    server.close();
+    const impatient = setTimeout(() => {
+      log.error({ inFlight: inFlight.size }, 'requests were cut off: they did not end in time');
+      server.closeAllConnections();
+    }, options.drainTimeout_ms ?? httpLimits.drain_ms);
+    try {
+      await closed;
+    } finally {
+      clearTimeout(impatient);
+    }
+    log.info('drained');
+  };
+  let drained: Promise<void> | undefined;
+  return { port, server, drain: () => (drained ??= drain()) };
+}

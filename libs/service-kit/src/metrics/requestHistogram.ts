@@ -1,0 +1,76 @@
+import { httpRequestBuckets_s, metricNames } from './names.ts';
+
+/** One label set, resolved once: an observation is a search over 15 numbers and two additions. */
+interface Series {
+  readonly labels: { readonly method: string; readonly route: string; readonly status: number };
+  readonly buckets: Float64Array;
+  sum: number;
+  count: number;
+}
+
+/**
+ * A Prometheus histogram that builds its samples when scraped. prom-client's own hashes the labels of
+ * every observation, which is a noticeable part of a request that takes 30 µs.
+ */
+export class RequestHistogram {
+  readonly name = metricNames.httpRequest.name;
+  readonly help = metricNames.httpRequest.help;
+  readonly type = 'histogram';
+  readonly aggregator = 'sum';
+  readonly labelNames = ['method', 'route', 'status'];
+  readonly #routes = new Map<string, Map<string, Series[]>>();
+
+  observe(method: string, route: string, status: number, seconds: number): void {
+    let methods = this.#routes.get(route);
+    if (methods === undefined) this.#routes.set(route, (methods = new Map()));
+    let statuses = methods.get(method);
+    if (statuses === undefined) methods.set(method, (statuses = []));
+    const series = (statuses[status] ??= {
+      labels: { method, route, status },
+      buckets: new Float64Array(httpRequestBuckets_s.length + 1),
+      sum: 0,
+      count: 0,
+    });
+    let bucket = 0;
+    while (bucket < httpRequestBuckets_s.length && seconds > (httpRequestBuckets_s[bucket] ?? Infinity))
+      bucket++;
+    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
+    series.sum += seconds;
+    series.count++;
+  }
+
+  reset(): void {
+    this.#routes.clear();
+  }
+
+  /** What prom-client's registry asks of a metric. */
+  async get(): Promise<object> {
+    const values: object[] = [];
+    for (const methods of this.#routes.values()) {
+      for (const statuses of methods.values()) {
+        // Sparse: `forEach` skips the statuses that never occurred.
+        statuses.forEach((series) => addSamples(values, this.name, series));
+      }
+    }
+    return { name: this.name, help: this.help, type: this.type, aggregator: this.aggregator, values };
+  }
+
+  getForPromString(): Promise<object> {
+    return this.get();
+  }
+}
+
+function addSamples(values: object[], name: string, series: Series): void {
+  let upTo = 0;
+  httpRequestBuckets_s.forEach((le, index) => {
+    upTo += series.buckets[index] ?? 0;
+    values.push({ metricName: `${name}_bucket`, value: upTo, labels: { ...series.labels, le } });
+  });
+  values.push({
+    metricName: `${name}_bucket`,
+    value: series.count,
+    labels: { ...series.labels, le: '+Inf' },
+  });
+  values.push({ metricName: `${name}_sum`, value: series.sum, labels: series.labels });
+  values.push({ metricName: `${name}_count`, value: series.count, labels: series.labels });
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorCatalogue, type CatalogError, type Problem } from '@catalog/contracts';
+
+/** Relative to the service that answered, which serves the cause and the remedy there. */
+export function problemType(code: string): string {
+  return `/problems/${code}`;
+}
+
+export function toProblem(error: CatalogError, requestId: string): Problem {
+  const { status, title } = errorCatalogue[error.code];
+  // A bug tells nothing of our insides, whoever threw it and with what words.
+  const detail = error.code === 'internal_error' ? errorCatalogue.internal_error.cause : error.message;
+  return {
+    type: problemType(error.code),
+    title,
+    status,
+    code: error.code,
+    detail,
+    requestId,
+    errors: [...error.errors],
+  };
+}
+
+/** Ends the answer as RFC 9457 says. Headers that were set before (`Allow`, `WWW-Authenticate`) stay. */
+export function sendProblem(
+  res: ServerResponse<IncomingMessage>,
+  error: CatalogError,
+  requestId: string,
+): void {
+  const body = Buffer.from(JSON.stringify(toProblem(error, requestId)));
+  // What the failed handler meant to say about its own answer is not true of this one.
+  for (const name of [
+    'etag',
+    'last-modified',
+    'content-encoding',
+    'content-range',
+    'cache-status',
+    'age',
+    'location',
+  ])
+    res.removeHeader(name);
+  res.statusCode = error.status;
+  res.setHeader('Content-Type', 'application/problem+json');
+  res.setHeader('Content-Length', body.length);
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('X-Request-Id', requestId);
+  if (error.retryAfterSeconds !== undefined) res.setHeader('Retry-After', Math.ceil(error.retryAfterSeconds));
+  res.end(body);
+}

@@ -1,0 +1,96 @@
+import { CatalogError } from '@catalog/contracts';
+
+/** What a client may do at the soonest when a store is away; most failovers take longer than one second. */
+const retryAfterSeconds = 1;
+
+const unavailable = (cause: unknown, detail = 'A store does not answer right now.'): CatalogError =>
+  new CatalogError('unavailable', detail, { retryAfterSeconds, cause });
+
+/** System errors of a connection to a store or another service. */
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ECONNABORTED',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_SOCKET',
+]);
+
+/** pg and ioredis give these no code. */
+const connectionMessages = [
+  'timeout exceeded when trying to connect',
+  'Connection terminated',
+  'Client has encountered a connection error',
+  'Query read timeout',
+  'Connection is closed',
+  "Stream isn't writeable",
+  'Command timed out',
+  'Reached the max retries per request limit',
+];
+
+/** PostgreSQL manual, appendix A. */
+function fromSqlState(sqlState: string, cause: unknown): CatalogError | undefined {
+  switch (sqlState) {
+    case '55P03': // lock_not_available
+    case '40P01': // deadlock_detected
+    case '40001': // serialization_failure
+      return new CatalogError('busy', 'The row is being changed by somebody else; try again.', {
+        retryAfterSeconds,
+        cause,
+      });
+    case '57014': // query_canceled, by statement_timeout
+      return unavailable(cause, 'The database took too long.');
+    case '25006': // read_only_sql_transaction: we are still connected to what is a standby now
+    case '58030': // io_error
+      return unavailable(cause);
+    case '22021': // character_not_in_repertoire
+    case '22P05': // untranslatable_character
+      return new CatalogError('invalid_request', 'The request holds a character that cannot be stored.', {
+        cause,
+      });
+    default:
+      break;
+  }
+  // 08 connection exception, 53 out of connections, memory or disk, 57P shutdown, crash, cannot connect now.
+  return /^(08|53|57P)/.test(sqlState) ? unavailable(cause) : undefined;
+}
+
+/** The answer to whatever a handler threw. Only a `CatalogError` says something of its own. */
+export function translate(error: unknown): CatalogError {
+  if (error instanceof CatalogError) return error;
+  if (error instanceof URIError)
+    return new CatalogError('malformed_request', 'The address holds a broken percent-encoding.', {
+      cause: error,
+    });
+  if (typeof error === 'object' && error !== null) {
+    const { code, status, message, severity } = error as {
+      code?: unknown;
+      status?: unknown;
+      message?: unknown;
+      severity?: unknown;
+    };
+    if (typeof code === 'string') {
+      if (networkCodes.has(code)) return unavailable(error);
+      if (typeof severity === 'string') {
+        const translated = fromSqlState(code, error);
+        if (translated !== undefined) return translated;
+      }
+    }
+    if (typeof message === 'string' && connectionMessages.some((known) => message.startsWith(known)))
+      return unavailable(error);
+    // Errors of Express and its body parsers carry a status; their messages may echo the request.
+    if (status === 413) return new CatalogError('body_too_large', 'The body is too large.', { cause: error });
+    if (status === 415)
+      return new CatalogError('unsupported_media_type', 'The content type or encoding is not supported.', {
+        cause: error,
+      });
+    if (typeof status === 'number' && status >= 400 && status < 500)
+      return new CatalogError('malformed_request', 'The request cannot be understood.', { cause: error });
+  }
+  return new CatalogError('internal_error', 'Something failed on our side.', { cause: error });
+}
