@@ -18,6 +18,7 @@ export const errorCatalogue = {
   forbidden: { status: 403, title: 'The token does not allow this', cause: 'The token lacks the scope that this call needs.', remedy: 'Ask for the scope that `detail` names.' },
   not_found: { status: 404, title: 'There is no such thing', cause: 'No such route, or no row with this id.', remedy: 'Check the address.' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here', cause: 'The route exists, but not for this method.', remedy: 'Use a method that `Allow` names.' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time', cause: 'The headers or the body came too slowly.', remedy: 'Send the request at once, on a connection that works.' },
   conflict: { status: 409, title: 'The request conflicts with the current state', cause: 'Another row or another request holds what this one needs.', remedy: 'Read the current state and decide again.' },
   sku_taken: { status: 409, title: 'The SKU belongs to another product', cause: 'SKUs are unique.', remedy: 'Choose another SKU, or change the product that has it.' },
   busy: { status: 409, title: 'The row is being changed by somebody else', cause: 'A lock was not had in time.', remedy: 'Try again.' },
