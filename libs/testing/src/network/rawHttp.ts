@@ -5,7 +5,11 @@ import { connect } from 'node:net';
  * Sends exactly these bytes on a connection of their own and gives back everything that comes until the
  * server closes it, or until nothing has come for `quiet_ms`. For requests that no HTTP client would send.
  */
-export async function rawHttp(port: number, bytes: string | Buffer, options: { quiet_ms?: number } = {}): Promise<string> {
+export async function rawHttp(
+  port: number,
+  bytes: string | Buffer,
+  options: { quiet_ms?: number } = {},
+): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -55,9 +55,12 @@ async function makeTemplate(client: pg.Client, serverUrl: string): Promise<void>
  * A fresh database, dropped when disposed. `migrated` copies a template that is migrated once per run.
  * `serverUrl` names another server than the one of `@catalog/testing/postgres-setup`.
  */
-export async function createTestDatabase(options: { migrated?: boolean; serverUrl?: string } = {}): Promise<TestDatabase> {
+export async function createTestDatabase(
+  options: { migrated?: boolean; serverUrl?: string } = {},
+): Promise<TestDatabase> {
   const serverUrl = options.serverUrl ?? inject('postgresUrl');
-  if (serverUrl === undefined) throw new Error('no Postgres: add globalSetup "@catalog/testing/postgres-setup" to vitest.config.ts');
+  if (serverUrl === undefined)
+    throw new Error('no Postgres: add globalSetup "@catalog/testing/postgres-setup" to vitest.config.ts');
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await asSuperuser(serverUrl, async (client) => {
     if (options.migrated !== true) {

@@ -19,12 +19,16 @@ test('every test database is empty, of its own, and gone when disposed', async (
   await one(first.url, 'CREATE TABLE only_in_first AS SELECT 1 AS answer');
   expect(await one(second.url, "SELECT to_regclass('only_in_first')::text AS answer")).toBeNull();
   await first[Symbol.asyncDispose]();
-  expect(await one(second.url, `SELECT count(*)::int AS answer FROM pg_database WHERE datname = '${first.name}'`)).toBe(0);
+  expect(
+    await one(second.url, `SELECT count(*)::int AS answer FROM pg_database WHERE datname = '${first.name}'`),
+  ).toBe(0);
 });
 
 test('it is Postgres 18 in UTF-8', async () => {
   await using database = await createTestDatabase();
-  expect(await one(database.url, "SELECT current_setting('server_version_num')::int / 10000 AS answer")).toBe(18);
+  expect(await one(database.url, "SELECT current_setting('server_version_num')::int / 10000 AS answer")).toBe(
+    18,
+  );
   expect(await one(database.url, "SELECT current_setting('server_encoding') AS answer")).toBe('UTF8');
 });
 

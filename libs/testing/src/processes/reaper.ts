@@ -6,11 +6,21 @@ import { spawn } from 'node:child_process';
  * directory. Without it, a test runner that is killed would leave servers behind.
  */
 export function reapWhenWeDie(pid: number, directory: string): { cancel(): void } {
-  const reaper = spawn('/bin/sh', ['-c', 'read -r word; [ "$word" = cancel ] || { kill -9 "$1"; rm -rf "$2"; }', 'reaper', String(pid), directory], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    // Its own process group, so that Ctrl-C in the terminal does not end the one who cleans up after it.
-    detached: true,
-  });
+  const reaper = spawn(
+    '/bin/sh',
+    [
+      '-c',
+      'read -r word; [ "$word" = cancel ] || { kill -9 "$1"; rm -rf "$2"; }',
+      'reaper',
+      String(pid),
+      directory,
+    ],
+    {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      // Its own process group, so that Ctrl-C in the terminal does not end the one who cleans up after it.
+      detached: true,
+    },
+  );
   // Its stdin breaks when it ends before us; there is nothing to do about that.
   reaper.stdin.on('error', () => {});
   reaper.on('error', () => {});

@@ -51,8 +51,19 @@ export async function startRedis(options: { config?: Record<string, string> } = 
 
   /** False when somebody else took the port. */
   const launch = async (): Promise<boolean> => {
-    const settings = { save: '', appendonly: 'no', ...options.config, bind: '127.0.0.1', dir: directory, daemonize: 'no', port: String(port) };
-    const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, ...(value === '' ? [''] : value.split(' '))]);
+    const settings = {
+      save: '',
+      appendonly: 'no',
+      ...options.config,
+      bind: '127.0.0.1',
+      dir: directory,
+      daemonize: 'no',
+      port: String(port),
+    };
+    const flags = Object.entries(settings).flatMap(([name, value]) => [
+      `--${name}`,
+      ...(value === '' ? [''] : value.split(' ')),
+    ]);
     const starting = spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     child = starting;
     const began = log.length;
