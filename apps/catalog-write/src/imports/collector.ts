@@ -1,0 +1,50 @@
+import type { ImportError } from '@catalog/contracts';
+import { importLimits } from './limits.ts';
+import { checkRecord } from './product-record.ts';
+import type { RecordSink } from './records.ts';
+import type { Duplicates, Staging } from './staging.ts';
+
+/** Counts the records of an import, stages the good ones and keeps the first errors of the others. */
+export class Collector implements RecordSink {
+  readonly #staging: Pick<Staging, 'add'>;
+  readonly #errors: ImportError[] = [];
+  received = 0;
+  failed = 0;
+
+  constructor(staging: Pick<Staging, 'add'>) {
+    this.#staging = staging;
+  }
+
+  record(line: number, value: Record<string, unknown>): void {
+    this.received++;
+    const checked = checkRecord(value);
+    if ('product' in checked) {
+      this.#staging.add(line, checked.product);
+      return;
+    }
+    this.failed++;
+    for (const problem of checked.problems) this.#list({ line, ...problem });
+  }
+
+  bad(line: number, field: string | null, code: string, message: string): void {
+    this.received++;
+    this.failed++;
+    this.#list({ line, field, code, message });
+  }
+
+  duplicates(found: Duplicates): void {
+    this.failed += found.total;
+    for (const { line, sku, firstLine } of found.first) {
+      this.#list({ line, field: 'sku', code: 'duplicate_sku', message: `The SKU ${JSON.stringify(sku)} stands on line ${firstLine} already.` });
+    }
+  }
+
+  /** By line. */
+  get errors(): readonly ImportError[] {
+    return this.#errors.toSorted((one, other) => one.line - other.line);
+  }
+
+  #list(error: ImportError): void {
+    if (this.#errors.length < importLimits.listedErrors) this.#errors.push(error);
+  }
+}

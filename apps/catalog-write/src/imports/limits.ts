@@ -1,0 +1,27 @@
+/** Numbers of the import, each with its reason. */
+export const importLimits = {
+  /** Characters of one record. The largest valid product has about 150,000; more is a broken quote or no product file. */
+  record_chars: 1_000_000,
+  /** Errors that an answer lists. A person corrects the first few and tries again; `failed` counts all. */
+  listedErrors: 100,
+  /** COPY data is handed to Postgres in pieces of about this size: fewer writes than rows, and flat memory. */
+  copyPiece_chars: 128 * 1024,
+  /** A COPY ends after so many rows, so that a long upload does not keep one snapshot, which would hold back vacuum. */
+  rowsPerCopy: 20_000,
+  /** Progress is written at most this often; it is also the sign of life. */
+  progress_ms: 500,
+  /** An import that gave no sign of life for this long was left behind by a process that died. */
+  abandoned_ms: 15_000,
+  /** A client that sends nothing for this long has gone away. */
+  idle_ms: 60_000,
+  /** What is left of the body is still read for this long before an early answer, else the client may never see it. */
+  linger_ms: 1_000,
+  /** Imports at once; each has a connection of its own. More would only wait for each other's locks. */
+  simultaneous: 4,
+  /** A row that somebody else changes is free in milliseconds, one of another import when that is applied. */
+  lockTimeout_ms: 600_000,
+  /** Sorting and joining a million staged rows by SKU without spilling more than needed. */
+  workMemory_kB: 65_536,
+  /** A try fails only when somebody else's commit got in between, so each failure means that others got on. */
+  applyAttempts: 5,
+} as const;

@@ -1,0 +1,140 @@
+import { CatalogError, type ImportResult } from '@catalog/contracts';
+import type { Clock, Logger } from '@catalog/service-kit';
+import type { Pool } from 'pg';
+import { apply, preview } from './apply.ts';
+import { Collector } from './collector.ts';
+import { CsvRecords } from './csv-records.ts';
+import { beat, finishImport, startImport, type ImportMode, type ImportOutcome } from './import-table.ts';
+import { importLimits } from './limits.ts';
+import { NdjsonRecords } from './ndjson-records.ts';
+import { Staging } from './staging.ts';
+import { Utf8Text } from './utf8-text.ts';
+
+export interface ImportRequest {
+  readonly id: string;
+  readonly subject: string;
+  readonly mode: ImportMode;
+  readonly dryRun: boolean;
+  readonly format: 'csv' | 'ndjson';
+  readonly body: AsyncIterable<Buffer>;
+}
+
+export interface ImportDependencies {
+  /** For progress: short statements. */
+  readonly pool: Pool;
+  /** For the staging table: straight to Postgres, without a limit on the length of statements. */
+  readonly importPool: Pool;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface FinishedImport {
+  readonly result: ImportResult;
+  /** See `Applied`. */
+  readonly lowestVersion: number;
+}
+
+/**
+ * One import: read, check and stage while the body comes in, then apply in one transaction. Until that commits
+ * nothing has changed, so that a client or a process that goes away leaves nothing half-done, in both modes.
+ * Memory does not depend on the size of the body. Throws when the file as a whole cannot be read.
+ */
+export async function runImport(deps: ImportDependencies, request: ImportRequest): Promise<FinishedImport> {
+  if (!(await startImport(deps.pool, request))) {
+    throw new CatalogError('conflict', `An import with the id ${request.id} exists already.`);
+  }
+  const counts = { received: 0, failed: 0 };
+  const stopBeating = keepBeating(deps, request.id, counts);
+  try {
+    return await stageAndApply(deps, request, counts);
+  } catch (error) {
+    await recordFailure(deps, request.id, counts, error);
+    throw error;
+  } finally {
+    stopBeating();
+  }
+}
+
+async function stageAndApply(
+  deps: ImportDependencies,
+  request: ImportRequest,
+  counts: { received: number; failed: number },
+): Promise<FinishedImport> {
+  await using staging = await Staging.open(deps.importPool);
+  const collector = new Collector(staging);
+  const records = request.format === 'csv' ? new CsvRecords(collector) : new NdjsonRecords(collector);
+  const text = new Utf8Text();
+  let bytes = 0;
+  for await (const chunk of request.body) {
+    bytes += chunk.length;
+    records.push(text.push(chunk));
+    Object.assign(counts, { received: collector.received, failed: collector.failed });
+    await staging.flush();
+  }
+  if (bytes === 0) throw new CatalogError('malformed_request', 'The body is empty.');
+  records.push(text.end());
+  records.end();
+  await staging.complete();
+  collector.duplicates(await staging.dropDuplicates());
+  Object.assign(counts, { received: collector.received, failed: collector.failed });
+
+  const outcome = (state: ImportOutcome['state'], created: number, updated: number): ImportOutcome => {
+    const { received, failed, errors } = collector;
+    const unchanged = state === 'succeeded' ? received - failed - created - updated : 0;
+    return { state, received, created, updated, unchanged, failed, errors };
+  };
+  if (request.mode === 'reject-all' && collector.failed > 0) {
+    return { result: await finishImport(staging.client, request.id, outcome('rejected', 0, 0)), lowestVersion: 0 };
+  }
+  if (request.dryRun) {
+    const { created, updated } = await preview(staging.client);
+    return { result: await finishImport(staging.client, request.id, outcome('succeeded', created, updated)), lowestVersion: 0 };
+  }
+  let result: ImportResult | undefined;
+  const applied = await apply(staging.client, async ({ created, updated }) => {
+    result = await finishImport(staging.client, request.id, outcome('succeeded', created, updated));
+  });
+  if (result === undefined) throw new Error('the import was applied without a result');
+  return { result, lowestVersion: applied.lowestVersion };
+}
+
+/** Progress for who asks, and the sign of life that tells a running import from an abandoned one. */
+function keepBeating(deps: ImportDependencies, id: string, counts: { received: number; failed: number }): () => void {
+  let stopped = false;
+  let timer: unknown;
+  const next = (): void => {
+    timer = deps.clock.setTimeout(() => void once(), importLimits.progress_ms);
+  };
+  const once = async (): Promise<void> => {
+    try {
+      await beat(deps.pool, id, counts.received, counts.failed);
+    } catch (error) {
+      // The import itself finds out whether Postgres is away; a lost beat alone is no reason to fail it.
+      deps.log.warn({ err: error, importId: id }, 'the progress of an import could not be written');
+    }
+    if (!stopped) next();
+  };
+  next();
+  return () => {
+    stopped = true;
+    deps.clock.clearTimeout(timer);
+  };
+}
+
+async function recordFailure(
+  deps: ImportDependencies,
+  id: string,
+  counts: { received: number; failed: number },
+  error: unknown,
+): Promise<void> {
+  const message = error instanceof CatalogError ? error.message : 'The import failed before it was applied; nothing has changed.';
+  const code = error instanceof CatalogError ? error.code : 'failed';
+  try {
+    await finishImport(deps.pool, id, {
+      state: 'failed', ...counts, created: 0, updated: 0, unchanged: 0, errors: [{ line: 1, field: null, code, message }],
+    });
+  } catch (unrecorded) {
+    // Without a sign of life it counts as failed soon.
+    deps.log.warn({ err: unrecorded, importId: id }, 'the failure of an import could not be recorded');
+  }
+}

@@ -1,0 +1,15 @@
+-- In the order of the file. Not ON CONFLICT: the constraint on the SKU is deferrable. A product that somebody
+-- inserted since this statement began is a unique violation (23505), and the transaction is tried again.
+with inserted as (
+  insert into catalog.products (
+    sku, name, description, brand, category, gtin, weight_grams, length_mm, width_mm, height_mm,
+    price_minor, currency, status, attributes)
+  select
+    r.sku, r.name, r.description, r.brand, r.category, r.gtin, r.weight_grams, r.length_mm, r.width_mm, r.height_mm,
+    r.price_minor, r.currency, r.status, r.attributes
+  from pg_temp.import_rows r
+  where not exists (select from catalog.products p where p.sku = r.sku)
+  order by r.line
+  returning version
+)
+select count(*) as rows, min(version) as "lowestVersion" from inserted

@@ -1,0 +1,7 @@
+-- $1 id, $2 state, $3 received, $4 created, $5 updated, $6 unchanged, $7 failed, $8 errors
+update catalog.imports
+set state = $2, received = $3, created = $4, updated = $5, unchanged = $6, failed = $7, errors = $8,
+  heartbeat_at = clock_timestamp(), finished_at = clock_timestamp()
+where id = $1
+returning id, state, mode, dry_run as "dryRun", received, created, updated, unchanged, failed, errors,
+  created_at as "startedAt", finished_at as "finishedAt"

@@ -1,0 +1,5 @@
+-- Input: text format, one line of copyLine() each.
+copy pg_temp.import_rows (
+  line, sku, name, description, brand, category, gtin, weight_grams, length_mm, width_mm, height_mm,
+  price_minor, currency, status, attributes
+) from stdin

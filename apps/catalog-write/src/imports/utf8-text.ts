@@ -1,0 +1,93 @@
+import { isUtf8 } from 'node:buffer';
+import { CatalogError } from '@catalog/contracts';
+
+const newline = 0x0a;
+
+/**
+ * Turns the bytes of an upload into text, piece by piece. Only UTF-8 is taken (a byte-order mark is
+ * dropped): decoding anything else loosely would store broken names without a word.
+ */
+export class Utf8Text {
+  #tail: Buffer = Buffer.alloc(0);
+  #lines = 1;
+  #atStart = true;
+
+  /** Throws `malformed_request`, naming the line and, where it can be told, the encoding. */
+  push(chunk: Buffer): string {
+    return this.#decode(this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]), false);
+  }
+
+  end(): string {
+    return this.#decode(this.#tail, true);
+  }
+
+  #decode(bytes: Buffer, final: boolean): string {
+    let start = 0;
+    if (this.#atStart) {
+      // Four bytes tell every byte-order mark.
+      if (bytes.length < 4 && !final) {
+        this.#tail = bytes;
+        return '';
+      }
+      this.#atStart = false;
+      refuseUtf16(bytes);
+      if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) start = 3;
+    }
+    const end = final ? bytes.length : bytes.length - unfinishedBytes(bytes);
+    const whole = bytes.subarray(start, end);
+    this.#tail = Buffer.from(bytes.subarray(end));
+    if (!isUtf8(whole)) this.#refuse(whole);
+    for (let at = whole.indexOf(newline); at !== -1; at = whole.indexOf(newline, at + 1)) this.#lines++;
+    return whole.toString('utf8');
+  }
+
+  #refuse(bytes: Buffer): never {
+    let line = this.#lines;
+    for (let from = 0; from < bytes.length; line++) {
+      const at = bytes.indexOf(newline, from);
+      const to = at === -1 ? bytes.length : at;
+      if (!isUtf8(bytes.subarray(from, to))) break;
+      from = to + 1;
+    }
+    throw refusal(
+      `Line ${line} is not UTF-8; the file seems to be in Latin-1 or Windows-1252. Save it as UTF-8 and send it again.`,
+    );
+  }
+}
+
+function refuseUtf16(bytes: Buffer): void {
+  const littleEndian = (bytes[0] === 0xff && bytes[1] === 0xfe) || looksWide(bytes, 1);
+  const bigEndian = (bytes[0] === 0xfe && bytes[1] === 0xff) || looksWide(bytes, 0);
+  if (littleEndian || bigEndian) {
+    const name = littleEndian ? 'UTF-16 (little endian)' : 'UTF-16 (big endian)';
+    throw refusal(`The file is in ${name}. Save it as UTF-8 and send it again.`);
+  }
+}
+
+/** ASCII in UTF-16 has a NUL in every other byte. */
+function looksWide(bytes: Buffer, zeroAt: 0 | 1): boolean {
+  return (
+    bytes.length >= 4 &&
+    bytes[zeroAt] === 0 &&
+    bytes[zeroAt + 2] === 0 &&
+    bytes[1 - zeroAt] !== 0 &&
+    bytes[3 - zeroAt] !== 0
+  );
+}
+
+/** How many bytes at the end begin a character that the next chunk ends. */
+function unfinishedBytes(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) {
+      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+      return length > back ? back : 0;
+    }
+  }
+  return 0;
+}
+
+function refusal(detail: string): CatalogError {
+  return new CatalogError('malformed_request', detail, { errors: [{ code: 'encoding', message: detail }] });
+}
