@@ -1,0 +1,42 @@
+/** The two queues, and what their jobs carry: keys and versions, never payloads. */
+import { Queue, type ConnectionOptions, type QueueOptions } from 'bullmq';
+import { changeSchema, limits } from '@catalog/contracts';
+import { z } from 'zod';
+
+export const INVALIDATION_QUEUE = 'invalidation';
+export const REFRESH_QUEUE = 'refresh';
+
+export const invalidationJobSchema = z.strictObject({ changes: z.array(changeSchema).min(1) });
+export type InvalidationJob = z.infer<typeof invalidationJobSchema>;
+
+export const refreshJobSchema = z.strictObject({
+  keys: z.array(z.strictObject({ entity: z.string(), key: z.string() })).min(1),
+});
+export type RefreshJob = z.infer<typeof refreshJobSchema>;
+
+// Enough of the past for the dashboard, bounded.
+const kept: QueueOptions['defaultJobOptions'] = {
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: { age: 7 * 24 * 3_600, count: 1_000 },
+};
+
+export function createInvalidationQueue(connection: ConnectionOptions): Queue<InvalidationJob> {
+  // No job is tried again by BullMQ: the outbox dispatches what is not acknowledged.
+  return new Queue(INVALIDATION_QUEUE, { connection, defaultJobOptions: { ...kept, attempts: 1 } });
+}
+
+export function createRefreshQueue(connection: ConnectionOptions): Queue<RefreshJob> {
+  return new Queue(REFRESH_QUEUE, { connection, defaultJobOptions: { ...kept, attempts: 1 } });
+}
+
+/** One job for each `limits.jobChanges` changes. BullMQ gives the ids: a repeated dispatch is another job. */
+export async function addInvalidations(
+  queue: Queue<InvalidationJob>,
+  changes: InvalidationJob['changes'],
+): Promise<void> {
+  const jobs = [];
+  for (let start = 0; start < changes.length; start += limits.jobChanges) {
+    jobs.push({ name: 'invalidate', data: { changes: changes.slice(start, start + limits.jobChanges) } });
+  }
+  await queue.addBulk(jobs);
+}

@@ -1,0 +1,121 @@
+import { limits, timings } from '@catalog/contracts';
+import type { ClaimedChange, Outbox } from '../outbox/outbox.ts';
+import type { AwakeLock } from './awake-lock.ts';
+
+export interface RelayOptions {
+  readonly outbox: Outbox;
+  readonly awakeLock: AwakeLock;
+  /** Hands changes on; rejects if it could not. */
+  readonly dispatch: (changes: readonly ClaimedChange[]) => Promise<void>;
+  /** Resolves when there is room for more. */
+  readonly untilRoom: () => Promise<void>;
+  /** While false, changes stay in the outbox: the cache is away, and they could not be applied. */
+  readonly mayDispatch: () => boolean;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Moves changes from the outbox to the queue.
+ *
+ *   asleep ── ring, or the next look is due ──▶ awake: ask for the awake lock, look again and again
+ *   awake  ── nothing for a while ──▶ asleep: release the lock, look after 1, 2, 4, … ms, at most safetyPoll_ms
+ *
+ * The looks after falling asleep are for the writer who was refused the bell just before the lock was released,
+ * and commits just after.
+ */
+export class Relay {
+  readonly #options: RelayOptions;
+  #rung = false;
+  #wake: (() => void) | undefined;
+  #stopped = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.ring();
+    await this.#running;
+    await this.#options.awakeLock.stop();
+  }
+
+  /** Look now. */
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    let nextLook_ms = 1;
+    while (!this.#stopped) {
+      await this.#sleep(nextLook_ms);
+      const rung = this.#rung;
+      this.#rung = false;
+      // A look that finds nothing does not wake the relay: it is what a sleeper does.
+      const found = await this.#move();
+      if (found > 0 || rung) {
+        await this.#stayAwake();
+        nextLook_ms = 1;
+      } else {
+        nextLook_ms = Math.min(nextLook_ms * 2, timings.safetyPoll_ms);
+      }
+    }
+  }
+
+  async #stayAwake(): Promise<void> {
+    let emptyLooks = 0;
+    while (!this.#stopped && emptyLooks < looksBeforeSleep) {
+      this.#options.awakeLock.request();
+      const found = await this.#move();
+      emptyLooks = found > 0 ? 0 : emptyLooks + 1;
+      await this.#sleep(2 ** emptyLooks);
+      this.#rung = false;
+    }
+    await this.#options.awakeLock.release();
+  }
+
+  /** @returns how many changes were moved */
+  async #move(): Promise<number> {
+    const { outbox, dispatch, untilRoom, mayDispatch, onError } = this.#options;
+    if (!mayDispatch()) return 0;
+    let changes: ClaimedChange[];
+    try {
+      await untilRoom();
+      changes = await outbox.claim(limits.claimChanges);
+    } catch (error) {
+      onError(error);
+      return 0;
+    }
+    if (changes.length === 0) return 0;
+    try {
+      await dispatch(changes);
+    } catch (error) {
+      onError(error);
+      // What cannot be given back now comes back when its dispatch is overdue.
+      await outbox.release(changes.map(({ seq }) => seq)).catch(onError);
+      return 0;
+    }
+    return changes.length;
+  }
+
+  async #sleep(time_ms: number): Promise<void> {
+    if (this.#rung || this.#stopped) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, time_ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+}
+
+/** 2 + 4 + 8 ms without a change: waking up again costs a writer one NOTIFY. */
+const looksBeforeSleep = 3;
