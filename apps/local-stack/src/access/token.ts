@@ -1,0 +1,48 @@
+/** Tokens for trying the services by hand, signed with the key of the local stack. */
+import { importJWK, SignJWT } from 'jose';
+import { StackProblem } from '../problem.ts';
+import type { Secrets } from './secrets.ts';
+
+const issuer = 'catalog-auth';
+/** The longest that services accept. */
+const lifetime_s = 300;
+
+/** Which service a scope is for, when `--aud` does not say. */
+const audiences: Readonly<Record<string, string>> = {
+  'catalog:read': 'catalog-read',
+  'cache:purge': 'invalidation-worker',
+  'catalog:write': 'catalog-write',
+  'orders:read': 'orders',
+  'orders:write': 'orders',
+};
+
+export interface TokenRequest {
+  /** One or more, separated by spaces. */
+  readonly scope: string;
+  readonly audience?: string;
+}
+
+export async function signToken(
+  { tokenKey }: Secrets,
+  request: TokenRequest,
+  now_ms: number,
+): Promise<string> {
+  const scopes = request.scope.split(/\s+/).filter(Boolean);
+  const unknown = scopes.filter((scope) => audiences[scope] === undefined);
+  if (scopes.length === 0 || unknown.length > 0) {
+    throw new StackProblem(
+      scopes.length === 0 ? 'No scope was given.' : `There is no scope "${unknown.join(' ')}".`,
+      `Name one or more: npm run --silent token -- --scope catalog:write (known: ${Object.keys(audiences).join(', ')})`,
+    );
+  }
+  const audience = request.audience ?? audiences[scopes[0] ?? ''] ?? '';
+  const issued_s = Math.floor(now_ms / 1000);
+  return new SignJWT({ scope: scopes.join(' ') })
+    .setProtectedHeader({ alg: tokenKey.alg, kid: tokenKey.kid, typ: 'JWT' })
+    .setIssuer(issuer)
+    .setSubject('developer')
+    .setAudience(audience)
+    .setIssuedAt(issued_s)
+    .setExpirationTime(issued_s + lifetime_s)
+    .sign(await importJWK(tokenKey));
+}

@@ -1,0 +1,65 @@
+/** Which port everything listens on: `PORT_BASE` shifts them all, so that two stacks can run side by side. */
+import { createServer } from 'node:net';
+import { StackProblem } from '../problem.ts';
+import { portOwner } from './port-owner.ts';
+
+export const host = '127.0.0.1';
+
+const offsets = {
+  console: 0,
+  'catalog-read': 1,
+  'catalog-write': 2,
+  'invalidation-worker': 3,
+  orders: 4,
+  postgres: 10,
+  'cache-redis': 11,
+  'state-redis': 12,
+} as const;
+export type Listener = keyof typeof offsets;
+export type Ports = Readonly<Record<Listener, number>>;
+
+const defaultBase = 4000;
+const highestOffset = Math.max(...Object.values(offsets));
+
+export function portBase(env: NodeJS.ProcessEnv): number {
+  const text = env['PORT_BASE'];
+  if (text === undefined || text === '') return defaultBase;
+  const base = Number(text);
+  if (!Number.isInteger(base) || base < 1024 || base > 65_535 - highestOffset) {
+    throw new StackProblem(
+      `PORT_BASE is "${text}", which is no usable port.`,
+      `Set it to a whole number from 1024 to ${65_535 - highestOffset}, such as 5000.`,
+    );
+  }
+  return base;
+}
+
+export function portsFrom(base: number): Ports {
+  const entries = Object.entries(offsets).map(([name, offset]) => [name, base + offset]);
+  return Object.fromEntries(entries) as Record<Listener, number>;
+}
+
+/** @throws StackProblem that names every taken port and, where the system tells, who holds it. */
+export async function requireFree(ports: Ports, listeners: readonly Listener[]): Promise<void> {
+  const taken: string[] = [];
+  for (const listener of listeners) {
+    const port = ports[listener];
+    if (await isFree(port)) continue;
+    const owner = await portOwner(port);
+    const by = owner ? `by ${owner.command} (pid ${owner.pid})` : 'by a process that this user may not see';
+    taken.push(`port ${port} (for ${listener}) is taken ${by}`);
+  }
+  if (taken.length === 0) return;
+  throw new StackProblem(
+    `${taken.join('; ')}.`,
+    'Stop what holds it, or shift every port of this stack: PORT_BASE=5000 npm start',
+  );
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,41 @@
+/** `.stack/<PORT_BASE>/`: all that one stack keeps on disk. Two stacks never share a folder. */
+import { chmod, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+export const repositoryRoot = resolve(import.meta.dirname, '../../../..');
+
+export interface StackFolder {
+  readonly path: string;
+  readonly postgres: string;
+  readonly cacheRedis: string;
+  readonly stateRedis: string;
+  readonly logs: string;
+  readonly secretsFile: string;
+  readonly publicKeysFile: string;
+  readonly runFile: string;
+  /** Exists once the demo catalog was loaded, so that products deleted on purpose stay deleted. */
+  readonly demoLoadedFile: string;
+}
+
+export function stackFolder(base: number, root: string = join(repositoryRoot, '.stack')): StackFolder {
+  const path = join(root, String(base));
+  return {
+    path,
+    postgres: join(path, 'postgres'),
+    cacheRedis: join(path, 'cache-redis'),
+    stateRedis: join(path, 'state-redis'),
+    logs: join(path, 'logs'),
+    secretsFile: join(path, 'secrets.json'),
+    publicKeysFile: join(path, 'service-jwks.json'),
+    runFile: join(path, 'run.json'),
+    demoLoadedFile: join(path, 'demo-loaded'),
+  };
+}
+
+export async function createStackFolder(folder: StackFolder): Promise<void> {
+  for (const path of [folder.path, folder.cacheRedis, folder.stateRedis, folder.logs]) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+  // Postgres refuses to run as root; the user it then runs as must be able to pass through here.
+  if (process.getuid?.() === 0) await chmod(folder.path, 0o711);
+}

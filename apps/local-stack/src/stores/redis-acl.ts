@@ -1,0 +1,54 @@
+/**
+ * Who may do what in the two Redis servers. One ACL user a service; the user `default` is off.
+ *
+ * Rules are read from left to right (redis.io, "ACL"). What nobody but the operator gets: the categories
+ * @dangerous and @admin, in which are FLUSHALL, CONFIG, KEYS, DEBUG, MONITOR, SHUTDOWN, REPLICAOF and CLIENT
+ * KILL. INFO is in @dangerous too, and given back by name: the cache library tells from it whether the server
+ * still lives the same life, and BullMQ reads the eviction policy.
+ */
+import { createHash } from 'node:crypto';
+
+export type RedisServer = 'cache' | 'state';
+
+/** May do everything; for the person at the terminal. */
+export const operator = 'operator';
+
+/** After the wide categories: takes back what would reach beyond the keys of the user. */
+const restrictions = '-@dangerous -@admin -script|flush -script|kill -function -select +info';
+
+/** Every key of the coherent cache; `libs/contracts` and `libs/cache` name them. */
+const cacheKeys = '~product:* ~sku:* ~app:* ~list:* ~generation:*';
+const cacheChannel = '&invalidations';
+
+const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
+  cache: {
+    // Reads and fills entries, and listens.
+    'catalog-read': `${cacheKeys} ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time -publish -spublish`,
+    // Invalidates and refreshes entries, bumps generations, and publishes.
+    'invalidation-worker': `${cacheKeys} ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time`,
+  },
+  state: {
+    // Counts views.
+    'catalog-read': `~views:* +@connection +@read +@write +@scripting ${restrictions} +time`,
+    // Owns the queues, and takes the view counters over into Postgres.
+    'invalidation-worker': `~bull:* ~views:* &bull:* +@all ${restrictions}`,
+  },
+};
+
+export const redisServers = Object.keys(rules) as RedisServer[];
+
+/** The ACL users of a server, the operator among them. */
+export function aclUsers(server: RedisServer): string[] {
+  return [operator, ...Object.keys(rules[server])];
+}
+
+/** The lines of the server's ACL file; passwords stand in it hashed. */
+export function aclFile(server: RedisServer, passwords: Readonly<Record<string, string>>): string {
+  const line = (user: string, rule: string) => {
+    const password = passwords[user];
+    if (password === undefined) throw new Error(`the ACL user ${user} has no password`);
+    return `user ${user} reset on #${createHash('sha256').update(password).digest('hex')} ${rule}`;
+  };
+  const services = Object.entries(rules[server]).map(([user, rule]) => line(user, rule));
+  return ['user default reset off', line(operator, '~* &* +@all'), ...services, ''].join('\n');
+}

@@ -1,0 +1,50 @@
+/** What the person at the terminal reads when everything is up. */
+import type { Product } from '@catalog/contracts';
+import { host, type Listener, type Ports } from './machine/ports.ts';
+
+export interface Welcome {
+  readonly ports: Ports;
+  /** As it must be typed before npm commands to reach this stack; empty for the usual ports. */
+  readonly prefix: string;
+  readonly services: readonly Listener[];
+  readonly stores: readonly { readonly name: string; readonly where: string }[];
+  readonly logFolder: string;
+  /** To try things with; undefined when the catalog is empty. */
+  readonly product: Product | undefined;
+}
+
+export function welcomeText({ ports, prefix, services, stores, logFolder, product }: Welcome): string {
+  const url = (name: Listener) => `http://${host}:${ports[name]}`;
+  const token = `${prefix}npm run --silent token -- --scope catalog:write`;
+  const row = (name: string, text: string) => `  ${name.padEnd(20)} ${text}`;
+  const lines = [
+    '',
+    ...services.map((name) => row(name, `${url(name)}   (/readyz /metrics /openapi.json)`)),
+    ...stores.map(({ name, where }) => row(name, where)),
+    row('logs', logFolder),
+    '',
+    `  A token (5 minutes):  ${token}`,
+    '',
+  ];
+  if (product) lines.push(...tryIt(product, url('catalog-read'), url('catalog-write'), token));
+  lines.push('  Ctrl-C stops everything and keeps the data.', '');
+  return lines.join('\n');
+}
+
+/** Lines to paste; each is complete in itself. */
+function tryIt(product: Product, readUrl: string, writeUrl: string, token: string): string[] {
+  const path = `/v1/products/${product.id}`;
+  const read = `curl -si ${readUrl}${path} | grep -iE '^(HTTP|cache-status|catalog-version)|priceMinor'`;
+  const price = product.priceMinor + 100;
+  return [
+    `  Try it on "${product.name}" (${product.sku}).`,
+    '',
+    '  1  A miss, then a hit (Cache-Status tells):',
+    `     for i in 1 2; do ${read}; done`,
+    `  2  An edit, price ${product.priceMinor} → ${price}:`,
+    `     curl -si -X PATCH ${writeUrl}${path} -H "Authorization: Bearer $(${token})" -H 'If-Match: *' -H 'Content-Type: application/merge-patch+json' -d '{"priceMinor":${price}}' | grep -iE '^(HTTP|catalog-version)'`,
+    '  3  The fresh value:',
+    `     ${read}`,
+    '',
+  ];
+}
