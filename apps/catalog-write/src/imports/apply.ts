@@ -29,7 +29,10 @@ export interface Applied {
  * the same SKUs would not wait for each other row by row, but meet at the end of both statements, each
  * waiting for the other. The lock is taken before any row's, so that it cannot be part of a deadlock.
  */
-export async function apply(client: PoolClient, record: (applied: Applied) => Promise<void>): Promise<Applied> {
+export async function apply(
+  client: PoolClient,
+  record: (applied: Applied) => Promise<void>,
+): Promise<Applied> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await inTransaction(client, async () => {
@@ -40,7 +43,10 @@ export async function apply(client: PoolClient, record: (applied: Applied) => Pr
     } catch (error) {
       if (!isRace(error)) throw error;
       if (attempt === importLimits.applyAttempts) {
-        throw new CatalogError('busy', 'Other changes of the same products kept getting in between.', { retryAfterSeconds: 5, cause: error });
+        throw new CatalogError('busy', 'Other changes of the same products kept getting in between.', {
+          retryAfterSeconds: 5,
+          cause: error,
+        });
       }
     }
   }
@@ -62,10 +68,17 @@ async function applyOnce(client: PoolClient): Promise<Applied> {
   const updated = await countAndVersion(client, sql.updateChanged);
   const created = await countAndVersion(client, sql.insertNew);
   const versions = [updated.lowestVersion, created.lowestVersion].filter((version) => version !== null);
-  return { created: created.rows, updated: updated.rows, lowestVersion: versions.length === 0 ? 0 : Math.min(...versions) };
+  return {
+    created: created.rows,
+    updated: updated.rows,
+    lowestVersion: versions.length === 0 ? 0 : Math.min(...versions),
+  };
 }
 
-async function countAndVersion(client: PoolClient, statement: string): Promise<{ rows: number; lowestVersion: number | null }> {
+async function countAndVersion(
+  client: PoolClient,
+  statement: string,
+): Promise<{ rows: number; lowestVersion: number | null }> {
   const { rows } = await client.query<{ rows: number; lowestVersion: number | null }>(statement);
   return rows[0] ?? { rows: 0, lowestVersion: null };
 }

@@ -35,7 +35,12 @@ export class Collector implements RecordSink {
   duplicates(found: Duplicates): void {
     this.failed += found.total;
     for (const { line, sku, firstLine } of found.first) {
-      this.#list({ line, field: 'sku', code: 'duplicate_sku', message: `The SKU ${JSON.stringify(sku)} stands on line ${firstLine} already.` });
+      this.#list({
+        line,
+        field: 'sku',
+        code: 'duplicate_sku',
+        message: `The SKU ${JSON.stringify(sku)} stands on line ${firstLine} already.`,
+      });
     }
   }
 

@@ -1,10 +1,18 @@
-import { CatalogError, productCreateSchema, writableProductFields, type FieldError, type ProductCreate } from '@catalog/contracts';
+import {
+  CatalogError,
+  productCreateSchema,
+  writableProductFields,
+  type FieldError,
+  type ProductCreate,
+} from '@catalog/contracts';
 import type { RecordSink } from './records.ts';
 
 type Field = keyof ProductCreate;
 
 const known = new Set<string>(writableProductFields);
-const required = writableProductFields.filter((field) => !productCreateSchema.shape[field].safeParse(undefined).success);
+const required = writableProductFields.filter(
+  (field) => !productCreateSchema.shape[field].safeParse(undefined).success,
+);
 const numbers = new Set<Field>(['weightGrams', 'lengthMm', 'widthMm', 'heightMm', 'priceMinor']);
 
 /** The columns of one file, by its header: names of the product's fields, in any order. */
@@ -21,15 +29,21 @@ export class CsvColumns {
     const seen = new Set<string>();
     for (const name of header) {
       if (!known.has(name)) errors.push({ code: 'unknown_column', message: unknownColumn(name) });
-      else if (seen.has(name)) errors.push({ code: 'double_column', message: `The column "${name}" stands twice.` });
+      else if (seen.has(name))
+        errors.push({ code: 'double_column', message: `The column "${name}" stands twice.` });
       seen.add(name);
     }
     for (const name of required) {
-      if (!seen.has(name)) errors.push({ code: 'missing_column', message: `The column "${name}" is missing.` });
+      if (!seen.has(name))
+        errors.push({ code: 'missing_column', message: `The column "${name}" is missing.` });
     }
     if (errors.length > 0) {
-      const first = errors.slice(0, 3).map((error) => error.message).join(' ');
-      const reason = header.length === 0 ? 'The file has no readable header.' : `The header cannot be used. ${first}`;
+      const first = errors
+        .slice(0, 3)
+        .map((error) => error.message)
+        .join(' ');
+      const reason =
+        header.length === 0 ? 'The file has no readable header.' : `The header cannot be used. ${first}`;
       throw new CatalogError('invalid_request', reason, { errors: errors.slice(0, 100) });
     }
     return new CsvColumns(header as readonly Field[]);
@@ -38,7 +52,12 @@ export class CsvColumns {
   /** An empty cell is an absent field. Numbers are digits only; anything else stays text, which the schema refuses. */
   read(line: number, cells: readonly string[], sink: RecordSink): void {
     if (cells.length !== this.#fields.length) {
-      sink.bad(line, null, 'column_count', `The row has ${cells.length} cells, the header has ${this.#fields.length}.`);
+      sink.bad(
+        line,
+        null,
+        'column_count',
+        `The row has ${cells.length} cells, the header has ${this.#fields.length}.`,
+      );
       return;
     }
     const record: Record<string, unknown> = {};
@@ -62,9 +81,11 @@ export class CsvColumns {
 
 function unknownColumn(name: string): string {
   const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
-  if (name.includes(';')) return `The column ${shown} is unknown: cells are separated by commas, not semicolons.`;
+  if (name.includes(';'))
+    return `The column ${shown} is unknown: cells are separated by commas, not semicolons.`;
   if (name.includes('\t')) return `The column ${shown} is unknown: cells are separated by commas, not tabs.`;
   if (name.includes('|')) return `The column ${shown} is unknown: cells are separated by commas, not bars.`;
-  if (name.includes('\r')) return `The column ${shown} is unknown: lines end with LF or CR LF, not with CR alone.`;
+  if (name.includes('\r'))
+    return `The column ${shown} is unknown: lines end with LF or CR LF, not with CR alone.`;
   return `The column ${shown} is unknown; known are ${writableProductFields.join(', ')}.`;
 }

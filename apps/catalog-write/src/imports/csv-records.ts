@@ -153,7 +153,11 @@ function readQuotedRow(text: string, from: number, final: boolean): Row | Broken
         const quote = text.indexOf('"', inside);
         if (quote === -1) {
           if (!final) return 'unfinished';
-          return { code: 'quote_not_closed', message: 'A quote opens in this record and is never closed.', at: text.length };
+          return {
+            code: 'quote_not_closed',
+            message: 'A quote opens in this record and is never closed.',
+            at: text.length,
+          };
         }
         cell += text.slice(inside, quote);
         at = quote + 1;
@@ -168,7 +172,8 @@ function readQuotedRow(text: string, from: number, final: boolean): Row | Broken
       if (text[to] === '"') {
         return {
           code: 'stray_quote',
-          message: 'A quote stands inside a cell that does not begin with one; put the cell in quotes and double those inside.',
+          message:
+            'A quote stands inside a cell that does not begin with one; put the cell in quotes and double those inside.',
           at: to,
         };
       }
@@ -178,9 +183,14 @@ function readQuotedRow(text: string, from: number, final: boolean): Row | Broken
     if (at >= text.length) return final ? { cells, next: at } : 'unfinished';
     if (text[at] === '\r' && at + 1 === text.length && !final) return 'unfinished';
     if (text[at] === '\n') return { cells, next: at + 1 };
-    if (text[at] === '\r' && (text[at + 1] === '\n' || at + 1 === text.length)) return { cells, next: at + 2 };
+    if (text[at] === '\r' && (text[at + 1] === '\n' || at + 1 === text.length))
+      return { cells, next: at + 2 };
     if (text[at] !== ',') {
-      return { code: 'text_after_quote', message: 'A closing quote is followed by neither a comma nor the end of the line.', at };
+      return {
+        code: 'text_after_quote',
+        message: 'A closing quote is followed by neither a comma nor the end of the line.',
+        at,
+      };
     }
     at++;
   }

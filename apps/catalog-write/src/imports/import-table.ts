@@ -36,7 +36,11 @@ export async function beat(database: Queryable, id: string, received: number, fa
 }
 
 /** In the transaction that applies the records, so that both are true or neither. */
-export async function finishImport(database: Queryable, id: string, outcome: ImportOutcome): Promise<ImportResult> {
+export async function finishImport(
+  database: Queryable,
+  id: string,
+  outcome: ImportOutcome,
+): Promise<ImportResult> {
   const { state, received, created, updated, unchanged, failed, errors } = outcome;
   const values = [id, state, received, created, updated, unchanged, failed, JSON.stringify(errors)];
   const { rows } = await database.query<ImportResult>(sql.finish, values);

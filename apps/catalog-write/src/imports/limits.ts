@@ -25,3 +25,13 @@ export const importLimits = {
   /** A try fails only when somebody else's commit got in between, so each failure means that others got on. */
   applyAttempts: 5,
 } as const;
+
+/** A whole upload. Small bodies have their own, shorter limit; this one only ends what would never end. */
+export const uploadTimeout_ms = 6 * 3_600_000;
+
+/** How imports connect to Postgres: statements take as long as the file is large. */
+export const importPoolOptions = {
+  max: importLimits.simultaneous,
+  statementTimeout_ms: 0,
+  lockTimeout_ms: importLimits.lockTimeout_ms,
+} as const;

@@ -5,7 +5,9 @@ export interface RecordProblem {
   readonly code: string;
   readonly message: string;
 }
-export type CheckedRecord = { readonly product: ProductCreate } | { readonly problems: readonly RecordProblem[] };
+export type CheckedRecord =
+  | { readonly product: ProductCreate }
+  | { readonly problems: readonly RecordProblem[] };
 
 const known = new Set<string>(writableProductFields);
 
@@ -26,7 +28,11 @@ export function checkRecord(record: Record<string, unknown>): CheckedRecord {
         return { field, code: 'required', message: 'is required' };
       }
       if (issue.code === 'invalid_type' && typeof value === 'string') {
-        return { field, code: issue.code, message: `must be ${issue.expected === 'object' || issue.expected === 'record' ? 'an object' : 'a whole number, digits only'}` };
+        return {
+          field,
+          code: issue.code,
+          message: `must be ${issue.expected === 'object' || issue.expected === 'record' ? 'an object' : 'a whole number, digits only'}`,
+        };
       }
       return { field, code: issue.code, message: issue.message };
     }),
@@ -40,7 +46,12 @@ export function checkRecord(record: Record<string, unknown>): CheckedRecord {
 function unknownFields(record: Record<string, unknown>): RecordProblem[] {
   const problems: RecordProblem[] = [];
   for (const field of Object.keys(record)) {
-    if (!known.has(field)) problems.push({ field: field.slice(0, 200), code: 'unknown_field', message: 'is not a field that can be set' });
+    if (!known.has(field))
+      problems.push({
+        field: field.slice(0, 200),
+        code: 'unknown_field',
+        message: 'is not a field that can be set',
+      });
   }
   const attributes = record['attributes'];
   if (typeof attributes === 'object' && attributes !== null && Object.hasOwn(attributes, '__proto__')) {

@@ -84,11 +84,17 @@ async function stageAndApply(
     return { state, received, created, updated, unchanged, failed, errors };
   };
   if (request.mode === 'reject-all' && collector.failed > 0) {
-    return { result: await finishImport(staging.client, request.id, outcome('rejected', 0, 0)), lowestVersion: 0 };
+    return {
+      result: await finishImport(staging.client, request.id, outcome('rejected', 0, 0)),
+      lowestVersion: 0,
+    };
   }
   if (request.dryRun) {
     const { created, updated } = await preview(staging.client);
-    return { result: await finishImport(staging.client, request.id, outcome('succeeded', created, updated)), lowestVersion: 0 };
+    return {
+      result: await finishImport(staging.client, request.id, outcome('succeeded', created, updated)),
+      lowestVersion: 0,
+    };
   }
   let result: ImportResult | undefined;
   const applied = await apply(staging.client, async ({ created, updated }) => {
@@ -99,7 +105,11 @@ async function stageAndApply(
 }
 
 /** Progress for who asks, and the sign of life that tells a running import from an abandoned one. */
-function keepBeating(deps: ImportDependencies, id: string, counts: { received: number; failed: number }): () => void {
+function keepBeating(
+  deps: ImportDependencies,
+  id: string,
+  counts: { received: number; failed: number },
+): () => void {
   let stopped = false;
   let timer: unknown;
   const next = (): void => {
@@ -127,11 +137,19 @@ async function recordFailure(
   counts: { received: number; failed: number },
   error: unknown,
 ): Promise<void> {
-  const message = error instanceof CatalogError ? error.message : 'The import failed before it was applied; nothing has changed.';
+  const message =
+    error instanceof CatalogError
+      ? error.message
+      : 'The import failed before it was applied; nothing has changed.';
   const code = error instanceof CatalogError ? error.code : 'failed';
   try {
     await finishImport(deps.pool, id, {
-      state: 'failed', ...counts, created: 0, updated: 0, unchanged: 0, errors: [{ line: 1, field: null, code, message }],
+      state: 'failed',
+      ...counts,
+      created: 0,
+      updated: 0,
+      unchanged: 0,
+      errors: [{ line: 1, field: null, code, message }],
     });
   } catch (unrecorded) {
     // Without a sign of life it counts as failed soon.

@@ -1,0 +1,47 @@
+import type { Pool } from '@catalog/database';
+import {
+  createServiceApp,
+  requireScope,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Readiness,
+} from '@catalog/service-kit';
+import express, { type Express, type RequestHandler } from 'express';
+import { importRoutes } from './imports/routes.ts';
+import { openApi } from './openapi.ts';
+import { productRoutes } from './products/routes.ts';
+import { settingsRoutes } from './settings/routes.ts';
+
+export const serviceName = 'catalog-write';
+
+export interface Dependencies {
+  /** For everything but imports. */
+  readonly pool: Pool;
+  /** Straight to Postgres, without limits on how long a statement or a wait for a lock takes. */
+  readonly importPool: Pool;
+  readonly authenticate: RequestHandler;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  readonly trustedProxies?: readonly string[];
+}
+
+/** Commits changes to Postgres and knows no cache: the triggers of the tables tell the rest of the system. */
+export function createApp(deps: Dependencies): Express {
+  const mayWrite = express.Router().use(deps.authenticate, requireScope('catalog:write'));
+  return createServiceApp({
+    service: serviceName,
+    log: deps.log,
+    metrics: deps.metrics,
+    readiness: deps.readiness,
+    openapi: openApi(),
+    ...(deps.trustedProxies !== undefined && { trustedProxies: deps.trustedProxies }),
+    routes: (app) => {
+      productRoutes(app, { ...deps, mayWrite });
+      settingsRoutes(app, { ...deps, mayWrite });
+      importRoutes(app, { ...deps, mayWrite });
+    },
+  });
+}

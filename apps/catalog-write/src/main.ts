@@ -1,0 +1,55 @@
+import { createPool } from '@catalog/database';
+import {
+  authenticate,
+  createLogger,
+  createMetrics,
+  readiness,
+  runService,
+  startServer,
+  systemClock,
+} from '@catalog/service-kit';
+import { createApp, serviceName } from './app.ts';
+import { readConfig } from './config.ts';
+import { importPoolOptions, uploadTimeout_ms } from './imports/limits.ts';
+
+const config = readConfig();
+const log = createLogger({ service: serviceName, level: config.LOG_LEVEL });
+
+await runService({
+  log,
+  async start(scope) {
+    const pool = createPool({ url: config.DATABASE_URL, applicationName: serviceName, log });
+    scope.onStop('pool', () => pool.end());
+    const importPool = createPool({
+      ...importPoolOptions,
+      url: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
+      applicationName: `${serviceName} import`,
+      log,
+    });
+    scope.onStop('import pool', () => importPool.end());
+    const ready = readiness();
+    ready.add('postgres', () => pool.query('select 1'));
+    const app = createApp({
+      pool,
+      importPool,
+      authenticate: authenticate({
+        jwksFile: config.SERVICE_JWKS_FILE,
+        audience: config.SERVICE_AUDIENCE ?? serviceName,
+        log,
+      }),
+      clock: systemClock,
+      log,
+      metrics: createMetrics({ service: serviceName }),
+      readiness: ready,
+      trustedProxies: config.TRUSTED_PROXIES,
+    });
+    const server = await startServer({
+      app,
+      port: config.PORT,
+      host: config.HOST,
+      log,
+      requestTimeout_ms: uploadTimeout_ms,
+    });
+    scope.onStop('server', () => server.drain());
+  },
+});

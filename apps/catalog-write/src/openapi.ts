@@ -1,0 +1,138 @@
+import {
+  importResultSchema,
+  productCreateSchema,
+  productPatchSchema,
+  productSchema,
+  settingsPatchSchema,
+  settingsSchema,
+} from '@catalog/contracts';
+import { openApiDocument, type OpenApiDocument } from '@catalog/service-kit';
+import { z } from 'zod';
+import { importHeaders, importParams, importQuery, importTypes } from './imports/routes.ts';
+import { mergePatchTypes } from './preconditions/merge-patch.ts';
+import { productParams } from './products/routes.ts';
+
+const scopes = ['catalog:write'];
+const ifMatch = z.strictObject({ 'If-Match': z.string().describe('ETags that were read, or *.') });
+const version = { 'Catalog-Version': 'The version that the write made; send it as Min-Version to read it.' };
+const tagged = { ...version, ETag: 'For If-Match and If-None-Match.' };
+
+export function openApi(): OpenApiDocument {
+  return openApiDocument({
+    title: 'catalog-write',
+    version: '1',
+    description: 'Changes products and settings. Reads are answered by catalog-read.',
+    routes: [
+      {
+        method: 'post',
+        path: '/v1/products',
+        summary: 'Create a product',
+        scopes,
+        headers: z.strictObject({ 'Idempotency-Key': z.string().min(1).max(255).optional() }),
+        body: { schema: productCreateSchema },
+        responses: {
+          201: {
+            description: 'Created',
+            schema: productSchema,
+            headers: { ...tagged, Location: 'Its address.' },
+          },
+        },
+        errors: [
+          'malformed_request',
+          'invalid_request',
+          'sku_taken',
+          'conflict',
+          'busy',
+          'body_too_large',
+          'unsupported_media_type',
+          'idempotency_key_reused',
+        ],
+      },
+      {
+        method: 'patch',
+        path: '/v1/products/{id}',
+        summary: 'Change a product by a merge patch (RFC 7396)',
+        scopes,
+        params: productParams,
+        headers: ifMatch,
+        body: { schema: productPatchSchema, types: mergePatchTypes },
+        responses: { 200: { description: 'As it is now', schema: productSchema, headers: tagged } },
+        errors: [
+          'malformed_request',
+          'invalid_request',
+          'not_found',
+          'sku_taken',
+          'busy',
+          'version_changed',
+          'body_too_large',
+          'unsupported_media_type',
+          'precondition_required',
+        ],
+      },
+      {
+        method: 'delete',
+        path: '/v1/products/{id}',
+        summary: 'Delete a product',
+        scopes,
+        params: productParams,
+        headers: ifMatch,
+        responses: { 204: { description: 'Deleted', headers: version } },
+        errors: ['invalid_request', 'not_found', 'busy', 'version_changed', 'precondition_required'],
+      },
+      {
+        method: 'patch',
+        path: '/v1/settings',
+        summary: 'Change the settings by a merge patch (RFC 7396)',
+        scopes,
+        headers: ifMatch,
+        body: { schema: settingsPatchSchema, types: mergePatchTypes },
+        responses: { 200: { description: 'As they are now', schema: settingsSchema, headers: tagged } },
+        errors: [
+          'malformed_request',
+          'invalid_request',
+          'busy',
+          'version_changed',
+          'body_too_large',
+          'unsupported_media_type',
+          'precondition_required',
+        ],
+      },
+      {
+        method: 'post',
+        path: '/v1/imports',
+        summary: 'Create and update products in bulk, matched by SKU',
+        description:
+          'Each record is a whole product: a field that is absent takes its default. Nothing changes before all was read. With reject-all one bad record rejects the import (state "rejected"); with skip-failed the good records are applied.',
+        scopes,
+        query: importQuery,
+        headers: importHeaders,
+        body: {
+          types: importTypes,
+          description: 'CSV with a header of field names, or one JSON object a line. UTF-8.',
+        },
+        responses: {
+          200: {
+            description: 'What became of the records',
+            schema: importResultSchema,
+            headers: {
+              'Catalog-Version':
+                'The lowest version that was written: every changed product has at least this one. 0 when none changed.',
+              Location: 'Its progress and result.',
+            },
+          },
+        },
+        errors: ['malformed_request', 'invalid_request', 'conflict', 'busy', 'unsupported_media_type'],
+      },
+      {
+        method: 'get',
+        path: '/v1/imports/{id}',
+        summary: 'Progress or result of an import',
+        description: 'To follow an import while it runs, choose its id and send it as Import-Id.',
+        scopes,
+        params: importParams,
+        responses: { 200: { description: 'The import', schema: importResultSchema } },
+        errors: ['invalid_request', 'not_found'],
+      },
+    ],
+  });
+}

@@ -1,0 +1,61 @@
+import { CatalogError, type Entity } from '@catalog/contracts';
+import type { ExpectedVersion, NotChanged } from '@catalog/database';
+import { versionOfEtag } from './etag.ts';
+
+/** More would only be a way to make us try many versions. */
+const maxTags = 100;
+
+/** No row has it, so that a change which expects it tells "missing" from "changed" and does nothing else. */
+const noVersion = -1;
+
+/**
+ * What `If-Match` allows (RFC 9110, 13.1.1): any version, or those of the listed tags. The comparison is strong: a
+ * weak tag never matches. Throws `precondition_required` without the header, `invalid_request` when it is malformed.
+ */
+export function parseIfMatch(entity: Entity, header: string | undefined): '*' | readonly number[] {
+  if (header === undefined) {
+    throw new CatalogError('precondition_required', 'Send If-Match with the ETag that you read, or "*".');
+  }
+  const value = header.trim();
+  if (value === '*') return '*';
+  const versions: number[] = [];
+  let rest = value;
+  for (let count = 0; ; count++) {
+    // RFC 9110, 8.8.3: any visible character but the quote.
+    const [matched, weak, tag] = /^(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,[ \t]*|$)/.exec(rest) ?? [];
+    if (matched === undefined || tag === undefined || count === maxTags) throw malformed();
+    const version = weak === undefined ? versionOfEtag(entity, tag) : null;
+    if (version !== null) versions.push(version);
+    rest = rest.slice(matched.length);
+    if (rest === '') {
+      if (matched.trimEnd().endsWith(',')) throw malformed();
+      return versions;
+    }
+  }
+}
+
+/**
+ * Makes a change under `If-Match`. Throws `not_found` and `version_changed`. Of several versions at most one is the
+ * current one, so the change is made at most once.
+ */
+export async function changeIfMatch<T extends object>(
+  allowed: '*' | readonly number[],
+  change: (expected: ExpectedVersion) => Promise<T | NotChanged>,
+): Promise<T> {
+  const candidates: readonly ExpectedVersion[] =
+    allowed === '*' ? ['*'] : allowed.length === 0 ? [noVersion] : allowed;
+  for (const expected of candidates) {
+    const outcome = await change(expected);
+    if (outcome === 'missing') throw new CatalogError('not_found', 'There is nothing with this id.');
+    // Nothing that is stored has a field of this name.
+    if (!('changed' in outcome)) return outcome;
+  }
+  throw new CatalogError('version_changed', 'If-Match does not name the current version.');
+}
+
+function malformed(): CatalogError {
+  const message = 'must be "*" or a list of entity tags in double quotes';
+  return new CatalogError('invalid_request', `If-Match ${message}.`, {
+    errors: [{ header: 'If-Match', code: 'malformed', message }],
+  });
+}
