@@ -10,7 +10,6 @@ const ed25519Schema = z.object({
   crv: z.literal('Ed25519'),
   kid: z.string().min(1),
   x: z.string(),
-  d: z.undefined(),
 });
 
 /** How often the file is looked at. A key that was withdrawn is believed for this much longer at most. */
