@@ -20,6 +20,8 @@ export interface PoolOptions {
   readonly idleTimeout_ms?: number;
   /** A transaction that its client forgot holds locks, and keeps vacuum from cleaning the outbox. */
   readonly idleInTransactionTimeout_ms?: number;
+  /** `off` where what a crash of Postgres undoes is simply done again. */
+  readonly synchronousCommit?: 'on' | 'off';
   readonly log?: DatabaseLog;
 }
 
@@ -43,6 +45,7 @@ export function createPool(options: PoolOptions): Pool {
     idleTimeoutMillis: options.idleTimeout_ms ?? 30_000,
     // Postgres ends a slow statement; this ends the wait for a Postgres that is gone without a word. 0 is no limit.
     ...(statementTimeout_ms > 0 && { query_timeout: statementTimeout_ms + 1_000 }),
+    ...(options.synchronousCommit === 'off' && { options: '-c synchronous_commit=off' }),
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     types: typeParsers,
