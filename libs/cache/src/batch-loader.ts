@@ -5,6 +5,20 @@ import type { Loaded } from './entry-store.ts';
 /** Reads keys from the primary, in one snapshot; every key has an answer. */
 export type Load = (keys: readonly string[]) => Promise<ReadonlyMap<string, Loaded>>;
 
+/** A load of bodies as one of payloads: the bytes that are stored, and served as they are. */
+export function loadPayloads(
+  load: (keys: readonly string[]) => Promise<ReadonlyMap<string, { version: number; body: object | null }>>,
+): Load {
+  return async (keys) => {
+    const bodies = await load(keys);
+    const loaded = new Map<string, Loaded>();
+    for (const [key, { version, body }] of bodies) {
+      loaded.set(key, { version, payload: body === null ? null : Buffer.from(JSON.stringify(body)) });
+    }
+    return loaded;
+  };
+}
+
 interface Batch {
   readonly keys: Set<string>;
   readonly result: Promise<ReadonlyMap<string, Loaded>>;

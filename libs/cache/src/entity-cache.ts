@@ -250,7 +250,7 @@ function answerOf(entry: { state: string; version: number; payload: Buffer; age_
 }
 
 /** The soft TTL, shortened at random so that keys loaded together do not expire together. */
-function freshLife_ms({ payload }: Loaded): number {
+export function freshLife_ms({ payload }: Loaded): number {
   const ttl_ms = payload === null ? timings.missingTtl_ms : timings.softTtl_ms;
   return ttl_ms * (1 - Math.random() * timings.softTtlJitter);
 }

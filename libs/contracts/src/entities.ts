@@ -22,7 +22,7 @@ export const SETTINGS = {
 } as const satisfies Entity;
 export const SETTINGS_KEY = 'app';
 
-export const entities: readonly Entity[] = [PRODUCT, SKU, SETTINGS];
+export const entities = [PRODUCT, SKU, SETTINGS] as const satisfies readonly Entity[];
 
 /** A version above every real one: an invalidation that carries it spares nothing. */
 export const UNCONDITIONAL_VERSION = Number.MAX_SAFE_INTEGER;

@@ -1,0 +1,93 @@
+import type { EntryStore, InvalidatedKey, InvalidationPublisher } from '@catalog/cache';
+import type { RefreshJob } from '@catalog/change-feed';
+import { type Change, type Entity, PRODUCT } from '@catalog/contracts';
+import type { Applied } from './acknowledger.ts';
+
+/** Entities whose changes end the pages of a list. */
+const listsOf: Readonly<Record<string, string>> = { [PRODUCT.name]: 'products' };
+
+interface InvalidatorOptions {
+  readonly entities: readonly Entity[];
+  readonly store: EntryStore;
+  readonly publisher: InvalidationPublisher;
+  readonly acknowledge: (applied: Applied) => void;
+  readonly refresh: (keys: RefreshJob['keys']) => Promise<void>;
+  readonly onError: (error: unknown) => void;
+}
+
+interface KeyChange {
+  readonly entity: Entity;
+  readonly key: string;
+  readonly cacheKey: string;
+  version: number;
+  readonly seqs: number[];
+}
+
+/**
+ * Applies changes: invalidates their keys, announces that, hands them on to be acknowledged, and has the
+ * keys that were in use refreshed. In this order, so that a crash between two steps repeats, and skips nothing.
+ * A key that fails keeps only its own changes unacknowledged.
+ */
+export class Invalidator {
+  readonly #options: InvalidatorOptions;
+  readonly #entities: ReadonlyMap<string, Entity>;
+
+  constructor(options: InvalidatorOptions) {
+    this.#options = options;
+    this.#entities = new Map(options.entities.map((entity) => [entity.name, entity]));
+  }
+
+  /** @throws the first error where no key at all could be invalidated */
+  async apply(changes: readonly Change[]): Promise<void> {
+    const { store, publisher, acknowledge, refresh, onError } = this.#options;
+    const { known, unknown } = this.#byKey(changes);
+    const outcomes = await Promise.allSettled(known.map(({ cacheKey, version }) => store.invalidate(cacheKey, version)));
+
+    const done: KeyChange[] = [];
+    const hit: KeyChange[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      const change = known[index];
+      if (change === undefined || outcome.status === 'rejected') continue;
+      done.push(change);
+      if (outcome.value) hit.push(change);
+    }
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failure !== undefined) {
+      if (done.length === 0) throw failure.reason;
+      onError(failure.reason);
+    }
+    if (done.length > 0) {
+      await publisher.publish(done.map(({ cacheKey, version }): InvalidatedKey => [cacheKey, version]));
+    }
+    acknowledge({
+      // Nobody caches an entity that this release does not know.
+      seqs: [...done.flatMap(({ seqs }) => seqs), ...unknown],
+      lists: [...new Set(done.flatMap(({ entity }) => listsOf[entity.name] ?? []))],
+    });
+    if (hit.length > 0) {
+      // Best effort: a reader fills the key as well.
+      await refresh(hit.map(({ entity, key }) => ({ entity: entity.name, key }))).catch(onError);
+    }
+  }
+
+  /** Of several changes of a key, the newest says it all. */
+  #byKey(changes: readonly Change[]): { known: KeyChange[]; unknown: number[] } {
+    const known = new Map<string, KeyChange>();
+    const unknown: number[] = [];
+    for (const { seq, entity: name, key, version } of changes) {
+      const entity = this.#entities.get(name);
+      if (entity === undefined) {
+        unknown.push(seq);
+        continue;
+      }
+      const cacheKey = entity.cacheKey(key);
+      const before = known.get(cacheKey);
+      if (before === undefined) known.set(cacheKey, { entity, key, cacheKey, version, seqs: [seq] });
+      else {
+        before.version = Math.max(before.version, version);
+        before.seqs.push(seq);
+      }
+    }
+    return { known: [...known.values()], unknown };
+  }
+}

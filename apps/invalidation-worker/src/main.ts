@@ -1,0 +1,55 @@
+import { createPool } from '@catalog/database';
+import {
+  createLogger,
+  createMetrics,
+  createServiceApp,
+  readiness as createReadiness,
+  runService,
+  startServer,
+} from '@catalog/service-kit';
+import { readConfig } from './config.ts';
+import { createWorkerMetrics } from './metrics.ts';
+import { createInvalidationWorker } from './worker.ts';
+
+const service = 'invalidation-worker';
+const config = readConfig();
+const log = createLogger({ service, level: config.LOG_LEVEL });
+
+await runService({
+  log,
+  async start(scope) {
+    const metrics = createMetrics({ service });
+    const workerMetrics = createWorkerMetrics(metrics);
+    const readiness = createReadiness();
+    const pool = createPool({
+      url: config.DATABASE_URL,
+      applicationName: service,
+      max: 10,
+      log,
+      // What a crash of Postgres undoes is done again: claims and acknowledgements need not reach the disk.
+      synchronousCommit: 'off',
+    });
+    scope.onStop('pool', () => pool.end());
+    const worker = createInvalidationWorker({
+      pool,
+      databaseDirectUrl: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
+      cacheRedisUrl: config.CACHE_REDIS_URL,
+      stateRedisUrl: config.STATE_REDIS_URL,
+      log,
+      metrics: workerMetrics,
+      readiness,
+    });
+    const observer = setInterval(() => {
+      worker.outbox.backlog().then(workerMetrics.observeBacklog, (error: unknown) => {
+        log.warn({ err: error }, 'the backlog could not be measured');
+      });
+    }, 5_000);
+    scope.onStop('observer', () => clearInterval(observer));
+
+    const app = createServiceApp({ service, log, metrics, readiness, routes: () => undefined });
+    const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
+    scope.onStop('server', () => server.drain());
+    scope.onStop('worker', () => worker.stop());
+    await worker.start();
+  },
+});

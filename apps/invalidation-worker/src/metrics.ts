@@ -1,0 +1,59 @@
+/** Names, units and help of the worker's own metrics. */
+import type { Backlog } from '@catalog/change-feed';
+import type { Metrics } from '@catalog/service-kit';
+import { Counter, Gauge } from 'prom-client';
+
+export function createWorkerMetrics({ registry }: Metrics) {
+  const registers = [registry];
+  const outboxUnapplied = new Gauge({
+    name: 'outbox_unapplied_changes',
+    help: 'Committed changes that are not yet applied to the cache.',
+    registers,
+  });
+  const outboxOldest = new Gauge({
+    name: 'outbox_oldest_unapplied_seconds',
+    help: 'Age of the oldest of them.',
+    registers,
+  });
+  const mostDispatches = new Gauge({
+    name: 'outbox_most_dispatches',
+    help: 'How often the most stubborn unapplied change has been dispatched.',
+    registers,
+  });
+  const notificationQueue = new Gauge({
+    name: 'postgres_notification_queue_usage',
+    help: 'Part of the NOTIFY queue of Postgres that is full; from 0.5 on the doorbell is silent.',
+    registers,
+  });
+  return {
+    changesApplied: new Counter({
+      name: 'changes_applied_total',
+      help: 'Changes whose keys were invalidated and announced.',
+      registers,
+    }),
+    changesReplayed: new Counter({
+      name: 'changes_replayed_total',
+      help: 'Changes applied again because the cache began another life.',
+      registers,
+    }),
+    keysRefreshed: new Counter({
+      name: 'keys_refreshed_total',
+      help: 'Keys in use that were filled again after their invalidation.',
+      registers,
+    }),
+    failures: new Counter({
+      name: 'worker_failures_total',
+      help: 'Failures that were survived, by the part that met them.',
+      labelNames: ['part'],
+      registers,
+    }),
+    observeBacklog(backlog: Backlog) {
+      outboxUnapplied.set(backlog.unapplied);
+      outboxOldest.set(backlog.oldest_ms / 1000);
+      mostDispatches.set(backlog.most_dispatches);
+      notificationQueue.set(backlog.notification_queue_usage);
+    },
+  };
+}
+
+export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
