@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { isSecret } from './values.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

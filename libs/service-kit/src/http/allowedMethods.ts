@@ -1,4 +1,4 @@
-import type { Express } from 'express';
+import type { Router } from 'express';
 
 /** The part of Express' router that says which routes there are; pinned by the test beside. */
 interface Layer {
@@ -19,10 +19,11 @@ function collect(stack: readonly Layer[], path: string, methods: Set<string>): v
 }
 
 /** Which methods this path has a route for, for `Allow`; empty where there is no such path. */
-export function allowedMethods(app: Express, path: string): string[] {
+export function allowedMethods(routers: readonly Router[], path: string): string[] {
   const methods = new Set<string>();
   try {
-    collect((app.router as unknown as { stack: readonly Layer[] }).stack, path, methods);
+    for (const router of routers)
+      collect((router as unknown as { stack: readonly Layer[] }).stack, path, methods);
   } catch (error) {
     // A path that cannot be decoded matches nothing.
     if (!(error instanceof URIError)) throw error;

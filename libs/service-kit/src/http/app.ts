@@ -1,7 +1,14 @@
 import type { EventEmitter } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { CatalogError, errorCatalogue } from '@catalog/contracts';
-import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+  type Router,
+} from 'express';
 import type { Readiness } from '../health/readiness.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -10,7 +17,8 @@ import type { OpenApiDocument } from '../openapi/document.ts';
 import { sendProblem } from '../problems/problem.ts';
 import { translate } from '../problems/translate.ts';
 import { allowedMethods } from './allowedMethods.ts';
-import { observeRequests } from './observe.ts';
+import { useOwnMessages } from './messages.ts';
+import { noteFailure, observeRequests } from './observe.ts';
 import { refusal } from './refusal.ts';
 import { requestIdOf } from './requestId.ts';
 
@@ -45,22 +53,33 @@ export function createServiceApp(options: ServiceAppOptions): Express {
   // Express' own types know no event but `mount`; `startServer` emits this one.
   (app as EventEmitter).on('drain', () => options.readiness.drain());
 
-  app.use(observeRequests(options));
-  app.use(refuseDangerous);
-  operatorRoutes(app, options);
+  useOwnMessages(app);
+
+  const operator = operatorRoutes(options);
+  app.use(firstContact(observeRequests(options), operator));
   options.routes(app);
-  app.use(noRoute(app));
-  app.use(answerErrors(options.log));
+  app.use(noRoute(app, operator));
+  app.use(answerErrors);
   return app;
 }
 
-const refuseDangerous: RequestHandler = (req, _res, next) => {
-  const refused = refusal(req);
-  if (refused === undefined) next();
-  else next(refused);
-};
+/**
+ * The one middleware on every request's way. The operator's routes are a router of their own behind a
+ * test of the address, so that no other request is compared with each of them.
+ */
+function firstContact(observe: (res: Response) => void, operator: Router): RequestHandler {
+  return (req, res, next) => {
+    observe(res);
+    const refused = refusal(req);
+    if (refused !== undefined) next(refused);
+    else if (/^\/(?:livez|readyz|metrics|problems|openapi\.json|docs)/.test(req.url))
+      operator(req, res, next);
+    else next();
+  };
+}
 
-function operatorRoutes(app: Express, options: ServiceAppOptions): void {
+function operatorRoutes(options: ServiceAppOptions): Router {
+  const app = express.Router();
   app.get('/livez', (_req, res) => {
     sendJson(res, 200, { status: 'ok' });
   });
@@ -85,7 +104,7 @@ function operatorRoutes(app: Express, options: ServiceAppOptions): void {
     }
     sendJson(res, 200, { code, ...errorCatalogue[code as keyof typeof errorCatalogue] });
   });
-  if (options.openapi === undefined) return;
+  if (options.openapi === undefined) return app;
   const document = Buffer.from(JSON.stringify(options.openapi));
   app.get('/openapi.json', (_req, res) => {
     res.setHeader('Content-Type', 'application/json');
@@ -97,18 +116,19 @@ function operatorRoutes(app: Express, options: ServiceAppOptions): void {
     res.setHeader('Content-Security-Policy', page.contentSecurityPolicy);
     res.end(page.html);
   });
+  return app;
 }
 
-function sendJson(res: ServerResponse<IncomingMessage>, status: number, body: object): void {
+function sendJson(res: ServerResponse, status: number, body: object): void {
   res.statusCode = status;
   res.setHeader('Content-Type', 'application/json');
   res.setHeader('Cache-Control', 'no-store');
   res.end(JSON.stringify(body));
 }
 
-function noRoute(app: Express): RequestHandler {
+function noRoute(app: Express, operator: Router): RequestHandler {
   return (req, res, next) => {
-    const methods = allowedMethods(app, req.path);
+    const methods = allowedMethods([app.router, operator], req.path);
     if (methods.length === 0) {
       next(new CatalogError('not_found', 'There is no such address.'));
       return;
@@ -118,23 +138,14 @@ function noRoute(app: Express): RequestHandler {
   };
 }
 
-function answerErrors(log: Logger): ErrorRequestHandler {
-  return (thrown: unknown, req: Request, res, _next) => {
-    const error = translate(thrown);
-    const requestId = requestIdOf(req);
-    if (error.status >= 500) {
-      log.error(
-        { err: error.cause ?? error, requestId, method: req.method, url: req.originalUrl, code: error.code },
-        error.message,
-      );
-    }
-    if (res.headersSent) {
-      // Too late for another status: the client must see that the answer is not whole.
-      res.destroy();
-      return;
-    }
-    if (req.method === 'TRACE')
-      res.setHeader('Allow', allowedMethods(req.app as Express, req.path).join(', '));
-    sendProblem(res, error, requestId);
-  };
-}
+const answerErrors: ErrorRequestHandler = (thrown: unknown, req: Request, res, _next) => {
+  const error = translate(thrown);
+  noteFailure(res, error);
+  if (res.headersSent) {
+    // Too late for another status: the client must see that the answer is not whole.
+    res.destroy();
+    return;
+  }
+  if (error.code === 'method_not_allowed' && !res.hasHeader('Allow')) res.setHeader('Allow', 'GET, HEAD');
+  sendProblem(res, error, requestIdOf(req));
+};

@@ -14,6 +14,10 @@ export const httpLimits = {
   connections: 10_000,
   /** While draining: callers learn from `Connection: close` and /readyz to go elsewhere before the door closes. */
   drainGrace_ms: 300,
+  /** Connections that were accepted in the last moment get this long to say what they came for. */
+  drainLastWords_ms: 100,
+  /** After an answer, what the client still has to send of its request gets this long. */
+  rest_ms: 1_000,
   /** What is still in flight after this is cut off; Kubernetes kills after 30 s, the local stack after 10 s. */
   drain_ms: 8_000,
   /** JSON bodies, unless a route says otherwise; the largest valid product has about 115 KiB. */

@@ -18,7 +18,7 @@ export function refusal(req: IncomingMessage): CatalogError | undefined {
     const name = headers[index];
     if (name !== undefined && name.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
-  return hosts > 1
-    ? new CatalogError('malformed_request', 'There must be exactly one Host header.')
-    : undefined;
+  // HTTP/1.0 knew no Host.
+  if (hosts === 1 || (hosts === 0 && req.httpVersion === '1.0')) return undefined;
+  return new CatalogError('malformed_request', 'There must be exactly one Host header.');
 }

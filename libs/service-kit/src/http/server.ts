@@ -1,12 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import { CatalogError } from '@catalog/contracts';
 import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import { answerClientError, endWith, rawProblem } from './clientError.ts';
 import { httpLimits } from './limits.ts';
+import { messagesOf } from './messages.ts';
 
 export interface ServerOptions {
   readonly app: Express;
@@ -17,6 +18,7 @@ export interface ServerOptions {
   /** The whole request, body included; for services that take uploads. */
   readonly requestTimeout_ms?: number;
   readonly drainGrace_ms?: number;
+  readonly drainLastWords_ms?: number;
   readonly drainTimeout_ms?: number;
 }
 
@@ -37,10 +39,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   function ended(this: ServerResponse): void {
     inFlight.delete(this);
+    if (!this.req.complete) cutUnlessComplete(this.req);
   }
 
   const server = createServer(
     {
+      ...messagesOf(app),
       insecureHTTPParser: false,
       requireHostHeader: false,
       maxHeaderSize: httpLimits.headerBytes,
@@ -88,7 +92,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     // Answers under way whose headers are not out yet say it too.
     for (const res of inFlight) res.shouldKeepAlive = false;
     await pause(options.drainGrace_ms ?? httpLimits.drainGrace_ms);
+    // Two turns of the event loop accept what waits in the kernel's queue, which closing would reset.
+    await turn();
+    await turn();
     const closed = once(server, 'close');
+    // Only the listening socket: http's own `close` also destroys connections that are idle at this
+    // instant, a request that is on its way to us included.
+    NetServer.prototype.close.call(server);
+    await pause(options.drainLastWords_ms ?? httpLimits.drainLastWords_ms);
     server.close();
     const impatient = setTimeout(() => {
       log.error({ inFlight: inFlight.size }, 'requests were cut off: they did not end in time');
@@ -103,4 +114,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   let drained: Promise<void> | undefined;
   return { port, server, drain: () => (drained ??= drain()) };
+}
+
+/** An answered request that keeps dribbling in would hold its socket for as long as uploads may take. */
+function cutUnlessComplete(req: IncomingMessage): void {
+  const timer = setTimeout(() => {
+    if (!req.complete) req.socket.destroy();
+  }, httpLimits.rest_ms);
+  timer.unref();
 }

@@ -22,9 +22,15 @@ export class RequestHistogram {
 
   observe(method: string, route: string, status: number, seconds: number): void {
     let methods = this.#routes.get(route);
-    if (methods === undefined) this.#routes.set(route, (methods = new Map()));
+    if (methods === undefined) {
+      methods = new Map<string, Series[]>();
+      this.#routes.set(route, methods);
+    }
     let statuses = methods.get(method);
-    if (statuses === undefined) methods.set(method, (statuses = []));
+    if (statuses === undefined) {
+      statuses = [];
+      methods.set(method, statuses);
+    }
     const series = (statuses[status] ??= {
       labels: { method, route, status },
       buckets: new Float64Array(httpRequestBuckets_s.length + 1),

@@ -91,7 +91,7 @@ function operation(route: RouteDescription): Json {
     const { status, title } = errorCatalogue[code];
     const before = responses[status]?.['description'];
     responses[status] = {
-      description: before === undefined ? `${code}: ${title}` : `${String(before)}; ${code}: ${title}`,
+      description: typeof before === 'string' ? `${before}; ${code}: ${title}` : `${code}: ${title}`,
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     };
   }

@@ -22,11 +22,7 @@ export function toProblem(error: CatalogError, requestId: string): Problem {
 }
 
 /** Ends the answer as RFC 9457 says. Headers that were set before (`Allow`, `WWW-Authenticate`) stay. */
-export function sendProblem(
-  res: ServerResponse<IncomingMessage>,
-  error: CatalogError,
-  requestId: string,
-): void {
+export function sendProblem(res: ServerResponse, error: CatalogError, requestId: string): void {
   const body = Buffer.from(JSON.stringify(toProblem(error, requestId)));
   // What the failed handler meant to say about its own answer is not true of this one.
   for (const name of [
@@ -45,5 +41,37 @@ export function sendProblem(
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('X-Request-Id', requestId);
   if (error.retryAfterSeconds !== undefined) res.setHeader('Retry-After', Math.ceil(error.retryAfterSeconds));
-  res.end(body);
+  if (bodyStillComes(res.req)) endAfterRequest(res, body);
+  else res.end(body);
+}
+
+/** Less than this is read and thrown away, so that the connection can be used again. */
+const worthReading_bytes = 64 * 1024;
+const linger_ms = 1_000;
+
+function bodyStillComes(req: IncomingMessage): boolean {
+  if (req.complete || req.destroyed) return false;
+  const length = req.headers['content-length'];
+  return length === undefined
+    ? req.headers['transfer-encoding'] !== undefined
+    : Number(length) > worthReading_bytes;
+}
+
+/**
+ * The answer is out at once and says that the connection ends, but the end waits a moment while what
+ * still comes is thrown away: closing a socket with unread bytes resets it, and the reset can overtake
+ * the answer (RFC 9112, 9.6).
+ */
+function endAfterRequest(res: ServerResponse, body: Buffer): void {
+  const { req } = res;
+  res.setHeader('Connection', 'close');
+  res.write(body);
+  const end = (): void => {
+    clearTimeout(timer);
+    req.off('end', end).off('close', end).off('error', end);
+    res.end();
+  };
+  const timer = setTimeout(end, linger_ms);
+  req.on('end', end).on('close', end).on('error', end);
+  req.resume();
 }
