@@ -1,5 +1,5 @@
 /** `.stack/<PORT_BASE>/`: all that one stack keeps on disk. Two stacks never share a folder. */
-import { chmod, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 export const repositoryRoot = resolve(import.meta.dirname, '../../../..');
@@ -33,9 +33,10 @@ export function stackFolder(base: number, root: string = join(repositoryRoot, '.
 }
 
 export async function createStackFolder(folder: StackFolder): Promise<void> {
-  for (const path of [folder.path, folder.cacheRedis, folder.stateRedis, folder.logs]) {
+  // Postgres refuses to run as root; the user it then runs as must be able to pass through. Every file and
+  // folder inside is closed to others by its own mode.
+  await mkdir(folder.path, { recursive: true, mode: 0o711 });
+  for (const path of [folder.cacheRedis, folder.stateRedis, folder.logs]) {
     await mkdir(path, { recursive: true, mode: 0o700 });
   }
-  // Postgres refuses to run as root; the user it then runs as must be able to pass through here.
-  if (process.getuid?.() === 0) await chmod(folder.path, 0o711);
 }

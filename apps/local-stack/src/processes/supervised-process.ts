@@ -137,7 +137,7 @@ export class SupervisedProcess {
         : `ended while it started`;
       throw new StackProblem(
         `${spec.name} ${why}.`,
-        `Its last words, the rest is in ${this.#log.path}:\n${this.#log.last().join('\n')}`,
+        `Its last words, the rest is in ${this.#log.path}:\n${this.#lastWords().join('\n')}`,
         { cause },
       );
     }
@@ -171,6 +171,13 @@ export class SupervisedProcess {
         current = undefined;
       }
     }
+  }
+
+  /** What it would have shown, or else its raw output. */
+  #lastWords(): readonly string[] {
+    const lines = this.#log.last();
+    const shown = lines.map((line) => this.spec.surface(line)).filter((line) => line !== undefined);
+    return shown.length > 0 ? shown : lines;
   }
 
   #readOutput(child: ChildProcess) {

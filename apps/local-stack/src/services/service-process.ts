@@ -52,10 +52,9 @@ async function untilReady(url: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** pino's number for `error`. */
-const errorLevel = 50;
+const shownLevels = ['error', 'fatal'];
 const recordSchema = z.object({
-  level: z.number(),
+  level: z.string(),
   msg: z.string().default(''),
   err: z.object({ message: z.string() }).optional(),
 });
@@ -69,7 +68,7 @@ export function surfaceServiceLine(line: string): string | undefined {
     return line.trim() === '' ? undefined : line;
   }
   const record = recordSchema.safeParse(json);
-  if (!record.success || record.data.level < errorLevel) return undefined;
+  if (!record.success || !shownLevels.includes(record.data.level)) return undefined;
   const { msg, err } = record.data;
   return err ? `${msg}: ${err.message}` : msg;
 }

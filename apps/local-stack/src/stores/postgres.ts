@@ -145,7 +145,6 @@ async function initialise(
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
     '--locale=C',
-    '--data-checksums',
   ];
   try {
     await promisify(execFile)(initdb, flags, { ...user, cwd: '/', env: { ...process.env, LC_ALL: 'C' } });
