@@ -1,6 +1,6 @@
-import { bulkhead, BulkheadRejectedError, circuitBreaker, ConsecutiveBreaker, handleAll, wrap } from 'cockatiel';
-import { CatalogError, limits, timings } from '@catalog/contracts';
+import { limits } from '@catalog/contracts';
 import type { Loaded } from './entry-store.ts';
+import type { LoadGuard } from './load-guard.ts';
 
 /** Reads keys from the primary, in one snapshot; every key has an answer. */
 export type Load = (keys: readonly string[]) => Promise<ReadonlyMap<string, Loaded>>;
@@ -25,31 +25,24 @@ interface Batch {
 }
 
 /**
- * Reads of Postgres, many keys to a query, behind a bulkhead (so many at once, so many waiting, the others are
- * turned away) and a circuit breaker (while it fails, it is not asked).
+ * Reads of Postgres, many keys to a query.
  *
  * A key joins only a batch that has not been sent: what was asked before a caller got its lease may be
  * older than the invalidation that came before the lease.
  */
 export class BatchLoader {
   readonly #load: Load;
-  readonly #policy = wrap(
-    bulkhead(limits.loadConcurrency, limits.loadWaiting),
-    circuitBreaker(handleAll, {
-      halfOpenAfter: timings.breakerRetry_ms,
-      breaker: new ConsecutiveBreaker(limits.breakerFailures),
-    }),
-  );
+  readonly #guard: LoadGuard;
   #open: Batch | undefined;
 
-  constructor(load: Load) {
+  constructor(load: Load, guard: LoadGuard) {
     this.#load = load;
+    this.#guard = guard;
   }
 
-  /** @throws CatalogError `unavailable`: Postgres fails, is late, or has too many readers waiting */
+  /** @throws what the guard throws */
   async load(key: string): Promise<Loaded> {
-    const loaded = await withDeadline(this.#joinOrOpen(key).result);
-    const found = loaded.get(key);
+    const found = (await this.#joinOrOpen(key).result).get(key);
     if (found === undefined) throw new Error(`the loader left out ${key}`);
     return found;
   }
@@ -67,35 +60,18 @@ export class BatchLoader {
   }
 
   async #send(keys: Set<string>): Promise<ReadonlyMap<string, Loaded>> {
+    const close = () => {
+      if (this.#open?.keys === keys) this.#open = undefined;
+    };
     try {
-      return await this.#policy.execute(async () => {
+      return await this.#guard(async () => {
         // Whoever asks while the batch waits for its turn, or in this same turn of the loop, comes along.
         await new Promise(setImmediate);
-        if (this.#open?.keys === keys) this.#open = undefined;
+        close();
         return this.#load([...keys]);
       });
-    } catch (error) {
-      if (this.#open?.keys === keys) this.#open = undefined;
-      const detail =
-        error instanceof BulkheadRejectedError
-          ? 'too many reads are waiting for the database'
-          : 'the database cannot be read';
-      throw new CatalogError('unavailable', detail, { retryAfterSeconds: 1, cause: error });
+    } finally {
+      close();
     }
-  }
-}
-
-async function withDeadline<T>(result: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new CatalogError('unavailable', 'the database is too slow', { retryAfterSeconds: 1 })),
-      timings.load_ms,
-    );
-  });
-  try {
-    return await Promise.race([result, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CatalogError, type Entity, timings } from '@catalog/contracts';
+import { type Entity, timings } from '@catalog/contracts';
 import type { BatchLoader } from './batch-loader.ts';
 import type { CacheBreaker } from './cache-breaker.ts';
 import type { EntryStore, LeasedEntry, Loaded } from './entry-store.ts';
@@ -43,7 +43,7 @@ export interface CacheParts {
 }
 
 export interface ReadOptions {
-  /** Never answer with less than this. */
+  /** Pass by every cache that is below this. The answer may still be below it: then it is what Postgres holds. */
   readonly minVersion?: number;
   /** Called before the caches are passed by on account of `minVersion`; it may throw to refuse that. */
   readonly beforeBypass?: () => void;
@@ -76,10 +76,7 @@ export class EntityCache {
     return { version: entry.version, payload: entry.payload, age_ms: now() - entry.storedAt_ms, source: 'near' };
   }
 
-  /**
-   * @throws CatalogError `version_not_reached`: Postgres itself is below `minVersion`
-   * @throws CatalogError `unavailable`: neither Postgres nor a cache can answer
-   */
+  /** @throws CatalogError `unavailable`: neither Postgres nor a cache can answer */
   async get(key: string, { minVersion = 0, beforeBypass }: ReadOptions = {}): Promise<Answer> {
     const near = this.getNear(key, minVersion);
     if (near !== undefined) return near;
@@ -93,11 +90,6 @@ export class EntityCache {
     } else if (monotonic.isOvertaken(cacheKey, answer.version)) {
       events.overtaken(this.entity.name);
       answer = await this.#readPrimary(key);
-    }
-    if (answer.version < minVersion) {
-      throw new CatalogError('version_not_reached', `version ${minVersion} was asked for, ${answer.version} is there`, {
-        errors: [{ header: 'Min-Version', code: 'too_new', message: `must be at most ${answer.version}` }],
-      });
     }
     monotonic.note(cacheKey, answer.version);
     return answer;

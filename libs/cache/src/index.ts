@@ -7,6 +7,7 @@ export * from './freshness.ts';
 export * from './invalidation-channel.ts';
 export * from './invalidation-publisher.ts';
 export * from './list-cache.ts';
+export * from './load-guard.ts';
 export * from './messages.ts';
 export * from './monotonic-reads.ts';
 export * from './near-cache.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { BatchLoader, type EntryStore, freshLife_ms, type Load } from '@catalog/cache';
+import { BatchLoader, createLoadGuard, type EntryStore, freshLife_ms, type Load } from '@catalog/cache';
 import type { RefreshJob } from '@catalog/change-feed';
 import type { Entity } from '@catalog/contracts';
 
@@ -15,8 +15,9 @@ export class Refresher {
 
   constructor({ entities, store }: RefresherOptions) {
     this.#store = store;
+    const guard = createLoadGuard();
     this.#entities = new Map(
-      entities.map(({ entity, load }) => [entity.name, { entity, loader: new BatchLoader(load) }]),
+      entities.map(({ entity, load }) => [entity.name, { entity, loader: new BatchLoader(load, guard) }]),
     );
   }
 
