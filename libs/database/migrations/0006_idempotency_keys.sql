@@ -6,8 +6,8 @@ create table catalog.idempotency_keys (
   -- SHA-256 of the request, to tell a repetition from another request under the same key.
   request_hash bytea not null,
   product_id uuid not null,
-  -- The answer as it was given; the product may have changed since.
-  answer jsonb not null,
+  -- The answer as it was given, down to the order of its fields; the product may have changed since.
+  answer json not null,
   -- For whoever clears away old keys.
   created_at timestamptz not null default clock_timestamp(),
   primary key (subject, key)
