@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { ensureInstalled } from './bootstrap/install.mjs';
 import { checkPlatform } from './bootstrap/platform.mjs';
 import { repositoryRoot, runPinned } from './bootstrap/runtime.mjs';
+import { throughShutFolders } from './bootstrap/shut-folders.mjs';
 import { fail, SetupError, step } from './bootstrap/steps.mjs';
 import { ensureChromium, ensureRedis } from './bootstrap/system-packages.mjs';
 import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
@@ -23,7 +24,7 @@ const commands = {
     const { CACHE_REDIS_URL, STATE_REDIS_URL } = process.env;
     const environment =
       CACHE_REDIS_URL && STATE_REDIS_URL ? {} : { REDIS_SERVER: await step('Redis', ensureRedis) };
-    return runPinned([stackMain, 'start', ...args], environment);
+    return runPinned([stackMain, 'start', ...args], environment, throughShutFolders());
   },
   async test(args) {
     await prepare();
@@ -34,7 +35,7 @@ const commands = {
   async bench(args) {
     await prepare();
     const redis = await step('Redis', ensureRedis);
-    return runPinned([benchmarkMain, ...args], { REDIS_SERVER: redis });
+    return runPinned([benchmarkMain, ...args], { REDIS_SERVER: redis }, throughShutFolders());
   },
   async reset(args) {
     await prepare();

@@ -44,8 +44,8 @@ function npmCi() {
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   const env = { ...process.env, PATH: systemPath() };
   const { npm_execpath: npm, npm_node_execpath: node } = process.env;
-  if (npm && node && !node.startsWith(repositoryRoot)) return run(node, [npm, ...args], env);
-  return run('npm', args, env);
+  if (npm && node && !node.startsWith(repositoryRoot)) return run([node, npm, ...args], env);
+  return run(['npm', ...args], env);
 }
 
 /**

@@ -4,7 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 
 /**
  * @typedef {string[]} Command
- * @typedef {(file: string, args: string[], env: NodeJS.ProcessEnv) => Promise<number>} Run
+ * @typedef {(command: string[], env: NodeJS.ProcessEnv) => Promise<number>} Run
  * @typedef {object} PackageManager
  * @property {string} program
  * @property {boolean} needsRoot
@@ -86,7 +86,6 @@ async function withoutStartingServices(commands, prefix, run) {
 async function runEach(commands, prefix, run) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   for (const command of commands) {
-    const [file = '', ...args] = [...prefix, ...command];
-    if ((await run(file, args, env)) !== 0) return;
+    if ((await run([...prefix, ...command], env)) !== 0) return;
   }
 }

@@ -36,13 +36,15 @@ export function pinnedEnvironment(extra = {}) {
  * tells the child when this process dies.
  * @param {string[]} args
  * @param {Record<string, string>} [extra] environment
+ * @param {string[]} [prefix] a command that runs Node in its turn, such as `setpriv …`
  * @returns {Promise<number>} the exit code
  */
-export function runPinned(args, extra) {
+export function runPinned(args, extra, prefix = []) {
   if (!existsSync(pinnedNode)) {
     throw new SetupError('The packages are not installed yet.', 'Type: npm start');
   }
-  const child = spawn(pinnedNode, args, {
+  const [file = '', ...rest] = [...prefix, pinnedNode, ...args];
+  const child = spawn(file, rest, {
     cwd: repositoryRoot,
     env: pinnedEnvironment(extra),
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -60,12 +62,12 @@ export function runPinned(args, extra) {
 
 /**
  * Runs a program to its end with the output going to the terminal.
- * @param {string} file
- * @param {string[]} args
+ * @param {string[]} command the program and its arguments
  * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<number>} the exit code
  */
-export function run(file, args, env) {
+export function run(command, env) {
+  const [file = '', ...args] = command;
   return new Promise((resolveExit, reject) => {
     const child = spawn(file, args, { cwd: repositoryRoot, env, stdio: ['ignore', 'inherit', 'inherit'] });
     child.on('error', reject);

@@ -1,5 +1,6 @@
 /** `npm test`: every check in the order in which a failure is cheapest to learn, then every test. */
 import { pinnedEnvironment, run } from './runtime.mjs';
+import { throughShutFolders } from './shut-folders.mjs';
 import { seconds } from './steps.mjs';
 import { addReports, findTestFiles, removeReports, verdict } from './test-reports.mjs';
 
@@ -34,12 +35,14 @@ export function hasBrowserTests() {
  */
 export async function runTests(args, environment) {
   const env = pinnedEnvironment(environment);
+  const prefix = throughShutFolders();
   removeReports();
   const outcomes = [];
   for (const stage of stages) {
     console.log(`\n── ${stage.name} ──`);
     const started = performance.now();
-    const code = await run(stage.file, stage.nx ? [...stage.args, ...args] : stage.args, env);
+    const command = [...prefix, stage.file, ...stage.args, ...(stage.nx ? args : [])];
+    const code = await run(command, env);
     outcomes.push({ name: stage.name, passed: code === 0, duration_ms: performance.now() - started });
   }
   console.log('\n── summary ──');
