@@ -18,6 +18,9 @@ export type RunEntry = z.infer<typeof entrySchema>;
 const recordSchema = z.object({ supervisor: entrySchema, children: z.array(entrySchema) });
 type RunRecord = z.infer<typeof recordSchema>;
 
+/** No process has this pid, and no command line this marker. */
+const nobody: RunEntry = { name: 'nobody', pid: 2 ** 31 - 1, marker: '\0', stopSignal: 'SIGTERM' };
+
 /** How long a leftover may take to end by itself; Postgres writes a checkpoint first. */
 const patience_ms = 10_000;
 
@@ -37,7 +40,7 @@ export class RunFile {
    */
   static async claim(file: string, supervisor: RunEntry, say: (line: string) => void): Promise<RunFile> {
     const old = await readRecord(file);
-    if (old) {
+    if (old !== undefined) {
       await refuseIfRunning(old);
       await endLeftovers(old, say);
       await rm(file, { force: true });
@@ -111,11 +114,18 @@ async function endLeftovers({ children }: RunRecord, say: (line: string) => void
   }
 }
 
-/** A file that a crash cut short tells nothing; Postgres and the port check still guard the data. */
+/** @returns undefined when there is no file */
 async function readRecord(file: string): Promise<RunRecord | undefined> {
+  let text: string;
   try {
-    return recordSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+    text = await readFile(file, 'utf8');
   } catch {
     return undefined;
+  }
+  try {
+    return recordSchema.parse(JSON.parse(text));
+  } catch {
+    // A crash cut it short, so it tells nothing; Postgres' own lock and the port check still guard the data.
+    return { supervisor: nobody, children: [] };
   }
 }

@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { StackProblem } from '../problem.ts';
+import { resetStack } from '../reset.ts';
+import { portBase, portsFrom, requireFree } from './ports.ts';
+import { isRunning } from './process-table.ts';
+import { RunFile } from './run-file.ts';
+import { createStackFolder, stackFolder } from './stack-folder.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'machine-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const silent = () => {};
+const supervisor = {
+  name: 'local-stack',
+  pid: process.pid,
+  marker: 'vitest',
+  stopSignal: 'SIGTERM',
+} as const;
+
+/** A process of which the command line holds `marker`. */
+async function sleeper(marker: string) {
+  const child = spawn(process.execPath, ['-e', "console.log('up'); setInterval(() => {}, 60_000)", marker]);
+  await once(child.stdout, 'data');
+  return { pid: child.pid ?? 0, exited: once(child, 'exit') };
+}
+
+test('PORT_BASE shifts every port', () => {
+  expect(portBase({})).toBe(4000);
+  expect(portsFrom(portBase({ PORT_BASE: '5000' }))).toMatchObject({
+    console: 5000,
+    'catalog-read': 5001,
+    postgres: 5010,
+    'state-redis': 5012,
+  });
+});
+
+test.each(['x', '80', '65530', '4000.5', '-1'])('PORT_BASE=%s is refused', (text) => {
+  expect(() => portBase({ PORT_BASE: text })).toThrow(StackProblem);
+});
+
+test('a taken port is named, with who holds it', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const ports = { ...portsFrom(4000), 'catalog-read': port };
+  await expect(requireFree(ports, ['catalog-read'])).rejects.toMatchObject({
+    message: expect.stringMatching(
+      new RegExp(`port ${port} \\(for catalog-read\\) is taken by .*node.* \\(pid ${process.pid}\\)`),
+    ) as string,
+    remedy: expect.stringContaining('PORT_BASE=') as string,
+  });
+  server.close();
+  await once(server, 'close');
+  await requireFree(ports, ['catalog-read']);
+});
+
+test('a second start is refused while the first runs', async () => {
+  const file = join(root, 'running.json');
+  const { pid, exited } = await sleeper('first-stack');
+  writeFileSync(
+    file,
+    JSON.stringify({ supervisor: { ...supervisor, pid, marker: 'first-stack' }, children: [] }),
+  );
+  await expect(RunFile.claim(file, supervisor, silent)).rejects.toMatchObject({
+    message: expect.stringContaining(`pid ${pid}`) as string,
+  });
+  process.kill(pid);
+  await exited;
+  const claimed = await RunFile.claim(file, supervisor, silent);
+  await claimed.release();
+});
+
+test('what a killed stack left running is ended, but never a stranger with its pid', async () => {
+  const file = join(root, 'leftovers.json');
+  const leftover = await sleeper('left-over-child');
+  const stranger = await sleeper('somebody-else');
+  const entry = (name: string, pid: number, marker: string) => ({ name, pid, marker, stopSignal: 'SIGTERM' });
+  const children = [
+    entry('redis', stranger.pid, 'our-redis'),
+    entry('service', leftover.pid, 'left-over-child'),
+  ];
+  writeFileSync(file, JSON.stringify({ supervisor: entry('local-stack', 2 ** 22, 'gone'), children }));
+  const said: string[] = [];
+  const claimed = await RunFile.claim(file, supervisor, (line) => said.push(line));
+  await leftover.exited;
+  expect(said).toEqual([expect.stringContaining(`service (pid ${leftover.pid})`)]);
+  expect(await isRunning(stranger.pid, 'somebody-else')).toBe(true);
+  process.kill(stranger.pid);
+  await stranger.exited;
+  await claimed.release();
+});
+
+test('a run file that a crash cut short does not keep the next start from working', async () => {
+  const file = join(root, 'cut-short.json');
+  writeFileSync(file, '{"supervis');
+  const claimed = await RunFile.claim(file, supervisor, silent);
+  await claimed.release();
+  expect(existsSync(file)).toBe(false);
+});
+
+test('reset wipes a folder, but not under a running stack', async () => {
+  const folder = stackFolder(4000, root);
+  await createStackFolder(folder);
+  const { pid, exited } = await sleeper('running-stack');
+  writeFileSync(
+    folder.runFile,
+    JSON.stringify({ supervisor: { ...supervisor, pid, marker: 'running-stack' }, children: [] }),
+  );
+  await expect(resetStack(folder, silent)).rejects.toThrow(StackProblem);
+  process.kill(pid);
+  await exited;
+  await resetStack(folder, silent);
+  expect(() => statSync(folder.path)).toThrow('ENOENT');
+  const said: string[] = [];
+  await resetStack(folder, (line) => said.push(line));
+  expect(said.join()).toContain('nothing to wipe');
+});

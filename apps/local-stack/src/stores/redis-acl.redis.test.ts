@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startRedis, type RedisServer as TestRedis } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { aclFile, aclUsers, operator, redisServers, type RedisServer } from './redis-acl.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'acl-'));
+const password = 'for-this-test';
+const servers = new Map<RedisServer, { process: TestRedis; operator: Redis }>();
+
+beforeAll(async () => {
+  for (const server of redisServers) {
+    const aclfile = join(folder, `${server}.acl`);
+    const passwords = Object.fromEntries(aclUsers(server).map((user) => [user, password]));
+    writeFileSync(aclfile, aclFile(server, passwords));
+    const process = await startRedis({ config: { aclfile } });
+    servers.set(server, { process, operator: new Redis(process.port, { username: operator, password }) });
+  }
+});
+
+afterAll(async () => {
+  for (const server of servers.values()) {
+    server.operator.disconnect();
+    await server.process.stop();
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function dryRun(server: RedisServer, user: string, command: string): Promise<string> {
+  const answer = await servers.get(server)?.operator.call('ACL', 'DRYRUN', user, ...command.split(' '));
+  return String(answer);
+}
+
+describe.each([
+  ['cache', 'catalog-read'],
+  ['cache', 'invalidation-worker'],
+  ['state', 'catalog-read'],
+  ['state', 'invalidation-worker'],
+] as const)('on the %s Redis, %s', (server, user) => {
+  test.each([
+    'FLUSHALL',
+    'FLUSHDB',
+    'CONFIG SET maxmemory 1',
+    'CONFIG GET *',
+    'KEYS *',
+    'GET somebody:else',
+    'SHUTDOWN',
+    'DEBUG SLEEP 1',
+    'MONITOR',
+    'REPLICAOF NO ONE',
+    'ACL LIST',
+    'CLIENT KILL ID 1',
+    'SCRIPT FLUSH',
+    'SUBSCRIBE other-channel',
+    'SWAPDB 0 1',
+  ])('may not %s', async (command) => {
+    expect(await dryRun(server, user, command)).not.toBe('OK');
+  });
+
+  test.each(['PING', 'INFO everything', 'CLIENT SETNAME x', 'TIME'])('may %s', async (command) => {
+    expect(await dryRun(server, user, command)).toBe('OK');
+  });
+});
+
+test.each([
+  ['cache', 'catalog-read', 'EVALSHA abc 1 product:1'],
+  ['cache', 'catalog-read', 'GET sku:A'],
+  ['cache', 'catalog-read', 'SET app:settings x'],
+  ['cache', 'catalog-read', 'SUBSCRIBE invalidations'],
+  ['cache', 'invalidation-worker', 'PUBLISH invalidations x'],
+  ['cache', 'invalidation-worker', 'DEL generation:products'],
+  ['state', 'catalog-read', 'ZINCRBY views:day 1 a'],
+  ['state', 'invalidation-worker', 'XADD bull:q:events * a b'],
+  ['state', 'invalidation-worker', 'BZPOPMIN bull:q:marker 1'],
+] as const)('on the %s Redis, %s may %s', async (server, user, command) => {
+  expect(await dryRun(server, user, command)).toBe('OK');
+});
+
+test.each([
+  ['cache', 'catalog-read', 'PUBLISH invalidations x'],
+  ['state', 'catalog-read', 'GET bull:q:meta'],
+  ['cache', 'invalidation-worker', 'GET bull:q:meta'],
+] as const)('on the %s Redis, %s may not %s', async (server, user, command) => {
+  expect(await dryRun(server, user, command)).not.toBe('OK');
+});
+
+test.each(redisServers)('nobody gets into the %s Redis without a password', async (server) => {
+  const port = servers.get(server)?.process.port ?? 0;
+  const anonymous = new Redis(port, { lazyConnect: true, retryStrategy: () => null });
+  anonymous.on('error', () => {});
+  await expect(anonymous.get('product:1')).rejects.toThrow(/NOAUTH|closed/);
+  anonymous.disconnect();
+});
