@@ -1,40 +1,34 @@
 -- Functions of checks and indexes have bodies of standard SQL: Postgres binds every name in them here and now, so that
 -- no caller's search_path can put something else there, and can inline them.
 
--- GS1 check digit: from the right, digits weigh 1, 3, 1, …; the sum is a multiple of ten. With zeros in front, which
--- weigh nothing, all lengths are one.
+-- GS1 check digit: from the right, digits weigh 1, 3, 1, …; the sum is a multiple of ten. Missing digits in
+-- front weigh nothing.
 create function catalog.is_valid_gtin(gtin text) returns boolean
 language sql immutable parallel safe
 begin atomic
-  select gtin ~ '^([0-9]{8}|[0-9]{12,14})$' and case
-    when gtin ~ '^[0-9]{8,14}$' then
-      (3 * (
-        substr(lpad(gtin, 14, '0'), 1, 1)::int + substr(lpad(gtin, 14, '0'), 3, 1)::int
-        + substr(lpad(gtin, 14, '0'), 5, 1)::int + substr(lpad(gtin, 14, '0'), 7, 1)::int
-        + substr(lpad(gtin, 14, '0'), 9, 1)::int + substr(lpad(gtin, 14, '0'), 11, 1)::int
-        + substr(lpad(gtin, 14, '0'), 13, 1)::int
-      )
-      + substr(lpad(gtin, 14, '0'), 2, 1)::int + substr(lpad(gtin, 14, '0'), 4, 1)::int
-      + substr(lpad(gtin, 14, '0'), 6, 1)::int + substr(lpad(gtin, 14, '0'), 8, 1)::int
-      + substr(lpad(gtin, 14, '0'), 10, 1)::int + substr(lpad(gtin, 14, '0'), 12, 1)::int
-      + substr(lpad(gtin, 14, '0'), 14, 1)::int) % 10 = 0
+  select case
+    when gtin ~ '^([0-9]{8}|[0-9]{12,14})$' then (
+      gtin::bigint % 10 + gtin::bigint / 10 % 10 * 3
+      + gtin::bigint / 100 % 10 + gtin::bigint / 1000 % 10 * 3
+      + gtin::bigint / 10000 % 10 + gtin::bigint / 100000 % 10 * 3
+      + gtin::bigint / 1000000 % 10 + gtin::bigint / 10000000 % 10 * 3
+      + gtin::bigint / 100000000 % 10 + gtin::bigint / 1000000000 % 10 * 3
+      + gtin::bigint / 10000000000 % 10 + gtin::bigint / 100000000000 % 10 * 3
+      + gtin::bigint / 1000000000000 % 10 + gtin::bigint / 10000000000000 % 10 * 3
+    ) % 10 = 0
+    when gtin is not null then false
   end;
 end;
 
--- One level of strings, numbers and booleans, under names that JavaScript and a spreadsheet take as names.
+-- At most 100 strings, numbers and booleans, on one level, under names as the contract has them.
 create function catalog.is_flat(attributes jsonb) returns boolean
 language sql immutable parallel safe
 begin atomic
-  select case jsonb_typeof(attributes)
-    when 'object' then not exists (
-      select from jsonb_each(attributes) as entry (name, value)
-      where jsonb_typeof(value) in ('object', 'array', 'null')
-        or name !~ '^[A-Za-z][A-Za-z0-9_.-]{0,63}$'
-        or name = 'constructor'
-        or length(value #>> '{}') > 1000
-    ) and (select count(*) from jsonb_object_keys(attributes)) <= 100
-    else false
-  end;
+  select jsonb_typeof(attributes) = 'object'
+    and not jsonb_path_exists(attributes, '$.keyvalue() ? (
+      @.value.type() == "object" || @.value.type() == "array" || @.value.type() == "null"
+      || @.key == "constructor" || !(@.key like_regex "^[A-Za-z][A-Za-z0-9_.-]{0,63}$"))')
+    and not jsonb_path_exists(jsonb_path_query_array(attributes, '$.*'), '$[100]');
 end;
 
 -- The words of a text: runs of letters and digits, in lower case. Not Postgres' own parser: it takes "HS110/HS100" for

@@ -1,3 +1,4 @@
+export type { Pool, PoolClient } from 'pg';
 export { createPool, type DatabaseLog, type PoolOptions, type Queryable } from './postgres/pool.ts';
 export { withTransaction, type Isolation } from './postgres/transaction.ts';
 export { loadSql } from './postgres/sql.ts';
