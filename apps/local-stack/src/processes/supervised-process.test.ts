@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -115,11 +115,11 @@ test('that is not ready in time is killed and fails the start', async () => {
 });
 
 test('that ignores the signal is killed when patience ends, with its children', async () => {
-  const grandchild = `import { spawn } from 'node:child_process'; process.on('SIGTERM', () => {});
-    const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60_000)']); console.log('error ' + pid); ${lives}`;
+  const grandchild = `import { spawn } from 'node:child_process'; import { writeFileSync } from 'node:fs'; process.on('SIGTERM', () => {});
+    const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60_000)']); writeFileSync('stubborn.pid', String(pid)); ${lives}`;
   const { supervised, said } = child('stubborn', grandchild, { stopPatience_ms: 200 });
   await supervised.start();
-  const pids = [supervised.pid ?? 0, Number(/error (\d+)/.exec(said.join('\n'))?.[1])];
+  const pids = [supervised.pid ?? 0, Number(readFileSync(join(folder, 'stubborn.pid'), 'utf8'))];
   await supervised.stop();
   expect(said.at(-1)).toMatch(/did not end in 0.2 s and is killed/);
   for (const pid of pids) expect(await commandLine(pid)).toBeUndefined();
@@ -140,4 +140,16 @@ test('stopped while it waits to be started again stays down', async () => {
   await death;
   await supervised.stop();
   expect(await commandLine(supervised.pid ?? 0)).toBeUndefined();
+});
+
+test('tells of errors while it is up', async () => {
+  const { supervised, hears } = child(
+    'wordy',
+    `process.on('SIGUSR2', () => console.log('error: late')); ${lives}`,
+  );
+  await supervised.start();
+  const told = hears(/^wordy: error: late$/);
+  process.kill(supervised.pid ?? 0, 'SIGUSR2');
+  await told;
+  expect(supervised.pid).toBeDefined();
 });

@@ -173,6 +173,11 @@ export class SupervisedProcess {
     }
   }
 
+  /** Before the first start is through, the problem it throws tells all; at the end, endings are no news. */
+  #isTold(): boolean {
+    return this.#keeping !== undefined && !this.#stopping.signal.aborted;
+  }
+
   /** What it would have shown, or else its raw output. */
   #lastWords(): readonly string[] {
     const lines = this.#log.last();
@@ -189,7 +194,7 @@ export class SupervisedProcess {
         for (const expectation of expected) {
           if (expectation.pattern.test(line)) expectation.resolve();
         }
-        const shown = this.#stopping.signal.aborted ? undefined : this.spec.surface(line);
+        const shown = this.#isTold() ? this.spec.surface(line) : undefined;
         if (shown !== undefined) this.#surroundings.say(`${this.spec.name}: ${shown}`);
       });
     }
