@@ -1,0 +1,192 @@
+import { startRedis, type RedisServer } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { scripts } from '../scripts.ts';
+import { type EntryData, type Fill, type Operation, type Slot, transition } from './entry-protocol.ts';
+
+/**
+ * Every script on every (entry, operation) of a small domain, in a real Redis, beside the specification.
+ *
+ * The texts run unchanged, as functions inside one larger script that puts each entry in place, with TIME
+ * answering a moment of our choice: so whole products of states take seconds, and times compare exactly.
+ */
+let server: RedisServer;
+let redis: Redis;
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const NOW = 1_000_000;
+const versions = [0, 1, 2, 3];
+
+const leases = [
+  { token: '', floor: 0, leaseUntil_ms: 0 },
+  ...['mine', 'other'].flatMap((token) =>
+    [NOW + 2_000, NOW, NOW - 1].flatMap((leaseUntil_ms) =>
+      versions.map((floor) => ({ token, floor, leaseUntil_ms })),
+    ),
+  ),
+];
+/** Fresh, on both sides of the refresh-ahead window's edge (a tenth of 100,000), at the end of freshness, past it. */
+const freshness = [50_000, 10_001, 10_000, 1, 0, -5_000].map((left_ms) => ({
+  stored_ms: NOW + left_ms - 100_000,
+  freshUntil_ms: NOW + left_ms,
+}));
+
+function everyEntry(): EntryData[] {
+  const entries: EntryData[] = [];
+  for (const incarnation of ['ours', 'former']) {
+    for (const lease of leases) {
+      if (lease.token !== '') {
+        const bare = { stored_ms: 0, freshUntil_ms: 0, schema: 0, payload: '', version: 0 };
+        entries.push({ state: 'A', ...bare, incarnation, ...lease, expiresAt_ms: NOW + 500_000 });
+      }
+      for (const state of ['V', 'M', 'D'] as const) {
+        for (const version of versions) {
+          for (const schema of [1, 2]) {
+            for (const times of freshness) {
+              const payload = state === 'M' ? '' : `{"v":${version}}\n`;
+              entries.push({ state, version, schema, payload, incarnation, ...times, ...lease, expiresAt_ms: NOW + 500_000 });
+            }
+          }
+        }
+      }
+    }
+  }
+  return entries;
+}
+
+const common = { incarnation: 'ours', schema: 1 } as const;
+const reads: Operation[] = [{ kind: 'read-or-lease', ...common, token: 'mine', lease_ms: 3_000, refreshAhead: 0.1 }];
+const fills: Operation[] = ['', 'mine'].flatMap((token) =>
+  (['V', 'M'] as const).flatMap((state) =>
+    versions.map((version): Fill => ({
+      kind: 'fill', ...common, token, state, version, fresh_ms: 7_000, life_ms: 90_000, payload: state === 'M' ? '' : '{"new":1}',
+    })),
+  ),
+);
+const invalidations: Operation[] = [...versions, Number.MAX_SAFE_INTEGER].map((version) => ({
+  kind: 'invalidate', incarnation: 'ours', version, dead_ms: 60_000,
+}));
+
+function encode(entry: EntryData): string {
+  const { state, version, stored_ms, freshUntil_ms, incarnation, schema, token, floor, leaseUntil_ms } = entry;
+  const head = [1, state, version, stored_ms, freshUntil_ms, incarnation, schema, token, floor, leaseUntil_ms];
+  return `${head.join('|')}\n${entry.payload}`;
+}
+
+function argsOf(operation: Operation): (string | number)[] {
+  const { incarnation } = operation;
+  switch (operation.kind) {
+    case 'read-or-lease':
+      return [incarnation, operation.schema, operation.token, operation.lease_ms, operation.refreshAhead];
+    case 'fill':
+      return [
+        incarnation, operation.schema, operation.token, operation.state, operation.version,
+        operation.fresh_ms, operation.life_ms, operation.payload,
+      ];
+    case 'invalidate':
+      return [incarnation, operation.version, operation.dead_ms];
+  }
+}
+
+const texts = { 'read-or-lease': scripts.readOrLease, fill: scripts.fill, invalidate: scripts.invalidate };
+
+/** Puts raw strings in place one after another, runs the operation on each: { answer, raw or false, life left }. */
+function bench(text: string): string {
+  return `
+    local server = redis
+    local redis = { pcall = server.pcall, call = function(name, ...)
+      if name == 'TIME' then return { '${NOW / 1_000}', '0' } end
+      return server.call(name, ...)
+    end }
+    local function operate(KEYS, ARGV) ${text}\n end
+    local results = {}
+    local count = tonumber(ARGV[1])
+    local args = {}
+    for i = count + 2, #ARGV do args[#args + 1] = ARGV[i] end
+    for i = 1, count do
+      server.call('DEL', KEYS[1])
+      if ARGV[i + 1] ~= '' then server.call('SET', KEYS[1], ARGV[i + 1], 'PX', 500000) end
+      local answer = operate(KEYS, args)
+      results[i] = { answer, server.call('GET', KEYS[1]), server.call('PTTL', KEYS[1]) }
+    end
+    return results`;
+}
+
+async function run(operation: Operation, raws: string[]): Promise<[unknown, string | null, number][]> {
+  const text = bench(texts[operation.kind].text);
+  const answer = await redis.eval(text, 1, 'entry', raws.length, ...raws, ...argsOf(operation));
+  return answer as [unknown, string | null, number][];
+}
+
+/** Redis' own clock goes on while the bench runs, so lives are compared to within two seconds. */
+function expectSame(before: Slot, operation: Operation, [answer, raw, left_ms]: [unknown, string | null, number]) {
+  const expected = transition(before, operation, NOW);
+  const story = `${before === undefined ? 'nothing' : JSON.stringify(encode(before))} ← ${JSON.stringify(operation)}`;
+  expect(answer, story).toEqual(expected.answer);
+  expect(raw, story).toBe(expected.entry === undefined ? null : encode(expected.entry));
+  if (expected.entry === undefined) return;
+  const life_ms = expected.entry.expiresAt_ms - NOW;
+  if (left_ms > life_ms || left_ms < life_ms - 2_000) {
+    expect.fail(`${story}: lives for ${left_ms} ms instead of ${life_ms}`);
+  }
+}
+
+test.each([
+  ['read_or_lease', reads],
+  ['fill', fills],
+  ['invalidate', invalidations],
+])('%s does what the specification says, on every entry', async (_name, operations) => {
+  const entries: Slot[] = [undefined, ...everyEntry()];
+  const chunk = 2_000;
+  let pairs = 0;
+  for (const operation of operations) {
+    for (let from = 0; from < entries.length; from += chunk) {
+      const part = entries.slice(from, from + chunk);
+      const results = await run(operation, part.map((entry) => (entry === undefined ? '' : encode(entry))));
+      for (const [i, result] of results.entries()) {
+        expectSame(part[i], operation, result);
+        pairs += 1;
+      }
+    }
+  }
+  expect(pairs).toBe(operations.length * entries.length);
+}, 60_000);
+
+test('what cannot be read counts as nothing: another format, a torn header, another type', async () => {
+  const garbage = ['x', '2|V|1|0|0|ours|1||0|0\n{}', '1|V|one|0|0|ours|1||0|0\n{}', '1|V|1|0|0|ours|1||0|0'];
+  for (const operation of [...reads, ...fills, ...invalidations]) {
+    for (const [i, [answer, raw]] of (await run(operation, garbage)).entries()) {
+      const expected = transition(undefined, operation, NOW);
+      expect(answer).toEqual(expected.answer);
+      const untouched = operation.kind === 'fill' ? garbage[i] : null;
+      expect(raw).toBe(expected.entry === undefined ? untouched : encode(expected.entry));
+    }
+    await redis.del('entry');
+    await redis.lpush('entry', 'a list');
+    expect(await redis.eval(texts[operation.kind].text, 1, 'entry', ...argsOf(operation))).toEqual(
+      transition(undefined, operation, NOW).answer,
+    );
+  }
+});
+
+test('versions are exact up to the end of the sequence', async () => {
+  // ioredis' parser rounds the 48 numbers below 2^53; no version gets there.
+  const last = Number.MAX_SAFE_INTEGER - 48;
+  const before: EntryData = {
+    state: 'V', version: last - 1, schema: 1, payload: 'p', incarnation: 'ours', stored_ms: NOW, freshUntil_ms: NOW + 9_000,
+    token: '', floor: 0, leaseUntil_ms: 0, expiresAt_ms: NOW + 500_000,
+  };
+  const fill: Fill = { kind: 'fill', ...common, token: '', state: 'V', version: last, fresh_ms: 1, life_ms: 9_000, payload: 'q' };
+  for (const operation of [fill, ...invalidations]) {
+    const [result] = await run(operation, [encode(before)]);
+    if (result === undefined) expect.fail('no answer');
+    expectSame(before, operation, result);
+  }
+});

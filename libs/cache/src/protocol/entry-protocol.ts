@@ -1,0 +1,160 @@
+/**
+ * The three scripts of `lua/` as one pure function: (entry, operation, time) → (entry, answer).
+ *
+ * This is the specification. `conformance.redis.test.ts` holds every script to it on every pair of a small
+ * domain; `walk.ts` explores all schedules of it. Data only: no clock, no Redis, nothing random.
+ */
+export interface EntryData {
+  readonly state: 'V' | 'M' | 'D' | 'A';
+  readonly version: number;
+  readonly stored_ms: number;
+  readonly freshUntil_ms: number;
+  readonly incarnation: string;
+  readonly schema: number;
+  /** '' without a lease. */
+  readonly token: string;
+  readonly floor: number;
+  readonly leaseUntil_ms: number;
+  readonly payload: string;
+  /** When Redis drops the key. */
+  readonly expiresAt_ms: number;
+}
+
+export interface ReadOrLease {
+  readonly kind: 'read-or-lease';
+  readonly incarnation: string;
+  readonly schema: number;
+  readonly token: string;
+  readonly lease_ms: number;
+  readonly refreshAhead: number;
+}
+export interface Fill {
+  readonly kind: 'fill';
+  readonly incarnation: string;
+  readonly schema: number;
+  readonly token: string;
+  readonly state: 'V' | 'M';
+  readonly version: number;
+  readonly fresh_ms: number;
+  readonly life_ms: number;
+  readonly payload: string;
+}
+export interface Invalidate {
+  readonly kind: 'invalidate';
+  readonly incarnation: string;
+  readonly version: number;
+  readonly dead_ms: number;
+}
+export type Operation = ReadOrLease | Fill | Invalidate;
+
+/** As Redis answers it: see the headers of the scripts. */
+export type ScriptAnswer = number | readonly (string | number)[];
+
+/** undefined: there is no such key, or nothing readable under it. */
+export type Slot = EntryData | undefined;
+
+export interface Step {
+  readonly entry: Slot;
+  readonly answer: ScriptAnswer;
+}
+
+/** What a protocol is to the walk; the controls are others of this shape. */
+export type Transition = (entry: Slot, operation: Operation, now_ms: number) => Step;
+
+export const transition: Transition = (entry, operation, now_ms) => {
+  switch (operation.kind) {
+    case 'read-or-lease':
+      return readOrLease(entry, operation, now_ms);
+    case 'fill':
+      return fill(entry, operation, now_ms);
+    case 'invalidate':
+      return invalidate(entry, operation, now_ms);
+  }
+};
+
+export const isLive = (entry: Slot): entry is EntryData => entry?.state === 'V' || entry?.state === 'M';
+const isLeased = (entry: EntryData, now_ms: number) => entry.token !== '' && now_ms < entry.leaseUntil_ms;
+const noLease = { token: '', floor: 0, leaseUntil_ms: 0 } as const;
+
+function readOrLease(there: Slot, operation: ReadOrLease, now_ms: number): Step {
+  const { incarnation, schema, token, lease_ms, refreshAhead } = operation;
+  const own = there?.incarnation === incarnation ? there : undefined;
+  const readable = own !== undefined && own.state !== 'A' && own.schema === schema;
+  const fresh = readable && isLive(own) && now_ms < own.freshUntil_ms;
+  const refreshDue =
+    own === undefined || now_ms >= own.freshUntil_ms - (own.freshUntil_ms - own.stored_ms) * refreshAhead;
+
+  let entry = there;
+  let lease = 0;
+  if (!fresh || refreshDue) {
+    if (own === undefined || !isLeased(own, now_ms)) {
+      lease = 1;
+      const granted = { token, floor: 0, leaseUntil_ms: now_ms + lease_ms };
+      entry =
+        own === undefined || own.state === 'A'
+          ? { ...nothing, incarnation, ...granted, expiresAt_ms: now_ms + lease_ms }
+          : { ...own, ...granted };
+    } else if (!fresh) {
+      lease = -1;
+    }
+  }
+  if (!readable) return { entry, answer: ['A', 0, 0, 0, '', lease] };
+  const { state, version, payload } = own;
+  return { entry, answer: [state, version, now_ms - own.stored_ms, own.freshUntil_ms - now_ms, payload, lease] };
+}
+
+function fill(there: Slot, operation: Fill, now_ms: number): Step {
+  const { incarnation, schema, token, state, version, fresh_ms, life_ms, payload } = operation;
+  const own = there?.incarnation === incarnation ? there : undefined;
+  const leased = own !== undefined && isLeased(own, now_ms);
+  const holder = leased && own.token === token;
+  const live = isLive(own);
+
+  const mayStore = live
+    ? version > own.version || (holder && version === own.version)
+    : holder && version >= own.floor;
+  if (mayStore) {
+    const lease =
+      own === undefined || holder
+        ? noLease
+        : {
+            token: own.token,
+            floor: leased ? Math.max(own.floor, version) : own.floor,
+            leaseUntil_ms: own.leaseUntil_ms,
+          };
+    const times = { stored_ms: now_ms, freshUntil_ms: now_ms + fresh_ms, expiresAt_ms: now_ms + life_ms };
+    return {
+      entry: { state, version, schema, payload, incarnation, ...times, ...lease },
+      answer: [1, state, version, 0, fresh_ms, ''],
+    };
+  }
+
+  let entry = there;
+  if (holder) entry = own.state === 'A' ? undefined : { ...own, ...noLease };
+  else if (leased) entry = { ...own, floor: Math.max(own.floor, version) };
+
+  if (live && own.schema === schema && own.version > version) {
+    const times = [now_ms - own.stored_ms, own.freshUntil_ms - now_ms];
+    return { entry, answer: [0, own.state, own.version, ...times, own.payload] };
+  }
+  return { entry, answer: [0, 'A', 0, 0, 0, ''] };
+}
+
+function invalidate(there: Slot, operation: Invalidate, now_ms: number): Step {
+  const { incarnation, version, dead_ms } = operation;
+  if (there?.incarnation !== incarnation || there.state === 'A') return { entry: undefined, answer: 0 };
+  const unleased = { ...there, ...noLease };
+  if (!isLive(there) || there.version >= version) return { entry: unleased, answer: 0 };
+  if (there.state === 'M') return { entry: undefined, answer: 1 };
+  return { entry: { ...unleased, state: 'D', expiresAt_ms: now_ms + dead_ms }, answer: 1 };
+}
+
+const nothing = {
+  state: 'A',
+  version: 0,
+  stored_ms: 0,
+  freshUntil_ms: 0,
+  schema: 0,
+  payload: '',
+  expiresAt_ms: 0,
+} as const;
