@@ -1,4 +1,10 @@
-import { baseConfig, databaseConfig, defineConfig, type Environment, redisConfig } from '@catalog/service-kit';
+import {
+  baseConfig,
+  databaseConfig,
+  defineConfig,
+  type Environment,
+  redisConfig,
+} from '@catalog/service-kit';
 
 /** @throws ConfigError with every mistake at once */
 export const readConfig = (environment?: Environment) =>

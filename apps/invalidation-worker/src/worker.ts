@@ -155,10 +155,14 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
       const [first, second] = consumers;
       if (first === undefined || second === undefined) throw new Error('two consumers are needed');
       workers = [
-        new Worker(INVALIDATION_QUEUE, (job) => invalidator.apply(invalidationJobSchema.parse(job.data).changes), {
-          connection: first,
-          concurrency: 8,
-        }),
+        new Worker(
+          INVALIDATION_QUEUE,
+          (job) => invalidator.apply(invalidationJobSchema.parse(job.data).changes),
+          {
+            connection: first,
+            concurrency: 8,
+          },
+        ),
         new Worker(
           REFRESH_QUEUE,
           async (job) => {
@@ -192,7 +196,17 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   };
 }
 
-const toChange = ({ seq, entity, key, version }: { seq: number; entity: string; key: string; version: number }) => ({
+const toChange = ({
+  seq,
+  entity,
+  key,
+  version,
+}: {
+  seq: number;
+  entity: string;
+  key: string;
+  version: number;
+}) => ({
   seq,
   entity,
   key,

@@ -124,7 +124,9 @@ export class CacheConnection {
     const runId = mode === 'full' ? field('run_id') : '-';
     const replication = field('master_replid');
     if (runId === undefined || replication === undefined) {
-      throw new Error('the cache Redis hides INFO, so its lives cannot be told apart; set the mode replication-only');
+      throw new Error(
+        'the cache Redis hides INFO, so its lives cannot be told apart; set the mode replication-only',
+      );
     }
     return createHash('sha256').update(`${runId} ${replication} ${database}`).digest('hex').slice(0, 16);
   }

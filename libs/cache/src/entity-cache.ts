@@ -73,7 +73,12 @@ export class EntityCache {
     const { near, now } = this.#parts;
     const entry = near.get(this.entity.cacheKey(key));
     if (entry === undefined || entry.version < minVersion) return undefined;
-    return { version: entry.version, payload: entry.payload, age_ms: now() - entry.storedAt_ms, source: 'near' };
+    return {
+      version: entry.version,
+      payload: entry.payload,
+      age_ms: now() - entry.storedAt_ms,
+      source: 'near',
+    };
   }
 
   /** @throws CatalogError `unavailable`: neither Postgres nor a cache can answer */
@@ -98,6 +103,20 @@ export class EntityCache {
   /** Reads past every cache, and tells Redis what was found. */
   readPrimary(key: string): Promise<Answer> {
     return this.#readPrimary(key);
+  }
+
+  /**
+   * Takes in what the caller has read from the primary in another way, as by SKU.
+   *
+   * @returns undefined if this process has meanwhile served something newer: read again
+   */
+  async adopt(key: string, loaded: Loaded): Promise<Answer | undefined> {
+    const { store, monotonic } = this.#parts;
+    const cacheKey = this.entity.cacheKey(key);
+    const { stored } = await this.#fill(cacheKey, '', store.incarnation, loaded, freshLife_ms(loaded));
+    if (monotonic.isOvertaken(cacheKey, loaded.version)) return undefined;
+    monotonic.note(cacheKey, loaded.version);
+    return { ...loaded, age_ms: 0, source: stored ? 'stored' : 'bypass' };
   }
 
   #joinFlight(key: string): Promise<Answer> {
@@ -132,7 +151,9 @@ export class EntityCache {
     const began_ms = now();
     try {
       for (let wait_ms = 5; ; wait_ms *= 2) {
-        const entry = await breaker.execute(() => store.readOrLease(cacheKey, this.entity.payloadSchema, token));
+        const entry = await breaker.execute(() =>
+          store.readOrLease(cacheKey, this.entity.payloadSchema, token),
+        );
         const waitIsOver = now() - began_ms + wait_ms > timings.leaseWait_ms;
         if (entry.lease !== 'busy' || waitIsOver || !freshness.isFresh(entry.incarnation)) return entry;
         await new Promise((resolve) => setTimeout(resolve, wait_ms));
@@ -153,7 +174,12 @@ export class EntityCache {
     );
   }
 
-  async #loadAndFill(key: string, ticket: Ticket, entry: LeasedEntry | undefined, token: string): Promise<Answer> {
+  async #loadAndFill(
+    key: string,
+    ticket: Ticket,
+    entry: LeasedEntry | undefined,
+    token: string,
+  ): Promise<Answer> {
     let loaded: Loaded;
     try {
       loaded = await this.#loader.load(key);
@@ -171,7 +197,13 @@ export class EntityCache {
   }
 
   /** Before anyone sees what was loaded: stores it, or raises the floor of whoever holds the lease. */
-  async #fill(cacheKey: string, token: string, incarnation: string | undefined, loaded: Loaded, fresh_ms: number) {
+  async #fill(
+    cacheKey: string,
+    token: string,
+    incarnation: string | undefined,
+    loaded: Loaded,
+    fresh_ms: number,
+  ) {
     const { store, breaker, events } = this.#parts;
     if (incarnation === undefined) return { stored: false, newer: undefined };
     try {
@@ -236,7 +268,10 @@ export class EntityCache {
   }
 }
 
-function answerOf(entry: { state: string; version: number; payload: Buffer; age_ms: number }, source: Source): Answer {
+function answerOf(
+  entry: { state: string; version: number; payload: Buffer; age_ms: number },
+  source: Source,
+): Answer {
   const { version, payload, age_ms } = entry;
   return { version, payload: entry.state === 'missing' ? null : payload, age_ms, source };
 }

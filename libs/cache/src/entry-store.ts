@@ -26,6 +26,17 @@ export interface Loaded {
   readonly payload: Buffer | null;
 }
 
+export interface InspectedEntry {
+  readonly state: EntryState | 'unreadable';
+  readonly version?: number;
+  readonly age_ms?: number;
+  readonly freshFor_ms?: number;
+  readonly ttl_ms?: number;
+  readonly payloadSchema?: number;
+  readonly isOfThisIncarnation?: boolean;
+  readonly isLeased?: boolean;
+}
+
 const states: Record<string, EntryState> = { V: 'value', M: 'missing', D: 'dead', A: 'absent' };
 const leases = new Map([
   [1, 'granted'],
@@ -95,6 +106,32 @@ export class EntryStore {
   async invalidate(key: string, version: number): Promise<boolean> {
     const incarnation = this.#connection.requireIncarnation();
     return (await this.#run(scripts.invalidate, key, [incarnation, version, timings.deadTtl_ms])) === 1;
+  }
+
+  /** What stands under a key, for people; it counts as no read, takes no lease, and changes nothing. */
+  async inspect(key: string): Promise<InspectedEntry> {
+    const incarnation = this.#connection.requireIncarnation();
+    const { redis } = this.#connection;
+    const [raw, ttl_ms, now_ms] = await Promise.all([
+      redis.getBuffer(key),
+      redis.pttl(key),
+      this.#connection.time_ms(),
+    ]);
+    if (raw === null) return { state: 'absent' };
+    const [header = ''] = raw.toString('latin1', 0, 256).split('\n', 1);
+    const [layout, state = '', version, stored, freshUntil, life, schema, token, , leaseUntil] =
+      header.split('|');
+    if (layout !== '1') return { state: 'unreadable', ttl_ms };
+    return {
+      state: states[state] ?? 'unreadable',
+      version: Number(version),
+      age_ms: now_ms - Number(stored),
+      freshFor_ms: Number(freshUntil) - now_ms,
+      ttl_ms,
+      payloadSchema: Number(schema),
+      isOfThisIncarnation: life === incarnation,
+      isLeased: token !== '' && Number(leaseUntil) > now_ms,
+    };
   }
 
   async #run(script: Script, key: string, args: (string | number | Buffer)[]): Promise<unknown> {

@@ -31,7 +31,13 @@ export class Freshness {
   #watermarkAt_ms = Number.NEGATIVE_INFINITY;
   #incarnation: string | undefined;
   #lastSilence: Silence = 'start';
-  readonly silences: Record<Silence, number> = { start: 0, disconnected: 0, gap: 0, overdue: 0, incarnation: 0 };
+  readonly silences: Record<Silence, number> = {
+    start: 0,
+    disconnected: 0,
+    gap: 0,
+    overdue: 0,
+    incarnation: 0,
+  };
 
   constructor(now: () => number, ownIncarnation: OwnIncarnation) {
     this.#now = now;

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { CacheConnection } from './cache-connection.ts';
-import { encodeHeartbeatHead, encodeInvalidation, INVALIDATION_CHANNEL, type InvalidatedKey } from './messages.ts';
+import {
+  encodeHeartbeatHead,
+  encodeInvalidation,
+  INVALIDATION_CHANNEL,
+  type InvalidatedKey,
+} from './messages.ts';
 import { scripts } from './scripts.ts';
 
 /**

@@ -92,7 +92,10 @@ export class ListCache {
       const incarnation = this.#connection.requireIncarnation();
       const { redis } = this.#connection;
       // In this order: a generation that ends in between then meets a page that is newer than itself.
-      const [generation, page] = await Promise.all([this.#generation(name, incarnation), redis.getBuffer(key)]);
+      const [generation, page] = await Promise.all([
+        this.#generation(name, incarnation),
+        redis.getBuffer(key),
+      ]);
       return { incarnation, generation, page: decodePage(page, generation) };
     } catch (error) {
       this.#onError(error);

@@ -1,4 +1,11 @@
-import { bulkhead, BulkheadRejectedError, circuitBreaker, ConsecutiveBreaker, handleAll, wrap } from 'cockatiel';
+import {
+  bulkhead,
+  BulkheadRejectedError,
+  circuitBreaker,
+  ConsecutiveBreaker,
+  handleWhen,
+  wrap,
+} from 'cockatiel';
 import { CatalogError, limits, timings } from '@catalog/contracts';
 
 /** @throws CatalogError `unavailable`: Postgres fails, is late, or has too many readers waiting */
@@ -11,10 +18,14 @@ export type LoadGuard = <T>(load: () => Promise<T>) => Promise<T>;
 export function createLoadGuard(): LoadGuard {
   const policy = wrap(
     bulkhead(limits.loadConcurrency, limits.loadWaiting),
-    circuitBreaker(handleAll, {
-      halfOpenAfter: timings.breakerRetry_ms,
-      breaker: new ConsecutiveBreaker(limits.breakerFailures),
-    }),
+    // A request that breaks a rule says nothing about the health of Postgres.
+    circuitBreaker(
+      handleWhen((error) => !(error instanceof CatalogError)),
+      {
+        halfOpenAfter: timings.breakerRetry_ms,
+        breaker: new ConsecutiveBreaker(limits.breakerFailures),
+      },
+    ),
   );
   return async (load) => {
     try {

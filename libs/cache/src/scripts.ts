@@ -23,8 +23,16 @@ export const scripts = {
 
 /** ioredis has these, answering in buffers; its types leave them out. */
 interface BufferEval {
-  evalshaBuffer(sha: string, keyCount: number, ...rest: readonly (string | number | Buffer)[]): Promise<unknown>;
-  evalBuffer(text: string, keyCount: number, ...rest: readonly (string | number | Buffer)[]): Promise<unknown>;
+  evalshaBuffer(
+    sha: string,
+    keyCount: number,
+    ...rest: readonly (string | number | Buffer)[]
+  ): Promise<unknown>;
+  evalBuffer(
+    text: string,
+    keyCount: number,
+    ...rest: readonly (string | number | Buffer)[]
+  ): Promise<unknown>;
 }
 
 /** Runs a script by its hash, and by its text where the server does not know it (any more). */

@@ -9,10 +9,18 @@ export interface Entity {
   readonly payloadSchema: number;
 }
 
-export const PRODUCT = { name: 'product', cacheKey: (id) => `product:${id}`, payloadSchema: 1 } as const satisfies Entity;
+export const PRODUCT = {
+  name: 'product',
+  cacheKey: (id) => `product:${id}`,
+  payloadSchema: 1,
+} as const satisfies Entity;
 
 /** SKU → product id. Its changes carry no usable order, so they invalidate unconditionally. */
-export const SKU = { name: 'sku', cacheKey: (sku) => `sku:${sku}`, payloadSchema: 1 } as const satisfies Entity;
+export const SKU = {
+  name: 'sku',
+  cacheKey: (sku) => `sku:${sku}`,
+  payloadSchema: 1,
+} as const satisfies Entity;
 
 /** The one row of settings has the key `app`. */
 export const SETTINGS = {

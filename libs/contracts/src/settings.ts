@@ -5,7 +5,9 @@ import { versionSchema } from './product.ts';
 const writableFields = {
   storeName: z.string().min(1).max(200),
   supportEmail: z.email().max(254).nullable(),
-  defaultCurrency: z.string().regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code: three capital letters' }),
+  defaultCurrency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code: three capital letters' }),
   lowStockThreshold: z.int().min(0).max(1_000_000),
   ordersEnabled: z.boolean(),
 };

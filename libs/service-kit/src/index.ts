@@ -17,5 +17,5 @@ export { parse, type Where } from './validation/parse.ts';
 export { authenticate, requireScope, tokenIssuer, type AuthenticateOptions } from './auth/authenticate.ts';
 export type { Caller } from './auth/verify.ts';
 export { openApiDocument, type OpenApiDocument, type RouteDescription } from './openapi/document.ts';
-export { sendProblem } from './problems/problem.ts';
+export { sendProblem, toProblem } from './problems/problem.ts';
 export { translate } from './problems/translate.ts';

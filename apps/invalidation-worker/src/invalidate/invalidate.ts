@@ -41,7 +41,9 @@ export class Invalidator {
   async apply(changes: readonly Change[]): Promise<void> {
     const { store, publisher, acknowledge, refresh, onError } = this.#options;
     const { known, unknown } = this.#byKey(changes);
-    const outcomes = await Promise.allSettled(known.map(({ cacheKey, version }) => store.invalidate(cacheKey, version)));
+    const outcomes = await Promise.allSettled(
+      known.map(({ cacheKey, version }) => store.invalidate(cacheKey, version)),
+    );
 
     const done: KeyChange[] = [];
     const hit: KeyChange[] = [];

@@ -51,7 +51,16 @@ function everyEntry(): EntryData[] {
           for (const schema of [1, 2]) {
             for (const times of freshness) {
               const payload = state === 'M' ? '' : `{"v":${version}}\n`;
-              entries.push({ state, version, schema, payload, incarnation, ...times, ...lease, expiresAt_ms: NOW + 500_000 });
+              entries.push({
+                state,
+                version,
+                schema,
+                payload,
+                incarnation,
+                ...times,
+                ...lease,
+                expiresAt_ms: NOW + 500_000,
+              });
             }
           }
         }
@@ -62,21 +71,45 @@ function everyEntry(): EntryData[] {
 }
 
 const common = { incarnation: 'ours', schema: 1 } as const;
-const reads: Operation[] = [{ kind: 'read-or-lease', ...common, token: 'mine', lease_ms: 3_000, refreshAhead: 0.1 }];
+const reads: Operation[] = [
+  { kind: 'read-or-lease', ...common, token: 'mine', lease_ms: 3_000, refreshAhead: 0.1 },
+];
 const fills: Operation[] = ['', 'mine'].flatMap((token) =>
   (['V', 'M'] as const).flatMap((state) =>
     versions.map((version): Fill => ({
-      kind: 'fill', ...common, token, state, version, fresh_ms: 7_000, life_ms: 90_000, payload: state === 'M' ? '' : '{"new":1}',
+      kind: 'fill',
+      ...common,
+      token,
+      state,
+      version,
+      fresh_ms: 7_000,
+      life_ms: 90_000,
+      payload: state === 'M' ? '' : '{"new":1}',
     })),
   ),
 );
 const invalidations: Operation[] = [...versions, Number.MAX_SAFE_INTEGER].map((version) => ({
-  kind: 'invalidate', incarnation: 'ours', version, dead_ms: 60_000,
+  kind: 'invalidate',
+  incarnation: 'ours',
+  version,
+  dead_ms: 60_000,
 }));
 
 function encode(entry: EntryData): string {
-  const { state, version, stored_ms, freshUntil_ms, incarnation, schema, token, floor, leaseUntil_ms } = entry;
-  const head = [1, state, version, stored_ms, freshUntil_ms, incarnation, schema, token, floor, leaseUntil_ms];
+  const { state, version, stored_ms, freshUntil_ms, incarnation, schema, token, floor, leaseUntil_ms } =
+    entry;
+  const head = [
+    1,
+    state,
+    version,
+    stored_ms,
+    freshUntil_ms,
+    incarnation,
+    schema,
+    token,
+    floor,
+    leaseUntil_ms,
+  ];
   return `${head.join('|')}\n${entry.payload}`;
 }
 
@@ -87,8 +120,14 @@ function argsOf(operation: Operation): (string | number)[] {
       return [incarnation, operation.schema, operation.token, operation.lease_ms, operation.refreshAhead];
     case 'fill':
       return [
-        incarnation, operation.schema, operation.token, operation.state, operation.version,
-        operation.fresh_ms, operation.life_ms, operation.payload,
+        incarnation,
+        operation.schema,
+        operation.token,
+        operation.state,
+        operation.version,
+        operation.fresh_ms,
+        operation.life_ms,
+        operation.payload,
       ];
     case 'invalidate':
       return [incarnation, operation.version, operation.dead_ms];
@@ -126,7 +165,11 @@ async function run(operation: Operation, raws: string[]): Promise<[unknown, stri
 }
 
 /** Redis' own clock goes on while the bench runs, so lives are compared to within two seconds. */
-function expectSame(before: Slot, operation: Operation, [answer, raw, left_ms]: [unknown, string | null, number]) {
+function expectSame(
+  before: Slot,
+  operation: Operation,
+  [answer, raw, left_ms]: [unknown, string | null, number],
+) {
   const expected = transition(before, operation, NOW);
   const story = `${before === undefined ? 'nothing' : JSON.stringify(encode(before))} ← ${JSON.stringify(operation)}`;
   expect(answer, story).toEqual(expected.answer);
@@ -142,22 +185,29 @@ test.each([
   ['read_or_lease', reads],
   ['fill', fills],
   ['invalidate', invalidations],
-])('%s does what the specification says, on every entry', async (_name, operations) => {
-  const entries: Slot[] = [undefined, ...everyEntry()];
-  const chunk = 2_000;
-  let pairs = 0;
-  for (const operation of operations) {
-    for (let from = 0; from < entries.length; from += chunk) {
-      const part = entries.slice(from, from + chunk);
-      const results = await run(operation, part.map((entry) => (entry === undefined ? '' : encode(entry))));
-      for (const [i, result] of results.entries()) {
-        expectSame(part[i], operation, result);
-        pairs += 1;
+])(
+  '%s does what the specification says, on every entry',
+  async (_name, operations) => {
+    const entries: Slot[] = [undefined, ...everyEntry()];
+    const chunk = 2_000;
+    let pairs = 0;
+    for (const operation of operations) {
+      for (let from = 0; from < entries.length; from += chunk) {
+        const part = entries.slice(from, from + chunk);
+        const results = await run(
+          operation,
+          part.map((entry) => (entry === undefined ? '' : encode(entry))),
+        );
+        for (const [i, result] of results.entries()) {
+          expectSame(part[i], operation, result);
+          pairs += 1;
+        }
       }
     }
-  }
-  expect(pairs).toBe(operations.length * entries.length);
-}, 60_000);
+    expect(pairs).toBe(operations.length * entries.length);
+  },
+  60_000,
+);
 
 test('what cannot be read counts as nothing: another format, a torn header, another type', async () => {
   const garbage = ['x', '2|V|1|0|0|ours|1||0|0\n{}', '1|V|one|0|0|ours|1||0|0\n{}', '1|V|1|0|0|ours|1||0|0'];
@@ -180,10 +230,28 @@ test('versions are exact up to the end of the sequence', async () => {
   // ioredis' parser rounds the 48 numbers below 2^53; no version gets there.
   const last = Number.MAX_SAFE_INTEGER - 48;
   const before: EntryData = {
-    state: 'V', version: last - 1, schema: 1, payload: 'p', incarnation: 'ours', stored_ms: NOW, freshUntil_ms: NOW + 9_000,
-    token: '', floor: 0, leaseUntil_ms: 0, expiresAt_ms: NOW + 500_000,
+    state: 'V',
+    version: last - 1,
+    schema: 1,
+    payload: 'p',
+    incarnation: 'ours',
+    stored_ms: NOW,
+    freshUntil_ms: NOW + 9_000,
+    token: '',
+    floor: 0,
+    leaseUntil_ms: 0,
+    expiresAt_ms: NOW + 500_000,
   };
-  const fill: Fill = { kind: 'fill', ...common, token: '', state: 'V', version: last, fresh_ms: 1, life_ms: 9_000, payload: 'q' };
+  const fill: Fill = {
+    kind: 'fill',
+    ...common,
+    token: '',
+    state: 'V',
+    version: last,
+    fresh_ms: 1,
+    life_ms: 9_000,
+    payload: 'q',
+  };
   for (const operation of [fill, ...invalidations]) {
     const [result] = await run(operation, [encode(before)]);
     if (result === undefined) expect.fail('no answer');

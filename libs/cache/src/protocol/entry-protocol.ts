@@ -100,7 +100,10 @@ function readOrLease(there: Slot, operation: ReadOrLease, now_ms: number): Step 
   }
   if (!readable) return { entry, answer: ['A', 0, 0, 0, '', lease] };
   const { state, version, payload } = own;
-  return { entry, answer: [state, version, now_ms - own.stored_ms, own.freshUntil_ms - now_ms, payload, lease] };
+  return {
+    entry,
+    answer: [state, version, now_ms - own.stored_ms, own.freshUntil_ms - now_ms, payload, lease],
+  };
 }
 
 function fill(there: Slot, operation: Fill, now_ms: number): Step {

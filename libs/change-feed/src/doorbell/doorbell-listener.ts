@@ -88,7 +88,10 @@ export class DoorbellListener {
   #singOrReplace(subscriber: Subscriber): void {
     this.#timer = setTimeout(() => {
       if (performance.now() - this.#heardCanary_ms > timings.canary_ms) {
-        this.#replace(subscriber, new Error('the doorbell listener is deaf: it does not hear its own canary'));
+        this.#replace(
+          subscriber,
+          new Error('the doorbell listener is deaf: it does not hear its own canary'),
+        );
         return;
       }
       this.#canary = Math.floor(Math.random() * 2 ** 32);

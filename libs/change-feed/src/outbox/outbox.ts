@@ -65,7 +65,10 @@ export class Outbox {
 
   /** @returns how many changes are applied again on account of it */
   async register(incarnation: string): Promise<number> {
-    const { rows } = await this.#db.query<{ replayed: number }>(sql.register, [incarnation, timings.replayWindow_ms]);
+    const { rows } = await this.#db.query<{ replayed: number }>(sql.register, [
+      incarnation,
+      timings.replayWindow_ms,
+    ]);
     return rows[0]?.replayed ?? 0;
   }
 

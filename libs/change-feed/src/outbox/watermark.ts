@@ -29,7 +29,8 @@ export class Watermark {
     }
     this.#pending.push({ at, newest });
     // Each waits for at least as much as those before it; far behind, a coarser record says the same.
-    if (this.#pending.length > maxPending) this.#pending = this.#pending.filter((_, index) => index % 2 === 0);
+    if (this.#pending.length > maxPending)
+      this.#pending = this.#pending.filter((_, index) => index % 2 === 0);
   }
 
   /** Another clock or another cache: nothing is known any more. */

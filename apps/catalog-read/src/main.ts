@@ -1,0 +1,87 @@
+import { createPool } from '@catalog/database';
+import { timings } from '@catalog/contracts';
+import {
+  createLogger,
+  createMetrics,
+  readiness as createReadiness,
+  runService,
+  startServer,
+} from '@catalog/service-kit';
+import { Redis } from 'ioredis';
+import { createApp } from './app.ts';
+import { createCatalogCache } from './cache/catalog-cache.ts';
+import { readConfig } from './config.ts';
+import { createReadMetrics } from './metrics.ts';
+import { ViewCounters } from './products/view-counters.ts';
+
+const service = 'catalog-read';
+const config = readConfig();
+const log = createLogger({ service, level: config.LOG_LEVEL });
+
+await runService({
+  log,
+  async start(scope) {
+    const metrics = createMetrics({ service });
+    const readMetrics = createReadMetrics(metrics);
+    const readiness = createReadiness();
+    const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message);
+
+    const pool = createPool({
+      url: config.DATABASE_URL,
+      applicationName: service,
+      max: config.DATABASE_POOL_SIZE,
+      statementTimeout_ms: timings.load_ms,
+      connectTimeout_ms: timings.load_ms,
+      log,
+    });
+    scope.onStop('pool', () => pool.end());
+
+    const cache = createCatalogCache({
+      pool,
+      cacheRedisUrl: config.CACHE_REDIS_URL,
+      incarnationMode: config.CACHE_INCARNATION_MODE,
+      events: readMetrics.events,
+      onError: warn('the cache Redis failed'),
+    });
+    readMetrics.observe(cache);
+    scope.onStop('cache', () => cache.stop());
+    await cache.start();
+
+    const stateRedis = new Redis(config.STATE_REDIS_URL, {
+      connectionName: service,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: 1_000,
+      retryStrategy: (attempt) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 6)),
+    });
+    stateRedis.on('error', warn('the state Redis failed'));
+    scope.onStop('state redis', () => stateRedis.disconnect());
+    const views = new ViewCounters(stateRedis, warn('view counts were lost'));
+    views.start();
+    scope.onStop('view counters', () => views.stop());
+
+    // One of the two is enough to answer, in part at least; taking this process away would answer less.
+    readiness.add('stores', async () => {
+      if (cache.freshness.isFresh(cache.connection.incarnation)) return;
+      await pool.query('select 1');
+    });
+
+    const app = createApp({
+      cache,
+      pool,
+      views,
+      log,
+      metrics,
+      readiness,
+      auth: {
+        jwksFile: config.SERVICE_JWKS_FILE,
+        audience: config.SERVICE_AUDIENCE ?? service,
+        allowAnonymousReads: config.ALLOW_ANONYMOUS_READS,
+      },
+      bypassesPerSecond: config.BYPASSES_PER_SECOND,
+      trustedProxies: config.TRUSTED_PROXIES,
+    });
+    const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
+    scope.onStop('server', () => server.drain());
+  },
+});

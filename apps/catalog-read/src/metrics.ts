@@ -1,0 +1,60 @@
+/** Names, units and help of catalog-read's own metrics. */
+import type { CacheEvents } from '@catalog/cache';
+import type { Metrics } from '@catalog/service-kit';
+import { Counter, Gauge } from 'prom-client';
+import type { CatalogCache } from './cache/catalog-cache.ts';
+
+export function createReadMetrics({ registry }: Metrics): {
+  events: CacheEvents;
+  observe(cache: CatalogCache): void;
+} {
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers });
+  const fillsRefused = counter('cache_fills_refused_total', 'Fills that came too late, or without a lease.', [
+    'entity',
+  ]);
+  const overtaken = counter(
+    'cache_answers_overtaken_total',
+    'Answers older than one already served, read again.',
+    ['entity'],
+  );
+  const cacheFailures = counter(
+    'cache_failures_total',
+    'Calls to the cache Redis that failed, were late or not made.',
+  );
+  const loadFailures = counter('cache_load_failures_total', 'Loads from Postgres that failed or were shed.', [
+    'entity',
+  ]);
+  return {
+    events: {
+      fillRefused: (entity) => fillsRefused.inc({ entity }),
+      overtaken: (entity) => overtaken.inc({ entity }),
+      cacheFailed: () => cacheFailures.inc(),
+      loadFailed: (entity) => loadFailures.inc({ entity }),
+    },
+    observe(cache) {
+      const gauge = (name: string, help: string, read: () => number) =>
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            this.set(read());
+          },
+        });
+      gauge('near_cache_entries', 'Entries in the near cache.', () => cache.near.size);
+      gauge('near_cache_bytes', 'Bytes that the near cache holds.', () => cache.near.bytes);
+      gauge('near_cache_sound', '1 while the near cache may serve.', () =>
+        cache.freshness.isSound() ? 1 : 0,
+      );
+      gauge('cache_fresh', '1 while Redis counts as fresh.', () =>
+        cache.freshness.isFresh(cache.connection.incarnation) ? 1 : 0,
+      );
+      gauge('cache_watermark_age_seconds', 'How far behind the newest commit the cache may be.', () => {
+        const age_ms = cache.freshness.watermarkAge_ms;
+        return Number.isFinite(age_ms) ? age_ms / 1000 : Number.NaN;
+      });
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type { Answer, ListPage, Source } from '@catalog/cache';
+import { listProducts, type ProductPageRequest } from '@catalog/database';
+import type { Pool } from 'pg';
+import type { CatalogCache } from '../cache/catalog-cache.ts';
+import type { ProductReads, AtLeast } from './product-reads.ts';
+import type { ViewCounters } from './view-counters.ts';
+
+/** Bodies of several products, put together from the bytes of each. */
+export class ProductLists {
+  readonly #cache: CatalogCache;
+  readonly #pool: Pool;
+  readonly #reads: ProductReads;
+  readonly #views: ViewCounters;
+
+  constructor(deps: { cache: CatalogCache; pool: Pool; reads: ProductReads; views: ViewCounters }) {
+    this.#cache = deps.cache;
+    this.#pool = deps.pool;
+    this.#reads = deps.reads;
+    this.#views = deps.views;
+  }
+
+  page(request: ProductPageRequest): Promise<ListPage> {
+    const { category, brand, status, q, limit, cursor } = request;
+    return this.#cache.lists.get('products', [category, brand, status, q, limit, cursor], () =>
+      this.#cache.guard(async () => {
+        const { data, nextCursor } = await listProducts(this.#pool, request);
+        return Buffer.from(JSON.stringify({ data, page: { nextCursor } }));
+      }),
+    );
+  }
+
+  async many(ids: readonly string[], atLeast: AtLeast) {
+    const answers = await this.#reads.many(ids, atLeast);
+    const present = [...answers.values()].filter(({ payload }) => payload !== null);
+    const missing = ids.filter((id) => answers.get(id)?.payload === null);
+    return {
+      payload: concatenate(present, `"missing":${JSON.stringify(missing)}`),
+      version: [...answers.values()].reduce((max, { version }) => Math.max(max, version), 0),
+      age_ms: [...answers.values()].reduce((max, { age_ms }) => Math.max(max, age_ms), 0),
+      source: farthest([...answers.values()]),
+    };
+  }
+
+  /** The most read products that still exist and are active, most read first. */
+  async popular(limit: number) {
+    // Some of the most read may be gone or not for sale; what is asked for beyond makes up for them.
+    const ids = await this.#views.mostRead(limit * 2);
+    const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id)));
+    const shown = answers.filter(({ payload }) => payload !== null && isActive(payload)).slice(0, limit);
+    return { payload: concatenate(shown), source: farthest(shown) };
+  }
+}
+
+function concatenate(answers: readonly Answer[], more?: string): Buffer {
+  const parts: Buffer[] = [Buffer.from('{"data":[')];
+  for (const [index, { payload }] of answers.entries()) {
+    if (index > 0) parts.push(Buffer.from(','));
+    if (payload !== null) parts.push(payload);
+  }
+  parts.push(Buffer.from(more === undefined ? ']}' : `],${more}}`));
+  return Buffer.concat(parts);
+}
+
+const byDistance: readonly Source[] = ['near', 'redis', 'stored', 'bypass', 'stale'];
+
+/** One stale part makes the whole stale; else the one that came from farthest away speaks for all. */
+function farthest(answers: readonly Answer[]): Source {
+  const distance = answers.reduce((max, { source }) => Math.max(max, byDistance.indexOf(source)), 0);
+  return byDistance[distance] ?? 'bypass';
+}
+
+const isActive = (payload: Buffer): boolean =>
+  (JSON.parse(payload.toString()) as { status: string }).status === 'active';

@@ -1,0 +1,66 @@
+import { CatalogError } from '@catalog/contracts';
+import type { Redis } from 'ioredis';
+
+const key = 'views:products';
+const interval_ms = 1_000;
+
+/**
+ * How often each product is read: counted in memory, added to the state Redis once a second. What a crash
+ * loses is a second of counts.
+ */
+export class ViewCounters {
+  readonly #redis: Redis;
+  readonly #onError: (error: unknown) => void;
+  #counts = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(redis: Redis, onError: (error: unknown) => void) {
+    this.#redis = redis;
+    this.#onError = onError;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.flush(), interval_ms);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+
+  count(id: string): void {
+    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#counts.size === 0) return;
+    const counts = this.#counts;
+    this.#counts = new Map();
+    try {
+      const pipeline = this.#redis.pipeline();
+      for (const [id, views] of counts) pipeline.zincrby(key, views, id);
+      const results = await pipeline.exec();
+      const failed = results?.find(([error]) => error !== null)?.[0];
+      if (failed) throw failed;
+    } catch (error) {
+      // Counts are no truth: rather lose a second of them than count one twice.
+      this.#onError(error);
+    }
+  }
+
+  /**
+   * Ids, most read first.
+   *
+   * @throws CatalogError `unavailable` while the state Redis is away
+   */
+  async mostRead(limit: number): Promise<string[]> {
+    try {
+      return await this.#redis.zrevrange(key, 0, limit - 1);
+    } catch (error) {
+      throw new CatalogError('unavailable', 'The view counters cannot be read.', {
+        retryAfterSeconds: 1,
+        cause: error,
+      });
+    }
+  }
+}
