@@ -63,6 +63,15 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
       refuse(new CatalogError('unauthenticated', 'Send "Authorization: Bearer <token>".'));
       return undefined;
     }
+    const later = async (checking: Promise<Caller>): Promise<void> => {
+      try {
+        req.caller = await checking;
+      } catch (error) {
+        refuse(error);
+        return;
+      }
+      next();
+    };
     let caller: Caller | Promise<Caller>;
     try {
       caller = verifier.verify(token);
@@ -70,12 +79,7 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
       refuse(error);
       return undefined;
     }
-    if (caller instanceof Promise) {
-      return caller.then((checked) => {
-        req.caller = checked;
-        next();
-      }, refuse);
-    }
+    if (caller instanceof Promise) return later(caller);
     req.caller = caller;
     next();
     return undefined;

@@ -35,9 +35,9 @@ export function rawProblem(error: CatalogError, headers: Record<string, string> 
   return `HTTP/1.1 ${problem.status} ${problem.title}\r\n${lines.join('')}\r\n${body}`;
 }
 
-/** `answering` says that an answer has begun on this socket: another one in its middle would corrupt it. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket, answering: boolean): void {
-  if (answering || !socket.writable || error.code === 'ECONNRESET') {
+/** To be called when no other answer is under way on this socket: one in its middle would corrupt it. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }

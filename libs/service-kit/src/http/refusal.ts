@@ -3,7 +3,7 @@ import { CatalogError } from '@catalog/contracts';
 
 /**
  * What Node's parser lets through and an intermediary may read differently than we do (RFC 9112, 3.2
- * and 11.2): two Host headers, a target that names a host of its own, TRACE.
+ * and 11.2): two Host headers, a target that names a host of its own, odd transfer codings, TRACE.
  */
 export function refusal(req: IncomingMessage): CatalogError | undefined {
   const target = req.url ?? '';
@@ -15,10 +15,20 @@ export function refusal(req: IncomingMessage): CatalogError | undefined {
   let hosts = 0;
   const headers = req.rawHeaders;
   for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index];
-    if (name !== undefined && name.length === 4 && name.toLowerCase() === 'host') hosts++;
+    const name = headers[index] ?? '';
+    // Lengths first: most names are told apart by them alone.
+    if (name.length === hostLength && name.toLowerCase() === 'host') hosts++;
+    else if (name.length === codingLength && name.toLowerCase() === 'transfer-encoding') {
+      // Any other coding leaves the length of the body to the reader's opinion (RFC 9112, 6.3).
+      if (headers[index + 1]?.toLowerCase() !== 'chunked') {
+        return new CatalogError('malformed_request', 'The only Transfer-Encoding supported is chunked.');
+      }
+    }
   }
   // HTTP/1.0 knew no Host.
   if (hosts === 1 || (hosts === 0 && req.httpVersion === '1.0')) return undefined;
   return new CatalogError('malformed_request', 'There must be exactly one Host header.');
 }
+
+const hostLength = 'host'.length;
+const codingLength = 'transfer-encoding'.length;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
-import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CatalogError } from '@catalog/contracts';
 import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
@@ -26,8 +26,9 @@ export interface RunningServer {
   readonly port: number;
   readonly server: Server;
   /**
-   * Loses no request: (1) not ready, and every answer says `Connection: close`; (2) after the grace, no
-   * new connections, idle ones are closed; (3) resolves when the last answer is out. Can be called twice.
+   * Loses no request: (1) not ready, everything else as always during the grace; (2) no new connections,
+   * and every answer says `Connection: close`, so that callers at work leave by themselves; (3) what is
+   * still idle is closed; (4) resolves when the last answer is out. Can be called twice.
    */
   drain(): Promise<void>;
 }
@@ -66,8 +67,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket;
-    const answering = [...inFlight].some((res) => res.socket === socket);
-    answerClientError(error, socket, answering);
+    const pending = [...inFlight].filter((res) => res.req.socket === socket);
+    // The parser broke inside this one's body, or behind all of them.
+    const broken = pending.find((res) => !res.req.complete);
+    const earlier = pending.filter((res) => res !== broken).at(-1);
+    // Its answer, perhaps a refusal, is out or half out; nothing more can be said.
+    if (broken?.headersSent === true) socket.destroySoon();
+    else if (earlier === undefined) answerClientError(error, socket);
+    else earlier.on('close', () => answerClientError(error, socket));
   });
   server.on('connect', (_req, stream) => {
     endWith(
@@ -87,20 +94,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   log.info({ port, host: options.host }, 'listening');
 
   const drain = async (): Promise<void> => {
-    draining = true;
     app.emit('drain');
-    // Answers under way whose headers are not out yet say it too.
-    for (const res of inFlight) res.shouldKeepAlive = false;
     await pause(options.drainGrace_ms ?? httpLimits.drainGrace_ms);
-    // Two turns of the event loop accept what waits in the kernel's queue, which closing would reset.
-    await turn();
-    await turn();
     const closed = once(server, 'close');
     // Only the listening socket: http's own `close` also destroys connections that are idle at this
-    // instant, a request that is on its way to us included.
+    // instant, with the request that may be on its way to us.
     NetServer.prototype.close.call(server);
-    await pause(options.drainLastWords_ms ?? httpLimits.drainLastWords_ms);
-    server.close();
+    draining = true;
+    // Answers under way whose headers are not out yet say it too.
+    for (const res of inFlight) res.shouldKeepAlive = false;
+    const idleClosed = setTimeout(
+      () => server.close(),
+      options.drainLastWords_ms ?? httpLimits.drainLastWords_ms,
+    );
     const impatient = setTimeout(() => {
       log.error({ inFlight: inFlight.size }, 'requests were cut off: they did not end in time');
       server.closeAllConnections();
@@ -109,6 +115,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await closed;
     } finally {
       clearTimeout(impatient);
+      clearTimeout(idleClosed);
+      // Stops Node's own checking of timeouts.
+      server.close();
     }
     log.info('drained');
   };

@@ -69,7 +69,7 @@ export async function runService(options: {
     fail('the service could not start')(error);
   }
   let exitCode = await ending.promise;
-  for (const { name, stop } of stops.reverse()) {
+  for (const { name, stop } of stops.toReversed()) {
     let timer: NodeJS.Timeout | undefined;
     try {
       const late = new Promise<never>((_resolve, reject) => {

@@ -7,6 +7,13 @@ import { freePort } from '../network/freePort.ts';
 import { end, hasExited } from '../processes/exit.ts';
 import { reapWhenWeDie } from '../processes/reaper.ts';
 
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Superuser URL of the run's Postgres; set by setup.ts. */
+    postgresUrl: string;
+  }
+}
+
 export interface PostgresServer extends AsyncDisposable {
   /** Superuser URL of the database `postgres`. */
   readonly url: string;

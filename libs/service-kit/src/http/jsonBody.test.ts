@@ -1,0 +1,197 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { CatalogError, problemSchema, type Problem } from '@catalog/contracts';
+import { rawHttp } from '@catalog/testing';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { jsonBody, parseJson } from './jsonBody.ts';
+import { startTestService, type TestService } from './service.fixture.ts';
+
+let service: TestService;
+const limitBytes = 1_000;
+
+beforeAll(async () => {
+  service = await startTestService({
+    routes(app) {
+      app.post(
+        '/things',
+        jsonBody({ limitBytes, types: ['application/json', 'application/merge-patch+json'] }),
+        (req, res) => {
+          res.json(req.body);
+        },
+      );
+      app.post('/large', jsonBody({ limitBytes: 2_000_000 }), (_req, res) => {
+        res.status(204).end();
+      });
+    },
+  });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+async function post(
+  body: string | Buffer<ArrayBuffer>,
+  headers: Record<string, string> = { 'Content-Type': 'application/json' },
+  path = '/things',
+): Promise<Response> {
+  return fetch(service.url + path, { method: 'POST', body, headers });
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  return problemSchema.parse(await response.json());
+}
+
+test('JSON of the allowed types arrives as sent', async () => {
+  for (const type of [
+    'application/json',
+    'Application/JSON; charset=utf-8',
+    'application/merge-patch+json',
+  ]) {
+    expect(await (await post('{"a":["ü",1,null]}', { 'Content-Type': type })).json()).toEqual({
+      a: ['ü', 1, null],
+    });
+  }
+});
+
+test.each([
+  [{ 'Content-Type': 'text/plain' }],
+  [{ 'Content-Type': 'application/json; charset=latin1' }],
+  [{ 'Content-Type': 'application/jsonp' }],
+  [{ 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' }],
+])('%j is a 415 that names the types allowed', async (headers) => {
+  const response = await post('{}', headers as Record<string, string>);
+  expect(response.status).toBe(415);
+  expect((await problemOf(response)).detail).toContain('application/json, application/merge-patch+json');
+});
+
+test('a body announced above the limit is refused before it is sent', async () => {
+  const answer = await rawHttp(
+    service.port,
+    'POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 5000000000\r\n\r\n',
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  expect(answer).toContain('1000 bytes');
+});
+
+test('a body that grows above the limit is refused while it comes, and not kept', async () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const sending = request({
+    port: service.port,
+    host: '127.0.0.1',
+    method: 'POST',
+    path: '/things',
+    headers: { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' },
+  });
+  sending.on('error', () => {});
+  const answered = once(sending, 'response') as Promise<[import('node:http').IncomingMessage]>;
+  sending.write(Buffer.alloc(2_000, ' '));
+  const [response] = await answered;
+  expect(response.statusCode).toBe(413);
+  expect(response.headers.connection).toBe('close');
+  for (let sent = 0; sent < 50 && !sending.destroyed; sent++) sending.write(Buffer.alloc(100_000, ' '));
+  response.resume();
+  await once(response, 'end');
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+  sending.destroy();
+});
+
+test('a large body that nobody wants is answered, not reset', async () => {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const response = await post(Buffer.alloc(3_000_000, ' '), { 'Content-Type': 'text/plain' });
+    expect(response.status).toBe(415);
+  }
+});
+
+test('a body that ends early is nobody’s success', async () => {
+  const answer = await rawHttp(
+    service.port,
+    'POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"a":1}',
+  );
+  expect(answer).not.toContain('200 OK');
+});
+
+test.each([
+  ['', 'empty'],
+  ['{"a":1,}', 'at character 7'],
+  ['{"secret-canary": tru}', 'not valid JSON'],
+  ['{"a":1} x', 'at character 8'],
+  ["{'a':1}", 'at character 1'],
+  ['{"a":01}', 'not valid JSON'],
+  ['NaN', 'not valid JSON'],
+])('%j is a 400 that says where and echoes nothing', async (body, expected) => {
+  const response = await post(body);
+  expect(response.status).toBe(400);
+  const problem = await problemOf(response);
+  expect(problem.code).toBe('malformed_request');
+  expect(problem.detail).toContain(expected);
+  expect(problem.detail).not.toContain('canary');
+});
+
+test('what is not UTF-8 is a 400', async () => {
+  const response = await post(Buffer.from([0x22, 0xff, 0x22]));
+  expect(response.status).toBe(400);
+  expect((await problemOf(response)).detail).toContain('UTF-8');
+});
+
+test.each([
+  '{"__proto__":{"polluted":1}}',
+  '{"a":[{"constructor":{"prototype":{"polluted":1}}}]}',
+  String.raw`{"a":{"\u005f\u005fproto__":{"polluted":1}}}`,
+  '{"prototype":1}',
+])('%s is a 400 and pollutes nothing', async (body) => {
+  const response = await post(body);
+  expect(response.status).toBe(400);
+  expect((await problemOf(response)).errors[0]?.code).toBe('forbidden_key');
+  expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+});
+
+test('a value may say "constructor", a key may not', async () => {
+  expect((await post('{"a":"constructor __proto__"}')).status).toBe(200);
+});
+
+test.each([
+  ['arrays', '['.repeat(100_000)],
+  ['objects', '{"a":'.repeat(100_000)],
+  ['closed arrays', '['.repeat(100_000) + ']'.repeat(100_000)],
+  ['brackets behind a quote in a string', `["\\"${'['.repeat(10)}",${'['.repeat(100_000)}`],
+])('100,000 levels of %s are refused faster than parsing them could take', async (_what, body) => {
+  const began = performance.now();
+  expect(() => parseJson(Buffer.from(body))).toThrow(/nests deeper than 20/);
+  // The bound of the security checklist; it takes about a millisecond.
+  expect(performance.now() - began).toBeLessThan(50);
+  expect((await post(body, undefined, '/large')).status).toBe(400);
+});
+
+test('a huge flat array passes through in a time that is in proportion', async () => {
+  const body = `[${'1,'.repeat(900_000)}1]`;
+  expect((await post(body, undefined, '/large')).status).toBe(204);
+});
+
+test('whatever JSON of modest depth is sent comes back equal, unless it holds a forbidden key', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 15, noUnicodeString: false }), (value) => {
+      const text = JSON.stringify(value);
+      let parsed: unknown;
+      try {
+        parsed = parseJson(Buffer.from(text));
+      } catch (error) {
+        return (
+          error instanceof CatalogError && error.code === 'invalid_request' && /proto|constructor/.test(text)
+        );
+      }
+      return JSON.stringify(parsed) === text;
+    }),
+  );
+});
+
+test('no bytes at all make it fail in a way of its own', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      try {
+        parseJson(bytes);
+        return true;
+      } catch (error) {
+        return error instanceof CatalogError;
+      }
+    }),
+  );
+});

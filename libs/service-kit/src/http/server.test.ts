@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { problemSchema } from '@catalog/contracts';
+import { eventually, rawHttp } from '@catalog/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { jsonBody } from './jsonBody.ts';
+import { startTestService, type TestService } from './service.fixture.ts';
+
+let service: TestService;
+let reached: string[] = [];
+
+beforeAll(async () => {
+  service = await startTestService({
+    routes(app) {
+      app.use((req, _res, next) => {
+        reached.push(`${req.method} ${req.url}`);
+        next();
+      });
+      app.get('/ok', (_req, res) => {
+        res.send('fine');
+      });
+      app.get('/slow', (_req, res) => {
+        setTimeout(() => res.send('at last'), 100);
+      });
+      app.post('/ok', jsonBody(), (_req, res) => {
+        res.send('fine');
+      });
+    },
+  });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+function statuses(answer: string): number[] {
+  return [...answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
+}
+
+const malformed: [string, string, number][] = [
+  ['two Host headers', 'GET /ok HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
+  ['two equal Host headers', 'GET /ok HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n', 400],
+  ['no Host header', 'GET /ok HTTP/1.1\r\n\r\n', 400],
+  ['an absolute-form target', 'GET http://other/ok HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['an authority-like target', 'GET //other/ok HTTP/1.1\r\nHost: a\r\n\r\n', 404],
+  ['TRACE', 'TRACE /ok HTTP/1.1\r\nHost: a\r\n\r\n', 405],
+  ['CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: a\r\n\r\n', 405],
+  ['an unknown method', 'BREW /ok HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  [
+    'CL and TE',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n',
+    400,
+  ],
+  [
+    'TE and CL',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
+    400,
+  ],
+  [
+    'two Content-Lengths',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 30\r\n\r\n{}',
+    400,
+  ],
+  [
+    'two equal Content-Lengths',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}',
+    400,
+  ],
+  ['a Content-Length list', 'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 2, 2\r\n\r\n{}', 400],
+  ['a signed Content-Length', 'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n{}', 400],
+  ['a space before the colon', 'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length : 2\r\n\r\n{}', 400],
+  [
+    'an obscured Transfer-Encoding',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n',
+    400,
+  ],
+  [
+    'chunked, then identity',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n',
+    400,
+  ],
+  ['a bare CR in a header', 'GET /ok HTTP/1.1\r\nHost: a\r\nX: a\rY: b\r\n\r\n', 400],
+  ['a bare LF after a header', 'GET /ok HTTP/1.1\r\nHost: a\nX: a\r\n\r\n', 400],
+  ['a bare LF after the headers', 'GET /ok HTTP/1.1\r\nHost: a\r\n\n', 400],
+  ['a folded header', 'GET /ok HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n', 400],
+  ['NUL in a header', 'GET /ok HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n', 400],
+  [
+    'a bare LF after a chunk size',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n',
+    400,
+  ],
+  [
+    'a chunk size that is no number',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n',
+    400,
+  ],
+  [
+    'a chunk longer than its size',
+    'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n',
+    400,
+  ],
+  ['HTTP/2 from the start', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
+  ['HTTP/0.9', 'GET /ok\r\n\r\n', 400],
+  ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+  ['an unknown expectation', 'GET /ok HTTP/1.1\r\nHost: a\r\nExpect: a-wonder\r\n\r\n', 400],
+  ['headers above 16 KiB', `GET /ok HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, 431],
+  ['an address above 16 KiB', `GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431],
+];
+
+test.each(malformed)(
+  '%s: one problem answer, and nothing behind it is taken for a request',
+  async (_what, bytes, status) => {
+    reached = [];
+    const answer = await rawHttp(service.port, bytes, { quiet_ms: 300 });
+    expect(statuses(answer)).toEqual([status]);
+    const body = answer.slice(answer.indexOf('\r\n\r\n') + 4);
+    expect(problemSchema.parse(JSON.parse(body)).status).toBe(status);
+    expect(answer.toLowerCase()).toContain('cache-control: no-store');
+    expect(reached.filter((request) => request.includes('smuggled'))).toEqual([]);
+  },
+);
+
+test('two good requests in one packet are two answers', async () => {
+  const answer = await rawHttp(
+    service.port,
+    'GET /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /ok HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  );
+  expect(statuses(answer)).toEqual([200, 200]);
+});
+
+test('an answer under way is finished before the malformed request behind it is answered', async () => {
+  const answer = await rawHttp(
+    service.port,
+    'GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /ok HTTP/1.1\r\nHost a\r\n\r\n',
+    { quiet_ms: 1_000 },
+  );
+  expect(statuses(answer)).toEqual([200, 400]);
+});
+
+test('HTTP/1.0 without Host is answered', async () => {
+  expect(statuses(await rawHttp(service.port, 'GET /ok HTTP/1.0\r\n\r\n'))).toEqual([200]);
+});
+
+/** Sockets that each send `first`, then one byte a second; resolves when all are open. */
+async function slowSockets(
+  count: number,
+  first: string,
+  drip: string,
+): Promise<{ open(): number; stop(): void }> {
+  const sockets: Socket[] = [];
+  for (let index = 0; index < count; index++) {
+    const socket = connect(service.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.resume();
+    if (first !== '') socket.write(first);
+    sockets.push(socket);
+  }
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const dripping = setInterval(() => {
+    for (const socket of sockets) if (!socket.destroyed && drip !== '') socket.write(drip);
+  }, 1_000);
+  return {
+    open: () => sockets.filter((socket) => !socket.destroyed).length,
+    stop() {
+      clearInterval(dripping);
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+test('a thousand slow sockets are closed within 10 s, and others are served meanwhile', async () => {
+  const kinds = [
+    await slowSockets(250, '', ''),
+    await slowSockets(250, 'GET /ok HTTP/1.1\r\nHost: a\r\nX: ', 'x'),
+    await slowSockets(
+      250,
+      'POST /ok HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
+      ' ',
+    ),
+    await slowSockets(250, 'GET /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n', ' '),
+  ];
+  try {
+    const served = await fetch(`http://127.0.0.1:${service.port}/ok`);
+    expect(await served.text()).toBe('fine');
+    await eventually(() => expect(kinds.map((kind) => kind.open())).toEqual([0, 0, 0, 0]), {
+      timeout_ms: 10_000,
+      interval_ms: 100,
+    });
+  } finally {
+    for (const kind of kinds) kind.stop();
+  }
+});

@@ -1,0 +1,63 @@
+/** A service on a free port for the tests beside, with what it logged. */
+import { Writable } from 'node:stream';
+import type { Express } from 'express';
+import { readiness, type Readiness } from '../health/readiness.ts';
+import { createLogger } from '../logging/logger.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import type { OpenApiDocument } from '../openapi/document.ts';
+import { createServiceApp } from './app.ts';
+import { startServer, type RunningServer } from './server.ts';
+
+export interface TestService extends AsyncDisposable, RunningServer {
+  readonly url: string;
+  /** Whole lines, as written. */
+  readonly logLines: string[];
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+}
+
+export async function startTestService(options: {
+  routes(app: Express): void;
+  openapi?: OpenApiDocument;
+  trustedProxies?: string[];
+  drainGrace_ms?: number;
+  level?: string;
+}): Promise<TestService> {
+  const logLines: string[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      logLines.push(...chunk.toString('utf8').split('\n').slice(0, -1));
+      done();
+    },
+  });
+  const log = createLogger({ service: 'test', level: options.level ?? 'info', destination });
+  const ready = readiness();
+  const metrics = createMetrics({ service: 'test' });
+  const app = createServiceApp({
+    service: 'test',
+    log,
+    metrics,
+    readiness: ready,
+    routes: options.routes,
+    ...(options.openapi !== undefined && { openapi: options.openapi }),
+    ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
+  });
+  const running = await startServer({
+    app,
+    port: 0,
+    host: '127.0.0.1',
+    log,
+    drainGrace_ms: options.drainGrace_ms ?? 0,
+  });
+  return {
+    ...running,
+    url: `http://127.0.0.1:${running.port}`,
+    logLines,
+    readiness: ready,
+    metrics,
+    async [Symbol.asyncDispose]() {
+      running.server.closeAllConnections();
+      await running.drain();
+    },
+  };
+}
