@@ -43,7 +43,9 @@ export class CsvColumns {
         .map((error) => error.message)
         .join(' ');
       const reason =
-        header.length === 0 ? 'The file has no readable header.' : `The header cannot be used. ${first}`;
+        header.length === 0
+          ? 'The file has no readable header.'
+          : `The header cannot be used. ${first} Columns are ${writableProductFields.join(', ')}.`;
       throw new CatalogError('invalid_request', reason, { errors: errors.slice(0, 100) });
     }
     return new CsvColumns(header as readonly Field[]);
@@ -87,5 +89,5 @@ function unknownColumn(name: string): string {
   if (name.includes('|')) return `The column ${shown} is unknown: cells are separated by commas, not bars.`;
   if (name.includes('\r'))
     return `The column ${shown} is unknown: lines end with LF or CR LF, not with CR alone.`;
-  return `The column ${shown} is unknown; known are ${writableProductFields.join(', ')}.`;
+  return `The column ${shown} is unknown.`;
 }

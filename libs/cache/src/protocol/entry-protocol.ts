@@ -72,7 +72,7 @@ export const transition: Transition = (entry, operation, now_ms) => {
   }
 };
 
-export const isLive = (entry: Slot): entry is EntryData => entry?.state === 'V' || entry?.state === 'M';
+export const isLive = (entry: EntryData) => entry.state === 'V' || entry.state === 'M';
 const isLeased = (entry: EntryData, now_ms: number) => entry.token !== '' && now_ms < entry.leaseUntil_ms;
 const noLease = { token: '', floor: 0, leaseUntil_ms: 0 } as const;
 
@@ -111,7 +111,7 @@ function fill(there: Slot, operation: Fill, now_ms: number): Step {
   const own = there?.incarnation === incarnation ? there : undefined;
   const leased = own !== undefined && isLeased(own, now_ms);
   const holder = leased && own.token === token;
-  const live = isLive(own);
+  const live = own !== undefined && isLive(own);
 
   const mayStore = live
     ? version > own.version || (holder && version === own.version)

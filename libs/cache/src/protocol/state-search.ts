@@ -1,15 +1,11 @@
 /** A state as one number below 2^53, so that millions fit into memory. */
 export type StateCode = number;
 
-export interface Move {
-  readonly to: StateCode;
-  readonly label: string;
-}
-
 export interface System {
   readonly initial: StateCode;
-  /** Calls `visit` with every state that one step leads to; `label` says the step in words, and is only called for stories. */
-  successors(from: StateCode, visit: (to: StateCode, label: () => string) => void): void;
+  /** Calls `visit` with every state that one step leads to; `step` names it for `describe`. */
+  successors(from: StateCode, visit: (to: StateCode, step: number) => void): void;
+  describe(from: StateCode, step: number, to: StateCode): string;
   /** The rule that a state breaks, if any. */
   violation(state: StateCode): string | undefined;
 }
@@ -59,12 +55,13 @@ export function search(system: System, options: { maxStates: number }): SearchRe
 function tell(system: System, seen: StateSet, parents: Int32Array, end: number): string[] {
   const story: string[] = [system.violation(seen.at(end)) ?? ''];
   for (let at = end; at > 0; at = parents[at] ?? 0) {
+    const from = seen.at(parents[at] ?? 0);
     const to = seen.at(at);
-    let step = '';
-    system.successors(seen.at(parents[at] ?? 0), (candidate, label) => {
-      if (candidate === to && step === '') step = label();
+    let words = '';
+    system.successors(from, (candidate, step) => {
+      if (candidate === to && words === '') words = system.describe(from, step, to);
     });
-    story.unshift(step);
+    story.unshift(words);
   }
   return story;
 }

@@ -2,7 +2,7 @@ import { Client, DatabaseError } from 'pg';
 import { loadSql } from '../postgres/sql.ts';
 import { MigrationError } from './error.ts';
 import { readMigrations, type Migration } from './files.ts';
-import { retryOnCatalogRace } from './catalogRace.ts';
+import { retryOnCatalogRace } from './catalog-race.ts';
 
 export interface MigrateOptions {
   readonly log?: { info(details: object, message: string): void };

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { loadSql } from '../postgres/sql.ts';
-import { retryOnCatalogRace } from './catalogRace.ts';
+import { retryOnCatalogRace } from './catalog-race.ts';
 
 const statementFor = loadSql(import.meta.url, './provision.sql');
 

@@ -5,8 +5,8 @@ import { loadSql } from '../postgres/sql.ts';
 
 const sql = {
   load: loadSql(import.meta.url, './load.sql'),
-  loadIds: loadSql(import.meta.url, './loadIds.sql'),
-  loadBySku: loadSql(import.meta.url, './loadBySku.sql'),
+  loadIds: loadSql(import.meta.url, './load-ids.sql'),
+  loadBySku: loadSql(import.meta.url, './load-by-sku.sql'),
 };
 
 type LoadedRow = Product & { key: string; tombstoneVersion: number | null };

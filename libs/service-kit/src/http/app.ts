@@ -12,15 +12,15 @@ import express, {
 import type { Readiness } from '../health/readiness.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { docsPage } from '../openapi/docsPage.ts';
+import { docsPage } from '../openapi/docs-page.ts';
 import type { OpenApiDocument } from '../openapi/document.ts';
 import { sendProblem } from '../problems/problem.ts';
 import { translate } from '../problems/translate.ts';
-import { allowedMethods } from './allowedMethods.ts';
+import { allowedMethods } from './allowed-methods.ts';
 import { useOwnMessages } from './messages.ts';
 import { noteFailure, observeRequests } from './observe.ts';
 import { refusal } from './refusal.ts';
-import { requestIdOf } from './requestId.ts';
+import { requestIdOf } from './request-id.ts';
 
 export interface ServiceAppOptions {
   readonly service: string;

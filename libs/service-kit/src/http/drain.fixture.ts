@@ -1,6 +1,6 @@
 /** A service as a process of its own; says its port on stdout. */
 import { readiness } from '../health/readiness.ts';
-import { runService } from '../lifecycle/runService.ts';
+import { runService } from '../lifecycle/run-service.ts';
 import { createLogger } from '../logging/logger.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { createServiceApp } from './app.ts';

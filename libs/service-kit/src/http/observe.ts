@@ -3,7 +3,7 @@ import type { CatalogError } from '@catalog/contracts';
 import type { Request } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { requestIdOf } from './requestId.ts';
+import { requestIdOf } from './request-id.ts';
 
 const startedAt = Symbol('startedAt');
 const failure = Symbol('failure');

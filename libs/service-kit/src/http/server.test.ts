@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { problemSchema } from '@catalog/contracts';
 import { eventually, rawHttp } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { jsonBody } from './jsonBody.ts';
+import { jsonBody } from './json-body.ts';
 import { startTestService, type TestService } from './service.fixture.ts';
 
 let service: TestService;

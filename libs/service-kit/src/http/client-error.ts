@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { CatalogError } from '@catalog/contracts';
 import { toProblem } from '../problems/problem.ts';
-import { newRequestId } from './requestId.ts';
+import { newRequestId } from './request-id.ts';
 
 /** What Node's HTTP parser and its timeouts report, as an error of the catalogue. */
 function fromParser(code: string | undefined): CatalogError {

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { CatalogError } from '@catalog/contracts';
 import type { RequestHandler } from 'express';
-import { refuseDepth, refusePrototypeKeys } from './jsonShape.ts';
+import { refuseDepth, refusePrototypeKeys } from './json-shape.ts';
 import { httpLimits } from './limits.ts';
-import { requireContentType } from './contentType.ts';
+import { requireContentType } from './content-type.ts';
 
 export interface JsonBodyOptions {
   readonly limitBytes?: number;

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { CatalogError, problemSchema, type Problem } from '@catalog/contracts';
 import { rawHttp } from '@catalog/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { jsonBody, parseJson } from './jsonBody.ts';
+import { jsonBody, parseJson } from './json-body.ts';
 import { startTestService, type TestService } from './service.fixture.ts';
 
 let service: TestService;
@@ -58,7 +58,7 @@ test.each([
   [{ 'Content-Type': 'application/jsonp' }],
   [{ 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' }],
 ])('%j is a 415 that names the types allowed', async (headers) => {
-  const response = await post('{}', headers as Record<string, string>);
+  const response = await post('{}', headers);
   expect(response.status).toBe(415);
   expect((await problemOf(response)).detail).toContain('application/json, application/merge-patch+json');
 });
@@ -82,7 +82,7 @@ test('a body that grows above the limit is refused while it comes, and not kept'
     headers: { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' },
   });
   sending.on('error', () => {});
-  const answered = once(sending, 'response') as Promise<[import('node:http').IncomingMessage]>;
+  const answered = once(sending, 'response') as Promise<[IncomingMessage]>;
   sending.write(Buffer.alloc(2_000, ' '));
   const [response] = await answered;
   expect(response.statusCode).toBe(413);

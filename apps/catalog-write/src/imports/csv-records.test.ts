@@ -1,0 +1,151 @@
+import { parse as parseWithLibrary } from 'csv-parse/sync';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { CsvRecords } from './csv-records.ts';
+import { importLimits } from './limits.ts';
+
+const header = 'sku,name,brand,category,priceMinor,currency,description,attributes\n';
+
+interface Found {
+  readonly records: [line: number, value: Record<string, unknown>][];
+  readonly bad: [line: number, field: string | null, code: string][];
+}
+
+function read(text: string, chunkLength = Infinity): Found {
+  const found: Found = { records: [], bad: [] };
+  const reader = new CsvRecords({
+    record: (line, value) => found.records.push([line, value]),
+    bad: (line, field, code) => found.bad.push([line, field, code]),
+  });
+  for (let from = 0; from < text.length; from += chunkLength)
+    reader.push(text.slice(from, from + chunkLength));
+  reader.end();
+  return found;
+}
+
+const lines = (found: Found): number[] => found.records.map(([line]) => line);
+
+test('any cells come back as csv-parse reads them, wherever the text is cut', () => {
+  const cell = fc.string({
+    unit: fc.constantFrom('a', '"', ',', '\n', '\r\n', ' ', 'ü', '😀', '\t', "'"),
+    maxLength: 8,
+  });
+  const row = fc.array(cell, { minLength: 8, maxLength: 8 }).filter((cells) => cells.join('') !== '');
+  fc.assert(
+    fc.property(
+      fc.array(row, { minLength: 1, maxLength: 8 }),
+      fc.boolean(),
+      fc.boolean(),
+      fc.integer({ min: 1, max: 40 }),
+      (rows, crlf, open, size) => {
+        const end = crlf ? '\r\n' : '\n';
+        const quoted = (value: string): string =>
+          /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+        // Without attributes, which are parsed further.
+        const cells = rows.map((row) => [...row.slice(0, 7), '']);
+        const body = cells.map((row) => row.map(quoted).join(',')).join(end) + (open ? '' : end);
+        const text = header.trimEnd() + end + body;
+        const expected = parseWithLibrary<Record<string, string>>(text, { columns: true }).map((record) =>
+          Object.fromEntries(Object.entries(record).filter(([, value]) => value !== '')),
+        );
+        const found = read(text, size);
+        expect(found.bad).toEqual([]);
+        expect(found.records.map(([, value]) => value)).toEqual(expected);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test('each record is told with the line that it starts on', () => {
+  const found = read(`${header}A,n,b,c,1,EUR,"two\nlines",\n\n  \nB,n,b,c,1,EUR,,\r\nC,"q",b,c,1,EUR,,`, 5);
+  expect(lines(found)).toEqual([2, 6, 7]);
+  expect(found.bad).toEqual([[5, null, 'column_count']]);
+});
+
+test('numbers are digits only, empty cells are absent, attributes are JSON', () => {
+  const found = read(
+    `${header}A,n,b,c,12,EUR,,"{""a"":1}"\nB,n,b,c,1e3,EUR,,\nC,n,b,c,012,EUR,,\nD,n,b,c,"1,5",EUR,,{`,
+  );
+  expect(found.records).toEqual([
+    [
+      2,
+      {
+        sku: 'A',
+        name: 'n',
+        brand: 'b',
+        category: 'c',
+        priceMinor: 12,
+        currency: 'EUR',
+        attributes: { a: 1 },
+      },
+    ],
+    [3, expect.objectContaining({ priceMinor: '1e3' })],
+    [4, expect.objectContaining({ priceMinor: '012' })],
+  ]);
+  expect(found.bad).toEqual([[5, 'attributes', 'malformed_json']]);
+});
+
+test('formulas are data', () => {
+  const found = read(`${header}A,=1+1,@b,+c,1,EUR,-d,`);
+  expect(found.records[0]?.[1]).toMatchObject({
+    name: '=1+1',
+    brand: '@b',
+    category: '+c',
+    description: '-d',
+  });
+});
+
+test.each([
+  ['a quote inside a plain cell', 'B,n"x",b,c,1,EUR,,', 'stray_quote'],
+  ['text after a closing quote', 'B,"n"x,b,c,1,EUR,,', 'text_after_quote'],
+  ['too few cells', 'B,n', 'column_count'],
+  ['too many cells', 'B,n,b,c,1,EUR,,,,', 'column_count'],
+])('%s fails that line alone', (_name, line, code) => {
+  for (const size of [1, 4, 1000]) {
+    const found = read(`${header}A,n,b,c,1,EUR,,\n${line}\nC,n,b,c,1,EUR,,\n`, size);
+    expect(lines(found)).toEqual([2, 4]);
+    expect(found.bad).toEqual([[3, null, code]]);
+  }
+});
+
+test('what stands after a quote that is never closed is no record', () => {
+  const found = read(`${header}A,n,b,c,1,EUR,,\nB,"n,b,c,1,EUR,,\nC,n,b,c,1,EUR,,\n`, 7);
+  expect(lines(found)).toEqual([2]);
+  expect(found.bad).toEqual([[3, null, 'quote_not_closed']]);
+});
+
+test('a record over the limit is one error, cheap, and the next line is read again', () => {
+  const long = 'x'.repeat(10 * importLimits.record_chars);
+  for (const record of [`B,${long},b,c,1,EUR,,`, `B,"${long}""\n${long}",b,c,1,EUR,"a\nb",`]) {
+    const text = `${header}A,n,b,c,1,EUR,,\n${record}\nC,n,b,c,1,EUR,,\n`;
+    const found = read(text, 65_536);
+    expect(found.bad).toEqual([[3, null, 'record_too_long']]);
+    expect(lines(found)).toEqual([2, record.includes('\n') ? 6 : 4]);
+  }
+});
+
+test.each([
+  ['sku;name;brand', /semicolons/],
+  ['sku\tname', /tabs/],
+  ['sku\rA\rB', /CR alone/],
+  [
+    'sku,name,brand,category,priceMinor,currency,id,version,createdAt',
+    /"id" is unknown.*"version" is unknown.*"createdAt" is unknown/,
+  ],
+  ['sku,sku,name,brand,category,priceMinor,currency', /"sku" stands twice/],
+  ['sku,name', /"brand" is missing/],
+  ['"sku"x,name', /no readable header/],
+  ['__proto__,constructor', /"__proto__" is unknown/],
+])('the header %j is refused with the reason', (text, reason) => {
+  expect(() => read(`${text}\nA,b\n`)).toThrow(reason);
+});
+
+test('a file without anything but line ends has no header', () => {
+  expect(() => read('\n\n')).toThrow(/no readable header/);
+});
+
+test('a header alone holds no records', () => {
+  expect(read(header)).toEqual({ records: [], bad: [] });
+  expect(read(header.trimEnd())).toEqual({ records: [], bad: [] });
+});

@@ -1,0 +1,134 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createPool, type Pool } from '@catalog/database';
+import {
+  authenticate,
+  createLogger,
+  createMetrics,
+  readiness,
+  startServer,
+  systemClock,
+} from '@catalog/service-kit';
+import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import { createApp, serviceName } from '../app.ts';
+import { importPoolOptions } from '../imports/limits.ts';
+
+export interface RunningService extends AsyncDisposable {
+  readonly port: number;
+  readonly database: TestDatabase;
+  /** As the superuser, for looking at what really happened. */
+  readonly owner: Pool;
+  readonly jwksFile: string;
+  token(claims?: Record<string, unknown>): string;
+  /** With a valid token and, for an object as body, JSON. */
+  call(method: string, path: string, options?: CallOptions): Promise<Response>;
+  /** Everything that a refused request must leave as it was. */
+  state(): Promise<unknown>;
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly raw?: RequestInit['body'];
+  readonly type?: string;
+  readonly headers?: Record<string, string>;
+}
+
+/** The service on a free port, with its own role in a database of its own. */
+export async function runningService(
+  options: { databaseUrl?: (url: string) => string } = {},
+): Promise<RunningService> {
+  const database = await createTestDatabase({ migrated: true });
+  const url = options.databaseUrl?.(database.urlFor('catalog_write')) ?? database.urlFor('catalog_write');
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const directory = await mkdtemp(join(tmpdir(), 'catalog-write-'));
+  const jwksFile = join(directory, 'jwks.json');
+  await writeFile(
+    jwksFile,
+    JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'test' }] }),
+  );
+  const log = createLogger({ service: serviceName, level: 'silent' });
+  const pool = createPool({ url, applicationName: serviceName, max: 25 });
+  const importPool = createPool({ ...importPoolOptions, url, applicationName: serviceName });
+  const owner = createPool({ url: database.url, applicationName: 'test' });
+  const app = createApp({
+    pool,
+    importPool,
+    authenticate: authenticate({ jwksFile, audience: serviceName }),
+    clock: systemClock,
+    log,
+    metrics: createMetrics({ service: serviceName }),
+    readiness: readiness(),
+  });
+  const server = await startServer({
+    app,
+    port: 0,
+    host: '127.0.0.1',
+    log,
+    drainGrace_ms: 0,
+    requestTimeout_ms: 0,
+  });
+
+  const token = (claims: Record<string, unknown> = {}): string => {
+    const now_s = Math.floor(Date.now() / 1000);
+    const payload = {
+      iss: 'catalog-auth',
+      aud: serviceName,
+      sub: 'test',
+      scope: 'catalog:write',
+      iat: now_s,
+      exp: now_s + 300,
+      ...claims,
+    };
+    const signed = [{ alg: 'EdDSA', kid: 'test' }, payload]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    return `${signed}.${sign(null, Buffer.from(signed), privateKey).toString('base64url')}`;
+  };
+
+  return {
+    port: server.port,
+    database,
+    owner,
+    jwksFile,
+    token,
+    async call(method, path, { body, raw, type, headers } = {}) {
+      return fetch(`http://127.0.0.1:${server.port}${path}`, {
+        method,
+        headers: {
+          Authorization: `Bearer ${token()}`,
+          ...((body !== undefined || type !== undefined) && { 'Content-Type': type ?? 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(raw !== undefined && { body: raw, duplex: 'half' }),
+      });
+    },
+    async state() {
+      const { rows } = await owner.query(`
+        select (select json_agg(p order by p.id) from catalog.products p) as products,
+          (select json_agg(s) from catalog.settings s) as settings,
+          (select json_agg(t order by t.key) from catalog.tombstones t) as tombstones,
+          (select count(*) from catalog.outbox) as outbox,
+          (select count(*) from catalog.idempotency_keys) as keys`);
+      return rows[0] as unknown;
+    },
+    async [Symbol.asyncDispose]() {
+      server.server.closeAllConnections();
+      await server.drain();
+      await Promise.all([pool.end(), importPool.end(), owner.end()]);
+      await database[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+export const validProduct = {
+  sku: 'LAMP-1',
+  name: 'Lamp',
+  brand: 'Acme',
+  category: 'Lighting',
+  priceMinor: 1999,
+  currency: 'EUR',
+};
