@@ -1,3 +1,4 @@
+export { createTestTokens, type TestTokens } from './auth/test-tokens.ts';
 export { startPostgres, type PostgresServer } from './postgres/server.ts';
 export { createTestDatabase, type TestDatabase } from './postgres/database.ts';
 export { startRedis, type RedisServer } from './redis/server.ts';

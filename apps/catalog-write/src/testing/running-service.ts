@@ -1,7 +1,3 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createPool, type Pool } from '@catalog/database';
 import {
   authenticate,
@@ -11,7 +7,7 @@ import {
   startServer,
   systemClock,
 } from '@catalog/service-kit';
-import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import { createTestDatabase, createTestTokens, type TestDatabase } from '@catalog/testing';
 import { createApp, serviceName } from '../app.ts';
 import { importPoolOptions } from '../imports/limits.ts';
 
@@ -41,13 +37,7 @@ export async function runningService(
 ): Promise<RunningService> {
   const database = await createTestDatabase({ migrated: true });
   const url = options.databaseUrl?.(database.urlFor('catalog_write')) ?? database.urlFor('catalog_write');
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const directory = await mkdtemp(join(tmpdir(), 'catalog-write-'));
-  const jwksFile = join(directory, 'jwks.json');
-  await writeFile(
-    jwksFile,
-    JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'test' }] }),
-  );
+  const tokens = await createTestTokens();
   const log = createLogger({ service: serviceName, level: 'silent' });
   const pool = createPool({ url, applicationName: serviceName, max: 25 });
   const importPool = createPool({ ...importPoolOptions, url, applicationName: serviceName });
@@ -55,7 +45,7 @@ export async function runningService(
   const app = createApp({
     pool,
     importPool,
-    authenticate: authenticate({ jwksFile, audience: serviceName }),
+    authenticate: authenticate({ jwksFile: tokens.jwksFile, audience: serviceName }),
     clock: systemClock,
     log,
     metrics: createMetrics({ service: serviceName }),
@@ -70,28 +60,14 @@ export async function runningService(
     requestTimeout_ms: 0,
   });
 
-  const token = (claims: Record<string, unknown> = {}): string => {
-    const now_s = Math.floor(Date.now() / 1000);
-    const payload = {
-      iss: 'catalog-auth',
-      aud: serviceName,
-      sub: 'test',
-      scope: 'catalog:write',
-      iat: now_s,
-      exp: now_s + 300,
-      ...claims,
-    };
-    const signed = [{ alg: 'EdDSA', kid: 'test' }, payload]
-      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-      .join('.');
-    return `${signed}.${sign(null, Buffer.from(signed), privateKey).toString('base64url')}`;
-  };
+  const token = (claims: Record<string, unknown> = {}) =>
+    tokens.sign({ aud: serviceName, scope: 'catalog:write', ...claims });
 
   return {
     port: server.port,
     database,
     owner,
-    jwksFile,
+    jwksFile: tokens.jwksFile,
     token,
     async call(method, path, { body, raw, type, headers } = {}) {
       return fetch(`http://127.0.0.1:${server.port}${path}`, {
@@ -119,7 +95,7 @@ export async function runningService(
       await server.drain();
       await Promise.all([pool.end(), importPool.end(), owner.end()]);
       await database[Symbol.asyncDispose]();
-      await rm(directory, { recursive: true });
+      await tokens[Symbol.asyncDispose]();
     },
   };
 }

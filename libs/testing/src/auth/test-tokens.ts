@@ -1,0 +1,37 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface TestTokens extends AsyncDisposable {
+  /** For the service's configuration: the public half of the key that signs. */
+  readonly jwksFile: string;
+  /**
+   * A token as the key's holder signs it, valid for 5 minutes. `claims` replace those it would have; one that
+   * is undefined is left out.
+   */
+  sign(claims: Record<string, unknown>): string;
+}
+
+/** A key of its own and tokens signed with it, without the library that the services check them with. */
+export async function createTestTokens(): Promise<TestTokens> {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const directory = await mkdtemp(join(tmpdir(), 'catalog-test-keys-'));
+  const jwksFile = join(directory, 'jwks.json');
+  const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'test' }] };
+  await writeFile(jwksFile, JSON.stringify(jwks));
+  return {
+    jwksFile,
+    sign(claims) {
+      const now_s = Math.floor(Date.now() / 1000);
+      const payload = { iss: 'catalog-auth', sub: 'test', iat: now_s, exp: now_s + 300, ...claims };
+      const signed = [{ alg: 'EdDSA', kid: 'test' }, payload]
+        .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.');
+      return `${signed}.${sign(null, Buffer.from(signed), privateKey).toString('base64url')}`;
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(directory, { recursive: true });
+    },
+  };
+}
