@@ -1,7 +1,16 @@
-import { productIdSchema, productSchema, settingsSchema, skuSchema, versionSchema } from '@catalog/contracts';
+import {
+  popularProductsSchema,
+  productIdSchema,
+  productListQuerySchema,
+  productPageSchema,
+  productsByIdSchema,
+  productSchema,
+  settingsSchema,
+  skuSchema,
+  versionSchema,
+} from '@catalog/contracts';
 import { openApiDocument, type RouteDescription } from '@catalog/service-kit';
 import { z } from 'zod';
-import { listSchema } from './products/parameters.ts';
 
 const scopes = ['catalog:read'];
 const conditional = z.object({
@@ -40,12 +49,6 @@ function entityRoute(
   };
 }
 
-const page = z.strictObject({
-  data: z.array(productSchema),
-  page: z.strictObject({ nextCursor: z.string().nullable() }),
-});
-const many = z.strictObject({ data: z.array(productSchema), missing: z.array(productIdSchema) });
-
 export const openapi = openApiDocument({
   title: 'catalog-read',
   version: '1',
@@ -65,10 +68,14 @@ export const openapi = openApiDocument({
       summary: 'A page of products by filter, or up to 100 products by id',
       description: 'With `ids` (separated by commas) and nothing else the answer is `{data, missing}`.',
       scopes,
-      query: z.object({ ids: z.string().optional(), ...listSchema.shape }),
+      query: z.object({ ids: z.string().optional(), ...productListQuerySchema.shape }),
       headers: z.object({ 'Min-Version': versionSchema.optional() }),
       responses: {
-        200: { description: 'The products.', schema: z.union([page, many]), headers: cacheHeaders },
+        200: {
+          description: 'The products.',
+          schema: z.union([productPageSchema, productsByIdSchema]),
+          headers: cacheHeaders,
+        },
       },
       errors: ['invalid_request', 'version_not_reached', 'rate_limited'],
     },
@@ -77,11 +84,11 @@ export const openapi = openApiDocument({
       path: '/v1/products/popular',
       summary: 'The most read active products, most read first',
       scopes,
-      query: z.object({ limit: listSchema.shape.limit }),
+      query: z.object({ limit: productListQuerySchema.shape.limit }),
       responses: {
         200: {
           description: 'The products.',
-          schema: z.strictObject({ data: z.array(productSchema) }),
+          schema: popularProductsSchema,
           headers: cacheHeaders,
         },
       },

@@ -1,5 +1,5 @@
 import type { Answer, Source } from '@catalog/cache';
-import { CatalogError, type Entity } from '@catalog/contracts';
+import { CatalogError, etagOf, type Entity } from '@catalog/contracts';
 import { requestIdOf, toProblem } from '@catalog/service-kit';
 import type { Request, Response } from 'express';
 
@@ -24,11 +24,6 @@ export function cacheHeaders(source: Source, age_ms: number): string[] {
   ];
 }
 
-/** Opaque to clients: the version, and the schema of the payload, so that a deploy that changes it changes the tag. */
-export function etagOf(version: number, entity: Entity): string {
-  return `"${version}-${entity.payloadSchema}"`;
-}
-
 /** Sends an entity as its cached bytes, or 304, or 404. */
 export function sendEntity(req: Request, res: Response, entity: Entity, answer: Answer): void {
   const { version, payload, source, age_ms } = answer;
@@ -38,7 +33,7 @@ export function sendEntity(req: Request, res: Response, entity: Entity, answer: 
     sendMissing(req, res, headers, `There is no ${entity.name} here.`);
     return;
   }
-  const etag = etagOf(version, entity);
+  const etag = etagOf(entity, version);
   headers.push('ETag', etag);
   const condition = req.headers['if-none-match'];
   if (condition !== undefined && matches(condition, etag)) {

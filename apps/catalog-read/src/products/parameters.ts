@@ -1,4 +1,4 @@
-import { CatalogError, productStatuses, skuSchema } from '@catalog/contracts';
+import { CatalogError, maxProductsPerAnswer, productListQuerySchema, skuSchema } from '@catalog/contracts';
 import { parse } from '@catalog/service-kit';
 import { z } from 'zod';
 
@@ -20,28 +20,15 @@ const manySchema = z.strictObject({
   ids: z
     .string()
     .transform((list) => [...new Set(list.split(',').map((id) => id.trim().toLowerCase()))])
-    .refine((ids) => ids.length <= 100, { error: 'must name at most 100 products' })
+    .refine((ids) => ids.length <= maxProductsPerAnswer, {
+      error: `must name at most ${maxProductsPerAnswer} products`,
+    })
     .refine((ids) => ids.every((id) => uuid.test(id)), { error: 'must be UUIDs separated by commas' }),
 });
 
 export const idsOf = (query: unknown): readonly string[] => parse(manySchema, query, 'query').ids;
 
-const filterText = z.string().min(1).max(200);
-export const listSchema = z.strictObject({
-  category: filterText.optional(),
-  brand: filterText.optional(),
-  status: z.enum(productStatuses).default('active'),
-  q: filterText.optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, { error: 'must be a whole number' })
-    .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= 100, { error: 'must be from 1 to 100' })
-    .default(50),
-  cursor: z.string().min(1).max(200).optional(),
-});
+export const listRequestOf = (query: unknown) => parse(productListQuerySchema, query, 'query');
 
-export const listRequestOf = (query: unknown) => parse(listSchema, query, 'query');
-
-const popularSchema = z.strictObject({ limit: listSchema.shape.limit });
+const popularSchema = z.strictObject({ limit: productListQuerySchema.shape.limit });
 export const popularLimitOf = (query: unknown): number => parse(popularSchema, query, 'query').limit;

@@ -1,6 +1,5 @@
-import { CatalogError, type Entity } from '@catalog/contracts';
+import { CatalogError, versionOfEtag, type Entity } from '@catalog/contracts';
 import type { ExpectedVersion, NotChanged } from '@catalog/database';
-import { versionOfEtag } from './etag.ts';
 
 /** More would only be a way to make us try many versions. */
 const maxTags = 100;

@@ -1,4 +1,5 @@
 import {
+  etagOf,
   PRODUCT,
   productCreateSchema,
   productIdSchema,
@@ -12,7 +13,6 @@ import type { Express, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { createOnce } from '../idempotency/create-once.ts';
 import { parseIdempotencyKey } from '../idempotency/idempotency-key.ts';
-import { etag } from '../preconditions/etag.ts';
 import { changeIfMatch, parseIfMatch } from '../preconditions/if-match.ts';
 import { mergePatchTypes } from '../preconditions/merge-patch.ts';
 
@@ -69,7 +69,7 @@ function checkNewAttributes(patch: ProductPatch): void {
 
 function answerProduct(res: Response, product: Product): void {
   res
-    .set('ETag', etag(PRODUCT, product.version))
+    .set('ETag', etagOf(PRODUCT, product.version))
     .set('Catalog-Version', String(product.version))
     .json(product);
 }

@@ -1,8 +1,7 @@
-import { SETTINGS, settingsPatchSchema } from '@catalog/contracts';
+import { etagOf, SETTINGS, settingsPatchSchema } from '@catalog/contracts';
 import { updateSettings, type Pool } from '@catalog/database';
 import { jsonBody, parse } from '@catalog/service-kit';
 import type { Express, RequestHandler } from 'express';
-import { etag } from '../preconditions/etag.ts';
 import { changeIfMatch, parseIfMatch } from '../preconditions/if-match.ts';
 import { mergePatchTypes } from '../preconditions/merge-patch.ts';
 
@@ -15,7 +14,7 @@ export function settingsRoutes(
     const allowed = parseIfMatch(SETTINGS, req.get('If-Match'));
     const settings = await changeIfMatch(allowed, (expected) => updateSettings(pool, patch, expected));
     res
-      .set('ETag', etag(SETTINGS, settings.version))
+      .set('ETag', etagOf(SETTINGS, settings.version))
       .set('Catalog-Version', String(settings.version))
       .json(settings);
   });

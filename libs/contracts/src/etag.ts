@@ -1,7 +1,7 @@
-import type { Entity } from '@catalog/contracts';
+import type { Entity } from './entities.ts';
 
-/** The tag that catalog-read gives the same version. Clients treat it as opaque. */
-export function etag(entity: Entity, version: number): string {
+/** The tag of one version in one form of the payload, so that a deploy that changes the form changes the tag. */
+export function etagOf(entity: Entity, version: number): string {
   return `"${version}-${entity.payloadSchema}"`;
 }
 

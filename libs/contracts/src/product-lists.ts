@@ -1,0 +1,40 @@
+/** Queries and bodies of the reads that answer with several products. */
+import { z } from 'zod';
+import { productIdSchema, productSchema, productStatuses } from './product.ts';
+
+/** Most products in one answer, by page or by id. */
+export const maxProductsPerAnswer = 100;
+
+const filterText = z.string().min(1).max(200);
+
+/** `GET /v1/products`, as it stands in the address. */
+export const productListQuerySchema = z.strictObject({
+  category: filterText.optional(),
+  brand: filterText.optional(),
+  status: z.enum(productStatuses).default('active'),
+  q: filterText.optional(),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, { error: 'must be a whole number' })
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= maxProductsPerAnswer, {
+      error: `must be from 1 to ${maxProductsPerAnswer}`,
+    })
+    .default(50),
+  cursor: z.string().min(1).max(200).optional(),
+});
+export type ProductListQuery = z.input<typeof productListQuerySchema>;
+
+export const productPageSchema = z.strictObject({
+  data: z.array(productSchema),
+  page: z.strictObject({ nextCursor: z.string().nullable() }),
+});
+
+/** `GET /v1/products?ids=`: each id is in one of the two. */
+export const productsByIdSchema = z.strictObject({
+  data: z.array(productSchema),
+  missing: z.array(productIdSchema),
+});
+
+/** `GET /v1/products/popular` */
+export const popularProductsSchema = z.strictObject({ data: z.array(productSchema) });
