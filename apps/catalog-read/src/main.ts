@@ -41,6 +41,7 @@ await runService({
       cacheRedisUrl: config.CACHE_REDIS_URL,
       incarnationMode: config.CACHE_INCARNATION_MODE,
       events: readMetrics.events,
+      onLoad: readMetrics.onLoad,
       onError: warn('the cache Redis failed'),
     });
     readMetrics.observe(cache);

@@ -6,6 +6,7 @@ import type { CatalogCache } from './cache/catalog-cache.ts';
 
 export function createReadMetrics({ registry }: Metrics): {
   events: CacheEvents;
+  onLoad(entity: string, keys: number): void;
   observe(cache: CatalogCache): void;
 } {
   const registers = [registry];
@@ -26,7 +27,13 @@ export function createReadMetrics({ registry }: Metrics): {
   const loadFailures = counter('cache_load_failures_total', 'Loads from Postgres that failed or were shed.', [
     'entity',
   ]);
+  const loads = counter('cache_loads_total', 'Queries that loaded keys from Postgres.', ['entity']);
+  const loadedKeys = counter('cache_loaded_keys_total', 'Keys that were loaded from Postgres.', ['entity']);
   return {
+    onLoad(entity, keys) {
+      loads.inc({ entity });
+      loadedKeys.inc({ entity }, keys);
+    },
     events: {
       fillRefused: (entity) => fillsRefused.inc({ entity }),
       overtaken: (entity) => overtaken.inc({ entity }),

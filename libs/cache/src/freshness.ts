@@ -66,11 +66,12 @@ export class Freshness {
 
   /** Whether what Redis of this life holds is at most `bound_ms` behind the newest commit. */
   isFresh(incarnation: string | undefined): boolean {
-    return (
-      incarnation !== undefined &&
-      incarnation === this.#incarnation &&
-      this.#now() - this.#watermarkAt_ms <= timings.bound_ms
-    );
+    return incarnation !== undefined && incarnation === this.#incarnation && this.isWithinBound();
+  }
+
+  /** Whether the newest commit that may not be applied yet is at most `bound_ms` old. */
+  isWithinBound(): boolean {
+    return this.watermarkAge_ms <= timings.bound_ms;
   }
 
   /** Age of the watermark; Infinity when none is known. */

@@ -32,12 +32,10 @@ export class GenerationBumper {
   async #bumpInTime(name: string): Promise<void> {
     const since_ms = this.#now() - (this.#lastBump_ms.get(name) ?? Number.NEGATIVE_INFINITY);
     const wait_ms = timings.generationBump_ms - since_ms;
-    try {
-      if (wait_ms > 0) await new Promise((resolve) => setTimeout(resolve, wait_ms));
-    } finally {
-      // From here on a caller may come too late for this bump.
-      this.#next.delete(name);
-    }
+    // Waits in any case: `bump` must have noted this one before it is struck out.
+    await (wait_ms > 0 ? new Promise((resolve) => setTimeout(resolve, wait_ms)) : undefined);
+    // From here on a caller may come too late for this bump.
+    this.#next.delete(name);
     this.#lastBump_ms.set(name, this.#now());
     const incarnation = this.#connection.requireIncarnation();
     await this.#connection.redis.set(generationKey(name), newGeneration(incarnation));

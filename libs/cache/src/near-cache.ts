@@ -48,7 +48,8 @@ export class NearCache {
 
   get(key: string): NearEntry | undefined {
     const entry = this.#entries.get(key);
-    if (entry === undefined || !this.#freshness.isSound()) return undefined;
+    if (entry === undefined || !this.#freshness.isSound() || !this.#freshness.isWithinBound())
+      return undefined;
     if (entry.epoch !== this.#freshness.epoch || this.#now() >= entry.freshUntil_ms) return undefined;
     return entry;
   }

@@ -9,11 +9,12 @@ import {
   Freshness,
   InvalidationChannel,
   ListCache,
+  type Load,
   loadPayloads,
   MonotonicReads,
   NearCache,
 } from '@catalog/cache';
-import { limits, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
+import { type entities, limits, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
 import { databaseIdentity, entityLoaders } from '@catalog/database';
 import type { Pool } from 'pg';
 import { HeardInvalidations } from './heard-invalidations.ts';
@@ -23,6 +24,8 @@ export interface CatalogCacheOptions {
   readonly cacheRedisUrl: string;
   readonly incarnationMode: 'full' | 'replication-only';
   readonly events: CacheEvents;
+  /** A query for so many keys is about to be sent to Postgres. */
+  readonly onLoad: (entity: string, keys: number) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -32,6 +35,7 @@ export function createCatalogCache({
   cacheRedisUrl,
   incarnationMode,
   events,
+  onLoad,
   onError,
 }: CatalogCacheOptions) {
   const now = () => performance.now();
@@ -65,11 +69,19 @@ export function createCatalogCache({
   const parts = { store, breaker, freshness, near, monotonic: new MonotonicReads(), now, events };
   const guard = createLoadGuard();
   const loaders = entityLoaders(pool);
+  const cached = (entity: (typeof entities)[number]) => {
+    const load = loadPayloads(loaders[entity.name]);
+    const counted: Load = (keys) => {
+      onLoad(entity.name, keys.length);
+      return load(keys);
+    };
+    return new EntityCache(entity, new BatchLoader(counted, guard), parts);
+  };
 
   return {
-    products: new EntityCache(PRODUCT, new BatchLoader(loadPayloads(loaders.product), guard), parts),
-    skus: new EntityCache(SKU, new BatchLoader(loadPayloads(loaders.sku), guard), parts),
-    settings: new EntityCache(SETTINGS, new BatchLoader(loadPayloads(loaders.settings), guard), parts),
+    products: cached(PRODUCT),
+    skus: cached(SKU),
+    settings: cached(SETTINGS),
     lists: new ListCache(connection, freshness, events.cacheFailed),
     guard,
     connection,

@@ -7,14 +7,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 export async function eventually<T>(
   probe: () => T | Promise<T>,
   options: { timeout_ms?: number; interval_ms?: number } = {},
-): Promise<T> {
+): Promise<Exclude<T, false>> {
   const timeout_ms = options.timeout_ms ?? 5_000;
   const deadline = performance.now() + timeout_ms;
   for (;;) {
     let last: unknown;
     try {
       const answer = await probe();
-      if (answer !== false) return answer;
+      if (answer !== false) return answer as Exclude<T, false>;
       last = new Error('the probe answered false');
     } catch (error) {
       last = error;

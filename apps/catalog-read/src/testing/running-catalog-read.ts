@@ -1,0 +1,170 @@
+import { createPool, insertProduct, type Pool } from '@catalog/database';
+import { productCreateSchema, type Product } from '@catalog/contracts';
+import { createLogger, createMetrics, readiness as createReadiness, startServer } from '@catalog/service-kit';
+import {
+  createTestDatabase,
+  createTestTokens,
+  eventually,
+  type RedisServer,
+  startRedis,
+  tcpProxy,
+  type TcpProxy,
+  type TestTokens,
+} from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { createApp } from '../app.ts';
+import { type CatalogCache, createCatalogCache } from '../cache/catalog-cache.ts';
+import { createReadMetrics } from '../metrics.ts';
+import { ViewCounters } from '../products/view-counters.ts';
+import { ChangeApplier } from './change-applier.ts';
+
+/** One process of catalog-read, as `main.ts` puts it together. */
+export interface Reader extends AsyncDisposable {
+  readonly port: number;
+  readonly cache: CatalogCache;
+  readonly views: ViewCounters;
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  /** The value of the first metric that begins so, as `/metrics` shows it; 0 where there is none. */
+  metric(begin: string): Promise<number>;
+  /** Sound and fresh, as it is within a heartbeat of the start. */
+  ready(): Promise<void>;
+}
+
+export interface Stores extends AsyncDisposable {
+  readonly cacheRedis: RedisServer;
+  readonly stateRedis: RedisServer;
+  /** Between the readers and Postgres. */
+  readonly postgres: TcpProxy;
+  /** As the superuser, past the proxy. */
+  readonly owner: Pool;
+  readonly tokens: TestTokens;
+  readonly applier: ChangeApplier;
+  reader(options?: ReaderOptions): Promise<Reader>;
+  /** Inserts a product and waits until that is applied, so that the next read may fill the cache. */
+  insert(product: Record<string, unknown>): Promise<Product>;
+}
+
+export interface ReaderOptions {
+  readonly allowAnonymousReads?: boolean;
+  readonly bypassesPerSecond?: number;
+}
+
+/** Real stores, with changes applied as they come. */
+export async function startStores(): Promise<Stores> {
+  const [database, cacheRedis, stateRedis, tokens] = await Promise.all([
+    createTestDatabase({ migrated: true }),
+    startRedis({ config: { 'maxmemory-policy': 'allkeys-lfu' } }),
+    startRedis(),
+    createTestTokens(),
+  ]);
+  const postgres = await tcpProxy({ to: Number(new URL(database.url).port) });
+  const owner = createPool({ url: database.url, applicationName: 'test', max: 10 });
+  const applier = new ChangeApplier(owner, cacheRedis.url);
+  await applier.start();
+  const readers: Reader[] = [];
+  return {
+    cacheRedis,
+    stateRedis,
+    postgres,
+    owner,
+    tokens,
+    applier,
+    async reader(options) {
+      const url = new URL(database.urlFor('catalog_read'));
+      url.port = String(postgres.port);
+      const reader = await startReader(url.href, cacheRedis.url, stateRedis.url, tokens, options);
+      readers.push(reader);
+      return reader;
+    },
+    async insert(product) {
+      const inserted = await insertProduct(owner, productCreateSchema.parse({ ...sample, ...product }));
+      await eventually(async () => {
+        const { rowCount } = await owner.query('select from catalog.outbox where applied_at is null');
+        return rowCount === 0;
+      });
+      return inserted;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const reader of readers) await reader[Symbol.asyncDispose]();
+      await applier.stop();
+      await owner.end();
+      await postgres.stop();
+      await Promise.all([cacheRedis.stop(), stateRedis.stop(), tokens[Symbol.asyncDispose]()]);
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function startReader(
+  databaseUrl: string,
+  cacheRedisUrl: string,
+  stateRedisUrl: string,
+  tokens: TestTokens,
+  { allowAnonymousReads = true, bypassesPerSecond = 10_000 }: ReaderOptions = {},
+): Promise<Reader> {
+  const log = createLogger({ service: 'catalog-read', level: 'silent' });
+  const metrics = createMetrics({ service: 'catalog-read' });
+  const pool = createPool({ url: databaseUrl, applicationName: 'catalog-read', max: 10 });
+  const readMetrics = createReadMetrics(metrics);
+  const { events, onLoad } = readMetrics;
+  const ignore = () => undefined;
+  const cache = createCatalogCache({
+    pool,
+    cacheRedisUrl,
+    incarnationMode: 'full',
+    events,
+    onLoad,
+    onError: ignore,
+  });
+  readMetrics.observe(cache);
+  await cache.start();
+  const stateRedis = new Redis(stateRedisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
+  stateRedis.on('error', ignore);
+  const views = new ViewCounters(stateRedis, ignore);
+  const app = createApp({
+    cache,
+    pool,
+    views,
+    log,
+    metrics,
+    readiness: createReadiness(),
+    auth: { jwksFile: tokens.jwksFile, audience: 'catalog-read', allowAnonymousReads },
+    bypassesPerSecond,
+    trustedProxies: [],
+  });
+  const server = await startServer({ app, port: 0, host: '127.0.0.1', log, drainGrace_ms: 0 });
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    fetch(`http://127.0.0.1:${server.port}${path}`, { headers });
+  return {
+    port: server.port,
+    cache,
+    views,
+    get,
+    async metric(begin) {
+      const line = (await (await get('/metrics')).text()).split('\n').find((text) => text.startsWith(begin));
+      return Number(line?.split(' ').at(-1) ?? 0);
+    },
+    async ready() {
+      await eventually(
+        () => cache.freshness.isSound() && cache.freshness.isFresh(cache.connection.incarnation),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      server.server.closeAllConnections();
+      await server.drain();
+      stateRedis.disconnect();
+      cache.stop();
+      await pool.end();
+    },
+  };
+}
+
+const sample = {
+  sku: 'LAMP-1',
+  name: 'Lamp',
+  brand: 'Acme',
+  category: 'Lighting',
+  priceMinor: 1999,
+  currency: 'EUR',
+  status: 'active',
+};
