@@ -31,20 +31,21 @@ export function welcomeText({ ports, prefix, services, stores, logFolder, produc
   return lines.join('\n');
 }
 
-/** Lines to paste; each is complete in itself. */
+/** Lines to paste, one after the other. */
 function tryIt(product: Product, readUrl: string, writeUrl: string, token: string): string[] {
   const path = `/v1/products/${product.id}`;
-  const read = `curl -si ${readUrl}${path} | grep -iE '^(HTTP|cache-status|catalog-version)|priceMinor'`;
+  const read = (header = '') =>
+    `curl -si ${header}${readUrl}${path} | grep -iEo '^(http/|cache-status|catalog-version).*|"priceMinor":[0-9]+'`;
   const price = product.priceMinor + 100;
   return [
     `  Try it on "${product.name}" (${product.sku}).`,
     '',
     '  1  A miss, then a hit (Cache-Status tells):',
-    `     for i in 1 2; do ${read}; done`,
+    `     for i in 1 2; do ${read()}; done`,
     `  2  An edit, price ${product.priceMinor} → ${price}:`,
-    `     curl -si -X PATCH ${writeUrl}${path} -H "Authorization: Bearer $(${token})" -H 'If-Match: *' -H 'Content-Type: application/merge-patch+json' -d '{"priceMinor":${price}}' | grep -iE '^(HTTP|catalog-version)'`,
-    '  3  The fresh value:',
-    `     ${read}`,
+    `     V=$(curl -sS -o /dev/null -w '%header{catalog-version}' -X PATCH ${writeUrl}${path} -H "Authorization: Bearer $(${token})" -H 'If-Match: *' -H 'Content-Type: application/merge-patch+json' -d '{"priceMinor":${price}}'); echo "edited, now version $V"`,
+    '  3  The fresh value. Every reader has it milliseconds later; Min-Version has it at once:',
+    `     ${read('-H "Min-Version: $V" ')}`,
     '',
   ];
 }

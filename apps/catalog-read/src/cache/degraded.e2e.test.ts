@@ -101,9 +101,11 @@ test('with Postgres away and no heartbeats a cached product is answered, and say
   try {
     const stale = await eventually(async () => {
       const res = await reader.get(`/v1/products/${id}`);
-      return res.headers.get('cache-status') === 'catalog-read; hit; detail=stale' && res;
+      const { headers } = res;
+      const isStale = headers.get('cache-status') === 'catalog-read; hit; detail=stale';
+      return isStale && Number(headers.get('age')) >= 1 && res;
     });
-    expect([stale.status, Number(stale.headers.get('age')) >= 1]).toEqual([200, true]);
+    expect(stale.status).toBe(200);
   } finally {
     stores.postgres.passThrough();
   }
