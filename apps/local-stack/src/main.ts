@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { loadSecrets } from './access/secrets.ts';
 import { signToken } from './access/token.ts';
 import { portBase, portsFrom } from './machine/ports.ts';
-import { stackFolder } from './machine/stack-folder.ts';
+import { stackFolder, stackRoot } from './machine/stack-folder.ts';
 import { StackProblem } from './problem.ts';
 import { resetStack } from './reset.ts';
 import { externalStores } from './services/service-env.ts';
@@ -17,10 +17,12 @@ const { positionals, values } = parseArgs({
 
 const say = (line: string) => console.log(line.startsWith('\n') ? line : `  ${line}`);
 
+const ownFolder = () => stackFolder(portBase(process.env), stackRoot(process.env));
+
 async function start(): Promise<void> {
   const base = portBase(process.env);
   const stack = createStack({
-    folder: stackFolder(base),
+    folder: ownFolder(),
     ports: portsFrom(base),
     external: externalStores(process.env),
     services,
@@ -51,12 +53,11 @@ async function start(): Promise<void> {
 }
 
 async function reset(): Promise<void> {
-  const folder = stackFolder(portBase(process.env));
-  await resetStack(folder, say);
+  await resetStack(ownFolder(), say);
 }
 
 async function token(): Promise<void> {
-  const secrets = await loadSecrets(stackFolder(portBase(process.env)).secretsFile);
+  const secrets = await loadSecrets(ownFolder().secretsFile);
   if (!secrets)
     throw new StackProblem(
       'There is no local stack yet, so no key to sign with.',

@@ -7,3 +7,11 @@ export { rawHttp } from './network/raw-http.ts';
 export { freePort } from './network/free-port.ts';
 export { manualClock, type ManualClock } from './time/manual-clock.ts';
 export { eventually } from './time/eventually.ts';
+export {
+  stackPlace,
+  startLocalStack,
+  type LocalStack,
+  type LocalStackOptions,
+  type StackPlace,
+  type StackProcess,
+} from './stack/local-stack.ts';

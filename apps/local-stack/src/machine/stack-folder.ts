@@ -1,4 +1,4 @@
-/** `.stack/<PORT_BASE>/`: all that one stack keeps on disk. Two stacks never share a folder. */
+/** `.stack/<PORT_BASE>/`: all that one stack keeps on disk. Two stacks never share a folder. `STACK_FOLDER` names another place than `.stack/`. */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
@@ -17,7 +17,11 @@ export interface StackFolder {
   readonly demoLoadedFile: string;
 }
 
-export function stackFolder(base: number, root: string = join(repositoryRoot, '.stack')): StackFolder {
+export function stackRoot(env: NodeJS.ProcessEnv): string {
+  return resolve(env['STACK_FOLDER'] || join(repositoryRoot, '.stack'));
+}
+
+export function stackFolder(base: number, root: string): StackFolder {
   const path = join(root, String(base));
   return {
     path,

@@ -60,7 +60,7 @@ const recordSchema = z.object({
 });
 
 /** Errors, and whatever is not a log record: that is Node reporting a crash. */
-export function surfaceServiceLine(line: string): string | undefined {
+function surfaceServiceLine(line: string): string | undefined {
   let json: unknown;
   try {
     json = JSON.parse(line);

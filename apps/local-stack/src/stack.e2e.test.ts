@@ -1,0 +1,262 @@
+/** The real stack, as a person starts it: one place, several lives, in the order of the tests. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createPool, type Pool } from '@catalog/database';
+import { eventually, stackPlace, startLocalStack, type LocalStack, type StackPlace } from '@catalog/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { commandLine } from './machine/process-table.ts';
+
+interface Row {
+  readonly id: string;
+  readonly sku: string;
+  readonly priceMinor: number;
+  readonly version: number;
+}
+
+const services = ['invalidation-worker', 'catalog-read', 'catalog-write'] as const;
+const stores = ['cache-redis', 'state-redis', 'postgres'] as const;
+/** What one life of a process may take to come back, on a machine that is busy with other tests. */
+const back_ms = 15_000;
+
+let place: StackPlace;
+let stack: LocalStack;
+let sql: Pool;
+/** Every child of every life, by pid. */
+const seen = new Set<number>();
+
+async function start(options: Parameters<typeof startLocalStack>[1] = {}): Promise<void> {
+  stack = await startLocalStack(place, options);
+  sql = createPool({ url: await stack.databaseUrl(), applicationName: 'psql', statementTimeout_ms: 20_000 });
+  await noteChildren();
+}
+
+async function noteChildren(): Promise<void> {
+  for (const pid of Object.values(await stack.pids())) seen.add(pid);
+}
+
+/** Within the 10 s that are promised, with the data safe and no process left. */
+async function expectEnd(end: () => void): Promise<void> {
+  const began_ms = performance.now();
+  end();
+  expect(await stack.exited).toBe(0);
+  expect(performance.now() - began_ms).toBeLessThan(10_000);
+  expect(stack.said.join('\n')).toContain('the data is kept');
+  await expectNothingLeft();
+}
+
+async function expectNothingLeft(): Promise<void> {
+  // A service is known by its file, a store by its folder; the pid alone may be somebody else's by now.
+  const ours = new RegExp(`${place.root}|src/main.ts`);
+  for (const pid of seen) {
+    // A killed child of a killed stack may need a moment.
+    await eventually(async () => expect((await commandLine(pid)) ?? '').not.toMatch(ours));
+  }
+}
+
+beforeAll(async () => {
+  place = await stackPlace();
+  await start();
+});
+afterAll(async () => {
+  if (!sql.ended) await sql.end();
+  await stack[Symbol.asyncDispose]();
+  await place[Symbol.asyncDispose]();
+});
+
+async function read(path: string): Promise<{ status: number; from: string | null; row: Row }> {
+  const response = await fetch(`${stack.url('catalog-read')}${path}`);
+  return {
+    status: response.status,
+    from: response.headers.get('cache-status'),
+    row: (await response.json()) as Row,
+  };
+}
+
+const product = (id: string) => `/v1/products/${id}`;
+
+async function rows(count: number, offset = 0): Promise<Row[]> {
+  const { rows } = await sql.query<Row>(
+    'select id, sku, price_minor as "priceMinor", version from catalog.products order by sku limit $1 offset $2',
+    [count, offset],
+  );
+  return rows;
+}
+
+/** Awaits the committed row through the cache. Read before, so that there is something old to be served. */
+async function expectFresh(ids: readonly string[]): Promise<void> {
+  const { rows } = await sql.query<Row>(
+    'select id, sku, price_minor as "priceMinor", version from catalog.products where id = any ($1)',
+    [ids],
+  );
+  expect(rows).toHaveLength(ids.length);
+  for (const row of rows) {
+    await eventually(async () => expect((await read(product(row.id))).row).toMatchObject(row), {
+      timeout_ms: back_ms,
+    });
+  }
+}
+
+async function patch(id: string, body: object): Promise<Response> {
+  return fetch(`${stack.url('catalog-write')}${product(id)}`, {
+    method: 'PATCH',
+    headers: {
+      authorization: `Bearer ${await stack.token('catalog-write', 'catalog:write')}`,
+      'content-type': 'application/merge-patch+json',
+      'if-match': '*',
+    },
+    body: JSON.stringify(body),
+  });
+}
+
+test('the first start imports the demo catalog and says what to try', async () => {
+  const { rows } = await sql.query<{ products: number }>('select count(*) as products from catalog.products');
+  expect(rows[0]?.products).toBe(7_975);
+  const words = stack.said.join('\n');
+  expect(words).toContain('7975 products of the demo catalog were imported');
+  expect(words.match(/curl -si/g)).toHaveLength(3);
+});
+
+test('a read is a miss, then a hit in the process, and a hit in Redis for another process', async () => {
+  const [row] = await rows(1);
+  const path = product(row?.id ?? '');
+  expect(await read(path)).toMatchObject({ from: 'catalog-read; fwd=miss; stored', row });
+  expect(await read(path)).toMatchObject({ from: 'catalog-read; hit; detail=near', row });
+  const from = stack.said.length;
+  process.kill((await stack.pids())['catalog-read'] ?? 0, 'SIGKILL');
+  await stack.hears(/catalog-read is back/, from);
+  // It counts Redis as fresh from the first heartbeat that it hears.
+  await eventually(async () => {
+    const metrics = await fetch(`${stack.url('catalog-read')}/metrics`);
+    expect(await metrics.text()).toMatch(/^cache_fresh(?:\{.*\})? 1$/m);
+  });
+  expect(await read(path)).toMatchObject({ from: 'catalog-read; hit; detail=redis', row });
+});
+
+test('an edit through the API, through SQL and of many rows at once is read fresh', async () => {
+  const ids = (await rows(30)).map(({ id }) => id);
+  const readAll = () => Promise.all(ids.map(async (id) => read(product(id))));
+  const [first = ''] = ids;
+
+  await readAll();
+  expect((await patch(first, { priceMinor: 111 })).status).toBe(200);
+  await expectFresh([first]);
+  expect((await read(product(first))).row.priceMinor).toBe(111);
+
+  await sql.query('update catalog.products set price_minor = 222 where id = $1', [first]);
+  await expectFresh([first]);
+  expect((await read(product(first))).row.priceMinor).toBe(222);
+
+  await readAll();
+  const { rowCount } = await sql.query('update catalog.products set price_minor = price_minor + 1');
+  expect(rowCount).toBe(7_975);
+  await expectFresh(ids);
+  expect((await read(product(first))).row.priceMinor).toBe(223);
+});
+
+test('SKUs that one statement swaps lead to the other product each', async () => {
+  const [one, other] = await rows(2, 100);
+  if (one === undefined || other === undefined) throw new Error('two products are needed');
+  const bySku = (sku: string) => `/v1/products/by-sku/${encodeURIComponent(sku)}`;
+  expect((await read(bySku(one.sku))).row.id).toBe(one.id);
+  expect((await read(bySku(other.sku))).row.id).toBe(other.id);
+  await sql.query(
+    'update catalog.products set sku = case id when $1 then $4 else $3 end where id in ($1::uuid, $2::uuid)',
+    [one.id, other.id, one.sku, other.sku],
+  );
+  await eventually(async () => {
+    expect((await read(bySku(one.sku))).row).toMatchObject({ id: other.id, sku: one.sku });
+    expect((await read(bySku(other.sku))).row).toMatchObject({ id: one.id, sku: other.sku });
+  });
+});
+
+test('a deleted product is gone, also by SKU', async () => {
+  const [row] = await rows(1, 200);
+  if (row === undefined) throw new Error('a product is needed');
+  const paths = [product(row.id), `/v1/products/by-sku/${encodeURIComponent(row.sku)}`];
+  for (const path of paths) expect((await read(path)).status).toBe(200);
+  await sql.query('delete from catalog.products where id = $1', [row.id]);
+  for (const path of paths) await eventually(async () => expect((await read(path)).status).toBe(404));
+});
+
+test.each([...services, ...stores])(
+  '%s is killed, comes back, and the data is right',
+  async (name) => {
+    const ids = (await rows(20, 300)).map(({ id }) => id);
+    await Promise.all(ids.map((id) => read(product(id))));
+    const from = stack.said.length;
+    process.kill((await stack.pids())[name] ?? 0, 'SIGKILL');
+    // While it is away, unless it is what is needed for it.
+    if (name !== 'postgres') await sql.query('update catalog.products set price_minor = price_minor + 1');
+    await stack.hears(new RegExp(`${name} is back`), from);
+    await sql.query('update catalog.products set weight_grams = 7 where id = $1', [ids[0]]);
+    await eventually(async () => expect((await patch(ids[1] ?? '', { weightGrams: 8 })).status).toBe(200), {
+      timeout_ms: back_ms,
+    });
+    await expectFresh(ids);
+    await noteChildren();
+  },
+  40_000,
+);
+
+test('the port of a running stack is refused to another one, with the name of who holds it', async () => {
+  await using elsewhere = await stackPlace();
+  await using second = await startLocalStack(
+    { base: place.base, root: elsewhere.root },
+    { awaitReady: false },
+  );
+  expect(await second.exited).toBe(1);
+  expect(second.said.join('\n')).toMatch(
+    new RegExp(`port ${stack.port('postgres')} \\(for postgres\\) is taken by .*postgres.* \\(pid \\d+\\)`),
+  );
+  expect(second.said.join('\n')).toContain('PORT_BASE=5000 npm start');
+});
+
+test('what a killed stack left running is cleared away by the next start, which has the data', async () => {
+  const [row] = await rows(1);
+  await sql.query('update catalog.products set price_minor = 4711 where id = $1', [row?.id]);
+  await sql.end();
+  stack.signal('SIGKILL');
+  await stack.exited;
+
+  // As `npm start` does it, for the Ctrl-C further down.
+  await start({ through: 'npm' });
+  expect(stack.said.join('\n')).toContain('left over from a stack that was killed');
+  expect(stack.said.join('\n')).not.toContain('were imported');
+  await expectFresh([row?.id ?? '']);
+  expect((await read(product(row?.id ?? ''))).row.priceMinor).toBe(4711);
+}, 60_000);
+
+test('Ctrl-C, which reaches the whole process group, ends everything in order within 10 s', async () => {
+  await sql.query('update catalog.products set price_minor = 4712');
+  await sql.end();
+  await expectEnd(() => stack.signal('SIGINT', 'group'));
+
+  await start();
+  const [row] = await rows(1);
+  await expectFresh([row?.id ?? '']);
+  expect((await read(product(row?.id ?? ''))).row.priceMinor).toBe(4712);
+}, 60_000);
+
+test('TRUNCATE empties the cache too', async () => {
+  const [row] = await rows(1);
+  expect((await read(product(row?.id ?? ''))).status).toBe(200);
+  await sql.query('truncate catalog.products');
+  await eventually(async () => expect((await read(product(row?.id ?? ''))).status).toBe(404));
+});
+
+test('reset is refused while the stack runs; after SIGTERM it wipes everything', async () => {
+  const reset = () =>
+    promisify(execFile)(process.execPath, [join(import.meta.dirname, 'main.ts'), 'reset'], {
+      env: { ...process.env, PORT_BASE: String(place.base), STACK_FOLDER: place.root },
+    });
+  await expect(reset()).rejects.toMatchObject({
+    stderr: expect.stringContaining('already running') as string,
+  });
+  await sql.end();
+  await expectEnd(() => stack.signal('SIGTERM'));
+  expect(existsSync(join(place.root, String(place.base), 'postgres'))).toBe(true);
+  await reset();
+  expect(existsSync(join(place.root, String(place.base)))).toBe(false);
+});
