@@ -93,3 +93,27 @@ test.each(redisServers)('nobody gets into the %s Redis without a password', asyn
   await expect(anonymous.get('product:1')).rejects.toThrow(/NOAUTH|closed/);
   anonymous.disconnect();
 });
+
+test('a transaction in the append-only file is there again after a crash', async () => {
+  const aclfile = join(folder, 'append-only.acl');
+  const passwords = Object.fromEntries(aclUsers('state').map((user) => [user, password]));
+  writeFileSync(aclfile, aclFile('state', passwords));
+  await using process = await startRedis({ config: { aclfile, appendonly: 'yes', appendfsync: 'always' } });
+  const connect = () => new Redis(process.port, { username: 'invalidation-worker', password });
+  const before = connect();
+  await before.multi().set('bull:first', '1').set('bull:second', '2').exec();
+  before.disconnect();
+  await process.restart();
+  const after = connect();
+  expect(await after.mget('bull:first', 'bull:second')).toEqual(['1', '2']);
+  after.disconnect();
+});
+
+test('without a password nobody may do anything', async () => {
+  const anonymous = new Redis(servers.get('state')?.process.port ?? 0, { lazyConnect: true });
+  const refusals: string[] = [];
+  anonymous.on('error', (error) => refusals.push(error.message));
+  await expect(anonymous.get('bull:x')).rejects.toThrow('NOAUTH');
+  expect(refusals.join()).toContain('NOAUTH');
+  anonymous.disconnect();
+});

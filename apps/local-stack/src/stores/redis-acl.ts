@@ -1,5 +1,5 @@
 /**
- * Who may do what in the two Redis servers. One ACL user a service; the user `default` is off.
+ * Who may do what in the two Redis servers. One ACL user a service; nobody can sign in as `default`.
  *
  * Rules are read from left to right (redis.io, "ACL"). What nobody but the operator gets: the categories
  * @dangerous and @admin, in which are FLUSHALL, CONFIG, KEYS, DEBUG, MONITOR, SHUTDOWN, REPLICAOF and CLIENT
@@ -50,5 +50,7 @@ export function aclFile(server: RedisServer, passwords: Readonly<Record<string, 
     return `user ${user} reset on #${createHash('sha256').update(password).digest('hex')} ${rule}`;
   };
   const services = Object.entries(rules[server]).map(([user, rule]) => line(user, rule));
-  return ['user default reset off', line(operator, '~* &* +@all'), ...services, ''].join('\n');
+  // Off, so that nobody is `default`, but with all rights: Redis itself reads its append-only file as this user,
+  // and without them it skips every transaction of the file and only logs that it did.
+  return ['user default reset off ~* &* +@all', line(operator, '~* &* +@all'), ...services, ''].join('\n');
 }
