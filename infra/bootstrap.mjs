@@ -1,5 +1,5 @@
 /**
- * What the npm scripts call: `node infra/bootstrap.mjs start|test|reset|token|bench [arguments]`.
+ * What the npm scripts call: `node infra/bootstrap.mjs start|test|reset|token|bench|prove [arguments]`.
  *
  * Runs before anything is installed, on the Node that the machine happens to have (20 or newer), so it
  * and everything in bootstrap/ is plain JavaScript that imports nothing but Node itself. It makes the
@@ -16,6 +16,7 @@ import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
 
 const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
 const benchmarkMain = join(repositoryRoot, 'apps/benchmark/src/main.ts');
+const proofMain = join(repositoryRoot, 'libs/cache/src/protocol/main.ts');
 
 /** @type {Record<string, (args: string[]) => Promise<number>>} */
 const commands = {
@@ -36,6 +37,11 @@ const commands = {
     await prepare();
     const redis = await step('Redis', ensureRedis);
     return runPinned([benchmarkMain, ...args], { REDIS_SERVER: redis }, throughShutFolders());
+  },
+  /** Every schedule of the cache's protocol; needs no server. */
+  async prove(args) {
+    await prepare();
+    return runPinned([proofMain, ...args]);
   },
   async reset(args) {
     await prepare();

@@ -5,7 +5,6 @@ const NOW = 1_000;
 const LATER = 2_000;
 const LEASE_MS = 1_000;
 const REFRESH_AHEAD = 0.1;
-const fresh = { stored_ms: NOW, freshUntil_ms: LATER };
 const due = { stored_ms: 0, freshUntil_ms: NOW + 50 };
 const past = { stored_ms: 0, freshUntil_ms: NOW - 500 };
 const never = { stored_ms: 0, freshUntil_ms: 0 };
@@ -30,11 +29,8 @@ interface Outcome {
   readonly stored: boolean;
 }
 
-/** Operations on an entry as the walk numbers them. `fill` stands for twelve, of position, holder and life. */
-const READ = 0;
-const INVALIDATE = 1;
-const FILL = 4;
-const OPERATIONS = 16;
+/** No entry at all. */
+export const NOTHING = 0;
 
 /**
  * All entries that occur, numbered, and the outcome of each operation on each, computed once by the pure
@@ -51,6 +47,8 @@ export class EntryTable {
   readonly #history: readonly Row[];
   /** By entry: the position of a live entry of the present life, else -1. */
   readonly livePosition: number[] = [];
+  /** By entry: whether it bears a lease. */
+  readonly leased: boolean[] = [];
 
   constructor(transition: Transition, history: readonly Row[]) {
     this.#transition = transition;
@@ -58,18 +56,14 @@ export class EntryTable {
     this.#idOf(undefined);
   }
 
-  get size(): number {
-    return this.#entries.length;
-  }
-
   at(id: number): Slot {
     return this.#entries[id];
   }
 
-  read(entry: number): Outcome {
-    return this.#outcome(entry, READ, () => ({
+  read(entry: number, life: Life): Outcome {
+    return this.#outcome(entry, life === 'now' ? 0 : 1, () => ({
       kind: 'read-or-lease',
-      incarnation: 'now',
+      incarnation: life,
       schema: 1,
       token: 'actor',
       lease_ms: LEASE_MS,
@@ -78,7 +72,7 @@ export class EntryTable {
   }
 
   invalidate(entry: number, position: number): Outcome {
-    return this.#outcome(entry, INVALIDATE + position, () => ({
+    return this.#outcome(entry, 2 + position, () => ({
       kind: 'invalidate',
       incarnation: 'now',
       version: this.#row(position).invalidates,
@@ -87,21 +81,13 @@ export class EntryTable {
   }
 
   fill(entry: number, position: number, holds: boolean, life: Life): Outcome {
-    const operation = FILL + position * 4 + (holds ? 2 : 0) + (life === 'now' ? 1 : 0);
-    return this.#outcome(entry, operation, () => {
+    const variant = position * 4 + (holds ? 2 : 0) + (life === 'now' ? 1 : 0);
+    return this.#outcome(entry, 2 + this.#history.length + variant, () => {
       const { state, version } = this.#row(position);
+      const payload = String(position);
+      const times = { fresh_ms: LATER - NOW, life_ms: 0 };
       const token = holds ? 'holder' : '';
-      return {
-        kind: 'fill',
-        incarnation: life,
-        schema: 1,
-        token,
-        state,
-        version,
-        fresh_ms: LATER - NOW,
-        life_ms: 0,
-        payload: String(position),
-      };
+      return { kind: 'fill', incarnation: life, schema: 1, token, state, version, ...times, payload };
     });
   }
 
@@ -111,15 +97,16 @@ export class EntryTable {
     return data === undefined || data.token === '' ? entry : this.#idOf({ ...data, token: '' });
   }
 
+  /** The floor is lost and the lease is not, as if they stood in two keys and one had been evicted. */
+  loseFloor(entry: number): number {
+    const data = this.#entries[entry];
+    return data === undefined ? entry : this.#idOf({ ...data, floor: 0 });
+  }
+
   /** Time passes for a live entry: from fresh to due for a refresh, and on to past its soft TTL. */
   age(entry: number): number {
     const data = this.#entries[entry];
-    if (
-      data === undefined ||
-      (data.state !== 'V' && data.state !== 'M') ||
-      data.freshUntil_ms === past.freshUntil_ms
-    )
-      return entry;
+    if (data === undefined || !isLive(data) || data.freshUntil_ms === past.freshUntil_ms) return entry;
     return this.#idOf({ ...data, ...(data.freshUntil_ms === LATER ? due : past) });
   }
 
@@ -136,7 +123,7 @@ export class EntryTable {
   }
 
   #outcome(entry: number, operation: number, build: () => Operation): Outcome {
-    const index = entry * OPERATIONS + operation;
+    const index = entry * (2 + 5 * this.#history.length) + operation;
     const known = this.#outcomes[index];
     if (known !== undefined) return known;
     const step = this.#transition(this.#entries[entry], build(), NOW);
@@ -157,37 +144,33 @@ export class EntryTable {
     const id = this.#entries.length;
     this.#ids.set(key, id);
     this.#entries.push(plain);
-    const live =
-      plain !== undefined && (plain.state === 'V' || plain.state === 'M') && plain.incarnation === 'now';
+    const live = plain !== undefined && isLive(plain) && plain.incarnation === 'now';
     this.livePosition.push(live ? Number(plain.payload) : -1);
+    this.leased.push(plain !== undefined && plain.token !== '');
     return id;
   }
 }
+
+const isLive = ({ state }: EntryData) => state === 'V' || state === 'M';
 
 /** Entries that no operation can tell apart become one. Who holds the lease is the walk's to know. */
 function canonical(data: Slot): Slot {
   if (data === undefined) return undefined;
   const leased = data.token !== '';
   if (data.state === 'A' && !leased) return undefined;
-  const lease = leased
-    ? { token: 'holder', floor: data.floor, leaseUntil_ms: LATER }
-    : { token: '', floor: 0, leaseUntil_ms: 0 };
-  const times =
-    data.state === 'V' || data.state === 'M'
-      ? { stored_ms: data.stored_ms, freshUntil_ms: data.freshUntil_ms }
-      : never;
-  const payload = data.state === 'V' || data.state === 'M' ? data.payload : '';
-  const { state, version, incarnation, schema } = data;
+  const { state, version, incarnation, schema, stored_ms, freshUntil_ms } = data;
   return {
     state,
     version,
-    ...times,
+    ...(isLive(data) ? { stored_ms, freshUntil_ms } : never),
     incarnation,
     schema,
-    ...lease,
-    payload,
+    ...(leased
+      ? { token: 'holder', floor: data.floor, leaseUntil_ms: LATER }
+      : { token: '', floor: 0, leaseUntil_ms: 0 }),
+    payload: isLive(data) ? data.payload : '',
     expiresAt_ms: 0,
-  } satisfies EntryData;
+  };
 }
 
 function shownBy({ answer }: Step): { shown: number; stored: boolean } {
@@ -197,5 +180,3 @@ function shownBy({ answer }: Step): { shown: number; stored: boolean } {
   const servable = (state === 'V' || state === 'M') && (!isRead || Number(freshFor_ms) > 0);
   return { shown: servable && payload !== '' ? Number(payload) : -1, stored: !isRead && answer[0] === 1 };
 }
-
-export { fresh as freshTimes };

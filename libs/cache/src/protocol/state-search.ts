@@ -3,11 +3,12 @@ export type StateCode = number;
 
 export interface System {
   readonly initial: StateCode;
-  /** Calls `visit` with every state that one step leads to; `step` names it for `describe`. */
-  successors(from: StateCode, visit: (to: StateCode, step: number) => void): void;
-  describe(from: StateCode, step: number, to: StateCode): string;
+  /** Calls `visit` with every state that one step leads to. */
+  successors(from: StateCode, visit: (to: StateCode) => void): void;
   /** The rule that a state breaks, if any. */
   violation(state: StateCode): string | undefined;
+  /** What happens along a path that begins with `initial`, a line for each step. */
+  story(path: readonly StateCode[]): string[];
 }
 
 export interface SearchResult {
@@ -48,22 +49,14 @@ export function search(system: System, options: { maxStates: number }): SearchRe
       if (seen.add(to)) parents[seen.size - 1] = at;
     });
   }
-  const story = firstViolation === undefined ? undefined : tell(system, seen, parents, firstViolation);
+  const story = firstViolation === undefined ? undefined : system.story(pathTo(firstViolation));
   return { states: seen.size, steps, complete: !full, violations, story };
-}
 
-function tell(system: System, seen: StateSet, parents: Int32Array, end: number): string[] {
-  const story: string[] = [system.violation(seen.at(end)) ?? ''];
-  for (let at = end; at > 0; at = parents[at] ?? 0) {
-    const from = seen.at(parents[at] ?? 0);
-    const to = seen.at(at);
-    let words = '';
-    system.successors(from, (candidate, step) => {
-      if (candidate === to && words === '') words = system.describe(from, step, to);
-    });
-    story.unshift(words);
+  function pathTo(end: number): StateCode[] {
+    const path: StateCode[] = [];
+    for (let at = end; at >= 0; at = parents[at] ?? -1) path.unshift(seen.at(at));
+    return path;
   }
-  return story;
 }
 
 /** Codes in order of arrival, and an open-addressing index of them: 16 bytes a state instead of a Set's 60. */
