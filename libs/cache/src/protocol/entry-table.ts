@@ -56,10 +56,6 @@ export class EntryTable {
     this.#idOf(undefined);
   }
 
-  at(id: number): Slot {
-    return this.#entries[id];
-  }
-
   read(entry: number, life: Life): Outcome {
     return this.#outcome(entry, life === 'now' ? 0 : 1, () => ({
       kind: 'read-or-lease',
