@@ -1,4 +1,5 @@
 export * from './changes.ts';
+export * from './deadline.ts';
 export * from './entities.ts';
 export * from './errors.ts';
 export * from './etag.ts';

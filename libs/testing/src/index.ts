@@ -15,3 +15,5 @@ export {
   type StackPlace,
   type StackProcess,
 } from './stack/local-stack.ts';
+export { startCatalog, type RunningCatalog } from './services/catalog.ts';
+export { startService, type ServiceProcess } from './services/service-process.ts';

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 export interface TestTokens extends AsyncDisposable {
   /** For the service's configuration: the public half of the key that signs. */
   readonly jwksFile: string;
+  /** For a service that signs its own tokens: the private half. */
+  readonly keyFile: string;
   /**
    * A token as the key's holder signs it, valid for 5 minutes. `claims` replace those it would have; one that
    * is undefined is left out.
@@ -20,8 +22,11 @@ export async function createTestTokens(): Promise<TestTokens> {
   const jwksFile = join(directory, 'jwks.json');
   const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'test' }] };
   await writeFile(jwksFile, JSON.stringify(jwks));
+  const keyFile = join(directory, 'key.json');
+  await writeFile(keyFile, JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid: 'test' }));
   return {
     jwksFile,
+    keyFile,
     sign(claims) {
       const now_s = Math.floor(Date.now() / 1000);
       const payload = { iss: 'catalog-auth', sub: 'test', iat: now_s, exp: now_s + 300, ...claims };

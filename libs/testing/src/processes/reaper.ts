@@ -3,14 +3,14 @@ import { spawn } from 'node:child_process';
 /**
  * A shell that outlives us: it holds the reading end of a pipe whose writing end only we hold, so that
  * it wakes when we end in whatever way, SIGKILL included. It then kills the server and removes its
- * directory. Without it, a test runner that is killed would leave servers behind.
+ * directory, if it has one. Without it, a test runner that is killed would leave servers behind.
  */
-export function reapWhenWeDie(pid: number, directory: string): { cancel(): void } {
+export function reapWhenWeDie(pid: number, directory = ''): { cancel(): void } {
   const reaper = spawn(
     '/bin/sh',
     [
       '-c',
-      'read -r word; [ "$word" = cancel ] || { kill -9 "$1"; rm -rf "$2"; }',
+      'read -r word; [ "$word" = cancel ] || { kill -9 "$1"; [ -z "$2" ] || rm -rf "$2"; }',
       'reaper',
       String(pid),
       directory,

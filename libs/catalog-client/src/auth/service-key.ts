@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+
+const serviceKeySchema = z.object({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: z.string(),
+  d: z.string(),
+  kid: z.string().min(1),
+});
+export type ServiceKey = z.infer<typeof serviceKeySchema>;
+
+/** A private Ed25519 key as a JWK with a `kid`; its public half stands in the JWKS file of the services called. */
+export async function readServiceKey(file: string): Promise<ServiceKey> {
+  const text = await readFile(file, 'utf8');
+  try {
+    return serviceKeySchema.parse(JSON.parse(text));
+  } catch {
+    // The parser's own message could quote the key.
+    throw new Error(`${file} holds no private Ed25519 key as a JWK with a kid`);
+  }
+}

@@ -1,0 +1,59 @@
+import { TokenSigner, type Identity } from './auth/token-signer.ts';
+import { LocalCache } from './local-cache.ts';
+import { Products } from './products/products.ts';
+import { StoreSettings } from './settings/store-settings.ts';
+import { Deadline, type CallOptions } from './transport/deadline.ts';
+import { Transport, type ClientEvents } from './transport/transport.ts';
+import { WrittenVersions } from './written-versions.ts';
+
+export interface CatalogClientOptions {
+  /** Address of catalog-read, such as `http://catalog-read:4001`. */
+  readonly readUrl: string;
+  /** Address of catalog-write; without it this client only reads. */
+  readonly writeUrl?: string;
+  /** Who calls; without it no token is sent. */
+  readonly identity?: Identity;
+  /** For calls that say nothing else. */
+  readonly timeout_ms?: number;
+  /** Products that this process keeps, revalidated by ETag; 0 keeps none. */
+  readonly cacheEntries?: number;
+  readonly events?: ClientEvents;
+  readonly clock?: { now(): number; monotonic(): number };
+}
+
+export interface CatalogClient {
+  readonly products: Products;
+  readonly settings: StoreSettings;
+}
+
+const systemClock = { now: () => Date.now(), monotonic: () => performance.now() };
+const defaultTimeout_ms = 5_000;
+
+/** Makes no connection before the first call, and needs no closing. One for a process is enough. */
+export function createCatalogClient(options: CatalogClientOptions): CatalogClient {
+  const { identity, readUrl, writeUrl, cacheEntries = 0, timeout_ms = defaultTimeout_ms } = options;
+  const clock = options.clock ?? systemClock;
+  const now = () => clock.monotonic();
+  const transport = new Transport({
+    urls: {
+      'catalog-read': withoutSlash(readUrl),
+      ...(writeUrl !== undefined && { 'catalog-write': withoutSlash(writeUrl) }),
+    },
+    signer: identity === undefined ? undefined : new TokenSigner(identity, () => clock.now()),
+    events: options.events ?? {},
+  });
+  const context = {
+    transport,
+    written: new WrittenVersions(),
+    now,
+    deadline: (call: CallOptions) => new Deadline(now, call.timeout_ms ?? timeout_ms, call.signal),
+  };
+  return {
+    products: new Products({ ...context, products: new LocalCache(cacheEntries) }),
+    settings: new StoreSettings(context, cacheEntries > 0),
+  };
+}
+
+function withoutSlash(url: string): string {
+  return new URL(url).href.replace(/\/$/, '');
+}

@@ -1,0 +1,16 @@
+export { createCatalogClient, type CatalogClient, type CatalogClientOptions } from './client.ts';
+export { readServiceKey, type ServiceKey } from './auth/service-key.ts';
+export type { Identity } from './auth/token-signer.ts';
+export { CatalogProblem, CatalogUnavailable, type ProblemCode, type UnavailableReason } from './errors.ts';
+export type { CallOptions } from './transport/deadline.ts';
+export type { CatalogService, ClientEvents } from './transport/transport.ts';
+export type { ReadOptions } from './products/product-reads.ts';
+export type {
+  CreateOptions,
+  ListOptions,
+  NewProduct,
+  ProductFilter,
+  Products,
+  Target,
+} from './products/products.ts';
+export type { StoreSettings } from './settings/store-settings.ts';

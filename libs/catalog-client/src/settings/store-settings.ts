@@ -1,0 +1,59 @@
+import { etagOf, SETTINGS, settingsSchema, type Settings, type SettingsPatch } from '@catalog/contracts';
+import { z } from 'zod';
+import { EntityReads } from '../entity-reads.ts';
+import { CatalogProblem } from '../errors.ts';
+import { LocalCache } from '../local-cache.ts';
+import type { ReadContext } from '../products/product-reads.ts';
+import { bodyOf } from '../reading.ts';
+import type { CallOptions } from '../transport/deadline.ts';
+
+const path = '/v1/settings';
+const key = 'settings';
+const lenientSchema: z.ZodType<Settings> = z.object(settingsSchema.shape);
+
+/** Settings of the store. */
+export class StoreSettings {
+  readonly #context: Omit<ReadContext, 'products'>;
+  readonly #reads: EntityReads<Settings>;
+
+  constructor(context: Omit<ReadContext, 'products'>, cached: boolean) {
+    this.#context = context;
+    this.#reads = new EntityReads({
+      ...context,
+      schema: lenientSchema,
+      keyOf: () => key,
+      cache: new LocalCache(cached ? 1 : 0),
+    });
+  }
+
+  async get(options: CallOptions = {}): Promise<Settings> {
+    const { body } = await this.#reads.read(key, path, this.#context.deadline(options));
+    if (body !== null) return body;
+    throw new CatalogProblem({ status: 404, code: 'not_found', detail: 'There are no settings.' });
+  }
+
+  /** Merges a patch into the settings that were read, or, for `*`, into whatever is there. */
+  async update(
+    target: Pick<Settings, 'version'> | '*',
+    patch: SettingsPatch,
+    options: CallOptions = {},
+  ): Promise<Settings> {
+    const answer = await this.#context.transport.send(
+      {
+        service: 'catalog-write',
+        method: 'PATCH',
+        path,
+        repeatable: false,
+        headers: {
+          'Content-Type': 'application/merge-patch+json',
+          'If-Match': target === '*' ? '*' : etagOf(SETTINGS, target.version),
+        },
+        body: patch,
+      },
+      this.#context.deadline(options),
+    );
+    const settings = bodyOf(lenientSchema, answer);
+    this.#context.written.note(key, settings.version);
+    return settings;
+  }
+}
