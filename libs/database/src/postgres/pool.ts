@@ -52,5 +52,7 @@ export function createPool(options: PoolOptions): Pool {
   });
   // Without a listener a broken idle connection ends the process. The pool has already dropped it.
   pool.on('error', (error) => options.log?.error({ err: error }, 'an idle connection to Postgres broke'));
+  // The same for one that breaks while somebody holds it between two queries: the next query reports it.
+  pool.on('connect', (client) => void client.on('error', () => {}));
   return pool;
 }

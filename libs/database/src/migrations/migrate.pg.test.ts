@@ -1,0 +1,176 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { createTestDatabase } from '@catalog/testing';
+import { expect, test } from 'vitest';
+import { createPool } from '../postgres/pool.ts';
+import { insertRow } from '../testing/products.ts';
+import { readMigrations, type Migration } from './files.ts';
+import { migrate } from './migrate.ts';
+
+const ours = readMigrations();
+
+async function emptyDatabase() {
+  const database = await createTestDatabase();
+  const pool = createPool({ url: database.url, applicationName: 'test' });
+  return {
+    url: database.url,
+    pool,
+    async [Symbol.asyncDispose]() {
+      await pool.end();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One row for each table, for those there are by then. A new table adds its own. */
+const seeds: Readonly<
+  Record<string, (pool: Awaited<ReturnType<typeof emptyDatabase>>['pool']) => Promise<unknown>>
+> = {
+  products: (pool) => insertRow(pool, { gtin: '4006381333931', attributes: { colour: 'red' } }),
+  stock: (pool) => pool.query("insert into catalog.stock (sku, on_hand) values ('S-1', 3)"),
+  idempotency_keys: (pool) =>
+    pool.query(
+      "insert into catalog.idempotency_keys (subject, key, request_hash, product_id, answer) values ('me', 'k', '', uuidv7(), '{}')",
+    ),
+  imports: (pool) =>
+    pool.query(
+      "insert into catalog.imports (id, subject, mode, dry_run) values (uuidv7(), 'me', 'reject-all', false)",
+    ),
+};
+
+async function contents({ pool }: { pool: Awaited<ReturnType<typeof emptyDatabase>>['pool'] }) {
+  const { rows: tables } = await pool.query<{ name: string }>(
+    "select tablename as name from pg_tables where schemaname = 'catalog' and tablename <> 'migrations' order by 1",
+  );
+  const found = new Map<string, object[]>();
+  for (const { name } of tables) {
+    const { rows } = await pool.query<{ row: object }>(
+      `select to_jsonb(t) as row from catalog.${name} t order by 1`,
+    );
+    found.set(
+      name,
+      rows.map(({ row }) => row),
+    );
+  }
+  return found;
+}
+
+test('an empty database gets every migration once', async () => {
+  await using database = await emptyDatabase();
+  expect(await migrate(database.url)).toEqual({
+    current: ours.length,
+    applied: ours.map(({ name }) => name),
+  });
+  expect(await migrate(database.url)).toEqual({ current: ours.length, applied: [] });
+});
+
+test('each migration is applied on the one before with data in it, and keeps the data', async () => {
+  await using database = await emptyDatabase();
+  const seeded = new Set<string>();
+  for (const { id, name } of ours) {
+    const before = await contents(database);
+    await migrate(database.url, { migrations: ours.slice(0, id) });
+    const after = await contents(database);
+    for (const [table, rows] of before) {
+      for (const [index, row] of rows.entries())
+        expect(after.get(table)?.[index], `${table} after ${name}`).toMatchObject(row);
+    }
+    for (const table of after.keys()) {
+      if (seeded.has(table)) continue;
+      seeded.add(table);
+      await seeds[table]?.(database.pool);
+    }
+  }
+  const last = await contents(database);
+  expect(last.get('products')).toHaveLength(1);
+});
+
+test('twenty processes that migrate at once apply each migration once', async () => {
+  await using database = await emptyDatabase();
+  const main = join(import.meta.dirname, '../migrate-main.ts');
+  const runs = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      promisify(execFile)(process.execPath, [main], {
+        env: { ...process.env, DATABASE_DIRECT_URL: database.url },
+      }),
+    ),
+  );
+  const applied = runs.flatMap(({ stdout }) => stdout.match(/"msg":"migrated"/g) ?? []);
+  expect(applied).toHaveLength(ours.length);
+  for (const { stdout } of runs) expect(stdout).toContain('the schema is current');
+}, 60_000);
+
+test('databases of one server are migrated at once, though they share their roles', async () => {
+  await using one = await emptyDatabase();
+  await using two = await emptyDatabase();
+  await using three = await emptyDatabase();
+  const results = await Promise.all([one, two, three].map(({ url }) => migrate(url)));
+  for (const { applied } of results) expect(applied).toHaveLength(ours.length);
+});
+
+const migration = (id: number, sql: string, checksum = sql): Migration => ({
+  id,
+  name: `m${id}`,
+  sql,
+  checksum,
+});
+const good = migration(1, 'create table catalog.one (a int)');
+
+test('a migration that fails is undone whole, names its line, and can be tried again', async () => {
+  await using database = await emptyDatabase();
+  const bad = migration(2, 'create table catalog.two (a int);\n\nselect * from catalog.nowhere');
+  await expect(migrate(database.url, { migrations: [good, bad] })).rejects.toMatchObject({
+    code: 'failed',
+    message: expect.stringMatching(/^migration 2 \(m2\), line 3: .*nowhere/) as string,
+  });
+  expect([...(await contents(database)).keys()]).toEqual(['one']);
+  const mended = migration(2, 'create table catalog.two (a int)');
+  expect((await migrate(database.url, { migrations: [good, mended] })).applied).toEqual(['m2']);
+});
+
+test('a database that newer code has migrated is refused', async () => {
+  await using database = await emptyDatabase();
+  await migrate(database.url, { migrations: [good, migration(2, 'select 1')] });
+  await expect(migrate(database.url, { migrations: [good] })).rejects.toMatchObject({
+    code: 'database_newer',
+  });
+});
+
+test('a migration that was edited after it was applied is refused', async () => {
+  await using database = await emptyDatabase();
+  await migrate(database.url, { migrations: [good] });
+  await expect(
+    migrate(database.url, { migrations: [{ ...good, checksum: 'edited' }] }),
+  ).rejects.toMatchObject({
+    code: 'checksum_changed',
+  });
+});
+
+test('what somebody put into the schema "public" is not called with the rights of the owner', async () => {
+  await using database = await emptyDatabase();
+  await database.pool.query(
+    "create function public.lower(text) returns text language sql as $$ select 'hijacked' $$",
+  );
+  const sql = "create table catalog.one (a text default lower('A')); insert into catalog.one default values";
+  await migrate(database.url, { migrations: [migration(1, sql)] });
+  expect((await contents(database)).get('one')).toEqual([{ a: 'a' }]);
+});
+
+test('files are numbered 1, 2, 3, …, and line ends do not matter', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
+  try {
+    const url = pathToFileURL(`${folder}/`);
+    writeFileSync(join(folder, '0001_one.sql'), 'select 1;\r\n');
+    const [windows] = readMigrations(url);
+    writeFileSync(join(folder, '0001_one.sql'), 'select 1;\n');
+    expect(readMigrations(url)).toEqual([windows]);
+    writeFileSync(join(folder, '0003_three.sql'), 'select 3;');
+    expect(() => readMigrations(url)).toThrow('0003_three.sql: expected NNNN_name.sql with the number 2');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,136 @@
+/** Each service's role may do its own work and nothing else. */
+import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { insertRow } from '../testing/products.ts';
+import { createPool } from './pool.ts';
+
+type Role = 'catalog_read' | 'catalog_write' | 'invalidation_worker';
+const denied = '42501';
+
+let database: TestDatabase;
+let owner: ReturnType<typeof createPool>;
+const pools = new Map<Role, ReturnType<typeof createPool>>();
+const as = (role: Role): ReturnType<typeof createPool> => {
+  const existing = pools.get(role);
+  if (existing) return existing;
+  const pool = createPool({ url: database.urlFor(role), applicationName: 'test', max: 2 });
+  pools.set(role, pool);
+  return pool;
+};
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: true });
+  owner = createPool({ url: database.url, applicationName: 'test' });
+  await insertRow(owner);
+});
+afterAll(async () => {
+  await Promise.all([...pools.values(), owner].map((pool) => pool.end()));
+  await database[Symbol.asyncDispose]();
+});
+
+const update = 'update catalog.products set price_minor = price_minor + 1';
+const ddl = [
+  'create table catalog.mine (a int)',
+  'create table public.mine (a int)',
+  'alter table catalog.products disable trigger all',
+  'drop table catalog.products',
+  'set session_replication_role = replica',
+  'set role postgres',
+  'create role another',
+  "copy catalog.products to program 'true'",
+];
+
+const forbidden: Readonly<Record<Role, readonly string[]>> = {
+  catalog_read: [
+    "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('X', 'x', 'x', 'x', 1, 'EUR')",
+    update,
+    'delete from catalog.products',
+    'truncate catalog.products',
+    "insert into catalog.outbox (entity, key, version) values ('product', 'x', 1)",
+    'select from catalog.outbox',
+    'update catalog.outbox set applied_at = now()',
+    'delete from catalog.tombstones',
+    "update catalog.settings set store_name = 'mine'",
+    "select nextval('catalog.versions')",
+    'select from catalog.idempotency_keys',
+    'select from catalog.imports',
+    'select from catalog.cache_incarnation',
+    'insert into catalog.migrations (id, name, checksum) values (99, $$x$$, $$x$$)',
+  ],
+  catalog_write: [
+    'truncate catalog.products',
+    'select from catalog.outbox',
+    'update catalog.outbox set applied_at = now()',
+    'delete from catalog.outbox',
+    "select setval('catalog.versions', 1)",
+    'delete from catalog.settings',
+    'select from catalog.cache_incarnation',
+    'delete from catalog.migrations',
+  ],
+  invalidation_worker: [
+    "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('X', 'x', 'x', 'x', 1, 'EUR')",
+    update,
+    'delete from catalog.products',
+    'truncate catalog.products',
+    "update catalog.settings set store_name = 'mine'",
+    "insert into catalog.outbox (entity, key, version) values ('product', 'x', 1)",
+    'delete from catalog.tombstones',
+    "select setval('catalog.versions', 1)",
+    'select from catalog.idempotency_keys',
+    'select from catalog.imports',
+  ],
+};
+
+describe.each(Object.entries(forbidden) as [Role, readonly string[]][])('%s', (role, statements) => {
+  test.each([...statements, ...ddl])('may not %s', async (statement) => {
+    await expect(as(role).query(statement)).rejects.toMatchObject({ code: denied });
+  });
+});
+
+test('each role may do its own work', async () => {
+  const read = as('catalog_read');
+  for (const table of ['products', 'settings', 'tombstones']) {
+    expect(await read.query(`select * from catalog.${table}`)).toHaveProperty('rowCount');
+  }
+  const write = as('catalog_write');
+  const row = await insertRow(write);
+  expect((await write.query(update)).rowCount).toBe(2);
+  expect((await write.query("update catalog.settings set store_name = 'Ours'")).rowCount).toBe(1);
+  expect((await write.query('delete from catalog.products where id = $1', [row.id])).rowCount).toBe(1);
+  const worker = as('invalidation_worker');
+  expect((await worker.query('update catalog.outbox set applied_at = now()')).rowCount).toBeGreaterThan(0);
+  expect((await worker.query('delete from catalog.outbox')).rowCount).toBeGreaterThan(0);
+});
+
+test('a NOTIFY that anybody can send changes nothing', async () => {
+  const before = await owner.query('select * from catalog.outbox');
+  await as('catalog_read').query("select pg_notify('catalog_outbox', 'product:forged')");
+  expect((await owner.query('select * from catalog.outbox')).rows).toEqual(before.rows);
+});
+
+test('functions that run with the rights of their owner pin their search_path', async () => {
+  const { rows } = await owner.query(
+    `select oid::regprocedure::text as function from pg_proc
+     where pronamespace = 'catalog'::regnamespace and prosecdef
+       and not exists (select from unnest(coalesce(proconfig, '{}')) setting where setting like 'search_path=%')`,
+  );
+  expect(rows).toEqual([]);
+});
+
+test('what a caller puts in its search_path does not reach into checks and triggers', async () => {
+  const pool = createPool({ url: database.url, applicationName: 'test', max: 1 });
+  try {
+    await pool.query(`create schema evil;
+      create function evil.length(text) returns int language sql as 'select 1';
+      create function evil.nextval(text) returns bigint language sql as 'select 1::bigint';
+      create function evil.clock_timestamp() returns timestamptz language sql as $$select '2000-01-01'::timestamptz$$;
+      set search_path = evil, catalog, pg_catalog`);
+    await expect(insertRow(pool, { sku: 'x'.repeat(65) })).rejects.toMatchObject({
+      constraint: 'products_sku_format',
+    });
+    await expect(insertRow(pool, { gtin: '4006381333932' })).rejects.toMatchObject({
+      constraint: 'products_gtin_check_digit',
+    });
+  } finally {
+    await pool.end();
+  }
+});

@@ -1,0 +1,146 @@
+/** What Postgres itself refuses, whoever writes; past the API, which refuses it earlier and nicer. */
+import { isValidGtin } from '@catalog/contracts';
+import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createPool } from '../postgres/pool.ts';
+import { insertRow } from '../testing/products.ts';
+import { violations } from './violations.ts';
+import { insertProduct, updateProduct } from './write.ts';
+
+let database: TestDatabase;
+let pool: ReturnType<typeof createPool>;
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: true });
+  pool = createPool({ url: database.url, applicationName: 'test' });
+});
+afterAll(async () => {
+  await pool.end();
+  await database[Symbol.asyncDispose]();
+});
+
+const long = (length: number) => 'x'.repeat(length);
+const attributes = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`a${index}`, 1]));
+
+test.each<[constraint: string, column: string, values: unknown[]]>([
+  ['products_sku_format', 'sku', ['', long(65), ' A', 'A ', 'A\tB', 'Ä', 'A\u0000'.slice(0, 1) + '\u007f']],
+  ['products_name_length', 'name', ['', '   ', long(301)]],
+  ['products_description_length', 'description', [long(10_001)]],
+  ['products_brand_length', 'brand', ['', ' ', long(201)]],
+  ['products_category_length', 'category', ['', ' ', long(201)]],
+  [
+    'products_gtin_check_digit',
+    'gtin',
+    ['', '4006381333932', '123', '400638133393a', '04006381333931 ', '1'.repeat(15)],
+  ],
+  ['products_weight_grams_range', 'weight_grams', [-1]],
+  ['products_length_mm_range', 'length_mm', [0, 100_001]],
+  ['products_width_mm_range', 'width_mm', [0, 100_001]],
+  ['products_height_mm_range', 'height_mm', [0, 100_001]],
+  ['products_price_minor_range', 'price_minor', [-1, '9007199254740992']],
+  ['products_currency_format', 'currency', ['eur', 'EU', 'EURO', '']],
+  ['products_status_known', 'status', ['', 'deleted']],
+  [
+    'products_attributes_flat',
+    'attributes',
+    [
+      '[]',
+      '1',
+      { a: {} },
+      { a: [] },
+      { a: null },
+      { '': 1 },
+      { '1a': 1 },
+      { constructor: 1 },
+      '{"__proto__": 1}',
+      { [long(65)]: 1 },
+      attributes(101),
+    ],
+  ],
+])('%s refuses what is wrong in %s', async (constraint, column, values) => {
+  for (const value of values) {
+    await expect(insertRow(pool, { [column]: value }), JSON.stringify(value)).rejects.toMatchObject({
+      constraint,
+    });
+  }
+});
+
+test('what lies on the edge of every rule is taken', async () => {
+  const edges = [
+    { sku: '!' },
+    { sku: `~${long(62)}~` },
+    { name: long(300), description: long(10_000), brand: long(200), category: long(200) },
+    { gtin: '4006381333931' },
+    { gtin: '96385074' },
+    { gtin: null, weight_grams: 0, length_mm: 1, width_mm: 100_000, height_mm: null },
+    { price_minor: 0 },
+    { price_minor: '9007199254740991' },
+    { attributes: attributes(100) },
+    { attributes: { [`a${long(63)}`]: 'text', 'a_.-1': true, b: 1.5 } },
+  ];
+  for (const edge of edges) expect(await insertRow(pool, edge)).toHaveProperty('id');
+});
+
+test('the check digit of Postgres is that of the contract', async () => {
+  const digits = fc
+    .array(fc.integer({ min: 0, max: 9 }), { minLength: 6, maxLength: 15 })
+    .map((list) => list.join(''));
+  await fc.assert(
+    fc.asyncProperty(fc.array(digits, { minLength: 50, maxLength: 50 }), async (gtins) => {
+      const { rows } = await pool.query<{ gtin: string; valid: boolean }>(
+        'select gtin, catalog.is_valid_gtin(gtin) as valid from unnest($1::text[]) gtin',
+        [gtins],
+      );
+      for (const { gtin, valid } of rows) expect(valid, gtin).toBe(isValidGtin(gtin));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('each constraint that a client can meet has its words, and no words are for one that is gone', async () => {
+  const { rows } = await pool.query<{ name: string }>(
+    `select conname as name from pg_constraint
+     where conrelid in ('catalog.products'::regclass, 'catalog.settings'::regclass) and contype in ('c', 'u')
+       and conname <> 'settings_one_row'`,
+  );
+  expect(rows.map(({ name }) => name).sort()).toEqual(Object.keys(violations).sort());
+});
+
+const valid = {
+  sku: 'W-1',
+  name: 'a thing',
+  description: '',
+  brand: 'Acme',
+  category: 'things',
+  gtin: null,
+  weightGrams: null,
+  lengthMm: null,
+  widthMm: null,
+  heightMm: null,
+  priceMinor: 100,
+  currency: 'EUR',
+  status: 'active',
+  attributes: { colour: 'red', size: 3 },
+} as const;
+
+test('a write that Postgres refuses names the field; one of a used SKU has its own code', async () => {
+  await insertProduct(pool, valid);
+  await expect(insertProduct(pool, valid)).rejects.toMatchObject({ code: 'sku_taken' });
+  await expect(insertProduct(pool, { ...valid, sku: 'W-2', gtin: '4006381333932' })).rejects.toMatchObject({
+    code: 'invalid_request',
+    errors: [{ pointer: '/gtin' }],
+  });
+});
+
+test('a patch merges attributes key by key, and is refused where the version is another', async () => {
+  const { id, version } = await insertProduct(pool, { ...valid, sku: 'W-3' });
+  const patch = { attributes: { size: null, weight: 'heavy' }, priceMinor: 5 };
+  const patched = await updateProduct(pool, id, patch, version);
+  expect(patched).toMatchObject({ priceMinor: 5, attributes: { colour: 'red', weight: 'heavy' } });
+  const current = (patched as { version: number }).version;
+  expect(await updateProduct(pool, id, { priceMinor: 6 }, version)).toEqual({ changed: current });
+  expect(await updateProduct(pool, '00000000-0000-7000-8000-000000000000', { priceMinor: 6 }, '*')).toBe(
+    'missing',
+  );
+});

@@ -1,0 +1,44 @@
+import type { Queryable } from '../postgres/pool.ts';
+
+/** Inserts a valid product; `columns` replace or add to its columns. */
+export async function insertRow(
+  db: Queryable,
+  columns: Readonly<Record<string, unknown>> = {},
+): Promise<{ id: string; sku: string; version: number }> {
+  const row = {
+    sku: `S-${(nextSku += 1)}`,
+    name: 'a thing',
+    brand: 'Acme',
+    category: 'things',
+    price_minor: 100,
+    currency: 'EUR',
+    ...columns,
+  };
+  const { rows } = await db.query<{ id: string; sku: string; version: number }>(
+    `insert into catalog.products (${Object.keys(row).join(', ')})
+     values (${Object.keys(row)
+       .map((_, index) => `$${index + 1}`)
+       .join(', ')})
+     returning id, sku, version`,
+    Object.values(row),
+  );
+  const [inserted] = rows;
+  if (inserted === undefined) throw new Error('the insert answered no row');
+  return inserted;
+}
+
+let nextSku = 0;
+
+export interface OutboxRow {
+  readonly entity: string;
+  readonly key: string;
+  readonly version: number;
+}
+
+/** What the outbox holds, oldest first, and empties it. */
+export async function takeOutbox(db: Queryable): Promise<OutboxRow[]> {
+  const { rows } = await db.query<OutboxRow>(
+    'with taken as (delete from catalog.outbox returning *) select entity, key, version from taken order by seq',
+  );
+  return rows;
+}
