@@ -1,7 +1,7 @@
 /** Who may import whom: the table of the design, as data. Only tests may import `@catalog/testing`. */
 
 /** Each lib by its folder name, and the libs it may import. A lib that is missing here fails the test. */
-export const libMayImport: Readonly<Record<string, readonly string[] | 'all libs'>> = {
+const libMayImport: Readonly<Record<string, readonly string[] | 'all libs'>> = {
   contracts: [],
   database: ['contracts'],
   cache: ['contracts'],

@@ -26,4 +26,3 @@ export const readConfig = (environment?: Environment) =>
     },
     environment,
   );
-export type Config = ReturnType<typeof readConfig>;

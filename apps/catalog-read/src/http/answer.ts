@@ -45,7 +45,7 @@ export function sendEntity(req: Request, res: Response, entity: Entity, answer: 
 }
 
 /** A 404 that says where it comes from: absence is cached too. */
-export function sendMissing(req: Request, res: Response, headers: string[], detail: string): void {
+function sendMissing(req: Request, res: Response, headers: string[], detail: string): void {
   const body = Buffer.from(
     JSON.stringify(toProblem(new CatalogError('not_found', detail), requestIdOf(req))),
   );

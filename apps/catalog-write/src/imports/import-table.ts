@@ -56,6 +56,6 @@ export async function readImport(pool: Pool, id: string): Promise<ImportResult |
 }
 
 /** An import whose process died would run for ever. */
-export async function failAbandonedImports(pool: Pool): Promise<void> {
+async function failAbandonedImports(pool: Pool): Promise<void> {
   await pool.query(sql.abandoned, [importLimits.abandoned_ms]);
 }

@@ -15,7 +15,7 @@ const ed25519Schema = z.object({
 /** How often the file is looked at. A key that was withdrawn is believed for this much longer at most. */
 const lookInterval_ms = 1_000;
 
-export function readKeys(file: string): Map<string, KeyObject> {
+function readKeys(file: string): Map<string, KeyObject> {
   const { keys } = jwksSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   const found = new Map<string, KeyObject>();
   for (const jwk of keys) {

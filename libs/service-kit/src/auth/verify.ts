@@ -9,7 +9,7 @@ export interface Caller {
   readonly scopes: ReadonlySet<string>;
 }
 
-export const tokenRules = {
+const tokenRules = {
   /** Design, part 7: a stolen token is of no use for long. */
   lifetime_s: 300,
   /** Clocks of two machines under NTP differ by far less. */

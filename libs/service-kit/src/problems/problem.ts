@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorCatalogue, type CatalogError, type Problem } from '@catalog/contracts';
 
 /** Relative to the service that answered, which serves the cause and the remedy there. */
-export function problemType(code: string): string {
+function problemType(code: string): string {
   return `/problems/${code}`;
 }
 
