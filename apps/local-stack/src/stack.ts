@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import { migrate, MigrationError, provisionLogins } from '@catalog/database';
-import { loadOrCreateSecrets, writePublicKeys, type Secrets } from './access/secrets.ts';
+import { loadOrCreateSecrets, writePublicKeys, writeServiceKey, type Secrets } from './access/secrets.ts';
 import { signToken } from './access/token.ts';
 import { anyProduct, loadDemoCatalog } from './demo-catalog.ts';
 import { host, requireFree, type Listener, type Ports } from './machine/ports.ts';
@@ -13,7 +13,7 @@ import { StackProblem } from './problem.ts';
 import { SupervisedProcess, type ProcessSpec, type Surroundings } from './processes/supervised-process.ts';
 import { serviceEnv, type ExternalStores } from './services/service-env.ts';
 import { serviceProcess } from './services/service-process.ts';
-import type { ServiceEntry } from './services/service-table.ts';
+import { consoleAdmin, type ServiceEntry } from './services/service-table.ts';
 import { ensureDatabase, preparePostgres, superuser } from './stores/postgres.ts';
 import { aclUsers, type RedisServer } from './stores/redis-acl.ts';
 import { prepareRedis } from './stores/redis.ts';
@@ -40,6 +40,7 @@ export interface Stack {
 
 export function createStack(options: StackOptions): Stack {
   const { folder, ports, external, say } = options;
+  const callers = options.services.filter(({ calls }) => calls !== undefined);
   /** In the order of starting, in groups that may start, and stop, together. */
   const groups: SupervisedProcess[][] = [];
   let runFile: RunFile | undefined;
@@ -57,8 +58,11 @@ export function createStack(options: StackOptions): Stack {
     const secrets = await loadOrCreateSecrets(folder.secretsFile, {
       postgres: [superuser, ...options.services.map(({ databaseRole }) => databaseRole)],
       redis: [...new Set([...aclUsers('cache'), ...aclUsers('state')])],
+      serviceKeys: callers.map(({ name }) => name),
+      words: options.services.flatMap(({ words }) => Object.values(words ?? {})),
     });
     await writePublicKeys(folder.publicKeysFile, secrets);
+    for (const { name } of callers) await writeServiceKey(folder.serviceKeyFile(name), secrets, name);
     await step('stores', async () => {
       await startGroup(await storeSpecs(secrets));
     });
@@ -70,7 +74,7 @@ export function createStack(options: StackOptions): Stack {
     if (created !== undefined) say(`${created} products of the demo catalog were imported`);
     if (stopped) return;
     say(`ready after ${seconds(performance.now() - began)}`);
-    say(await welcome());
+    say(await welcome(secrets));
   }
 
   function stop(): Promise<void> {
@@ -159,8 +163,8 @@ export function createStack(options: StackOptions): Stack {
     return serviceProcess({
       name: service.name,
       port: ports[service.name],
-      main: join(repositoryRoot, 'apps', service.name, 'src/main.ts'),
-      env: serviceEnv(service, { ports, secrets, external, publicKeysFile: folder.publicKeysFile }),
+      main: join(repositoryRoot, 'apps', service.name, service.main ?? 'src/main.ts'),
+      env: serviceEnv(service, { ports, secrets, external, folder }),
     });
   }
 
@@ -176,7 +180,7 @@ export function createStack(options: StackOptions): Stack {
     });
   }
 
-  async function welcome(): Promise<string> {
+  async function welcome(secrets: Secrets): Promise<string> {
     const own = (name: Listener, externalUrl: string | undefined) => ({
       name,
       where: externalUrl === undefined ? `${host}:${ports[name]}` : 'as the environment says',
@@ -191,6 +195,7 @@ export function createStack(options: StackOptions): Stack {
         own('state-redis', external.stateRedis),
       ],
       logFolder: folder.logs,
+      signIn: { username: consoleAdmin.username, password: secrets.words[consoleAdmin.word] ?? '' },
       product: (await anyProduct(readUrl, 'category=light&limit=1')) ?? (await anyProduct(readUrl)),
     });
   }

@@ -9,20 +9,33 @@ export interface Welcome {
   readonly services: readonly Listener[];
   readonly stores: readonly { readonly name: string; readonly where: string }[];
   readonly logFolder: string;
+  /** Of the console's first admin, as it was drawn on the first start. */
+  readonly signIn: { readonly username: string; readonly password: string };
   /** To try things with; undefined when the catalog is empty. */
   readonly product: Product | undefined;
 }
 
-export function welcomeText({ ports, prefix, services, stores, logFolder, product }: Welcome): string {
+export function welcomeText({
+  ports,
+  prefix,
+  services,
+  stores,
+  logFolder,
+  signIn,
+  product,
+}: Welcome): string {
   const url = (name: Listener) => `http://${host}:${ports[name]}`;
   const token = `${prefix}npm run --silent token -- --scope catalog:write`;
   const row = (name: string, text: string) => `  ${name.padEnd(20)} ${text}`;
   const lines = [
     '',
-    ...services.map((name) => row(name, `${url(name)}   (/readyz /metrics /openapi.json)`)),
+    ...services.map((name) =>
+      row(name, `${url(name)}   (/readyz /metrics${name === 'console' ? '' : ' /openapi.json'})`),
+    ),
     ...stores.map(({ name, where }) => row(name, where)),
     row('logs', logFolder),
     '',
+    `  The console:          ${url('console')}   sign in as ${signIn.username}, password ${signIn.password}`,
     `  A token (5 minutes):  ${token}`,
     '',
   ];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, expect, test } from 'vitest';
-import { loadOrCreateSecrets, loadSecrets, writePublicKeys } from './secrets.ts';
+import { loadOrCreateSecrets, loadSecrets, writePublicKeys, writeServiceKey } from './secrets.ts';
 import { signToken } from './token.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'access-'));
@@ -26,6 +26,29 @@ test('a login that is new gets its password without the others changing', async 
   const before = await loadOrCreateSecrets(file, logins);
   const after = await loadOrCreateSecrets(file, { ...logins, redis: ['operator', 'console'] });
   expect(after).toEqual({ ...before, redis: { ...before.redis, console: expect.any(String) as string } });
+});
+
+test('each service that calls others has a key of its own, and every public half is given out', async () => {
+  const file = join(folder, 'signers.json');
+  const before = await loadOrCreateSecrets(file, logins);
+  const after = await loadOrCreateSecrets(file, { ...logins, serviceKeys: ['console'], words: ['word'] });
+  expect(after).toEqual({
+    ...before,
+    serviceKeys: { console: expect.objectContaining({ kty: 'OKP' }) as unknown },
+    words: { word: expect.stringMatching(/^[\w-]{32}$/) as string },
+  });
+  expect(after.serviceKeys['console']?.kid).not.toBe(after.tokenKey.kid);
+  const keyFile = join(folder, 'console-key.json');
+  await writeServiceKey(keyFile, after, 'console');
+  expect(statSync(keyFile).mode & 0o777).toBe(0o600);
+  expect(JSON.parse(readFileSync(keyFile, 'utf8'))).toEqual(after.serviceKeys['console']);
+  const publicFile = join(folder, 'signers-jwks.json');
+  await writePublicKeys(publicFile, after);
+  const text = readFileSync(publicFile, 'utf8');
+  for (const { kid, d } of [after.tokenKey, ...Object.values(after.serviceKeys)]) {
+    expect(text).toContain(kid);
+    expect(text).not.toContain(d);
+  }
 });
 
 test('a file that cannot be understood is a problem with a remedy, not new secrets', async () => {

@@ -1,6 +1,6 @@
 /**
- * The passwords and the signing key of one local stack: drawn at random on its first start, kept in
- * `.stack/` readable by this user only, never printed, never committed.
+ * The passwords and the signing keys of one local stack: drawn at random on its first start, kept in
+ * `.stack/` readable by this user only, never committed. None is printed but the sign-in of the console.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -22,7 +22,12 @@ const secretsSchema = z.object({
   postgres: z.record(z.string(), z.string()),
   /** By ACL user. */
   redis: z.record(z.string(), z.string()),
+  /** Signs the tokens of `npm run token`. */
   tokenKey: privateKeySchema,
+  /** By service: signs its calls to other services. */
+  serviceKeys: z.record(z.string(), privateKeySchema).default({}),
+  /** Whatever else a service needs that nobody must guess, by name. */
+  words: z.record(z.string(), z.string()).default({}),
 });
 export type Secrets = z.infer<typeof secretsSchema>;
 
@@ -35,14 +40,22 @@ const newPassword = () => randomBytes(24).toString('base64url');
  */
 export async function loadOrCreateSecrets(
   file: string,
-  logins: { readonly postgres: readonly string[]; readonly redis: readonly string[] },
+  wanted: {
+    readonly postgres: readonly string[];
+    readonly redis: readonly string[];
+    readonly serviceKeys?: readonly string[];
+    readonly words?: readonly string[];
+  },
 ): Promise<Secrets> {
   const found = await loadSecrets(file);
   const secrets: Secrets = {
-    postgres: withPasswords(logins.postgres, found?.postgres),
-    redis: withPasswords(logins.redis, found?.redis),
-    tokenKey: found?.tokenKey ?? (await newTokenKey()),
+    postgres: withPasswords(wanted.postgres, found?.postgres),
+    redis: withPasswords(wanted.redis, found?.redis),
+    tokenKey: found?.tokenKey ?? (await newSigningKey()),
+    serviceKeys: { ...found?.serviceKeys },
+    words: withPasswords(wanted.words ?? [], found?.words),
   };
+  for (const service of wanted.serviceKeys ?? []) secrets.serviceKeys[service] ??= await newSigningKey();
   await writePrivately(file, secrets);
   return secrets;
 }
@@ -63,10 +76,20 @@ export async function loadSecrets(file: string): Promise<Secrets | undefined> {
   }
 }
 
-/** The public half, as the services read it to check tokens. */
-export async function writePublicKeys(file: string, { tokenKey }: Secrets): Promise<void> {
-  const { kty, crv, x, kid, alg } = tokenKey;
-  await writePrivately(file, { keys: [{ kty, crv, x, kid, alg, use: 'sig' }] });
+/** The public halves, as the services read them to check tokens. */
+export async function writePublicKeys(
+  file: string,
+  { tokenKey, serviceKeys }: Pick<Secrets, 'tokenKey' | 'serviceKeys'>,
+): Promise<void> {
+  const keys = [tokenKey, ...Object.values(serviceKeys)];
+  await writePrivately(file, {
+    keys: keys.map(({ kty, crv, x, kid, alg }) => ({ kty, crv, x, kid, alg, use: 'sig' })),
+  });
+}
+
+/** The private key of one service, in a file that only it is told of. */
+export async function writeServiceKey(file: string, secrets: Secrets, service: string): Promise<void> {
+  await writePrivately(file, secrets.serviceKeys[service]);
 }
 
 function withPasswords(
@@ -77,7 +100,7 @@ function withPasswords(
   return { ...drawn, ...existing };
 }
 
-async function newTokenKey(): Promise<Secrets['tokenKey']> {
+async function newSigningKey(): Promise<Secrets['tokenKey']> {
   const { privateKey } = generateKeyPairSync('ed25519');
   const jwk = privateKey.export({ format: 'jwk' });
   return privateKeySchema.parse({ ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA' });

@@ -12,6 +12,8 @@ export interface StackFolder {
   readonly logs: string;
   readonly secretsFile: string;
   readonly publicKeysFile: string;
+  /** Of a service that signs its calls to others. */
+  serviceKeyFile(service: string): string;
   readonly runFile: string;
   /** Exists once the demo catalog was loaded, so that products deleted on purpose stay deleted. */
   readonly demoLoadedFile: string;
@@ -31,6 +33,7 @@ export function stackFolder(base: number, root: string): StackFolder {
     logs: join(path, 'logs'),
     secretsFile: join(path, 'secrets.json'),
     publicKeysFile: join(path, 'service-jwks.json'),
+    serviceKeyFile: (service) => join(path, `${service}-key.json`),
     runFile: join(path, 'run.json'),
     demoLoadedFile: join(path, 'demo-loaded'),
   };

@@ -3,7 +3,8 @@
  * servers that the environment names.
  */
 import type { Secrets } from '../access/secrets.ts';
-import type { Ports } from '../machine/ports.ts';
+import { host, type Listener, type Ports } from '../machine/ports.ts';
+import type { StackFolder } from '../machine/stack-folder.ts';
 import { databaseUrl } from '../stores/postgres.ts';
 import { redisUrl } from '../stores/redis.ts';
 import type { ServiceEntry } from './service-table.ts';
@@ -32,8 +33,13 @@ export function serviceEnv(
     ports,
     secrets,
     external,
-    publicKeysFile,
-  }: { ports: Ports; secrets: Secrets; external: ExternalStores; publicKeysFile: string },
+    folder,
+  }: {
+    ports: Ports;
+    secrets: Secrets;
+    external: ExternalStores;
+    folder: Pick<StackFolder, 'publicKeysFile' | 'serviceKeyFile'>;
+  },
 ): Record<string, string> {
   const own = databaseUrl(ports.postgres, service.databaseRole, secrets.postgres[service.databaseRole] ?? '');
   const redisPassword = secrets.redis[service.name] ?? '';
@@ -48,6 +54,15 @@ export function serviceEnv(
     ...(service.usesStateRedis && {
       STATE_REDIS_URL: external.stateRedis ?? redisUrl(ports['state-redis'], service.name, redisPassword),
     }),
-    SERVICE_JWKS_FILE: publicKeysFile,
+    SERVICE_JWKS_FILE: folder.publicKeysFile,
+    ...(service.calls !== undefined && { SERVICE_KEY_FILE: folder.serviceKeyFile(service.name) }),
+    ...Object.fromEntries(
+      (service.calls ?? []).map((name) => [urlVariable(name), `http://${host}:${ports[name]}`]),
+    ),
+    ...Object.fromEntries(
+      Object.entries(service.words ?? {}).map(([variable, word]) => [variable, secrets.words[word] ?? '']),
+    ),
   };
 }
+
+const urlVariable = (name: Listener): string => `${name.toUpperCase().replaceAll('-', '_')}_URL`;

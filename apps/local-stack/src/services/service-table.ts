@@ -9,7 +9,16 @@ export interface ServiceEntry {
   readonly usesCacheRedis: boolean;
   readonly usesStateRedis: boolean;
   readonly env: Readonly<Record<string, string>>;
+  /** What Node runs, in the service's folder; `src/main.ts` where unset. */
+  readonly main?: string;
+  /** It gets the URL of each, and a key of its own to sign its calls with. */
+  readonly calls?: readonly Listener[];
+  /** Secrets of its own, drawn at random: the variable, and the name under which the stack keeps it. */
+  readonly words?: Readonly<Record<string, string>>;
 }
+
+/** Kept under these names. */
+export const consoleAdmin = { username: 'admin', word: 'console-admin-password' } as const;
 
 export const services: readonly ServiceEntry[] = [
   {
@@ -33,5 +42,15 @@ export const services: readonly ServiceEntry[] = [
     usesCacheRedis: false,
     usesStateRedis: false,
     env: {},
+  },
+  {
+    name: 'console',
+    databaseRole: 'console',
+    usesCacheRedis: false,
+    usesStateRedis: true,
+    env: { FIRST_ADMIN_USERNAME: consoleAdmin.username },
+    main: 'server/main.ts',
+    calls: ['catalog-read', 'catalog-write', 'invalidation-worker'],
+    words: { SESSION_SECRET: 'console-session-secret', FIRST_ADMIN_PASSWORD: consoleAdmin.word },
   },
 ];

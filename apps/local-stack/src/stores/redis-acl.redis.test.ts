@@ -38,6 +38,7 @@ describe.each([
   ['cache', 'invalidation-worker'],
   ['state', 'catalog-read'],
   ['state', 'invalidation-worker'],
+  ['state', 'console'],
 ] as const)('on the %s Redis, %s', (server, user) => {
   test.each([
     'FLUSHALL',
@@ -74,6 +75,9 @@ test.each([
   ['state', 'catalog-read', 'ZINCRBY views:day 1 a'],
   ['state', 'invalidation-worker', 'XADD bull:q:events * a b'],
   ['state', 'invalidation-worker', 'BZPOPMIN bull:q:marker 1'],
+  ['state', 'console', 'SET session:x y PX 1 XX'],
+  ['state', 'console', 'EVALSHA abc 1 throttle:pair:x'],
+  ['state', 'console', 'HSET bull:q:meta paused 1'],
 ] as const)('on the %s Redis, %s may %s', async (server, user, command) => {
   expect(await dryRun(server, user, command)).toBe('OK');
 });
@@ -82,6 +86,10 @@ test.each([
   ['cache', 'catalog-read', 'PUBLISH invalidations x'],
   ['state', 'catalog-read', 'GET bull:q:meta'],
   ['cache', 'invalidation-worker', 'GET bull:q:meta'],
+  ['state', 'console', 'GET views:day'],
+  ['state', 'catalog-read', 'GET session:x'],
+  ['state', 'invalidation-worker', 'GET session:x'],
+  ['state', 'console', 'CLIENT LIST'],
 ] as const)('on the %s Redis, %s may not %s', async (server, user, command) => {
   expect(await dryRun(server, user, command)).not.toBe('OK');
 });

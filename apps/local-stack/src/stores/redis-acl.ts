@@ -32,6 +32,8 @@ const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
     'catalog-read': `~views:* +@connection +@read +@write +@scripting ${restrictions} +time`,
     // Owns the queues, and takes the view counters over into Postgres.
     'invalidation-worker': `~bull:* ~views:* &bull:* +@all ${restrictions}`,
+    // Shows the queues and lets admins act on them; keeps its sessions, and counts failed sign-ins.
+    console: `~bull:* ~session:* ~throttle:* &bull:* +@connection +@read +@write +@scripting +@transaction +@pubsub ${restrictions} +time`,
   },
 };
 

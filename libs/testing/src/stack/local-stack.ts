@@ -10,6 +10,7 @@ import { hasExited } from '../processes/exit.ts';
 const repository = resolve(import.meta.dirname, '../../../..');
 
 const offsets = {
+  console: 0,
   'catalog-read': 1,
   'catalog-write': 2,
   'invalidation-worker': 3,

@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import {
+  createServiceApp,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Readiness,
+} from '@catalog/service-kit';
+import type { Queue } from 'bullmq';
+import express, { type Express } from 'express';
+import type { Redis } from 'ioredis';
+import type { Accounts } from './accounts/accounts.ts';
+import { overviewRoutes } from './overview/routes.ts';
+import { systemState, type ServiceAddress } from './overview/state.ts';
+import { errorPages, noSuchPage } from './pages/errors.ts';
+import { securityHeaders } from './pages/security-headers.ts';
+import { purgeRoutes } from './purges/routes.ts';
+import type { WorkerClient } from './purges/worker-client.ts';
+import { queueRoutes } from './queues/routes.ts';
+import { requireSignIn } from './sessions/access.ts';
+import { refuseCrossSite } from './sessions/cross-site.ts';
+import { cookieFor, requireTls, sessions } from './sessions/sessions.ts';
+import { signInRoutes } from './sign-in/routes.ts';
+import type { Throttle } from './sign-in/throttle.ts';
+
+export const serviceName = 'console';
+
+export interface Dependencies {
+  readonly accounts: Accounts;
+  /** The state Redis: sessions. */
+  readonly redis: Redis;
+  readonly queues: readonly Queue[];
+  readonly throttle: Throttle;
+  readonly worker: WorkerClient;
+  readonly services: readonly ServiceAddress[];
+  readonly workerUrl: string;
+  readonly sessionSecret: string;
+  /** Where people reach the console, as their browsers name it. */
+  readonly origin: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  readonly trustedProxies?: readonly string[];
+}
+
+/**
+ * The order is the policy: what stands before `requireSignIn` anybody may see, which is the style sheet and
+ * the way in; everything else, known addresses or not, only who is signed in.
+ */
+export function createApp(deps: Dependencies): Express {
+  const { origin, log } = deps;
+  return createServiceApp({
+    service: serviceName,
+    log,
+    metrics: deps.metrics,
+    readiness: deps.readiness,
+    ...(deps.trustedProxies !== undefined && { trustedProxies: deps.trustedProxies }),
+    routes: (app) => {
+      app.use(securityHeaders(cookieFor(origin)));
+      app.use(
+        '/assets',
+        express.static(join(import.meta.dirname, '../web'), { index: false, redirect: false }),
+      );
+      app.use(requireTls(origin), refuseCrossSite(origin));
+      app.use(sessions({ redis: deps.redis, secret: deps.sessionSecret, origin, clock: deps.clock }));
+      signInRoutes(app, deps);
+      app.use(requireSignIn(deps));
+      overviewRoutes(app, { state: systemState(deps) });
+      queueRoutes(app, deps);
+      purgeRoutes(app, deps);
+      app.use(noSuchPage);
+      app.use(errorPages(log));
+    },
+  });
+}

@@ -1,0 +1,79 @@
+import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
+import { createPool } from '@catalog/database';
+import {
+  createLogger,
+  createMetrics,
+  readiness,
+  runService,
+  startServer,
+  systemClock,
+} from '@catalog/service-kit';
+import { Accounts } from './accounts/accounts.ts';
+import { createPasswordHasher } from './accounts/password-hash.ts';
+import { createApp, serviceName } from './app.ts';
+import { readConfig } from './config.ts';
+import { tokenSigner } from './purges/service-key.ts';
+import { createWorkerClient } from './purges/worker-client.ts';
+import { createThrottle } from './sign-in/throttle.ts';
+import { connectStateRedis } from './state-redis.ts';
+
+const config = readConfig();
+const log = createLogger({ service: serviceName, level: config.LOG_LEVEL });
+
+await runService({
+  log,
+  async start(scope) {
+    const sign = await tokenSigner(config.SERVICE_KEY_FILE, systemClock);
+    const pool = createPool({
+      url: config.DATABASE_URL,
+      applicationName: serviceName,
+      max: 4,
+      statementTimeout_ms: 1_000,
+      connectTimeout_ms: 1_000,
+      log,
+    });
+    scope.onStop('pool', () => pool.end());
+    const redis = connectStateRedis(config.STATE_REDIS_URL, (error) =>
+      log.warn({ err: error }, 'the state Redis does not answer'),
+    );
+    scope.onStop('redis', () => redis.disconnect());
+    const queues = [createInvalidationQueue(redis), createRefreshQueue(redis)];
+    for (const queue of queues) {
+      queue.on('error', (error) => log.warn({ err: error, queue: queue.name }, 'a queue does not answer'));
+      scope.onStop(`queue ${queue.name}`, () => queue.close());
+    }
+
+    const accounts = new Accounts(pool, createPasswordHasher());
+    if (config.FIRST_ADMIN_PASSWORD !== undefined) {
+      const made = await accounts.putFirstAdmin(config.FIRST_ADMIN_USERNAME, config.FIRST_ADMIN_PASSWORD);
+      if (made) log.info({ user: config.FIRST_ADMIN_USERNAME }, 'the first admin was made');
+    }
+
+    const ready = readiness();
+    ready.add('postgres', () => pool.query('select 1'));
+    ready.add('queue', () => redis.ping());
+    const app = createApp({
+      accounts,
+      redis,
+      queues,
+      throttle: createThrottle(redis),
+      worker: createWorkerClient({ url: config.INVALIDATION_WORKER_URL, sign }),
+      services: [
+        { name: 'catalog-read', url: config.CATALOG_READ_URL },
+        { name: 'catalog-write', url: config.CATALOG_WRITE_URL },
+        { name: 'invalidation-worker', url: config.INVALIDATION_WORKER_URL },
+        ...(config.ORDERS_URL === undefined ? [] : [{ name: 'orders', url: config.ORDERS_URL }]),
+      ],
+      workerUrl: config.INVALIDATION_WORKER_URL,
+      sessionSecret: config.SESSION_SECRET,
+      origin: config.origin,
+      clock: systemClock,
+      log,
+      metrics: createMetrics({ service: serviceName }),
+      readiness: ready,
+      trustedProxies: config.TRUSTED_PROXIES,
+    });
+    const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
+    scope.onStop('server', () => server.drain());
+  },
+});

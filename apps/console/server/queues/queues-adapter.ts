@@ -1,0 +1,52 @@
+import { ExpressAdapter } from '@bull-board/express';
+import { errorCatalogue } from '@catalog/contracts';
+import { translate, type Logger } from '@catalog/service-kit';
+import type { RequestHandler } from 'express';
+import type { Role } from '../accounts/accounts.ts';
+import { signedIn } from '../sessions/access.ts';
+
+type EntryRoute = Parameters<ExpressAdapter['setEntryRoute']>[0];
+type ErrorHandler = Parameters<ExpressAdapter['setErrorHandler']>[0];
+type Status = NonNullable<ReturnType<ErrorHandler>['status']>;
+
+/** bull-board's page asks a foreign host for fonts, and carries styles that our policy refuses. */
+export function withoutForeignParts(page: string): string {
+  return page
+    .replaceAll(/<link\b[^>]*href="https?:[^>]*>/g, '')
+    .replaceAll(/<div id="root">[\s\S]*?<\/style>\s*<\/div>/g, '<div id="root"></div>');
+}
+
+/** bull-board's own adapter, but its page stays at home and its errors tell nothing of our insides. */
+export class QueuesAdapter extends ExpressAdapter {
+  readonly #log: Logger;
+
+  constructor(role: Role, log: Logger) {
+    super();
+    this.#log = log;
+    this.app.disable('x-powered-by');
+    // To everybody else this board is not there: Express goes on to the next one.
+    const only: RequestHandler = (_req, res, next) =>
+      next(signedIn(res).role === role ? undefined : 'router');
+    this.app.use(only);
+  }
+
+  override setEntryRoute(route: EntryRoute): this {
+    const { name, params } = route.handler({ basePath: this.basePath, uiConfig: this.uiConfig });
+    this.app.get(route.route, (_req, res, next) => {
+      res.render(name, params, (error: unknown, page?: string) => {
+        if (page === undefined) next(error);
+        else res.type('html').send(withoutForeignParts(page));
+      });
+    });
+    return this;
+  }
+
+  override setErrorHandler(_theirs: ErrorHandler): this {
+    return super.setErrorHandler((thrown) => {
+      const error = translate(thrown);
+      if (error.status >= 500) this.#log.error({ err: thrown }, 'the queue dashboard failed');
+      const { title, cause } = errorCatalogue[error.code];
+      return { status: error.status as Status, body: { error: title, message: cause } };
+    });
+  }
+}

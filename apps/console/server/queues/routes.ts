@@ -1,0 +1,43 @@
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import type { Logger } from '@catalog/service-kit';
+import type { Queue } from 'bullmq';
+import type { Express, RequestHandler } from 'express';
+import { roles, type Role } from '../accounts/accounts.ts';
+import { requireAdmin } from '../sessions/access.ts';
+import { QueuesAdapter } from './queues-adapter.ts';
+
+export const queuesPath = '/queues';
+
+/** bull-board changes things by other methods than these only; a test walks all of its routes. */
+const looking: RequestHandler = (req, res, next) => {
+  if (req.method === 'GET' || req.method === 'HEAD') next();
+  else void requireAdmin(req, res, next);
+};
+
+/** A board for each role: that of viewers knows itself to be read-only, and so shows no buttons either. */
+export function queueBoard(role: Role, queues: readonly Queue[], log: Logger): QueuesAdapter {
+  const adapter = new QueuesAdapter(role, log);
+  adapter.setBasePath(queuesPath);
+  const readOnlyMode = role !== 'admin';
+  createBullBoard({
+    queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode, allowRetries: !readOnlyMode })),
+    serverAdapter: adapter,
+    options: {
+      uiConfig: {
+        boardTitle: 'Queues · Catalog',
+        boardLogo: { path: '/assets/mark.svg', width: 24, height: 24 },
+        miscLinks: [{ text: 'Console', url: '/' }],
+        hideDocsLink: true,
+        // CLIENT LIST shows addresses of other clients, and the console's Redis user may not ask for it.
+        showWorkers: false,
+      },
+    },
+  });
+  return adapter;
+}
+
+export function queueRoutes(app: Express, { queues, log }: { queues: readonly Queue[]; log: Logger }): void {
+  app.use(queuesPath, looking);
+  for (const role of roles) app.use(queuesPath, queueBoard(role, queues, log).getRouter() as Express);
+}

@@ -1,0 +1,44 @@
+import { html, type Html } from '../pages/html.ts';
+import { mark } from '../pages/layout.ts';
+
+export interface SignInForm {
+  /** Where to go afterwards; a path of this console. */
+  readonly next: string;
+  readonly username?: string;
+  /** Why the last attempt was refused. */
+  readonly refused?: string;
+}
+
+export function signInPage({ next, username, refused }: SignInForm): Html {
+  return html`<section class="sign-in">
+    <h1>${mark} Catalog console</h1>
+    ${refused === undefined ? undefined : html`<p class="refused" role="alert" id="refused">${refused}</p>`}
+    <form method="post" action="/sign-in">
+      <input type="hidden" name="next" value="${next}" />
+      <label
+        >User name
+        <input
+          name="username"
+          autocomplete="username"
+          autocapitalize="none"
+          spellcheck="false"
+          required
+          maxlength="64"
+          value="${username ?? ''}"
+          ${username === undefined ? html`autofocus` : undefined}
+          ${refused === undefined ? undefined : html`aria-describedby="refused"`}
+      /></label>
+      <label
+        >Password
+        <input
+          name="password"
+          type="password"
+          autocomplete="current-password"
+          required
+          maxlength="256"
+          ${username === undefined ? undefined : html`autofocus`}
+      /></label>
+      <button>Sign in</button>
+    </form>
+  </section>`;
+}

@@ -1,0 +1,83 @@
+import { CatalogError } from '@catalog/contracts';
+import { parse, type Clock, type Logger } from '@catalog/service-kit';
+import type { Express } from 'express';
+import { z } from 'zod';
+import type { Accounts } from '../accounts/accounts.ts';
+import { passwordRules } from '../accounts/rules.ts';
+import { wantsPage } from '../pages/errors.ts';
+import { formBody } from '../pages/form-body.ts';
+import { sendPage } from '../pages/layout.ts';
+import { beginSession, endSession } from '../sessions/sessions.ts';
+import { signInPage } from './page.ts';
+import type { Throttle } from './throttle.ts';
+
+const formSchema = z.strictObject({
+  username: z.string().min(1).max(200),
+  password: z.string().min(1).max(passwordRules.maxLength),
+  next: z.string().max(2_000).default('/'),
+});
+
+/** A path of ours, and no other place, whatever the address said. */
+export function localPath(next: unknown): string {
+  if (typeof next !== 'string' || !next.startsWith('/')) return '/';
+  // Resolved as a browser does: "//host", "/\host" and tabs in between lead elsewhere.
+  const base = 'http://console.invalid';
+  const resolved = URL.canParse(next, base) ? new URL(next, base) : undefined;
+  if (resolved === undefined || resolved.origin !== base) return '/';
+  return resolved.pathname + resolved.search;
+}
+
+export interface SignInOptions {
+  readonly accounts: Accounts;
+  readonly throttle: Throttle;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Logger;
+  readonly origin: string;
+}
+
+export function signInRoutes(app: Express, options: SignInOptions): void {
+  const { accounts, throttle, log } = options;
+
+  app.get('/sign-in', (req, res) => {
+    const next = localPath(req.query['next']);
+    if (req.session.signedIn !== undefined) res.redirect(303, next);
+    else sendPage(res, 200, { title: 'Sign in', main: signInPage({ next }) });
+  });
+
+  app.post('/sign-in', formBody(), async (req, res) => {
+    const form = parse(formSchema, req.body, 'body');
+    const username = form.username.trim().toLowerCase();
+    const address = req.ip ?? 'unknown';
+    try {
+      const attempt = await throttle.attempt(username, address);
+      const account = await accounts.check(username, form.password);
+      if (account === undefined)
+        throw new CatalogError('unauthenticated', 'User name or password is not right.');
+      await attempt.succeeded();
+      await beginSession(req, account, options.clock.now());
+      log.info({ user: account.username, address }, 'signed in');
+      res.redirect(303, localPath(form.next));
+    } catch (error) {
+      if (!(error instanceof CatalogError) || error.status >= 500) throw error;
+      // Without the name: what was typed there may be a password.
+      log.warn({ address, code: error.code }, 'a sign-in was refused');
+      if (!wantsPage(req)) throw error;
+      if (error.retryAfterSeconds !== undefined) res.set('Retry-After', String(error.retryAfterSeconds));
+      const refused = error.code === 'rate_limited' ? waitText(error) : error.message;
+      const next = localPath(form.next);
+      sendPage(res, error.status, { title: 'Sign in', main: signInPage({ next, username, refused }) });
+    }
+  });
+
+  app.post('/sign-out', async (req, res) => {
+    const user = req.session.signedIn?.username;
+    await endSession(req, res, options.origin);
+    if (user !== undefined) log.info({ user }, 'signed out');
+    res.redirect(303, '/sign-in');
+  });
+}
+
+function waitText({ message, retryAfterSeconds = 0 }: CatalogError): string {
+  const minutes = Math.ceil(retryAfterSeconds / 60);
+  return `${message} Try again in ${minutes === 1 ? 'a minute' : `${minutes} minutes`}.`;
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { CatalogError } from '@catalog/contracts';
+import type { Redis } from 'ioredis';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+
+export interface ThrottleRule {
+  readonly points: number;
+  readonly duration_s: number;
+}
+
+/** Attempts that failed, each with the reason of its number. */
+export const throttleRules = {
+  /** One person at one place: nobody mistypes more often, and 10 guesses in 15 minutes find no password. */
+  pair: { points: 10, duration_s: 900 },
+  /** One account from everywhere: bounds guessing from many addresses; wide, since it locks out the owner too. */
+  account: { points: 100, duration_s: 3_600 },
+  /** One address for all accounts: an office behind one address stays below it. */
+  address: { points: 100, duration_s: 900 },
+} as const satisfies Record<string, ThrottleRule>;
+
+export type ThrottleRules = Readonly<Record<keyof typeof throttleRules, ThrottleRule>>;
+
+export interface Throttle {
+  /**
+   * Counts before anything is checked, so that attempts side by side cannot pass together. Throws
+   * `CatalogError` `rate_limited`. Call `succeeded` to take the count back.
+   */
+  attempt(username: string, address: string): Promise<{ succeeded(): Promise<void> }>;
+}
+
+/** Counts in Redis, in one script a counter, which sets the time to live with the first count. */
+export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRules): Throttle {
+  const limiter = (name: keyof ThrottleRules): RateLimiterRedis =>
+    new RateLimiterRedis({
+      storeClient: redis,
+      keyPrefix: `throttle:${name}`,
+      points: rules[name].points,
+      duration: rules[name].duration_s,
+    });
+  const pair = limiter('pair');
+  const account = limiter('account');
+  const address = limiter('address');
+
+  return {
+    async attempt(username, from) {
+      const network = networkOf(from);
+      const keys = {
+        pair: digest(`${username} ${network}`),
+        account: digest(username),
+        address: digest(network),
+      };
+      await consume([pair, keys.pair], [address, keys.address]);
+      // Only now: an address that is refused anyway cannot use up the attempts of the account's owner.
+      await consume([account, keys.account]);
+      return {
+        async succeeded() {
+          await pair.delete(keys.pair);
+          await Promise.all([account.reward(keys.account), address.reward(keys.address)]);
+        },
+      };
+    },
+  };
+}
+
+async function consume(...counters: (readonly [RateLimiterRedis, string])[]): Promise<void> {
+  const counted = await Promise.allSettled(counters.map(async ([limit, key]) => limit.consume(key)));
+  let wait_ms = 0;
+  for (const one of counted) {
+    if (one.status === 'fulfilled') continue;
+    if (!(one.reason instanceof RateLimiterRes)) throw one.reason;
+    wait_ms = Math.max(wait_ms, one.reason.msBeforeNext);
+  }
+  if (wait_ms > 0)
+    throw new CatalogError('rate_limited', 'There were too many attempts to sign in.', {
+      retryAfterSeconds: Math.ceil(wait_ms / 1_000),
+    });
+}
+
+/** A mistyped user name is often a password: neither stands in Redis. */
+const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');
+
+/** Whoever has one IPv6 address has its /64 at least (RFC 6177). */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!isIPv6(address)) return address;
+  const [head = '', tail = ''] = address.split('%', 1)[0]?.split('::') ?? [];
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === '' ? [] : tail.split(':');
+  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0');
+  const groups = [...before, ...(address.includes('::') ? zeros : []), ...after];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}
