@@ -52,21 +52,20 @@ export async function apply(
   }
 }
 
-export async function preview(client: PoolClient): Promise<{ created: number; updated: number }> {
-  return inTransaction(client, async () => {
-    await tune(client);
-    const { rows } = await client.query<{ created: number; updated: number }>(sql.preview);
-    return { created: rows[0]?.created ?? 0, updated: rows[0]?.updated ?? 0 };
-  });
+export function preview(client: PoolClient): Promise<{ created: number; updated: number }> {
+  return oneRow(client, sql.preview);
 }
 
+/**
+ * A row that another commit deletes or changes after we found that it needs nothing counts as unchanged: as if
+ * that commit had come after all of the import.
+ */
 async function applyOnce(client: PoolClient): Promise<Applied> {
-  await tune(client);
-  const { rows } = await client.query<{ hasNew: boolean }>(sql.hasNew);
-  if (rows[0]?.hasNew === true) await client.query('select pg_advisory_xact_lock($1)', [creatingImportsLock]);
-  await client.query(sql.lockChanged);
-  const updated = await countAndVersion(client, sql.updateChanged);
-  const created = await countAndVersion(client, sql.insertNew);
+  const { hasNew } = await oneRow<{ hasNew: boolean }>(client, sql.hasNew);
+  if (hasNew) await client.query('select pg_advisory_xact_lock($1)', [creatingImportsLock]);
+  const { locked } = await oneRow<{ locked: number }>(client, sql.lockChanged);
+  const updated = locked > 0 ? await oneRow<Written>(client, sql.updateChanged) : nothing;
+  const created = hasNew ? await oneRow<Written>(client, sql.insertNew) : nothing;
   const versions = [updated.lowestVersion, created.lowestVersion].filter((version) => version !== null);
   return {
     created: created.rows,
@@ -75,17 +74,17 @@ async function applyOnce(client: PoolClient): Promise<Applied> {
   };
 }
 
-async function countAndVersion(
-  client: PoolClient,
-  statement: string,
-): Promise<{ rows: number; lowestVersion: number | null }> {
-  const { rows } = await client.query<{ rows: number; lowestVersion: number | null }>(statement);
-  return rows[0] ?? { rows: 0, lowestVersion: null };
+interface Written {
+  readonly rows: number;
+  readonly lowestVersion: number | null;
 }
+const nothing: Written = { rows: 0, lowestVersion: null };
 
-/** For this transaction. */
-async function tune(client: PoolClient): Promise<void> {
-  await client.query("select set_config('work_mem', $1, true)", [`${importLimits.workMemory_kB}kB`]);
+async function oneRow<Row extends object>(client: PoolClient, statement: string): Promise<Row> {
+  const { rows } = await client.query<Row>(statement);
+  const [row] = rows;
+  if (row === undefined) throw new Error('an aggregate without a row');
+  return row;
 }
 
 async function inTransaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@ import { importLimits } from './limits.ts';
 
 export type ImportMode = (typeof importModes)[number];
 export interface ImportOutcome {
-  readonly state: 'succeeded' | 'rejected' | 'failed';
+  readonly state: 'succeeded' | 'rejected';
   readonly received: number;
   readonly created: number;
   readonly updated: number;
@@ -18,6 +18,7 @@ const sql = {
   start: loadSql(import.meta.url, './sql/progress-start.sql'),
   beat: loadSql(import.meta.url, './sql/progress-beat.sql'),
   finish: loadSql(import.meta.url, './sql/progress-finish.sql'),
+  fail: loadSql(import.meta.url, './sql/progress-fail.sql'),
   read: loadSql(import.meta.url, './sql/progress-read.sql'),
   abandoned: loadSql(import.meta.url, './sql/progress-abandoned.sql'),
 };
@@ -47,6 +48,16 @@ export async function finishImport(
   const [result] = rows;
   if (result === undefined) throw new Error(`the import ${id} has no row`);
   return result;
+}
+
+/** False when it is not running any more: its transaction had committed, although we were not told. */
+export async function failImport(
+  database: Queryable,
+  id: string,
+  { received, failed, errors }: Pick<ImportOutcome, 'received' | 'failed' | 'errors'>,
+): Promise<boolean> {
+  const { rowCount } = await database.query(sql.fail, [id, received, failed, JSON.stringify(errors)]);
+  return rowCount === 1;
 }
 
 export async function readImport(pool: Pool, id: string): Promise<ImportResult | null> {

@@ -4,10 +4,11 @@ export const importLimits = {
   record_chars: 1_000_000,
   /** Errors that an answer lists. A person corrects the first few and tries again; `failed` counts all. */
   listedErrors: 100,
-  /** COPY data is handed to Postgres in pieces of about this size: fewer writes than rows, and flat memory. */
-  copyPiece_chars: 128 * 1024,
-  /** A COPY ends after so many rows, so that a long upload does not keep one snapshot, which would hold back vacuum. */
-  rowsPerCopy: 20_000,
+  /**
+   * Rows go to Postgres in pieces of about this size, each a COPY of its own: large enough that starting one costs
+   * nothing, small enough for flat memory and for no snapshot to last, which would hold back vacuum.
+   */
+  copyPiece_chars: 1024 * 1024,
   /** Progress is written at most this often; it is also the sign of life. */
   progress_ms: 500,
   /** An import that gave no sign of life for this long was left behind by a process that died. */
@@ -22,6 +23,8 @@ export const importLimits = {
   lockTimeout_ms: 600_000,
   /** Sorting and joining a million staged rows by SKU without spilling more than needed. */
   workMemory_kB: 65_536,
+  /** Long against what looking costs, short against the time that others wait for the locks of an import. */
+  goneCheck_ms: 1_000,
   /** A try fails only when somebody else's commit got in between, so each failure means that others got on. */
   applyAttempts: 5,
 } as const;

@@ -30,6 +30,8 @@ export function importRoutes(app: Express, deps: ImportDependencies & { mayWrite
       });
     }
     running++;
+    const gone = new AbortController();
+    res.once('close', () => gone.abort());
     try {
       const { result, lowestVersion } = await runImport(deps, {
         id: header['Import-Id'] ?? randomUUID(),
@@ -38,6 +40,7 @@ export function importRoutes(app: Express, deps: ImportDependencies & { mayWrite
         dryRun: dryRun === 'true',
         format: type === 'text/csv' ? 'csv' : 'ndjson',
         body: uploadedBytes(req),
+        signal: gone.signal,
       });
       res
         .set('Catalog-Version', String(lowestVersion))

@@ -4,7 +4,15 @@ import type { Pool } from 'pg';
 import { apply, preview } from './apply.ts';
 import { Collector } from './collector.ts';
 import { CsvRecords } from './csv-records.ts';
-import { beat, finishImport, startImport, type ImportMode, type ImportOutcome } from './import-table.ts';
+import {
+  beat,
+  failImport,
+  finishImport,
+  readImport,
+  startImport,
+  type ImportMode,
+  type ImportOutcome,
+} from './import-table.ts';
 import { importLimits } from './limits.ts';
 import { NdjsonRecords } from './ndjson-records.ts';
 import { Staging } from './staging.ts';
@@ -17,6 +25,8 @@ export interface ImportRequest {
   readonly dryRun: boolean;
   readonly format: 'csv' | 'ndjson';
   readonly body: AsyncIterable<Buffer>;
+  /** Aborts when nobody waits for the answer any more; what is not committed by then never will be. */
+  readonly signal: AbortSignal;
 }
 
 export interface ImportDependencies {
@@ -43,24 +53,37 @@ export async function runImport(deps: ImportDependencies, request: ImportRequest
   if (!(await startImport(deps.pool, request))) {
     throw new CatalogError('conflict', `An import with the id ${request.id} exists already.`);
   }
-  const counts = { received: 0, failed: 0 };
-  const stopBeating = keepBeating(deps, request.id, counts);
+  const run: Run = { received: 0, failed: 0 };
+  const stopBeating = keepBeating(deps, request.id, run);
   try {
-    return await stageAndApply(deps, request, counts);
+    return await stageAndApply(deps, request, run);
   } catch (error) {
-    await recordFailure(deps, request.id, counts, error);
-    throw error;
+    const failure = clientIsGone(request.signal, error)
+      ? new CatalogError('malformed_request', 'The client went away; nothing has changed.', { cause: error })
+      : error;
+    if (await recordFailure(deps, request.id, run, failure)) throw failure;
+    // The connection to Postgres broke at the commit, which had come through.
+    if (run.applied === undefined) throw failure;
+    return run.applied;
   } finally {
     stopBeating();
   }
 }
 
+/** What is known of an import while it runs. */
+interface Run {
+  received: number;
+  failed: number;
+  /** What the answer is, if the commit comes through. */
+  applied?: FinishedImport;
+}
+
 async function stageAndApply(
   deps: ImportDependencies,
   request: ImportRequest,
-  counts: { received: number; failed: number },
+  run: Run,
 ): Promise<FinishedImport> {
-  await using staging = await Staging.open(deps.importPool);
+  await using staging = await Staging.open(deps.importPool, request.signal);
   const collector = new Collector(staging);
   const records = request.format === 'csv' ? new CsvRecords(collector) : new NdjsonRecords(collector);
   const text = new Utf8Text();
@@ -68,7 +91,7 @@ async function stageAndApply(
   for await (const chunk of request.body) {
     bytes += chunk.length;
     records.push(text.push(chunk));
-    Object.assign(counts, { received: collector.received, failed: collector.failed });
+    Object.assign(run, { received: collector.received, failed: collector.failed });
     await staging.flush();
   }
   if (bytes === 0) throw new CatalogError('malformed_request', 'The body is empty.');
@@ -76,7 +99,7 @@ async function stageAndApply(
   records.end();
   await staging.complete();
   collector.duplicates(await staging.dropDuplicates());
-  Object.assign(counts, { received: collector.received, failed: collector.failed });
+  Object.assign(run, { received: collector.received, failed: collector.failed });
 
   const outcome = (state: ImportOutcome['state'], created: number, updated: number): ImportOutcome => {
     const { received, failed, errors } = collector;
@@ -96,20 +119,20 @@ async function stageAndApply(
       lowestVersion: 0,
     };
   }
-  let result: ImportResult | undefined;
-  const applied = await apply(staging.client, async ({ created, updated }) => {
-    result = await finishImport(staging.client, request.id, outcome('succeeded', created, updated));
+  await apply(staging.client, async ({ created, updated, lowestVersion }) => {
+    const result = await finishImport(staging.client, request.id, outcome('succeeded', created, updated));
+    run.applied = { result, lowestVersion };
   });
-  if (result === undefined) throw new Error('the import was applied without a result');
-  return { result, lowestVersion: applied.lowestVersion };
+  if (run.applied === undefined) throw new Error('the import was applied without a result');
+  return run.applied;
+}
+
+function clientIsGone(signal: AbortSignal, error: unknown): boolean {
+  return signal.aborted && !(error instanceof CatalogError);
 }
 
 /** Progress for who asks, and the sign of life that tells a running import from an abandoned one. */
-function keepBeating(
-  deps: ImportDependencies,
-  id: string,
-  counts: { received: number; failed: number },
-): () => void {
+function keepBeating(deps: ImportDependencies, id: string, run: Readonly<Run>): () => void {
   let stopped = false;
   let timer: unknown;
   const next = (): void => {
@@ -117,7 +140,7 @@ function keepBeating(
   };
   const once = async (): Promise<void> => {
     try {
-      await beat(deps.pool, id, counts.received, counts.failed);
+      await beat(deps.pool, id, run.received, run.failed);
     } catch (error) {
       // The import itself finds out whether Postgres is away; a lost beat alone is no reason to fail it.
       deps.log.warn({ err: error, importId: id }, 'the progress of an import could not be written');
@@ -131,28 +154,27 @@ function keepBeating(
   };
 }
 
+/** False when the import turns out to have succeeded. */
 async function recordFailure(
   deps: ImportDependencies,
   id: string,
-  counts: { received: number; failed: number },
+  { received, failed }: Readonly<Run>,
   error: unknown,
-): Promise<void> {
+): Promise<boolean> {
   const message =
     error instanceof CatalogError
       ? error.message
       : 'The import failed before it was applied; nothing has changed.';
   const code = error instanceof CatalogError ? error.code : 'failed';
   try {
-    await finishImport(deps.pool, id, {
-      state: 'failed',
-      ...counts,
-      created: 0,
-      updated: 0,
-      unchanged: 0,
-      errors: [{ line: 1, field: null, code, message }],
-    });
+    if (
+      await failImport(deps.pool, id, { received, failed, errors: [{ line: 1, field: null, code, message }] })
+    )
+      return true;
+    return (await readImport(deps.pool, id))?.state !== 'succeeded';
   } catch (unrecorded) {
     // Without a sign of life it counts as failed soon.
     deps.log.warn({ err: unrecorded, importId: id }, 'the failure of an import could not be recorded');
+    return true;
   }
 }

@@ -2,11 +2,12 @@ import { finished } from 'node:stream/promises';
 import type { ProductCreate } from '@catalog/contracts';
 import { loadSql } from '@catalog/database';
 import type { Pool, PoolClient } from 'pg';
-import { from as copyFrom, type CopyStreamQuery } from 'pg-copy-streams';
+import { from as copyFrom } from 'pg-copy-streams';
 import { copyLine } from './copy-format.ts';
 import { importLimits } from './limits.ts';
 
 const sql = {
+  tune: loadSql(import.meta.url, './sql/tune.sql'),
   createTable: loadSql(import.meta.url, './sql/staging-table.sql'),
   copy: loadSql(import.meta.url, './sql/stage.sql'),
   dropDuplicates: loadSql(import.meta.url, './sql/drop-duplicates.sql'),
@@ -20,26 +21,35 @@ export interface Duplicates {
 /**
  * The staging table of one import, on a connection of its own. No transaction is open while the client is
  * sending: a slow upload would keep vacuum from the outbox. Disposed with its connection, and the table with both.
+ * When `signal` aborts, the connection is cut: what runs on it fails, and what was not committed never will be.
  */
 export class Staging implements AsyncDisposable {
   readonly client: PoolClient;
+  readonly #signal: AbortSignal;
   #piece = '';
-  #copy: { stream: CopyStreamQuery; done: Promise<void> } | undefined;
-  #rowsInCopy = 0;
+  #copying: Promise<void> = Promise.resolve();
+  #closed = false;
 
-  private constructor(client: PoolClient) {
+  private constructor(client: PoolClient, signal: AbortSignal) {
     this.client = client;
-  }
-
-  static async open(pool: Pool): Promise<Staging> {
-    const client = await pool.connect();
+    this.#signal = signal;
     // What breaks the connection fails the query in flight too, and that is where it is told.
     client.on('error', () => {});
+    signal.addEventListener('abort', this.#close);
+    if (signal.aborted) this.#close();
+  }
+
+  static async open(pool: Pool, signal: AbortSignal): Promise<Staging> {
+    const staging = new Staging(await pool.connect(), signal);
     try {
-      await client.query(sql.createTable);
-      return new Staging(client);
+      await staging.client.query(sql.tune, [
+        `${importLimits.workMemory_kB}kB`,
+        `${importLimits.goneCheck_ms}ms`,
+      ]);
+      await staging.client.query(sql.createTable);
+      return staging;
     } catch (error) {
-      client.release(true);
+      staging.#close();
       throw error;
     }
   }
@@ -47,20 +57,17 @@ export class Staging implements AsyncDisposable {
   /** Kept in memory until `flush`. */
   add(line: number, product: ProductCreate): void {
     this.#piece += copyLine(line, product);
-    this.#rowsInCopy++;
   }
 
-  /** Hands rows over when enough have come together; resolves when Postgres' connection has taken them. */
+  /** Hands rows over when enough have come together, and waits for those before: at most two pieces are in memory. */
   async flush(): Promise<void> {
-    if (this.#piece.length < importLimits.copyPiece_chars) return;
-    await this.#write();
-    if (this.#rowsInCopy >= importLimits.rowsPerCopy) await this.#endCopy();
+    if (this.#piece.length >= importLimits.copyPiece_chars) await this.#startCopy();
   }
 
   /** Everything is in the table after this, and the planner knows how much that is. */
   async complete(): Promise<void> {
-    if (this.#piece !== '') await this.#write();
-    await this.#endCopy();
+    if (this.#piece !== '') await this.#startCopy();
+    await this.#copying;
     await this.client.query('analyze pg_temp.import_rows');
   }
 
@@ -73,41 +80,26 @@ export class Staging implements AsyncDisposable {
     return { total: rows[0]?.total ?? 0, first: rows };
   }
 
-  async #write(): Promise<void> {
-    this.#copy ??= this.#startCopy();
-    const { stream, done } = this.#copy;
-    const piece = this.#piece;
-    this.#piece = '';
-    const written = new Promise<void>((resolve, reject) => {
-      stream.write(piece, (error) => {
-        if (error) reject(error);
-        else resolve();
-      });
-    });
-    // A connection that breaks fails `done`; the write may then never be called back.
-    await Promise.race([written, done]);
-  }
-
-  #startCopy(): { stream: CopyStreamQuery; done: Promise<void> } {
+  /** Postgres takes the piece while the next one is read and checked. */
+  async #startCopy(): Promise<void> {
+    await this.#copying;
     const stream = this.client.query(copyFrom(sql.copy));
-    const done = finished(stream);
+    stream.end(this.#piece);
+    this.#piece = '';
+    this.#copying = finished(stream);
     // It is awaited later; failing before that must not count as unhandled.
-    done.catch(() => {});
-    return { stream, done };
+    this.#copying.catch(() => {});
   }
 
-  async #endCopy(): Promise<void> {
-    this.#rowsInCopy = 0;
-    if (this.#copy === undefined) return;
-    const { stream, done } = this.#copy;
-    this.#copy = undefined;
-    stream.end();
-    await done;
-  }
+  readonly #close = (): void => {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#signal.removeEventListener('abort', this.#close);
+    this.client.release(true);
+  };
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#copy?.stream.destroy();
-    this.client.release(true);
-    await Promise.resolve();
+    this.#close();
+    await this.#copying.catch(() => {});
   }
 }

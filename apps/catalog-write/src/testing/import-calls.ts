@@ -1,0 +1,55 @@
+import { importResultSchema, problemSchema, type ImportResult, type Problem } from '@catalog/contracts';
+import type { CallOptions, RunningService } from './running-service.ts';
+
+/** A header and rows: what every CSV file of the tests has at least. */
+export const csvHeader = 'sku,name,brand,category,priceMinor,currency';
+export const csvRow = (sku: string, name = 'Lamp', priceMinor: number | string = 1999): string =>
+  `${sku},${name},Acme,Lighting,${priceMinor},EUR`;
+export const csv = (...rows: string[]): string => `${[csvHeader, ...rows].join('\n')}\n`;
+
+export interface ImportCall extends CallOptions {
+  readonly query?: string;
+}
+
+export function postImport(
+  service: RunningService,
+  raw: CallOptions['raw'],
+  { query = '', ...options }: ImportCall = {},
+): Promise<Response> {
+  return service.call('POST', `/v1/imports?${query}`, { type: 'text/csv', ...options, raw });
+}
+
+/** An import that is answered with a result, whatever became of its records. */
+export async function imported(
+  service: RunningService,
+  raw: CallOptions['raw'],
+  options: ImportCall = {},
+): Promise<ImportResult> {
+  const res = await postImport(service, raw, options);
+  const body: unknown = await res.json();
+  if (res.status !== 200) throw new Error(`${res.status} ${JSON.stringify(body)}`);
+  return importResultSchema.parse(body);
+}
+
+/** An import that is refused as a whole. */
+export async function refusedImport(
+  service: RunningService,
+  raw: CallOptions['raw'],
+  options: ImportCall = {},
+): Promise<Problem> {
+  const res = await postImport(service, raw, options);
+  if (res.status === 200) throw new Error(`not refused: ${await res.text()}`);
+  return problemSchema.parse(await res.json());
+}
+
+export async function readImport(service: RunningService, id: string): Promise<ImportResult> {
+  return importResultSchema.parse(await (await service.call('GET', `/v1/imports/${id}`)).json());
+}
+
+/** Created, updated, unchanged, failed. */
+export const counts = (result: ImportResult): number[] => [
+  result.created,
+  result.updated,
+  result.unchanged,
+  result.failed,
+];
