@@ -2,7 +2,7 @@ import { CatalogError, type FieldError } from '@catalog/contracts';
 import { DatabaseError } from 'pg';
 
 /** What each constraint of the schema says to a client. A test compares the names with those in Postgres. */
-const violations: Readonly<Record<string, FieldError>> = {
+export const violations: Readonly<Record<string, FieldError>> = {
   products_sku_unique: field('sku', 'taken', 'belongs to another product'),
   products_sku_format: field(
     'sku',
