@@ -1,5 +1,5 @@
 /**
- * What the npm scripts call: `node infra/bootstrap.mjs start|test|reset|token|bench|prove [arguments]`.
+ * What the npm scripts call: `node infra/bootstrap.mjs start [arguments]`, and so on.
  *
  * Runs before anything is installed, on the Node that the machine happens to have (20 or newer), so it
  * and everything in bootstrap/ is plain JavaScript that imports nothing but Node itself. It makes the
@@ -51,6 +51,10 @@ const commands = {
   async token(args) {
     checkPlatform();
     return runPinned([stackMain, 'token', ...args]);
+  },
+  async sql(args) {
+    checkPlatform();
+    return runPinned([stackMain, 'sql', ...args]);
   },
 };
 

@@ -1,6 +1,7 @@
-/** `npm start`, `npm run reset` and `npm run token`, after infra/bootstrap.mjs has made the machine ready. */
+/** `npm start`, `npm run reset`, `npm run token` and `npm run sql`, after infra/bootstrap.mjs has made the machine ready. */
 import { parseArgs } from 'node:util';
 import { loadSecrets } from './access/secrets.ts';
+import { runSql } from './access/sql.ts';
 import { signToken } from './access/token.ts';
 import { portBase, portsFrom } from './machine/ports.ts';
 import { stackFolder, stackRoot } from './machine/stack-folder.ts';
@@ -9,6 +10,7 @@ import { resetStack } from './reset.ts';
 import { externalStores } from './services/service-env.ts';
 import { services } from './services/service-table.ts';
 import { createStack } from './stack.ts';
+import { databaseUrl, superuser } from './stores/postgres.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -67,7 +69,17 @@ async function token(): Promise<void> {
   console.log(await signToken(secrets, { scope: values.scope, ...audience }, Date.now()));
 }
 
-const commands: Readonly<Record<string, () => Promise<void>>> = { start, reset, token };
+async function sql(): Promise<void> {
+  const { database } = externalStores(process.env);
+  const secrets = await loadSecrets(ownFolder().secretsFile);
+  if (!secrets && database === undefined)
+    throw new StackProblem('There is no local stack yet, so no database.', 'Start it first: npm start');
+  const { postgres: port } = portsFrom(portBase(process.env));
+  const url = database ?? databaseUrl(port, superuser, secrets?.postgres[superuser] ?? '');
+  console.log(await runSql(url, positionals.slice(1).join(' ')));
+}
+
+const commands: Readonly<Record<string, () => Promise<void>>> = { start, reset, token, sql };
 
 try {
   const command = commands[positionals[0] ?? ''];

@@ -7,6 +7,7 @@ import { createPool, type Pool } from '@catalog/database';
 import { eventually, stackPlace, startLocalStack, type LocalStack, type StackPlace } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commandLine } from './machine/process-table.ts';
+import { repositoryRoot } from './machine/stack-folder.ts';
 
 interface Row {
   readonly id: string;
@@ -115,7 +116,25 @@ test('the first start imports the demo catalog and says what to try', async () =
   expect(rows[0]?.products).toBe(7_975);
   const words = stack.said.join('\n');
   expect(words).toContain('7975 products of the demo catalog were imported');
-  expect(words.match(/curl /g)).toHaveLength(3);
+});
+
+test('the lines to paste do what they say, one after the other in a shell', async () => {
+  const script = stack.said.filter((line) => /^ {5}\S/.test(line));
+  expect(script).toHaveLength(4);
+  const { stdout } = await promisify(execFile)('sh', ['-ec', [...script, script[0]].join('\n')], {
+    cwd: repositoryRoot,
+    env: { ...process.env, STACK_FOLDER: place.root },
+  });
+  const told = stdout.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('HTTP/1.1 200'));
+  const [miss, version, price] = told;
+  expect(miss).toBe('Cache-Status: catalog-read; fwd=miss; stored');
+  expect(told.slice(3, 6)).toEqual(['Cache-Status: catalog-read; hit; detail=near', version, price]);
+  const edited = /^edited, now version (\d+)$/.exec(told[6] ?? '')?.[1];
+  const newPrice = Number(price?.split(':')[1]) + 100;
+  expect(told.slice(8, 10)).toEqual([`Catalog-Version: ${edited}`, `"priceMinor":${newPrice}`]);
+  expect(told[10]?.trim()).toBe('UPDATE 1');
+  const id = /products\/([0-9a-f-]{36})/.exec(script[0] ?? '')?.[1] ?? '';
+  await eventually(async () => expect((await read(product(id))).row.priceMinor).toBe(newPrice + 100));
 });
 
 test('a read is a miss, then a hit in the process, and a hit in Redis for another process', async () => {

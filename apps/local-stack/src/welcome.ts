@@ -39,13 +39,14 @@ export function welcomeText({
     `  A token (5 minutes):  ${token}`,
     '',
   ];
-  if (product) lines.push(...tryIt(product, url('catalog-read'), url('catalog-write'), token));
+  if (product) lines.push(...tryIt(product, url('catalog-read'), url('catalog-write'), prefix));
   lines.push('  Ctrl-C stops everything and keeps the data.', '');
   return lines.join('\n');
 }
 
 /** Lines to paste, one after the other. */
-function tryIt(product: Product, readUrl: string, writeUrl: string, token: string): string[] {
+function tryIt(product: Product, readUrl: string, writeUrl: string, prefix: string): string[] {
+  const token = `${prefix}npm run --silent token -- --scope catalog:write`;
   const path = `/v1/products/${product.id}`;
   const read = (header = '') =>
     `curl -si ${header}${readUrl}${path} | grep -iEo '^(http/|cache-status|catalog-version).*|"priceMinor":[0-9]+'`;
@@ -59,6 +60,8 @@ function tryIt(product: Product, readUrl: string, writeUrl: string, token: strin
     `     V=$(curl -sS -o /dev/null -w '%header{catalog-version}' -X PATCH ${writeUrl}${path} -H "Authorization: Bearer $(${token})" -H 'If-Match: *' -H 'Content-Type: application/merge-patch+json' -d '{"priceMinor":${price}}'); echo "edited, now version $V"`,
     '  3  The fresh value. Every reader has it milliseconds later; Min-Version has it at once:',
     `     ${read('-H "Min-Version: $V" ')}`,
+    '  4  The same by hand in SQL, which knows nothing of caches; then 1 again:',
+    `     ${prefix}npm run --silent sql -- "update catalog.products set price_minor = ${price + 100} where id = '${product.id}'"`,
     '',
   ];
 }
