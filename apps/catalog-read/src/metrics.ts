@@ -55,6 +55,17 @@ export function createReadMetrics({ registry }: Metrics): {
       gauge('near_cache_sound', '1 while the near cache may serve.', () =>
         cache.freshness.isSound() ? 1 : 0,
       );
+      const silences = new Counter({
+        name: 'near_cache_silences_total',
+        help: 'How often the near cache fell silent, and why.',
+        labelNames: ['reason'],
+        registers: [],
+        collect() {
+          this.reset();
+          for (const [reason, count] of Object.entries(cache.freshness.silences)) this.inc({ reason }, count);
+        },
+      });
+      registry.registerMetric(silences);
       gauge('cache_fresh', '1 while Redis counts as fresh.', () =>
         cache.freshness.isFresh(cache.connection.incarnation) ? 1 : 0,
       );
