@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { migrate, MigrationError, provisionLogins } from '@catalog/database';
 import { loadOrCreateSecrets, writePublicKeys, writeServiceKey, type Secrets } from './access/secrets.ts';
 import { signToken } from './access/token.ts';
+import { cachesHaveCaughtUp } from './caches.ts';
 import { anyProduct, loadDemoCatalog } from './demo-catalog.ts';
 import { host, requireFree, type Listener, type Ports } from './machine/ports.ts';
 import { RunFile } from './machine/run-file.ts';
@@ -72,6 +73,8 @@ export function createStack(options: StackOptions): Stack {
     }
     const created = await step('demo catalog', () => loadDemo(secrets));
     if (created !== undefined) say(`${created} products of the demo catalog were imported`);
+    const caughtUp = await step('caches', () => cachesHaveCaughtUp(readUrl, () => stopped !== undefined));
+    if (!caughtUp) say('the caches lag behind; reads come from Postgres meanwhile');
     if (stopped) return;
     say(`ready after ${seconds(performance.now() - began)}`);
     say(await welcome(secrets));
