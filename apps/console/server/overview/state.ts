@@ -82,7 +82,7 @@ async function queueState(queue: Queue): Promise<QueueState> {
 }
 
 /** The value of a gauge without labels of its own, in Prometheus' text format. */
-export function gauge(text: string, name: string): number | undefined {
+function gauge(text: string, name: string): number | undefined {
   const found = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1];
   const value = found === undefined ? Number.NaN : Number(found);
   return Number.isFinite(value) ? value : undefined;

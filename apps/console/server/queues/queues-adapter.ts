@@ -10,7 +10,7 @@ type ErrorHandler = Parameters<ExpressAdapter['setErrorHandler']>[0];
 type Status = NonNullable<ReturnType<ErrorHandler>['status']>;
 
 /** bull-board's page asks a foreign host for fonts, and carries styles that our policy refuses. */
-export function withoutForeignParts(page: string): string {
+function withoutForeignParts(page: string): string {
   return page
     .replaceAll(/<link\b[^>]*href="https?:[^>]*>/g, '')
     .replaceAll(/<div id="root">[\s\S]*?<\/style>\s*<\/div>/g, '<div id="root"></div>');

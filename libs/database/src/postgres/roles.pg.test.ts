@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { insertRow } from '../testing/products.ts';
 import { createPool } from './pool.ts';
 
-type Role = 'catalog_read' | 'catalog_write' | 'invalidation_worker';
+type Role = 'catalog_read' | 'catalog_write' | 'invalidation_worker' | 'console';
 const denied = '42501';
 
 let database: TestDatabase;
@@ -77,6 +77,15 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     "select setval('catalog.versions', 1)",
     'select from catalog.idempotency_keys',
     'select from catalog.imports',
+    'select from catalog.console_users',
+  ],
+  console: [
+    'select from catalog.products',
+    'select from catalog.settings',
+    'select from catalog.outbox',
+    update,
+    'truncate catalog.console_users',
+    'select from catalog.migrations',
   ],
 };
 
@@ -96,6 +105,7 @@ test('each role may do its own work', async () => {
   expect((await write.query(update)).rowCount).toBe(2);
   expect((await write.query("update catalog.settings set store_name = 'Ours'")).rowCount).toBe(1);
   expect((await write.query('delete from catalog.products where id = $1', [row.id])).rowCount).toBe(1);
+  expect((await as('console').query('select from catalog.console_users')).rowCount).toBe(0);
   const worker = as('invalidation_worker');
   expect((await worker.query('update catalog.outbox set applied_at = now()')).rowCount).toBeGreaterThan(0);
   expect((await worker.query('delete from catalog.outbox')).rowCount).toBeGreaterThan(0);

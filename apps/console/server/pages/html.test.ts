@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest';
+import { Html, html } from './html.ts';
+
+test('text is escaped wherever it stands, templates inside templates are not escaped twice', () => {
+  const evil = `"><script>alert('1 & 2')</script>`;
+  const escaped = '&quot;&gt;&lt;script&gt;alert(&#39;1 &amp; 2&#39;)&lt;/script&gt;';
+  expect(html`<a title="${evil}">${evil}</a>`.text).toBe(`<a title="${escaped}">${escaped}</a>`);
+  const parts = [html`<b>${evil}</b>`, html`<b>${2}</b>`];
+  expect(html`<p>${parts}</p>`.text).toBe(`<p><b>${escaped}</b><b>2</b></p>`);
+  expect(html`${undefined}${new Html('<br>')}`.text).toBe('<br>');
+});

@@ -1,0 +1,99 @@
+import { authenticate, createLogger, requireScope } from '@catalog/service-kit';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
+
+let running: RunningConsole;
+let cookie = '';
+beforeAll(async () => {
+  running = await runningConsole();
+  cookie = await running.signIn('admin');
+});
+afterAll(() => running[Symbol.asyncDispose]());
+beforeEach(() => {
+  running.worker.requests.length = 0;
+  running.worker.answers['/v1/purges'] = { status: 202, body: '{"keys":3}' };
+});
+
+const purge = (form: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> =>
+  running.call('POST', '/purges', { cookie, form, headers });
+
+const asked = () => running.worker.requests.filter(({ url }) => url === '/v1/purges');
+
+test.each([
+  [{ what: 'key', key: ' product:1 ', entity: 'product', reason: 'wrong price' }, { key: 'product:1' }],
+  [{ what: 'entity', key: '', entity: 'sku', reason: 'wrong price' }, { entity: 'sku' }],
+  [{ what: 'all', key: '', entity: 'sku', confirm: 'yes', reason: 'wrong price' }, { all: true }],
+])('%j asks the worker for %j and why', async (form, wanted) => {
+  const answer = await purge(form);
+  expect([answer.status, await answer.text()]).toEqual([200, '{"keys":3}']);
+  expect(asked().map(({ method, body }) => [method, JSON.parse(body) as unknown])).toEqual([
+    ['POST', { ...wanted, reason: 'wrong price' }],
+  ]);
+});
+
+test('the worker believes the token: signed with the key of the console, for it, for operators, by name', async () => {
+  await purge({ what: 'key', key: 'product:1', reason: 'wrong price' });
+  const authorization = asked()[0]?.authorization ?? '';
+  const log = createLogger({ service: 'test', level: 'silent' });
+  const check = authenticate({
+    jwksFile: running.tokens.jwksFile,
+    audience: 'invalidation-worker',
+    clock: { ...running.clock },
+    log,
+  });
+  const req = { headers: { authorization } } as Parameters<typeof check>[0];
+  const res = { setHeader: () => undefined } as unknown as Parameters<typeof check>[1];
+  const errors: unknown[] = [];
+  await check(req, res, (error?: unknown) => errors.push(error));
+  await requireScope('catalog:operate')(req, res, (error?: unknown) => errors.push(error));
+  expect(errors).toEqual([undefined, undefined]);
+  expect(req.caller?.subject).toBe('console:admin');
+});
+
+test('who and why stand in the log', async () => {
+  await purge({ what: 'key', key: 'product:9', reason: 'a wrong price' });
+  const record = running.logLines
+    .map((line) => JSON.parse(line) as { msg: string })
+    .findLast(({ msg }) => msg.includes('purge'));
+  expect(record).toMatchObject({
+    msg: 'the cache was purged',
+    user: 'admin',
+    purge: { key: 'product:9', reason: 'a wrong price' },
+  });
+});
+
+test.each([
+  ['no reason', { what: 'key', key: 'product:1' }],
+  ['blanks as a reason', { what: 'key', key: 'product:1', reason: '    ' }],
+  ['no key', { what: 'key', key: ' ', reason: 'because' }],
+  ['an unknown entity', { what: 'entity', entity: 'user', reason: 'because' }],
+  ['everything, but not meant', { what: 'all', reason: 'because' }],
+  ['nothing', { reason: 'because' }],
+])('a purge with %s is refused before the worker hears of it', async (_name, form) => {
+  expect((await purge(form)).status).toBe(400);
+  expect(asked()).toEqual([]);
+});
+
+test('what the worker says of a purge it refuses is passed on', async () => {
+  const problem = {
+    type: '/problems/invalid_request',
+    title: 'x',
+    status: 400,
+    code: 'invalid_request',
+    detail: 'There is no such key <b>.',
+    requestId: 'x',
+    errors: [],
+  };
+  running.worker.answers['/v1/purges'] = { status: 400, body: JSON.stringify(problem) };
+  const answer = await purge({ what: 'key', key: 'x', reason: 'because' }, { Accept: 'text/html' });
+  expect(answer.status).toBe(400);
+  expect(await answer.text()).toContain('There is no such key &lt;b&gt;.');
+});
+
+test.each([
+  ['does not believe the console', { status: 401, body: '{}' }, 500],
+  ['answers nonsense', { status: 418, body: 'teapot' }, 500],
+])('a worker that %s is a fault of ours', async (_name, answer, status) => {
+  running.worker.answers['/v1/purges'] = answer;
+  expect((await purge({ what: 'key', key: 'x', reason: 'because' })).status).toBe(status);
+});

@@ -1,0 +1,143 @@
+import { createLogger } from '@catalog/service-kit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
+import { queueBoard, queuesPath } from './routes.ts';
+
+/** What the router keeps about each of its routes. */
+interface Layer {
+  readonly route?: { readonly path: string | string[]; _methods(): string[] };
+  readonly handle?: { readonly stack?: readonly Layer[] };
+}
+
+function routesOf(stack: readonly Layer[]): [method: string, path: string][] {
+  return stack.flatMap(({ route, handle }) => {
+    if (route !== undefined)
+      return [route.path]
+        .flat()
+        .flatMap((path) => route._methods().map((method): [string, string] => [method, path]));
+    return handle?.stack === undefined ? [] : routesOf(handle.stack);
+  });
+}
+
+function mountedRoutes(): [method: string, path: string][] {
+  const board = queueBoard('admin', [], createLogger({ service: 'test', level: 'silent' }));
+  const { router } = board.getRouter() as { router: { stack: readonly Layer[] } };
+  return routesOf(router.stack).filter(([method]) => method !== 'HEAD');
+}
+
+const jobName = 'job-that-nobody-may-see';
+const secretData = 'data-that-nobody-may-see';
+
+let running: RunningConsole;
+let jobId = '';
+beforeAll(async () => {
+  running = await runningConsole();
+});
+afterAll(() => running[Symbol.asyncDispose]());
+
+/** A queue with one waiting job, whatever was done to it before. */
+async function fill(): Promise<void> {
+  await running.queues.refresh.resume();
+  await running.queues.refresh.obliterate({ force: true });
+  const job = await running.queues.refresh.add(jobName, { keys: [{ entity: secretData, key: 'k' }] });
+  jobId = job.id ?? '';
+}
+
+const concrete = (path: string): string =>
+  queuesPath +
+  path
+    .replace(':queueName', 'refresh')
+    .replace(':jobId', jobId)
+    .replace(':queueStatus', 'waiting')
+    .replace(':schedulerId', 'none');
+
+/** All that Redis holds about the queues. */
+async function state(): Promise<unknown> {
+  const keys = (await running.redis.keys('bull:*')).sort();
+  return Promise.all(keys.map(async (key) => [key, (await running.redis.dump(key)) ?? '']));
+}
+
+test('the dashboard has the routes that this test is about', () => {
+  const methods = mountedRoutes().map(([method]) => method);
+  expect(methods.filter((method) => method === 'GET').length).toBeGreaterThanOrEqual(15);
+  expect(methods.filter((method) => method !== 'GET').length).toBeGreaterThanOrEqual(20);
+  expect(new Set(methods)).toEqual(new Set(['GET', 'POST', 'PUT', 'PATCH']));
+});
+
+describe.each(mountedRoutes())('%s %s', (method, path) => {
+  const reads = method === 'GET';
+
+  test('shows and does nothing without signing in', async () => {
+    await fill();
+    const before = await state();
+    for (const accept of ['*/*', 'text/html']) {
+      for (const cookie of [undefined, 'console=s%3Aforged.AAAA']) {
+        const answer = await running.call(method, concrete(path), { cookie, headers: { Accept: accept } });
+        const text = await answer.text();
+        expect(answer.status).toBe(accept === 'text/html' && reads ? 303 : 401);
+        expect(text).not.toContain(jobName);
+        expect(text).not.toContain(secretData);
+      }
+    }
+    expect(await state()).toEqual(before);
+  });
+
+  test(`${reads ? 'can be looked at' : 'refuses'} a viewer`, async () => {
+    await fill();
+    const before = await state();
+    const cookie = await running.signIn('viewer');
+    const answer = await running.call(method, concrete(path), { cookie, ...(reads ? {} : { json: {} }) });
+    // Addresses of other clients are nobody's business here, an admin's neither.
+    if (path.endsWith('/workers')) expect(answer.status).toBe(403);
+    else if (reads) expect([200, 404, 405]).toContain(answer.status);
+    else expect(answer.status).toBe(403);
+    expect(await state()).toEqual(before);
+  });
+});
+
+test('a viewer sees the jobs, and a board that knows itself to be read-only', async () => {
+  await fill();
+  const cookie = await running.signIn('viewer');
+  const answer = await running.call('GET', '/queues/api/queues?activeQueue=refresh&status=waiting', {
+    cookie,
+  });
+  const { queues } = (await answer.json()) as {
+    queues: { readOnlyMode: boolean; jobs: { name: string }[] }[];
+  };
+  expect(queues.map(({ readOnlyMode }) => readOnlyMode)).toEqual([true, true]);
+  expect(queues.flatMap(({ jobs }) => jobs.map(({ name }) => name))).toEqual([jobName]);
+});
+
+test('an admin acts: a queue is paused and resumed, a job is removed', async () => {
+  await fill();
+  const cookie = await running.signIn('admin');
+  const put = async (path: string): Promise<boolean> =>
+    (await running.call('PUT', `/queues/api/queues/refresh${path}`, { cookie, json: {} })).ok;
+  expect(await put('/pause')).toBe(true);
+  expect(await running.queues.refresh.isPaused()).toBe(true);
+  expect(await put('/resume')).toBe(true);
+  expect(await running.queues.refresh.isPaused()).toBe(false);
+  expect(await put(`/${jobId}/clean`)).toBe(true);
+  expect(await running.queues.refresh.getJob(jobId)).toBeUndefined();
+});
+
+test('the page names no foreign host and carries no style of its own', async () => {
+  const cookie = await running.signIn('viewer');
+  const page = await (await running.call('GET', '/queues/', { cookie })).text();
+  expect(page).toContain('<div id="root"></div>');
+  expect(page).not.toMatch(/https?:|style=|<style/);
+});
+
+test('a failure tells nothing of our insides', async () => {
+  const cookie = await running.signIn('viewer');
+  await running.redis.set('bull:refresh:completed', 'not a sorted set');
+  try {
+    const answer = await running.call('GET', '/queues/api/queues', { cookie });
+    const text = await answer.text();
+    expect(answer.status).toBe(500);
+    expect(text).not.toMatch(/WRONGTYPE|bull:|node_modules| at /);
+    expect(text).toContain('Something failed on our side');
+  } finally {
+    await running.redis.del('bull:refresh:completed');
+  }
+});

@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { roles } from '../accounts/accounts.ts';
+import { password, runningConsole, type RunningConsole } from '../testing/running-console.ts';
+import { sessionLimits } from './limits.ts';
+
+let running: RunningConsole;
+beforeAll(async () => {
+  running = await runningConsole();
+  running.worker.answers['/v1/purges'] = { status: 202, body: '{"keys":1}' };
+});
+afterAll(() => running[Symbol.asyncDispose]());
+
+const purge = { what: 'key', key: 'product:1', reason: 'a test' };
+
+/** The console's own routes; those of the queue dashboard are walked in the test beside it. */
+const table: [
+  string,
+  string,
+  Record<string, string> | undefined,
+  { nobody: number; viewer: number; admin: number },
+][] = [
+  ['GET', '/', undefined, { nobody: 401, viewer: 200, admin: 200 }],
+  ['GET', '/state', undefined, { nobody: 401, viewer: 200, admin: 200 }],
+  ['GET', '/queues/', undefined, { nobody: 401, viewer: 200, admin: 200 }],
+  ['POST', '/purges', purge, { nobody: 401, viewer: 403, admin: 200 }],
+  ['GET', '/no-such-address', undefined, { nobody: 401, viewer: 404, admin: 404 }],
+  ['DELETE', '/', undefined, { nobody: 401, viewer: 405, admin: 405 }],
+  ['GET', '/sign-in', undefined, { nobody: 200, viewer: 303, admin: 303 }],
+  ['GET', '/assets/console.css', undefined, { nobody: 200, viewer: 200, admin: 200 }],
+  ['GET', '/assets/../server/main.ts', undefined, { nobody: 401, viewer: 404, admin: 404 }],
+];
+
+describe.each(['nobody', ...roles] as const)('%s', (who) => {
+  test.each(table)('%s %s', async (method, path, form, expected) => {
+    const cookie = who === 'nobody' ? undefined : await running.signIn(who);
+    const answer = await running.call(method, path, { cookie, ...(form !== undefined && { form }) });
+    expect(answer.status).toBe(expected[who]);
+  });
+});
+
+test('a browser is shown the way in and back to where it wanted to go; a program gets a problem', async () => {
+  const page = await running.call('GET', '/queues/queue/refresh?page=2', {
+    headers: { Accept: 'text/html' },
+  });
+  expect(page.status).toBe(303);
+  expect(page.headers.get('location')).toBe('/sign-in?next=%2Fqueues%2Fqueue%2Frefresh%3Fpage%3D2');
+  const data = await running.call('GET', '/queues/api/queues');
+  expect(data.headers.get('content-type')).toBe('application/problem+json');
+});
+
+test('a role that is taken away is gone within seconds', async () => {
+  await running.accounts.put('fallen', password, 'admin');
+  const answer = await running.call('POST', '/sign-in', { form: { username: 'fallen', password } });
+  const cookie = answer.headers.getSetCookie()[0]?.split(';')[0];
+  expect((await running.call('POST', '/purges', { cookie, form: purge })).status).toBe(200);
+  await running.owner.query("update catalog.console_users set role = 'viewer' where username = 'fallen'");
+  await running.clock.advance(sessionLimits.accountMemory_ms);
+  expect((await running.call('POST', '/purges', { cookie, form: purge })).status).toBe(403);
+});
+
+test.each([
+  ['removed', async () => running.accounts.remove('leaver')],
+  ['given another password', async () => running.accounts.put('leaver', 'another long password', 'admin')],
+])('the sessions of an account that is %s end', async (_name, change) => {
+  await running.accounts.put('leaver', password, 'viewer');
+  const answer = await running.call('POST', '/sign-in', { form: { username: 'leaver', password } });
+  const cookie = answer.headers.getSetCookie()[0]?.split(';')[0];
+  expect((await running.call('GET', '/', { cookie })).status).toBe(200);
+  await change();
+  await running.clock.advance(sessionLimits.accountMemory_ms);
+  expect((await running.call('GET', '/', { cookie })).status).toBe(401);
+});
+
+test('while Postgres does not answer, an admin still looks, and cannot act', async () => {
+  const cookie = await running.signIn('admin');
+  await running.clock.advance(sessionLimits.accountMemory_ms);
+  await running.owner.query('revoke select on catalog.console_users from console');
+  try {
+    const page = await running.call('GET', '/', { cookie });
+    expect(page.status).toBe(200);
+    const text = await page.text();
+    expect(text).toContain('Postgres does not answer');
+    expect(text).not.toContain('action="/purges"');
+    expect((await running.call('POST', '/purges', { cookie, form: purge })).status).toBe(503);
+    const pause = await running.call('PUT', '/queues/api/queues/refresh/pause', { cookie });
+    expect([pause.status, await running.queues.refresh.isPaused()]).toEqual([503, false]);
+  } finally {
+    await running.owner.query('grant select on catalog.console_users to console');
+  }
+});

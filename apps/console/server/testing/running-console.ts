@@ -1,0 +1,189 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
+import { createPool, type Pool } from '@catalog/database';
+import { createLogger, createMetrics, readiness, startServer } from '@catalog/service-kit';
+import {
+  createTestDatabase,
+  createTestTokens,
+  freePort,
+  manualClock,
+  startRedis,
+  type ManualClock,
+  type RedisServer,
+  type TestDatabase,
+  type TestTokens,
+} from '@catalog/testing';
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { Accounts, type Role } from '../accounts/accounts.ts';
+import { createPasswordHasher } from '../accounts/password-hash.ts';
+import { createApp, serviceName } from '../app.ts';
+import { tokenSigner } from '../purges/service-key.ts';
+import { createWorkerClient } from '../purges/worker-client.ts';
+import { createThrottle, type ThrottleRules } from '../sign-in/throttle.ts';
+import { connectStateRedis } from '../state-redis.ts';
+
+export interface ScriptedService extends AsyncDisposable {
+  readonly url: string;
+  readonly requests: { method: string; url: string; authorization: string | undefined; body: string }[];
+  /** What it answers from now on, by path. */
+  answers: Record<string, { status: number; body: string }>;
+}
+
+/** Stands for a service that the console asks: answers what the test says. */
+async function scriptedService(answers: ScriptedService['answers']): Promise<ScriptedService> {
+  const requests: ScriptedService['requests'] = [];
+  const read = async (req: IncomingMessage): Promise<string> => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of req) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString('utf8');
+  };
+  const scripted = { requests, answers };
+  const server = createServer((req, res) => {
+    void (async () => {
+      const { method = '', url = '' } = req;
+      requests.push({ method, url, authorization: req.headers.authorization, body: await read(req) });
+      const { status, body } = scripted.answers[url] ?? { status: 404, body: '' };
+      res.writeHead(status).end(body);
+    })();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return Object.assign(scripted, {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  });
+}
+
+export interface CallOptions {
+  /** The `Cookie` header. */
+  readonly cookie?: string | undefined;
+  readonly headers?: Record<string, string>;
+  readonly form?: Record<string, string>;
+  readonly json?: unknown;
+}
+
+export interface RunningConsole extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly database: TestDatabase;
+  readonly owner: Pool;
+  readonly accounts: Accounts;
+  readonly redisServer: RedisServer;
+  readonly redis: Redis;
+  readonly queues: { readonly invalidation: Queue; readonly refresh: Queue };
+  readonly clock: ManualClock;
+  readonly worker: ScriptedService;
+  readonly tokens: TestTokens;
+  readonly logLines: string[];
+  call(method: string, path: string, options?: CallOptions): Promise<Response>;
+  /** The cookie of a new session. Fails unless the sign-in succeeds. */
+  signIn(role: Role, headers?: Record<string, string>): Promise<string>;
+}
+
+export const password = 'correct horse battery staple';
+
+/** As a `Cookie` header sends it. */
+export function cookieOf(response: Response): string | undefined {
+  return response.headers.getSetCookie()[0]?.split(';')[0];
+}
+
+/** The console on a free port, with a database and a Redis of its own, a user of each role, and time that stands. */
+export async function runningConsole(
+  options: { origin?: string; throttle?: ThrottleRules; trustedProxies?: string[] } = {},
+): Promise<RunningConsole> {
+  const database = await createTestDatabase({ migrated: true });
+  const redisServer = await startRedis();
+  const tokens = await createTestTokens();
+  const worker = await scriptedService({
+    '/readyz': { status: 200, body: '{"status":"ok","checks":{"postgres":"ok"}}' },
+    '/metrics': { status: 200, body: '' },
+  });
+  const logLines: string[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      logLines.push(...chunk.toString('utf8').split('\n').slice(0, -1));
+      done();
+    },
+  });
+  const log = createLogger({ service: serviceName, destination });
+  const clock = manualClock(Date.now());
+  const pool = createPool({ url: database.urlFor('console'), applicationName: serviceName, max: 4 });
+  const owner = createPool({ url: database.url, applicationName: 'test' });
+  const redis = connectStateRedis(redisServer.url, () => undefined);
+  await once(redis, 'ready');
+  const queues = { invalidation: createInvalidationQueue(redis), refresh: createRefreshQueue(redis) };
+  for (const queue of Object.values(queues)) queue.on('error', () => undefined);
+  const accounts = new Accounts(pool, createPasswordHasher());
+  for (const role of ['admin', 'viewer'] as const) await accounts.put(role, password, role);
+  // The port is part of the origin, so it is looked for before the app is made.
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const app = createApp({
+    accounts,
+    redis,
+    queues: Object.values(queues),
+    throttle: createThrottle(redis, options.throttle),
+    worker: createWorkerClient({ url: worker.url, sign: await tokenSigner(tokens.keyFile, clock) }),
+    services: [{ name: 'invalidation-worker', url: worker.url }],
+    workerUrl: worker.url,
+    sessionSecret: 'a secret of this test that is long enough',
+    origin: options.origin ?? url,
+    clock,
+    log,
+    metrics: createMetrics({ service: serviceName }),
+    readiness: readiness(),
+    ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
+  });
+  const server = await startServer({ app, port, host: '127.0.0.1', log, drainGrace_ms: 0 });
+
+  const call: RunningConsole['call'] = (method, path, { cookie, headers, form, json } = {}) =>
+    fetch(`${url}${path}`, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(cookie !== undefined && { Cookie: cookie }),
+        ...(json !== undefined && { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      ...(form !== undefined && { body: new URLSearchParams(form) }),
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+    });
+
+  return {
+    url,
+    port,
+    database,
+    owner,
+    accounts,
+    redisServer,
+    redis,
+    queues,
+    clock,
+    worker,
+    tokens,
+    logLines,
+    call,
+    async signIn(role, headers = {}) {
+      const response = await call('POST', '/sign-in', { form: { username: role, password }, headers });
+      const cookie = cookieOf(response);
+      if (response.status !== 303 || cookie === undefined)
+        throw new Error(`no sign-in as ${role}: ${response.status} ${await response.text()}`);
+      return cookie;
+    },
+    async [Symbol.asyncDispose]() {
+      server.server.closeAllConnections();
+      await server.drain();
+      await Promise.all(Object.values(queues).map((queue) => queue.close()));
+      redis.disconnect();
+      await Promise.all([pool.end(), owner.end()]);
+      await Promise.all([database, redisServer, tokens, worker].map((part) => part[Symbol.asyncDispose]()));
+    },
+  };
+}
