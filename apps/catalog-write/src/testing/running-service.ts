@@ -29,18 +29,20 @@ export interface CallOptions {
   readonly raw?: RequestInit['body'];
   readonly type?: string;
   readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
 }
 
 /** The service on a free port, with its own role in a database of its own. */
 export async function runningService(
-  options: { databaseUrl?: (url: string) => string } = {},
+  options: { databaseUrl?: (url: string) => string | Promise<string> } = {},
 ): Promise<RunningService> {
   const database = await createTestDatabase({ migrated: true });
-  const url = options.databaseUrl?.(database.urlFor('catalog_write')) ?? database.urlFor('catalog_write');
+  const direct = database.urlFor('catalog_write');
+  const url = (await options.databaseUrl?.(direct)) ?? direct;
   const tokens = await createTestTokens();
   const log = createLogger({ service: serviceName, level: 'silent' });
   const pool = createPool({ url, applicationName: serviceName, max: 25 });
-  const importPool = createPool({ ...importPoolOptions, url, applicationName: serviceName });
+  const importPool = createPool({ ...importPoolOptions, url, applicationName: `${serviceName} import` });
   const owner = createPool({ url: database.url, applicationName: 'test' });
   const app = createApp({
     pool,
@@ -69,7 +71,7 @@ export async function runningService(
     owner,
     jwksFile: tokens.jwksFile,
     token,
-    async call(method, path, { body, raw, type, headers } = {}) {
+    async call(method, path, { body, raw, type, headers, signal } = {}) {
       return fetch(`http://127.0.0.1:${server.port}${path}`, {
         method,
         headers: {
@@ -79,6 +81,7 @@ export async function runningService(
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
         ...(raw !== undefined && { body: raw, duplex: 'half' }),
+        ...(signal !== undefined && { signal }),
       });
     },
     async state() {

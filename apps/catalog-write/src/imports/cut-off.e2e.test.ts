@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { importResultSchema } from '@catalog/contracts';
+import { tcpProxy, type TcpProxy } from '@catalog/testing';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { counts, csv, csvHeader, csvRow, imported, postImport, readImport } from '../testing/import-calls.ts';
+import { runningService, type RunningService } from '../testing/running-service.ts';
+import { importLimits } from './limits.ts';
+
+// Two cores are shared with whatever else runs.
+vi.setConfig({ testTimeout: 30_000 });
+const patience = { timeout: 10_000, interval: 10 };
+
+let service: RunningService;
+let postgres: TcpProxy;
+beforeAll(async () => {
+  service = await runningService({
+    async databaseUrl(url) {
+      postgres = await tcpProxy({ to: Number(new URL(url).port) });
+      return url.replace(/:\d+\//, `:${postgres.port}/`);
+    },
+  });
+});
+afterAll(async () => {
+  await service[Symbol.asyncDispose]();
+  await postgres.stop();
+});
+beforeEach(async () => {
+  await service.owner.query('delete from catalog.products');
+  await imported(service, csv(csvRow('KEPT'), csvRow('HELD')));
+});
+
+/** A body that the test feeds by hand. */
+function slowBody(): { body: ReadableStream<Uint8Array>; send(text: string): void; end(): void } {
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({
+    start(given) {
+      controller = given;
+    },
+  });
+  return { body, send: (text) => controller.enqueue(Buffer.from(text)), end: () => controller.close() };
+}
+
+/** Starts an import that can be given up, and that a test can follow. */
+function follow(raw: unknown): { id: string; answer: Promise<Response>; giveUp: () => void } {
+  const id = randomUUID();
+  const client = new AbortController();
+  const answer = postImport(service, raw as never, {
+    query: 'mode=skip-failed',
+    headers: { 'Import-Id': id },
+    signal: client.signal,
+  });
+  answer.catch(() => {});
+  return { id, answer, giveUp: () => client.abort() };
+}
+
+const stateOf = async (id: string) => {
+  const res = await service.call('GET', `/v1/imports/${id}`);
+  return res.status === 200 ? importResultSchema.parse(await res.json()) : undefined;
+};
+const untilState = async (id: string, expected: object) => {
+  await expect.poll(() => stateOf(id), patience).toMatchObject(expected);
+};
+
+/** Statements of imports that Postgres is working on. */
+async function busyImports(): Promise<string[]> {
+  const { rows } = await service.owner.query<{ query: string }>(
+    "select query from pg_stat_activity where datname = current_database() and application_name like '% import' and state = 'active'",
+  );
+  return rows.map(({ query }) => query);
+}
+async function importConnections(): Promise<number> {
+  const { rows } = await service.owner.query<{ connections: number }>(
+    "select count(*) as connections from pg_stat_activity where datname = current_database() and application_name like '% import'",
+  );
+  return rows[0]?.connections ?? -1;
+}
+
+/** Past the service and its proxy. */
+async function committedState(id: string): Promise<unknown> {
+  const { rows } = await service.owner.query<{ state: string }>(
+    'select state from catalog.imports where id = $1',
+    [id],
+  );
+  return rows[0]?.state;
+}
+
+const manyRows = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `${csvRow(`NEW-${index}`)}\n`).join('');
+
+test('progress is told while the body is still coming', async () => {
+  const { body, send, end } = slowBody();
+  const { id, answer } = follow(body);
+  send(`${csvHeader}\n${manyRows(3)}${csvRow('BAD', 'x', 'free')}\n`);
+  await untilState(id, { state: 'running', received: 4, failed: 1, finishedAt: null });
+  send(csvRow('LAST'));
+  end();
+  const res = await answer;
+  expect(counts(importResultSchema.parse(await res.json()))).toEqual([4, 0, 0, 1]);
+  expect(await stateOf(id)).toMatchObject({ state: 'succeeded', received: 5, created: 4 });
+});
+
+test('a connection that is cut half-way leaves nothing behind', async () => {
+  const before = await service.state();
+  const { body, send } = slowBody();
+  const { id, giveUp } = follow(body);
+  // More than a piece, so that some of it is in Postgres already.
+  send(csvHeader + '\n' + manyRows(40_000));
+  await untilState(id, { state: 'running', received: 40_000 });
+  giveUp();
+  await untilState(id, { state: 'failed', created: 0, errors: [{ code: 'malformed_request' }] });
+  await expect.poll(importConnections, patience).toBe(0);
+  expect(await service.state()).toEqual(before);
+});
+
+test('a client that goes away while its records are applied frees what they hold, and nothing has changed', async () => {
+  const before = await service.state();
+  const other = await service.owner.connect();
+  try {
+    await other.query('begin');
+    await other.query("select from catalog.products where sku = 'HELD' for update");
+    const { id, giveUp } = follow(csv(csvRow('KEPT', 'x'), csvRow('HELD', 'x'), csvRow('NEW')));
+    await expect.poll(busyImports, patience).toEqual([expect.stringContaining('Locks the rows that differ')]);
+    giveUp();
+    await untilState(id, { state: 'failed', errors: [{ message: expect.stringContaining('went away') }] });
+    // The row that somebody else holds is still held: Postgres itself gave up waiting for it.
+    await expect.poll(importConnections, patience).toBe(0);
+  } finally {
+    await other.query('rollback');
+    other.release();
+  }
+  expect(await service.state()).toEqual(before);
+});
+
+test('a Postgres that goes away while the body comes is told, and nothing has changed', async () => {
+  const before = await service.state();
+  const { body, send, end } = slowBody();
+  const { id, answer } = follow(body);
+  send(csvHeader + '\n' + manyRows(40_000));
+  await untilState(id, { state: 'running', received: 40_000 });
+  await service.owner.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like '% import'",
+  );
+  end();
+  const res = await answer;
+  expect(res.status).toBe(503);
+  expect(res.headers.get('retry-after')).not.toBeNull();
+  await untilState(id, { state: 'failed' });
+  expect(await service.state()).toEqual(before);
+});
+
+test('a commit whose answer is lost is found out about, and told as what it is', async () => {
+  // Slow enough to cut the connection while Postgres commits.
+  await service.owner.query(`
+    create function public.slow_commit() returns trigger language plpgsql as $$
+      begin perform pg_sleep(1); return null; end $$;
+    create constraint trigger slow_commit after update on catalog.imports deferrable initially deferred
+      for each row when (new.state = 'succeeded') execute function public.slow_commit()`);
+  try {
+    const { id, answer } = follow(csv(csvRow('NEW')));
+    await expect.poll(busyImports, patience).toEqual(['commit']);
+    postgres.blackhole();
+    await expect.poll(() => committedState(id), patience).toBe('succeeded');
+    postgres.cut();
+    postgres.passThrough();
+    const res = await answer;
+    expect(res.status).toBe(200);
+    const { rows } = await service.owner.query("select version from catalog.products where sku = 'NEW'");
+    expect(rows).toEqual([{ version: Number(res.headers.get('catalog-version')) }]);
+    expect(await readImport(service, id)).toMatchObject({ state: 'succeeded', created: 1 });
+  } finally {
+    postgres.passThrough();
+    await service.owner.query('drop function public.slow_commit cascade');
+  }
+});
+
+test('an import whose process died counts as abandoned', async () => {
+  const id = randomUUID();
+  await service.owner.query(
+    "insert into catalog.imports (id, subject, mode, dry_run, heartbeat_at) values ($1, 'test', 'reject-all', false, clock_timestamp() - make_interval(secs => $2))",
+    [id, importLimits.abandoned_ms / 1000 + 1],
+  );
+  expect(await readImport(service, id)).toMatchObject({ state: 'failed', errors: [{ code: 'abandoned' }] });
+});
+
+test('more imports than run at once are asked to come again', async () => {
+  const slow = Array.from({ length: importLimits.simultaneous }, slowBody);
+  const followed = slow.map(({ body }) => follow(body));
+  for (const [index, { send }] of slow.entries()) {
+    send(`${csvHeader}\n`);
+    await untilState(followed[index]?.id ?? '', { state: 'running' });
+  }
+  const res = await postImport(service, csv(csvRow('ONE-MORE')));
+  expect([res.status, res.headers.get('retry-after')]).toEqual([503, '10']);
+  for (const { end } of slow) end();
+  for (const { answer } of followed) expect((await answer).status).toBe(200);
+  expect((await postImport(service, csv(csvRow('ONE-MORE')))).status).toBe(200);
+});

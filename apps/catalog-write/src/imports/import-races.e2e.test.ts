@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { counts, csv, csvRow, imported } from '../testing/import-calls.ts';
+import { runningService, validProduct, type RunningService } from '../testing/running-service.ts';
+
+let service: RunningService;
+beforeAll(async () => {
+  service = await runningService();
+});
+afterAll(() => service[Symbol.asyncDispose]());
+beforeEach(async () => {
+  await service.owner.query('delete from catalog.products');
+});
+
+const skus = Array.from({ length: 500 }, (_, index) => `SKU-${index}`);
+const rotated = (by: number): string[] => [...skus.slice(by), ...skus.slice(0, by)];
+
+async function names(): Promise<string[]> {
+  const { rows } = await service.owner.query<{ name: string }>('select distinct name from catalog.products');
+  return rows.map(({ name }) => name);
+}
+
+/** Waits until a statement of the service waits for a lock. */
+async function untilWaiting(): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const { rows } = await service.owner.query(
+          "select from pg_stat_activity where datname = current_database() and usename = 'catalog_write' and wait_event_type = 'Lock'",
+        );
+        return rows.length;
+      },
+      { timeout: 5_000, interval: 5 },
+    )
+    .toBeGreaterThan(0);
+}
+
+test('imports of the same new SKUs at once: each SKU is created once, and the last one wins every row', async () => {
+  for (let round = 0; round < 5; round++) {
+    await service.owner.query('delete from catalog.products');
+    const results = await Promise.all(
+      [0, 100, 200, 300].map((by) =>
+        imported(service, csv(...rotated(by).map((sku) => csvRow(sku, `import ${by}`)))),
+      ),
+    );
+    expect(results.reduce((sum, { created }) => sum + created, 0)).toBe(skus.length);
+    for (const { created, updated, unchanged } of results) {
+      expect(created + updated + unchanged).toBe(skus.length);
+    }
+    expect(await names()).toHaveLength(1);
+  }
+}, 60_000);
+
+test('imports of the same existing SKUs at once, each in another order, beside single changes: no deadlock', async () => {
+  await imported(service, csv(...skus.map((sku) => csvRow(sku))));
+  const { rows } = await service.owner.query<{ id: string }>('select id from catalog.products limit 20');
+  for (let round = 0; round < 5; round++) {
+    const patches = rows.map(({ id }) =>
+      service.call('PATCH', `/v1/products/${id}`, {
+        body: { description: `round ${round}` },
+        headers: { 'If-Match': '*' },
+        type: 'application/merge-patch+json',
+      }),
+    );
+    const results = await Promise.all(
+      [50, 150, 250].map((by) =>
+        imported(service, csv(...rotated(by).map((sku) => csvRow(sku, `round ${round} import ${by}`)))),
+      ),
+    );
+    for (const result of results) expect(result).toMatchObject({ state: 'succeeded', created: 0, failed: 0 });
+    for (const res of await Promise.all(patches)) expect(res.status).toBe(200);
+    expect(await names()).toHaveLength(1);
+  }
+}, 60_000);
+
+test('products that are posted while an import creates them: either comes first, and nothing is lost', async () => {
+  const [posts, result] = await Promise.all([
+    Promise.all(
+      skus
+        .slice(0, 50)
+        .map((sku) => service.call('POST', '/v1/products', { body: { ...validProduct, sku, name: 'post' } })),
+    ),
+    imported(service, csv(...skus.map((sku) => csvRow(sku, 'import')))),
+  ]);
+  const created = posts.filter((res) => res.status === 201).length;
+  for (const res of posts) expect([201, 409]).toContain(res.status);
+  expect(result.created + result.updated).toBe(skus.length);
+  const { rows } = await service.owner.query<{ products: number }>(
+    'select count(*) as products from catalog.products',
+  );
+  expect(rows[0]?.products).toBe(skus.length);
+  // A post is refused only where the import was first.
+  expect(created).toBeGreaterThanOrEqual(result.updated);
+});
+
+test('an SKU that somebody else commits while the import waits for it is updated in a second try', async () => {
+  const other = await service.owner.connect();
+  try {
+    await other.query('begin');
+    await other.query(
+      "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('SKU-1', 'other', 'b', 'c', 1, 'EUR')",
+    );
+    const result = imported(service, csv(csvRow('SKU-0'), csvRow('SKU-1', 'import')));
+    await untilWaiting();
+    await other.query('commit');
+    expect(counts(await result)).toEqual([1, 1, 0, 0]);
+  } finally {
+    await other.query('rollback');
+    other.release();
+  }
+  const { rows } = await service.owner.query("select name from catalog.products where sku = 'SKU-1'");
+  expect(rows).toEqual([{ name: 'import' }]);
+});
+
+test('a row that somebody else is changing is waited for, and changed on top of that', async () => {
+  await imported(service, csv(csvRow('SKU-0'), csvRow('SKU-1')));
+  const other = await service.owner.connect();
+  try {
+    await other.query('begin');
+    await other.query("update catalog.products set name = 'other' where sku = 'SKU-0'");
+    const result = imported(service, csv(csvRow('SKU-0', 'import'), csvRow('SKU-1')));
+    await untilWaiting();
+    await other.query('commit');
+    expect(counts(await result)).toEqual([0, 1, 1, 0]);
+  } finally {
+    await other.query('rollback');
+    other.release();
+  }
+  const { rows } = await service.owner.query('select sku, name from catalog.products order by sku');
+  expect(rows).toEqual([
+    { sku: 'SKU-0', name: 'import' },
+    { sku: 'SKU-1', name: 'Lamp' },
+  ]);
+});
