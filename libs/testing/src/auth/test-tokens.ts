@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,16 +27,19 @@ export async function createTestTokens(): Promise<TestTokens> {
   return {
     jwksFile,
     keyFile,
-    sign(claims) {
-      const now_s = Math.floor(Date.now() / 1000);
-      const payload = { iss: 'catalog-auth', sub: 'test', iat: now_s, exp: now_s + 300, ...claims };
-      const signed = [{ alg: 'EdDSA', kid: 'test' }, payload]
-        .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-        .join('.');
-      return `${signed}.${sign(null, Buffer.from(signed), privateKey).toString('base64url')}`;
-    },
+    sign: (claims) => signToken(privateKey, 'test', claims),
     async [Symbol.asyncDispose]() {
       await rm(directory, { recursive: true });
     },
   };
+}
+
+/** A token as the key's holder signs it; see `TestTokens.sign`. */
+export function signToken(privateKey: KeyObject, kid: string, claims: Record<string, unknown>): string {
+  const now_s = Math.floor(Date.now() / 1000);
+  const payload = { iss: 'catalog-auth', sub: 'test', iat: now_s, exp: now_s + 300, ...claims };
+  const signed = [{ alg: 'EdDSA', kid }, payload]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.');
+  return `${signed}.${sign(null, Buffer.from(signed), privateKey).toString('base64url')}`;
 }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { createPrivateKey, sign, type webcrypto } from 'node:crypto';
+import { createPrivateKey, type webcrypto } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { signToken } from '../auth/test-tokens.ts';
 import { hasExited } from '../processes/exit.ts';
 
 const repository = resolve(import.meta.dirname, '../../../..');
@@ -145,7 +146,9 @@ export async function startLocalStack(
       return Object.fromEntries(children.map(({ name, pid }) => [name, pid]));
     },
     async token(audience, scope) {
-      return signToken((await secrets()).tokenKey, audience, scope);
+      const { tokenKey } = await secrets();
+      const key = createPrivateKey({ key: tokenKey, format: 'jwk' });
+      return signToken(key, tokenKey.kid, { aud: audience, scope });
     },
     async [Symbol.asyncDispose]() {
       signal('SIGTERM');
@@ -170,17 +173,6 @@ interface Secrets {
 
 interface RunRecord {
   readonly children: readonly { readonly name: StackProcess; readonly pid: number }[];
-}
-
-function signToken(key: Secrets['tokenKey'], audience: string, scope: string): string {
-  const now_s = Math.floor(Date.now() / 1000);
-  const header = { alg: 'EdDSA', kid: key.kid, typ: 'JWT' };
-  const claims = { iss: 'catalog-auth', sub: 'test', aud: audience, scope, iat: now_s, exp: now_s + 300 };
-  const signed = [header, claims]
-    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-    .join('.');
-  const signature = sign(null, Buffer.from(signed), createPrivateKey({ key, format: 'jwk' }));
-  return `${signed}.${signature.toString('base64url')}`;
 }
 
 /** Below the ports that the system gives to clients, so that none of them takes one of ours meanwhile. */
