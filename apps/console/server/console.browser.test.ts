@@ -1,0 +1,235 @@
+/** In a real Chromium: what people do, and what a malicious name cannot do. */
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { password, runningConsole, type RunningConsole } from './testing/running-console.ts';
+
+let running: RunningConsole;
+let browser: Browser;
+beforeAll(async () => {
+  // `npm test` finds or installs it; alone, the one of Debian is tried.
+  browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium' });
+  running = await runningConsole();
+});
+afterAll(async () => {
+  await browser.close();
+  await running[Symbol.asyncDispose]();
+});
+
+/** A browser of its own that keeps all its complaints: refused by our policy, broken, or asked of a stranger. */
+async function openPage(options: { width?: number; scheme?: 'light' | 'dark' } = {}) {
+  const context = await browser.newContext({
+    viewport: { width: options.width ?? 1200, height: 900 },
+    colorScheme: options.scheme ?? 'light',
+  });
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    // The browser itself notes every answer of 400 and above; some are expected here.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('dialog', (dialog) => {
+    complaints.push(`a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(running.url) && !url.startsWith('data:')) complaints.push(`a foreign host: ${url}`);
+  });
+  return { page, complaints };
+}
+
+async function signIn(page: Page, username: 'admin' | 'viewer', path = '/'): Promise<void> {
+  await page.goto(running.url + path);
+  await page.getByLabel('User name').fill(username);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+test('with the keyboard alone: sign in, see the services, open the dashboard, sign out', async () => {
+  const { page, complaints } = await openPage();
+  await page.goto(running.url);
+  expect(page.url()).toBe(`${running.url}/sign-in`);
+  // The first field has the focus already.
+  await page.keyboard.type('viewer');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(password);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await page.getByRole('row', { name: /invalidation-worker ready/ }).waitFor();
+
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content');
+  await page.getByRole('link', { name: 'Queues' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('refresh').first().waitFor();
+  expect(page.url()).toContain('/queues/');
+
+  await page.goBack();
+  await page.getByRole('button', { name: 'Sign out' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Catalog console' }).waitFor();
+  // What the browser kept shows nothing either.
+  await page.goBack();
+  await page.getByLabel('Password').waitFor();
+  expect(complaints).toEqual([]);
+});
+
+test('a wrong password is said, and the name stays', async () => {
+  const { page, complaints } = await openPage();
+  await page.goto(`${running.url}/sign-in`);
+  await page.getByLabel('User name').fill('viewer');
+  await page.getByLabel('Password').fill('wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  expect(await page.getByRole('alert').textContent()).toBe('User name or password is not right.');
+  expect(await page.getByLabel('User name').inputValue()).toBe('viewer');
+  expect(complaints).toEqual([]);
+});
+
+test('the page keeps itself current, and leads back to the way in when the session is over', async () => {
+  const { page, complaints } = await openPage();
+  await signIn(page, 'viewer');
+  await page.getByText('All is well').waitFor();
+  running.worker.answers['/readyz'] = { status: 503, body: '{"checks":{"cache":"fails: ECONNREFUSED"}}' };
+  await running.clock.advance(1_000);
+  await page.getByText('invalidation-worker is not ready').waitFor();
+  running.worker.answers['/readyz'] = { status: 200, body: '{"checks":{"cache":"ok"}}' };
+  await running.clock.advance(1_000);
+  await page.getByText('All is well').waitFor();
+  await running.redis.flushall();
+  await page.getByLabel('Password').waitFor();
+  expect(complaints).toEqual([]);
+});
+
+test('an admin purges a key, and is told', async () => {
+  const { page, complaints } = await openPage();
+  running.worker.answers['/v1/purges'] = { status: 202, body: '{"keys":1}' };
+  await signIn(page, 'admin');
+  await page.getByLabel('Everything').check();
+  // Whoever types a key means a key.
+  await page.getByLabel('Key', { exact: true }).fill('product:1');
+  await page.getByLabel('Why').fill('a wrong price');
+  await page.getByRole('button', { name: 'Purge' }).click();
+  await page.getByRole('heading', { name: 'The purge was taken' }).waitFor();
+  expect(await page.locator('main').textContent()).toContain('{"keys":1}');
+  expect(complaints).toEqual([]);
+});
+
+describe.each(['light', 'dark'] as const)('%s', (scheme) => {
+  test.each([360, 1200])('nothing is cut off at a width of %i', async (width) => {
+    const { page, complaints } = await openPage({ width, scheme });
+    await signIn(page, 'admin');
+    await page.getByRole('heading', { name: 'Purge the cache' }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    expect(complaints).toEqual([]);
+  });
+
+  test('text stands out from its ground by 4.5 to 1 at least', async () => {
+    const { page } = await openPage({ scheme });
+    running.worker.answers['/readyz'] = { status: 503, body: '{"checks":{"cache":"fails: x"}}' };
+    await running.clock.advance(1_000);
+    await signIn(page, 'admin');
+    await page.getByText('invalidation-worker is not ready').waitFor();
+    running.worker.answers['/readyz'] = { status: 200, body: '{"checks":{"cache":"ok"}}' };
+    await running.clock.advance(1_000);
+    const weak = await page.evaluate(weakContrasts);
+    expect(weak).toEqual([]);
+  });
+});
+
+/** WCAG 2.2, 1.4.3, for every element that has text of its own. Runs in the page. */
+function weakContrasts(): string[] {
+  const pixel = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const rgba = (color: string): number[] => {
+    if (pixel === null) throw new Error('no canvas');
+    pixel.clearRect(0, 0, 1, 1);
+    pixel.fillStyle = color;
+    pixel.fillRect(0, 0, 1, 1);
+    return [...pixel.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = (color: string): number => {
+    const [r = 0, g = 0, b = 0] = rgba(color).map((value) => {
+      const part = value / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element: Element | null): string => {
+    if (element === null) return 'white';
+    const color = getComputedStyle(element).backgroundColor;
+    return rgba(color)[3] === 255 ? color : ground(element.parentElement);
+  };
+  return [...document.body.querySelectorAll('*')].flatMap((element) => {
+    const own = [...element.childNodes].some(
+      (node) => node.nodeType === 3 && node.textContent?.trim() !== '',
+    );
+    if (!own || element.getClientRects().length === 0) return [];
+    const [light = 0, dark = 0] = [getComputedStyle(element).color, ground(element)]
+      .map(luminance)
+      .sort((a, b) => b - a);
+    const ratio = (light + 0.05) / (dark + 0.05);
+    return ratio < 4.5 ? [`${element.textContent?.trim().slice(0, 40)}: ${ratio.toFixed(2)}`] : [];
+  });
+}
+
+describe('what is malicious is shown and does nothing', () => {
+  const evil = '<script>alert("script")</script><img src=x onerror=alert("image")><svg onload=alert("svg")>';
+
+  test('names, data and failures of jobs, in the dashboard', async () => {
+    const { page, complaints } = await openPage();
+    const job = await running.queues.refresh.add(evil, { keys: [{ entity: evil, key: evil }] });
+    await job.log(evil);
+    onTestFinished(() => job.remove());
+    for (const user of ['viewer', 'admin'] as const) {
+      await page.context().clearCookies();
+      await signIn(page, user, '/queues/queue/refresh?status=waiting');
+      await page.getByText(evil).first().waitFor();
+      await page.goto(`${running.url}/queues/queue/refresh/${job.id}`);
+      await page.getByText(evil).first().waitFor();
+      for (const tab of ['Data', 'Options', 'Logs', 'Error']) {
+        const button = page.getByRole('button', { name: tab, exact: true });
+        if ((await button.count()) > 0) await button.first().click();
+      }
+      expect(await page.locator('img[src="x"], svg[onload]').count()).toBe(0);
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  test('what a service says of itself, and the name typed at the way in', async () => {
+    const { page, complaints } = await openPage();
+    running.worker.answers['/readyz'] = { status: 503, body: JSON.stringify({ checks: { [evil]: evil } }) };
+    await running.clock.advance(1_000);
+    onTestFinished(() => {
+      running.worker.answers['/readyz'] = { status: 200, body: '{}' };
+    });
+    await signIn(page, 'viewer');
+    await page.getByText(evil).first().waitFor();
+    // Long enough for the page to fetch the same once more.
+    await page.waitForResponse((response) => response.url().endsWith('/state'));
+    await page.context().clearCookies();
+    await page.goto(`${running.url}/sign-in?next=${encodeURIComponent(`/"><script>alert(1)</script>`)}`);
+    await page.getByLabel('User name').fill(`"><script>alert(1)</script>`);
+    await page.getByLabel('Password').fill('wrong');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('alert').waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
+
+test('a viewer sees none of the buttons that act on a job, an admin does', async () => {
+  const job = await running.queues.refresh.add('refresh', { keys: [] });
+  onTestFinished(() => job.remove());
+  const shown: Record<string, number> = {};
+  for (const user of ['viewer', 'admin'] as const) {
+    const { page } = await openPage();
+    await signIn(page, user, '/queues/queue/refresh?status=waiting');
+    await page.getByText(`#${job.id}`).first().waitFor();
+    // They bear no names: edit, copy and remove are pictures.
+    shown[user] = await page.getByRole('button').count();
+  }
+  expect((shown['admin'] ?? 0) - (shown['viewer'] ?? 0)).toBeGreaterThanOrEqual(3);
+});
