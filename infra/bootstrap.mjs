@@ -52,6 +52,10 @@ const commands = {
     checkPlatform();
     return runPinned([stackMain, 'token', ...args]);
   },
+  async import(args) {
+    checkPlatform();
+    return runPinned([stackMain, 'import', ...args]);
+  },
   async sql(args) {
     checkPlatform();
     return runPinned([stackMain, 'sql', ...args]);

@@ -1,9 +1,11 @@
-/** `npm start`, `npm run reset`, `npm run token` and `npm run sql`, after infra/bootstrap.mjs has made the machine ready. */
+/** `npm start` and `npm run reset|token|sql|import`, after infra/bootstrap.mjs has made the machine ready. */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadSecrets } from './access/secrets.ts';
+import { loadSecrets, type Secrets } from './access/secrets.ts';
 import { runSql } from './access/sql.ts';
 import { signToken } from './access/token.ts';
-import { portBase, portsFrom } from './machine/ports.ts';
+import { importFile } from './import/import-file.ts';
+import { host, portBase, portsFrom } from './machine/ports.ts';
 import { stackFolder, stackRoot } from './machine/stack-folder.ts';
 import { StackProblem } from './problem.ts';
 import { resetStack } from './reset.ts';
@@ -14,7 +16,12 @@ import { databaseUrl, superuser } from './stores/postgres.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { scope: { type: 'string', default: 'catalog:read' }, aud: { type: 'string' } },
+  options: {
+    scope: { type: 'string', default: 'catalog:read' },
+    aud: { type: 'string' },
+    mode: { type: 'string', default: 'reject-all' },
+    'dry-run': { type: 'boolean', default: false },
+  },
 });
 
 const say = (line: string) => console.log(line.startsWith('\n') ? line : `  ${line}`);
@@ -58,13 +65,18 @@ async function reset(): Promise<void> {
   await resetStack(ownFolder(), say);
 }
 
-async function token(): Promise<void> {
+async function signingSecrets(): Promise<Secrets> {
   const secrets = await loadSecrets(ownFolder().secretsFile);
   if (!secrets)
     throw new StackProblem(
       'There is no local stack yet, so no key to sign with.',
       'Start it first: npm start',
     );
+  return secrets;
+}
+
+async function token(): Promise<void> {
+  const secrets = await signingSecrets();
   const audience = values.aud === undefined ? {} : { audience: values.aud };
   console.log(await signToken(secrets, { scope: values.scope, ...audience }, Date.now()));
 }
@@ -79,7 +91,34 @@ async function sql(): Promise<void> {
   console.log(await runSql(url, positionals.slice(1).join(' ')));
 }
 
-const commands: Readonly<Record<string, () => Promise<void>>> = { start, reset, token, sql };
+/** Ends with 1 unless the file was imported. */
+async function runImport(): Promise<void> {
+  const secrets = await signingSecrets();
+  const stopped = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.abort());
+  process.on('disconnect', () => stopped.abort());
+  const file = positionals[1] ?? '';
+  const succeeded = await importFile({
+    // npm runs its scripts in the root of the repository and says where it was called.
+    file: file === '' ? '' : resolve(process.env['INIT_CWD'] ?? process.cwd(), file),
+    mode: values.mode,
+    dryRun: values['dry-run'],
+    writeUrl: `http://${host}:${portsFrom(portBase(process.env))['catalog-write']}`,
+    token: () => signToken(secrets, { scope: 'catalog:write' }, Date.now()),
+    signal: stopped.signal,
+    terminal: process.stdout,
+    say,
+  });
+  if (!succeeded) process.exit(1);
+}
+
+const commands: Readonly<Record<string, () => Promise<void>>> = {
+  start,
+  reset,
+  token,
+  sql,
+  import: runImport,
+};
 
 try {
   const command = commands[positionals[0] ?? ''];
