@@ -64,12 +64,19 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     connection,
     outbox,
     onReplay: (changes) => {
-      metrics.changesReplayed.inc(changes);
-      log.info({ changes }, 'the cache began another life: recent changes are applied again');
-      relay.ring();
+      if (changes > 0) {
+        metrics.changesReplayed.inc(changes);
+        log.info({ changes }, 'the cache began another life: recent changes are applied again');
+      }
+      relay.look();
     },
     onError: survive('registration'),
   });
+
+  const onRefused = (incarnation: string) => {
+    log.warn({ incarnation }, 'another worker has registered another incarnation of the cache');
+    registration.refused(incarnation);
+  };
 
   const producer = connectProducer(options.stateRedisUrl, survive('queue'));
   const consumers = [1, 2].map(() => connectConsumer(options.stateRedisUrl, survive('queue')));
@@ -79,20 +86,21 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   const acknowledger = new Acknowledger({
     outbox,
     bumper: new GenerationBumper(connection, () => performance.now()),
-    incarnation: () => (registration.isRegistered() ? connection.incarnation : undefined),
-    onRefused: () => void registration.refused().catch(survive('registration')),
+    tracesWanted: () => 0,
+    onAcknowledged: (_traces, count) => metrics.changesApplied.inc(count),
+    onRefused,
     onError: survive('acknowledge'),
   });
   const invalidator = new Invalidator({
     entities,
     store,
     publisher,
-    acknowledge: (applied) => {
-      metrics.changesApplied.inc(applied.seqs.length);
-      acknowledger.add(applied);
-    },
+    acknowledge: (applied) => acknowledger.add(applied),
     refresh: async (keys) => {
-      await refreshQueue.add('refresh', { keys });
+      // After a mass change readers fill what they ask for; a queue of everything would only come too late.
+      if ((await refreshQueue.getWaitingCount()) < limits.waitingRefreshJobs) {
+        await refreshQueue.add('refresh', { keys });
+      }
     },
     onError: survive('invalidate'),
   });
@@ -108,8 +116,10 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   const relay = new Relay({
     outbox,
     awakeLock: new AwakeLock(options.databaseDirectUrl, survive('awake lock')),
-    dispatch: (changes) => addInvalidations(invalidationQueue, changes.map(toChange)),
-    untilRoom: () => untilRoom(() => invalidationQueue.getWaitingCount()),
+    dispatch: (changes) => addInvalidations(invalidationQueue, changes),
+    hasRoom: async () =>
+      acknowledger.waitingChanges < limits.unacknowledgedChanges &&
+      (await invalidationQueue.getWaitingCount()) < limits.waitingJobs,
     mayDispatch: () => registration.isRegistered(),
     onError: survive('relay'),
   });
@@ -125,6 +135,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     publisher,
     outbox,
     isRegistered: () => registration.isRegistered(),
+    onRefused,
     onError: survive('heartbeat'),
   });
   const retention = new Retention(outbox, survive('retention'));
@@ -157,7 +168,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
       workers = [
         new Worker(
           INVALIDATION_QUEUE,
-          (job) => invalidator.apply(invalidationJobSchema.parse(job.data).changes),
+          (job) => invalidator.apply(invalidationJobSchema.parse(job.data).changes, job.timestamp),
           {
             connection: first,
             concurrency: 8,
@@ -166,7 +177,9 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
         new Worker(
           REFRESH_QUEUE,
           async (job) => {
-            metrics.keysRefreshed.inc(await refresher.refresh(refreshJobSchema.parse(job.data).keys));
+            const filled = await refresher.refresh(refreshJobSchema.parse(job.data).keys);
+            metrics.keysRefreshed.inc(filled.length);
+            await outbox.noteRefreshed(filled.flatMap(({ seqs }) => seqs));
           },
           { connection: second, concurrency: 4 },
         ),
@@ -194,26 +207,4 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
       connection.stop();
     },
   };
-}
-
-const toChange = ({
-  seq,
-  entity,
-  key,
-  version,
-}: {
-  seq: number;
-  entity: string;
-  key: string;
-  version: number;
-}) => ({
-  seq,
-  entity,
-  key,
-  version,
-});
-
-/** Changes wait in the outbox, which is made for it, rather than in Redis. */
-async function untilRoom(waitingJobs: () => Promise<number>): Promise<void> {
-  while ((await waitingJobs()) >= limits.waitingJobs) await new Promise((resolve) => setTimeout(resolve, 5));
 }

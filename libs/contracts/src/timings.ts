@@ -60,6 +60,10 @@ export const limits = {
   claimChanges: 5_000,
   /** Jobs that may wait; beyond, rows stay in the outbox, which is made for waiting. */
   waitingJobs: 40,
+  /** Changes that may be applied and not acknowledged: a slow Postgres slows the feed down, and fills no memory. */
+  unacknowledgedChanges: 20_000,
+  /** Refreshes that may wait: beyond, readers fill the keys that they ask for. */
+  waitingRefreshJobs: 20,
   /** What the near cache may hold. */
   nearCache_bytes: 64 * 1024 * 1024,
 } as const;

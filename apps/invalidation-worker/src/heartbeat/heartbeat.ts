@@ -6,8 +6,10 @@ interface HeartbeatOptions {
   readonly connection: CacheConnection;
   readonly publisher: InvalidationPublisher;
   readonly outbox: Outbox;
-  /** Whether the incarnation that this process writes to is the one that is registered. */
+  /** Whether the incarnation that this process writes to is the one that is registered, as far as it knows. */
   readonly isRegistered: () => boolean;
+  /** Postgres says that another is. */
+  readonly onRefused: (incarnation: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -39,6 +41,11 @@ export class Heartbeat {
     return performance.now() - this.#lastBeat_ms;
   }
 
+  /** In ms of the clock of the cache Redis; undefined while none is known in this life of it. */
+  get watermark_ms(): number | undefined {
+    return this.#watermark.at;
+  }
+
   async #beatAndRepeat(): Promise<void> {
     const began_ms = performance.now();
     try {
@@ -52,12 +59,18 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { connection, publisher, outbox, isRegistered } = this.#options;
+    const { connection, publisher, outbox, isRegistered, onRefused } = this.#options;
     if (!isRegistered()) return;
     const incarnation = connection.requireIncarnation();
     // The time first: what is committed before it is visible to the look.
     const at_ms = await connection.time_ms();
-    const look = await outbox.look();
+    const look = await outbox.look(incarnation);
+    if (!look.registered) {
+      // Another worker applies the changes to another Redis: of ours, nobody can say how old it is.
+      this.#watermark.reset();
+      onRefused(incarnation);
+      return;
+    }
     if (connection.incarnation !== incarnation || !isRegistered()) return;
     this.#watermark.look(at_ms, look);
     if (this.#watermark.at === undefined) return;

@@ -1,4 +1,9 @@
-import type { EntryStore, InvalidatedKey, InvalidationPublisher } from '@catalog/cache';
+import {
+  CacheUnavailable,
+  type EntryStore,
+  type InvalidatedKey,
+  type InvalidationPublisher,
+} from '@catalog/cache';
 import type { RefreshJob } from '@catalog/change-feed';
 import { type Change, type Entity, PRODUCT } from '@catalog/contracts';
 import type { Applied } from './acknowledger.ts';
@@ -8,8 +13,8 @@ const listsOf: Readonly<Record<string, string>> = { [PRODUCT.name]: 'products' }
 
 interface InvalidatorOptions {
   readonly entities: readonly Entity[];
-  readonly store: EntryStore;
-  readonly publisher: InvalidationPublisher;
+  readonly store: Pick<EntryStore, 'incarnation' | 'invalidate'>;
+  readonly publisher: Pick<InvalidationPublisher, 'publish'>;
   readonly acknowledge: (applied: Applied) => void;
   readonly refresh: (keys: RefreshJob['keys']) => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -37,9 +42,15 @@ export class Invalidator {
     this.#entities = new Map(options.entities.map((entity) => [entity.name, entity]));
   }
 
-  /** @throws the first error where no key at all could be invalidated */
-  async apply(changes: readonly Change[]): Promise<void> {
+  /**
+   * @param queuedAt_ms when the job was queued, in ms since 1970
+   * @throws the first error where no key at all could be invalidated; CacheUnavailable where the life of the cache
+   *   ended meanwhile, so that some keys may have been invalidated in one and some in another
+   */
+  async apply(changes: readonly Change[], queuedAt_ms = Date.now()): Promise<void> {
     const { store, publisher, acknowledge, refresh, onError } = this.#options;
+    const { incarnation } = store;
+    if (incarnation === undefined) throw new CacheUnavailable('the cache is away');
     const { known, unknown } = this.#byKey(changes);
     const outcomes = await Promise.allSettled(
       known.map(({ cacheKey, version }) => store.invalidate(cacheKey, version)),
@@ -61,14 +72,18 @@ export class Invalidator {
     if (done.length > 0) {
       await publisher.publish(done.map(({ cacheKey, version }): InvalidatedKey => [cacheKey, version]));
     }
+    if (store.incarnation !== incarnation) throw new CacheUnavailable('the cache began another life');
     acknowledge({
+      incarnation,
+      appliedAt_ms: performance.now(),
+      queued_ms: Math.max(0, Date.now() - queuedAt_ms),
       // Nobody caches an entity that this release does not know.
       seqs: [...done.flatMap(({ seqs }) => seqs), ...unknown],
       lists: [...new Set(done.flatMap(({ entity }) => listsOf[entity.name] ?? []))],
     });
     if (hit.length > 0) {
       // Best effort: a reader fills the key as well.
-      await refresh(hit.map(({ entity, key }) => ({ entity: entity.name, key }))).catch(onError);
+      await refresh(hit.map(({ entity, key, seqs }) => ({ entity: entity.name, key, seqs }))).catch(onError);
     }
   }
 

@@ -12,15 +12,26 @@ interface RegistrationOptions {
 /**
  * Registers the incarnation that this worker writes to as the one that changes count as applied to. Only then may
  * it acknowledge, or send heartbeats: a worker that is left on a Redis of a former life does neither.
+ *
+ *   unknown ── the connection learns its incarnation ──▶ registered ── Postgres names another ──▶ overruled
+ *   overruled ── the connection learns another one ──▶ registered
+ *
+ * Overruled, it does not register the same incarnation again, or two workers on two Redis servers would do so in turns.
  */
 export class Registration {
   readonly #options: RegistrationOptions;
   #registered: string | undefined;
+  #overruled: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
-    options.connection.onIncarnation((incarnation) => void this.#register(incarnation));
+    options.connection.onIncarnation((incarnation) => {
+      // Another connection, another answer: it may be asked for what was refused before.
+      if (incarnation === undefined) this.#overruled = undefined;
+      void this.#register(incarnation);
+    });
   }
 
   isRegistered(): boolean {
@@ -28,32 +39,52 @@ export class Registration {
   }
 
   /** Postgres says that another incarnation is registered: perhaps ours has ended without our noticing. */
-  async refused(): Promise<void> {
-    const refused = this.#registered;
+  refused(incarnation: string): void {
+    if (this.#registered !== incarnation) return;
     this.#registered = undefined;
-    await this.#options.connection.relearn();
-    const { incarnation } = this.#options.connection;
-    // Another worker has overruled us. It writes to the newer life; we only may again once we see another too.
-    if (incarnation !== refused) await this.#register(incarnation);
+    this.#overruled = incarnation;
+    this.#askAgain(0);
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
   async #register(incarnation: string | undefined): Promise<void> {
     clearTimeout(this.#timer);
     this.#registered = undefined;
-    if (incarnation === undefined) return;
+    if (incarnation === undefined || this.#stopped) return;
+    if (incarnation === this.#overruled) {
+      this.#askAgain(timings.safetyPoll_ms);
+      return;
+    }
     const { connection, outbox, onReplay, onError } = this.#options;
     try {
       const replayed = await outbox.register(incarnation);
       if (connection.incarnation !== incarnation) return;
       this.#registered = incarnation;
-      if (replayed > 0) onReplay(replayed);
+      this.#overruled = undefined;
+      onReplay(replayed);
     } catch (error) {
       onError(error);
-      this.#timer = setTimeout(() => void this.#register(connection.incarnation), timings.heartbeat_ms);
+      if (connection.incarnation === incarnation) this.#askAgain(timings.heartbeat_ms);
     }
+  }
+
+  /** Learns the incarnation again before anything is registered: it may have changed, and another worker know that. */
+  #askAgain(after_ms: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const { connection, onError } = this.#options;
+      const before = connection.incarnation;
+      const ask = async () => {
+        await connection.relearn();
+        // If it has changed, the connection has told us.
+        if (connection.incarnation === before) await this.#register(before);
+      };
+      ask().catch(onError);
+    }, after_ms);
   }
 }

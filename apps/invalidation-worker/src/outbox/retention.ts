@@ -9,6 +9,7 @@ export class Retention {
   readonly #onError: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<void> | undefined;
+  #stopped = false;
 
   constructor(outbox: Outbox, onError: (error: unknown) => void) {
     this.#outbox = outbox;
@@ -24,13 +25,15 @@ export class Retention {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#timer);
     await this.#working;
   }
 
   async #retire(): Promise<void> {
     try {
-      while ((await this.#outbox.retire(chunk)) === chunk);
+      while (!this.#stopped && (await this.#outbox.retire(chunk)) === chunk);
+      await this.#outbox.retireRefreshed();
     } catch (error) {
       this.#onError(error);
     }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { BatchLoader, createLoadGuard, type EntryStore, freshLife_ms, type Load } from '@catalog/cache';
-import type { RefreshJob } from '@catalog/change-feed';
 import type { Entity } from '@catalog/contracts';
 
 interface RefresherOptions {
@@ -21,10 +20,19 @@ export class Refresher {
     );
   }
 
-  /** @returns how many keys were filled; the others are somebody else's, or there already */
-  async refresh(keys: RefreshJob['keys']): Promise<number> {
-    const filled = await Promise.all(keys.map(({ entity, key }) => this.#refreshKey(entity, key)));
-    return filled.filter(Boolean).length;
+  /**
+   * @returns the keys that were filled; the others are somebody else's, or there already
+   * @throws the first failure where no key at all could be filled
+   */
+  async refresh<Key extends { entity: string; key: string }>(keys: readonly Key[]): Promise<Key[]> {
+    const outcomes = await Promise.allSettled(keys.map(({ entity, key }) => this.#refreshKey(entity, key)));
+    const filled = keys.filter((_, index) => {
+      const outcome = outcomes[index];
+      return outcome?.status === 'fulfilled' && outcome.value;
+    });
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (filled.length === 0 && failure !== undefined) throw failure.reason;
+    return filled;
   }
 
   async #refreshKey(name: string, key: string): Promise<boolean> {

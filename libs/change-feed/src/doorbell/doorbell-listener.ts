@@ -1,7 +1,9 @@
 import pgListen, { type Subscriber } from 'pg-listen';
 import { timings } from '@catalog/contracts';
+import { directConnection, endAtOnce } from './direct-connection.ts';
 
-export const DOORBELL_CHANNEL = 'catalog_outbox';
+const DOORBELL_CHANNEL = 'catalog_outbox';
+const CANARY = 'canary ';
 
 export interface DoorbellListenerOptions {
   /** A direct connection: LISTEN does not survive a transaction pooler. */
@@ -40,7 +42,7 @@ export class DoorbellListener {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await this.#subscriber?.close().catch(() => undefined);
+    if (this.#subscriber !== undefined) await endAtOnce(this.#subscriber);
   }
 
   /** Whether the canary has been heard lately. */
@@ -51,10 +53,7 @@ export class DoorbellListener {
   async #connect(): Promise<void> {
     const subscriber = pgListen.default(
       {
-        connectionString: this.#options.databaseUrl,
-        application_name: 'doorbell',
-        keepAlive: true,
-        connectionTimeoutMillis: 1_000,
+        ...directConnection(this.#options.databaseUrl, 'doorbell'),
         query_timeout: timings.canary_ms,
       },
       // Reconnecting is our business: one place that does it, and that looks in the outbox afterwards. With a limit
@@ -81,8 +80,9 @@ export class DoorbellListener {
 
   #heard(subscriber: Subscriber, payload: unknown): void {
     if (subscriber !== this.#subscriber) return;
-    if (payload === `canary ${this.#canary}`) this.#heardCanary_ms = performance.now();
-    else this.#options.onRing();
+    if (payload === `${CANARY}${this.#canary}`) this.#heardCanary_ms = performance.now();
+    // Another worker's canary, or one that comes late, is nobody at the door.
+    else if (typeof payload !== 'string' || !payload.startsWith(CANARY)) this.#options.onRing();
   }
 
   #singOrReplace(subscriber: Subscriber): void {
@@ -95,7 +95,7 @@ export class DoorbellListener {
         return;
       }
       this.#canary = Math.floor(Math.random() * 2 ** 32);
-      subscriber.notify(DOORBELL_CHANNEL, `canary ${this.#canary}`).catch((error: unknown) => {
+      subscriber.notify(DOORBELL_CHANNEL, `${CANARY}${this.#canary}`).catch((error: unknown) => {
         this.#replace(subscriber, error);
       });
       this.#singOrReplace(subscriber);
@@ -108,7 +108,7 @@ export class DoorbellListener {
     clearTimeout(this.#timer);
     this.#options.onError(reason instanceof Error ? reason : new Error(String(reason)));
     // A half-open connection may never close; nobody waits for it.
-    subscriber.close().catch(() => undefined);
+    void endAtOnce(subscriber);
     const wait_ms = Math.min(1_000, 20 * 2 ** this.#attempt);
     this.#attempt += 1;
     this.#timer = setTimeout(() => void this.#connect(), wait_ms);

@@ -1,6 +1,6 @@
 /** The two queues, and what their jobs carry: keys and versions, never payloads. */
 import { Queue, type ConnectionOptions, type QueueOptions } from 'bullmq';
-import { changeSchema, limits } from '@catalog/contracts';
+import { type Change, changeSchema, limits } from '@catalog/contracts';
 import { z } from 'zod';
 
 export const INVALIDATION_QUEUE = 'invalidation';
@@ -10,7 +10,16 @@ export const invalidationJobSchema = z.strictObject({ changes: z.array(changeSch
 export type InvalidationJob = z.infer<typeof invalidationJobSchema>;
 
 export const refreshJobSchema = z.strictObject({
-  keys: z.array(z.strictObject({ entity: z.string(), key: z.string() })).min(1),
+  keys: z
+    .array(
+      z.strictObject({
+        entity: z.string(),
+        key: z.string(),
+        /** The changes that the refresh is for. */
+        seqs: z.array(z.int()),
+      }),
+    )
+    .min(1),
 });
 export type RefreshJob = z.infer<typeof refreshJobSchema>;
 
@@ -32,11 +41,14 @@ export function createRefreshQueue(connection: ConnectionOptions): Queue<Refresh
 /** One job for each `limits.jobChanges` changes. BullMQ gives the ids: a repeated dispatch is another job. */
 export async function addInvalidations(
   queue: Queue<InvalidationJob>,
-  changes: InvalidationJob['changes'],
+  changes: readonly Change[],
 ): Promise<void> {
   const jobs = [];
   for (let start = 0; start < changes.length; start += limits.jobChanges) {
-    jobs.push({ name: 'invalidate', data: { changes: changes.slice(start, start + limits.jobChanges) } });
+    const some = changes.slice(start, start + limits.jobChanges);
+    // Nothing else that a caller's objects may carry: workers of another release refuse what they do not know.
+    const data = { changes: some.map(({ seq, entity, key, version }) => ({ seq, entity, key, version })) };
+    jobs.push({ name: 'invalidate', data });
   }
   await queue.addBulk(jobs);
 }

@@ -1,4 +1,4 @@
-import { type Change, timings } from '@catalog/contracts';
+import { type Change, type ChangeTrace, timings } from '@catalog/contracts';
 import { loadSql, type Queryable } from '@catalog/database';
 
 const sql = {
@@ -6,9 +6,13 @@ const sql = {
   release: loadSql(import.meta.url, './release.sql'),
   acknowledge: loadSql(import.meta.url, './acknowledge.sql'),
   register: loadSql(import.meta.url, './register.sql'),
+  replay: loadSql(import.meta.url, './replay.sql'),
   look: loadSql(import.meta.url, './look.sql'),
   retire: loadSql(import.meta.url, './retire.sql'),
   backlog: loadSql(import.meta.url, './backlog.sql'),
+  traces: loadSql(import.meta.url, './traces.sql'),
+  refreshed: loadSql(import.meta.url, './refreshed.sql'),
+  retireRefreshed: loadSql(import.meta.url, './retire-refreshed.sql'),
 };
 
 export interface ClaimedChange extends Change {
@@ -16,9 +20,29 @@ export interface ClaimedChange extends Change {
   readonly dispatches: number;
 }
 
+/** A change whose key has been invalidated and announced. */
+export interface AppliedChange {
+  readonly seq: number;
+  /** How long ago its job was queued. */
+  readonly queued_ms: number;
+  readonly applied_ms: number;
+}
+
+export interface Acknowledgement {
+  /** False where another incarnation is registered: nothing was acknowledged. */
+  readonly accepted: boolean;
+  /** Of the first changes acknowledged, as many as were asked for. */
+  readonly traces: readonly ChangeTrace[];
+}
+
 export interface Look {
   readonly oldest: number | null;
   readonly newest: number | null;
+}
+
+export interface RegisteredLook extends Look {
+  /** Whether what counts as applied was applied to the incarnation that was asked about. */
+  readonly registered: boolean;
 }
 
 export interface Backlog {
@@ -40,11 +64,12 @@ export class Outbox {
     this.#db = db;
   }
 
-  async claim(limit: number): Promise<ClaimedChange[]> {
+  /** @param rung_ms how long ago the doorbell was heard that led here, if one was */
+  async claim(limit: number, rung_ms?: number): Promise<ClaimedChange[]> {
     const { rows } = await this.#db.query<ClaimedChange>({
       name: 'outbox_claim',
       text: sql.claim,
-      values: [limit, timings.redispatch_ms],
+      values: [limit, timings.redispatch_ms, rung_ms ?? null],
     });
     return rows;
   }
@@ -53,28 +78,56 @@ export class Outbox {
     await this.#db.query(sql.release, [seqs]);
   }
 
-  /** @returns false where another incarnation is registered: nothing was acknowledged */
-  async acknowledge(seqs: readonly number[], incarnation: string): Promise<boolean> {
-    const { rows } = await this.#db.query<{ accepted: boolean }>({
+  /** @param incarnation the life of the cache that all of them were applied to */
+  async acknowledge(
+    changes: readonly AppliedChange[],
+    incarnation: string,
+    maxTraces = 0,
+  ): Promise<Acknowledgement> {
+    // In one order everywhere, so that two of them wait for each other's rows, never in a circle.
+    const sorted = changes.toSorted((a, b) => a.seq - b.seq);
+    const { rows } = await this.#db.query<
+      { accepted: boolean } & (Omit<ChangeTrace, 'refreshedAt'> | { seq: null })
+    >({
       name: 'outbox_acknowledge',
       text: sql.acknowledge,
-      values: [seqs, incarnation],
+      values: [
+        sorted.map(({ seq }) => seq),
+        sorted.map(({ queued_ms }) => queued_ms),
+        sorted.map(({ applied_ms }) => applied_ms),
+        incarnation,
+        maxTraces,
+      ],
     });
-    return rows[0]?.accepted === true;
+    const traces: ChangeTrace[] = [];
+    for (const { accepted: _accepted, ...row } of rows) {
+      if (row.seq !== null) traces.push({ ...row, refreshedAt: null });
+    }
+    return { accepted: rows[0]?.accepted === true, traces };
   }
 
-  /** @returns how many changes are applied again on account of it */
+  /**
+   * Makes an incarnation the one that changes count as applied to, and what was applied to others lately unapplied.
+   *
+   * @returns how many changes are applied again on account of it
+   */
   async register(incarnation: string): Promise<number> {
-    const { rows } = await this.#db.query<{ replayed: number }>(sql.register, [
-      incarnation,
-      timings.replayWindow_ms,
-    ]);
-    return rows[0]?.replayed ?? 0;
+    await this.#db.query(sql.register, [incarnation]);
+    // In any case: whoever registered it may have died before this.
+    const { rowCount } = await this.#db.query(sql.replay, [incarnation, timings.replayWindow_ms]);
+    return rowCount ?? 0;
   }
 
-  async look(): Promise<Look> {
-    const { rows } = await this.#db.query<Look>({ name: 'outbox_look', text: sql.look });
-    return rows[0] ?? { oldest: null, newest: null };
+  /** @param incarnation that the caller writes to */
+  async look(incarnation: string): Promise<RegisteredLook> {
+    const { rows } = await this.#db.query<RegisteredLook>({
+      name: 'outbox_look',
+      text: sql.look,
+      values: [incarnation],
+    });
+    const [look] = rows;
+    if (look === undefined) throw new Error('a select without a table and without a row');
+    return look;
   }
 
   /** @returns how many were deleted; call again while it is `limit` */
@@ -88,5 +141,21 @@ export class Outbox {
     const [backlog] = rows;
     if (backlog === undefined) throw new Error('an aggregate without a row');
     return backlog;
+  }
+
+  /** The recent changes of one key, the newest first. Reads the whole outbox: for people. */
+  async traces(entity: string, key: string, limit: number): Promise<ChangeTrace[]> {
+    const { rows } = await this.#db.query<ChangeTrace>(sql.traces, [entity, key, limit]);
+    return rows;
+  }
+
+  /** Notes that the keys of these changes have been filled again. */
+  async noteRefreshed(seqs: readonly number[]): Promise<{ seq: number; refreshedAt: string }[]> {
+    const { rows } = await this.#db.query<{ seq: number; refreshedAt: string }>(sql.refreshed, [seqs]);
+    return rows;
+  }
+
+  async retireRefreshed(): Promise<void> {
+    await this.#db.query(sql.retireRefreshed, [timings.replayWindow_ms]);
   }
 }

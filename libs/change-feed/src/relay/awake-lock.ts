@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { directConnection, endAtOnce } from '../doorbell/direct-connection.ts';
 
 /** Must be the number that `catalog.ring_doorbell` tries. */
 const LOCK = 7_236_001;
@@ -22,6 +23,15 @@ export class AwakeLock {
     this.#onError = onError;
   }
 
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  /** Asked for, and not answered yet: writers may be kept from ringing. */
+  get isRequested(): boolean {
+    return this.#request !== undefined;
+  }
+
   /** Asks for the lock, unless it is held or asked for already; answers at once. */
   request(): void {
     if (this.#held) return;
@@ -30,58 +40,58 @@ export class AwakeLock {
     });
   }
 
-  /** Lets writers ring again; ends a wait that is still going on. */
-  async release(): Promise<void> {
-    await this.#request;
+  /**
+   * Lets writers ring again. Nobody waits for the answer: on a connection that is cut without a word it would not come,
+   * and the relay has to go on looking.
+   */
+  release(): void {
     if (!this.#held) return;
     this.#held = false;
-    try {
-      await this.#client?.query('select pg_advisory_unlock($1)', [LOCK]);
-    } catch (error) {
-      this.#drop(error);
-    }
+    const client = this.#client;
+    client
+      ?.query('select pg_advisory_unlock($1)', [LOCK])
+      .catch((error: unknown) => this.#drop(client, error));
   }
 
   async stop(): Promise<void> {
     await this.#request;
-    await this.#client?.end().catch(() => undefined);
+    const client = this.#client;
     this.#client = undefined;
     this.#held = false;
+    if (client !== undefined) await endAtOnce(client);
   }
 
   async #acquire(): Promise<void> {
+    let client: Client | undefined;
     try {
-      const client = await this.#connected();
+      client = await this.#connected();
       await client.query('select pg_advisory_lock($1)', [LOCK]);
       this.#held = this.#client === client;
     } catch (error) {
       // 55P03: another relay holds it and keeps the bell silent; this one goes on looking by itself.
-      if ((error as { code?: string }).code !== '55P03') this.#drop(error);
+      if ((error as { code?: string }).code !== '55P03') this.#drop(client, error);
     }
   }
 
   async #connected(): Promise<Client> {
     if (this.#client !== undefined) return this.#client;
     const client = new Client({
-      connectionString: this.#databaseUrl,
-      application_name: 'relay awake lock',
-      keepAlive: true,
+      ...directConnection(this.#databaseUrl, 'relay awake lock'),
       lock_timeout: 250,
-      connectionTimeoutMillis: 1_000,
-      query_timeout: 2_000,
+      query_timeout: 1_000,
     });
-    client.on('error', (error) => this.#drop(error));
+    client.on('error', (error) => this.#drop(client, error));
     await client.connect();
     this.#client = client;
     return client;
   }
 
   /** Postgres frees the lock with the session. */
-  #drop(error: unknown): void {
-    const client = this.#client;
+  #drop(client: Client | undefined, error: unknown): void {
+    this.#onError(error instanceof Error ? error : new Error(String(error)));
+    if (client === undefined || client !== this.#client) return;
     this.#client = undefined;
     this.#held = false;
-    client?.end().catch(() => undefined);
-    this.#onError(error instanceof Error ? error : new Error(String(error)));
+    void endAtOnce(client);
   }
 }

@@ -7,8 +7,8 @@ export interface RelayOptions {
   readonly awakeLock: AwakeLock;
   /** Hands changes on; rejects if it could not. */
   readonly dispatch: (changes: readonly ClaimedChange[]) => Promise<void>;
-  /** Resolves when there is room for more. */
-  readonly untilRoom: () => Promise<void>;
+  /** Whether more changes may be dispatched now; while not, they wait in the outbox, which is made for it. */
+  readonly hasRoom: () => Promise<boolean>;
   /** While false, changes stay in the outbox: the cache is away, and they could not be applied. */
   readonly mayDispatch: () => boolean;
   readonly onError: (error: unknown) => void;
@@ -26,6 +26,7 @@ export interface RelayOptions {
 export class Relay {
   readonly #options: RelayOptions;
   #rung = false;
+  #rungAt_ms: number | undefined;
   #wake: (() => void) | undefined;
   #stopped = false;
   #running: Promise<void> | undefined;
@@ -40,13 +41,19 @@ export class Relay {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.ring();
+    this.look();
     await this.#running;
     await this.#options.awakeLock.stop();
   }
 
-  /** Look now. */
+  /** Look now; somebody rang the doorbell. */
   ring(): void {
+    this.#rungAt_ms ??= performance.now();
+    this.look();
+  }
+
+  /** Look now. */
+  look(): void {
     this.#rung = true;
     this.#wake?.();
   }
@@ -69,25 +76,33 @@ export class Relay {
   }
 
   async #stayAwake(): Promise<void> {
+    const { awakeLock } = this.#options;
     let emptyLooks = 0;
-    while (!this.#stopped && emptyLooks < looksBeforeSleep) {
-      this.#options.awakeLock.request();
+    // While the lock is asked for and not had, writers may be kept from ringing: nobody goes to sleep then.
+    while (!this.#stopped && (emptyLooks < looksBeforeSleep || awakeLock.isRequested)) {
+      if (emptyLooks < looksBeforeSleep) awakeLock.request();
       const found = await this.#move();
-      emptyLooks = found > 0 ? 0 : emptyLooks + 1;
+      emptyLooks = found > 0 ? 0 : Math.min(emptyLooks + 1, looksBeforeSleep);
       await this.#sleep(2 ** emptyLooks);
       this.#rung = false;
     }
-    await this.#options.awakeLock.release();
+    awakeLock.release();
   }
 
   /** @returns how many changes were moved */
   async #move(): Promise<number> {
-    const { outbox, dispatch, untilRoom, mayDispatch, onError } = this.#options;
+    const { outbox, dispatch, hasRoom, mayDispatch, onError } = this.#options;
     if (!mayDispatch()) return 0;
     let changes: ClaimedChange[];
     try {
-      await untilRoom();
-      changes = await outbox.claim(limits.claimChanges);
+      while (!(await hasRoom())) {
+        if (this.#stopped || !mayDispatch()) return 0;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const rungAt_ms = this.#rungAt_ms;
+      this.#rungAt_ms = undefined;
+      const rung_ms = rungAt_ms === undefined ? undefined : performance.now() - rungAt_ms;
+      changes = await outbox.claim(limits.claimChanges, rung_ms);
     } catch (error) {
       onError(error);
       return 0;

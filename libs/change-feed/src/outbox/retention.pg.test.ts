@@ -1,0 +1,114 @@
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { applied, feedDatabase } from '../testing/feed-database.ts';
+
+const feed = await feedDatabase();
+const { owner, pool, outbox } = feed;
+afterAll(() => feed[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  await owner.query('truncate catalog.outbox, catalog.refreshed_changes, catalog.cache_incarnation');
+  await outbox.register('first');
+});
+
+async function applyAll(): Promise<number> {
+  for (let count = 0; ;) {
+    const changes = await outbox.claim(5_000);
+    if (changes.length === 0) return count;
+    count += changes.length;
+    await outbox.acknowledge(applied(changes.map(({ seq }) => seq)), 'first');
+  }
+}
+
+const grow = (count: number) =>
+  owner.query(
+    `insert into catalog.outbox (entity, key, version) select 'product', gen_random_uuid()::text, n
+     from generate_series(1, $1) n`,
+    [count],
+  );
+const age = (seconds: number) =>
+  owner.query(`update catalog.outbox set applied_at = applied_at - make_interval(secs => $1)`, [seconds]);
+const rows = async () =>
+  (await owner.query<{ count: number }>('select count(*) from catalog.outbox')).rows[0]?.count;
+
+test('applied changes are kept for the replay window, then deleted in bulk', async () => {
+  await grow(10);
+  await applyAll();
+  await age(299);
+  expect(await outbox.retire(100)).toBe(0);
+  await age(2);
+  expect(await outbox.retire(4)).toBe(4);
+  expect(await outbox.retire(100)).toBe(6);
+  expect(await rows()).toBe(0);
+});
+
+test('what is not applied is kept, however old it is', async () => {
+  await grow(1);
+  await outbox.claim(10);
+  await owner.query(`update catalog.outbox set changed_at = changed_at - interval '1 day',
+    dispatched_at = dispatched_at - interval '1 day'`);
+  expect(await outbox.retire(100)).toBe(0);
+});
+
+test('a change that a replay makes unapplied while it is being deleted is kept', async () => {
+  await grow(1);
+  await applyAll();
+  await age(301);
+  const replay = await pool.connect();
+  await replay.query('begin');
+  await replay.query('update catalog.outbox set applied_at = null, applied_to = null');
+  const retiring = outbox.retire(100);
+  for (;;) {
+    const waiting = await owner.query(`select from pg_stat_activity
+      where wait_event_type = 'Lock' and datname = current_database()`);
+    if (waiting.rows.length > 0) break;
+  }
+  await replay.query('commit');
+  replay.release();
+  expect(await retiring).toBe(0);
+  expect(await rows()).toBe(1);
+});
+
+test('notes of refreshes go with the replay window too', async () => {
+  await outbox.noteRefreshed([1, 1, 2]);
+  expect(await outbox.noteRefreshed([2])).toEqual([]);
+  await owner.query(
+    `update catalog.refreshed_changes set refreshed_at = refreshed_at - interval '301 s' where seq = 1`,
+  );
+  await outbox.retireRefreshed();
+  const left = await owner.query<{ seq: number }>('select seq from catalog.refreshed_changes');
+  expect(left.rows).toEqual([{ seq: 2 }]);
+});
+
+test('as the day goes on, the outbox takes no more room than its first windows did', async () => {
+  const size = async () => {
+    const { rows } = await owner.query<{ heap: number; index: number }>(
+      `select pg_relation_size('catalog.outbox') as heap, pg_relation_size('catalog.outbox_unapplied') as index`,
+    );
+    return rows[0] ?? { heap: 0, index: 0 };
+  };
+  // A turn is a fifth of the replay window: what it adds is retired five turns later. Vacuum runs as often as autovacuum
+  // would, whose thresholds the table sets for itself; what is tested is that it finds everything to be reusable.
+  const turn = async () => {
+    await grow(1_500);
+    expect(await applyAll()).toBe(1_500);
+    await age(61);
+    while ((await outbox.retire(1_000)) === 1_000);
+    await owner.query('vacuum catalog.outbox');
+  };
+  for (let turns = 0; turns < 7; turns += 1) await turn();
+  const settled = await size();
+  for (let turns = 0; turns < 16; turns += 1) await turn();
+  const later = await size();
+  expect(await rows()).toBeLessThanOrEqual(5 * 1_500);
+  expect(later.heap).toBeLessThanOrEqual(settled.heap * 1.3);
+  expect(later.index).toBeLessThanOrEqual(settled.index * 1.3);
+}, 60_000);
+
+test('autovacuum is told to follow the outbox closely', async () => {
+  const { rows } = await owner.query<{ reloptions: string[] }>(
+    `select reloptions from pg_class where oid = 'catalog.outbox'::regclass`,
+  );
+  expect(rows[0]?.reloptions).toEqual(
+    expect.arrayContaining(['autovacuum_vacuum_scale_factor=0', 'autovacuum_vacuum_threshold=5000']),
+  );
+});

@@ -1,0 +1,271 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { eventually, startPostgres, tcpProxy } from '@catalog/testing';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { DoorbellListener } from '../doorbell/doorbell-listener.ts';
+import { Outbox, type ClaimedChange } from '../outbox/outbox.ts';
+import { applied, feedDatabase, type FeedDatabase } from '../testing/feed-database.ts';
+import { AwakeLock } from './awake-lock.ts';
+import { Relay, type RelayOptions } from './relay.ts';
+
+const feed = await feedDatabase();
+const { owner, outbox } = feed;
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()));
+});
+afterAll(() => feed[Symbol.asyncDispose]());
+beforeEach(async () => {
+  await owner.query('truncate catalog.outbox');
+});
+
+interface Hooks {
+  readonly on?: FeedDatabase;
+  readonly dispatch?: (changes: readonly ClaimedChange[]) => Promise<void>;
+  readonly hasRoom?: () => boolean;
+  readonly mayDispatch?: () => boolean;
+  readonly directUrl?: string;
+  readonly listens?: boolean;
+}
+
+/** A relay that notes what it dispatches, and a listener that wakes it. */
+async function startRelay(hooks: Hooks = {}) {
+  const on = hooks.on ?? feed;
+  const dispatched: ClaimedChange[] = [];
+  const errors: unknown[] = [];
+  const onError = (error: unknown) => errors.push(error);
+  const awakeLock = new AwakeLock(hooks.directUrl ?? on.workerUrl, onError);
+  const options: RelayOptions = {
+    outbox: new Outbox(on.pool),
+    awakeLock,
+    dispatch: async (changes) => {
+      await hooks.dispatch?.(changes);
+      dispatched.push(...changes);
+    },
+    hasRoom: async () => hooks.hasRoom?.() ?? true,
+    mayDispatch: () => hooks.mayDispatch?.() ?? true,
+    onError,
+  };
+  const relay = new Relay(options);
+  relay.start();
+  stops.push(() => relay.stop());
+  let rings = 0;
+  if (hooks.listens !== false) {
+    const ready = Promise.withResolvers<void>();
+    const listener = new DoorbellListener({
+      databaseUrl: on.workerUrl,
+      onRing: () => {
+        rings += 1;
+        relay.ring();
+      },
+      onListening: () => ready.resolve(),
+      onError,
+    });
+    listener.start();
+    stops.push(() => listener.stop());
+    await ready.promise;
+  }
+  return {
+    relay,
+    awakeLock,
+    dispatched,
+    errors,
+    rings: () => rings,
+    dispatchedKeys: () => new Set(dispatched.map(({ key }) => key)),
+    /** It sleeps soundly: its next look of its own is far away. */
+    asleep: async () => {
+      await eventually(() => !awakeLock.isHeld && !awakeLock.isRequested);
+      await pause(600);
+    },
+  };
+}
+
+test('while the relay sleeps a commit rings, and while it is awake nobody rings', async () => {
+  const { asleep, dispatched, rings } = await startRelay();
+  await asleep();
+  const before = rings();
+  await feed.insertProducts(1);
+  await eventually(() => dispatched.length >= 2);
+  expect(rings()).toBe(before + 1);
+  // Each finds the relay awake, since it has just been woken by the one before.
+  for (let commits = 0; commits < 200; commits += 1) await feed.insertProducts(1);
+  await eventually(() => dispatched.length >= 402);
+  expect(rings()).toBeLessThan(before + 100);
+});
+
+test('one transaction of many changes rings once', async () => {
+  const { asleep, dispatched, rings } = await startRelay();
+  await asleep();
+  const before = rings();
+  await feed.insertProducts(500);
+  await eventually(() => dispatched.length === 1_000);
+  expect(rings()).toBe(before + 1);
+});
+
+test('a doorbell that is never heard costs a second, no change', async () => {
+  const { asleep, dispatchedKeys } = await startRelay({ listens: false });
+  await asleep();
+  const [id = ''] = await feed.insertProducts(1);
+  expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
+});
+
+test('a writer who was refused the bell, and commits when the relay has gone to sleep, is found', async () => {
+  const { asleep, awakeLock, dispatchedKeys, relay, rings } = await startRelay();
+  await asleep();
+  const writer = await owner.connect();
+  try {
+    await writer.query('begin');
+    await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
+    relay.look();
+    await eventually(() => awakeLock.isHeld, { interval_ms: 0 });
+    const before = rings();
+    // What happens at commit, here some time before it.
+    await writer.query('set constraints all immediate');
+    await eventually(() => !awakeLock.isHeld && !awakeLock.isRequested);
+    await writer.query('commit');
+    await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
+    expect(rings()).toBe(before);
+  } finally {
+    writer.release();
+  }
+});
+
+test('what could not be dispatched is given back, and dispatched at a later look', async () => {
+  let failures = 2;
+  const { dispatched, errors } = await startRelay({
+    dispatch: async () => {
+      if (failures-- > 0) throw new Error('the queue is away');
+    },
+  });
+  await feed.insertProducts(3);
+  await eventually(() => dispatched.length === 6);
+  expect(errors).toHaveLength(2);
+  expect(new Set(dispatched.map(({ seq }) => seq)).size).toBe(6);
+});
+
+test('a relay that dies between its claim and the dispatch loses nothing', async () => {
+  await feed.insertProducts(2);
+  expect(await outbox.claim(100)).toHaveLength(4);
+  const { dispatched } = await startRelay();
+  await eventually(() => dispatched.length === 4, { timeout_ms: 6_000 });
+  expect(dispatched.every(({ dispatches }) => dispatches === 2)).toBe(true);
+});
+
+test('a change whose acknowledgement is lost is dispatched again, until one arrives', async () => {
+  const { dispatched } = await startRelay();
+  await owner.query(`insert into catalog.outbox (entity, key, version) values ('product', 'lost', 1)`);
+  await eventually(() => dispatched.length === 2, { timeout_ms: 6_000 });
+  await outbox.register('first');
+  await outbox.acknowledge(applied(dispatched.map(({ seq }) => seq)), 'first');
+  expect(await feed.unapplied()).toBe(0);
+});
+
+test('two relays dispatch every change once between them', async () => {
+  const one = await startRelay();
+  const two = await startRelay();
+  await Promise.all(Array.from({ length: 30 }, () => feed.insertProducts(20)));
+  await eventually(() => one.dispatched.length + two.dispatched.length >= 1_200);
+  const all = [...one.dispatched, ...two.dispatched].map(({ seq }) => seq);
+  expect(new Set(all).size).toBe(1_200);
+  expect(all).toHaveLength(1_200);
+});
+
+test('when the relay that kept the bell silent is gone, the other is woken by it', async () => {
+  const one = await startRelay();
+  const two = await startRelay();
+  await feed.insertProducts(5);
+  await eventually(() => one.dispatched.length + two.dispatched.length === 10);
+  await one.relay.stop();
+  await two.asleep();
+  const before = two.rings();
+  const [id = ''] = await feed.insertProducts(1);
+  await eventually(() => two.dispatchedKeys().has(id));
+  expect(two.rings()).toBe(before + 1);
+});
+
+test('without room nothing is claimed, and stopping does not wait for room', async () => {
+  let room = false;
+  const { dispatched, relay } = await startRelay({ hasRoom: () => room });
+  await feed.insertProducts(10);
+  await pause(100);
+  const claimed = await owner.query('select from catalog.outbox where dispatches > 0');
+  expect(claimed.rows).toHaveLength(0);
+  room = true;
+  await eventually(() => dispatched.length === 20);
+  room = false;
+  await feed.insertProducts(1);
+  await relay.stop();
+  expect(await feed.unapplied()).toBe(22);
+});
+
+test('while nothing can be applied, changes stay where they are', async () => {
+  let may = false;
+  const { dispatched, relay } = await startRelay({ mayDispatch: () => may });
+  await feed.insertProducts(2);
+  await pause(50);
+  expect(dispatched).toEqual([]);
+  may = true;
+  relay.look();
+  await eventually(() => dispatched.length === 4);
+});
+
+test('a relay whose lock cannot be had looks by itself, as if it were awake', async () => {
+  const holder = await owner.connect();
+  try {
+    await holder.query('select pg_advisory_lock(7236001)');
+    const { dispatchedKeys } = await startRelay();
+    const [id = ''] = await feed.insertProducts(1);
+    expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
+  } finally {
+    await holder.query('select pg_advisory_unlock_all()');
+    holder.release();
+  }
+});
+
+test('a lock whose connection is cut without a word keeps nobody from looking', async () => {
+  const url = new URL(feed.workerUrl);
+  await using proxy = await tcpProxy({ to: Number(url.port) });
+  url.port = String(proxy.port);
+  const { asleep, awakeLock, dispatchedKeys, relay } = await startRelay({
+    directUrl: url.href,
+    listens: false,
+  });
+  relay.look();
+  // Connected, so that the lock will be had at once.
+  await asleep();
+  relay.look();
+  await eventually(() => awakeLock.isHeld, { interval_ms: 0 });
+  proxy.blackhole();
+  for (let commits = 0; commits < 3; commits += 1) {
+    const [id = ''] = await feed.insertProducts(1);
+    expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
+  }
+  await relay.stop();
+});
+
+test('the doorbell falls silent before a full notification queue fails a commit', async () => {
+  await using server = await startPostgres({ config: { max_notify_queue_pages: '64' } });
+  await using small = await feedDatabase({ serverUrl: server.url });
+  const stuck = await small.owner.connect();
+  await stuck.query('listen catalog_outbox');
+  await stuck.query('begin');
+  await stuck.query('select 1');
+  const usage = async () =>
+    (await small.owner.query<{ usage: number }>('select pg_notification_queue_usage() as usage')).rows[0]
+      ?.usage ?? 0;
+  while ((await usage()) < 0.5) {
+    await small.owner.query(
+      `select pg_notify('something', repeat('x', 7000) || n) from generate_series(1, 5) n`,
+    );
+  }
+  const before = await usage();
+  // More than what is left of the queue, if each rang.
+  for (let commits = 0; commits < 50; commits += 1) await small.insertProducts(1);
+  expect(await usage()).toBe(before);
+
+  const { dispatched } = await startRelay({ on: small, listens: false });
+  await eventually(() => dispatched.length === 100);
+  expect((await small.outbox.backlog()).notification_queue_usage).toBeGreaterThanOrEqual(0.5);
+  await Promise.all(stops.splice(0).map((stop) => stop()));
+  await stuck.query('rollback');
+  stuck.release();
+});
