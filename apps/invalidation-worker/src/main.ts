@@ -1,17 +1,17 @@
 import { createPool } from '@catalog/database';
 import {
+  authenticate,
   createLogger,
   createMetrics,
-  createServiceApp,
   readiness as createReadiness,
   runService,
   startServer,
 } from '@catalog/service-kit';
+import { createApp, serviceName as service } from './app.ts';
 import { readConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
 import { createInvalidationWorker } from './worker.ts';
 
-const service = 'invalidation-worker';
 const config = readConfig();
 const log = createLogger({ service, level: config.LOG_LEVEL });
 
@@ -38,6 +38,7 @@ await runService({
       log,
       metrics: workerMetrics,
       readiness,
+      auditKeysPerSecond: config.AUDIT_KEYS_PER_SECOND,
     });
     const observer = setInterval(() => {
       worker.outbox.backlog().then(workerMetrics.observeBacklog, (error: unknown) => {
@@ -46,7 +47,18 @@ await runService({
     }, 5_000);
     scope.onStop('observer', () => clearInterval(observer));
 
-    const app = createServiceApp({ service, log, metrics, readiness, routes: () => undefined });
+    const app = createApp({
+      worker,
+      authenticate: authenticate({
+        jwksFile: config.SERVICE_JWKS_FILE,
+        audience: config.SERVICE_AUDIENCE ?? service,
+        log,
+      }),
+      log,
+      metrics,
+      readiness,
+      trustedProxies: config.TRUSTED_PROXIES,
+    });
     const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
     scope.onStop('server', () => server.drain());
     scope.onStop('worker', () => worker.stop());

@@ -1,5 +1,6 @@
 /** Names, units and help of the worker's own metrics. */
 import type { Backlog } from '@catalog/change-feed';
+import type { AuditResult } from '@catalog/contracts';
 import type { Metrics } from '@catalog/service-kit';
 import { Counter, Gauge } from 'prom-client';
 
@@ -47,6 +48,33 @@ export function createWorkerMetrics({ registry }: Metrics) {
       labelNames: ['part'],
       registers,
     }),
+    auditedEntries: new Counter({
+      name: 'audited_entries_total',
+      help: 'Cached entries that the auditor compared with Postgres. Undecided: the feed did not catch up in time.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    /** Read anew from the auditor at each scrape. */
+    observeAudits(tallies: () => AuditResult) {
+      const wrongFor = new Gauge({
+        name: 'audit_wrong_entries',
+        help: 'Wrong entries found and repaired since the start, by how long they had been wrong at least.',
+        labelNames: ['for'],
+        registers,
+        collect() {
+          for (const [step, count] of Object.entries(tallies().wrongFor)) this.set({ for: step }, count);
+        },
+      });
+      const nines = new Gauge({
+        name: 'audit_nines',
+        help: 'How many nines of the cached entries were right since the start; 3 means 99.9 %.',
+        registers,
+        collect() {
+          this.set(tallies().nines);
+        },
+      });
+      return { wrongFor, nines };
+    },
     observeBacklog(backlog: Backlog) {
       outboxUnapplied.set(backlog.unapplied);
       outboxOldest.set(backlog.oldest_ms / 1000);

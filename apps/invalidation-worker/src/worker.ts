@@ -24,14 +24,18 @@ import { databaseIdentity, entityLoaders } from '@catalog/database';
 import type { Logger, Readiness } from '@catalog/service-kit';
 import { Worker } from 'bullmq';
 import type { Pool } from 'pg';
+import { Auditor } from './audit/auditor.ts';
 import { Heartbeat } from './heartbeat/heartbeat.ts';
 import { Acknowledger } from './invalidate/acknowledger.ts';
+import { Invalidation } from './invalidate/invalidation.ts';
 import { Invalidator } from './invalidate/invalidate.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { Registration } from './outbox/registration.ts';
 import { Retention } from './outbox/retention.ts';
+import { Purger } from './purge/purger.ts';
 import { Refresher } from './refresh/refresh.ts';
 import { connectConsumer, connectProducer, refuseEviction } from './state-redis.ts';
+import { ChangeBroadcast } from './traces/change-broadcast.ts';
 
 export interface InvalidationWorkerOptions {
   readonly pool: Pool;
@@ -41,6 +45,7 @@ export interface InvalidationWorkerOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly readiness: Readiness;
+  readonly auditKeysPerSecond: number;
 }
 
 /** Everything between the outbox and the cache. Starts working at `start`, and `stop` loses nothing. */
@@ -51,6 +56,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     log.warn({ err: error, part }, 'a failure was survived');
   };
 
+  let workers: Worker[] = [];
   const outbox = new Outbox(pool);
   const connection = new CacheConnection({
     url: options.cacheRedisUrl,
@@ -63,16 +69,25 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   const registration = new Registration({
     connection,
     outbox,
-    onReplay: (changes) => {
+    onRegistered: (changes) => {
       if (changes > 0) {
         metrics.changesReplayed.inc(changes);
         log.info({ changes }, 'the cache began another life: recent changes are applied again');
       }
+      workOrPause();
       relay.look();
     },
+    onUnregistered: () => workOrPause(),
     onError: survive('registration'),
   });
 
+  /** While nothing that this process applies counts, jobs are left to workers whose work does, if there are any. */
+  const workOrPause = () => {
+    for (const worker of workers) {
+      const done = registration.isRegistered() ? worker.resume() : worker.pause(true);
+      done.catch(survive(worker.name));
+    }
+  };
   const onRefused = (incarnation: string) => {
     log.warn({ incarnation }, 'another worker has registered another incarnation of the cache');
     registration.refused(incarnation);
@@ -82,12 +97,22 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   const consumers = [1, 2].map(() => connectConsumer(options.stateRedisUrl, survive('queue')));
   const invalidationQueue = createInvalidationQueue(producer);
   const refreshQueue = createRefreshQueue(producer);
+  for (const queue of [invalidationQueue, refreshQueue]) queue.on('error', survive('queue'));
 
+  const broadcast = new ChangeBroadcast({
+    producer,
+    connectSubscriber: () => connectConsumer(options.stateRedisUrl, survive('broadcast')),
+    onError: survive('broadcast'),
+  });
+  const bumper = new GenerationBumper(connection, () => performance.now());
   const acknowledger = new Acknowledger({
     outbox,
-    bumper: new GenerationBumper(connection, () => performance.now()),
-    tracesWanted: () => 0,
-    onAcknowledged: (_traces, count) => metrics.changesApplied.inc(count),
+    bumper,
+    tracesWanted: () => broadcast.wanted,
+    onAcknowledged: (traces, count) => {
+      metrics.changesApplied.inc(count);
+      broadcast.applied(traces, count);
+    },
     onRefused,
     onError: survive('acknowledge'),
   });
@@ -105,13 +130,8 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     onError: survive('invalidate'),
   });
   const loaders = entityLoaders(pool);
-  const refresher = new Refresher({
-    store,
-    entities: entities.map((entity): { entity: typeof entity; load: Load } => ({
-      entity,
-      load: loadPayloads(loaders[entity.name]),
-    })),
-  });
+  const loads = new Map(entities.map(({ name }): [string, Load] => [name, loadPayloads(loaders[name])]));
+  const refresher = new Refresher({ store, entities, loads });
 
   const relay = new Relay({
     outbox,
@@ -139,6 +159,26 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     onError: survive('heartbeat'),
   });
   const retention = new Retention(outbox, survive('retention'));
+  const invalidation = new Invalidation({ store, publisher });
+  const purger = new Purger({ connection, invalidation, publisher, bumper });
+  const auditor = new Auditor({
+    connection,
+    store,
+    outbox,
+    loads,
+    invalidation,
+    refresher,
+    watermark_ms: () => heartbeat.watermark_ms,
+    keysPerSecond: options.auditKeysPerSecond,
+    log,
+    onFound: ({ right, wrong, undecided }) => {
+      metrics.auditedEntries.inc({ outcome: 'right' }, right);
+      metrics.auditedEntries.inc({ outcome: 'undecided' }, undecided);
+      for (const difference of wrong) metrics.auditedEntries.inc({ outcome: difference });
+    },
+    onError: survive('audit'),
+  });
+  metrics.observeAudits(() => auditor.sinceStart.result());
 
   readiness.add('postgres', () => pool.query('select 1'));
   readiness.add('cache', () => connection.requireIncarnation());
@@ -150,11 +190,11 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     if (!listener.isListening) throw new Error('the listener does not hear its canary');
   });
 
-  let workers: Worker[] = [];
   return {
-    /** For tests and operators. */
     outbox,
-    relay,
+    broadcast,
+    purger,
+    auditor,
 
     async start(): Promise<void> {
       await new Promise<void>((resolve) => {
@@ -179,7 +219,9 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
           async (job) => {
             const filled = await refresher.refresh(refreshJobSchema.parse(job.data).keys);
             metrics.keysRefreshed.inc(filled.length);
-            await outbox.noteRefreshed(filled.flatMap(({ seqs }) => seqs));
+            if (filled.length > 0) {
+              broadcast.refreshed(await outbox.noteRefreshed(filled.flatMap(({ seqs }) => seqs)));
+            }
           },
           { connection: second, concurrency: 4 },
         ),
@@ -188,14 +230,18 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
         worker.on('error', survive(worker.name));
         worker.on('failed', (_job, error) => survive(`${worker.name} job`)(error));
       }
+      workOrPause();
       relay.start();
       listener.start();
       heartbeat.start();
       retention.start();
+      auditor.start();
     },
 
     async stop(): Promise<void> {
+      await auditor.stop();
       heartbeat.stop();
+      broadcast.stop();
       await listener.stop();
       await relay.stop();
       await Promise.all(workers.map((worker) => worker.close()));
@@ -208,3 +254,5 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     },
   };
 }
+
+export type InvalidationWorker = ReturnType<typeof createInvalidationWorker>;

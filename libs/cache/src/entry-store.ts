@@ -37,6 +37,19 @@ export interface InspectedEntry {
   readonly isLeased?: boolean;
 }
 
+/** An entry as it is stored; times are of the clock of Redis. */
+export interface StoredEntry {
+  readonly state: EntryState;
+  readonly version: number;
+  readonly storedAt_ms: number;
+  readonly freshUntil_ms: number;
+  readonly payloadSchema: number;
+  readonly isOfThisIncarnation: boolean;
+  /** 0 without a lease. */
+  readonly leaseUntil_ms: number;
+  readonly payload: Buffer;
+}
+
 const states: Record<string, EntryState> = { V: 'value', M: 'missing', D: 'dead', A: 'absent' };
 const leases = new Map([
   [1, 'granted'],
@@ -110,27 +123,46 @@ export class EntryStore {
 
   /** What stands under a key, for people; it counts as no read, takes no lease, and changes nothing. */
   async inspect(key: string): Promise<InspectedEntry> {
-    const incarnation = this.#connection.requireIncarnation();
     const { redis } = this.#connection;
-    const [raw, ttl_ms, now_ms] = await Promise.all([
-      redis.getBuffer(key),
+    const [entry, ttl_ms, now_ms] = await Promise.all([
+      this.peek(key),
       redis.pttl(key),
       this.#connection.time_ms(),
     ]);
-    if (raw === null) return { state: 'absent' };
-    const [header = ''] = raw.toString('latin1', 0, 256).split('\n', 1);
-    const [layout, state = '', version, stored, freshUntil, life, schema, token, , leaseUntil] =
-      header.split('|');
-    if (layout !== '1') return { state: 'unreadable', ttl_ms };
+    if (entry === 'absent') return { state: 'absent' };
+    if (entry === 'unreadable') return { state: 'unreadable', ttl_ms };
     return {
-      state: states[state] ?? 'unreadable',
-      version: Number(version),
-      age_ms: now_ms - Number(stored),
-      freshFor_ms: Number(freshUntil) - now_ms,
+      state: entry.state,
+      version: entry.version,
+      age_ms: now_ms - entry.storedAt_ms,
+      freshFor_ms: entry.freshUntil_ms - now_ms,
       ttl_ms,
+      payloadSchema: entry.payloadSchema,
+      isOfThisIncarnation: entry.isOfThisIncarnation,
+      isLeased: entry.leaseUntil_ms > now_ms,
+    };
+  }
+
+  /** As `inspect`, with the payload, and times of the clock of Redis. */
+  async peek(key: string): Promise<StoredEntry | 'absent' | 'unreadable'> {
+    const incarnation = this.#connection.requireIncarnation();
+    const raw = await this.#connection.redis.getBuffer(key);
+    if (raw === null) return 'absent';
+    const end = raw.indexOf(10);
+    const [layout, state = '', version, stored, freshUntil, life, schema, token, , leaseUntil] = raw
+      .toString('latin1', 0, end)
+      .split('|');
+    const known = states[state];
+    if (layout !== '1' || known === undefined || end < 0) return 'unreadable';
+    return {
+      state: known,
+      version: Number(version),
+      storedAt_ms: Number(stored),
+      freshUntil_ms: Number(freshUntil),
       payloadSchema: Number(schema),
       isOfThisIncarnation: life === incarnation,
-      isLeased: token !== '' && Number(leaseUntil) > now_ms,
+      leaseUntil_ms: token === '' ? 0 : Number(leaseUntil),
+      payload: raw.subarray(end + 1),
     };
   }
 

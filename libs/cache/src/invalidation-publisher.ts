@@ -27,6 +27,15 @@ export class InvalidationPublisher {
     await this.#connection.redis.publish(INVALIDATION_CHANNEL, message);
   }
 
+  /**
+   * Makes every near cache empty itself, as after a message that was lost: one number of the sequence is left out, and
+   * the next message shows it.
+   */
+  async publishGap(): Promise<void> {
+    this.#sequence += 1;
+    await this.publish([]);
+  }
+
   /** @param watermark_ms of the clock of the cache Redis */
   async heartbeat(watermark_ms: number): Promise<void> {
     const head = encodeHeartbeatHead(this.#envelope());

@@ -32,5 +32,24 @@ export const SETTINGS_KEY = 'app';
 
 export const entities = [PRODUCT, SKU, SETTINGS] as const satisfies readonly Entity[];
 
+/** What stands before and behind the row's key in the Redis keys of an entity. */
+const frames = entities.map((entity) => {
+  const [before = '', behind = ''] = entity.cacheKey('\0').split('\0');
+  return { entity, before, behind };
+});
+
+/** The entity and the row's key that a Redis key belongs to; undefined for a key of no entity. */
+export function parseCacheKey(
+  cacheKey: string,
+): { entity: (typeof entities)[number]; key: string } | undefined {
+  for (const { entity, before, behind } of frames) {
+    const isLongEnough = cacheKey.length > before.length + behind.length;
+    if (isLongEnough && cacheKey.startsWith(before) && cacheKey.endsWith(behind)) {
+      return { entity, key: cacheKey.slice(before.length, cacheKey.length - behind.length) };
+    }
+  }
+  return undefined;
+}
+
 /** A version above every real one: an invalidation that carries it spares nothing. */
 export const UNCONDITIONAL_VERSION = Number.MAX_SAFE_INTEGER;

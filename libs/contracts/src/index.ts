@@ -5,6 +5,7 @@ export * from './errors.ts';
 export * from './etag.ts';
 export * from './gtin.ts';
 export * from './imports.ts';
+export * from './operations.ts';
 export * from './product.ts';
 export * from './product-lists.ts';
 export * from './settings.ts';

@@ -40,6 +40,8 @@ export const timings = {
   cacheCall_ms: 250,
   /** A read of Postgres that takes longer is given up, so that a caller hears 503 within a second. */
   load_ms: 800,
+  /** How long an audit waits for the feed to catch up before it says that it cannot tell. */
+  auditPatience_ms: 10_000,
   /** While the cache or Postgres fails, one call in this time finds out whether it is back. */
   breakerRetry_ms: 500,
 } as const;
@@ -64,6 +66,18 @@ export const limits = {
   unacknowledgedChanges: 20_000,
   /** Refreshes that may wait: beyond, readers fill the keys that they ask for. */
   waitingRefreshJobs: 20,
+  /** Keys that the auditor takes at a time: a few short reads of each store. */
+  auditBatch: 100,
+  /** Entries that wait for the auditor's second look; beyond, the feed is so far behind that audits tell nothing. */
+  auditSuspects: 1_000,
+  /** Live streams of changes that one worker serves. */
+  changeStreams: 20,
+  /** What a stream may owe its reader; a slower one misses changes, and is told how many. */
+  changeStream_bytes: 256 * 1024,
+  /** Changes of one acknowledgement that streams show; beyond, a person could not follow anyway. */
+  streamedChanges: 100,
+  /** Changes of one key that a trace shows. */
+  tracedChanges: 100,
   /** What the near cache may hold. */
   nearCache_bytes: 64 * 1024 * 1024,
 } as const;

@@ -5,11 +5,9 @@ import {
   type InvalidationPublisher,
 } from '@catalog/cache';
 import type { RefreshJob } from '@catalog/change-feed';
-import { type Change, type Entity, PRODUCT } from '@catalog/contracts';
+import type { Change, Entity } from '@catalog/contracts';
 import type { Applied } from './acknowledger.ts';
-
-/** Entities whose changes end the pages of a list. */
-const listsOf: Readonly<Record<string, string>> = { [PRODUCT.name]: 'products' };
+import { listsOf } from './lists.ts';
 
 interface InvalidatorOptions {
   readonly entities: readonly Entity[];

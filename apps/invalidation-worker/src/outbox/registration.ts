@@ -5,7 +5,9 @@ import { timings } from '@catalog/contracts';
 interface RegistrationOptions {
   readonly connection: CacheConnection;
   readonly outbox: Outbox;
-  readonly onReplay: (changes: number) => void;
+  readonly onRegistered: (replayedChanges: number) => void;
+  /** From now on nothing that this process applies counts. */
+  readonly onUnregistered: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -41,7 +43,7 @@ export class Registration {
   /** Postgres says that another incarnation is registered: perhaps ours has ended without our noticing. */
   refused(incarnation: string): void {
     if (this.#registered !== incarnation) return;
-    this.#registered = undefined;
+    this.#unregister();
     this.#overruled = incarnation;
     this.#askAgain(0);
   }
@@ -53,23 +55,29 @@ export class Registration {
 
   async #register(incarnation: string | undefined): Promise<void> {
     clearTimeout(this.#timer);
-    this.#registered = undefined;
+    if (this.#registered !== incarnation) this.#unregister();
     if (incarnation === undefined || this.#stopped) return;
     if (incarnation === this.#overruled) {
       this.#askAgain(timings.safetyPoll_ms);
       return;
     }
-    const { connection, outbox, onReplay, onError } = this.#options;
+    const { connection, outbox, onRegistered, onError } = this.#options;
     try {
       const replayed = await outbox.register(incarnation);
       if (connection.incarnation !== incarnation) return;
       this.#registered = incarnation;
       this.#overruled = undefined;
-      onReplay(replayed);
+      onRegistered(replayed);
     } catch (error) {
       onError(error);
       if (connection.incarnation === incarnation) this.#askAgain(timings.heartbeat_ms);
     }
+  }
+
+  #unregister(): void {
+    if (this.#registered === undefined) return;
+    this.#registered = undefined;
+    this.#options.onUnregistered();
   }
 
   /** Learns the incarnation again before anything is registered: it may have changed, and another worker know that. */

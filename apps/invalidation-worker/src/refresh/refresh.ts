@@ -3,7 +3,9 @@ import { BatchLoader, createLoadGuard, type EntryStore, freshLife_ms, type Load 
 import type { Entity } from '@catalog/contracts';
 
 interface RefresherOptions {
-  readonly entities: readonly { readonly entity: Entity; readonly load: Load }[];
+  readonly entities: readonly Entity[];
+  /** By the entity's name. */
+  readonly loads: ReadonlyMap<string, Load>;
   readonly store: EntryStore;
 }
 
@@ -12,11 +14,14 @@ export class Refresher {
   readonly #store: EntryStore;
   readonly #entities: ReadonlyMap<string, { entity: Entity; loader: BatchLoader }>;
 
-  constructor({ entities, store }: RefresherOptions) {
+  constructor({ entities, loads, store }: RefresherOptions) {
     this.#store = store;
     const guard = createLoadGuard();
     this.#entities = new Map(
-      entities.map(({ entity, load }) => [entity.name, { entity, loader: new BatchLoader(load, guard) }]),
+      entities.flatMap((entity) => {
+        const load = loads.get(entity.name);
+        return load === undefined ? [] : [[entity.name, { entity, loader: new BatchLoader(load, guard) }]];
+      }),
     );
   }
 

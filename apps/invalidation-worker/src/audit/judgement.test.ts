@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { ninesOf } from './audit-tally.ts';
+import { differenceOf, isWrong } from './judgement.ts';
+
+const payload = (body: object) => Buffer.from(JSON.stringify(body));
+const value = (version: number, body: object = { a: 1 }) => ({
+  state: 'value' as const,
+  version,
+  payload: payload(body),
+});
+const missing = (version: number) => ({ state: 'missing' as const, version, payload: Buffer.alloc(0) });
+
+describe('an entry beside what Postgres answers', () => {
+  test.each([
+    ['the same', value(5), { version: 5, payload: payload({ a: 1 }) }, undefined],
+    [
+      'the fields in another order',
+      value(5, { a: 1, b: 2 }),
+      { version: 5, payload: payload({ b: 2, a: 1 }) },
+      undefined,
+    ],
+    ['an older version', value(4), { version: 5, payload: payload({ a: 1 }) }, 'older'],
+    ['a newer version', value(6), { version: 5, payload: payload({ a: 1 }) }, 'newer'],
+    ['another content', value(5, { a: 2 }), { version: 5, payload: payload({ a: 1 }) }, 'other'],
+    [
+      'no JSON',
+      { ...value(5), payload: Buffer.from('{') },
+      { version: 5, payload: payload({ a: 1 }) },
+      'other',
+    ],
+    ['a row that was deleted', value(5), { version: 6, payload: null }, 'older'],
+    ['a row that never was', value(0), { version: 0, payload: null }, 'other'],
+    ['missing, as there', missing(6), { version: 6, payload: null }, undefined],
+    ['missing, the tombstone gone', missing(6), { version: 0, payload: null }, undefined],
+    ['missing, the row back', missing(6), { version: 7, payload: payload({ a: 1 }) }, 'older'],
+    ['missing, of no version', missing(0), { version: 0, payload: payload({ id: 'x' }) }, 'other'],
+  ] as const)('%s', (_name, entry, loaded, difference) => {
+    expect(differenceOf(entry, loaded)).toBe(difference);
+  });
+});
+
+describe('an entry that differs twice', () => {
+  const entry = (version: number, storedAt_ms: number) => ({
+    ...value(version),
+    storedAt_ms,
+    freshUntil_ms: 0,
+    payloadSchema: 1,
+    isOfThisIncarnation: true,
+    leaseUntil_ms: 0,
+  });
+  const loaded = (version: number) => ({ version, payload: payload({ a: 1 }) });
+
+  test.each([
+    ['the entry of the first look still stands', [4, 10, 5], [4, 10, 5], true],
+    ['it has been filled again with what was old at the first look', [4, 10, 6], [5, 99, 6], true],
+    ['it was replaced rightly, and has been changed once more since', [4, 10, 5], [5, 99, 6], false],
+    ['it is ahead of Postgres', [9, 10, 5], [9, 99, 5], true],
+  ] as const)('%s', (_name, [v1, stored1, pg1], [v2, stored2, pg2], wrong) => {
+    const first = { entry: entry(v1, stored1), loaded: loaded(pg1) };
+    const second = { entry: entry(v2, stored2), loaded: loaded(pg2) };
+    expect(isWrong({ first, second })).toBe(wrong);
+  });
+});
+
+test.each([
+  [0, 0, 0],
+  [2, 0, 0],
+  [3_000, 0, 3],
+  [3_000, 3, 3],
+  [1_000, 10, 2],
+  [10, 10, 0],
+])('%s checked and %s wrong are %s nines', (checked, wrong, nines) => {
+  expect(ninesOf(checked, wrong)).toBe(nines);
+});

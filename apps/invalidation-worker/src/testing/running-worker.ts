@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto';
+import {
+  CacheConnection,
+  EntryStore,
+  Freshness,
+  freshLife_ms,
+  InvalidationChannel,
+  type InvalidatedKey,
+  loadPayloads,
+} from '@catalog/cache';
+import { parseCacheKey } from '@catalog/contracts';
+import { createPool, databaseIdentity, entityLoaders, type Pool } from '@catalog/database';
+import {
+  authenticate,
+  createLogger,
+  createMetrics,
+  readiness as createReadiness,
+  startServer,
+} from '@catalog/service-kit';
+import {
+  createTestDatabase,
+  createTestTokens,
+  eventually,
+  type RedisServer,
+  startRedis,
+  type TestDatabase,
+  type TestTokens,
+} from '@catalog/testing';
+import { createApp, serviceName } from '../app.ts';
+import { createWorkerMetrics } from '../metrics.ts';
+import { createInvalidationWorker, type InvalidationWorker } from '../worker.ts';
+
+export interface Stores extends AsyncDisposable {
+  readonly database: TestDatabase;
+  /** As the superuser: a person in psql. */
+  readonly owner: Pool;
+  readonly cacheRedis: RedisServer;
+  readonly stateRedis: RedisServer;
+  readonly tokens: TestTokens;
+  /** What a reader does, and what it hears. */
+  readonly reader: Reader;
+  insertProducts(count: number): Promise<string[]>;
+  unapplied(): Promise<number>;
+  /** Everything committed has been applied and acknowledged. */
+  settled(timeout_ms?: number): Promise<void>;
+}
+
+export interface Reader {
+  readonly connection: CacheConnection;
+  readonly store: EntryStore;
+  readonly freshness: Freshness;
+  readonly heard: InvalidatedKey[];
+  /** Fills the key with what Postgres holds, as a reader does on a miss; answers the version. */
+  fill(cacheKey: string): Promise<number>;
+  /** As it would be served: state and version. */
+  state(cacheKey: string): Promise<{ state: string; version: number | undefined }>;
+}
+
+let serial = 0;
+
+export async function startStores(options: { stateConfig?: Record<string, string> } = {}): Promise<Stores> {
+  const [database, cacheRedis, stateRedis, tokens] = await Promise.all([
+    createTestDatabase({ migrated: true }),
+    startRedis({ config: { 'maxmemory-policy': 'allkeys-lfu' } }),
+    startRedis({ config: { appendonly: 'yes', 'maxmemory-policy': 'noeviction', ...options.stateConfig } }),
+    createTestTokens(),
+  ]);
+  const owner = createPool({ url: database.url, applicationName: 'test', statementTimeout_ms: 60_000 });
+  await owner.query('delete from catalog.outbox');
+  const { reader, stop } = await startReader(owner, cacheRedis.url);
+  const unapplied = async () => {
+    const { rows } = await owner.query<{ count: number }>(
+      'select count(*) from catalog.outbox where applied_at is null',
+    );
+    return rows[0]?.count ?? 0;
+  };
+  return {
+    database,
+    owner,
+    cacheRedis,
+    stateRedis,
+    tokens,
+    reader,
+    unapplied,
+    async insertProducts(count) {
+      serial += 1;
+      const { rows } = await owner.query<{ id: string }>(
+        `insert into catalog.products (sku, name, brand, category, price_minor, currency)
+         select 'S' || $2::text || '-' || n, 'Lamp', 'Acme', 'Lighting', 100, 'EUR' from generate_series(1, $1) n
+         returning id`,
+        [count, serial],
+      );
+      return rows.map(({ id }) => id);
+    },
+    async settled(timeout_ms = 10_000) {
+      await eventually(async () => (await unapplied()) === 0, { timeout_ms });
+    },
+    async [Symbol.asyncDispose]() {
+      stop();
+      await owner.end();
+      await Promise.all([cacheRedis.stop(), stateRedis.stop(), tokens[Symbol.asyncDispose]()]);
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function startReader(pool: Pool, url: string): Promise<{ reader: Reader; stop: () => void }> {
+  const onError = () => undefined;
+  const now = () => performance.now();
+  const connection = new CacheConnection({
+    url,
+    name: 'reader',
+    databaseIdentity: () => databaseIdentity(pool),
+    onError,
+  });
+  const store = new EntryStore(connection);
+  const freshness = new Freshness(now, () => connection.incarnation);
+  const heard: InvalidatedKey[] = [];
+  const channel = new InvalidationChannel({
+    url,
+    name: 'reader channel',
+    connection,
+    freshness,
+    now,
+    onInvalidation: (keys) => heard.push(...keys),
+    onError,
+  });
+  await Promise.all([connection.start(), channel.start()]);
+  const loaders = entityLoaders(pool);
+  const reader: Reader = {
+    connection,
+    store,
+    freshness,
+    heard,
+    async fill(cacheKey) {
+      const parsed = parseCacheKey(cacheKey);
+      if (parsed === undefined) throw new Error(`${cacheKey} is no key of an entity`);
+      const { entity, key } = parsed;
+      const token = randomBytes(9).toString('hex');
+      const { incarnation } = await store.readOrLease(cacheKey, entity.payloadSchema, token);
+      const loaded = (await loadPayloads(loaders[entity.name])([key])).get(key);
+      if (loaded === undefined) throw new Error(`the loader left out ${key}`);
+      await store.fill(cacheKey, entity.payloadSchema, token, incarnation, loaded, freshLife_ms(loaded));
+      return loaded.version;
+    },
+    async state(cacheKey) {
+      const { state, version } = await store.inspect(cacheKey);
+      return { state, version };
+    },
+  };
+  const stop = () => {
+    channel.stop();
+    connection.stop();
+  };
+  return { reader, stop };
+}
+
+export interface RunningWorker extends AsyncDisposable {
+  readonly worker: InvalidationWorker;
+  readonly url: string;
+  /** What it logged, a record a line. */
+  readonly log: () => string;
+  /** With a token that may operate, unless `token` says otherwise; null is none. */
+  call(method: string, path: string, options?: { body?: unknown; token?: string | null }): Promise<Response>;
+  metric(begin: string): Promise<number>;
+  ready(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly auditKeysPerSecond?: number;
+  readonly databaseDirectUrl?: string;
+  readonly cacheRedisUrl?: string;
+}
+
+/** One process of the worker, as `main.ts` puts it together, with its own role. */
+export async function startWorker(stores: Stores, options: WorkerOptions = {}): Promise<RunningWorker> {
+  let logged = '';
+  const destination = { write: (line: string) => void (logged = (logged + line).slice(-200_000)) };
+  const log = createLogger({ service: serviceName, destination });
+  const metrics = createMetrics({ service: serviceName });
+  const readiness = createReadiness();
+  const url = stores.database.urlFor('invalidation_worker');
+  const pool = createPool({ url, applicationName: serviceName, max: 10, synchronousCommit: 'off' });
+  const worker = createInvalidationWorker({
+    pool,
+    databaseDirectUrl: options.databaseDirectUrl ?? url,
+    cacheRedisUrl: options.cacheRedisUrl ?? stores.cacheRedis.url,
+    stateRedisUrl: stores.stateRedis.url,
+    log,
+    metrics: createWorkerMetrics(metrics),
+    readiness,
+    auditKeysPerSecond: options.auditKeysPerSecond ?? 1,
+  });
+  const app = createApp({
+    worker,
+    authenticate: authenticate({ jwksFile: stores.tokens.jwksFile, audience: serviceName }),
+    log,
+    metrics,
+    readiness,
+  });
+  const server = await startServer({ app, port: 0, host: '127.0.0.1', log, drainGrace_ms: 0 });
+  const base = `http://127.0.0.1:${server.port}`;
+  const stop = async () => {
+    await worker.stop();
+    server.server.closeAllConnections();
+    await server.drain();
+    await pool.end();
+  };
+  try {
+    await worker.start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    worker,
+    url: base,
+    log: () => logged,
+    call(method, path, { body, token } = {}) {
+      const bearer =
+        token === undefined ? stores.tokens.sign({ aud: serviceName, scope: 'catalog:operate' }) : token;
+      return fetch(`${base}${path}`, {
+        method,
+        headers: {
+          ...(bearer !== null && { Authorization: `Bearer ${bearer}` }),
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+    },
+    async metric(begin) {
+      const text = await (await fetch(`${base}/metrics`)).text();
+      return Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(begin))
+          ?.split(' ')
+          .at(-1) ?? 0,
+      );
+    },
+    async ready() {
+      await eventually(async () => (await fetch(`${base}/readyz`)).status === 200, { timeout_ms: 10_000 });
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}

@@ -1,0 +1,279 @@
+import { INVALIDATION_QUEUE } from '@catalog/change-feed';
+import { limits, UNCONDITIONAL_VERSION } from '@catalog/contracts';
+import { eventually, startRedis } from '@catalog/testing';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { afterEach, expect, test } from 'vitest';
+import { startStores, startWorker, type Stores, type WorkerOptions } from './testing/running-worker.ts';
+
+const started: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const each of started.splice(0).toReversed()) await each[Symbol.asyncDispose]();
+});
+
+async function stores(options?: Parameters<typeof startStores>[0]): Promise<Stores> {
+  const made = await startStores(options);
+  started.push(made);
+  return made;
+}
+
+async function worker(on: Stores, options?: WorkerOptions) {
+  const made = await startWorker(on, options);
+  started.push(made);
+  await made.ready();
+  return made;
+}
+
+/** A product that a reader has cached, with no change under way. */
+async function cachedProduct(on: Stores): Promise<{ id: string; key: string; version: number }> {
+  const [id = ''] = await on.insertProducts(1);
+  await on.settled();
+  const key = `product:${id}`;
+  const version = await on.reader.fill(key);
+  expect(await on.reader.state(key)).toEqual({ state: 'value', version });
+  return { id, key, version };
+}
+
+/** Nobody's business but the test's; the worker has queues of its own. */
+function queueOf(on: Stores): Queue {
+  const queue = new Queue(INVALIDATION_QUEUE, { connection: { url: on.stateRedis.url } });
+  queue.on('error', () => undefined);
+  return queue;
+}
+
+const rename = async (on: Stores, id: string, name: string): Promise<number> => {
+  const { rows } = await on.owner.query<{ version: number }>(
+    'update catalog.products set name = $2 where id = $1 returning version',
+    [id, name],
+  );
+  return rows[0]?.version ?? 0;
+};
+
+test('an edit in SQL is invalidated, announced, acknowledged, and refreshed because the key was in use', async () => {
+  const on = await stores();
+  const { metric } = await worker(on);
+  const { id, key } = await cachedProduct(on);
+  const version = await rename(on, id, 'Torch');
+  await eventually(async () => (await on.reader.state(key)).version === version);
+  expect(await on.reader.state(key)).toEqual({ state: 'value', version });
+  expect(on.reader.heard).toContainEqual([key, version]);
+  await on.settled();
+  await eventually(async () => (await metric('keys_refreshed_total')) === 1);
+  expect(await metric('changes_applied_total')).toBe(3);
+});
+
+test('a key that nobody has in use is invalidated, and not refreshed', async () => {
+  const on = await stores();
+  await worker(on);
+  const [id = ''] = await on.insertProducts(1);
+  await rename(on, id, 'Torch');
+  await on.settled();
+  expect(await on.reader.state(`product:${id}`)).toEqual({ state: 'absent', version: undefined });
+});
+
+test('a deleted row is cached as missing, with the version of its tombstone', async () => {
+  const on = await stores();
+  await worker(on);
+  const { id, key, version } = await cachedProduct(on);
+  await on.owner.query('delete from catalog.products where id = $1', [id]);
+  await eventually(async () => (await on.reader.state(key)).state === 'missing');
+  expect((await on.reader.state(key)).version).toBeGreaterThan(version);
+});
+
+test('heartbeats make readers trust the cache, and stop when changes cannot be applied', async () => {
+  const on = await stores();
+  await worker(on);
+  const { freshness, connection } = on.reader;
+  await eventually(() => freshness.isSound() && freshness.isFresh(connection.incarnation));
+  // A change that cannot be acknowledged holds the watermark back.
+  const client = await on.owner.connect();
+  await client.query('begin');
+  await client.query('lock table catalog.cache_incarnation in access exclusive mode');
+  await on.insertProducts(1);
+  await eventually(() => !freshness.isFresh(connection.incarnation));
+  await client.query('rollback');
+  client.release();
+  await eventually(() => freshness.isFresh(connection.incarnation));
+  await on.settled();
+  expect(await on.unapplied()).toBe(0);
+});
+
+test('a job that comes ten times, and an old one after a new one, change nothing', async () => {
+  const on = await stores();
+  await worker(on);
+  const { id, key, version: old } = await cachedProduct(on);
+  const version = await rename(on, id, 'Torch');
+  await eventually(async () => (await on.reader.state(key)).version === version);
+  await on.settled();
+
+  const queue = queueOf(on);
+  const job = (seq: number, changed: number) => ({
+    name: 'invalidate',
+    data: { changes: [{ seq, entity: 'product', key: id, version: changed }] },
+  });
+  await queue.addBulk([...Array.from({ length: 10 }, () => job(1, version)), job(2, old), job(1, version)]);
+  await eventually(async () => (await queue.getWaitingCount()) + (await queue.getActiveCount()) === 0);
+  await queue.close();
+  expect(await on.reader.state(key)).toEqual({ state: 'value', version });
+});
+
+test('a poison job fails where everybody sees it, and other changes go by', async () => {
+  const on = await stores();
+  await worker(on);
+  const { id, key } = await cachedProduct(on);
+  const queue = queueOf(on);
+  await queue.addBulk(
+    [
+      {},
+      { changes: [] },
+      { changes: 'x' },
+      { changes: [{ seq: 1, entity: 'product', key: id, version: -1 }] },
+    ].map((data) => ({ name: 'invalidate', data })),
+  );
+  const version = await rename(on, id, 'Torch');
+  await eventually(async () => (await on.reader.state(key)).version === version);
+  await eventually(async () => (await queue.getFailedCount()) === 4);
+  await queue.close();
+  expect(await on.unapplied()).toBe(0);
+});
+
+test('changes of an entity that this release does not know are acknowledged: nobody caches it', async () => {
+  const on = await stores();
+  await worker(on);
+  await on.owner.query(`insert into catalog.outbox (entity, key, version) values ('of tomorrow', 'x', 1)`);
+  await on.settled();
+  expect(await on.unapplied()).toBe(0);
+});
+
+test('a state Redis that loses everything loses no change', async () => {
+  const on = await stores({ stateConfig: { appendonly: 'no' } });
+  await worker(on);
+  const { id, key } = await cachedProduct(on);
+  // Dispatched into a queue that nobody works on.
+  const queue = queueOf(on);
+  await queue.pause();
+  const version = await rename(on, id, 'Torch');
+  await eventually(async () => (await queue.getJobCountByTypes('waiting')) > 0);
+  await queue.close();
+  await on.stateRedis.restart();
+  await on.settled(15_000);
+  await eventually(async () => (await on.reader.state(key)).version === version);
+  expect(await on.unapplied()).toBe(0);
+}, 30_000);
+
+test('while the state Redis is away changes wait in the outbox', async () => {
+  const on = await stores();
+  await worker(on);
+  const { id, key } = await cachedProduct(on);
+  await on.stateRedis.kill('SIGKILL');
+  const version = await rename(on, id, 'Torch');
+  expect(await on.unapplied()).toBe(1);
+  await on.stateRedis.restart();
+  await on.settled(15_000);
+  await eventually(async () => (await on.reader.state(key)).version === version);
+}, 30_000);
+
+test('a new life of the cache has the recent changes applied again before anybody trusts it', async () => {
+  const on = await stores();
+  const { metric } = await worker(on);
+  const { freshness, connection } = on.reader;
+  await cachedProduct(on);
+  await eventually(() => freshness.isFresh(connection.incarnation));
+  const first = connection.incarnation;
+  await on.cacheRedis.restart();
+  await eventually(() => connection.incarnation !== undefined && connection.incarnation !== first);
+  await eventually(async () => (await metric('changes_replayed_total')) === 2);
+  await eventually(() => freshness.isFresh(connection.incarnation));
+  expect(await on.unapplied()).toBe(0);
+  const { rows } = await on.owner.query<{ registered: string }>(
+    'select incarnation as registered from catalog.cache_incarnation',
+  );
+  expect(rows).toEqual([{ registered: connection.incarnation }]);
+}, 30_000);
+
+test('a worker that writes to another Redis than the registered one says nothing and acknowledges nothing', async () => {
+  const on = await stores();
+  const left = await worker(on);
+  const { freshness, connection } = on.reader;
+  await eventually(() => freshness.isFresh(connection.incarnation));
+  // A failover that it has not noticed: the others are on another server.
+  await using other = await startRedis();
+  const ahead = await worker(on, { cacheRedisUrl: other.url });
+  await eventually(() => !freshness.isFresh(connection.incarnation));
+  const [id] = await on.insertProducts(1);
+  await on.settled(15_000);
+  const { rows } = await on.owner.query<{ applied_to: string; registered: string }>(
+    `select distinct applied_to, incarnation as registered from catalog.outbox, catalog.cache_incarnation
+     where applied_at is not null and key = $1`,
+    [id],
+  );
+  expect(rows).toHaveLength(1);
+  expect(rows[0]?.applied_to).toBe(rows[0]?.registered);
+  expect(rows[0]?.registered).not.toBe(connection.incarnation);
+  await eventually(async () => (await fetch(`${left.url}/readyz`)).status === 503);
+  expect((await fetch(`${ahead.url}/readyz`)).status).toBe(200);
+}, 30_000);
+
+test('two workers share the changes, and one carries on where the other dies', async () => {
+  const on = await stores();
+  const one = await worker(on);
+  await worker(on);
+  const ids = await on.insertProducts(300);
+  await on.owner.query(`update catalog.products set name = 'Torch' where id = any ($1)`, [ids]);
+  await on.settled();
+  await one[Symbol.asyncDispose]();
+  started.splice(started.indexOf(one), 1);
+  await on.owner.query(`update catalog.products set name = 'Lantern' where id = any ($1)`, [ids]);
+  await on.settled();
+  const { rows } = await on.owner.query<{ most: number }>(
+    'select max(dispatches) as most from catalog.outbox',
+  );
+  expect(rows[0]?.most).toBe(1);
+}, 30_000);
+
+test('of a mass change the queue holds a bounded number of jobs, and every key ends right', async () => {
+  const on = await stores();
+  await worker(on);
+  await on.insertProducts(25_000);
+  const queue = queueOf(on);
+  let most = 0;
+  await eventually(
+    async () => {
+      most = Math.max(most, await queue.getWaitingCount());
+      return (await on.unapplied()) === 0;
+    },
+    { timeout_ms: 60_000, interval_ms: 20 },
+  );
+  await queue.close();
+  expect(most).toBeLessThanOrEqual(limits.waitingJobs + limits.claimChanges / limits.jobChanges);
+}, 90_000);
+
+test('a state Redis that evicts is refused', async () => {
+  const on = await stores({ stateConfig: { 'maxmemory-policy': 'allkeys-lru', maxmemory: '50mb' } });
+  await expect(startWorker(on)).rejects.toThrow(/noeviction/);
+});
+
+test('a change whose SKU moves to another product ends what was cached under it', async () => {
+  const on = await stores();
+  await worker(on);
+  const [one = '', two = ''] = await on.insertProducts(2);
+  await on.settled();
+  const { rows } = await on.owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
+    one,
+  ]);
+  const key = `sku:${rows[0]?.sku ?? ''}`;
+  await on.reader.fill(key);
+  await on.owner.query(
+    `update catalog.products p set sku = q.sku from catalog.products q
+     where (p.id, q.id) in (($1, $2), ($2, $1))`,
+    [one, two],
+  );
+  await on.settled();
+  expect(on.reader.heard).toContainEqual([key, UNCONDITIONAL_VERSION]);
+  await eventually(async () => {
+    const redis = new Redis(on.cacheRedis.url);
+    const raw = await redis.get(key);
+    redis.disconnect();
+    return raw?.includes(two) === true;
+  });
+});
