@@ -19,8 +19,6 @@ export const purgeRequestSchema = z
     entity: z.enum(entities.map(({ name }) => name)).optional(),
     all: z.literal(true).optional(),
     reason: z.string().trim().min(3).max(500),
-    /** The person behind the service that calls, for the log. */
-    by: z.string().trim().min(1).max(200).optional(),
   })
   .refine(({ key, entity, all }) => [key, entity, all].filter((each) => each !== undefined).length === 1, {
     path: ['key'],

@@ -13,12 +13,11 @@ interface PurgeRoutesOptions {
 export function purgeRoutes(app: Express, { purger, mayOperate, log }: PurgeRoutesOptions): void {
   app.post('/v1/purges', mayOperate, jsonBody(), async (req, res) => {
     const request = parse(purgeRequestSchema, req.body, 'body');
-    const { reason, by, ...what } = request;
-    const who = { subject: req.caller?.subject, ...(by !== undefined && { by }), reason, ...what };
+    const record = { who: req.caller?.subject, purge: request };
     // Before and after: a purge that fails half-way has purged something.
-    log.warn(who, 'a purge begins');
+    log.warn(record, 'a purge begins');
     const result = await whileCacheIsThere(() => purger.purge(request));
-    log.warn({ ...who, ...result }, 'purged');
+    log.warn({ ...record, ...result }, 'purged');
     res.set('Cache-Control', 'no-store').json(result);
   });
 }
