@@ -1,8 +1,10 @@
 import {
   authenticate,
   createServiceApp,
+  limitRate,
   type Logger,
   type Metrics,
+  type RateLimiter,
   type Readiness,
   requireScope,
 } from '@catalog/service-kit';
@@ -19,6 +21,7 @@ export interface AppDeps {
   readonly cache: CatalogCache;
   readonly pool: Pool;
   readonly views: ViewCounters;
+  readonly rateLimiter: RateLimiter;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
@@ -32,7 +35,7 @@ export interface AppDeps {
 }
 
 export function createApp(deps: AppDeps): Express {
-  const { cache, pool, views, log, metrics, readiness, auth } = deps;
+  const { cache, pool, views, rateLimiter, log, metrics, readiness, auth } = deps;
   const guards = [
     authenticate({
       jwksFile: auth.jwksFile,
@@ -41,6 +44,7 @@ export function createApp(deps: AppDeps): Express {
       anonymousScopes: auth.allowAnonymousReads ? ['catalog:read'] : [],
     }),
     requireScope('catalog:read'),
+    limitRate(rateLimiter),
   ];
   const bypassLimit = new BypassLimit(deps.bypassesPerSecond, () => performance.now());
   return createServiceApp({

@@ -19,6 +19,9 @@ export const readConfig = (environment?: Environment) =>
       ...authConfig,
       /** Connections to Postgres of this process. */
       DATABASE_POOL_SIZE: integer({ min: 1, max: 100 }).default(10),
+      /** How many requests one caller may send in `RATE_LIMIT_WINDOW_SECONDS`, over all processes. */
+      RATE_LIMIT_REQUESTS: integer({ min: 1, max: 1_000_000_000 }).default(100_000),
+      RATE_LIMIT_WINDOW_SECONDS: integer({ min: 1, max: 3_600 }).default(10),
       /** How many reads a second one caller may push past the caches with `Min-Version`. */
       BYPASSES_PER_SECOND: integer({ min: 1, max: 1_000_000 }).default(500),
       /** `replication-only` for a Redis that hides INFO server; then its restart from an old dump goes unseen. */

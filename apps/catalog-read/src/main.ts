@@ -3,6 +3,7 @@ import { timings } from '@catalog/contracts';
 import {
   createLogger,
   createMetrics,
+  RateLimiter,
   readiness as createReadiness,
   runService,
   startServer,
@@ -67,7 +68,16 @@ await runService({
       await pool.query('select 1');
     });
 
+    const rateLimiter = new RateLimiter({
+      redis: stateRedis,
+      name: service,
+      limit: config.RATE_LIMIT_REQUESTS,
+      window_ms: config.RATE_LIMIT_WINDOW_SECONDS * 1_000,
+      now: () => performance.now(),
+      onError: warn('requests are counted by this process alone'),
+    });
     const app = createApp({
+      rateLimiter,
       cache,
       pool,
       views,

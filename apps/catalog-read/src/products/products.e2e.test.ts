@@ -308,3 +308,20 @@ test('without a token, or with one of another audience or scope, nothing is read
   expect(await status(stores.tokens.sign({ ...claims, scope: 'orders:write' }))).toBe(403);
   expect(await status(stores.tokens.sign(claims))).toBe(200);
 });
+
+test('over two processes a caller gets exactly its limit, others are not in its way', async () => {
+  const limited = await Promise.all([1, 2].map(() => stores.reader({ requestsPerMinute: 100 })));
+  const { id } = await insert();
+  const as = (sub: string) => ({
+    Authorization: `Bearer ${stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub })}`,
+  });
+  const answers = await Promise.all(
+    Array.from(
+      { length: 400 },
+      async (_, n) => (await limited[n % 2]?.get(`/v1/products/${id}`, headers))?.status,
+    ),
+  );
+  expect(answers.filter((status) => status === 200)).toHaveLength(100);
+  expect(answers.filter((status) => status === 429)).toHaveLength(300);
+  expect((await limited[0]?.get(`/v1/products/${id}`, as('idle')))?.status).toBe(200);
+});

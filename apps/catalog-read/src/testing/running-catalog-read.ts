@@ -1,6 +1,12 @@
 import { createPool, insertProduct, type Pool } from '@catalog/database';
 import { productCreateSchema, type Product } from '@catalog/contracts';
-import { createLogger, createMetrics, readiness as createReadiness, startServer } from '@catalog/service-kit';
+import {
+  createLogger,
+  createMetrics,
+  RateLimiter,
+  readiness as createReadiness,
+  startServer,
+} from '@catalog/service-kit';
 import {
   createTestDatabase,
   createTestTokens,
@@ -47,6 +53,7 @@ export interface Stores extends AsyncDisposable {
 export interface ReaderOptions {
   readonly allowAnonymousReads?: boolean;
   readonly bypassesPerSecond?: number;
+  readonly requestsPerMinute?: number;
 }
 
 /** Real stores, with changes applied as they come. */
@@ -100,7 +107,11 @@ async function startReader(
   cacheRedisUrl: string,
   stateRedisUrl: string,
   tokens: TestTokens,
-  { allowAnonymousReads = true, bypassesPerSecond = 10_000 }: ReaderOptions = {},
+  {
+    allowAnonymousReads = true,
+    bypassesPerSecond = 10_000,
+    requestsPerMinute = 1_000_000,
+  }: ReaderOptions = {},
 ): Promise<Reader> {
   const log = createLogger({ service: 'catalog-read', level: 'silent' });
   const metrics = createMetrics({ service: 'catalog-read' });
@@ -121,7 +132,16 @@ async function startReader(
   const stateRedis = new Redis(stateRedisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
   stateRedis.on('error', ignore);
   const views = new ViewCounters(stateRedis, ignore);
+  const rateLimiter = new RateLimiter({
+    redis: stateRedis,
+    name: 'catalog-read',
+    limit: requestsPerMinute,
+    window_ms: 60_000,
+    now: () => performance.now(),
+    onError: ignore,
+  });
   const app = createApp({
+    rateLimiter,
     cache,
     pool,
     views,

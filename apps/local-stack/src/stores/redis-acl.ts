@@ -28,8 +28,8 @@ const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
     'invalidation-worker': `${cacheKeys} ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time`,
   },
   state: {
-    // Counts views.
-    'catalog-read': `~views:* +@connection +@read +@write +@scripting ${restrictions} +time`,
+    // Counts views, and requests of callers.
+    'catalog-read': `~views:* ~rate:* +@connection +@read +@write +@scripting ${restrictions} +time`,
     // Owns the queues, and takes the view counters over into Postgres.
     'invalidation-worker': `~bull:* ~views:* &bull:* +@all ${restrictions}`,
     // Shows the queues and lets admins act on them; keeps its sessions, and counts failed sign-ins.

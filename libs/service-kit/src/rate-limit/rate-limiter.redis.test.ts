@@ -1,0 +1,127 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { type RedisServer, startRedis } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startTestService } from '../http/service.fixture.ts';
+import { limitRate } from './limit-rate.ts';
+import { RateLimiter } from './rate-limiter.ts';
+
+let server: RedisServer;
+let redis: Redis;
+let now_ms = 0;
+let errors: unknown[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  errors = [];
+});
+
+const limiter = (limit: number, { window_ms = 60_000, connection = redis } = {}) =>
+  new RateLimiter({
+    redis: connection,
+    name: 'test',
+    limit,
+    window_ms,
+    now: () => now_ms,
+    onError: (error) => errors.push(error),
+  });
+
+async function allowedOf(process: RateLimiter, times: number, caller = 'one'): Promise<number> {
+  const decisions = await Promise.all(Array.from({ length: times }, async () => process.take(caller)));
+  return decisions.filter(({ allowed }) => allowed).length;
+}
+
+test('of 1,000 at once in two processes with a limit of 100 exactly 100 pass', async () => {
+  const fixture = new URL('./caller.fixture.ts', import.meta.url).pathname;
+  const processes = [1, 2].map(() => {
+    const child = spawn(process.execPath, [fixture, server.url, '100', '500']);
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    return { child, lines };
+  });
+  for (const { lines } of processes) expect((await lines.next()).value).toBe('ready');
+  for (const { child } of processes) child.stdin.write('go\n');
+  const counts = await Promise.all(processes.map(async ({ lines }) => Number((await lines.next()).value)));
+  expect(counts[0] ?? 0).toBeGreaterThanOrEqual(0);
+  expect((counts[0] ?? 0) + (counts[1] ?? 0)).toBe(100);
+});
+
+test('never more than the limit passes, however requests come and over however many limiters', async () => {
+  const processes = Array.from({ length: 5 }, () => limiter(200));
+  let allowed = 0;
+  for (let round = 0; round < 60; round++) {
+    const counts = await Promise.all(processes.map((process, n) => allowedOf(process, (round * n) % 7)));
+    allowed += counts.reduce((sum, count) => sum + count, 0);
+    expect(allowed).toBeLessThanOrEqual(200);
+  }
+  // What one has reserved and does not use is lost to the others: a fiftieth of what was left, at most.
+  expect(allowed).toBeGreaterThan(200 - 5 * 4);
+});
+
+test('callers do not use up each other’s requests', async () => {
+  const process = limiter(10);
+  expect(await allowedOf(process, 15, 'one')).toBe(10);
+  expect(await allowedOf(process, 15, 'two')).toBe(10);
+});
+
+test('a window ends after its time, and no key stands without an end', async () => {
+  const process = limiter(10, { window_ms: 200 });
+  expect(await allowedOf(process, 20)).toBe(10);
+  expect(await redis.pttl('rate:test:one')).toBeGreaterThan(0);
+  await redis.del('rate:test:one');
+  expect(await allowedOf(process, 20)).toBe(0);
+  now_ms += 201;
+  expect(await allowedOf(process, 20)).toBe(10);
+});
+
+test('Redis is asked rarely while much is left, and not at all when nothing is', async () => {
+  const process = limiter(10_000);
+  const asked = async () =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
+  await process.take('one');
+  const before = await asked();
+  for (let n = 0; n < 5_000; n++) await process.take('one');
+  expect((await asked()) - before).toBeLessThan(100);
+  await allowedOf(process, 6_000);
+  const spent = await asked();
+  expect(await allowedOf(process, 500)).toBe(0);
+  expect(await asked()).toBe(spent);
+});
+
+test('without Redis each process counts for itself, and says so', async () => {
+  const away = new Redis(server.url, { lazyConnect: true, enableOfflineQueue: false });
+  away.on('error', () => undefined);
+  expect(await allowedOf(limiter(10, { connection: away }), 50)).toBe(10);
+  expect(errors.length).toBeGreaterThan(0);
+});
+
+test('over HTTP the limit is a 429 with Retry-After, and every answer tells what is left', async () => {
+  const process = limiter(3);
+  await using service = await startTestService({
+    routes(app) {
+      app.get('/v1/things', limitRate(process), (_req, res) => {
+        res.json('ok');
+      });
+    },
+  });
+  const answers = [];
+  for (let n = 0; n < 4; n++) answers.push(await fetch(`${service.url}/v1/things`));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
+  expect(answers.map(({ headers }) => headers.get('ratelimit'))).toEqual([
+    '"default";r=2;t=60',
+    '"default";r=1;t=60',
+    '"default";r=0;t=60',
+    '"default";r=0;t=60',
+  ]);
+  expect(answers[0]?.headers.get('ratelimit-policy')).toBe('"default";q=3;w=60');
+  expect(answers[3]?.headers.get('retry-after')).toBe('60');
+  expect(await answers[3]?.json()).toMatchObject({ code: 'rate_limited' });
+});
