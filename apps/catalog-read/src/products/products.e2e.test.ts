@@ -318,7 +318,7 @@ test('over two processes a caller gets exactly its limit, others are not in its 
   const answers = await Promise.all(
     Array.from(
       { length: 400 },
-      async (_, n) => (await limited[n % 2]?.get(`/v1/products/${id}`, headers))?.status,
+      async (_, n) => (await limited[n % 2]?.get(`/v1/products/${id}`, as('busy')))?.status,
     ),
   );
   expect(answers.filter((status) => status === 200)).toHaveLength(100);
