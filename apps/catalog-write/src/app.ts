@@ -10,6 +10,7 @@ import {
 import express, { type Express, type RequestHandler } from 'express';
 import { importRoutes } from './imports/routes.ts';
 import { openApi } from './openapi.ts';
+import { historyRoute } from './products/history-route.ts';
 import { productRoutes } from './products/routes.ts';
 import { settingsRoutes } from './settings/routes.ts';
 
@@ -40,6 +41,7 @@ export function createApp(deps: Dependencies): Express {
     ...(deps.trustedProxies !== undefined && { trustedProxies: deps.trustedProxies }),
     routes: (app) => {
       productRoutes(app, { ...deps, mayWrite });
+      historyRoute(app, { ...deps, mayWrite });
       settingsRoutes(app, { ...deps, mayWrite });
       importRoutes(app, { ...deps, mayWrite });
     },

@@ -1,6 +1,7 @@
 import {
   importResultSchema,
   productCreateSchema,
+  productHistoryPageSchema,
   productPatchSchema,
   productSchema,
   settingsPatchSchema,
@@ -10,6 +11,7 @@ import { openApiDocument, type OpenApiDocument } from '@catalog/service-kit';
 import { z } from 'zod';
 import { importHeaders, importParams, importQuery, importTypes } from './imports/routes.ts';
 import { mergePatchTypes } from './preconditions/merge-patch.ts';
+import { historyQuery } from './products/history-route.ts';
 import { productParams } from './products/routes.ts';
 
 const scopes = ['catalog:write'];
@@ -78,6 +80,18 @@ export function openApi(): OpenApiDocument {
         headers: ifMatch,
         responses: { 204: { description: 'Deleted', headers: version } },
         errors: ['invalid_request', 'not_found', 'busy', 'version_changed', 'precondition_required'],
+      },
+      {
+        method: 'get',
+        path: '/v1/products/{id}/history',
+        summary: 'Who changed which fields of a product, when, newest first',
+        description:
+          'As far back as history is kept; deleted products have one too. `changedBy` is "sql" for a change made by hand.',
+        scopes,
+        params: productParams,
+        query: historyQuery,
+        responses: { 200: { description: 'The changes', schema: productHistoryPageSchema } },
+        errors: ['invalid_request', 'not_found'],
       },
       {
         method: 'patch',

@@ -6,12 +6,15 @@ import {
   readiness as createReadiness,
   runService,
   startServer,
+  systemClock,
 } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
 import { readConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
+import { ExpiredRows } from './retention/expired-rows.ts';
 import { createInvalidationWorker } from './worker.ts';
 
+const day_s = 86_400;
 const config = readConfig();
 const log = createLogger({ service, level: config.LOG_LEVEL });
 
@@ -47,6 +50,20 @@ await runService({
     }, 5_000);
     scope.onStop('observer', () => clearInterval(observer));
 
+    const expiredRows = new ExpiredRows({
+      pool,
+      ages: {
+        history_s: config.KEEP_HISTORY_DAYS * day_s,
+        tombstones_s: config.KEEP_TOMBSTONES_DAYS * day_s,
+        idempotencyKeys_s: config.KEEP_IDEMPOTENCY_KEYS_HOURS * 3_600,
+        imports_s: config.KEEP_IMPORTS_DAYS * day_s,
+      },
+      clock: systemClock,
+      onDeleted: workerMetrics.observeDeleted,
+      onError: (error) => log.warn({ err: error }, 'expired rows could not be deleted'),
+    });
+    scope.onStop('expired rows', () => expiredRows.stop());
+
     const app = createApp({
       worker,
       authenticate: authenticate({
@@ -63,5 +80,6 @@ await runService({
     scope.onStop('server', () => server.drain());
     scope.onStop('worker', () => worker.stop());
     await worker.start();
+    expiredRows.start();
   },
 });

@@ -1,6 +1,7 @@
 /** Names, units and help of the worker's own metrics. */
 import type { Backlog } from '@catalog/change-feed';
 import type { AuditResult } from '@catalog/contracts';
+import type { Deleted } from '@catalog/database';
 import type { Metrics } from '@catalog/service-kit';
 import { Counter, Gauge } from 'prom-client';
 
@@ -26,7 +27,17 @@ export function createWorkerMetrics({ registry }: Metrics) {
     help: 'Part of the NOTIFY queue of Postgres that is full; from 0.5 on the doorbell is silent.',
     registers,
   });
+  const rowsExpired = new Counter({
+    name: 'rows_expired_total',
+    help: 'Rows deleted because they were older than they are to be kept, by kind.',
+    labelNames: ['kind'],
+    registers,
+  });
   return {
+    observeDeleted(deleted: Deleted) {
+      for (const kind of ['history', 'tombstones', 'idempotencyKeys', 'imports'] as const)
+        rowsExpired.inc({ kind }, deleted[kind]);
+    },
     changesApplied: new Counter({
       name: 'changes_applied_total',
       help: 'Changes whose keys were invalidated and announced.',

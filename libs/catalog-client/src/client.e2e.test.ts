@@ -59,6 +59,18 @@ test('what was created is read by id and by SKU, changed, and deleted', async ()
   expect(await client.products.getBySku('CLIENT-1')).toBeNull();
 });
 
+test('the history of a product is read to its end', async () => {
+  const client = newClient();
+  const { id } = await client.products.create(lamp('HISTORY-1'));
+  for (let price = 1; price <= 60; price++) await client.products.update(id, { priceMinor: price });
+  const prices: unknown[] = [];
+  for await (const { changedBy, fields } of client.products.history(id)) {
+    expect(changedBy).toBe('test');
+    prices.push(fields.find(({ field }) => field === 'priceMinor')?.new);
+  }
+  expect(prices).toEqual([...Array.from({ length: 60 }, (_, index) => 60 - index), 1999]);
+});
+
 test('a mistake names the field', async () => {
   await expect(newClient().products.create({ ...lamp('CLIENT-2'), priceMinor: -1 })).rejects.toMatchObject({
     status: 400,

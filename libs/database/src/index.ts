@@ -1,6 +1,11 @@
 export type { Pool, PoolClient } from 'pg';
 export { createPool, type DatabaseLog, type PoolOptions, type Queryable } from './postgres/pool.ts';
-export { withTransaction, type Isolation } from './postgres/transaction.ts';
+export {
+  setChangedBy,
+  withTransaction,
+  type Isolation,
+  type TransactionOptions,
+} from './postgres/transaction.ts';
 export { loadSql } from './postgres/sql.ts';
 export { databaseIdentity } from './postgres/identity.ts';
 export { readVersionReached } from './postgres/versions.ts';
@@ -23,5 +28,7 @@ export {
   type ExpectedVersion,
   type NotChanged,
 } from './products/write.ts';
+export { readProductHistory, type HistoryRequest } from './products/history.ts';
 export { catalogErrorFor } from './products/violations.ts';
 export { loadSettings, updateSettings } from './settings/settings.ts';
+export { deleteExpired, type Deleted, type RetentionAges } from './retention/delete-expired.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CatalogError, writableProductFields, type Product, type ProductCreate } from '@catalog/contracts';
-import { insertProduct, loadSql, withTransaction, type Pool } from '@catalog/database';
+import { insertProduct, loadSql, withTransaction, type Pool, type PoolClient } from '@catalog/database';
 
 const sql = {
   lockKey: loadSql(import.meta.url, './lock-key.sql'),
@@ -20,7 +20,7 @@ export async function createOnce(
 ): Promise<{ product: Product; repeated: boolean }> {
   const { subject, key } = request;
   const requestHash = hashOf(request.product);
-  return withTransaction(pool, async (client) => {
+  const create = async (client: PoolClient) => {
     const lock = await client.query<{ held: boolean }>(sql.lockKey, [subject, key]);
     if (lock.rows[0]?.held !== true) {
       throw new CatalogError('conflict', 'A request with this Idempotency-Key is still running.', {
@@ -39,7 +39,8 @@ export async function createOnce(
     const product = await insertProduct(client, request.product);
     await client.query(sql.storeAnswer, [subject, key, requestHash, product.id, JSON.stringify(product)]);
     return { product, repeated: false };
-  });
+  };
+  return withTransaction(pool, create, { changedBy: subject });
 }
 
 /** Of what the request means, not of how it was written: fields in any order and left out defaults are the same. */

@@ -1,5 +1,5 @@
 import { CatalogError } from '@catalog/contracts';
-import { loadSql } from '@catalog/database';
+import { loadSql, setChangedBy } from '@catalog/database';
 import type { PoolClient } from 'pg';
 import { importLimits } from './limits.ts';
 
@@ -22,7 +22,7 @@ export interface Applied {
 }
 
 /**
- * Brings the products to what the staged rows say, and runs `record` in the same transaction. Tried again when
+ * Brings the products to what the staged rows say, in the name of `changedBy`, and runs `record` in the same transaction. Tried again when
  * another commit got in between.
  *
  * Imports that create products apply one after another: the SKU constraint is deferrable, so that two inserts of
@@ -31,11 +31,13 @@ export interface Applied {
  */
 export async function apply(
   client: PoolClient,
+  changedBy: string,
   record: (applied: Applied) => Promise<void>,
 ): Promise<Applied> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await inTransaction(client, async () => {
+        await setChangedBy(client, changedBy);
         const applied = await applyOnce(client);
         await record(applied);
         return applied;

@@ -119,7 +119,7 @@ async function stageAndApply(
       lowestVersion: 0,
     };
   }
-  await apply(staging.client, async ({ created, updated, lowestVersion }) => {
+  await apply(staging.client, request.subject, async ({ created, updated, lowestVersion }) => {
     const result = await finishImport(staging.client, request.id, outcome('succeeded', created, updated));
     run.applied = { result, lowestVersion };
   });

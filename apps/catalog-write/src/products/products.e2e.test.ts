@@ -336,6 +336,7 @@ test('the OpenAPI document tells of every route', async () => {
   expect(Object.entries(document.paths).map(([path, methods]) => [path, Object.keys(methods)])).toEqual([
     ['/v1/products', ['post']],
     ['/v1/products/{id}', ['patch', 'delete']],
+    ['/v1/products/{id}/history', ['get']],
     ['/v1/settings', ['patch']],
     ['/v1/imports', ['post']],
     ['/v1/imports/{id}', ['get']],

@@ -7,7 +7,14 @@ import {
   type Product,
   type ProductPatch,
 } from '@catalog/contracts';
-import { deleteProduct, insertProduct, updateProduct, withTransaction, type Pool } from '@catalog/database';
+import {
+  deleteProduct,
+  insertProduct,
+  updateProduct,
+  withTransaction,
+  type Pool,
+  type PoolClient,
+} from '@catalog/database';
 import { jsonBody, parse } from '@catalog/service-kit';
 import type { Express, RequestHandler, Response } from 'express';
 import { z } from 'zod';
@@ -25,10 +32,12 @@ export function productRoutes(
   app.post('/v1/products', mayWrite, jsonBody(), async (req, res) => {
     const product = parse(productCreateSchema, req.body, 'body');
     const key = parseIdempotencyKey(req.get('Idempotency-Key'));
+    const subject = req.caller?.subject ?? '';
+    const insert = (client: PoolClient) => insertProduct(client, product);
     const created =
       key === undefined
-        ? { product: await insertProduct(pool, product), repeated: false }
-        : await createOnce(pool, { subject: req.caller?.subject ?? '', key, product });
+        ? { product: await withTransaction(pool, insert, { changedBy: subject }), repeated: false }
+        : await createOnce(pool, { subject, key, product });
     res.status(201).set('Location', `/v1/products/${created.product.id}`);
     if (created.repeated) res.set('Idempotency-Replayed', 'true');
     answerProduct(res, created.product);
@@ -39,19 +48,22 @@ export function productRoutes(
     const patch = parse(productPatchSchema, req.body, 'body');
     const allowed = parseIfMatch(PRODUCT, req.get('If-Match'));
     checkNewAttributes(patch);
-    const product = await withTransaction(pool, async (client) => {
+    const change = async (client: PoolClient) => {
       const patched = await changeIfMatch(allowed, (expected) => updateProduct(client, id, patch, expected));
       // What was merged obeys rules that no part of it can: the number of keys.
       if (patch.attributes !== undefined) parse(attributesOnly, { attributes: patched.attributes }, 'body');
       return patched;
-    });
+    };
+    const product = await withTransaction(pool, change, { changedBy: req.caller?.subject });
     answerProduct(res, product);
   });
 
   app.delete('/v1/products/:id', mayWrite, async (req, res) => {
     const { id } = parse(productParams, req.params, 'params');
     const allowed = parseIfMatch(PRODUCT, req.get('If-Match'));
-    const { version } = await changeIfMatch(allowed, (expected) => deleteProduct(pool, id, expected));
+    const remove = (client: PoolClient) =>
+      changeIfMatch(allowed, (expected) => deleteProduct(client, id, expected));
+    const { version } = await withTransaction(pool, remove, { changedBy: req.caller?.subject });
     res.status(204).set('Catalog-Version', String(version)).end();
   });
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import {
   etagOf,
   PRODUCT,
+  productChangeSchema,
   type Product,
+  type ProductChange,
   type ProductListQuery,
   type ProductPatch,
   type productCreateSchema,
@@ -31,6 +33,10 @@ export type Target = Pick<Product, 'id' | 'version'> | string;
 const pageSchema = z.object({
   data: z.array(lenientProductSchema),
   page: z.object({ nextCursor: z.string().nullable() }),
+});
+const historySchema = z.object({
+  data: z.array(z.object(productChangeSchema.shape)),
+  page: pageSchema.shape.page,
 });
 const dataSchema = z.object({ data: z.array(lenientProductSchema) });
 
@@ -96,6 +102,26 @@ export class Products {
       this.#context.deadline(options),
     );
     return bodyOf(dataSchema, answer).data;
+  }
+
+  /** Who changed what, newest first, as far back as history is kept; read page by page as it is consumed. */
+  async *history(id: string, options: CallOptions = {}): AsyncGenerator<ProductChange> {
+    let cursor: string | null = null;
+    do {
+      const query: string = cursor === null ? '' : `?cursor=${cursor}`;
+      const answer = await this.#context.transport.send(
+        {
+          service: 'catalog-write',
+          method: 'GET',
+          path: `/v1/products/${encodeURIComponent(id)}/history${query}`,
+          repeatable: true,
+        },
+        this.#context.deadline(options),
+      );
+      const { data, page } = bodyOf(historySchema, answer);
+      yield* data;
+      cursor = page.nextCursor;
+    } while (cursor !== null);
   }
 
   /** Made once, however often it had to be asked for. */

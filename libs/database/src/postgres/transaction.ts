@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Queryable } from './pool.ts';
 
 export type Isolation = 'read committed' | 'repeatable read' | 'serializable';
 
@@ -8,6 +9,12 @@ const begin = {
   serializable: 'begin isolation level serializable',
 } as const satisfies Record<Isolation, string>;
 
+export interface TransactionOptions {
+  readonly isolation?: Isolation;
+  /** Whom the history names for what the transaction changes; `sql` unless set. */
+  readonly changedBy?: string | undefined;
+}
+
 /**
  * Runs `work` in one transaction: committed when it returns, rolled back when it throws. A connection that cannot
  * even roll back is thrown away, so that nobody inherits its transaction.
@@ -15,12 +22,13 @@ const begin = {
 export async function withTransaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
-  options: { isolation?: Isolation } = {},
+  options: TransactionOptions = {},
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query(begin[options.isolation ?? 'read committed']);
+    if (options.changedBy !== undefined) await setChangedBy(client, options.changedBy);
     const result = await work(client);
     await client.query('commit');
     return result;
@@ -34,4 +42,9 @@ export async function withTransaction<T>(
   } finally {
     client.release(broken);
   }
+}
+
+/** For the rest of the transaction that `client` is in. */
+export async function setChangedBy(client: Queryable, changedBy: string): Promise<void> {
+  await client.query("select set_config('catalog.changed_by', $1, true)", [changedBy]);
 }

@@ -1,0 +1,193 @@
+-- Who changed which fields of a product, when, from what to what. Append-only; rows leave by age alone.
+--
+-- It costs an eighth of an update more. A check constraint and a default of clock_timestamp() would cost as much again:
+-- hence the enum, and the time that the change has drawn already.
+create type catalog.product_operation as enum ('create', 'update', 'delete');
+create table catalog.product_history (
+  product_id uuid not null,
+  -- That the change made; of a deleted product, that of its tombstone.
+  version bigint not null,
+  operation catalog.product_operation not null,
+  -- The subject of the caller's token, or "sql" for whoever said nothing.
+  changed_by text not null,
+  changed_at timestamptz not null,
+  -- By the names of the contract. An update has the fields that changed, a delete all of them; a create has none: what
+  -- it wrote is what the first later change found, and an import of a million products needs no second copy of them.
+  old_values jsonb,
+  new_values jsonb,
+  primary key (product_id, version)
+);
+-- Rows come in the order of time, so that a few pages tell what is old.
+create index product_history_by_age on catalog.product_history using brin (changed_at) with (pages_per_range = 32);
+
+-- Who changes things in this transaction: set_config('catalog.changed_by', 'orders', true).
+create function catalog.changed_by() returns text
+language sql stable parallel safe
+begin atomic
+  select coalesce(nullif(current_setting('catalog.changed_by', true), ''), 'sql');
+end;
+
+-- BEFORE UPDATE, after track_update by its name: the version is the new one, and tells that something changed.
+create function catalog.record_product_update() returns trigger
+language plpgsql as $$
+declare
+  old_values jsonb := '{}';
+  new_values jsonb := '{}';
+begin
+  if new.sku is distinct from old.sku then
+    old_values := jsonb_build_object('sku', old.sku);
+    new_values := jsonb_build_object('sku', new.sku);
+  end if;
+  if new.name is distinct from old.name then
+    old_values := old_values || jsonb_build_object('name', old.name);
+    new_values := new_values || jsonb_build_object('name', new.name);
+  end if;
+  if new.description is distinct from old.description then
+    old_values := old_values || jsonb_build_object('description', old.description);
+    new_values := new_values || jsonb_build_object('description', new.description);
+  end if;
+  if new.brand is distinct from old.brand then
+    old_values := old_values || jsonb_build_object('brand', old.brand);
+    new_values := new_values || jsonb_build_object('brand', new.brand);
+  end if;
+  if new.category is distinct from old.category then
+    old_values := old_values || jsonb_build_object('category', old.category);
+    new_values := new_values || jsonb_build_object('category', new.category);
+  end if;
+  if new.gtin is distinct from old.gtin then
+    old_values := old_values || jsonb_build_object('gtin', old.gtin);
+    new_values := new_values || jsonb_build_object('gtin', new.gtin);
+  end if;
+  if new.weight_grams is distinct from old.weight_grams then
+    old_values := old_values || jsonb_build_object('weightGrams', old.weight_grams);
+    new_values := new_values || jsonb_build_object('weightGrams', new.weight_grams);
+  end if;
+  if new.length_mm is distinct from old.length_mm then
+    old_values := old_values || jsonb_build_object('lengthMm', old.length_mm);
+    new_values := new_values || jsonb_build_object('lengthMm', new.length_mm);
+  end if;
+  if new.width_mm is distinct from old.width_mm then
+    old_values := old_values || jsonb_build_object('widthMm', old.width_mm);
+    new_values := new_values || jsonb_build_object('widthMm', new.width_mm);
+  end if;
+  if new.height_mm is distinct from old.height_mm then
+    old_values := old_values || jsonb_build_object('heightMm', old.height_mm);
+    new_values := new_values || jsonb_build_object('heightMm', new.height_mm);
+  end if;
+  if new.price_minor is distinct from old.price_minor then
+    old_values := old_values || jsonb_build_object('priceMinor', old.price_minor);
+    new_values := new_values || jsonb_build_object('priceMinor', new.price_minor);
+  end if;
+  if new.currency is distinct from old.currency then
+    old_values := old_values || jsonb_build_object('currency', old.currency);
+    new_values := new_values || jsonb_build_object('currency', new.currency);
+  end if;
+  if new.status is distinct from old.status then
+    old_values := old_values || jsonb_build_object('status', old.status);
+    new_values := new_values || jsonb_build_object('status', new.status);
+  end if;
+  if new.attributes is distinct from old.attributes then
+    old_values := old_values || jsonb_build_object('attributes', old.attributes);
+    new_values := new_values || jsonb_build_object('attributes', new.attributes);
+  end if;
+  insert into catalog.product_history
+    (product_id, version, operation, changed_by, changed_at, old_values, new_values)
+  values (new.id, new.version, 'update', catalog.changed_by(), new.updated_at, old_values, new_values);
+  return new;
+end
+$$;
+create trigger track_update_history before update on catalog.products
+  for each row when (old.version is distinct from new.version) execute function catalog.record_product_update();
+
+-- AFTER INSERT, FOR EACH STATEMENT
+create function catalog.record_products_create() returns trigger
+language plpgsql as $$
+begin
+  insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
+  select i.id, i.version, 'create', catalog.changed_by(), i.updated_at from inserted i;
+  return null;
+end
+$$;
+create trigger track_insert_history after insert on catalog.products
+  referencing new table as inserted for each statement execute function catalog.record_products_create();
+
+-- All the fields that a client can write, by the names of the contract.
+create function catalog.product_fields(product catalog.products) returns jsonb
+language sql stable parallel safe
+begin atomic
+  select jsonb_build_object(
+    'sku', product.sku, 'name', product.name, 'description', product.description, 'brand', product.brand,
+    'category', product.category, 'gtin', product.gtin, 'weightGrams', product.weight_grams,
+    'lengthMm', product.length_mm, 'widthMm', product.width_mm, 'heightMm', product.height_mm,
+    'priceMinor', product.price_minor, 'currency', product.currency, 'status', product.status,
+    'attributes', product.attributes);
+end;
+
+-- AFTER DELETE: the version is the one that track_delete has left in the tombstone, in this transaction.
+create function catalog.record_product_delete() returns trigger
+language plpgsql as $$
+begin
+  insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values)
+  select old.id, t.version, 'delete', catalog.changed_by(), t.deleted_at, catalog.product_fields(old)
+  from catalog.tombstones t
+  where t.entity = 'product' and t.key = old.id::text;
+  return null;
+end
+$$;
+create trigger track_delete_history after delete on catalog.products
+  for each row execute function catalog.record_product_delete();
+
+-- BEFORE TRUNCATE, after track_truncate by its name: the tombstones are there, and so are the rows.
+create function catalog.record_products_truncate() returns trigger
+language plpgsql as $$
+begin
+  insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values)
+  select p.id, t.version, 'delete', catalog.changed_by(), t.deleted_at, catalog.product_fields(p)
+  from only catalog.products p
+  join catalog.tombstones t on t.entity = 'product' and t.key = p.id::text;
+  return null;
+end
+$$;
+create trigger track_truncate_history before truncate on catalog.products
+  for each statement execute function catalog.record_products_truncate();
+
+create function catalog.refuse_rewriting_history() returns trigger
+language plpgsql as $$
+begin
+  raise exception 'the history of products is append-only' using errcode = 'restrict_violation';
+end
+$$;
+create trigger append_only before update on catalog.product_history
+  for each statement execute function catalog.refuse_rewriting_history();
+
+grant select, insert on catalog.product_history to catalog_write;
+
+-- Deletes what is older than it is to be kept, the oldest first, at most at_most rows of each kind; answers how many. With
+-- its owner's rights: the worker that calls it may neither read nor delete any of this otherwise. A tombstone that
+-- went too early would let an older version come back: whatever is asked for, it stays a day.
+create function catalog.delete_expired(
+  history_age interval, tombstone_age interval, idempotency_age interval, import_age interval, at_most integer,
+  out history bigint, out tombstones bigint, out idempotency_keys bigint, out imports bigint
+)
+language plpgsql security definer set search_path = '' as $$
+declare
+  t constant timestamptz := pg_catalog.clock_timestamp();
+begin
+  delete from catalog.product_history where ctid = any (array(
+    select h.ctid from catalog.product_history h where h.changed_at < t - history_age limit at_most));
+  get diagnostics history = row_count;
+  delete from catalog.tombstones where ctid = any (array(
+    select b.ctid from catalog.tombstones b
+    where b.deleted_at < t - greatest(tombstone_age, interval '1 day') limit at_most));
+  get diagnostics tombstones = row_count;
+  delete from catalog.idempotency_keys where ctid = any (array(
+    select k.ctid from catalog.idempotency_keys k where k.created_at < t - idempotency_age limit at_most));
+  get diagnostics idempotency_keys = row_count;
+  delete from catalog.imports where ctid = any (array(
+    select i.ctid from catalog.imports i
+    where i.created_at < t - import_age and i.state <> 'running' limit at_most));
+  get diagnostics imports = row_count;
+end
+$$;
+revoke execute on function catalog.delete_expired from public;
+grant execute on function catalog.delete_expired to invalidation_worker;

@@ -1,0 +1,195 @@
+import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createPool, type Queryable } from '../postgres/pool.ts';
+import { withTransaction } from '../postgres/transaction.ts';
+import { deleteExpired } from '../retention/delete-expired.ts';
+import { insertRow } from '../testing/products.ts';
+import { readProductHistory } from './history.ts';
+
+let database: TestDatabase;
+let pool: ReturnType<typeof createPool>;
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: true });
+  pool = createPool({ url: database.url, applicationName: 'test' });
+});
+afterAll(async () => {
+  await pool.end();
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await pool.query('truncate catalog.products');
+  await pool.query('truncate catalog.product_history, catalog.tombstones');
+});
+
+async function historyOf(productId: string, db: Queryable = pool) {
+  const history = await readProductHistory(db, { productId, limit: 100 });
+  return history?.changes;
+}
+
+test('every kind of change is there, newest first, with who, when, and old and new of each field', async () => {
+  const { id, version } = await insertRow(pool, { sku: 'H-1', name: 'first' });
+  await withTransaction(
+    pool,
+    (client) =>
+      client.query('update catalog.products set price_minor = 200, gtin = $1 where id = $2', [
+        '4006381333931',
+        id,
+      ]),
+    { changedBy: 'orders' },
+  );
+  const before = Date.now();
+  await pool.query("update catalog.products set name = 'second' where id = $1", [id]);
+  await pool.query('delete from catalog.products where id = $1', [id]);
+  const changes = await historyOf(id);
+  expect(changes?.map(({ operation, changedBy }) => [operation, changedBy])).toEqual([
+    ['delete', 'sql'],
+    ['update', 'sql'],
+    ['update', 'orders'],
+    ['create', 'sql'],
+  ]);
+  const [deleted, renamed, repriced, created] = changes ?? [];
+  expect(repriced?.fields).toEqual([
+    { field: 'gtin', old: null, new: '4006381333931' },
+    { field: 'priceMinor', old: 100, new: 200 },
+  ]);
+  expect(renamed?.fields).toEqual([{ field: 'name', old: 'first', new: 'second' }]);
+  expect(Math.abs(Date.parse(renamed?.changedAt ?? '') - before)).toBeLessThan(60_000);
+  expect(deleted?.fields).toHaveLength(14);
+  expect(deleted?.fields).toContainEqual({ field: 'name', old: 'second', new: null });
+  expect(created?.version).toBe(version);
+  // What it was created with, though none of it is there any more.
+  expect(created?.fields).toHaveLength(14);
+  expect(created?.fields).toContainEqual({ field: 'name', old: null, new: 'first' });
+  expect(created?.fields).toContainEqual({ field: 'priceMinor', old: null, new: 100 });
+  expect(created?.fields).toContainEqual({ field: 'gtin', old: null, new: null });
+});
+
+test('what a living product was created with is told from what has changed since', async () => {
+  const { id } = await insertRow(pool, { name: 'first', brand: 'Acme' });
+  await pool.query("update catalog.products set name = 'second' where id = $1", [id]);
+  await pool.query("update catalog.products set name = 'third' where id = $1", [id]);
+  const created = (await historyOf(id))?.at(-1);
+  expect(created?.fields).toContainEqual({ field: 'name', old: null, new: 'first' });
+  expect(created?.fields).toContainEqual({ field: 'brand', old: null, new: 'Acme' });
+});
+
+test.each([
+  ['sku', 'sku', "'CHANGED'", 'CHANGED'],
+  ['name', 'name', "'changed'", 'changed'],
+  ['description', 'description', "'changed'", 'changed'],
+  ['brand', 'brand', "'changed'", 'changed'],
+  ['category', 'category', "'changed'", 'changed'],
+  ['gtin', 'gtin', "'96385074'", '96385074'],
+  ['weight_grams', 'weightGrams', '5', 5],
+  ['length_mm', 'lengthMm', '5', 5],
+  ['width_mm', 'widthMm', '5', 5],
+  ['height_mm', 'heightMm', '5', 5],
+  ['price_minor', 'priceMinor', '5', 5],
+  ['currency', 'currency', "'USD'", 'USD'],
+  ['status', 'status', "'archived'", 'archived'],
+  ['attributes', 'attributes', `'{"a": 1}'`, { a: 1 }],
+])('a change of %s alone is a change of that field alone', async (column, field, value, written) => {
+  const { id } = await insertRow(pool);
+  await pool.query(`update catalog.products set ${column} = ${value} where id = $1`, [id]);
+  const [update] = (await historyOf(id)) ?? [];
+  expect(update?.fields).toMatchObject([{ field, new: written }]);
+});
+
+test('an update that changes nothing is no change', async () => {
+  const { id } = await insertRow(pool);
+  await pool.query('update catalog.products set name = name where id = $1', [id]);
+  expect(await historyOf(id)).toHaveLength(1);
+});
+
+test('a change that was rolled back has no history', async () => {
+  const { id } = await insertRow(pool);
+  await withTransaction(pool, async (client) => {
+    await client.query("update catalog.products set name = 'x' where id = $1", [id]);
+    throw new Error('undone');
+  }).catch(() => undefined);
+  expect(await historyOf(id)).toHaveLength(1);
+});
+
+test('who changed something is forgotten with the transaction', async () => {
+  const single = createPool({ url: database.url, applicationName: 'test', max: 1 });
+  try {
+    const { id } = await insertRow(single);
+    await withTransaction(single, (client) => client.query("update catalog.products set name = 'a'"), {
+      changedBy: 'orders',
+    });
+    await single.query("update catalog.products set name = 'b'");
+    expect((await historyOf(id, single))?.map(({ changedBy }) => changedBy)).toEqual([
+      'sql',
+      'orders',
+      'sql',
+    ]);
+  } finally {
+    await single.end();
+  }
+});
+
+test('TRUNCATE is a delete of each', async () => {
+  const rows = [await insertRow(pool), await insertRow(pool)];
+  await pool.query('truncate catalog.products');
+  for (const { id } of rows) {
+    expect((await historyOf(id))?.map(({ operation }) => operation)).toEqual(['delete', 'create']);
+  }
+});
+
+test('one page after the other, and nothing of a product that never was', async () => {
+  const { id } = await insertRow(pool);
+  for (let name = 1; name <= 4; name++) await pool.query('update catalog.products set name = $1', [name]);
+  const first = await readProductHistory(pool, { productId: id, limit: 3 });
+  expect([first?.changes.length, first?.hasMore]).toEqual([3, true]);
+  const beforeVersion = first?.changes.at(-1)?.version;
+  const second = await readProductHistory(pool, { productId: id, limit: 3, beforeVersion });
+  expect([second?.changes.length, second?.hasMore]).toEqual([2, false]);
+  expect(
+    await readProductHistory(pool, { productId: '0190c0de-0000-7000-8000-000000000000', limit: 3 }),
+  ).toBeNull();
+});
+
+test('nobody rewrites history, not even its owner', async () => {
+  await insertRow(pool);
+  await expect(pool.query("update catalog.product_history set changed_by = 'somebody else'")).rejects.toThrow(
+    /append-only/,
+  );
+  const write = createPool({ url: database.urlFor('catalog_write'), applicationName: 'test' });
+  try {
+    await expect(write.query('delete from catalog.product_history')).rejects.toMatchObject({ code: '42501' });
+  } finally {
+    await write.end();
+  }
+});
+
+test('what is older than it is to be kept goes, in pieces, by the worker alone', async () => {
+  const { id } = await insertRow(pool);
+  for (let name = 1; name <= 5; name++) await pool.query('update catalog.products set name = $1', [name]);
+  await pool.query('delete from catalog.products');
+  const worker = createPool({ url: database.urlFor('invalidation_worker'), applicationName: 'test' });
+  try {
+    const year_s = 365 * 86_400;
+    const ages = { history_s: year_s, tombstones_s: 0, idempotencyKeys_s: year_s, imports_s: year_s };
+    expect(await deleteExpired(worker, ages, 100)).toEqual({
+      history: 0,
+      tombstones: 0,
+      idempotencyKeys: 0,
+      imports: 0,
+    });
+    await pool.query("update catalog.tombstones set deleted_at = deleted_at - interval '25 hours'");
+    expect(await deleteExpired(worker, { ...ages, history_s: 0 }, 4)).toMatchObject({ history: 4 });
+    expect(await deleteExpired(worker, { ...ages, history_s: 0 }, 4)).toMatchObject({ history: 3 });
+    // Neither history nor, once its day has passed, a tombstone.
+    expect(await historyOf(id)).toBeUndefined();
+  } finally {
+    await worker.end();
+  }
+  const write = createPool({ url: database.urlFor('catalog_write'), applicationName: 'test' });
+  try {
+    await expect(
+      deleteExpired(write, { history_s: 0, tombstones_s: 0, idempotencyKeys_s: 0, imports_s: 0 }, 1),
+    ).rejects.toMatchObject({ code: '42501' });
+  } finally {
+    await write.end();
+  }
+});

@@ -1,0 +1,39 @@
+import { writableProductFields, type ProductChange } from '@catalog/contracts';
+import type { Queryable } from '../postgres/pool.ts';
+import { loadSql } from '../postgres/sql.ts';
+
+const sql = {
+  history: loadSql(import.meta.url, './history.sql'),
+  isKnown: loadSql(import.meta.url, './is-known.sql'),
+};
+
+export interface HistoryRequest {
+  readonly productId: string;
+  /** Of the last change of the page before. */
+  readonly beforeVersion?: number | undefined;
+  readonly limit: number;
+}
+
+interface Row extends Omit<ProductChange, 'fields'> {
+  readonly old: Readonly<Record<string, unknown>>;
+  readonly new: Readonly<Record<string, unknown>>;
+}
+
+/** Newest first, as far back as history is kept; null where no such product is or was known. */
+export async function readProductHistory(
+  db: Queryable,
+  { productId, beforeVersion, limit }: HistoryRequest,
+): Promise<{ changes: ProductChange[]; hasMore: boolean } | null> {
+  const { rows } = await db.query<Row>(sql.history, [productId, beforeVersion ?? null, limit + 1]);
+  if (rows.length === 0) {
+    const known = await db.query<{ known: boolean }>(sql.isKnown, [productId]);
+    if (known.rows[0]?.known !== true) return null;
+  }
+  const changes = rows.slice(0, limit).map(({ old, new: written, ...change }) => ({
+    ...change,
+    fields: writableProductFields
+      .filter((field) => field in old || field in written)
+      .map((field) => ({ field, old: old[field] ?? null, new: written[field] ?? null })),
+  }));
+  return { changes, hasMore: rows.length > limit };
+}

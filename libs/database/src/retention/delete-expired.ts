@@ -1,0 +1,34 @@
+import type { Queryable } from '../postgres/pool.ts';
+import { loadSql } from '../postgres/sql.ts';
+
+const sql = loadSql(import.meta.url, './delete-expired.sql');
+
+/** How long rows of each kind are kept. */
+export interface RetentionAges {
+  readonly history_s: number;
+  /** A day at least, whatever is said here: a tombstone keeps older versions from coming back. */
+  readonly tombstones_s: number;
+  readonly idempotencyKeys_s: number;
+  readonly imports_s: number;
+}
+
+export interface Deleted {
+  readonly history: number;
+  readonly tombstones: number;
+  readonly idempotencyKeys: number;
+  readonly imports: number;
+}
+
+/** Deletes rows beyond their age, at most `atMost` of each kind, so that no call holds locks for long. */
+export async function deleteExpired(db: Queryable, ages: RetentionAges, atMost: number): Promise<Deleted> {
+  const { history_s, tombstones_s, idempotencyKeys_s, imports_s } = ages;
+  const { rows } = await db.query<Deleted>(sql, [
+    history_s,
+    tombstones_s,
+    idempotencyKeys_s,
+    imports_s,
+    atMost,
+  ]);
+  if (rows[0] === undefined) throw new Error('delete_expired did not answer');
+  return rows[0];
+}
