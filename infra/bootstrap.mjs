@@ -60,6 +60,10 @@ const commands = {
     checkPlatform();
     return runPinned([stackMain, 'sql', ...args]);
   },
+  async users(args) {
+    checkPlatform();
+    return runPinned([stackMain, 'users', ...args]);
+  },
 };
 
 async function prepare() {

@@ -34,6 +34,7 @@ export interface Dependencies {
   readonly worker: WorkerClient;
   readonly services: readonly ServiceAddress[];
   readonly workerUrl: string;
+  readonly readUrl: string;
   readonly sessionSecret: string;
   /** Where people reach the console, as their browsers name it. */
   readonly origin: string;

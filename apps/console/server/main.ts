@@ -65,6 +65,7 @@ await runService({
         ...(config.ORDERS_URL === undefined ? [] : [{ name: 'orders', url: config.ORDERS_URL }]),
       ],
       workerUrl: config.INVALIDATION_WORKER_URL,
+      readUrl: config.CATALOG_READ_URL,
       sessionSecret: config.SESSION_SECRET,
       origin: config.origin,
       clock: systemClock,

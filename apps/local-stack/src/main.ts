@@ -1,12 +1,14 @@
-/** `npm start` and `npm run reset|token|sql|import`, after infra/bootstrap.mjs has made the machine ready. */
-import { resolve } from 'node:path';
+/** `npm start` and `npm run reset|token|sql|users|import`, after infra/bootstrap.mjs has made the machine ready. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadSecrets, type Secrets } from './access/secrets.ts';
 import { runSql } from './access/sql.ts';
 import { signToken } from './access/token.ts';
 import { importFile } from './import/import-file.ts';
 import { host, portBase, portsFrom } from './machine/ports.ts';
-import { stackFolder, stackRoot } from './machine/stack-folder.ts';
+import { repositoryRoot, stackFolder, stackRoot } from './machine/stack-folder.ts';
 import { StackProblem } from './problem.ts';
 import { resetStack } from './reset.ts';
 import { externalStores } from './services/service-env.ts';
@@ -19,6 +21,7 @@ const { positionals, values } = parseArgs({
   options: {
     scope: { type: 'string', default: 'catalog:read' },
     aud: { type: 'string' },
+    role: { type: 'string' },
     mode: { type: 'string', default: 'reject-all' },
     'dry-run': { type: 'boolean', default: false },
   },
@@ -91,6 +94,24 @@ async function sql(): Promise<void> {
   console.log(await runSql(url, positionals.slice(1).join(' ')));
 }
 
+/** The people of the console, by its own command: `users put ann --role viewer`. */
+async function users(): Promise<void> {
+  const { database } = externalStores(process.env);
+  const secrets = await loadSecrets(ownFolder().secretsFile);
+  if (!secrets && database === undefined)
+    throw new StackProblem('There is no local stack yet, so no console.', 'Start it first: npm start');
+  const { postgres: port } = portsFrom(portBase(process.env));
+  const role = services.find(({ name }) => name === 'console')?.databaseRole ?? '';
+  const url = database ?? databaseUrl(port, role, secrets?.postgres[role] ?? '');
+  const main = join(repositoryRoot, 'apps/console/server/users-main.ts');
+  const child = spawn(process.execPath, [main, ...process.argv.slice(3)], {
+    env: { ...process.env, DATABASE_URL: url },
+    stdio: 'inherit',
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) process.exit(code ?? 1);
+}
+
 /** Ends with 1 unless the file was imported. */
 async function runImport(): Promise<void> {
   const secrets = await signingSecrets();
@@ -117,6 +138,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   reset,
   token,
   sql,
+  users,
   import: runImport,
 };
 

@@ -25,8 +25,9 @@ export interface QueueState {
 export const countedStates = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
 export type CountedState = (typeof countedStates)[number];
 
-/** From the worker's metrics; undefined where it does not say. */
+/** From the metrics of the worker and of catalog-read; undefined where they do not say. */
 export interface FeedState {
+  /** As catalog-read knows it, whose answers it is about. */
   readonly watermarkAge_s: number | undefined;
   readonly unapplied: number | undefined;
   readonly oldestUnapplied_s: number | undefined;
@@ -88,24 +89,29 @@ function gauge(text: string, name: string): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-async function feedState(workerUrl: string): Promise<FeedState> {
-  let text = '';
+/** Empty where the service does not answer; the table of services says so. */
+async function metricsOf(url: string): Promise<string> {
   try {
-    const response = await fetch(`${workerUrl}/metrics`, { signal: AbortSignal.timeout(patience_ms) });
-    if (response.ok) text = await response.text();
+    const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(patience_ms) });
+    return response.ok ? await response.text() : '';
   } catch {
-    // The table of services says so.
+    return '';
   }
+}
+
+async function feedState(workerUrl: string, readUrl: string): Promise<FeedState> {
+  const [worker, read] = await Promise.all([metricsOf(workerUrl), metricsOf(readUrl)]);
   return {
-    watermarkAge_s: gauge(text, 'watermark_age_seconds'),
-    unapplied: gauge(text, 'outbox_unapplied_changes'),
-    oldestUnapplied_s: gauge(text, 'outbox_oldest_unapplied_seconds'),
+    watermarkAge_s: gauge(read, 'cache_watermark_age_seconds'),
+    unapplied: gauge(worker, 'outbox_unapplied_changes'),
+    oldestUnapplied_s: gauge(worker, 'outbox_oldest_unapplied_seconds'),
   };
 }
 
 export interface StateOptions {
   readonly services: readonly ServiceAddress[];
   readonly workerUrl: string;
+  readonly readUrl: string;
   readonly queues: readonly Queue[];
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 }
@@ -114,6 +120,7 @@ export interface StateOptions {
 export function systemState({
   services,
   workerUrl,
+  readUrl,
   queues,
   clock,
 }: StateOptions): () => Promise<SystemState> {
@@ -124,7 +131,7 @@ export function systemState({
     const [serviceStates, queueStates, feed] = await Promise.all([
       Promise.all(services.map(serviceState)),
       Promise.all(queues.map(queueState)),
-      feedState(workerUrl),
+      feedState(workerUrl, readUrl),
     ]);
     return { at_ms, services: serviceStates, queues: queueStates, feed };
   };

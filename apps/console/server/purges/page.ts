@@ -1,4 +1,4 @@
-import { entities } from '@catalog/contracts';
+import { entities, type PurgeResult } from '@catalog/contracts';
 import { html, type Html } from '../pages/html.ts';
 
 /** For admins only. The purge itself is an invalidation by the worker, and is written into its log. */
@@ -17,7 +17,7 @@ export function purgeForm(): Html {
             name="key"
             aria-label="Key"
             placeholder="product:01890000-0000-…"
-            maxlength="300"
+            maxlength="512"
             spellcheck="false"
           />
         </div>
@@ -42,10 +42,14 @@ export function purgeForm(): Html {
   </section>`;
 }
 
-export function purgedPage(what: string, answer: string): Html {
+export function purgedPage(what: string, { entries, invalidated }: PurgeResult): Html {
   return html`<section class="notice">
-    <h1>The purge was taken</h1>
-    <p>${what}. The worker said: <code>${answer}</code></p>
+    <h1>The purge is done</h1>
+    <p><code>${what}</code></p>
+    <p>
+      Found in the cache: ${entries}. Could have been served until now, and is loaded anew by its next reader:
+      ${invalidated}.
+    </p>
     <p><a class="button" href="/">To the overview</a></p>
   </section>`;
 }

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => running[Symbol.asyncDispose]());
 beforeEach(() => {
   running.worker.requests.length = 0;
-  running.worker.answers['/v1/purges'] = { status: 202, body: '{"keys":3}' };
+  running.worker.answers['/v1/purges'] = { status: 200, body: '{"entries":3,"invalidated":2}' };
 });
 
 const purge = (form: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> =>
@@ -25,7 +25,7 @@ test.each([
   [{ what: 'all', key: '', entity: 'sku', confirm: 'yes', reason: 'wrong price' }, { all: true }],
 ])('%j asks the worker for %j and why', async (form, wanted) => {
   const answer = await purge(form);
-  expect([answer.status, await answer.text()]).toEqual([200, '{"keys":3}']);
+  expect([answer.status, await answer.text()]).toEqual([200, '{"entries":3,"invalidated":2}']);
   expect(asked().map(({ method, body }) => [method, JSON.parse(body) as unknown])).toEqual([
     ['POST', { ...wanted, reason: 'wrong price' }],
   ]);
@@ -59,6 +59,7 @@ test('who and why stand in the log', async () => {
     msg: 'the cache was purged',
     user: 'admin',
     purge: { key: 'product:9', reason: 'a wrong price' },
+    entries: 3,
   });
 });
 
@@ -66,6 +67,7 @@ test.each([
   ['no reason', { what: 'key', key: 'product:1' }],
   ['blanks as a reason', { what: 'key', key: 'product:1', reason: '    ' }],
   ['no key', { what: 'key', key: ' ', reason: 'because' }],
+  ['a key of no entity', { what: 'key', key: 'session:1', reason: 'because' }],
   ['an unknown entity', { what: 'entity', entity: 'user', reason: 'because' }],
   ['everything, but not meant', { what: 'all', reason: 'because' }],
   ['nothing', { reason: 'because' }],
@@ -85,15 +87,16 @@ test('what the worker says of a purge it refuses is passed on', async () => {
     errors: [],
   };
   running.worker.answers['/v1/purges'] = { status: 400, body: JSON.stringify(problem) };
-  const answer = await purge({ what: 'key', key: 'x', reason: 'because' }, { Accept: 'text/html' });
+  const answer = await purge({ what: 'key', key: 'product:x', reason: 'because' }, { Accept: 'text/html' });
   expect(answer.status).toBe(400);
   expect(await answer.text()).toContain('There is no such key &lt;b&gt;.');
 });
 
 test.each([
   ['does not believe the console', { status: 401, body: '{}' }, 500],
+  ['does something else than was asked', { status: 200, body: '{}' }, 500],
   ['answers nonsense', { status: 418, body: 'teapot' }, 500],
 ])('a worker that %s is a fault of ours', async (_name, answer, status) => {
   running.worker.answers['/v1/purges'] = answer;
-  expect((await purge({ what: 'key', key: 'x', reason: 'because' })).status).toBe(status);
+  expect((await purge({ what: 'key', key: 'product:x', reason: 'because' })).status).toBe(status);
 });

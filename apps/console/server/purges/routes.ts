@@ -1,4 +1,10 @@
-import { CatalogError, entities } from '@catalog/contracts';
+import {
+  cacheKeySchema,
+  CatalogError,
+  purgeRequestSchema,
+  type PurgeRequest,
+  type PurgeResult,
+} from '@catalog/contracts';
 import { parse, type Logger } from '@catalog/service-kit';
 import type { Express } from 'express';
 import { z } from 'zod';
@@ -7,14 +13,14 @@ import { wantsPage } from '../pages/errors.ts';
 import { formBody } from '../pages/form-body.ts';
 import { requireAdmin, signedIn } from '../sessions/access.ts';
 import { purgedPage } from './page.ts';
-import type { Purge, WorkerClient } from './worker-client.ts';
+import type { WorkerClient } from './worker-client.ts';
 
-const reason = z.string().trim().min(3).max(300);
+const { reason } = purgeRequestSchema.shape;
 
 /** A form sends every field, so those of the other choices are there too. */
 const formSchema = z.discriminatedUnion('what', [
-  z.object({ what: z.literal('key'), key: z.string().trim().min(1).max(300), reason }),
-  z.object({ what: z.literal('entity'), entity: z.enum(entities.map(({ name }) => name)), reason }),
+  z.object({ what: z.literal('key'), key: z.string().trim().pipe(cacheKeySchema), reason }),
+  z.object({ what: z.literal('entity'), entity: purgeRequestSchema.shape.entity.unwrap(), reason }),
   z.object({
     what: z.literal('all'),
     confirm: z.literal('yes', { error: 'must be ticked to purge everything' }),
@@ -22,12 +28,12 @@ const formSchema = z.discriminatedUnion('what', [
   }),
 ]);
 
-function toPurge(form: z.output<typeof formSchema>): { purge: Purge; what: string } {
+function toPurge(form: z.output<typeof formSchema>): { purge: PurgeRequest; what: string } {
   switch (form.what) {
     case 'key':
-      return { purge: { key: form.key, reason: form.reason }, what: `The key ${form.key}` };
+      return { purge: { key: form.key, reason: form.reason }, what: form.key };
     case 'entity':
-      return { purge: { entity: form.entity, reason: form.reason }, what: `Every key of ${form.entity}` };
+      return { purge: { entity: form.entity, reason: form.reason }, what: `Every ${form.entity}` };
     case 'all':
       return { purge: { all: true, reason: form.reason }, what: 'The whole cache' };
   }
@@ -38,17 +44,17 @@ export function purgeRoutes(app: Express, { worker, log }: { worker: WorkerClien
     const user = signedIn(res);
     const { purge, what } = toPurge(parse(formSchema, req.body, 'body'));
     const record = { user: user.username, purge };
-    let answer: string;
+    let result: PurgeResult;
     try {
-      answer = await worker.purge(purge, `console:${user.username}`);
+      result = await worker.purge(purge, `console:${user.username}`);
     } catch (error) {
       const code = error instanceof CatalogError ? error.code : 'internal_error';
       log.warn({ ...record, code }, 'a purge was not taken');
       throw error;
     }
-    log.info(record, 'the cache was purged');
+    log.info({ ...record, ...result }, 'the cache was purged');
     if (wantsPage(req))
-      sendPage(res, 200, { title: 'Purge', main: purgedPage(what, answer), signedIn: user });
-    else res.type('json').send(answer);
+      sendPage(res, 200, { title: 'Purge', main: purgedPage(what, result), signedIn: user });
+    else res.json(result);
   });
 }

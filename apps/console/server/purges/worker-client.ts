@@ -1,14 +1,13 @@
-import { CatalogError, errorCatalogue, problemSchema, type ErrorCode } from '@catalog/contracts';
-
-/** Exactly one of the first three. */
-export interface Purge {
-  /** As it stands in Redis, such as `product:<id>`. */
-  readonly key?: string;
-  /** The name of an entity: all of its keys. */
-  readonly entity?: string;
-  readonly all?: true;
-  readonly reason: string;
-}
+import {
+  CatalogError,
+  errorCatalogue,
+  OPERATE_SCOPE,
+  problemSchema,
+  purgeResultSchema,
+  type ErrorCode,
+  type PurgeRequest,
+  type PurgeResult,
+} from '@catalog/contracts';
 
 /** `who` becomes the subject of the token, and so stands in the worker's log. */
 export type SignToken = (claims: { subject: string; audience: string; scope: string }) => Promise<string>;
@@ -18,11 +17,11 @@ const patience_ms = 30_000;
 
 const isCode = (code: string): code is ErrorCode => Object.hasOwn(errorCatalogue, code);
 
-/** Asks the worker, who alone changes entries. What it answered, as text. Throws `CatalogError`. */
+/** Asks the worker, who alone changes entries. Throws `CatalogError`. */
 export function createWorkerClient({ url, sign }: { url: string; sign: SignToken }) {
   return {
-    async purge(purge: Purge, who: string): Promise<string> {
-      const token = await sign({ subject: who, audience: 'invalidation-worker', scope: 'catalog:operate' });
+    async purge(purge: PurgeRequest, who: string): Promise<PurgeResult> {
+      const token = await sign({ subject: who, audience: 'invalidation-worker', scope: OPERATE_SCOPE });
       let response: Response;
       let text: string;
       try {
@@ -39,7 +38,7 @@ export function createWorkerClient({ url, sign }: { url: string; sign: SignToken
           cause,
         });
       }
-      if (response.ok) return text;
+      if (response.ok) return purgeResultSchema.parse(parsed(text));
       const problem = problemSchema.safeParse(parsed(text));
       const { code, detail } = problem.data ?? { code: '', detail: '' };
       // Its 401 and 403 are about the console's key, and so a fault of ours.

@@ -6,7 +6,7 @@ import { sessionLimits } from './limits.ts';
 let running: RunningConsole;
 beforeAll(async () => {
   running = await runningConsole();
-  running.worker.answers['/v1/purges'] = { status: 202, body: '{"keys":1}' };
+  running.worker.answers['/v1/purges'] = { status: 200, body: '{"entries":1,"invalidated":1}' };
 });
 afterAll(() => running[Symbol.asyncDispose]());
 

@@ -133,6 +133,7 @@ export async function runningConsole(
     worker: createWorkerClient({ url: worker.url, sign: await tokenSigner(tokens.keyFile, clock) }),
     services: [{ name: 'invalidation-worker', url: worker.url }],
     workerUrl: worker.url,
+    readUrl: worker.url,
     sessionSecret: 'a secret of this test that is long enough',
     origin: options.origin ?? url,
     clock,
