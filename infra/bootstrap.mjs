@@ -56,6 +56,14 @@ const commands = {
     checkPlatform();
     return runPinned([stackMain, 'import', ...args]);
   },
+  async purge(args) {
+    checkPlatform();
+    return runPinned([stackMain, 'purge', ...args]);
+  },
+  async audit(args) {
+    checkPlatform();
+    return runPinned([stackMain, 'audit', ...args]);
+  },
   async sql(args) {
     checkPlatform();
     return runPinned([stackMain, 'sql', ...args]);

@@ -1,8 +1,9 @@
-/** `npm start` and `npm run reset|token|sql|users|import`, after infra/bootstrap.mjs has made the machine ready. */
+/** `npm start` and the other commands of the stack, after infra/bootstrap.mjs has made the machine ready. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { OPERATE_SCOPE } from '@catalog/contracts';
 import { loadSecrets, type Secrets } from './access/secrets.ts';
 import { runSql } from './access/sql.ts';
 import { signToken } from './access/token.ts';
@@ -10,6 +11,7 @@ import { importFile } from './import/import-file.ts';
 import { host, portBase, portsFrom } from './machine/ports.ts';
 import { repositoryRoot, stackFolder, stackRoot } from './machine/stack-folder.ts';
 import { StackProblem } from './problem.ts';
+import { audit, auditReport, purge, type WorkerCallOptions } from './operate/worker-calls.ts';
 import { resetStack } from './reset.ts';
 import { externalStores } from './services/service-env.ts';
 import { services } from './services/service-table.ts';
@@ -24,6 +26,10 @@ const { positionals, values } = parseArgs({
     role: { type: 'string' },
     mode: { type: 'string', default: 'reject-all' },
     'dry-run': { type: 'boolean', default: false },
+    key: { type: 'string' },
+    entity: { type: 'string' },
+    all: { type: 'boolean' },
+    reason: { type: 'string' },
   },
 });
 
@@ -133,6 +139,26 @@ async function runImport(): Promise<void> {
   if (!succeeded) process.exit(1);
 }
 
+async function workerCall(): Promise<WorkerCallOptions> {
+  const secrets = await signingSecrets();
+  const request = { scope: OPERATE_SCOPE, subject: `terminal:${process.env['USER'] ?? 'somebody'}` };
+  return {
+    workerUrl: `http://${host}:${portsFrom(portBase(process.env))['invalidation-worker']}`,
+    token: await signToken(secrets, request, Date.now()),
+  };
+}
+
+async function runPurge(): Promise<void> {
+  say(await purge(values, await workerCall()));
+}
+
+/** Ends with 1 where anything was wrong, or could not be told. */
+async function runAudit(): Promise<void> {
+  const result = await audit(await workerCall());
+  for (const line of auditReport(result)) say(line);
+  if (result.right !== result.checked) process.exit(1);
+}
+
 const commands: Readonly<Record<string, () => Promise<void>>> = {
   start,
   reset,
@@ -140,6 +166,8 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   sql,
   users,
   import: runImport,
+  purge: runPurge,
+  audit: runAudit,
 };
 
 try {

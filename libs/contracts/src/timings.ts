@@ -41,7 +41,7 @@ export const timings = {
   /** A read of Postgres that takes longer is given up, so that a caller hears 503 within a second. */
   load_ms: 800,
   /** How long an audit waits for the feed to catch up before it says that it cannot tell. */
-  auditPatience_ms: 10_000,
+  auditPatience_ms: 5_000,
   /** While the cache or Postgres fails, one call in this time finds out whether it is back. */
   breakerRetry_ms: 500,
 } as const;

@@ -161,9 +161,17 @@ export interface RunningWorker extends AsyncDisposable {
   /** What it logged, a record a line. */
   readonly log: () => string;
   /** With a token that may operate, unless `token` says otherwise; null is none. */
-  call(method: string, path: string, options?: { body?: unknown; token?: string | null }): Promise<Response>;
+  call(method: string, path: string, options?: CallOptions): Promise<Response>;
   metric(begin: string): Promise<number>;
   ready(): Promise<void>;
+  /** As on SIGTERM, before the worker itself stops. */
+  drain(): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly token?: string | null;
+  readonly signal?: AbortSignal;
 }
 
 export interface WorkerOptions {
@@ -216,11 +224,12 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     worker,
     url: base,
     log: () => logged,
-    call(method, path, { body, token } = {}) {
+    call(method, path, { body, token, signal } = {}) {
       const bearer =
         token === undefined ? stores.tokens.sign({ aud: serviceName, scope: 'catalog:operate' }) : token;
       return fetch(`${base}${path}`, {
         method,
+        ...(signal !== undefined && { signal }),
         headers: {
           ...(bearer !== null && { Authorization: `Bearer ${bearer}` }),
           ...(body !== undefined && { 'Content-Type': 'application/json' }),
@@ -241,6 +250,7 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     async ready() {
       await eventually(async () => (await fetch(`${base}/readyz`)).status === 200, { timeout_ms: 10_000 });
     },
+    drain: () => server.drain(),
     [Symbol.asyncDispose]: stop,
   };
 }

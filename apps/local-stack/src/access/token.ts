@@ -1,4 +1,5 @@
 /** Tokens for trying the services by hand, signed with the key of the local stack. */
+import { OPERATE_SCOPE } from '@catalog/contracts';
 import { importJWK, SignJWT } from 'jose';
 import { StackProblem } from '../problem.ts';
 import type { Secrets } from './secrets.ts';
@@ -10,7 +11,7 @@ const lifetime_s = 300;
 /** Which service a scope is for, when `--aud` does not say. */
 const audiences: Readonly<Record<string, string>> = {
   'catalog:read': 'catalog-read',
-  'cache:purge': 'invalidation-worker',
+  [OPERATE_SCOPE]: 'invalidation-worker',
   'catalog:write': 'catalog-write',
   'orders:read': 'orders',
   'orders:write': 'orders',
@@ -20,6 +21,8 @@ export interface TokenRequest {
   /** One or more, separated by spaces. */
   readonly scope: string;
   readonly audience?: string;
+  /** Who asks, for the logs of the services. */
+  readonly subject?: string;
 }
 
 export async function signToken(
@@ -40,7 +43,7 @@ export async function signToken(
   return new SignJWT({ scope: scopes.join(' ') })
     .setProtectedHeader({ alg: tokenKey.alg, kid: tokenKey.kid, typ: 'JWT' })
     .setIssuer(issuer)
-    .setSubject('developer')
+    .setSubject(request.subject ?? 'developer')
     .setAudience(audience)
     .setIssuedAt(issued_s)
     .setExpirationTime(issued_s + lifetime_s)

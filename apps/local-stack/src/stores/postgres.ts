@@ -46,6 +46,8 @@ export async function preparePostgres(options: PostgresOptions): Promise<Process
     unix_socket_directories: '',
     max_connections: '200',
     shared_buffers: '128MB',
+    // The traces of changes say when each was committed.
+    track_commit_timestamp: 'on',
   };
   return {
     name: 'postgres',

@@ -1,0 +1,204 @@
+import { CacheConnection, EntryStore } from '@catalog/cache';
+import { type AuditResult, auditResultSchema, problemSchema, timings } from '@catalog/contracts';
+import { databaseIdentity, withTransaction } from '@catalog/database';
+import { eventually } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { type RunningWorker, startStores, startWorker } from '../testing/running-worker.ts';
+
+const stores = await startStores();
+const { reader, owner } = stores;
+// So slow that each test decides itself when is looked.
+const worker = await startWorker(stores);
+await worker.ready();
+const redis = new Redis(stores.cacheRedis.url);
+afterAll(async () => {
+  redis.disconnect();
+  await worker[Symbol.asyncDispose]();
+  await stores[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await redis.flushall();
+});
+
+async function audit(on: RunningWorker = worker): Promise<AuditResult> {
+  const response = await on.call('POST', '/v1/audits');
+  expect(response.status).toBe(200);
+  return auditResultSchema.parse(await response.json());
+}
+
+async function cachedProducts(count: number) {
+  const ids = await stores.insertProducts(count);
+  await stores.settled();
+  return Promise.all(
+    ids.map(async (id) => ({ id, key: `product:${id}`, version: await reader.fill(`product:${id}`) })),
+  );
+}
+
+/** Writes into the entry by hand, as no part of the system would. */
+async function tamper(key: string, change: { version?: number; payload?: string }): Promise<void> {
+  const raw = (await redis.get(key)) ?? '';
+  const end = raw.indexOf('\n');
+  const header = raw.slice(0, end).split('|');
+  if (change.version !== undefined) header[2] = String(change.version);
+  await redis.set(key, `${header.join('|')}\n${change.payload ?? raw.slice(end + 1)}`, 'KEEPTTL');
+}
+
+test('of a cache that is right, an audit finds everything right', async () => {
+  await cachedProducts(120);
+  const [first] = await cachedProducts(1);
+  const { rows } = await owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
+    first?.id,
+  ]);
+  await reader.fill(`sku:${rows[0]?.sku}`);
+  await reader.fill('sku:no such sku');
+  await reader.fill('app:settings');
+  await reader.fill('product:00000000-0000-7000-8000-000000000000');
+  expect(await audit()).toMatchObject({
+    checked: 125,
+    right: 125,
+    wrong: { older: 0, newer: 0, other: 0 },
+    undecided: 0,
+    repaired: 0,
+    nines: 1.62,
+  });
+});
+
+test('values planted by hand, older, newer and with another content, are found and repaired', async () => {
+  const [older, newer, other, right] = await cachedProducts(4);
+  if (!older || !newer || !other || !right) throw new Error('four were asked for');
+  await tamper(older.key, { version: older.version - 1, payload: '{"name":"before"}' });
+  await tamper(newer.key, { version: newer.version + 1_000_000 });
+  await tamper(other.key, { payload: '{"name":"never"}' });
+  const result = await audit();
+  expect(result).toMatchObject({
+    checked: 4,
+    right: 1,
+    wrong: { older: 1, newer: 1, other: 1 },
+    repaired: 3,
+    wrongFor: { '10s': 0, '1min': 0, '5min': 0 },
+  });
+  for (const { key, version } of [older, newer, other]) {
+    expect(await reader.state(key)).toEqual({ state: 'value', version });
+    expect(reader.heard.map(([heard]) => heard)).toContain(key);
+  }
+  expect(await audit()).toMatchObject({ checked: 4, right: 4 });
+  expect(await worker.metric('audited_entries_total{outcome="newer"')).toBe(1);
+});
+
+test('an SKU that points to another product is found, though it has no version', async () => {
+  const [one, two] = await cachedProducts(2);
+  const { rows } = await owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
+    one?.id,
+  ]);
+  const key = `sku:${rows[0]?.sku}`;
+  await reader.fill(key);
+  await tamper(key, { payload: JSON.stringify({ id: two?.id }) });
+  expect(await audit()).toMatchObject({ checked: 3, right: 2, wrong: { other: 1 }, repaired: 1 });
+  expect(await redis.get(key)).toContain(one?.id);
+});
+
+test('how long an entry has been wrong is counted', async () => {
+  const [product] = await cachedProducts(1);
+  const { key = '', id, version = 0 } = product ?? {};
+  // A value of long ago under a change of long ago.
+  const raw = (await redis.get(key)) ?? '';
+  await owner.query(`update catalog.outbox set changed_at = changed_at - interval '1 hour' where key = $1`, [
+    id,
+  ]);
+  const header = raw.slice(0, raw.indexOf('\n')).split('|');
+  header[2] = String(version - 1);
+  header[3] = String(Number(header[3]) - 65_000);
+  await redis.set(key, `${header.join('|')}\n${raw.slice(raw.indexOf('\n') + 1)}`);
+  expect((await audit()).wrongFor).toEqual({ '1s': 1, '10s': 1, '1min': 1, '5min': 0 });
+});
+
+test('a change under way is no false alarm', async () => {
+  const products = await cachedProducts(50);
+  const ids = products.map(({ id }) => id);
+  const done = new AbortController();
+  const edits = (async () => {
+    for (let n = 0; !done.signal.aborted; n += 1) {
+      await owner.query('update catalog.products set name = $2 where id = any ($1)', [ids, `Lamp ${n}`]);
+    }
+  })();
+  const results: AuditResult[] = [];
+  for (let audits = 0; audits < 5; audits += 1) results.push(await audit());
+  done.abort();
+  await edits;
+  expect(results.map(({ wrong }) => wrong)).toEqual(results.map(() => ({ older: 0, newer: 0, other: 0 })));
+  expect(results.some(({ right }) => right > 0)).toBe(true);
+});
+
+test(
+  'while the feed is behind, an audit says that it cannot tell, and repairs nothing',
+  async () => {
+    const [product] = await cachedProducts(1);
+    const { key = '', id, version } = product ?? {};
+    // Committed, and as if some relay had just taken it and died.
+    await withTransaction(owner, async (client) => {
+      await client.query(`update catalog.products set name = 'Torch' where id = $1`, [id]);
+      await client.query(
+        `update catalog.outbox set dispatched_at = clock_timestamp() + interval '1 hour'
+         where key = $1 and applied_at is null`,
+        [id],
+      );
+    });
+    expect(await audit()).toMatchObject({ checked: 1, undecided: 1, repaired: 0 });
+    expect(await reader.state(key)).toEqual({ state: 'value', version });
+    await owner.query('update catalog.outbox set dispatched_at = null where applied_at is null');
+    await stores.settled();
+  },
+  timings.auditPatience_ms + 20_000,
+);
+
+test('in the background it finds what was planted by itself, and counts it', async () => {
+  const before = await worker.metric('audited_entries_total{outcome="newer"');
+  await using busy = await startWorker(stores, { auditKeysPerSecond: 1_000 });
+  const products = await cachedProducts(30);
+  const planted = products[7];
+  if (planted === undefined) throw new Error('thirty were asked for');
+  await tamper(planted.key, { version: planted.version + 5 });
+  await eventually(async () => (await reader.state(planted.key)).version === planted.version, {
+    timeout_ms: 10_000,
+  });
+  // The other worker walks too, if slowly, and may have come by first.
+  const newer = 'audited_entries_total{outcome="newer"';
+  await eventually(async () => (await busy.metric(newer)) + (await worker.metric(newer)) > before);
+  expect(await busy.metric('audited_entries_total{outcome="right"')).toBeGreaterThanOrEqual(29);
+  expect(await busy.metric('audit_nines')).toBeGreaterThan(0);
+  expect(busy.log() + worker.log()).toContain('the auditor found a wrong entry in the cache');
+});
+
+test('entries of another life of the stores are nobody’s answer, and not judged', async () => {
+  const connection = new CacheConnection({
+    url: stores.cacheRedis.url,
+    name: 'another life',
+    databaseIdentity: async () => `${await databaseIdentity(owner)} restored`,
+    onError: () => undefined,
+  });
+  await connection.start();
+  const store = new EntryStore(connection);
+  const { incarnation } = await store.readOrLease('product:x', 1, 'token');
+  await store.fill('product:x', 1, 'token', incarnation, { version: 9, payload: Buffer.from('{}') }, 60_000);
+  connection.stop();
+  expect((await audit()).checked).toBe(0);
+});
+
+test('a second audit at the same time is refused, and nobody audits without the scope', async () => {
+  await cachedProducts(300);
+  const [one, two] = await Promise.all([
+    worker.call('POST', '/v1/audits'),
+    worker.call('POST', '/v1/audits'),
+  ]);
+  const statuses = [one.status, two.status].toSorted((a, b) => a - b);
+  expect(statuses).toEqual([200, 409]);
+  const refused = one.status === 409 ? one : two;
+  expect(problemSchema.parse(await refused.json()).code).toBe('conflict');
+  const wrongScope = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:read' });
+  const wrongAudience = stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:operate' });
+  expect((await worker.call('POST', '/v1/audits', { token: null })).status).toBe(401);
+  expect((await worker.call('POST', '/v1/audits', { token: wrongAudience })).status).toBe(401);
+  expect((await worker.call('POST', '/v1/audits', { token: wrongScope })).status).toBe(403);
+  expect((await worker.call('POST', '/v1/audits?fast=1')).status).toBe(400);
+});

@@ -1,0 +1,139 @@
+import { problemSchema, purgeResultSchema, SETTINGS, UNCONDITIONAL_VERSION } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { startStores, startWorker } from '../testing/running-worker.ts';
+
+const stores = await startStores();
+const { reader } = stores;
+const worker = await startWorker(stores);
+await worker.ready();
+const redis = new Redis(stores.cacheRedis.url);
+afterAll(async () => {
+  redis.disconnect();
+  await worker[Symbol.asyncDispose]();
+  await stores[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  reader.heard.length = 0;
+});
+
+async function purge(body: object) {
+  const response = await worker.call('POST', '/v1/purges', { body });
+  expect(response.status).toBe(200);
+  return purgeResultSchema.parse(await response.json());
+}
+
+async function fillAll() {
+  const ids = await stores.insertProducts(3);
+  await stores.settled();
+  const keys = ids.map((id) => `product:${id}`);
+  for (const key of keys) await reader.fill(key);
+  await reader.fill('sku:of nobody');
+  await reader.fill('app:settings');
+  return keys;
+}
+
+const states = async (keys: readonly string[]) =>
+  Promise.all(keys.map(async (key) => (await reader.state(key)).state));
+
+test('one key is purged: dead for all readers, and the near caches hear of it', async () => {
+  const [key = '', ...others] = await fillAll();
+  expect(await purge({ key, reason: 'wrong price' })).toEqual({ entries: 1, invalidated: 1 });
+  expect(await states([key, ...others])).toEqual(['dead', 'value', 'value']);
+  const purged = ([heard, version]: readonly [string, number]) =>
+    version === UNCONDITIONAL_VERSION && heard.startsWith('product:');
+  await eventually(() => reader.heard.some(purged));
+  expect(reader.heard.filter(purged)).toEqual([[key, UNCONDITIONAL_VERSION]]);
+  expect(worker.log()).toMatch(/"who":"test","purge":\{"key":"product:[^"]+","reason":"wrong price"\}/);
+});
+
+test('a reader that began before a purge cannot fill what it read', async () => {
+  const [key = ''] = await fillAll();
+  await purge({ key, reason: 'first' });
+  const { incarnation, lease } = await reader.store.readOrLease(key, 1, 'holder');
+  expect(lease).toBe('granted');
+  await purge({ key, reason: 'second' });
+  const stored = await reader.store.fill(
+    key,
+    1,
+    'holder',
+    incarnation,
+    { version: 1, payload: Buffer.from('{}') },
+    60_000,
+  );
+  expect(stored.stored).toBe(false);
+});
+
+test('all keys of one entity are purged, and the others stay', async () => {
+  const keys = await fillAll();
+  expect(await purge({ entity: 'product', reason: 'a bad import' })).toEqual({ entries: 3, invalidated: 3 });
+  expect(await states(keys)).toEqual(['dead', 'dead', 'dead']);
+  expect(await states(['sku:of nobody', 'app:settings'])).toEqual(['missing', 'value']);
+});
+
+test('everything is purged, pages of lists and near caches included, and what is no entry stays', async () => {
+  const keys = await fillAll();
+  await redis.set('generation:products', 'before');
+  await redis.set('somebody:else', 'x');
+  await eventually(() => reader.freshness.isSound());
+  const epoch = reader.freshness.epoch;
+  const result = await purge({ all: true, reason: 'a test' });
+  expect(result).toEqual({ entries: 5, invalidated: 5 });
+  expect(await states([...keys, 'sku:of nobody', 'app:settings'])).toEqual([
+    'dead',
+    'dead',
+    'dead',
+    'absent',
+    'dead',
+  ]);
+  expect(await redis.get('generation:products')).not.toBe('before');
+  expect(await redis.get('somebody:else')).toBe('x');
+  // A gap in the sequence: nothing that was kept before counts.
+  await eventually(() => reader.freshness.epoch > epoch);
+  await eventually(() => reader.freshness.isSound());
+});
+
+test.each([
+  [{ reason: 'why not' }, '/key', 'exactly one'],
+  [{ key: 'app:settings', all: true, reason: 'why not' }, '/key', 'exactly one'],
+  [{ key: 'app:settings' }, '/reason', 'required'],
+  [{ key: 'app:settings', reason: '  ' }, '/reason', ''],
+  [{ key: 'app:settings', reason: 'x'.repeat(501) }, '/reason', ''],
+  [{ key: 'bull:invalidation:meta', reason: 'why not' }, '/key', 'must be the key of a cached entity'],
+  [{ key: 'product:', reason: 'why not' }, '/key', 'must be the key of a cached entity'],
+  [{ entity: 'customer', reason: 'why not' }, '/entity', ''],
+  [{ all: false, reason: 'why not' }, '/all', ''],
+  [{ all: true, reason: 'why not', force: true }, '/force', 'is not known here'],
+])('%j is refused, naming %s', async (body, pointer, message) => {
+  await reader.fill('app:settings');
+  const response = await worker.call('POST', '/v1/purges', { body });
+  expect(response.status).toBe(400);
+  const problem = problemSchema.parse(await response.json());
+  expect(problem.errors.map((error) => error.pointer)).toContain(pointer);
+  expect(problem.errors.map((error) => error.message).join()).toContain(message);
+  expect(await states([SETTINGS.cacheKey('app')])).toEqual(['value']);
+});
+
+test('nobody purges without the scope', async () => {
+  await reader.fill('app:settings');
+  const body = { all: true, reason: 'why not' };
+  const token = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:read catalog:write' });
+  expect((await worker.call('POST', '/v1/purges', { body, token: null })).status).toBe(401);
+  expect((await worker.call('POST', '/v1/purges', { body, token })).status).toBe(403);
+  expect(await states(['app:settings'])).toEqual(['value']);
+});
+
+test('while the cache is away, a purge says so', async () => {
+  await stores.cacheRedis.kill('SIGSTOP');
+  try {
+    const response = await worker.call('POST', '/v1/purges', {
+      body: { key: 'app:settings', reason: 'why not' },
+    });
+    expect(response.status).toBe(503);
+    expect(problemSchema.parse(await response.json()).code).toBe('unavailable');
+  } finally {
+    await stores.cacheRedis.kill('SIGCONT');
+  }
+});

@@ -1,0 +1,176 @@
+import { type ChangeTrace, changeTracesSchema, limits, problemSchema } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
+import { afterAll, expect, test } from 'vitest';
+import { openApi } from '../openapi.ts';
+import { type RunningWorker, startStores, startWorker } from '../testing/running-worker.ts';
+
+const stores = await startStores();
+const { reader, owner } = stores;
+const worker = await startWorker(stores);
+await worker.ready();
+afterAll(async () => {
+  await worker[Symbol.asyncDispose]();
+  await stores[Symbol.asyncDispose]();
+});
+
+async function traces(key: string): Promise<ChangeTrace[]> {
+  const response = await worker.call('GET', `/v1/changes?key=${encodeURIComponent(key)}`);
+  expect(response.status).toBe(200);
+  return changeTracesSchema.parse(await response.json()).data;
+}
+
+/** The events of a stream as they come, until it ends. */
+async function openStream(from: RunningWorker = worker) {
+  const controller = new AbortController();
+  const response = await from.call('GET', '/v1/changes/stream', { signal: controller.signal });
+  const events: { event: string; id: string | undefined; data: Record<string, unknown> }[] = [];
+  let text = '';
+  const ended = (async () => {
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += chunk;
+      const frames = text.split('\n\n');
+      text = frames.pop() ?? '';
+      for (const frame of frames) {
+        const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(frame)?.[1];
+        const event = field('event');
+        if (event === undefined) continue;
+        const data = JSON.parse(field('data') ?? '{}') as Record<string, unknown>;
+        events.push({ event, id: field('id'), data });
+      }
+    }
+  })();
+  ended.catch(() => undefined);
+  return { response, events, ended, close: () => controller.abort() };
+}
+
+test('a change can be followed from its commit to the refresh of its key', async () => {
+  const [id = ''] = await stores.insertProducts(1);
+  await stores.settled();
+  await reader.fill(`product:${id}`);
+  await owner.query(`update catalog.products set name = 'Torch' where id = $1`, [id]);
+  await eventually(async () => (await traces(`product:${id}`))[0]?.refreshedAt !== null);
+  const [update, insert, ...more] = await traces(`product:${id}`);
+  expect(more).toEqual([]);
+  expect(insert).toMatchObject({ entity: 'product', key: id, refreshedAt: null, dispatches: 1 });
+  expect(update?.version).toBeGreaterThan(insert?.version ?? 0);
+  for (const step of ['changedAt', 'claimedAt', 'queuedAt', 'appliedAt', 'refreshedAt'] as const) {
+    expect(Date.parse(update?.[step] ?? '')).toBeGreaterThan(Date.now() - 60_000);
+  }
+});
+
+test('a change that cannot be applied shows where it stands', async () => {
+  await owner.query(`insert into catalog.outbox (entity, key, version, dispatched_at)
+    values ('settings', 'app', 1, clock_timestamp() + interval '1 hour')`);
+  const [trace] = await traces('app:settings');
+  expect(trace).toMatchObject({ queuedAt: null, appliedAt: null, refreshedAt: null, rungAt: null });
+  expect(trace?.claimedAt).not.toBeNull();
+  await owner.query(`delete from catalog.outbox where entity = 'settings'`);
+});
+
+test('a key without a recent change has no traces', async () => {
+  expect(await traces('sku:of nobody')).toEqual([]);
+});
+
+test('the stream shows changes as they are applied and refreshed, those of another worker too', async () => {
+  await using another = await startWorker(stores);
+  await another.ready();
+  const streams = [await openStream(), await openStream(another)];
+  expect(streams[0]?.response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+  const [id = ''] = await stores.insertProducts(1);
+  await stores.settled();
+  await reader.fill(`product:${id}`);
+  // What was applied just before anybody listened may have found no audience.
+  const edit = async () => {
+    await owner.query(`update catalog.products set name = name || '!' where id = $1`, [id]);
+    await reader.fill(`product:${id}`);
+  };
+  for (const { events } of streams) {
+    const applied = () => events.find(({ event, data }) => event === 'applied' && data['key'] === id);
+    await eventually(async () => {
+      await edit();
+      return applied() !== undefined && events.some(({ event }) => event === 'refreshed');
+    });
+    const shown = applied();
+    expect(shown?.id).toBe(String(shown?.data['seq']));
+    expect(shown?.data).toMatchObject({ entity: 'product', refreshedAt: null });
+  }
+  for (const { close } of streams) close();
+});
+
+test('of many changes at once the stream shows some, and says how many more there were', async () => {
+  const { events, close } = await openStream();
+  const shown = () => events.filter(({ event }) => event === 'applied').length;
+  const more = () =>
+    events.reduce((sum, { event, data }) => (event === 'more' ? sum + Number(data['count']) : sum), 0);
+  await eventually(async () => {
+    await stores.insertProducts(1);
+    return shown() > 0;
+  });
+  await stores.settled();
+  const before = shown() + more();
+  await stores.insertProducts(2_000);
+  await stores.settled();
+  await eventually(() => shown() + more() === before + 4_000);
+  expect(more()).toBeGreaterThan(0);
+  close();
+});
+
+test('streams are limited', async () => {
+  const streams = [];
+  for (let count = 0; count < limits.changeStreams; count += 1) streams.push(await openStream());
+  const refused = await worker.call('GET', '/v1/changes/stream');
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).not.toBeNull();
+  for (const { close } of streams) close();
+  await eventually(async () => {
+    const again = await openStream();
+    again.close();
+    return again.response.status === 200;
+  });
+});
+
+test('a stopping worker ends its streams', async () => {
+  const stopping = await startWorker(stores);
+  await stopping.ready();
+  const { ended, response } = await openStream(stopping);
+  expect(response.status).toBe(200);
+  const drained = stopping.drain();
+  await ended;
+  await drained;
+  await stopping[Symbol.asyncDispose]();
+});
+
+test.each([
+  ['/v1/changes', 'key', 'is required'],
+  ['/v1/changes?key=nothing:of-ours', 'key', 'must be the key of a cached entity'],
+  ['/v1/changes?key=product:', 'key', 'must be the key of a cached entity'],
+  ['/v1/changes?key=app:settings&key=app:settings', 'key', 'must be given once'],
+  ['/v1/changes?key=app:settings&since=1', 'since', 'is not known here'],
+  ['/v1/changes/stream?key=app:settings', 'key', 'is not known here'],
+])('GET %s is refused, naming %s', async (path, parameter, message) => {
+  const response = await worker.call('GET', path);
+  expect(response.status).toBe(400);
+  const problem = problemSchema.parse(await response.json());
+  expect(problem.errors[0]).toMatchObject({ parameter });
+  expect(problem.errors[0]?.message).toContain(message);
+});
+
+test('nobody looks into the feed without the scope', async () => {
+  const token = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:read' });
+  for (const path of ['/v1/changes?key=app:settings', '/v1/changes/stream']) {
+    expect((await worker.call('GET', path, { token: null })).status).toBe(401);
+    expect((await worker.call('GET', path, { token })).status).toBe(403);
+  }
+});
+
+test('the OpenAPI document names every route of the worker', async () => {
+  const document = (await (await fetch(`${worker.url}/openapi.json`)).json()) as { paths: object };
+  expect(Object.keys(document.paths)).toEqual([
+    '/v1/changes',
+    '/v1/changes/stream',
+    '/v1/audits',
+    '/v1/purges',
+  ]);
+  expect(document).toEqual(JSON.parse(JSON.stringify(openApi())));
+  expect((await fetch(`${worker.url}/docs`)).status).toBe(200);
+});

@@ -1,0 +1,87 @@
+/** `npm run purge` and `npm run audit`: what an operator asks of the running worker, at the terminal. */
+import { type AuditResult, auditResultSchema, problemSchema, purgeResultSchema } from '@catalog/contracts';
+import { StackProblem } from '../problem.ts';
+
+export interface WorkerCallOptions {
+  readonly workerUrl: string;
+  /** One that may operate; it names who asks. */
+  readonly token: string;
+}
+
+export interface PurgeArguments {
+  readonly key?: string | undefined;
+  readonly entity?: string | undefined;
+  readonly all?: boolean | undefined;
+  readonly reason?: string | undefined;
+}
+
+const usage =
+  'Say what and why: npm run purge -- --key product:<id> | --entity product | --all --reason "wrong prices at noon"';
+
+/** @returns what to print */
+export async function purge(
+  { key, entity, all, reason }: PurgeArguments,
+  options: WorkerCallOptions,
+): Promise<string> {
+  if ([key, entity, all].filter(Boolean).length !== 1) {
+    throw new StackProblem('Exactly one of --key, --entity and --all must be given.', usage);
+  }
+  if (reason === undefined || reason.trim() === '') throw new StackProblem('A --reason is needed.', usage);
+  const body = { ...(key && { key }), ...(entity && { entity }), ...(all && { all }), reason };
+  const { entries, invalidated } = purgeResultSchema.parse(await post('/v1/purges', body, options));
+  return `purged: ${entries} entries found, ${invalidated} of them could have been served`;
+}
+
+export async function audit(options: WorkerCallOptions): Promise<AuditResult> {
+  return auditResultSchema.parse(await post('/v1/audits', undefined, options));
+}
+
+export function auditReport(result: AuditResult): string[] {
+  const { wrong, wrongFor } = result;
+  const took_s = (Date.parse(result.finishedAt) - Date.parse(result.startedAt)) / 1_000;
+  const ages = Object.entries(wrongFor).map(([age, count]) => `${count} for ${age} or more`);
+  const allRight = wrong.older + wrong.newer + wrong.other + result.undecided === 0;
+  return [
+    `checked    ${result.checked} cached entries against Postgres in ${took_s.toFixed(1)} s`,
+    `right      ${result.right}`,
+    `wrong      ${wrong.older} older, ${wrong.newer} newer, ${wrong.other} of another content (${ages.join(', ')})`,
+    `repaired   ${result.repaired}`,
+    `undecided  ${result.undecided}`,
+    `nines      ${result.nines.toFixed(2)}${allRight && result.checked > 0 ? ` (none wrong: at most 3 in ${result.checked} are, at 95 %)` : ''}`,
+  ];
+}
+
+async function post(
+  path: string,
+  body: object | undefined,
+  { workerUrl, token }: WorkerCallOptions,
+): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(`${workerUrl}${path}`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+  } catch (cause) {
+    throw new StackProblem('The invalidation worker does not answer.', 'Is the stack running? npm start', {
+      cause,
+    });
+  }
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text);
+  const problem = problemSchema.safeParse(parsed(text));
+  throw new StackProblem(
+    `The worker refused (${response.status}): ${problem.data?.detail ?? text.slice(0, 500)}`,
+    problem.data?.errors.map(({ pointer, message }) => `${pointer ?? ''} ${message}`.trim()).join('\n') ||
+      usage,
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
