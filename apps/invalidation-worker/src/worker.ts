@@ -36,6 +36,7 @@ import { Purger } from './purge/purger.ts';
 import { Refresher } from './refresh/refresh.ts';
 import { connectConsumer, connectProducer, refuseEviction } from './state-redis.ts';
 import { ChangeBroadcast } from './traces/change-broadcast.ts';
+import { ViewArchive } from './views/view-archive.ts';
 
 export interface InvalidationWorkerOptions {
   readonly pool: Pool;
@@ -159,6 +160,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     onError: survive('heartbeat'),
   });
   const retention = new Retention(outbox, survive('retention'));
+  const views = new ViewArchive({ redis: producer, pool, onError: survive('views') });
   const invalidation = new Invalidation({ store, publisher });
   const purger = new Purger({ connection, invalidation, publisher, bumper });
   const auditor = new Auditor({
@@ -235,6 +237,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
       listener.start();
       heartbeat.start();
       retention.start();
+      views.start();
       auditor.start();
     },
 
@@ -247,7 +250,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
       await Promise.all(workers.map((worker) => worker.close()));
       await acknowledger.idle();
       registration.stop();
-      await retention.stop();
+      await Promise.all([retention.stop(), views.stop()]);
       await Promise.all([invalidationQueue.close(), refreshQueue.close()]);
       for (const redis of [producer, ...consumers]) redis.disconnect();
       connection.stop();

@@ -8,6 +8,7 @@ export * from './invalidation-channel.ts';
 export * from './invalidation-publisher.ts';
 export * from './list-cache.ts';
 export * from './load-guard.ts';
+export * from './lock.ts';
 export * from './messages.ts';
 export * from './monotonic-reads.ts';
 export * from './near-cache.ts';

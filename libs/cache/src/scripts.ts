@@ -19,6 +19,8 @@ export const scripts = {
   fill: script('entry.lua', 'fill.lua'),
   invalidate: script('entry.lua', 'invalidate.lua'),
   heartbeat: script('heartbeat.lua'),
+  acquireLock: script('acquire_lock.lua'),
+  releaseLock: script('release_lock.lua'),
 };
 
 /** ioredis has these, answering in buffers; its types leave them out. */

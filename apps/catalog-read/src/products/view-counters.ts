@@ -2,11 +2,13 @@ import { CatalogError } from '@catalog/contracts';
 import type { Redis } from 'ioredis';
 
 const key = 'views:products';
+/** Those that the worker has yet to copy to Postgres. */
+const grown = 'views:grown';
 const interval_ms = 1_000;
 
 /**
  * How often each product is read: counted in memory, added to the state Redis once a second. What a crash
- * loses is a second of counts.
+ * loses is a second of counts; the worker copies them to Postgres, so what a lost Redis loses is a minute.
  */
 export class ViewCounters {
   readonly #redis: Redis;
@@ -39,6 +41,7 @@ export class ViewCounters {
     try {
       const pipeline = this.#redis.pipeline();
       for (const [id, views] of counts) pipeline.zincrby(key, views, id);
+      pipeline.sadd(grown, ...counts.keys());
       const results = await pipeline.exec();
       const failed = results?.find(([error]) => error !== null)?.[0];
       if (failed) throw failed;

@@ -31,7 +31,7 @@ const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
     // Counts views, and requests of callers.
     'catalog-read': `~views:* ~rate:* +@connection +@read +@write +@scripting ${restrictions} +time`,
     // Owns the queues, takes the view counters over into Postgres, and tells the other workers what it applies.
-    'invalidation-worker': `~bull:* ~views:* &bull:* &changes +@all ${restrictions}`,
+    'invalidation-worker': `~bull:* ~views:* ~lock:* &bull:* &changes +@all ${restrictions}`,
     // Shows the queues and lets admins act on them; keeps its sessions, and counts failed sign-ins.
     console: `~bull:* ~session:* ~throttle:* &bull:* +@connection +@read +@write +@scripting +@transaction +@pubsub ${restrictions} +time`,
   },

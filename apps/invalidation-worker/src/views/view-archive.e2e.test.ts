@@ -1,0 +1,97 @@
+import { createPool, LockLost, type Pool } from '@catalog/database';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startStores, type Stores } from '../testing/running-worker.ts';
+import { ViewArchive } from './view-archive.ts';
+
+let stores: Stores;
+let pool: Pool;
+let redis: Redis;
+let archive: ViewArchive;
+let ids: string[];
+
+beforeAll(async () => {
+  stores = await startStores();
+  pool = createPool({ url: stores.database.urlFor('invalidation_worker'), applicationName: 'worker' });
+  redis = new Redis(stores.stateRedis.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await pool.end();
+  await stores[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  await stores.owner.query('delete from catalog.product_views; delete from catalog.fences');
+  ids = await stores.insertProducts(3);
+  archive = new ViewArchive({ redis, pool, onError: (error) => expect.fail(String(error)) });
+});
+
+/** As catalog-read does. */
+const count = async (id: string, views: number) =>
+  redis.multi().zincrby('views:products', views, id).sadd('views:grown', id).exec();
+const totals = async () => redis.zrevrange('views:products', 0, -1, 'WITHSCORES');
+const archived = async () => {
+  const { rows } = await stores.owner.query<{ id: string; views: number }>(
+    'select product_id as id, views::int from catalog.product_views order by views desc',
+  );
+  return rows.map(({ id, views }) => [id, views]);
+};
+
+test('counts are copied once they have grown, and only those', async () => {
+  const [a = '', b = ''] = ids;
+  await count(a, 5);
+  await count(b, 7);
+  expect(await archive.copy()).toBe(2);
+  await count(a, 1);
+  expect(await archive.copy()).toBe(1);
+  expect(await archived()).toEqual([
+    [b, 7],
+    [a, 6],
+  ]);
+});
+
+test('a Redis that lost everything gets them back, with what was counted since or more', async () => {
+  const [a = '', b = '', c = ''] = ids;
+  await count(a, 50);
+  await count(b, 70);
+  await archive.copy();
+  await redis.flushall();
+  await count(a, 3);
+  await count(c, 4);
+  await archive.copy();
+  expect(await totals()).toEqual([b, '70', a, '50', c, '4']);
+  expect(await archived()).toEqual([
+    [b, 70],
+    [a, 50],
+    [c, 4],
+  ]);
+});
+
+test('a product that is gone is counted no more', async () => {
+  const [a = '', b = ''] = ids;
+  await count(a, 1);
+  await count(b, 2);
+  await stores.owner.query('delete from catalog.products where id = $1', [a]);
+  await archive.copy();
+  expect(await totals()).toEqual([b, '2']);
+});
+
+test('while one worker copies another leaves it alone', async () => {
+  const other = new ViewArchive({ redis, pool, onError: () => undefined });
+  await count(ids[0] ?? '', 1);
+  const outcomes = await Promise.all([archive.copy(), other.copy()]);
+  expect(new Set(outcomes)).toEqual(new Set([1, undefined]));
+});
+
+test('a worker that slept past its lock is refused, and what it had in hand is copied at the next turn', async () => {
+  const [a = ''] = ids;
+  await count(a, 9);
+  const later = 9_000_000_000_000_000;
+  await stores.owner.query(`insert into catalog.fences values ('view-archive', $1)`, [later]);
+  await expect(archive.copy()).rejects.toThrow(LockLost);
+  expect(await archived()).toEqual([]);
+  await stores.owner.query('delete from catalog.fences');
+  expect(await archive.copy()).toBe(1);
+  expect(await archived()).toEqual([[a, 9]]);
+});

@@ -1,0 +1,51 @@
+import { eventually, type RedisServer, startRedis } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Lock } from './lock.ts';
+
+let server: RedisServer;
+let redis: Redis;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const lock = (name: string, ttl_ms = 10_000) => new Lock({ redis, name, ttl_ms });
+
+test('of a hundred that want a lock at once one gets it, and the next after it is given back', async () => {
+  const all = await Promise.all(Array.from({ length: 100 }, () => lock('one').acquire()));
+  const held = all.filter((each) => each !== undefined);
+  expect(held).toHaveLength(1);
+  await held[0]?.[Symbol.asyncDispose]();
+  expect(await lock('one').acquire()).toBeDefined();
+});
+
+test('a lock ends by itself, and who slept past its end does not give back the lock of the next', async () => {
+  const sleeper = await lock('two', 50).acquire();
+  const next = await eventually(async () => (await lock('two').acquire()) ?? false);
+  await sleeper?.[Symbol.asyncDispose]();
+  expect(await lock('two').acquire()).toBeUndefined();
+  expect(next.fence).toBeGreaterThan(sleeper?.fence ?? Number.POSITIVE_INFINITY);
+});
+
+test('a lock never stands without an end', async () => {
+  await lock('three', 5_000).acquire();
+  expect(await redis.pttl('lock:{three}')).toBeGreaterThan(0);
+});
+
+test('fencing tokens grow although Redis has lost everything, and although its clock went back', async () => {
+  const before = await lock('four').acquire();
+  await redis.flushall();
+  const after = await lock('four').acquire();
+  expect(after?.fence).toBeGreaterThan(before?.fence ?? Number.POSITIVE_INFINITY);
+  expect(Number.isSafeInteger(after?.fence)).toBe(true);
+
+  const future = 4_000_000_000_000_000;
+  await redis.set('lock:{five}:fence', future);
+  expect((await lock('five').acquire())?.fence).toBe(future + 1);
+});

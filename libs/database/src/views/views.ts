@@ -1,0 +1,32 @@
+import type { Queryable } from '../postgres/pool.ts';
+import { loadSql } from '../postgres/sql.ts';
+
+const sql = {
+  archive: loadSql(import.meta.url, './archive.sql'),
+  page: loadSql(import.meta.url, './page.sql'),
+};
+
+export interface ProductViews {
+  readonly id: string;
+  readonly views: number;
+}
+
+/** @returns the ids among them that are no products (any more) */
+export async function archiveViews(client: Queryable, counts: readonly ProductViews[]): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(sql.archive, [
+    counts.map(({ id }) => id),
+    counts.map(({ views }) => views),
+  ]);
+  const known = new Set(rows.map(({ id }) => id));
+  return counts.map(({ id }) => id).filter((id) => !known.has(id));
+}
+
+/** Archived counts in the order of ids, after `after`; none when there are no more. */
+export async function archivedViews(
+  db: Queryable,
+  after: string | null,
+  limit: number,
+): Promise<ProductViews[]> {
+  const { rows } = await db.query<ProductViews>(sql.page, [after, limit]);
+  return rows;
+}
