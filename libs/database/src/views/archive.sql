@@ -1,8 +1,12 @@
--- Copies view counts; a count never goes back. $1 product ids  $2 their counts. Answer: the ids that are products
+-- Copies view counts; a count never goes back. What is no product (any more) is not counted.
+-- $1 product ids  $2 their counts. Answer: the ids that are products
+with counted as (
+  select id, views, exists (select from catalog.products p where p.id = c.id) as is_product
+  from unnest($1::uuid[], $2::bigint[]) as c (id, views)
+), gone as (
+  delete from catalog.product_views v using counted where v.product_id = counted.id and not is_product
+)
 insert into catalog.product_views as archived (product_id, views)
-select counted.id, counted.views
-from unnest($1::uuid[], $2::bigint[]) as counted (id, views)
-join catalog.products using (id)
-order by counted.id
+select id, views from counted where is_product order by id
 on conflict (product_id) do update set views = greatest(archived.views, excluded.views)
 returning product_id as id

@@ -1,5 +1,7 @@
--- $1 the last id of the page before, or null  $2 how many. Answer: archived counts by id
-select product_id as id, views from catalog.product_views
-where $1::uuid is null or product_id > $1
-order by product_id
+-- $1 the last id of the page before, or null  $2 how many. Answer: archived counts of products, by id
+select v.product_id as id, v.views
+from catalog.product_views v
+join catalog.products p on p.id = v.product_id
+where $1::uuid is null or v.product_id > $1
+order by v.product_id
 limit $2
