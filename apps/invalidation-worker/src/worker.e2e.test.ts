@@ -134,6 +134,7 @@ test('a poison job fails where everybody sees it, and other changes go by', asyn
   await eventually(async () => (await on.reader.state(key)).version === version);
   await eventually(async () => (await queue.getFailedCount()) === 4);
   await queue.close();
+  await on.settled();
   expect(await on.unapplied()).toBe(0);
 });
 
