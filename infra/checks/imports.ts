@@ -51,9 +51,9 @@ function reasonAgainst(
   return undefined;
 }
 
-/** Tests, what configures them, and the folders that hold nothing but help for tests. */
+/** Tests, what configures them, the folders that hold nothing but help for tests, and the apps that are tests in themselves. */
 function isTest({ path }: SourceFile): boolean {
-  return /\.test\.tsx?$|\.config\.ts$|\/testing\//.test(path);
+  return /\.test\.tsx?$|\.config\.ts$|\/testing\/|^apps\/(?:benchmark|fault-suite)\//.test(path);
 }
 
 /** Import cycles between files, across packages too; each is a path that ends where it begins. */

@@ -1,0 +1,233 @@
+/** One UPDATE over very many rows: what the triggers add to it, and what the feed does with it. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { timings } from '@catalog/contracts';
+import type { Pool } from '@catalog/database';
+import { Redis } from 'ioredis';
+import { format, lineChart } from '../report/plot.ts';
+import { percentile } from '../report/percentiles.ts';
+import { markdownTable, type Section } from '../report/report.ts';
+import type { BenchStack } from '../stack/bench-stack.ts';
+import type { Sizes } from '../suite.ts';
+import { addProducts } from '../throughput/more-products.ts';
+
+const cachedKeys = 2_000;
+const update = "update catalog.products set price_minor = price_minor + 1 where sku like 'GEN-%'";
+
+interface Probe {
+  readonly since_s: number;
+  /** How long the edited key went on to be answered with the old value, without a word that it is stale. */
+  readonly unsaid_ms: number;
+}
+
+export async function measureBulkUpdate(bench: BenchStack, sizes: Sizes): Promise<Section> {
+  const { stack, catalog, peers, say } = bench;
+  const existing = await count(catalog);
+  const ids = await addProducts(catalog, Math.max(0, sizes.bulkRows - existing));
+  await fillPeers(peers, sizes.bulkRows);
+  say(`${sizes.bulkRows} rows are there, with triggers and without`);
+
+  const without_s = await timed(peers, `${update.replace('catalog.products', 'catalog.bulk')}`);
+  say(`without triggers ${without_s.toFixed(1)} s`);
+
+  for (const id of ids.slice(0, cachedKeys)) await read(stack.url('catalog-read'), id);
+  const worker = (await stack.pids())['invalidation-worker'] ?? 0;
+  const began_ms = performance.now();
+  const memory: [number, number][] = [];
+  const probes: Probe[] = [];
+  const backlog: [number, number][] = [];
+  const over = new AbortController();
+  const since_s = () => (performance.now() - began_ms) / 1000;
+  const watching = Promise.all([
+    watchMemory(worker, since_s, memory, over.signal),
+    probeOthers(bench, since_s, probes, over.signal),
+  ]);
+  const before_MiB = await resident_MiB(worker);
+  const with_s = await timed(catalog, update);
+  say(`with triggers ${with_s.toFixed(1)} s`);
+  for (let waiting = 1; waiting > 0; await pause(500)) {
+    const { rows } = await catalog.query<{ waiting: number }>(
+      'select count(*) as waiting from catalog.outbox where applied_at is null',
+    );
+    waiting = rows[0]?.waiting ?? 0;
+    backlog.push([since_s(), waiting]);
+  }
+  const drained_s = since_s();
+  over.abort();
+  await watching;
+  const wrong = await wrongEntries(bench);
+  const ratio = with_s / without_s;
+  const most_MiB = Math.max(...memory.map(([, MiB]) => MiB));
+  const unsaid_ms = probes.map((probe) => probe.unsaid_ms);
+  const worst_ms = Math.max(...unsaid_ms);
+  return {
+    name: 'bulk',
+    title: `One UPDATE over ${sizes.bulkRows.toLocaleString('en')} rows`,
+    method:
+      'The same rows and indexes with our triggers and without any. Meanwhile another product is edited again and again, and read ' +
+      'over HTTP until the new value comes or the answer says that it is stale. Afterwards every entry in Redis is compared with Postgres.',
+    table: markdownTable(
+      ['', ''],
+      [
+        ['UPDATE without triggers', `${without_s.toFixed(1)} s`],
+        ['UPDATE with triggers', `${with_s.toFixed(1)} s`],
+        ['all changes applied after', `${drained_s.toFixed(1)} s`],
+        ['changes applied per second', format(sizes.bulkRows / Math.max(0.001, drained_s - with_s))],
+        ['worker memory before / at most', `${before_MiB.toFixed(0)} / ${most_MiB.toFixed(0)} MiB`],
+        ['edits of another product meanwhile', String(probes.length)],
+        [
+          'of these, old value without a word: p50 / p99 / max',
+          [0.5, 0.99, 1].map((part) => `${percentile(unsaid_ms, part).toFixed(0)}`).join(' / ') + ' ms',
+        ],
+        ['entries in Redis afterwards / wrong', `${wrong.looked} / ${wrong.wrong}`],
+      ],
+    ),
+    goals: [
+      { text: `${ratio.toFixed(2)} times the time without triggers (goal: at most 1.7)`, met: ratio <= 1.7 },
+      {
+        text: `every cached key right afterwards: ${wrong.wrong} of ${wrong.looked} wrong`,
+        met: wrong.wrong === 0,
+      },
+      {
+        text: `unrelated keys within the bound meanwhile: at most ${worst_ms.toFixed(0)} ms (bound ${timings.bound_ms} ms)`,
+        met: worst_ms <= timings.bound_ms,
+      },
+      {
+        text: `the worker's memory stays flat: at most ${most_MiB.toFixed(0)} MiB (goal: below 256 MiB)`,
+        met: most_MiB < 256,
+      },
+    ],
+    plots: {
+      'bulk-memory.svg': lineChart(
+        'Memory of the invalidation worker',
+        { x: 's since the UPDATE began', y: 'MiB' },
+        [{ label: 'resident', points: memory }],
+      ),
+      'bulk-backlog.svg': lineChart(
+        'Changes not yet applied',
+        { x: 's since the UPDATE began', y: 'changes' },
+        [{ label: 'in the outbox', points: backlog }],
+      ),
+      'bulk-others.svg': lineChart(
+        'Another product, edited meanwhile',
+        { x: 's since the UPDATE began', y: 'ms' },
+        [
+          {
+            label: 'old value without a word',
+            points: probes.map((probe): [number, number] => [probe.since_s, probe.unsaid_ms]),
+          },
+        ],
+      ),
+    },
+  };
+}
+
+async function count(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    "select count(*) as count from catalog.products where sku like 'GEN-%'",
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** The same rows in a table without triggers. */
+async function fillPeers(peers: Pool, rows: number): Promise<void> {
+  await peers.query('create table catalog.bulk (like catalog.products including all) with (fillfactor = 85)');
+  const { loadSql } = await import('@catalog/database');
+  const insert = loadSql(import.meta.url, '../throughput/more-products.sql').replace(
+    'catalog.products',
+    'catalog.bulk',
+  );
+  await peers.query(insert.replace(/returning id\s*$/, ''), [rows]);
+}
+
+async function timed(pool: Pool, statement: string): Promise<number> {
+  await pool.query('vacuum analyze');
+  await pool.query('checkpoint');
+  const began_ms = performance.now();
+  await pool.query(statement);
+  return (performance.now() - began_ms) / 1000;
+}
+
+async function read(url: string, id: string): Promise<{ status: string; price: number }> {
+  const response = await fetch(`${url}/v1/products/${id}`);
+  const { priceMinor } = (await response.json()) as { priceMinor: number };
+  return { status: response.headers.get('cache-status') ?? '', price: priceMinor };
+}
+
+async function resident_MiB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
+}
+
+async function watchMemory(
+  pid: number,
+  since_s: () => number,
+  samples: [number, number][],
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    samples.push([since_s(), await resident_MiB(pid)]);
+    await pause(250);
+  }
+}
+
+/** Edits a product that the UPDATE does not touch, and reads it until the new value, or a word that it is stale, comes. */
+async function probeOthers(
+  { stack, catalog }: BenchStack,
+  since_s: () => number,
+  probes: Probe[],
+  signal: AbortSignal,
+): Promise<void> {
+  const url = stack.url('catalog-read');
+  const { rows } = await catalog.query<{ id: string }>(
+    "select id from catalog.products where sku not like 'GEN-%' order by sku limit 50",
+  );
+  for (let edit = 0; !signal.aborted; edit++) {
+    const id = rows[edit % rows.length]?.id ?? '';
+    await read(url, id);
+    const { rows: edited } = await catalog.query<{ price: number }>(
+      'update catalog.products set price_minor = price_minor + 1 where id = $1 returning price_minor as price',
+      [id],
+    );
+    const committed_ms = performance.now();
+    let unsaid_ms = 0;
+    for (;;) {
+      const sent_ms = performance.now();
+      const { status, price } = await read(url, id);
+      if (price === edited[0]?.price) break;
+      // Before it was sent nothing can be said of it.
+      if (!status.includes('stale')) unsaid_ms = sent_ms - committed_ms;
+      if (sent_ms - committed_ms > 60_000) throw new Error(`${id} stayed old for a minute`);
+    }
+    probes.push({ since_s: since_s(), unsaid_ms });
+    await pause(50);
+  }
+}
+
+/** Compares every value in Redis with its row. */
+async function wrongEntries({ stack, catalog }: BenchStack): Promise<{ looked: number; wrong: number }> {
+  const redis = new Redis(await stack.redisUrl('cache'));
+  try {
+    const { rows } = await catalog.query<{ id: string; price: number }>(
+      'select id, price_minor as price from catalog.products',
+    );
+    const prices = new Map(rows.map(({ id, price }) => [id, price]));
+    let looked = 0;
+    let wrong = 0;
+    for await (const keys of redis.scanStream({ match: 'product:*', count: 1_000 }) as AsyncIterable<
+      string[]
+    >) {
+      await Promise.all(
+        keys.map(async (key) => {
+          const id = key.slice('product:'.length);
+          const { price } = await read(stack.url('catalog-read'), id);
+          looked += 1;
+          if (price !== prices.get(id)) wrong += 1;
+        }),
+      );
+    }
+    return { looked, wrong };
+  } finally {
+    redis.disconnect();
+  }
+}

@@ -1,0 +1,163 @@
+/** What a commit costs, by what the triggers do in it. */
+import pg from 'pg';
+import { loadSql } from '@catalog/database';
+import { barChart, format } from '../report/plot.ts';
+import { median } from '../report/percentiles.ts';
+import { markdownTable, type Section } from '../report/report.ts';
+import type { BenchStack } from '../stack/bench-stack.ts';
+import type { Sizes } from '../suite.ts';
+
+const clients = 16;
+
+const rows = 8_000;
+/** As in catalog.ring_doorbell: held by whoever wants nobody to ring. */
+const awakeLock = 7_236_001;
+const setup = loadSql(import.meta.url, './shapes.sql');
+const load = loadSql(import.meta.url, './update-in-a-loop.sql');
+
+interface Shape {
+  readonly label: string;
+  readonly table: string;
+  /** Whether the relay of a worker is there, is played by a session that holds its lock, or is not there. */
+  readonly relay: 'worker' | 'lock held' | 'none';
+  readonly listensTo?: string;
+}
+
+const none: Shape = { label: 'no triggers', table: 'catalog.bare', relay: 'none' };
+const notify: Shape = {
+  label: 'NOTIFY in every transaction',
+  table: 'catalog.notifying',
+  relay: 'none',
+  listensTo: 'notifying',
+};
+const idle: Shape = { label: 'ours, relay awake and idle', table: 'catalog.products', relay: 'lock held' };
+const whole: Shape = { label: 'ours, whole feed running', table: 'catalog.products', relay: 'worker' };
+const shapes: readonly Shape[] = [
+  none,
+  notify,
+  { label: 'version trigger alone', table: 'catalog.versioned', relay: 'none' },
+  { label: 'outbox row by row trigger, no doorbell', table: 'catalog.row_outbox', relay: 'none' },
+  {
+    label: 'outbox rows by statement trigger, no doorbell',
+    table: 'catalog.statement_outbox',
+    relay: 'none',
+  },
+  idle,
+  {
+    label: 'ours, no relay: every commit rings',
+    table: 'catalog.products',
+    relay: 'none',
+    listensTo: 'catalog_outbox',
+  },
+  whole,
+];
+
+export async function measureCommits(bench: BenchStack, sizes: Sizes): Promise<Section> {
+  await prepare(bench);
+  const durable = new Map<string, number[]>();
+  const quick = new Map<string, number[]>();
+  for (let round = 0; round < sizes.rounds; round++) {
+    for (const shape of shapes) {
+      for (const [rates, flushes] of [
+        [quick, false],
+        [durable, true],
+      ] as const) {
+        const rate = await commitsPerSecond(bench, shape, flushes, sizes.commits_s);
+        rates.set(shape.label, [...(rates.get(shape.label) ?? []), rate]);
+      }
+    }
+    bench.say(`round ${round + 1} of ${sizes.rounds}`);
+  }
+  const of = (rates: typeof quick, { label }: Shape) => median(rates.get(label) ?? []);
+  const part = (shape: Shape, base: Shape) => of(quick, shape) / of(quick, base);
+  const triggersAlone = part(idle, none);
+  const wholeBesideNotify = part(whole, notify);
+  const idleBesideNotify = part(idle, notify);
+  return {
+    name: 'commits',
+    title: `Commits per second, ${clients} clients updating single rows`,
+    method:
+      `Each client is a session that runs UPDATE … WHERE id = (one of ${rows} at random); COMMIT in a loop on the server, so that ` +
+      `no client's speed is measured; medians of ${sizes.rounds} rounds of ${sizes.commits_s} s in turn. All tables have the columns, ` +
+      'indexes and rows of products. Without waiting for the disk (synchronous_commit = off), which shows the work of a commit, and with.',
+    table: markdownTable(
+      ['', 'commits/s', 'part of none', 'times NOTIFY', 'commits/s, each on disk'],
+      shapes.map((shape) => [
+        shape.label,
+        format(of(quick, shape)),
+        part(shape, none).toFixed(2),
+        part(shape, notify).toFixed(2),
+        format(of(durable, shape)),
+      ]),
+    ),
+    goals: [
+      {
+        text: `with the whole feed running ${wholeBesideNotify.toFixed(2)} times NOTIFY in every transaction (goal: at least 2.5)`,
+        met: wholeBesideNotify >= 2.5,
+      },
+      {
+        text: `with the relay idle ${idleBesideNotify.toFixed(2)} times NOTIFY in every transaction (goal: at least 2.5)`,
+        met: idleBesideNotify >= 2.5,
+      },
+      {
+        text: `triggers alone ${triggersAlone.toFixed(2)} of none (goal: at least 0.75)`,
+        met: triggersAlone >= 0.75,
+      },
+    ],
+    plots: {
+      'commits.svg': barChart(
+        'Commits per second, 16 clients, synchronous_commit = off',
+        'commits/s',
+        shapes.map((shape) => ({ label: shape.label, value: of(quick, shape) })),
+      ),
+    },
+  };
+}
+
+async function prepare({ catalog, peers }: BenchStack): Promise<void> {
+  await peers.query(setup);
+  await peers.query('select catalog.fill_shapes($1)', [rows]);
+  await peers.query('delete from catalog.outbox');
+  await peers.query('vacuum analyze');
+  await catalog.query(load);
+  await peers.query(load);
+}
+
+async function commitsPerSecond(
+  { stack, catalog, peers, peersUrl }: BenchStack,
+  { table, relay, listensTo }: Shape,
+  flushes: boolean,
+  duration_s: number,
+): Promise<number> {
+  const pool = relay === 'worker' ? catalog : peers;
+  const url = relay === 'worker' ? await stack.databaseUrl() : peersUrl;
+  await using sessions = new AsyncDisposableStack();
+  const session = async (): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    sessions.defer(() => client.end());
+    return client;
+  };
+  const holder = await session();
+  if (relay === 'lock held') await holder.query('select pg_advisory_lock($1)', [awakeLock]);
+  if (listensTo !== undefined) await holder.query(`listen ${listensTo}`);
+  const { rows: found } = await pool.query<{ id: string }>(
+    `select id from ${table} order by id limit ${rows}`,
+  );
+  const ids = found.map(({ id }) => id);
+  const workers = await Promise.all(Array.from({ length: clients }, session));
+  const began_ms = performance.now();
+  const commits = await Promise.all(
+    workers.map(async (client) => {
+      await client.query(`set synchronous_commit = ${flushes ? 'on' : 'off'}`);
+      const { rows: counted } = await client.query<{ commits: string }>(
+        'call catalog.update_in_a_loop($1, $2, $3, 0)',
+        [table, ids, duration_s],
+      );
+      return Number(counted[0]?.commits);
+    }),
+  );
+  const took_s = (performance.now() - began_ms) / 1000;
+  if (relay !== 'worker') await peers.query('truncate catalog.outbox');
+  return commits.reduce((sum, count) => sum + count, 0) / took_s;
+}

@@ -1,0 +1,73 @@
+-- Tables as products, each with another shape of triggers. catalog.products itself has ours.
+
+-- Nothing.
+create table catalog.bare (like catalog.products including all) with (fillfactor = 85);
+
+-- NOTIFY with the id, for every row.
+create table catalog.notifying (like catalog.products including all) with (fillfactor = 85);
+create function catalog.shape_notify() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('notifying', new.id::text);
+  return null;
+end
+$$;
+create trigger changed after update on catalog.notifying for each row execute function catalog.shape_notify();
+
+-- The version, and nothing that tells of it.
+create table catalog.versioned (like catalog.products including all) with (fillfactor = 85);
+create function catalog.shape_version() returns trigger language plpgsql as $$
+begin
+  new.version := nextval('catalog.versions');
+  return new;
+end
+$$;
+create trigger changed before update on catalog.versioned for each row execute function catalog.shape_version();
+
+-- An outbox as ours, without the doorbell.
+create table catalog.quiet_outbox (
+  seq bigint generated always as identity (cache 1),
+  entity text not null,
+  key text not null,
+  version bigint not null,
+  changed_at timestamptz not null default clock_timestamp(),
+  dispatched_at timestamptz,
+  dispatches integer not null default 0,
+  applied_at timestamptz,
+  applied_to text
+) with (fillfactor = 60);
+create index quiet_outbox_unapplied on catalog.quiet_outbox (seq) where applied_at is null;
+
+create table catalog.row_outbox (like catalog.products including all) with (fillfactor = 85);
+create function catalog.shape_row_outbox() returns trigger language plpgsql as $$
+begin
+  new.version := nextval('catalog.versions');
+  insert into catalog.quiet_outbox (entity, key, version) values ('product', new.id::text, new.version);
+  return new;
+end
+$$;
+create trigger changed before update on catalog.row_outbox for each row execute function catalog.shape_row_outbox();
+
+create table catalog.statement_outbox (like catalog.products including all) with (fillfactor = 85);
+create trigger changed before update on catalog.statement_outbox
+  for each row execute function catalog.shape_version();
+create function catalog.shape_statement_outbox() returns trigger language plpgsql as $$
+begin
+  insert into catalog.quiet_outbox (entity, key, version) select 'product', id::text, version from changed_rows;
+  return null;
+end
+$$;
+create trigger told after update on catalog.statement_outbox referencing new table as changed_rows
+  for each statement execute function catalog.shape_statement_outbox();
+
+-- The same rows in each; how_many of them.
+create function catalog.fill_shapes(how_many integer) returns void language plpgsql as $$
+declare
+  tracked text;
+begin
+  foreach tracked in array array['products', 'bare', 'notifying', 'versioned', 'row_outbox', 'statement_outbox'] loop
+    execute format('insert into catalog.%I (sku, name, description, brand, category, price_minor, currency, version, updated_at)
+      select ''S-'' || n, ''Product '' || n, repeat(''x'', 200), ''Brand '' || n %% 500, ''category-'' || n %% 50, 100, ''EUR'', 0, now()
+      from generate_series(1, $1) n', tracked) using how_many;
+  end loop;
+end
+$$;

@@ -1,0 +1,10 @@
+-- The table of products as its migration makes it, without the triggers of the change feed; instead the trigger that
+-- is found in most tutorials: NOTIFY with the id, for every row.
+create table catalog.plain (like catalog.products including all) with (fillfactor = 85);
+create function catalog.notify_plain() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('plain', new.id::text);
+  return null;
+end
+$$;
+create trigger notify_plain after update on catalog.plain for each row execute function catalog.notify_plain();

@@ -1,0 +1,16 @@
+/** The value below which `part` (0 … 1) of them lie; nearest rank. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
+
+export const median = (values: readonly number[]): number => percentile(values, 0.5);
+
+/** Points of the cumulative distribution, at most 200. */
+export function distribution(values: readonly number[]): [number, number][] {
+  const sorted = values.toSorted((a, b) => a - b);
+  const step = Math.max(1, Math.floor(sorted.length / 200));
+  return sorted
+    .map((value, index): [number, number] => [value, ((index + 1) / sorted.length) * 100])
+    .filter((_, index) => index % step === 0 || index === sorted.length - 1);
+}

@@ -1,0 +1,89 @@
+/** Runs the chosen benchmarks one after the other on one stack, and writes the report. */
+import { cpus, totalmem } from 'node:os';
+import { measureBulkUpdate } from './bulk/bulk-update.ts';
+import { measureCommits } from './commits/commits.ts';
+import { measureFreshness } from './freshness/freshness.ts';
+import { writeReport, type Section } from './report/report.ts';
+import { startBenchStack, type BenchStack } from './stack/bench-stack.ts';
+import { measureThroughput } from './throughput/throughput.ts';
+
+export interface Sizes {
+  readonly edits: number;
+  /** Of each measured round of requests. */
+  readonly round_s: number;
+  readonly rounds: number;
+  /** Keys that are read once each for Redis hits, and as many for misses. */
+  readonly coldKeys: number;
+  /** Of each measured round of commits. */
+  readonly commits_s: number;
+  readonly bulkRows: number;
+}
+
+export const fullSizes: Sizes = {
+  edits: 2_000,
+  round_s: 4,
+  rounds: 3,
+  coldKeys: 30_000,
+  commits_s: 4,
+  bulkRows: 1_000_000,
+};
+/** Shows that everything runs; its numbers mean nothing. */
+export const smokeSizes: Sizes = {
+  edits: 30,
+  round_s: 1,
+  rounds: 1,
+  coldKeys: 300,
+  commits_s: 0.2,
+  bulkRows: 10_000,
+};
+
+export const benchmarkNames = {
+  freshness: 'commit → fresh value readable, beside NOTIFY → BullMQ → DEL',
+  throughput:
+    'near hits, Redis hits and misses of catalog-read on one core, beside bare Express and node:http',
+  commits: 'commits per second at 16 clients, by what a commit does besides',
+  bulk: 'one UPDATE over a million rows',
+} as const;
+type Name = keyof typeof benchmarkNames;
+
+const benchmarks: Readonly<Record<Name, (stack: BenchStack, sizes: Sizes) => Promise<Section>>> = {
+  throughput: measureThroughput,
+  freshness: measureFreshness,
+  commits: measureCommits,
+  // Last: it leaves a million rows behind.
+  bulk: measureBulkUpdate,
+};
+
+export interface RunOptions {
+  /** All when empty. */
+  readonly names: readonly string[];
+  readonly sizes: Sizes;
+  readonly say: (line: string) => void;
+}
+
+/** @returns the sections of the report, and where it was written */
+export async function runBenchmarks({
+  names,
+  sizes,
+  say,
+}: RunOptions): Promise<{ sections: Section[]; file: string }> {
+  const chosen = (Object.keys(benchmarks) as Name[]).filter(
+    (name) => names.length === 0 || names.includes(name),
+  );
+  say('starting a stack of its own');
+  await using stack = await startBenchStack(say);
+  const sections: Section[] = [];
+  for (const name of chosen) {
+    say(`\n── ${name}: ${benchmarkNames[name]} ──`);
+    const began_ms = performance.now();
+    const section = await benchmarks[name](stack, sizes);
+    say(`(${Math.round((performance.now() - began_ms) / 1000)} s)`);
+    sections.push(section);
+    for (const line of section.table) say(line);
+    for (const { text, met } of section.goals) say(`${met ? '✔' : '✖'} ${text}`);
+  }
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+  const file = await writeReport(sections, machine);
+  say(`\nreport: ${file}`);
+  return { sections, file };
+}

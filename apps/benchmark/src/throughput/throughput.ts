@@ -1,0 +1,123 @@
+/** Requests per second that one core of catalog-read answers, by where the answer comes from. */
+import autocannon from 'autocannon';
+import { barChart, format } from '../report/plot.ts';
+import { median } from '../report/percentiles.ts';
+import { markdownTable, type Section } from '../report/report.ts';
+import { cores, type BenchStack } from '../stack/bench-stack.ts';
+import type { Sizes } from '../suite.ts';
+import { addProducts } from './more-products.ts';
+
+const connections = 32;
+const hotKeys = 1_000;
+
+interface Target {
+  readonly label: string;
+  readonly url: string;
+}
+
+export async function measureThroughput(bench: BenchStack, sizes: Sizes): Promise<Section> {
+  const { stack, startReader, startPeer, say } = bench;
+  const onCore = cores === undefined ? {} : { core: cores.measured };
+  await using resources = new AsyncDisposableStack();
+  const ids = await addProducts(bench.catalog, 2 * sizes.coldKeys + hotKeys);
+  const hot = ids.slice(0, hotKeys);
+  const inRedis = ids.slice(hotKeys, hotKeys + sizes.coldKeys);
+  const nowhere = ids.slice(hotKeys + sizes.coldKeys, hotKeys + 2 * sizes.coldKeys);
+
+  const reader = resources.use(await startReader(onCore));
+  const body = await (await fetch(`${stack.url('catalog-read')}/v1/products/${hot[0]}`)).text();
+  const express = resources.use(await startPeer('bare-express', { BODY: body }, onCore));
+  const http = resources.use(await startPeer('bare-http', { BODY: body }, onCore));
+
+  // Each cold key is asked for once by the process that is measured; the stack's own has put half of them into Redis.
+  await once(stack.url('catalog-read'), inRedis);
+  await expectStatus(reader.url, inRedis, 'hit; detail=redis');
+  const redisHit = await once(reader.url, inRedis);
+  const miss = await once(reader.url, nowhere);
+  say(`${format(redisHit)} Redis hits/s, ${format(miss)} misses/s`);
+
+  await once(reader.url, hot);
+  await expectStatus(reader.url, hot, 'hit; detail=near');
+  const near: Target = { label: 'near hit', url: reader.url };
+  const peers: Target[] = [
+    { label: 'bare Express route', url: express.url },
+    { label: 'bare node:http', url: http.url },
+  ];
+  const rates = new Map<string, number[]>();
+  // In turn, so that all see the same moods of the machine.
+  for (let round = 0; round < sizes.rounds; round++) {
+    for (const { label, url } of [near, ...peers]) {
+      const rate = await sustained(url, hot, sizes.round_s);
+      rates.set(label, [...(rates.get(label) ?? []), rate]);
+    }
+  }
+  const rate = (label: string) => median(rates.get(label) ?? []);
+  const measured = [
+    ...peers.map(({ label }) => ({ label, value: rate(label) })),
+    { label: 'catalog-read, near hit', value: rate(near.label) },
+    { label: 'catalog-read, Redis hit', value: redisHit },
+    { label: 'catalog-read, miss (Postgres, filled)', value: miss },
+  ];
+  const beside = rate(near.label) / rate('bare Express route');
+  return {
+    name: 'throughput',
+    title: 'Throughput of catalog-read on one core',
+    method:
+      `${connections} connections of autocannon without pipelining; the measured process alone on one core` +
+      `${cores === undefined ? ' (not here: this system has no taskset)' : ''}, everything else on the other. ` +
+      `Near hits and peers: medians of ${sizes.rounds} rounds of ${sizes.round_s} s in turn, over ${hotKeys} keys, each answer ` +
+      `${body.length} bytes. Redis hits and misses: ${sizes.coldKeys} keys, each asked for once.`,
+    table: markdownTable(
+      ['', 'requests/s', 'part of bare Express'],
+      measured.map(({ label, value }) => [
+        label,
+        format(value),
+        (value / rate('bare Express route')).toFixed(2),
+      ]),
+    ),
+    goals: [
+      {
+        text: `a near hit costs little more than Express itself: ${beside.toFixed(2)} of its bare route (goal: at least 0.8)`,
+        met: beside >= 0.8,
+      },
+    ],
+    plots: { 'throughput.svg': barChart('Requests per second on one core', 'requests/s', measured) },
+  };
+}
+
+async function cannon(options: autocannon.Options): Promise<autocannon.Result> {
+  const result = await autocannon({ connections, timeout: 30, ...options });
+  if (result.non2xx > 0 || result.errors > 0) {
+    throw new Error(`${result.non2xx} answers other than 2xx, ${result.errors} errors from ${options.url}`);
+  }
+  return result;
+}
+
+async function sustained(url: string, ids: readonly string[], duration_s: number): Promise<number> {
+  const result = await cannon({ url, duration: duration_s, requests: [nextOf(ids)] });
+  return result.requests.total / result.duration;
+}
+
+/** Each id once. @returns requests per second */
+async function once(url: string, ids: readonly string[]): Promise<number> {
+  const began_ms = performance.now();
+  await cannon({ url, amount: ids.length, requests: [nextOf(ids)] });
+  return ids.length / ((performance.now() - began_ms) / 1000);
+}
+
+function nextOf(ids: readonly string[]): autocannon.Request {
+  let next = 0;
+  return {
+    method: 'GET',
+    setupRequest: (request) => ({ ...request, path: `/v1/products/${ids[next++ % ids.length]}` }),
+  };
+}
+
+/** Looks at the last one, which nobody has asked this process for yet, or which must be near by now. */
+async function expectStatus(url: string, ids: readonly string[], wanted: string): Promise<void> {
+  const response = await fetch(`${url}/v1/products/${ids.at(-1)}`);
+  await response.body?.cancel();
+  const status = response.headers.get('cache-status');
+  if (!status?.includes(wanted))
+    throw new Error(`Cache-Status is "${status}", where "${wanted}" was to be measured`);
+}
