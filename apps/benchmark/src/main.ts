@@ -1,7 +1,8 @@
 /** `npm run bench [-- NAME …] [--smoke]`, and the peers, which it starts as processes of their own. */
 import { parseArgs } from 'node:util';
 import { runPeer } from './peers/peers.ts';
-import { benchmarkNames, fullSizes, runBenchmarks, smokeSizes } from './suite.ts';
+import { fullSizes, smokeSizes } from './sizes.ts';
+import { benchmarkNames, runBenchmarks } from './suite.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

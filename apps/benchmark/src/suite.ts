@@ -4,38 +4,9 @@ import { measureBulkUpdate } from './bulk/bulk-update.ts';
 import { measureCommits } from './commits/commits.ts';
 import { measureFreshness } from './freshness/freshness.ts';
 import { writeReport, type Section } from './report/report.ts';
-import { startBenchStack, type BenchStack } from './stack/bench-stack.ts';
+import type { Sizes } from './sizes.ts';
+import { drained, startBenchStack, type BenchStack } from './stack/bench-stack.ts';
 import { measureThroughput } from './throughput/throughput.ts';
-
-export interface Sizes {
-  readonly edits: number;
-  /** Of each measured round of requests. */
-  readonly round_s: number;
-  readonly rounds: number;
-  /** Keys that are read once each for Redis hits, and as many for misses. */
-  readonly coldKeys: number;
-  /** Of each measured round of commits. */
-  readonly commits_s: number;
-  readonly bulkRows: number;
-}
-
-export const fullSizes: Sizes = {
-  edits: 2_000,
-  round_s: 4,
-  rounds: 3,
-  coldKeys: 30_000,
-  commits_s: 4,
-  bulkRows: 1_000_000,
-};
-/** Shows that everything runs; its numbers mean nothing. */
-export const smokeSizes: Sizes = {
-  edits: 30,
-  round_s: 1,
-  rounds: 1,
-  coldKeys: 300,
-  commits_s: 0.2,
-  bulkRows: 10_000,
-};
 
 export const benchmarkNames = {
   freshness: 'commit → fresh value readable, beside NOTIFY → BullMQ → DEL',
@@ -76,6 +47,7 @@ export async function runBenchmarks({
   for (const name of chosen) {
     say(`\n── ${name}: ${benchmarkNames[name]} ──`);
     const began_ms = performance.now();
+    await drained(stack.catalog);
     const section = await benchmarks[name](stack, sizes);
     say(`(${Math.round((performance.now() - began_ms) / 1000)} s)`);
     sections.push(section);

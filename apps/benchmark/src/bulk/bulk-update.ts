@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { timings } from '@catalog/contracts';
-import type { Pool } from '@catalog/database';
+import { loadSql, type Pool } from '@catalog/database';
 import { Redis } from 'ioredis';
 import { format, lineChart } from '../report/plot.ts';
 import { percentile } from '../report/percentiles.ts';
 import { markdownTable, type Section } from '../report/report.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
-import type { Sizes } from '../suite.ts';
+import type { Sizes } from '../sizes.ts';
 import { addProducts } from '../throughput/more-products.ts';
 
 const cachedKeys = 2_000;
@@ -27,7 +27,7 @@ export async function measureBulkUpdate(bench: BenchStack, sizes: Sizes): Promis
   await fillPeers(peers, sizes.bulkRows);
   say(`${sizes.bulkRows} rows are there, with triggers and without`);
 
-  const without_s = await timed(peers, `${update.replace('catalog.products', 'catalog.bulk')}`);
+  const without_s = await timed(peers, update.replace('catalog.products', 'catalog.bulk'));
   say(`without triggers ${without_s.toFixed(1)} s`);
 
   for (const id of ids.slice(0, cachedKeys)) await read(stack.url('catalog-read'), id);
@@ -77,7 +77,7 @@ export async function measureBulkUpdate(bench: BenchStack, sizes: Sizes): Promis
         ['edits of another product meanwhile', String(probes.length)],
         [
           'of these, old value without a word: p50 / p99 / max',
-          [0.5, 0.99, 1].map((part) => `${percentile(unsaid_ms, part).toFixed(0)}`).join(' / ') + ' ms',
+          [0.5, 0.99, 1].map((part) => percentile(unsaid_ms, part).toFixed(0)).join(' / ') + ' ms',
         ],
         ['entries in Redis afterwards / wrong', `${wrong.looked} / ${wrong.wrong}`],
       ],
@@ -132,7 +132,6 @@ async function count(pool: Pool): Promise<number> {
 /** The same rows in a table without triggers. */
 async function fillPeers(peers: Pool, rows: number): Promise<void> {
   await peers.query('create table catalog.bulk (like catalog.products including all) with (fillfactor = 85)');
-  const { loadSql } = await import('@catalog/database');
   const insert = loadSql(import.meta.url, '../throughput/more-products.sql').replace(
     'catalog.products',
     'catalog.bulk',
@@ -198,6 +197,7 @@ async function probeOthers(
       // Before it was sent nothing can be said of it.
       if (!status.includes('stale')) unsaid_ms = sent_ms - committed_ms;
       if (sent_ms - committed_ms > 60_000) throw new Error(`${id} stayed old for a minute`);
+      await pause(5);
     }
     probes.push({ since_s: since_s(), unsaid_ms });
     await pause(50);

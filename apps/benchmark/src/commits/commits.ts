@@ -5,7 +5,7 @@ import { barChart, format } from '../report/plot.ts';
 import { median } from '../report/percentiles.ts';
 import { markdownTable, type Section } from '../report/report.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
-import type { Sizes } from '../suite.ts';
+import type { Sizes } from '../sizes.ts';
 
 const clients = 16;
 

@@ -6,7 +6,7 @@ import { lineChart } from '../report/plot.ts';
 import { distribution, percentile } from '../report/percentiles.ts';
 import { markdownTable, type Section } from '../report/report.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
-import type { Sizes } from '../suite.ts';
+import type { Sizes } from '../sizes.ts';
 import { createPlainTable } from './plain-table.ts';
 
 /** Alternating, so that both see the same moods of the machine. */
@@ -83,7 +83,7 @@ export async function measureFreshness(bench: BenchStack, sizes: Sizes): Promise
     name: 'freshness',
     title: 'Commit → fresh value readable',
     method:
-      `One UPDATE of one row at a time, alternating in blocks of ${block}; then GET over HTTP, again and again, until the ` +
+      `One UPDATE of one row at a time, alternating in blocks of ${block}; then GET over HTTP, every millisecond, until the ` +
       'new value comes. Counted from the moment the client hears of the commit to the arrival of the first fresh answer. ' +
       'The row was cached before each edit. Both chains run on the same Postgres and Redis servers, each in its own processes; ours ' +
       'goes through outbox, doorbell, relay, BullMQ, the script in Redis, the message to the near cache.',

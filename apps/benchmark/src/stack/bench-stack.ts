@@ -106,3 +106,14 @@ async function isReady(child: ChildProcess, url: string): Promise<boolean> {
 /** Cores for the server that is measured, and for who measures it; undefined where they cannot be chosen. */
 export const cores: { readonly measured: number; readonly others: number } | undefined =
   process.platform === 'linux' ? { measured: 0, others: 1 } : undefined;
+
+/** Resolves when the feed has nothing left to do, so that what came before is not measured. */
+export async function drained(catalog: Pool): Promise<void> {
+  await eventually(
+    async () => {
+      const { rowCount } = await catalog.query('select from catalog.outbox where applied_at is null limit 1');
+      return rowCount === 0;
+    },
+    { timeout_ms: 300_000, interval_ms: 100 },
+  );
+}

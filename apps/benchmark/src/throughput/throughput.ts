@@ -4,7 +4,7 @@ import { barChart, format } from '../report/plot.ts';
 import { median } from '../report/percentiles.ts';
 import { markdownTable, type Section } from '../report/report.ts';
 import { cores, type BenchStack } from '../stack/bench-stack.ts';
-import type { Sizes } from '../suite.ts';
+import type { Sizes } from '../sizes.ts';
 import { addProducts } from './more-products.ts';
 
 const connections = 32;

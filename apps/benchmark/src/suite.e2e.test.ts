@@ -1,0 +1,25 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { smokeSizes } from './sizes.ts';
+import { benchmarkNames, runBenchmarks } from './suite.ts';
+
+test('every benchmark runs on a real stack and reports what it measured, with its goals and plots', async () => {
+  const { sections, file } = await runBenchmarks({ names: [], sizes: smokeSizes, say: () => {} });
+  expect(new Set(sections.map(({ name }) => name))).toEqual(new Set(Object.keys(benchmarkNames)));
+  const report = await readFile(file, 'utf8');
+  for (const { title, table, goals, plots } of sections) {
+    expect(report).toContain(title);
+    expect(table.length).toBeGreaterThan(3);
+    expect(table.join('\n')).not.toContain('NaN');
+    // Whether they are met says nothing at this size.
+    expect(goals.length).toBeGreaterThan(0);
+    for (const [name, svg] of Object.entries(plots)) {
+      expect(svg).not.toContain('NaN');
+      expect(await readFile(join(dirname(file), name), 'utf8')).toBe(svg);
+    }
+  }
+  expect(sections.find(({ name }) => name === 'bulk')?.goals).toContainEqual(
+    expect.objectContaining({ text: expect.stringContaining('every cached key right') as string, met: true }),
+  );
+}, 300_000);
