@@ -77,8 +77,8 @@ await runService({
       trustedProxies: config.TRUSTED_PROXIES,
     });
     const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
-    scope.onStop('server', () => server.drain());
     scope.onStop('worker', () => worker.stop());
+    scope.onStop('server', () => server.drain());
     await worker.start();
     expiredRows.start();
   },

@@ -242,20 +242,35 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     },
 
     async stop(): Promise<void> {
-      await auditor.stop();
       heartbeat.stop();
       broadcast.stop();
-      await listener.stop();
-      await relay.stop();
-      await Promise.all(workers.map((worker) => worker.close()));
-      await acknowledger.idle();
       registration.stop();
-      await Promise.all([retention.stop(), views.stop()]);
-      await Promise.all([invalidationQueue.close(), refreshQueue.close()]);
+      await Promise.all([auditor.stop(), listener.stop(), relay.stop()]);
+      // A store that is gone answers nobody; what is not finished is dispatched again.
+      await atMost(
+        stopPatience_ms,
+        (async () => {
+          await Promise.all(workers.map((worker) => worker.close()));
+          await Promise.all([acknowledger.idle(), retention.stop(), views.stop()]);
+          await Promise.all([invalidationQueue.close(), refreshQueue.close()]);
+        })().catch(survive('stop')),
+      );
       for (const redis of [producer, ...consumers]) redis.disconnect();
       connection.stop();
     },
   };
+}
+
+/** A job in the middle of its work needs milliseconds; the local stack kills after 3.5 s. */
+const stopPatience_ms = 2_000;
+
+async function atMost(time_ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, time_ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 export type InvalidationWorker = ReturnType<typeof createInvalidationWorker>;
