@@ -116,8 +116,10 @@ function nextOf(ids: readonly string[]): autocannon.Request {
 /** Looks at the last one, which nobody has asked this process for yet, or which must be near by now. */
 async function expectStatus(url: string, ids: readonly string[], wanted: string): Promise<void> {
   const response = await fetch(`${url}/v1/products/${ids.at(-1)}`);
-  await response.body?.cancel();
+  const body = await response.text();
   const status = response.headers.get('cache-status');
   if (!status?.includes(wanted))
-    throw new Error(`Cache-Status is "${status}", where "${wanted}" was to be measured`);
+    throw new Error(
+      `Cache-Status is "${status}", where "${wanted}" was to be measured: ${response.status} ${body}`,
+    );
 }
