@@ -12,6 +12,9 @@ export interface SourceFile {
 
 const notOurs = new Set(['node_modules', 'reports', 'coverage', 'dist']);
 
+/** Paths of all code in a folder, relative to the repository. */
+export const codeIn = (folder: string): string[] => walk(folder);
+
 export function sourceFiles(projectRoot: string): SourceFile[] {
   return walk(projectRoot).map((path) => ({
     path,

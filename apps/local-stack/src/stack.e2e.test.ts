@@ -1,10 +1,12 @@
 /** The real stack, as a person starts it: one place, several lives, in the order of the tests. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createPool, type Pool } from '@catalog/database';
 import { eventually, stackPlace, startLocalStack, type LocalStack, type StackPlace } from '@catalog/testing';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commandLine } from './machine/process-table.ts';
 import { repositoryRoot } from './machine/stack-folder.ts';
@@ -263,6 +265,37 @@ test('TRUNCATE empties the cache too', async () => {
   expect((await read(product(row?.id ?? ''))).status).toBe(200);
   await sql.query('truncate catalog.products');
   await eventually(async () => expect((await read(product(row?.id ?? ''))).status).toBe(404));
+});
+
+test('no secret stands in a log, in what was printed, in a command line or in a job', async () => {
+  const folder = join(place.root, String(place.base));
+  const { tokenKey, serviceKeys, words, ...passwords } = JSON.parse(
+    await readFile(join(folder, 'secrets.json'), 'utf8'),
+  ) as Record<string, Record<string, string>>;
+  const signIn = words?.['console-password'] ?? '';
+  const secrets = [
+    ...Object.values(passwords).flatMap((each) => Object.values(each)),
+    ...[tokenKey, ...Object.values((serviceKeys ?? {}) as unknown as Record<string, { d: string }>)].map(
+      (key) => key?.d ?? '',
+    ),
+  ].filter((secret) => secret !== '' && secret !== signIn);
+  expect(secrets.length).toBeGreaterThan(8);
+
+  const logs = await Promise.all(
+    (await readdir(join(folder, 'logs'))).map((name) => readFile(join(folder, 'logs', name), 'utf8')),
+  );
+  const lines = await Promise.all(Object.values(await stack.pids()).map((pid) => commandLine(pid)));
+  const redis = new Redis(await stack.redisUrl('state'));
+  const jobs: string[] = [];
+  for await (const keys of redis.scanStream({ match: 'bull:*' })) {
+    for (const key of keys as string[]) jobs.push(JSON.stringify(await redis.hgetall(key).catch(() => ({}))));
+  }
+  redis.disconnect();
+  const places = { logs, printed: stack.said, lines, jobs };
+  for (const [where, texts] of Object.entries(places)) {
+    expect(texts.length, where).toBeGreaterThan(0);
+    for (const secret of secrets) expect(texts.join('\n').includes(secret), where).toBe(false);
+  }
 });
 
 test('reset is refused while the stack runs; after SIGTERM it wipes everything', async () => {

@@ -1,0 +1,117 @@
+/** What attackers send: see docs/security.md for the rows that each test stands for. */
+import { rawHttp } from '@catalog/testing';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Reader, startStores, type Stores } from './testing/running-catalog-read.ts';
+
+let stores: Stores;
+let reader: Reader;
+
+beforeAll(async () => {
+  stores = await startStores();
+  reader = await stores.reader();
+  await reader.ready();
+});
+afterAll(() => stores?.[Symbol.asyncDispose]());
+
+const countProducts = async () => {
+  const { rows } = await stores.owner.query<{ products: number }>(
+    'select count(*) as products from catalog.products',
+  );
+  return rows[0]?.products;
+};
+
+test.each([
+  ['a colon', 'A:B'],
+  ['another entity’s prefix', 'product:1'],
+  ['a glob', '*'],
+  ['a path', '../../settings'],
+  ['a slash', 'A/B'],
+  ['a space inside', 'A B'],
+  ['a hash tag of a cluster', '{x}A'],
+])('an SKU with %s is a key of its own', async (_, sku) => {
+  const product = await stores.insert({ sku, name: `The one of ${sku}` });
+  const path = `/v1/products/by-sku/${encodeURIComponent(sku)}`;
+  for (let time = 0; time < 2; time++) {
+    expect(await (await reader.get(path)).json()).toEqual(product);
+  }
+  const near = await reader.get(`/v1/products/by-sku/${encodeURIComponent(`${sku}x`)}`);
+  expect(near.status).toBe(404);
+});
+
+test.each([
+  ['NUL', 'A%00B'],
+  ['a newline', 'A%0D%0AB'],
+  ['a letter that only looks like A', '%D0%90'],
+  ['a full-width letter', '%EF%BC%A1'],
+  ['a combining mark', 'A%CC%81'],
+  ['a right-to-left override', '%E2%80%AEA'],
+  ['a broken escape', '%E0%A4%A'],
+  ['bytes that are no UTF-8', '%FF'],
+  ['nothing but a space', '%20'],
+])('an SKU with %s is refused, and nothing is asked for', async (_, sku) => {
+  const before = await reader.metric('cache_loads_total{entity="sku"');
+  const res = await reader.get(`/v1/products/by-sku/${sku}`);
+  expect([res.status, res.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
+  expect(await reader.metric('cache_loads_total{entity="sku"')).toBe(before);
+});
+
+test('an error is never the answer to the next request', async () => {
+  const { id } = await stores.insert({ sku: 'GOOD-1' });
+  const path = `/v1/products/${id}`;
+  const bad: [path: string, headers?: Record<string, string>][] = [
+    [`${path}0`],
+    [path, { 'Min-Version': 'x' }],
+    [path, { 'Min-Version': '9007199254740991' }],
+    [path, { Authorization: 'Bearer wrong' }],
+    [`${path}?unexpected=1`],
+  ];
+  for (const [where, headers] of bad) {
+    await reader.get(where, headers);
+    expect((await reader.get(path)).status).toBe(200);
+  }
+  const tooLong = await rawHttp(
+    reader.port,
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(100_000)}\r\n\r\n`,
+  );
+  expect(tooLong).toContain(' 431 ');
+  expect((await reader.get(path)).status).toBe(200);
+
+  stores.postgres.refuse();
+  stores.postgres.cut();
+  const { id: other } = await stores.insert({ sku: 'GOOD-2' });
+  expect((await reader.get(`/v1/products/${other}`)).status).toBe(503);
+  stores.postgres.passThrough();
+  await expect.poll(async () => (await reader.get(`/v1/products/${other}`)).status).toBe(200);
+});
+
+test('no parameter reaches Postgres as SQL', async () => {
+  await stores.insert({ sku: 'KEPT-1' });
+  const before = await countProducts();
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 80 }),
+    fc.string({ maxLength: 80 }),
+    fc.constantFrom(
+      `' or '1'='1`,
+      `'; drop table catalog.products; --`,
+      `\\'; select pg_sleep(10); --`,
+      `$$;select 1;$$`,
+      `1) union select version()--`,
+      `%27%20or%201=1`,
+      `a' & !('b' <-> `,
+      `:* | & ! ( )`,
+    ),
+  );
+  const parameters = fc.constantFrom('q', 'category', 'brand', 'cursor', 'status', 'limit', 'ids');
+  await fc.assert(
+    fc.asyncProperty(parameters, hostile, async (name, value) => {
+      const query = new URLSearchParams([[name, value.toWellFormed()]]);
+      const res = await reader.get(`/v1/products?${query.toString()}`);
+      expect(res.status).toBeLessThan(500);
+      const text = await res.text();
+      expect(text).not.toMatch(/syntax error|PostgreSQL|tsquery|pg_/i);
+    }),
+    { numRuns: 400 },
+  );
+  expect(await countProducts()).toBe(before);
+});
