@@ -1,4 +1,5 @@
 import { INVALIDATION_QUEUE } from '@catalog/change-feed';
+import { createPool } from '@catalog/database';
 import { limits, UNCONDITIONAL_VERSION } from '@catalog/contracts';
 import { eventually, startRedis } from '@catalog/testing';
 import { Queue } from 'bullmq';
@@ -277,4 +278,27 @@ test('a change whose SKU moves to another product ends what was cached under it'
     redis.disconnect();
     return raw?.includes(two) === true;
   });
+});
+
+test('a forged doorbell, which any role can ring, changes nothing in the cache', async () => {
+  const on = await stores();
+  await worker(on);
+  const { key, version } = await cachedProduct(on);
+  const heard = on.reader.heard.length;
+  const stranger = createPool({ url: on.database.urlFor('catalog_read'), applicationName: 'stranger' });
+  for (const payload of [
+    '',
+    key,
+    `product:*`,
+    JSON.stringify({ entity: 'product', key, version: 2 ** 53 - 1 }),
+  ]) {
+    await stranger.query(`select pg_notify('catalog_outbox', $1)`, [payload]);
+  }
+  await stranger.end();
+  // What comes after it through the same doorbell has been heard, so the forged ones have been too.
+  const other = await cachedProduct(on);
+  await rename(on, other.id, 'Torch');
+  await eventually(() => on.reader.heard.some(([changed]) => changed === other.key));
+  expect(await on.reader.state(key)).toEqual({ state: 'value', version });
+  expect(on.reader.heard.slice(heard).filter(([changed]) => changed === key)).toEqual([]);
 });
