@@ -68,6 +68,11 @@ const commands = {
     checkPlatform();
     return runPinned([stackMain, 'sql', ...args]);
   },
+  /** For docker-compose.yml. */
+  async secrets(args) {
+    await prepare();
+    return runPinned([stackMain, 'secrets', ...args]);
+  },
   async users(args) {
     checkPlatform();
     return runPinned([stackMain, 'users', ...args]);

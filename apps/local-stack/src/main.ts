@@ -7,6 +7,7 @@ import { OPERATE_SCOPE } from '@catalog/contracts';
 import { loadSecrets, type Secrets } from './access/secrets.ts';
 import { runSql } from './access/sql.ts';
 import { signToken } from './access/token.ts';
+import { composeFolderName, composeSecretsFile, writeComposeSecrets } from './compose/compose-secrets.ts';
 import { importFile } from './import/import-file.ts';
 import { host, portBase, portsFrom } from './machine/ports.ts';
 import { repositoryRoot, stackFolder, stackRoot } from './machine/stack-folder.ts';
@@ -14,7 +15,7 @@ import { StackProblem } from './problem.ts';
 import { audit, auditReport, purge, type WorkerCallOptions } from './operate/worker-calls.ts';
 import { resetStack } from './reset.ts';
 import { externalStores } from './services/service-env.ts';
-import { services } from './services/service-table.ts';
+import { consoleAdmin, services } from './services/service-table.ts';
 import { createStack } from './stack.ts';
 import { databaseUrl, superuser } from './stores/postgres.ts';
 
@@ -24,6 +25,7 @@ const { positionals, values } = parseArgs({
     scope: { type: 'string', default: 'catalog:read' },
     aud: { type: 'string' },
     role: { type: 'string' },
+    compose: { type: 'boolean', default: false },
     mode: { type: 'string', default: 'reject-all' },
     'dry-run': { type: 'boolean', default: false },
     key: { type: 'string' },
@@ -74,12 +76,15 @@ async function reset(): Promise<void> {
   await resetStack(ownFolder(), say);
 }
 
+const composeFolder = () => join(stackRoot(process.env), composeFolderName);
+
 async function signingSecrets(): Promise<Secrets> {
-  const secrets = await loadSecrets(ownFolder().secretsFile);
+  const file = values.compose ? join(composeFolder(), composeSecretsFile) : ownFolder().secretsFile;
+  const secrets = await loadSecrets(file);
   if (!secrets)
     throw new StackProblem(
       'There is no local stack yet, so no key to sign with.',
-      'Start it first: npm start',
+      values.compose ? 'Write the keys first: npm run secrets' : 'Start it first: npm start',
     );
   return secrets;
 }
@@ -98,6 +103,14 @@ async function sql(): Promise<void> {
   const { postgres: port } = portsFrom(portBase(process.env));
   const url = database ?? databaseUrl(port, superuser, secrets?.postgres[superuser] ?? '');
   console.log(await runSql(url, positionals.slice(1).join(' ')));
+}
+
+/** For docker-compose.yml. */
+async function secrets(): Promise<void> {
+  const files = await writeComposeSecrets(composeFolder(), services);
+  const { username, word } = consoleAdmin;
+  say(`${files.length} files are in ${composeFolder()}; start with: docker compose up --build`);
+  say(`sign in to http://127.0.0.1:4000 as ${username}; the password is in ${join(composeFolder(), word)}`);
 }
 
 /** The people of the console, by its own command: `users put ann --role viewer`. */
@@ -165,6 +178,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   token,
   sql,
   users,
+  secrets,
   import: runImport,
   purge: runPurge,
   audit: runAudit,

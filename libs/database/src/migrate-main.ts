@@ -1,17 +1,51 @@
-/** `npm run migrate`: brings the database of DATABASE_DIRECT_URL (as its owner) to the schema of this code. */
+/**
+ * `npm run migrate`: brings the database of DATABASE_DIRECT_URL (as its owner; or DATABASE_DIRECT_URL_FILE, a file
+ * that holds it) to the schema of this code. With LOGINS_FILE, a JSON object of passwords by role, those roles may
+ * sign in afterwards.
+ */
+import { readFileSync } from 'node:fs';
 import { migrate } from './migrations/migrate.ts';
+import { provisionLogins } from './migrations/provision.ts';
 
-const url = process.env['DATABASE_DIRECT_URL'];
-if (url === undefined) {
-  console.error("DATABASE_DIRECT_URL is not set: the owner's connection, not through a pooler");
+function fail(message: string): never {
+  console.error(message);
   process.exit(2);
 }
+
+function readOrFail(variable: string): string | undefined {
+  const file = process.env[variable];
+  if (file === undefined || file === '') return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    return fail(`${variable}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+function readLogins(): Record<string, string> {
+  const text = readOrFail('LOGINS_FILE');
+  if (text === undefined) return {};
+  try {
+    return JSON.parse(text) as Record<string, string>;
+  } catch {
+    return fail('LOGINS_FILE: it must hold a JSON object of passwords by role');
+  }
+}
+
+const url = process.env['DATABASE_DIRECT_URL'] || readOrFail('DATABASE_DIRECT_URL_FILE');
+if (url === undefined || url === '')
+  fail(
+    "DATABASE_DIRECT_URL is not set, nor DATABASE_DIRECT_URL_FILE: the owner's connection, not through a pooler",
+  );
+const logins = readLogins();
 const log = {
   info: (details: object, message: string) => console.log(JSON.stringify({ ...details, msg: message })),
 };
 try {
   const { current, applied } = await migrate(url, { log });
   log.info({ current, applied: applied.length }, 'the schema is current');
+  await provisionLogins(url, logins);
+  if (Object.keys(logins).length > 0) log.info({ roles: Object.keys(logins) }, 'the roles may sign in');
 } catch (error) {
   console.error(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
   process.exitCode = 1;

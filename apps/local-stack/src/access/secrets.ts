@@ -77,14 +77,13 @@ export async function loadSecrets(file: string): Promise<Secrets | undefined> {
 }
 
 /** The public halves, as the services read them to check tokens. */
-export async function writePublicKeys(
-  file: string,
-  { tokenKey, serviceKeys }: Pick<Secrets, 'tokenKey' | 'serviceKeys'>,
-): Promise<void> {
+export function publicKeys({ tokenKey, serviceKeys }: Pick<Secrets, 'tokenKey' | 'serviceKeys'>) {
   const keys = [tokenKey, ...Object.values(serviceKeys)];
-  await writePrivately(file, {
-    keys: keys.map(({ kty, crv, x, kid, alg }) => ({ kty, crv, x, kid, alg, use: 'sig' })),
-  });
+  return { keys: keys.map(({ kty, crv, x, kid, alg }) => ({ kty, crv, x, kid, alg, use: 'sig' })) };
+}
+
+export async function writePublicKeys(file: string, secrets: Secrets): Promise<void> {
+  await writePrivately(file, publicKeys(secrets));
 }
 
 /** The private key of one service, in a file that only it is told of. */

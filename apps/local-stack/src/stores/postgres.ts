@@ -12,7 +12,7 @@ import { StackProblem } from '../problem.ts';
 import { postgresUser, type SystemUser } from './postgres-user.ts';
 
 export const superuser = 'postgres';
-const databaseName = 'catalog';
+export const databaseName = 'catalog';
 
 /** What a data directory of ours must have been written by. */
 const major = '18';

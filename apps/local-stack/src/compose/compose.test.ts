@@ -1,0 +1,95 @@
+/** docker-compose.yml, held to the tables of the local stack. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { repositoryRoot } from '../machine/stack-folder.ts';
+import { services } from '../services/service-table.ts';
+import { portsFrom } from '../machine/ports.ts';
+import { composeSecretsFile, writeComposeSecrets } from './compose-secrets.ts';
+
+interface ComposeService {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly secrets?: readonly string[];
+  readonly build?: { readonly args: Readonly<Record<string, string>> };
+  readonly ports?: readonly string[];
+}
+
+const compose = parse(readFileSync(join(repositoryRoot, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+  readonly services: Readonly<Record<string, ComposeService>>;
+  readonly secrets: Readonly<Record<string, { readonly file: string }>>;
+};
+
+const folder = join(mkdtempSync(join(tmpdir(), 'compose-')), 'compose');
+let written: readonly string[] = [];
+beforeAll(async () => {
+  written = await writeComposeSecrets(folder, services);
+});
+afterAll(() => rmSync(join(folder, '..'), { recursive: true }));
+
+const contentOf = (name: string): string => readFileSync(join(folder, name), 'utf8');
+
+test('each file that compose mounts is written, and no other', () => {
+  const mounted = Object.entries(compose.secrets);
+  expect(mounted.map(([name]) => name).sort()).toEqual([...written].sort());
+  for (const [name, { file }] of mounted) expect(file).toBe(`.stack/compose/${name}`);
+});
+
+test('only this user gets to the files, and a second time nothing changes', async () => {
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  expect(statSync(join(folder, composeSecretsFile)).mode & 0o777).toBe(0o600);
+  const before = readdirSync(folder).map((name) => [name, contentOf(name)]);
+  await writeComposeSecrets(folder, services);
+  expect(readdirSync(folder).map((name) => [name, contentOf(name)])).toEqual(before);
+});
+
+test('each service gets only the secrets that its variables name', () => {
+  // The Redis servers name theirs on the command line.
+  const ours = Object.entries(compose.services).filter(([name]) => !name.endsWith('-redis'));
+  const mounted = ours.map(([name, { secrets = [] }]) => [name, [...secrets].sort()]);
+  const named = ours.map(([name, { environment }]) => [
+    name,
+    Object.values(environment)
+      .flatMap((value) => /^\/run\/secrets\/(.+)$/.exec(value)?.[1] ?? [])
+      .sort(),
+  ]);
+  expect(mounted).toEqual(named);
+});
+
+test.each(services)('$name runs as in the local stack: its own role, ACL user, port, keys', (service) => {
+  const { environment, build, ports } = compose.services[service.name] ?? { environment: {} };
+  const read = (variable: string): string =>
+    contentOf((environment[`${variable}_FILE`] ?? environment[variable] ?? '').replace('/run/secrets/', ''));
+  expect(build?.args['APP']).toBe(service.name);
+  expect(build?.args['MAIN'] ?? 'src/main.ts').toBe(service.main ?? 'src/main.ts');
+  const port = portsFrom(4000)[service.name];
+  expect(environment['PORT']).toBe(String(port));
+  expect(ports).toEqual([`127.0.0.1:${port}:${port}`]);
+  expect(new URL(read('DATABASE_URL'))).toMatchObject({
+    username: service.databaseRole,
+    host: 'postgres:5432',
+    pathname: '/catalog',
+  });
+  const logins = JSON.parse(contentOf('logins.json')) as Record<string, string>;
+  expect(new URL(read('DATABASE_URL')).password).toBe(logins[service.databaseRole]);
+  for (const [server, used] of [
+    ['cache', service.usesCacheRedis],
+    ['state', service.usesStateRedis],
+  ] as const) {
+    const variable = `${server.toUpperCase()}_REDIS_URL`;
+    if (used)
+      expect(new URL(read(variable))).toMatchObject({ username: service.name, hostname: `${server}-redis` });
+    else expect(environment).not.toHaveProperty(`${variable}_FILE`);
+    expect(contentOf(`${server}-users.acl`).includes(`user ${service.name} `)).toBe(used);
+  }
+  for (const called of service.calls ?? [])
+    expect(environment[`${called.toUpperCase().replaceAll('-', '_')}_URL`]).toBe(
+      `http://${called}:${portsFrom(4000)[called]}`,
+    );
+  if (service.calls !== undefined) {
+    const { kid } = JSON.parse(read('SERVICE_KEY_FILE')) as { kid: string };
+    expect(contentOf('service-jwks.json')).toContain(kid);
+  }
+  for (const variable of Object.keys(service.words ?? {})) expect(read(variable)).toMatch(/^[\w-]{32}$/);
+});
