@@ -66,7 +66,7 @@ test.each([
   expect(violations(spoil(text))).not.toEqual([]);
 });
 
-describe.each(all)('%s', (name, service) => {
+describe.each(all)('%s', (_name, service) => {
   test('has limits, and listens on this machine only', () => {
     expect(Object.keys(service.deploy.resources.limits).sort()).toEqual(['cpus', 'memory', 'pids']);
     for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
