@@ -9,6 +9,8 @@ export interface Sizes {
   /** Of each measured round of commits. */
   readonly commits_s: number;
   readonly bulkRows: number;
+  /** Rows of each file that is imported three times. */
+  readonly importRows: readonly number[];
 }
 
 export const fullSizes: Sizes = {
@@ -18,6 +20,7 @@ export const fullSizes: Sizes = {
   coldKeys: 30_000,
   commits_s: 4,
   bulkRows: 1_000_000,
+  importRows: [8_000, 1_000_000],
 };
 /** Shows that everything runs; its numbers mean nothing. */
 export const smokeSizes: Sizes = {
@@ -27,4 +30,5 @@ export const smokeSizes: Sizes = {
   coldKeys: 300,
   commits_s: 0.2,
   bulkRows: 2_000,
+  importRows: [500, 2_000],
 };

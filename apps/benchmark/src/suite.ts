@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { measureBulkUpdate } from './bulk/bulk-update.ts';
 import { measureCommits } from './commits/commits.ts';
 import { measureFreshness } from './freshness/freshness.ts';
+import { measureImports } from './imports/imports.ts';
 import { writeReport, type Section } from './report/report.ts';
 import type { Sizes } from './sizes.ts';
 import { drained, startBenchStack, type BenchStack } from './stack/bench-stack.ts';
@@ -14,6 +15,7 @@ export const benchmarkNames = {
     'near hits, Redis hits and misses of catalog-read on one core, beside bare Express and node:http',
   commits: 'commits per second at 16 clients, by what a commit does besides',
   bulk: 'one UPDATE over a million rows',
+  imports: 'files of 8 thousand and a million rows: new, unchanged, with a tenth changed',
 } as const;
 type Name = keyof typeof benchmarkNames;
 
@@ -21,8 +23,9 @@ const benchmarks: Readonly<Record<Name, (stack: BenchStack, sizes: Sizes) => Pro
   throughput: measureThroughput,
   freshness: measureFreshness,
   commits: measureCommits,
-  // Last: it leaves a million rows behind.
+  // Last: they leave a million rows each behind.
   bulk: measureBulkUpdate,
+  imports: measureImports,
 };
 
 export interface RunOptions {

@@ -1,5 +1,4 @@
 /** One UPDATE over very many rows: what the triggers add to it, and what the feed does with it. */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { timings } from '@catalog/contracts';
 import { loadSql, type Pool } from '@catalog/database';
@@ -8,17 +7,12 @@ import { format, lineChart } from '../report/plot.ts';
 import { percentile } from '../report/percentiles.ts';
 import { markdownTable, type Section } from '../report/report.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
+import { probeOthers, read, resident_MiB, watchMemory, type Probe } from '../stack/watch.ts';
 import type { Sizes } from '../sizes.ts';
 import { addProducts } from '../throughput/more-products.ts';
 
 const cachedKeys = 2_000;
 const update = "update catalog.products set price_minor = price_minor + 1 where sku like 'GEN-%'";
-
-interface Probe {
-  readonly since_s: number;
-  /** How long the edited key went on to be answered with the old value, without a word that it is stale. */
-  readonly unsaid_ms: number;
-}
 
 export async function measureBulkUpdate(bench: BenchStack, sizes: Sizes): Promise<Section> {
   const { stack, catalog, peers, say } = bench;
@@ -145,63 +139,6 @@ async function timed(pool: Pool, statement: string): Promise<number> {
   const began_ms = performance.now();
   await pool.query(statement);
   return (performance.now() - began_ms) / 1000;
-}
-
-async function read(url: string, id: string): Promise<{ status: string; price: number }> {
-  const response = await fetch(`${url}/v1/products/${id}`);
-  const { priceMinor } = (await response.json()) as { priceMinor: number };
-  return { status: response.headers.get('cache-status') ?? '', price: priceMinor };
-}
-
-async function resident_MiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
-}
-
-async function watchMemory(
-  pid: number,
-  since_s: () => number,
-  samples: [number, number][],
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    samples.push([since_s(), await resident_MiB(pid)]);
-    await pause(250);
-  }
-}
-
-/** Edits a product that the UPDATE does not touch, and reads it until the new value, or a word that it is stale, comes. */
-async function probeOthers(
-  { stack, catalog }: BenchStack,
-  since_s: () => number,
-  probes: Probe[],
-  signal: AbortSignal,
-): Promise<void> {
-  const url = stack.url('catalog-read');
-  const { rows } = await catalog.query<{ id: string }>(
-    "select id from catalog.products where sku not like 'GEN-%' order by sku limit 50",
-  );
-  for (let edit = 0; !signal.aborted; edit++) {
-    const id = rows[edit % rows.length]?.id ?? '';
-    await read(url, id);
-    const { rows: edited } = await catalog.query<{ price: number }>(
-      'update catalog.products set price_minor = price_minor + 1 where id = $1 returning price_minor as price',
-      [id],
-    );
-    const committed_ms = performance.now();
-    let unsaid_ms = 0;
-    for (;;) {
-      const sent_ms = performance.now();
-      const { status, price } = await read(url, id);
-      if (price === edited[0]?.price) break;
-      // Before it was sent nothing can be said of it.
-      if (!status.includes('stale')) unsaid_ms = sent_ms - committed_ms;
-      if (sent_ms - committed_ms > 60_000) throw new Error(`${id} stayed old for a minute`);
-      await pause(5);
-    }
-    probes.push({ since_s: since_s(), unsaid_ms });
-    await pause(50);
-  }
 }
 
 /** Compares every value in Redis with its row. */

@@ -1,0 +1,49 @@
+/** What the worker makes of many changes: jobs, how many of them wait, and bumps of the lists' generation. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import type { BenchStack } from '../stack/bench-stack.ts';
+
+const sample_ms = 20;
+
+export interface QueueSeen {
+  readonly jobs: number;
+  /** Waiting and being worked on, at most. */
+  readonly mostJobs: number;
+  readonly bumps: number;
+  readonly bumpsPerSecond: number;
+}
+
+/** Watches until the signal comes; looks `1000 / sample_ms` times a second, so that a bump between is not missed. */
+export async function watchQueue({ stack }: BenchStack, signal: AbortSignal): Promise<QueueSeen> {
+  const state = new Redis(await stack.redisUrl('state'));
+  const cache = new Redis(await stack.redisUrl('cache'));
+  try {
+    const jobsMade = async () => Number((await state.get('bull:invalidation:id')) ?? 0);
+    const first = await jobsMade();
+    const began_ms = performance.now();
+    let mostJobs = 0;
+    let bumps = 0;
+    let generation = await cache.get('generation:products');
+    while (!signal.aborted) {
+      const [waiting, active, now] = await Promise.all([
+        state.llen('bull:invalidation:wait'),
+        state.llen('bull:invalidation:active'),
+        cache.get('generation:products'),
+      ]);
+      mostJobs = Math.max(mostJobs, waiting + active);
+      if (now !== generation) bumps += 1;
+      generation = now;
+      await pause(sample_ms);
+    }
+    const seconds = (performance.now() - began_ms) / 1000;
+    return {
+      jobs: (await jobsMade()) - first,
+      mostJobs,
+      bumps,
+      bumpsPerSecond: bumps / Math.max(seconds, 1),
+    };
+  } finally {
+    state.disconnect();
+    cache.disconnect();
+  }
+}
