@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Entity, timings } from '@catalog/contracts';
+import { CatalogError, type Entity, limits, timings } from '@catalog/contracts';
 import type { BatchLoader } from './batch-loader.ts';
 import type { CacheBreaker } from './cache-breaker.ts';
 import type { EntryStore, LeasedEntry, Loaded } from './entry-store.ts';
@@ -49,6 +49,16 @@ export interface ReadOptions {
   readonly beforeBypass?: () => void;
 }
 
+interface ReadEntry extends LeasedEntry {
+  /** Whether it is within the bound. */
+  isFresh(): boolean;
+}
+
+interface Flight {
+  readonly began_ms: number;
+  readonly answer: Promise<Answer>;
+}
+
 /**
  * Reads of one entity: near cache, then Redis, then Postgres under a lease. See design.md, part 5.
  *
@@ -60,7 +70,7 @@ export class EntityCache {
   readonly entity: Entity;
   readonly #parts: CacheParts;
   readonly #loader: BatchLoader;
-  readonly #flights = new Map<string, Promise<Answer>>();
+  readonly #flights = new Map<string, Flight>();
 
   constructor(entity: Entity, loader: BatchLoader, parts: CacheParts) {
     this.entity = entity;
@@ -92,7 +102,10 @@ export class EntityCache {
     if (answer.version < minVersion) {
       beforeBypass?.();
       answer = await this.#readPrimary(key);
-    } else if (monotonic.isOvertaken(cacheKey, answer.version)) {
+    }
+    for (let attempt = 0; monotonic.isOvertaken(cacheKey, answer.version); attempt++) {
+      // Reading again is no guarantee either: the key may be written, and read by others, as fast.
+      if (attempt === limits.overtakenReads) throw changesTooFast();
       events.overtaken(this.entity.name);
       answer = await this.#readPrimary(key);
     }
@@ -111,21 +124,27 @@ export class EntityCache {
    * @returns undefined if this process has meanwhile served something newer: read again
    */
   async adopt(key: string, loaded: Loaded): Promise<Answer | undefined> {
-    const { store, monotonic } = this.#parts;
+    const { store, monotonic, near } = this.#parts;
     const cacheKey = this.entity.cacheKey(key);
     const { stored } = await this.#fill(cacheKey, '', store.incarnation, loaded, freshLife_ms(loaded));
     if (monotonic.isOvertaken(cacheKey, loaded.version)) return undefined;
     monotonic.note(cacheKey, loaded.version);
+    near.invalidate(cacheKey, loaded.version);
     return { ...loaded, age_ms: 0, source: stored ? 'stored' : 'bypass' };
   }
 
   #joinFlight(key: string): Promise<Answer> {
-    let flight = this.#flights.get(key);
-    if (flight === undefined) {
-      flight = this.#fly(key).finally(() => this.#flights.delete(key));
-      this.#flights.set(key, flight);
-    }
-    return flight;
+    const began_ms = this.#parts.now();
+    const underway = this.#flights.get(key);
+    // What an older one brings may be older than the bound: this process may have been paused since.
+    if (underway !== undefined && began_ms - underway.began_ms <= timings.flightJoin_ms)
+      return underway.answer;
+    const answer = this.#fly(key).finally(() => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    });
+    const flight: Flight = { began_ms, answer };
+    this.#flights.set(key, flight);
+    return answer;
   }
 
   async #fly(key: string): Promise<Answer> {
@@ -146,16 +165,20 @@ export class EntityCache {
   }
 
   /** The entry, after waiting a little for another reader that is about to fill it; undefined if Redis fails. */
-  async #readRedis(cacheKey: string, token: string): Promise<LeasedEntry | undefined> {
+  async #readRedis(cacheKey: string, token: string): Promise<ReadEntry | undefined> {
     const { store, breaker, freshness, now, events } = this.#parts;
     const began_ms = now();
     try {
       for (let wait_ms = 5; ; wait_ms *= 2) {
+        const asked = store.incarnation;
+        const isFresh = freshness.beforeAsking(asked);
         const entry = await breaker.execute(() =>
           store.readOrLease(cacheKey, this.entity.payloadSchema, token),
         );
         const waitIsOver = now() - began_ms + wait_ms > timings.leaseWait_ms;
-        if (entry.lease !== 'busy' || waitIsOver || !freshness.isFresh(entry.incarnation)) return entry;
+        if (entry.lease !== 'busy' || waitIsOver || !freshness.isFresh(entry.incarnation)) {
+          return { ...entry, isFresh: () => entry.incarnation === asked && isFresh() };
+        }
         await new Promise((resolve) => setTimeout(resolve, wait_ms));
       }
     } catch (error) {
@@ -164,12 +187,12 @@ export class EntityCache {
     }
   }
 
-  #isServable(cacheKey: string, entry: LeasedEntry): boolean {
-    const { freshness, monotonic } = this.#parts;
+  #isServable(cacheKey: string, entry: ReadEntry): boolean {
+    const { monotonic } = this.#parts;
     return (
       (entry.state === 'value' || entry.state === 'missing') &&
       entry.freshFor_ms > 0 &&
-      freshness.isFresh(entry.incarnation) &&
+      entry.isFresh() &&
       !monotonic.isOvertaken(cacheKey, entry.version)
     );
   }
@@ -242,9 +265,13 @@ export class EntityCache {
     refresh().catch((error: unknown) => this.#parts.events.loadFailed(this.entity.name, error));
   }
 
+  /** What is kept counts as served: others may be served it before this caller gets on. */
   #keep(ticket: Ticket, answer: Answer, freshFor_ms: number): Answer {
+    const { near, monotonic } = this.#parts;
+    if (monotonic.isOvertaken(ticket.key, answer.version)) return answer;
+    monotonic.note(ticket.key, answer.version);
     const now = this.#parts.now();
-    this.#parts.near.offer(ticket, {
+    near.offer(ticket, {
       version: answer.version,
       payload: answer.payload,
       storedAt_ms: now - answer.age_ms,
@@ -275,6 +302,9 @@ function answerOf(
   const { version, payload, age_ms } = entry;
   return { version, payload: entry.state === 'missing' ? null : payload, age_ms, source };
 }
+
+const changesTooFast = () =>
+  new CatalogError('unavailable', 'the entity changes faster than it can be read', { retryAfterSeconds: 1 });
 
 /** The soft TTL, shortened at random so that keys loaded together do not expire together. */
 export function freshLife_ms({ payload }: Loaded): number {

@@ -57,11 +57,17 @@ const leases = new Map([
   [-1, 'busy'],
 ] as const);
 
+/** What this needs of a CacheConnection. */
+type EntryConnection = Pick<
+  CacheConnection,
+  'redis' | 'incarnation' | 'requireIncarnation' | 'noticeRoleChange' | 'time_ms'
+>;
+
 /** The three scripts, typed. Every transition of an entry goes through here. */
 export class EntryStore {
-  readonly #connection: CacheConnection;
+  readonly #connection: EntryConnection;
 
-  constructor(connection: CacheConnection) {
+  constructor(connection: EntryConnection) {
     this.#connection = connection;
   }
 

@@ -66,7 +66,19 @@ export class Freshness {
 
   /** Whether what Redis of this life holds is at most `bound_ms` behind the newest commit. */
   isFresh(incarnation: string | undefined): boolean {
-    return incarnation !== undefined && incarnation === this.#incarnation && this.isWithinBound();
+    return this.beforeAsking(incarnation)();
+  }
+
+  /**
+   * To be taken before Redis of this life is asked; says whether its answer, when it is there, is at most `bound_ms`
+   * behind the newest commit. A heartbeat that is heard while Redis answers does not count: it may tell of
+   * what was applied after Redis was read.
+   */
+  beforeAsking(incarnation: string | undefined): () => boolean {
+    const isKnown = incarnation !== undefined && incarnation === this.#incarnation;
+    const appliedUpTo_ms = this.#watermarkAt_ms;
+    return () =>
+      isKnown && incarnation === this.#incarnation && this.#now() - appliedUpTo_ms <= timings.bound_ms;
   }
 
   /** Whether the newest commit that may not be applied yet is at most `bound_ms` old. */

@@ -71,7 +71,7 @@ export class ListCache {
   async get(name: string, query: readonly unknown[], load: () => Promise<Buffer>): Promise<ListPage> {
     const key = `list:${name}:${createHash('sha256').update(JSON.stringify(query)).digest('base64url')}`;
     const cached = await this.#read(name, key);
-    if (cached?.page !== undefined && this.#freshness.isFresh(cached.incarnation)) {
+    if (cached?.page !== undefined && cached.isFresh()) {
       return { ...cached.page, source: 'redis' };
     }
     let payload: Buffer;
@@ -89,12 +89,13 @@ export class ListCache {
     try {
       const incarnation = this.#connection.requireIncarnation();
       const { redis } = this.#connection;
+      const isFresh = this.#freshness.beforeAsking(incarnation);
       // In this order: a generation that ends in between then meets a page that is newer than itself.
       const [generation, page] = await Promise.all([
         this.#generation(name, incarnation),
         redis.getBuffer(key),
       ]);
-      return { incarnation, generation, page: decodePage(page, generation) };
+      return { isFresh, generation, page: decodePage(page, generation) };
     } catch (error) {
       this.#onError(error);
       return undefined;

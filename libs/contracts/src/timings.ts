@@ -8,6 +8,8 @@ export const timings = {
   lease_ms: 3_000,
   /** Most loads end within this; waiting longer costs more than reading Postgres without a lease. */
   leaseWait_ms: 50,
+  /** A read joins another of its key that began no longer ago: what that brings is well within the bound. */
+  flightJoin_ms: 1_000,
   /** Eight heartbeats fit into the bound. */
   heartbeat_ms: 250,
   /** Four heartbeats lost in a row are no hiccup: the near cache goes silent. */
@@ -54,6 +56,8 @@ export const limits = {
   loadWaiting: 16,
   /** Keys to a query: the plan stays an index scan, the answer stays below a megabyte. */
   loadBatch: 100,
+  /** How often an answer may be overtaken by a newer one, and read again, before its caller hears 503. */
+  overtakenReads: 3,
   /** Failures in a row after which a store is left alone for `breakerRetry_ms`. */
   breakerFailures: 5,
   /** Outbox rows to a job: a few milliseconds of work, so that a retry costs little. */

@@ -1,0 +1,163 @@
+import { type Entity, timings } from '@catalog/contracts';
+import { BatchLoader, type Load } from '../batch-loader.ts';
+import { createCacheBreaker } from '../cache-breaker.ts';
+import { CacheUnavailable } from '../cache-connection.ts';
+import { EntityCache } from '../entity-cache.ts';
+import { EntryStore } from '../entry-store.ts';
+import { Freshness } from '../freshness.ts';
+import { createLoadGuard } from '../load-guard.ts';
+import type { ChannelMessage } from '../messages.ts';
+import { MonotonicReads } from '../monotonic-reads.ts';
+import { NearCache } from '../near-cache.ts';
+import type { Operation, ScriptAnswer } from '../protocol/entry-protocol.ts';
+import { type ModelRedis, modelClient } from './model-redis.ts';
+import type { Underway } from './underway.ts';
+
+export const ENTITY: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloadSchema: 1 };
+
+/** What has been published, and waits in the socket of a subscriber. */
+type Arrival =
+  | { readonly kind: 'message'; readonly message: ChannelMessage }
+  | { readonly kind: 'subscribed' | 'pong'; readonly sent_ms: number };
+
+/** The parts of a process that a test may break, to see that it is noticed. */
+export interface Breakable {
+  readonly near?: (freshness: Freshness, now: () => number) => NearCache;
+  readonly freshness?: (now: () => number, ownIncarnation: () => string | undefined) => Freshness;
+  readonly monotonic?: () => MonotonicReads;
+}
+
+const now = () => performance.now();
+const ignore = () => undefined;
+
+/** One catalog-read, whole but for its sockets, which the schedule plays. */
+export class SimulatedProcess {
+  readonly cache: EntityCache;
+  readonly #near: NearCache;
+  readonly #freshness: Freshness;
+  readonly #redis: ModelRedis;
+  readonly #underway: Underway;
+  #incarnation: string | undefined;
+  readonly #calls = new Set<(error: Error) => void>();
+  #inbox: Arrival[] | undefined;
+  #sentAfter_ms = Number.NEGATIVE_INFINITY;
+  #isPinging = false;
+
+  constructor(redis: ModelRedis, underway: Underway, load: Load, broken: Breakable = {}) {
+    this.#redis = redis;
+    this.#underway = underway;
+    const own = () => this.#incarnation;
+    this.#freshness = broken.freshness?.(now, own) ?? new Freshness(now, own);
+    // Room for two entries, so that a third drives one out.
+    this.#near =
+      broken.near?.(this.#freshness, now) ?? new NearCache(this.#freshness, now, { maxBytes: 800 });
+    const requireIncarnation = () => {
+      if (this.#incarnation === undefined) throw new CacheUnavailable('the cache is away');
+      return this.#incarnation;
+    };
+    const store = new EntryStore({
+      redis: modelClient((key, operation) => this.#call(key, operation)),
+      get incarnation() {
+        return own();
+      },
+      requireIncarnation,
+      noticeRoleChange: ignore,
+      time_ms: () => Promise.resolve(Date.now()),
+    });
+    this.cache = new EntityCache(ENTITY, new BatchLoader(load, createLoadGuard()), {
+      store,
+      breaker: createCacheBreaker(),
+      freshness: this.#freshness,
+      near: this.#near,
+      monotonic: broken.monotonic?.() ?? new MonotonicReads(),
+      now,
+      events: { fillRefused: ignore, overtaken: ignore, cacheFailed: ignore, loadFailed: ignore },
+    });
+  }
+
+  /** The connection for commands is there (again), and the life of the stores has been asked for. */
+  learn(): void {
+    if (this.#redis.isUp) this.#incarnation = this.#redis.incarnation;
+  }
+
+  /** The connection for commands closes: calls fail, though what has been sent may still arrive. */
+  cutCommands(): void {
+    this.#incarnation = undefined;
+    for (const fail of this.#calls) fail(new Error('Connection is closed.'));
+    this.#calls.clear();
+  }
+
+  cutChannel(): void {
+    if (this.#inbox === undefined) return;
+    this.#inbox = undefined;
+    this.#sentAfter_ms = Number.NEGATIVE_INFINITY;
+    this.#isPinging = false;
+    this.#freshness.disconnected();
+  }
+
+  subscribe(): void {
+    if (this.#inbox === undefined && this.#redis.isUp) this.#inbox = [{ kind: 'subscribed', sent_ms: now() }];
+  }
+
+  ping(): void {
+    if (this.#inbox === undefined || this.#isPinging) return;
+    this.#isPinging = true;
+    this.#inbox.push({ kind: 'pong', sent_ms: now() });
+  }
+
+  publish(message: ChannelMessage): void {
+    this.#inbox?.push({ kind: 'message', message });
+  }
+
+  /** Something on the way loses a message. */
+  loseMessage(): void {
+    const lost = this.#inbox?.findIndex(({ kind }) => kind === 'message') ?? -1;
+    if (lost >= 0) this.#inbox?.splice(lost, 1);
+  }
+
+  /** The process gets to read its socket. */
+  receive(count: number): void {
+    for (const arrival of this.#inbox?.splice(0, count) ?? []) {
+      if (arrival.kind === 'message') {
+        const { message } = arrival;
+        if ('keys' in message) for (const [key, version] of message.keys) this.#near.invalidate(key, version);
+        if (this.#freshness.received(message, this.#sentAfter_ms).otherIncarnation) this.learn();
+        continue;
+      }
+      this.#sentAfter_ms = arrival.sent_ms;
+      if (arrival.kind === 'subscribed') this.#freshness.subscribed();
+      else this.#isPinging = false;
+    }
+  }
+
+  /** Arrives at Redis at one time and is answered at another, or is given up; then it may still arrive. */
+  #call(key: string, operation: Operation): Promise<ScriptAnswer> {
+    return new Promise((resolve, reject) => {
+      if (!this.#redis.isUp) {
+        reject(new Error('Connection is closed.'));
+        return;
+      }
+      const timer = setTimeout(() => reject(new Error('Command timed out')), timings.cacheCall_ms);
+      const end = () => {
+        clearTimeout(timer);
+        this.#calls.delete(fail);
+      };
+      const fail = (error: Error) => {
+        end();
+        reject(error);
+      };
+      this.#calls.add(fail);
+      this.#underway.add(`${operation.kind} arrives`, () => {
+        if (!this.#redis.isUp) {
+          fail(new Error('Connection is closed.'));
+          return;
+        }
+        const answer = this.#redis.run(key, operation);
+        this.#underway.add(`${operation.kind} is answered`, () => {
+          end();
+          resolve(answer);
+        });
+      });
+    });
+  }
+}

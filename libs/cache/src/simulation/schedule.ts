@@ -1,0 +1,259 @@
+import fc from 'fast-check';
+import { vi } from 'vitest';
+import type { World } from './world.ts';
+
+/** One thing that happens, and how it is told. */
+interface Action {
+  readonly told: string;
+  run(world: World): void;
+}
+
+/** Faults are drawn for a whole schedule, so that most schedules meet few of them, and get somewhere. */
+const faults = [
+  'time',
+  'eviction',
+  'lost message',
+  'channel',
+  'commands',
+  'failover',
+  'promotion',
+  'redis',
+  'postgres',
+] as const;
+type Fault = (typeof faults)[number];
+
+interface Possible {
+  readonly weight: number;
+  readonly action: fc.Arbitrary<Action>;
+  readonly fault?: Fault;
+}
+
+function possible<T>(
+  weight: number,
+  arbitrary: fc.Arbitrary<T>,
+  tell: (value: T) => string,
+  run: (world: World, value: T) => void,
+  fault?: Fault,
+): Possible {
+  const action = arbitrary.map((value) => ({
+    told: tell(value),
+    run: (world: World) => run(world, value),
+  }));
+  return fault === undefined ? { weight, action } : { weight, action, fault };
+}
+
+const none = fc.constant(undefined);
+const key = fc.constantFrom('a', 'a', 'a', 'a', 'b', 'c');
+const process = fc.constantFrom(0, 0, 1);
+const seldom = fc.integer({ min: 0, max: 6 }).map((n) => n === 0);
+const nth = fc.nat(20);
+const pass = (ms: number) => {
+  vi.advanceTimersByTime(ms);
+};
+
+/** Weighted so that most of what happens is work, and most of what is under way gets on. */
+const everything: readonly Possible[] = [
+  possible(
+    14,
+    fc.record({ process, key, client: fc.constantFrom('any', 'any', 'any', 'monotonic', 'writer') }),
+    ({ process, key, client }) => `a client (${client}) reads ${key} from process ${process}`,
+    (world, { process, key, client }) => world.read(process, key, client),
+  ),
+  possible(
+    2,
+    process,
+    (process) => `a client reads a from process ${process} in another way`,
+    (world, process) => void world.adopt(process).catch(() => undefined),
+  ),
+  possible(
+    24,
+    nth,
+    (n) => `call ${n} goes on`,
+    (world, n) => world.release(n),
+  ),
+  possible(
+    8,
+    fc.integer({ min: 1, max: 4 }),
+    (n) => `all calls go on, ${n} times`,
+    (world, n) => world.goOn(n),
+  ),
+  possible(
+    7,
+    fc.record({ key, isDelete: seldom }),
+    ({ key, isDelete }) => `${key} is ${isDelete ? 'deleted' : 'written'}`,
+    (world, { key, isDelete }) => world.commit(key, isDelete),
+  ),
+  possible(
+    6,
+    fc.record({ nth, again: seldom }),
+    ({ nth, again }) => `the worker applies change ${nth}${again ? ' of all' : ''}`,
+    (world, { nth, again }) => world.apply(nth, again),
+  ),
+  possible(
+    6,
+    seldom,
+    (fails) => `the worker ${fails ? 'fails to announce' : 'announces'}`,
+    (world, fails) => world.announce(fails),
+  ),
+  possible(
+    5,
+    none,
+    () => 'the worker applies and announces all',
+    (world) => world.catchUp(),
+  ),
+  possible(
+    6,
+    none,
+    () => 'the worker sends a heartbeat',
+    (world) => world.heartbeat(),
+  ),
+  possible(
+    10,
+    fc.record({ process, count: fc.integer({ min: 1, max: 6 }) }),
+    ({ process, count }) => `process ${process} receives ${count}`,
+    (world, { process, count }) => world.processes[process]?.receive(count),
+  ),
+  possible(
+    4,
+    process,
+    (process) => `process ${process} pings`,
+    (world, process) => world.processes[process]?.ping(),
+  ),
+  possible(
+    9,
+    process,
+    (process) => `process ${process} pings, and hears a heartbeat sent since`,
+    (world, process) => {
+      world.processes[process]?.ping();
+      world.heartbeat();
+      world.processes[process]?.receive(20);
+    },
+  ),
+  possible(
+    5,
+    fc.constantFrom(1, 10, 30, 100, 260, 600, 900),
+    (ms) => `${ms} ms pass`,
+    (_world, ms) => pass(ms),
+  ),
+  possible(
+    1,
+    fc.constantFrom(1_100, 1_900, 2_100, 3_100),
+    (ms) => `${ms} ms pass`,
+    (_world, ms) => pass(ms),
+  ),
+  possible(
+    2,
+    fc.constantFrom(58_000, 3_300_000, 3_700_000),
+    (ms) => `${ms / 60_000} minutes pass`,
+    (_world, ms) => pass(ms),
+    'time',
+  ),
+  possible(
+    2,
+    key,
+    (key) => `${key} is evicted`,
+    (world, key) => world.redis.drop(`thing:${key}`),
+    'eviction',
+  ),
+  possible(
+    2,
+    process,
+    (process) => `a message to process ${process} is lost`,
+    (world, process) => world.processes[process]?.loseMessage(),
+    'lost message',
+  ),
+  possible(
+    2,
+    process,
+    (process) => `the channel of process ${process} is cut`,
+    (world, process) => world.processes[process]?.cutChannel(),
+    'channel',
+  ),
+  possible(
+    2,
+    process,
+    (process) => `process ${process} loses its connection for commands`,
+    (world, process) => world.processes[process]?.cutCommands(),
+    'commands',
+  ),
+  possible(
+    2,
+    none,
+    () => 'a replica copies Redis',
+    (world) => world.save(),
+    'failover',
+  ),
+  possible(
+    2,
+    none,
+    () => 'Redis fails over to the replica',
+    (world) => world.beginLife(false),
+    'failover',
+  ),
+  possible(
+    2,
+    none,
+    () => 'Redis begins another life, and all connections stay',
+    (world) => world.beginLife(true),
+    'promotion',
+  ),
+  possible(
+    2,
+    fc.boolean(),
+    (isUp) => `Redis is ${isUp ? 'up' : 'down'}`,
+    (world, isUp) => world.setRedis(isUp),
+    'redis',
+  ),
+  possible(
+    2,
+    fc.boolean(),
+    (isUp) => `Postgres is ${isUp ? 'up' : 'down'}`,
+    (world, isUp) => world.setPrimary(isUp),
+    'postgres',
+  ),
+  possible(
+    4,
+    none,
+    () => 'everyone connects, subscribes and learns the incarnation',
+    (world) => world.reconnect(),
+  ),
+  possible(
+    1,
+    process,
+    (process) => `process ${process} subscribes`,
+    (world, process) => world.processes[process]?.subscribe(),
+  ),
+  possible(
+    1,
+    process,
+    (process) => `process ${process} learns the incarnation`,
+    (world, process) => world.processes[process]?.learn(),
+  ),
+  possible(
+    1,
+    none,
+    () => 'the worker learns the incarnation',
+    (world) => world.workerLearns(),
+  ),
+];
+
+export interface Schedule {
+  /** Everything happens to one key, and is read through one process. */
+  readonly isNarrow: boolean;
+  readonly faults: readonly Fault[];
+  readonly actions: readonly { readonly told: string; readonly fault?: Fault; run(world: World): void }[];
+}
+
+export function schedules(length: number): fc.Arbitrary<Schedule> {
+  const action = fc.oneof(
+    ...everything.map(({ weight, action, fault }) => ({
+      weight,
+      arbitrary: fault === undefined ? action : action.map((one) => ({ ...one, fault })),
+    })),
+  );
+  return fc.record({
+    isNarrow: fc.boolean(),
+    faults: fc.subarray([...faults], { maxLength: 4 }),
+    actions: fc.array(action, { maxLength: length, size: 'max' }),
+  });
+}
