@@ -1,3 +1,4 @@
+import { outboxPoolOptions } from '@catalog/change-feed';
 import { createPool } from '@catalog/database';
 import {
   authenticate,
@@ -29,12 +30,20 @@ await runService({
       applicationName: service,
       max: 10,
       log,
-      // What a crash of Postgres undoes is done again: claims and acknowledgements need not reach the disk.
+      // What a crash of Postgres undoes is done again.
       synchronousCommit: 'off',
     });
     scope.onStop('pool', () => pool.end());
+    const outboxPool = createPool({
+      ...outboxPoolOptions,
+      url: config.DATABASE_URL,
+      applicationName: `${service} outbox`,
+      log,
+    });
+    scope.onStop('outbox pool', () => outboxPool.end());
     const worker = createInvalidationWorker({
       pool,
+      outboxPool,
       databaseDirectUrl: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
       cacheRedisUrl: config.CACHE_REDIS_URL,
       stateRedisUrl: config.STATE_REDIS_URL,

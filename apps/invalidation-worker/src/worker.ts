@@ -40,6 +40,8 @@ import { ViewArchive } from './views/view-archive.ts';
 
 export interface InvalidationWorkerOptions {
   readonly pool: Pool;
+  /** With `outboxPoolOptions`. */
+  readonly outboxPool: Pool;
   readonly databaseDirectUrl: string;
   readonly cacheRedisUrl: string;
   readonly stateRedisUrl: string;
@@ -58,10 +60,11 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   };
 
   let workers: Worker[] = [];
-  const outbox = new Outbox(pool);
+  const outbox = new Outbox(options.outboxPool);
   const connection = new CacheConnection({
     url: options.cacheRedisUrl,
     name: 'invalidation-worker',
+    call_ms: timings.workerCacheCall_ms,
     databaseIdentity: () => databaseIdentity(pool),
     onError: survive('cache'),
   });
@@ -213,7 +216,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
           (job) => invalidator.apply(invalidationJobSchema.parse(job.data).changes, job.timestamp),
           {
             connection: first,
-            concurrency: 8,
+            concurrency: 4,
           },
         ),
         new Worker(

@@ -14,6 +14,8 @@ export interface CacheConnectionOptions {
   readonly databaseIdentity: () => Promise<string>;
   /** `replication-only` for servers that hide INFO server; then a restart from an old dump goes unseen. */
   readonly incarnationMode?: 'full' | 'replication-only';
+  /** How long a command may take; `timings.cacheCall_ms` unless said otherwise. */
+  readonly call_ms?: number;
   readonly onError: (error: Error) => void;
 }
 
@@ -41,7 +43,7 @@ export class CacheConnection {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      commandTimeout: timings.cacheCall_ms,
+      commandTimeout: options.call_ms ?? timings.cacheCall_ms,
       connectTimeout: 1_000,
       keepAlive: 5_000,
       // At most a second, so that a cache that is back is used again at once.

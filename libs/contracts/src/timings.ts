@@ -40,6 +40,8 @@ export const timings = {
   canary_ms: 1_500,
   /** A call to the cache that takes longer is given up; Postgres answers faster. */
   cacheCall_ms: 250,
+  /** The worker has nowhere else to go, and sends thousands of commands at once: it waits longer than a reader. */
+  workerCacheCall_ms: 1_000,
   /** A read of Postgres that takes longer is given up, so that a caller hears 503 within a second. */
   load_ms: 800,
   /** How long an audit waits for the feed to catch up before it says that it cannot tell. */

@@ -8,6 +8,7 @@ import {
   type InvalidatedKey,
   loadPayloads,
 } from '@catalog/cache';
+import { outboxPoolOptions } from '@catalog/change-feed';
 import { parseCacheKey } from '@catalog/contracts';
 import { createPool, databaseIdentity, entityLoaders, type Pool } from '@catalog/database';
 import {
@@ -189,8 +190,10 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
   const readiness = createReadiness();
   const url = stores.database.urlFor('invalidation_worker');
   const pool = createPool({ url, applicationName: serviceName, max: 10, synchronousCommit: 'off' });
+  const outboxPool = createPool({ ...outboxPoolOptions, url, applicationName: serviceName });
   const worker = createInvalidationWorker({
     pool,
+    outboxPool,
     databaseDirectUrl: options.databaseDirectUrl ?? url,
     cacheRedisUrl: options.cacheRedisUrl ?? stores.cacheRedis.url,
     stateRedisUrl: stores.stateRedis.url,
@@ -212,7 +215,7 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     await worker.stop();
     server.server.closeAllConnections();
     await server.drain();
-    await pool.end();
+    await Promise.all([pool.end(), outboxPool.end()]);
   };
   try {
     await worker.start();

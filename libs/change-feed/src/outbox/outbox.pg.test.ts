@@ -1,4 +1,4 @@
-import { withTransaction } from '@catalog/database';
+import { loadSql, withTransaction } from '@catalog/database';
 import { startPostgres } from '@catalog/testing';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { applied, feedDatabase } from '../testing/feed-database.ts';
@@ -191,6 +191,31 @@ test('without track_commit_timestamp a trace lacks the commit, and nothing else'
   const [trace] = await outbox.traces('product', 'p1', 10);
   expect(trace?.committedAt).toBeNull();
   expect(trace?.claimedAt).not.toBeNull();
+});
+
+test.each(['claim', 'acknowledge', 'release', 'look', 'retire', 'replay'])(
+  'no plan of %s reads the table from end to end for each row, however it was filled when the plan was made',
+  async (name) => {
+    const { rows } = await pool.query<{ 'QUERY PLAN': string }>(
+      `explain (generic_plan) ${loadSql(import.meta.url, `./${name}.sql`)}`,
+    );
+    const plan = rows.map((row) => row['QUERY PLAN']);
+    // Old rows are looked for without an index, once; that must not be repeated for each of them.
+    const scans = plan.filter((line) => line.includes('Seq Scan on outbox'));
+    expect(scans).toHaveLength(name === 'retire' || name === 'replay' ? 1 : 0);
+    expect(plan.join('\n')).not.toMatch(/Filter: .*= ANY/);
+  },
+);
+
+test('a replay of more than one part replays all', async () => {
+  await insertChanges(20_100);
+  for (let claimed = 0; claimed < 20_100;) {
+    const changes = await outbox.claim(5_000);
+    claimed += changes.length;
+    await outbox.acknowledge(applied(seqsOf(changes)), 'first');
+  }
+  expect(await outbox.register('second')).toBe(20_100);
+  expect(await feed.unapplied()).toBe(20_100);
 });
 
 async function waitingForLock(): Promise<void> {

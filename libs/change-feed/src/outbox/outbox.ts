@@ -1,5 +1,5 @@
 import { type Change, type ChangeTrace, timings } from '@catalog/contracts';
-import { loadSql, type Queryable } from '@catalog/database';
+import { loadSql, type PoolOptions, type Queryable } from '@catalog/database';
 
 const sql = {
   claim: loadSql(import.meta.url, './claim.sql'),
@@ -14,6 +14,15 @@ const sql = {
   refreshed: loadSql(import.meta.url, './refreshed.sql'),
   retireRefreshed: loadSql(import.meta.url, './retire-refreshed.sql'),
 };
+
+/** For `createPool`. */
+export const outboxPoolOptions = {
+  max: 6,
+  // A claim or an acknowledgement that a crash of Postgres undoes only makes a change be applied once more.
+  synchronousCommit: 'off',
+  // Empty now, a million rows a moment later: a plan made for the one read all of the table for each row of the other.
+  sequentialScans: 'off',
+} as const satisfies Partial<PoolOptions>;
 
 export interface ClaimedChange extends Change {
   /** How often it has been dispatched, this time included. */
@@ -53,13 +62,13 @@ export interface Backlog {
   readonly notification_queue_usage: number;
 }
 
-/**
- * The outbox table, as the worker sees it. All of it may run with `synchronous_commit = off`: a claim or an
- * acknowledgement that a crash of Postgres undoes only makes a change be applied once more.
- */
+const replayChunk = 20_000;
+
+/** The outbox table, as the worker sees it. */
 export class Outbox {
   readonly #db: Queryable;
 
+  /** @param db best a pool with `outboxPoolOptions` */
   constructor(db: Queryable) {
     this.#db = db;
   }
@@ -113,9 +122,13 @@ export class Outbox {
    */
   async register(incarnation: string): Promise<number> {
     await this.#db.query(sql.register, [incarnation]);
-    // In any case: whoever registered it may have died before this.
-    const { rowCount } = await this.#db.query(sql.replay, [incarnation, timings.replayWindow_ms]);
-    return rowCount ?? 0;
+    // In any case: whoever registered it may have died before this. In parts, each well within a statement's time.
+    for (let replayed = 0; ;) {
+      const values = [incarnation, timings.replayWindow_ms, replayChunk];
+      const { rowCount } = await this.#db.query(sql.replay, values);
+      replayed += rowCount ?? 0;
+      if ((rowCount ?? 0) < replayChunk) return replayed;
+    }
   }
 
   /** @param incarnation that the caller writes to */

@@ -1,6 +1,6 @@
 import { createPool, type Pool } from '@catalog/database';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
-import { Outbox } from '../outbox/outbox.ts';
+import { Outbox, outboxPoolOptions } from '../outbox/outbox.ts';
 
 export interface FeedDatabase extends AsyncDisposable {
   readonly database: TestDatabase;
@@ -21,7 +21,7 @@ export async function feedDatabase(options: { serverUrl?: string } = {}): Promis
   const database = await createTestDatabase({ migrated: true, ...options });
   const owner = createPool({ url: database.url, applicationName: 'test', statementTimeout_ms: 60_000 });
   const workerUrl = database.urlFor('invalidation_worker');
-  const pool = createPool({ url: workerUrl, applicationName: 'worker', synchronousCommit: 'off' });
+  const pool = createPool({ ...outboxPoolOptions, url: workerUrl, applicationName: 'worker' });
   // What the migration wrote is no change of a test.
   await owner.query('delete from catalog.outbox');
   return {

@@ -22,6 +22,11 @@ export interface PoolOptions {
   readonly idleInTransactionTimeout_ms?: number;
   /** `off` where what a crash of Postgres undoes is simply done again. */
   readonly synchronousCommit?: 'on' | 'off';
+  /**
+   * `off` where a table is empty at one moment and has a million rows at the next: a plan that was made for the
+   * one and is kept for the other must not read it from end to end. Where there is no other way it still does.
+   */
+  readonly sequentialScans?: 'on' | 'off';
   readonly log?: DatabaseLog;
 }
 
@@ -45,7 +50,10 @@ export function createPool(options: PoolOptions): Pool {
     idleTimeoutMillis: options.idleTimeout_ms ?? 30_000,
     // Postgres ends a slow statement; this ends the wait for a Postgres that is gone without a word. 0 is no limit.
     ...(statementTimeout_ms > 0 && { query_timeout: statementTimeout_ms + 1_000 }),
-    ...(options.synchronousCommit === 'off' && { options: '-c synchronous_commit=off' }),
+    options: [
+      ...(options.synchronousCommit === 'off' ? ['-c synchronous_commit=off'] : []),
+      ...(options.sequentialScans === 'off' ? ['-c enable_seqscan=off'] : []),
+    ].join(' '),
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     types: typeParsers,
