@@ -1,0 +1,62 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+
+interface Described {
+  readonly content?: Readonly<Record<string, { readonly schema: object }>>;
+  readonly headers?: Readonly<Record<string, unknown>>;
+}
+type Operation = { readonly responses: Readonly<Record<string, Described>> };
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: object;
+}
+
+export interface OpenApiChecker {
+  /** Every operation, as `get /v1/products/{id}`. */
+  readonly operations: readonly string[];
+  /**
+   * Fails unless the document describes this answer of the operation: its status, its type, its body and, where
+   * the answer succeeded, each header that it promises.
+   */
+  check(operation: string, response: Response): Promise<void>;
+}
+
+/** @throws where the document at the address is no OpenAPI 3.1 */
+export async function openApiChecker(url: string): Promise<OpenApiChecker> {
+  const served = (await (await fetch(url)).json()) as Record<string, unknown>;
+  const { valid, errors } = await new Validator().validate(structuredClone(served));
+  if (!valid) throw new Error(`the document is no OpenAPI: ${JSON.stringify(errors)?.slice(0, 2_000)}`);
+
+  const document = served as unknown as Document;
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  const operations = new Map<string, Operation>(
+    Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]): [string, Operation] => [
+        `${method} ${path}`,
+        operation,
+      ]),
+    ),
+  );
+  return {
+    operations: [...operations.keys()],
+    async check(name, response) {
+      const fail = (what: string): never => {
+        throw new Error(`${name} → ${response.status}: ${what}`);
+      };
+      const described = operations.get(name)?.responses[response.status] ?? fail('not described');
+      const text = await response.text();
+      const missing = Object.keys(described.headers ?? {}).filter((header) => !response.headers.has(header));
+      if (missing.length > 0) fail(`promises ${missing.join(', ')}`);
+      if (described.content === undefined) {
+        if (text !== '') fail(`describes no body: ${text}`);
+        return;
+      }
+      const type = response.headers.get('content-type')?.split(';')[0] ?? '';
+      const { schema } = described.content[type] ?? fail(`${type} is not described`);
+      const matches = ajv.validate({ ...schema, components: document.components }, JSON.parse(text));
+      if (!matches) fail(`${ajv.errorsText()}: ${text.slice(0, 2_000)}`);
+    },
+  };
+}
