@@ -4,7 +4,7 @@ export type { Identity } from './auth/token-signer.ts';
 export { CatalogProblem, CatalogUnavailable, type ProblemCode, type UnavailableReason } from './errors.ts';
 export type { CallOptions } from './transport/deadline.ts';
 export type { CatalogService, ClientEvents } from './transport/transport.ts';
-export type { ReadOptions } from './products/product-reads.ts';
+export type { ReadOptions } from './stale-if-error.ts';
 export type {
   CreateOptions,
   ListOptions,

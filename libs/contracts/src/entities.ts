@@ -30,7 +30,17 @@ export const SETTINGS = {
 } as const satisfies Entity;
 export const SETTINGS_KEY = 'app';
 
-export const entities = [PRODUCT, SKU, SETTINGS] as const satisfies readonly Entity[];
+/**
+ * Revenue and orders completed in one month, by the month. A sum has no version of its own: like those of an SKU its
+ * changes invalidate unconditionally.
+ */
+export const SALES_MONTH = {
+  name: 'sales_month',
+  cacheKey: (month) => `report:sales:${month}`,
+  payloadSchema: 1,
+} as const satisfies Entity;
+
+export const entities = [PRODUCT, SKU, SETTINGS, SALES_MONTH] as const satisfies readonly Entity[];
 
 /** What stands before and behind the row's key in the Redis keys of an entity. */
 const frames = entities.map((entity) => {

@@ -66,6 +66,18 @@ export const errorCatalogue = {
     cause: 'SKUs are unique.',
     remedy: 'Choose another SKU, or change the product that has it.',
   },
+  stock_short: {
+    status: 409,
+    title: 'There is not enough in stock',
+    cause: 'Fewer pieces are on hand than are asked for; `errors` names each line.',
+    remedy: 'Order fewer, or wait until stock is received.',
+  },
+  orders_closed: {
+    status: 409,
+    title: 'No orders are taken',
+    cause: 'The settings of the store say so.',
+    remedy: 'Wait until `ordersEnabled` is set again.',
+  },
   busy: {
     status: 409,
     title: 'The row is being changed by somebody else',

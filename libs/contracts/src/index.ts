@@ -6,6 +6,7 @@ export * from './etag.ts';
 export * from './gtin.ts';
 export * from './imports.ts';
 export * from './operations.ts';
+export * from './orders.ts';
 export * from './product.ts';
 export * from './product-history.ts';
 export * from './product-lists.ts';

@@ -29,6 +29,7 @@ export {
   type NotChanged,
 } from './products/write.ts';
 export { readProductHistory, type HistoryRequest } from './products/history.ts';
+export { answerOnce, findAnswer, type KeyedRequest } from './idempotency/answer-once.ts';
 export { catalogErrorFor } from './products/violations.ts';
 export { loadSettings, updateSettings } from './settings/settings.ts';
 export { deleteExpired, type Deleted, type RetentionAges } from './retention/delete-expired.ts';

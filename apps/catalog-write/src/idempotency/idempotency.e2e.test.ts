@@ -82,7 +82,9 @@ test('a key whose request still runs is a conflict', async () => {
   const other = await service.owner.connect();
   try {
     await other.query('begin');
-    await other.query("select pg_advisory_xact_lock(hashtextextended('test' || chr(31) || 'six', 7236003))");
+    await other.query(
+      "select pg_advisory_xact_lock(hashtextextended('create_product' || chr(31) || 'test' || chr(31) || 'six', 7236003))",
+    );
     expect(await codeOf(await post('six', { ...validProduct, sku: 'SIX' }))).toEqual([409, 'conflict']);
   } finally {
     await other.query('rollback');

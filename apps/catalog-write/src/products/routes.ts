@@ -15,11 +15,10 @@ import {
   type Pool,
   type PoolClient,
 } from '@catalog/database';
-import { jsonBody, parse } from '@catalog/service-kit';
+import { jsonBody, parse, parseIdempotencyKey } from '@catalog/service-kit';
 import type { Express, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { createOnce } from '../idempotency/create-once.ts';
-import { parseIdempotencyKey } from '../idempotency/idempotency-key.ts';
 import { changeIfMatch, parseIfMatch } from '../preconditions/if-match.ts';
 import { mergePatchTypes } from '../preconditions/merge-patch.ts';
 

@@ -45,6 +45,14 @@ export const services: readonly ServiceEntry[] = [
     env: {},
   },
   {
+    name: 'orders',
+    databaseRole: 'orders',
+    usesCacheRedis: true,
+    usesStateRedis: true,
+    env: { RATE_LIMIT_REQUESTS: '1000000000' },
+    calls: ['catalog-read'],
+  },
+  {
     name: 'console',
     databaseRole: 'console',
     usesCacheRedis: false,

@@ -24,12 +24,16 @@ const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
   cache: {
     // Reads and fills entries, and listens.
     'catalog-read': `${cacheKeys} ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time -publish -spublish`,
+    // The same for the months of the sales report.
+    orders: `~report:* ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time -publish -spublish`,
     // Invalidates and refreshes entries, bumps generations, and publishes.
-    'invalidation-worker': `${cacheKeys} ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time`,
+    'invalidation-worker': `${cacheKeys} ~report:* ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time`,
   },
   state: {
     // Counts views, and requests of callers.
     'catalog-read': `~views:* ~rate:* +@connection +@read +@write +@scripting ${restrictions} +time`,
+    // Counts requests of callers.
+    orders: `~rate:orders:* +@connection +@read +@write +@scripting ${restrictions} +time`,
     // Owns the queues, takes the view counters over into Postgres, and tells the other workers what it applies.
     'invalidation-worker': `~bull:* ~views:* ~lock:* &bull:* &changes +@all ${restrictions}`,
     // Shows the queues and lets admins act on them; keeps its sessions, and counts failed sign-ins.

@@ -11,20 +11,14 @@ import {
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { EntityReads } from '../entity-reads.ts';
-import { CatalogUnavailable, invalidArgument } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import type { LocalCache } from '../local-cache.ts';
 import { bodyOf, staleFor_ms, type Reading } from '../reading.ts';
+import { readOrKept, type ReadOptions } from '../stale-if-error.ts';
 import { Deadline, type CallOptions } from '../transport/deadline.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { WrittenVersions } from '../written-versions.ts';
 import { TickBatch } from './tick-batch.ts';
-
-export interface ReadOptions extends CallOptions {
-  /** Where the catalog cannot answer, take what the local cache has if it was current this long ago. */
-  readonly staleIfError_ms?: number;
-  /** Called when the answer may be older than the bound: by how much. */
-  readonly onStale?: (staleFor_ms: number) => void;
-}
 
 export interface ReadContext {
   readonly transport: Transport;
@@ -102,24 +96,9 @@ export class ProductReads {
   }
 
   /** The outcome for one caller, who may allow what the local cache has. */
-  async #answer(
-    id: string,
-    { staleIfError_ms = 0, onStale }: ReadOptions,
-    read: () => Promise<Reading<Product>>,
-  ): Promise<Product | null> {
+  #answer(id: string, options: ReadOptions, read: () => Promise<Reading<Product>>): Promise<Product | null> {
     const { products, now } = this.#context;
-    try {
-      const { body, staleFor_ms: stale_ms } = await read();
-      if (stale_ms !== undefined) onStale?.(stale_ms);
-      return body;
-    } catch (error) {
-      const kept = products.get(id);
-      const age_ms = kept === undefined ? Infinity : now() - kept.checkedAt_ms;
-      if (!(error instanceof CatalogUnavailable) || kept === undefined || age_ms > staleIfError_ms)
-        throw error;
-      onStale?.(age_ms);
-      return kept.body;
-    }
+    return readOrKept(read, products.get(id), options, now);
   }
 
   async #load(

@@ -12,7 +12,8 @@ import {
 import { z } from 'zod';
 import { bodyOf, versionOf } from '../reading.ts';
 import type { CallOptions } from '../transport/deadline.ts';
-import { lenientProductSchema, ProductReads, type ReadContext, type ReadOptions } from './product-reads.ts';
+import type { ReadOptions } from '../stale-if-error.ts';
+import { lenientProductSchema, ProductReads, type ReadContext } from './product-reads.ts';
 
 export type NewProduct = z.input<typeof productCreateSchema>;
 export type ProductFilter = Omit<ProductListQuery, 'limit' | 'cursor'>;

@@ -4,6 +4,7 @@ import { EntityReads } from '../entity-reads.ts';
 import { CatalogProblem } from '../errors.ts';
 import { LocalCache } from '../local-cache.ts';
 import type { ReadContext } from '../products/product-reads.ts';
+import { readOrKept, type ReadOptions } from '../stale-if-error.ts';
 import { bodyOf } from '../reading.ts';
 import type { CallOptions } from '../transport/deadline.ts';
 
@@ -15,20 +16,23 @@ const lenientSchema: z.ZodType<Settings> = z.object(settingsSchema.shape);
 export class StoreSettings {
   readonly #context: Omit<ReadContext, 'products'>;
   readonly #reads: EntityReads<Settings>;
+  readonly #cache: LocalCache<Settings>;
 
   constructor(context: Omit<ReadContext, 'products'>, cached: boolean) {
     this.#context = context;
+    this.#cache = new LocalCache(cached ? 1 : 0);
     this.#reads = new EntityReads({
       ...context,
       schema: lenientSchema,
       keyOf: () => key,
-      cache: new LocalCache(cached ? 1 : 0),
+      cache: this.#cache,
     });
   }
 
-  async get(options: CallOptions = {}): Promise<Settings> {
-    const { body } = await this.#reads.read(key, path, this.#context.deadline(options));
-    if (body !== null) return body;
+  async get(options: ReadOptions = {}): Promise<Settings> {
+    const read = () => this.#reads.read(key, path, this.#context.deadline(options));
+    const settings = await readOrKept(read, this.#cache.get(key), options, this.#context.now);
+    if (settings !== null) return settings;
     throw new CatalogProblem({ status: 404, code: 'not_found', detail: 'There are no settings.' });
   }
 

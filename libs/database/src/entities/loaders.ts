@@ -1,6 +1,16 @@
-import { PRODUCT, SETTINGS, SETTINGS_KEY, SKU, type Product, type Settings } from '@catalog/contracts';
+import {
+  PRODUCT,
+  SALES_MONTH,
+  SETTINGS,
+  SETTINGS_KEY,
+  SKU,
+  type Product,
+  type SalesMonth,
+  type Settings,
+} from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadProducts, loadSkus } from '../products/load.ts';
+import { loadSalesMonths } from '../sales/load.ts';
 import { loadSettings } from '../settings/settings.ts';
 import type { Loaded } from './loaded.ts';
 
@@ -11,9 +21,10 @@ export type EntityLoaders = {
   readonly [PRODUCT.name]: EntityLoader<Product>;
   readonly [SKU.name]: EntityLoader<{ id: string }>;
   readonly [SETTINGS.name]: EntityLoader<Settings>;
+  readonly [SALES_MONTH.name]: EntityLoader<SalesMonth>;
 };
 
-/** The one place that says how each cached entity is read, for catalog-read and the worker alike. */
+/** The one place that says how each cached entity is read, for the services that serve it and the worker alike. */
 export function entityLoaders(db: Queryable): EntityLoaders {
   return {
     [PRODUCT.name]: (ids) => loadProducts(db, ids),
@@ -22,5 +33,6 @@ export function entityLoaders(db: Queryable): EntityLoaders {
       const settings = await loadSettings(db);
       return new Map(keys.map((key) => [key, key === SETTINGS_KEY ? settings : { version: 0, body: null }]));
     },
+    [SALES_MONTH.name]: (months) => loadSalesMonths(db, months),
   };
 }

@@ -86,11 +86,12 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
   };
 }
 
-/** After `authenticate`: 403 unless the caller has the scope; 401 when it came without a token. */
-export function requireScope(scope: string): RequestHandler {
+/** After `authenticate`: 403 unless the caller has the scope, or one that implies it; 401 when it came without a token. */
+export function requireScope(scope: string, ...impliedBy: readonly string[]): RequestHandler {
+  const enough = [scope, ...impliedBy];
   return (req, res, next) => {
     const { caller } = req;
-    if (caller?.scopes.has(scope) === true) {
+    if (caller !== undefined && enough.some((one) => caller.scopes.has(one))) {
       next();
       return;
     }

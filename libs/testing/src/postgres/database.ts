@@ -12,7 +12,7 @@ export interface TestDatabase extends AsyncDisposable {
   disconnectAll(): Promise<void>;
 }
 
-const serviceRoles = ['catalog_read', 'catalog_write', 'invalidation_worker', 'console'] as const;
+const serviceRoles = ['catalog_read', 'catalog_write', 'invalidation_worker', 'console', 'orders'] as const;
 const rolePassword = 'test';
 const template = 'catalog_test_template';
 /** One bigint, on the database `postgres`: only one test file at a time makes or copies the template. */

@@ -1,0 +1,58 @@
+import { problemSchema } from '@catalog/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runningOrders, type RunningOrders } from '../testing/running-orders.ts';
+
+let orders: RunningOrders;
+let seen: string;
+let unseen: string;
+beforeAll(async () => {
+  orders = await runningOrders();
+  seen = await orders.sell({ sku: 'SEEN-1' }, 10);
+  unseen = await orders.sell({ sku: 'UNSEEN-1' }, 10);
+  await order(seen, 'before');
+  await orders.catalog.read.kill('SIGKILL');
+});
+afterAll(() => orders[Symbol.asyncDispose]());
+
+const order = (sku: string, key: string, headers: Record<string, string> = {}) =>
+  orders.call('POST', '/v1/orders', {
+    body: { customerId: 'c-1', lines: [{ sku, quantity: 1 }] },
+    headers: { 'Idempotency-Key': key, ...headers },
+  });
+
+test('an order is refused clearly, says when to come back, and leaves its key free', async () => {
+  const before = await orders.onHand(seen);
+  const res = await order(seen, 'refused');
+  expect(problemSchema.parse(await res.json())).toMatchObject({ status: 503, code: 'unavailable' });
+  expect(Number(res.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await orders.onHand(seen)).toBe(before);
+});
+
+test('what this service has seen is sold where the caller allows it, and the answer says so', async () => {
+  const res = await order(seen, 'allowed', { 'Cache-Control': 'no-cache, stale-if-error=600' });
+  expect([res.status, res.headers.get('cache-status')]).toEqual([201, 'orders; hit; detail=stale']);
+  expect(Number(res.headers.get('age'))).toBeGreaterThan(0);
+  expect(await res.json()).toMatchObject({ totalMinor: 1999 });
+});
+
+test('what it has not seen, or not so lately, is not guessed', async () => {
+  expect((await order(unseen, 'unseen', { 'Cache-Control': 'stale-if-error=600' })).status).toBe(503);
+  expect((await order(seen, 'too-old', { 'Cache-Control': 'stale-if-error=0' })).status).toBe(503);
+});
+
+test('a repetition is answered, orders and stock are read, orders are completed', async () => {
+  const again = await order(seen, 'before');
+  expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
+  const { id } = (await again.json()) as { id: string };
+  expect((await orders.call('GET', `/v1/orders/${id}`)).status).toBe(200);
+  expect((await orders.call('GET', `/v1/stock/${seen}`)).status).toBe(200);
+  expect((await orders.call('POST', `/v1/orders/${id}/complete`)).status).toBe(200);
+  expect((await fetch(`${orders.service.url}/readyz`)).status).toBe(200);
+});
+
+test('the caller’s own deadline holds', async () => {
+  const began_ms = performance.now();
+  expect((await order(seen, 'deadline', { 'Request-Timeout-Ms': '100' })).status).toBe(503);
+  // Without it the client would have tried for seconds; nothing here depends on how fast the machine is.
+  expect(performance.now() - began_ms).toBeLessThan(4_000);
+});

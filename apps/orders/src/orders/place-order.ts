@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import type { CatalogClient } from '@catalog/catalog-client';
+import { CatalogError, type Order, type OrderCreate } from '@catalog/contracts';
+import { answerOnce, findAnswer, withTransaction, type Pool, type PoolClient } from '@catalog/database';
+import { takeStock } from '../stock/stock-store.ts';
+import { insertOrder } from './order-store.ts';
+import { priceLines, type PricedLines, type PricingOptions } from './priced-lines.ts';
+
+export interface OrderRequest extends PricingOptions {
+  readonly order: OrderCreate;
+  readonly subject: string;
+  readonly idempotencyKey: string | undefined;
+}
+
+export interface PlacedOrder {
+  readonly order: Order;
+  /** The same request was answered before. */
+  readonly repeated: boolean;
+  readonly staleFor_ms: number | undefined;
+}
+
+/**
+ * Stock, order, items and Idempotency-Key in one transaction: all of it or nothing, wherever the process ends. The
+ * catalog is asked before the transaction begins, so that no lock waits for another service; the stock is
+ * taken last, so that its rows are locked for the shortest time.
+ *
+ * @throws CatalogError `stock_short` naming the lines, those of `priceLines` and `answerOnce`
+ */
+export async function placeOrder(
+  { pool, catalog }: { pool: Pool; catalog: CatalogClient },
+  request: OrderRequest,
+): Promise<PlacedOrder> {
+  const { order, subject, idempotencyKey: key } = request;
+  const keyed =
+    key === undefined ? undefined : { operation: 'create_order', subject, key, requestHash: hashOf(order) };
+  if (keyed !== undefined) {
+    // A repetition is answered whatever has become of the products since.
+    const answered = await findAnswer<Order>(pool, keyed);
+    if (answered !== undefined) return { order: answered, repeated: true, staleFor_ms: undefined };
+  }
+  const priced = await priceLines(catalog, order.lines, request);
+  const place = (client: PoolClient) => insertAndTake(client, order, subject, priced);
+  const { staleFor_ms } = priced;
+  if (keyed === undefined) return { order: await withTransaction(pool, place), repeated: false, staleFor_ms };
+  const { answer, repeated } = await answerOnce(pool, keyed, place);
+  return { order: answer, repeated, staleFor_ms };
+}
+
+async function insertAndTake(
+  client: PoolClient,
+  { customerId, lines }: OrderCreate,
+  placedBy: string,
+  { currency, items }: PricedLines,
+): Promise<Order> {
+  const total = items.reduce(
+    (sum, { priceMinor, quantity }) => sum + BigInt(priceMinor) * BigInt(quantity),
+    0n,
+  );
+  if (total > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new CatalogError('invalid_request', 'The order is worth more than can be counted.', {
+      errors: [{ pointer: '/lines', code: 'too_big', message: 'must be worth at most 9007199254740991' }],
+    });
+  }
+  const placed = await insertOrder(client, { customerId, placedBy, currency, items });
+  const short = await takeStock(client, piecesOf(lines));
+  if (short.size === 0) return placed;
+  const errors = lines.flatMap(({ sku }, line) => {
+    const onHand = short.get(sku);
+    if (onHand === undefined) return [];
+    return [
+      { pointer: `/lines/${line}/quantity`, code: 'stock_short', message: `${onHand} of ${sku} are on hand` },
+    ];
+  });
+  throw new CatalogError(
+    'stock_short',
+    `${errors
+      .map(({ message }) => message)
+      .slice(0, 3)
+      .join('; ')}.`,
+    { errors },
+  );
+}
+
+/** Two lines may name the same SKU. */
+export function piecesOf(
+  lines: readonly { readonly sku: string; readonly quantity: number }[],
+): Map<string, number> {
+  const pieces = new Map<string, number>();
+  for (const { sku, quantity } of lines) pieces.set(sku, (pieces.get(sku) ?? 0) + quantity);
+  return pieces;
+}
+
+/** The schema has put the fields in one order. */
+function hashOf(order: OrderCreate): Buffer {
+  return createHash('sha256').update(JSON.stringify(order)).digest();
+}

@@ -1,0 +1,108 @@
+import { CatalogProblem, CatalogUnavailable, type CatalogClient } from '@catalog/catalog-client';
+import {
+  CatalogError,
+  type FieldError,
+  type OrderCreate,
+  type OrderItem,
+  type Product,
+} from '@catalog/contracts';
+
+export interface PricedLines {
+  readonly currency: string;
+  readonly items: readonly OrderItem[];
+  /** How long ago the oldest of the products was known to be current; undefined where all are within the bound. */
+  readonly staleFor_ms: number | undefined;
+}
+
+export interface PricingOptions {
+  readonly timeout_ms?: number | undefined;
+  /** How old a product may be where the catalog cannot say what it is now; 0 refuses that. */
+  readonly staleIfError_ms: number;
+}
+
+/**
+ * The lines with what the catalog says of each product at this moment. Nothing is guessed: without the catalog it throws
+ * `unavailable`, unless the caller allows what is kept here.
+ *
+ * @throws CatalogError `invalid_request` naming the lines, `orders_closed`, `unavailable`
+ */
+export async function priceLines(
+  catalog: CatalogClient,
+  lines: OrderCreate['lines'],
+  { timeout_ms, staleIfError_ms }: PricingOptions,
+): Promise<PricedLines> {
+  let oldest_ms = 0;
+  let isStale = false;
+  const options = {
+    ...(timeout_ms !== undefined && { timeout_ms }),
+    staleIfError_ms,
+    onStale: (stale_ms: number) => {
+      isStale = true;
+      oldest_ms = Math.max(oldest_ms, stale_ms);
+    },
+  };
+  const [settings, products] = await askCatalog(() =>
+    Promise.all([
+      catalog.settings.get(options),
+      Promise.all(lines.map(({ sku }) => catalog.products.getBySku(sku, options))),
+    ]),
+  );
+  // The catalog itself may answer from its cache while its database is away, and says so.
+  if (isStale && oldest_ms >= staleIfError_ms) throw catalogIsAway(undefined);
+  if (!settings.ordersEnabled) throw new CatalogError('orders_closed', 'No orders are taken at the moment.');
+  const currency = products.find((product) => product !== null)?.currency ?? '';
+  const errors = products.flatMap((product, line) => errorOf(product, line, currency));
+  if (errors.length > 0) {
+    const detail = errors
+      .slice(0, 3)
+      .map(({ pointer, message }) => `${pointer} ${message}`)
+      .join('; ');
+    throw new CatalogError('invalid_request', `The order names what cannot be ordered: ${detail}.`, {
+      errors,
+    });
+  }
+  const items = lines.flatMap(({ quantity }, line) => {
+    const product = products[line];
+    return product ? [itemOf(product, quantity)] : [];
+  });
+  return { currency, items, staleFor_ms: isStale ? oldest_ms : undefined };
+}
+
+function errorOf(product: Product | null, line: number, currency: string): FieldError[] {
+  const pointer = `/lines/${line}/sku`;
+  if (product === null) return [{ pointer, code: 'unknown', message: 'is the SKU of no product' }];
+  if (product.status !== 'active')
+    return [{ pointer, code: 'not_for_sale', message: `is ${product.status}` }];
+  if (product.currency !== currency) {
+    return [
+      { pointer, code: 'other_currency', message: `is sold in ${product.currency}, not in ${currency}` },
+    ];
+  }
+  return [];
+}
+
+function itemOf({ id, version, sku, name, priceMinor, weightGrams }: Product, quantity: number): OrderItem {
+  return { sku, productId: id, productVersion: version, name, priceMinor, weightGrams, quantity };
+}
+
+async function askCatalog<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof CatalogUnavailable) throw catalogIsAway(error);
+    // 429 is our own affair, not that of our caller: it may come back.
+    if (error instanceof CatalogProblem && error.status === 429) throw catalogIsAway(error);
+    throw error;
+  }
+}
+
+function catalogIsAway(cause: CatalogUnavailable | CatalogProblem | undefined): CatalogError {
+  return new CatalogError(
+    'unavailable',
+    'The catalog cannot say what the products are now; nothing was ordered.',
+    {
+      retryAfterSeconds: Math.max(1, (cause?.retryAfter_ms ?? 0) / 1_000),
+      cause,
+    },
+  );
+}

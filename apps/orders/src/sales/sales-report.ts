@@ -1,0 +1,52 @@
+import type { Answer, Source } from '@catalog/cache';
+import type { SalesMonth } from '@catalog/contracts';
+import type { SalesCache } from './sales-cache.ts';
+
+export interface SalesReport {
+  readonly rows: readonly { month: string; currency: string; revenueMinor: number; orders: number }[];
+  /** Of the month that came from farthest away. */
+  readonly source: Source;
+  readonly age_ms: number;
+}
+
+/** Months that are in no cache are read from Postgres together, with one query. */
+export async function readSalesReport(
+  { months }: Pick<SalesCache, 'months'>,
+  wanted: readonly string[],
+): Promise<SalesReport> {
+  const answers = await Promise.all(wanted.map((month) => months.get(month)));
+  return {
+    rows: answers.flatMap(({ payload }) => {
+      if (payload === null) return [];
+      const { month, sales } = JSON.parse(payload.toString()) as SalesMonth;
+      return sales.map((sale) => ({ month, ...sale }));
+    }),
+    source: farthest(answers),
+    age_ms: Math.max(0, ...answers.map(({ age_ms }) => age_ms)),
+  };
+}
+
+/** Both included. */
+export function monthsBetween(from: string, to: string): string[] {
+  const months: string[] = [];
+  for (let at = indexOf(from); at <= indexOf(to); at++) {
+    months.push(`${Math.floor(at / 12)}-${String((at % 12) + 1).padStart(2, '0')}`);
+  }
+  return months;
+}
+
+export function monthOf(time_ms: number): string {
+  return new Date(time_ms).toISOString().slice(0, 7);
+}
+
+function indexOf(month: string): number {
+  const [year = '', ofYear = ''] = month.split('-');
+  return Number(year) * 12 + Number(ofYear) - 1;
+}
+
+const byDistance: readonly Source[] = ['near', 'redis', 'stored', 'bypass', 'stale'];
+
+function farthest(answers: readonly Answer[]): Source {
+  const distance = answers.reduce((max, { source }) => Math.max(max, byDistance.indexOf(source)), 0);
+  return byDistance[distance] ?? 'bypass';
+}

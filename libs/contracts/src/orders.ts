@@ -1,0 +1,106 @@
+/** Bodies of the orders service: orders with their items, stock, and the sales report. */
+import { z } from 'zod';
+import { productIdSchema, skuSchema, versionSchema } from './product.ts';
+
+export const orderStatuses = ['placed', 'completed', 'cancelled'] as const;
+export const maxOrderLines = 100;
+const maxQuantity = 1_000_000;
+
+export const customerIdSchema = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^[\x21-\x7e]+$/, { error: 'must be visible ASCII characters' });
+
+export const orderCreateSchema = z.strictObject({
+  customerId: customerIdSchema,
+  lines: z
+    .array(z.strictObject({ sku: skuSchema, quantity: z.int().min(1).max(maxQuantity) }))
+    .min(1)
+    .max(maxOrderLines),
+});
+export type OrderCreate = z.infer<typeof orderCreateSchema>;
+
+/** Name, price and weight are those of the moment of the order; the product may have changed since. */
+export const orderItemSchema = z.strictObject({
+  sku: z.string(),
+  productId: productIdSchema,
+  productVersion: versionSchema,
+  name: z.string(),
+  priceMinor: z.int(),
+  weightGrams: z.int().nullable(),
+  quantity: z.int(),
+});
+export type OrderItem = z.infer<typeof orderItemSchema>;
+
+export const orderSummarySchema = z.strictObject({
+  id: z.uuid(),
+  customerId: z.string(),
+  status: z.enum(orderStatuses),
+  currency: z.string(),
+  totalMinor: z.int(),
+  createdAt: z.iso.datetime(),
+  completedAt: z.iso.datetime().nullable(),
+  cancelledAt: z.iso.datetime().nullable(),
+});
+export type OrderSummary = z.infer<typeof orderSummarySchema>;
+
+export const orderSchema = z.strictObject({
+  ...orderSummarySchema.shape,
+  /** Of the items whose weight is known. */
+  totalWeightGrams: z.int(),
+  /** false: some item has no known weight, and the order weighs more than that. */
+  totalWeightIsComplete: z.boolean(),
+  items: z.array(orderItemSchema),
+});
+export type Order = z.infer<typeof orderSchema>;
+
+export const orderPageSchema = z.strictObject({
+  data: z.array(orderSummarySchema),
+  page: z.strictObject({ nextCursor: z.string().nullable() }),
+});
+
+export const stockSchema = z.strictObject({
+  sku: z.string(),
+  onHand: z.int().min(0),
+  updatedAt: z.iso.datetime(),
+});
+export type Stock = z.infer<typeof stockSchema>;
+
+export const stockAdjustmentSchema = z.strictObject({
+  /** Pieces received, or, below zero, lost, broken or miscounted. */
+  delta: z
+    .int()
+    .min(-1_000_000_000)
+    .max(1_000_000_000)
+    .refine((delta) => delta !== 0, { error: 'must not be 0' }),
+  reason: z
+    .string()
+    .max(500)
+    .refine((reason) => reason.trim().length > 0, { error: 'must not be blank' })
+    // oxlint-disable-next-line no-control-regex -- the rule is about these characters
+    .refine((reason) => !/[\u0000-\u001f\u007f]/.test(reason), {
+      error: 'must not contain control characters',
+    }),
+});
+export type StockAdjustment = z.infer<typeof stockAdjustmentSchema>;
+
+/** A month of UTC, as in `2026-11`. */
+export const monthSchema = z
+  .string()
+  .regex(/^[12]\d{3}-(?:0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-11' });
+
+/** What is cached of each month. */
+export const salesMonthSchema = z.strictObject({
+  month: monthSchema,
+  /** One for each currency in which orders were completed in that month. */
+  sales: z.array(z.strictObject({ currency: z.string(), revenueMinor: z.int(), orders: z.int() })),
+});
+export type SalesMonth = z.infer<typeof salesMonthSchema>;
+
+export const salesReportSchema = z.strictObject({
+  /** Each month from the first to the last, and each currency in it; a month without sales has no row. */
+  data: z.array(
+    z.strictObject({ month: monthSchema, currency: z.string(), revenueMinor: z.int(), orders: z.int() }),
+  ),
+});

@@ -1,0 +1,12 @@
+-- $1 first days of months, as dates. Answers month, currency, revenueMinor and orders of what was completed in each; no
+-- row for a month without sales. Months are those of UTC. Each is a range of the index by completion.
+select
+  to_char(wanted.month, 'YYYY-MM') as month, o.currency,
+  sum(o.total_minor)::bigint as "revenueMinor", count(*) as orders
+from unnest($1::date[]) as wanted (month)
+join catalog.orders o
+  on o.status = 'completed'
+  and o.completed_at >= wanted.month::timestamp at time zone 'UTC'
+  and o.completed_at < (wanted.month + interval '1 month') at time zone 'UTC'
+group by wanted.month, o.currency
+order by wanted.month, o.currency
