@@ -34,9 +34,12 @@ export interface CallOptions {
 
 /** The service on a free port, with its own role in a database of its own. */
 export async function runningService(
-  options: { databaseUrl?: (url: string) => string | Promise<string> } = {},
+  options: { databaseUrl?: (url: string) => string | Promise<string>; serverUrl?: string } = {},
 ): Promise<RunningService> {
-  const database = await createTestDatabase({ migrated: true });
+  const database = await createTestDatabase({
+    migrated: true,
+    ...(options.serverUrl !== undefined && { serverUrl: options.serverUrl }),
+  });
   const direct = database.urlFor('catalog_write');
   const url = (await options.databaseUrl?.(direct)) ?? direct;
   const tokens = await createTestTokens();

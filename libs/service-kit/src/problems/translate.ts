@@ -45,6 +45,8 @@ function fromSqlState(sqlState: string, cause: unknown): CatalogError | undefine
       });
     case '57014': // query_canceled, by statement_timeout
       return unavailable(cause, 'The database took too long.');
+    case '53100': // disk_full
+      return unavailable(cause, 'The database has no room left on its disk.');
     case '25006': // read_only_sql_transaction: we are still connected to what is a standby now
     case '58030': // io_error
       return unavailable(cause);
