@@ -145,8 +145,9 @@ export class Freshness {
   }
 
   #silence(reason: Silence): void {
-    this.#silentSince_ms = this.#now();
+    // While it is silent nothing is kept, so nothing can be missed.
     if (!this.#sound) return;
+    this.#silentSince_ms = this.#now();
     this.#sound = false;
     this.#epoch += 1;
     this.#lastSilence = reason;

@@ -2,8 +2,10 @@
  * Remembers the highest version of each key that this process has served, so that none is ever served that
  * is lower: not from a stale copy while the stores are away, not by joining a read that began earlier.
  *
- * Bounded: of a key that was forgotten is assumed the highest version ever forgotten, which refuses
- * too much, never too little.
+ * Bounded, and the key forgotten is the one that was not served for longest. What can overtake a coherent answer is
+ * served within seconds of it, so this holds while fewer than `limit` keys are served in that time.
+ * A copy whose age is unknown may be older than that: of a key that was forgotten the highest version ever
+ * forgotten is assumed, which refuses too much, never too little.
  */
 export class MonotonicReads {
   readonly #served = new Map<string, number>();
@@ -27,12 +29,9 @@ export class MonotonicReads {
 
   note(key: string, version: number): void {
     const before = this.#served.get(key);
-    if (before !== undefined) {
-      if (version > before) this.#served.set(key, version);
-      return;
-    }
-    if (this.#served.size >= this.#limit) this.#forgetOldest();
-    this.#served.set(key, version);
+    if (before !== undefined) this.#served.delete(key);
+    else if (this.#served.size >= this.#limit) this.#forgetOldest();
+    this.#served.set(key, before === undefined ? version : Math.max(before, version));
   }
 
   #forgetOldest(): void {

@@ -1,0 +1,134 @@
+import { timings } from '@catalog/contracts';
+import { beforeEach, expect, test } from 'vitest';
+import { Freshness, type Silence } from './freshness.ts';
+
+let now_ms: number;
+let own: string | undefined;
+let freshness: Freshness;
+let sequence: number;
+
+const heartbeat = (watermarkAge_ms = 0, incarnation = 'life') => ({
+  publisher: 'worker',
+  sequence: ++sequence,
+  incarnation,
+  watermarkAge_ms,
+});
+/** Every message is heard a little after it was sent. */
+function hear(watermarkAge_ms?: number, incarnation?: string): { otherIncarnation: boolean } {
+  now_ms += 2;
+  return freshness.received(heartbeat(watermarkAge_ms, incarnation), now_ms - 1);
+}
+
+beforeEach(() => {
+  now_ms = 10_000;
+  own = 'life';
+  sequence = 0;
+  freshness = new Freshness(
+    () => now_ms,
+    () => own,
+  );
+});
+
+function begin(): void {
+  freshness.subscribed();
+  hear();
+}
+
+test('nothing is trusted before a subscription, and a heartbeat sent since', () => {
+  expect(freshness.isSound()).toBe(false);
+  freshness.subscribed();
+  expect(freshness.isSound()).toBe(false);
+  freshness.received(heartbeat(), now_ms - 1);
+  expect(freshness.isSound()).toBe(false);
+  hear();
+  expect(freshness.isSound()).toBe(true);
+  expect(freshness.isFresh('life')).toBe(true);
+});
+
+test.each<[string, Silence, () => void]>([
+  [
+    'a gap in the sequence',
+    'gap',
+    () => {
+      sequence += 1;
+      hear();
+    },
+  ],
+  ['a cut of the channel', 'disconnected', () => freshness.disconnected()],
+  [
+    'a heartbeat overdue',
+    'overdue',
+    () => {
+      now_ms += timings.heartbeatOverdue_ms + 1;
+    },
+  ],
+  [
+    'another life on our own connection',
+    'incarnation',
+    () => {
+      own = 'other';
+    },
+  ],
+  [
+    'a new worker whose first messages were missed',
+    'gap',
+    () => {
+      freshness.received({ publisher: 'second', sequence: 2, incarnation: 'life', keys: [] }, now_ms);
+    },
+  ],
+])('%s silences, and begins another epoch', (_name, silence, happens) => {
+  begin();
+  const { epoch } = freshness;
+  happens();
+  expect(freshness.isSound()).toBe(false);
+  expect(freshness.epoch).toBeGreaterThan(epoch);
+  expect(freshness.lastSilence).toBe(silence);
+  expect(freshness.silences[silence]).toBe(1);
+});
+
+test('after a gap it is sound again by a heartbeat that was sent since, and not by one that waited', () => {
+  begin();
+  sequence += 1;
+  hear();
+  const gapAt_ms = now_ms;
+  now_ms += 300;
+  freshness.received(heartbeat(), gapAt_ms - 1);
+  expect(freshness.isSound()).toBe(false);
+  hear();
+  expect(freshness.isSound()).toBe(true);
+});
+
+test('the age of the watermark counts from the moment before which nothing was sent', () => {
+  begin();
+  now_ms += 900;
+  freshness.received(heartbeat(500), now_ms - 200);
+  expect(freshness.watermarkAge_ms).toBe(700);
+  now_ms += timings.bound_ms - 700;
+  expect(freshness.isFresh('life')).toBe(true);
+  now_ms += 1;
+  expect(freshness.isFresh('life')).toBe(false);
+  expect(freshness.isFresh('other')).toBe(false);
+  expect(freshness.isFresh(undefined)).toBe(false);
+});
+
+test('heartbeats of another life vouch for nothing, and tell to ask which life ours is', () => {
+  begin();
+  now_ms += timings.bound_ms + 1;
+  expect(hear(0, 'other')).toEqual({ otherIncarnation: true });
+  expect(freshness.isFresh('life')).toBe(false);
+  expect(freshness.isFresh('other')).toBe(false);
+  own = 'other';
+  expect(hear(0, 'other')).toEqual({ otherIncarnation: false });
+  expect(freshness.isFresh('other')).toBe(true);
+  expect(freshness.isFresh('life')).toBe(false);
+});
+
+test('a heartbeat that is heard while Redis answers does not vouch for the answer', () => {
+  begin();
+  now_ms += timings.bound_ms + 1;
+  const isFresh = freshness.beforeAsking('life');
+  hear();
+  expect(freshness.isFresh('life')).toBe(true);
+  expect(isFresh()).toBe(false);
+  expect(freshness.beforeAsking('life')()).toBe(true);
+});

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { MonotonicReads } from './monotonic-reads.ts';
+
+test('what is lower than something served is overtaken, and never permitted', () => {
+  const reads = new MonotonicReads();
+  reads.note('a', 7);
+  reads.note('a', 5);
+  expect(reads.isOvertaken('a', 6)).toBe(true);
+  expect(reads.isOvertaken('a', 7)).toBe(false);
+  expect(reads.permits('a', 6)).toBe(false);
+  expect(reads.permits('a', 7)).toBe(true);
+  expect(reads.isOvertaken('b', 1)).toBe(false);
+});
+
+test('the key that was not served for longest is forgotten, not the one that is served all the time', () => {
+  const reads = new MonotonicReads(2);
+  reads.note('busy', 1);
+  reads.note('idle', 9);
+  reads.note('busy', 2);
+  reads.note('new', 3);
+  expect(reads.isOvertaken('busy', 1)).toBe(true);
+  expect(reads.isOvertaken('idle', 8)).toBe(false);
+});
+
+test('of a forgotten key the worst is assumed where the age of a copy is unknown', () => {
+  const reads = new MonotonicReads(1);
+  reads.note('a', 7);
+  reads.note('b', 3);
+  expect(reads.permits('a', 6)).toBe(false);
+  expect(reads.permits('never served', 6)).toBe(false);
+  expect(reads.permits('never served', 7)).toBe(true);
+});

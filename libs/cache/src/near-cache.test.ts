@@ -1,0 +1,106 @@
+import { beforeEach, expect, test } from 'vitest';
+import { Freshness } from './freshness.ts';
+import { NearCache } from './near-cache.ts';
+
+let now_ms: number;
+let freshness: Freshness;
+let near: NearCache;
+let sequence: number;
+
+const hear = () =>
+  freshness.received(
+    { publisher: 'w', sequence: ++sequence, incarnation: 'life', watermarkAge_ms: 0 },
+    now_ms,
+  );
+const entry = (version: number, size = 1) => ({
+  version,
+  payload: Buffer.alloc(size),
+  storedAt_ms: now_ms,
+  freshUntil_ms: now_ms + 60_000,
+});
+
+beforeEach(() => {
+  now_ms = 1_000;
+  sequence = 0;
+  const now = () => now_ms;
+  freshness = new Freshness(now, () => 'life');
+  near = new NearCache(freshness, now, { maxBytes: 10_000 });
+  freshness.subscribed();
+  hear();
+});
+
+function keep(key: string, version: number): void {
+  const ticket = near.begin(key);
+  near.offer(ticket, entry(version));
+  near.end(ticket);
+}
+
+test('an invalidation ends what is older, and spares what is as new', () => {
+  keep('a', 3);
+  near.invalidate('a', 3);
+  expect(near.get('a')?.version).toBe(3);
+  near.invalidate('a', 4);
+  expect(near.get('a')).toBeUndefined();
+});
+
+test('a load that an invalidation has overtaken is not kept, its key again afterwards is', () => {
+  const ticket = near.begin('a');
+  near.invalidate('a', 4);
+  near.offer(ticket, entry(3));
+  expect(near.get('a')).toBeUndefined();
+  near.offer(ticket, entry(4));
+  expect(near.get('a')?.version).toBe(4);
+});
+
+test('a load that began before a gap is not kept after it', () => {
+  const ticket = near.begin('a');
+  sequence += 1;
+  hear();
+  now_ms += 1;
+  hear();
+  expect(freshness.isSound()).toBe(true);
+  near.offer(ticket, entry(3));
+  expect(near.get('a')).toBeUndefined();
+});
+
+test('an older load does not replace a newer one, a newer replaces what may not be kept', () => {
+  const early = near.begin('a');
+  keep('a', 4);
+  near.offer(early, entry(3));
+  expect(near.get('a')?.version).toBe(4);
+  near.invalidate('a', 2);
+  const overtaken = near.begin('a');
+  near.invalidate('a', 6);
+  keep('a', 6);
+  near.offer(overtaken, entry(5));
+  expect(near.get('a')?.version).toBe(6);
+});
+
+test('in silence nothing is served but what says that it is stale; nor past freshness, nor past the bound', () => {
+  keep('a', 3);
+  freshness.disconnected();
+  expect(near.get('a')).toBeUndefined();
+  expect(near.getStale('a')?.version).toBe(3);
+
+  freshness.subscribed();
+  hear();
+  expect(near.get('a')).toBeUndefined();
+  keep('a', 3);
+  now_ms += 60_000;
+  freshness.received(
+    { publisher: 'w', sequence: ++sequence, incarnation: 'life', watermarkAge_ms: 0 },
+    now_ms,
+  );
+  expect(near.get('a')).toBeUndefined();
+});
+
+test('it never holds more than it may, and knows of no load that has ended', () => {
+  for (let i = 0; i < 100; i++) {
+    const ticket = near.begin(`k${i}`);
+    near.offer(ticket, entry(1, 1_000));
+    near.end(ticket);
+  }
+  expect(near.bytes).toBeLessThanOrEqual(10_000);
+  expect(near.size).toBeLessThan(10);
+  expect(near.size).toBeGreaterThan(0);
+});
