@@ -1,0 +1,120 @@
+import { eventually, startRedis } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterEach, expect, test } from 'vitest';
+import { CacheConnection, CacheUnavailable } from './cache-connection.ts';
+import { EntryStore } from './entry-store.ts';
+
+const open: CacheConnection[] = [];
+const errors: Error[] = [];
+afterEach(() => {
+  for (const connection of open.splice(0)) connection.stop();
+  errors.length = 0;
+});
+
+function connect(url: string, more: Partial<ConstructorParameters<typeof CacheConnection>[0]> = {}) {
+  const connection = new CacheConnection({
+    url,
+    name: 'test',
+    databaseIdentity: () => Promise.resolve('database'),
+    onError: (error) => errors.push(error),
+    ...more,
+  });
+  open.push(connection);
+  return connection;
+}
+const known = (connection: CacheConnection) => eventually(() => connection.incarnation ?? false);
+
+test('no command goes out before the life of the stores is known', async () => {
+  await using server = await startRedis();
+  let answer: (identity: string) => void = () => undefined;
+  const databaseIdentity = () => new Promise<string>((resolve) => (answer = resolve));
+  const connection = connect(server.url, { databaseIdentity });
+  const starting = connection.start();
+  await eventually(() => connection.redis.status === 'ready');
+  await expect(new EntryStore(connection).invalidate('k', 1)).rejects.toBeInstanceOf(CacheUnavailable);
+  const admin = new Redis(server.url);
+  expect(await admin.info('commandstats')).not.toMatch(/cmdstat_eval/);
+  admin.disconnect();
+  await eventually(() => {
+    answer('database');
+    return connection.incarnation !== undefined;
+  });
+  await starting;
+});
+
+test('one life has one name for all processes, another life of either store has another', async () => {
+  await using server = await startRedis();
+  const [first, second, restored] = [
+    connect(server.url),
+    connect(server.url),
+    connect(server.url, { databaseIdentity: () => Promise.resolve('restored') }),
+  ];
+  await Promise.all([first.start(), second.start(), restored.start()]);
+  expect(first.requireIncarnation()).toMatch(/^[0-9a-f]{16}$/);
+  expect(second.requireIncarnation()).toBe(first.requireIncarnation());
+  expect(restored.requireIncarnation()).not.toBe(first.requireIncarnation());
+});
+
+test('a restart is another life: unknown while Redis is away, learned again when it is back', async () => {
+  await using server = await startRedis();
+  const connection = connect(server.url);
+  await connection.start();
+  const before = connection.requireIncarnation();
+  const heard: (string | undefined)[] = [];
+  connection.onIncarnation((incarnation) => heard.push(incarnation));
+  await server.kill('SIGKILL');
+  await eventually(() => connection.incarnation === undefined);
+  expect(() => connection.requireIncarnation()).toThrow(CacheUnavailable);
+  await server.restart();
+  expect(await known(connection)).not.toBe(before);
+  expect(heard).toEqual([undefined, connection.incarnation]);
+});
+
+test('a server that is promoted and demoted again lives another life, though its run_id is the same', async () => {
+  await using server = await startRedis();
+  await using other = await startRedis();
+  const connection = connect(server.url);
+  await connection.start();
+  const before = connection.requireIncarnation();
+  const admin = new Redis(server.url);
+  await admin.replicaof('127.0.0.1', other.port);
+  await eventually(async () => /master_link_status:up/.test(await admin.info('replication')));
+
+  // What the former master is told to write now is refused, and that is noticed.
+  await expect(new EntryStore(connection).readOrLease('k', 1, 'x')).rejects.toThrow('READONLY');
+  const asReplica = await eventually(
+    () => connection.incarnation !== before && (connection.incarnation ?? false),
+  );
+  await admin.replicaof('NO', 'ONE');
+  await connection.relearn();
+  expect(connection.requireIncarnation()).not.toBe(before);
+  expect(connection.requireIncarnation()).not.toBe(asReplica);
+  admin.disconnect();
+});
+
+test('a server that hides INFO is not used', async () => {
+  await using server = await startRedis();
+  const admin = new Redis(server.url);
+  await admin.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '&*', '+@all', '-info');
+  admin.disconnect();
+  const connection = connect(server.url.replace('redis://', 'redis://blind:secret@'));
+  await connection.start();
+  expect(connection.incarnation).toBeUndefined();
+  expect(errors.some(({ message }) => message.includes('NOPERM'))).toBe(true);
+});
+
+test('a call that Redis does not answer is given up, and nothing is sent again on the next connection', async () => {
+  await using server = await startRedis();
+  const connection = connect(server.url);
+  await connection.start();
+  const store = new EntryStore(connection);
+  await server.kill('SIGSTOP');
+  const hanging = store.invalidate('k', 1).catch((error: unknown) => error);
+  expect(await hanging).toMatchObject({ message: 'Command timed out' });
+  await server.kill('SIGCONT');
+  await server.restart();
+  await known(connection);
+  const admin = new Redis(server.url);
+  expect(await admin.info('commandstats')).not.toMatch(/cmdstat_eval/);
+  admin.disconnect();
+});
