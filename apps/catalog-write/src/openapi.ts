@@ -135,7 +135,14 @@ export function openApi(): OpenApiDocument {
             },
           },
         },
-        errors: ['malformed_request', 'invalid_request', 'conflict', 'busy', 'unsupported_media_type'],
+        errors: [
+          'malformed_request',
+          'invalid_request',
+          'request_timeout',
+          'conflict',
+          'busy',
+          'unsupported_media_type',
+        ],
       },
       {
         method: 'get',
