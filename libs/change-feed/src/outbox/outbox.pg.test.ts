@@ -56,6 +56,14 @@ test('relays that claim at once share the changes: none is claimed twice, none i
   expect(new Set(claimed).size).toBe(2_000);
 });
 
+test('a relay does not wait for what another is just claiming', async () => {
+  await insertChanges(10);
+  await withTransaction(pool, async (client) => {
+    expect(await new Outbox(client).claim(4)).toHaveLength(4);
+    expect(await outbox.claim(100)).toHaveLength(6);
+  });
+});
+
 test('what was claimed and never acknowledged is claimed again after a while, not before', async () => {
   await insertChanges(3);
   expect(await outbox.claim(100)).toHaveLength(3);

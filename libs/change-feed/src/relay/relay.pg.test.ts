@@ -184,7 +184,12 @@ test('when the relay that kept the bell silent is gone, the other is woken by it
 
 test('without room nothing is claimed, and stopping does not wait for room', async () => {
   let room = false;
-  const { dispatched, relay } = await startRelay({ hasRoom: () => room });
+  let refusals = 0;
+  const hasRoom = () => {
+    if (!room) refusals += 1;
+    return room;
+  };
+  const { dispatched, relay } = await startRelay({ hasRoom });
   await feed.insertProducts(10);
   await pause(100);
   const claimed = await owner.query('select from catalog.outbox where dispatches > 0');
@@ -192,7 +197,9 @@ test('without room nothing is claimed, and stopping does not wait for room', asy
   room = true;
   await eventually(() => dispatched.length === 20);
   room = false;
+  refusals = 0;
   await feed.insertProducts(1);
+  await eventually(() => refusals > 2);
   await relay.stop();
   expect(await feed.unapplied()).toBe(22);
 });
