@@ -48,11 +48,14 @@ test('disconnectAll ends the sessions of this database only', async () => {
   await spared.end();
 });
 
-test('a process that has had a Postgres ends with the code that it was to end with', async () => {
-  const server = new URL('./server.ts', import.meta.url).href;
-  const script = `const { startPostgres } = await import('${server}');
-    await (await startPostgres()).stop();
-    process.exitCode = 7;`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
-  expect(await once(child, 'exit')).toEqual([7, null]);
-});
+test.each([0, 7])(
+  'a process that has had a Postgres ends with the code that it was to end with: %s',
+  async (code) => {
+    const server = new URL('./server.ts', import.meta.url).href;
+    const script = `const { startPostgres } = await import('${server}');
+      await (await startPostgres()).stop();
+      process.exitCode = ${code};`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
+    expect(await once(child, 'exit')).toEqual([code, null]);
+  },
+);

