@@ -1,0 +1,149 @@
+import { timings } from '@catalog/contracts';
+import { eventually, startRedis, type RedisServer, tcpProxy, type TcpProxy } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CacheConnection } from './cache-connection.ts';
+import { Freshness } from './freshness.ts';
+import { InvalidationChannel } from './invalidation-channel.ts';
+import { InvalidationPublisher } from './invalidation-publisher.ts';
+import { INVALIDATION_CHANNEL, type InvalidatedKey } from './messages.ts';
+
+const now = () => performance.now();
+let server: RedisServer;
+let proxy: TcpProxy;
+let connection: CacheConnection;
+let publisher: InvalidationPublisher;
+let freshness: Freshness;
+let channel: InvalidationChannel;
+let heard: InvalidatedKey[];
+let beating: NodeJS.Timeout;
+let watermarkAge_ms: number;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
+
+/** A reader whose channel goes through a proxy, and a worker that is not far behind. */
+beforeEach(async () => {
+  proxy = await tcpProxy({ to: server.port });
+  connection = new CacheConnection({
+    url: server.url,
+    name: 'reader',
+    databaseIdentity: () => Promise.resolve('database'),
+    onError: () => undefined,
+  });
+  await connection.start();
+  heard = [];
+  freshness = new Freshness(now, () => connection.incarnation);
+  channel = new InvalidationChannel({
+    url: `redis://127.0.0.1:${proxy.port}`,
+    name: 'reader channel',
+    connection,
+    freshness,
+    now,
+    onInvalidation: (keys) => heard.push(...keys),
+    onError: () => undefined,
+  });
+  await channel.start();
+  publisher = new InvalidationPublisher(connection);
+  watermarkAge_ms = 0;
+  beating = setInterval(() => {
+    void connection
+      .time_ms()
+      .then((time_ms) => publisher.heartbeat(time_ms - watermarkAge_ms))
+      .catch(() => undefined);
+  }, 50);
+  await eventually(() => freshness.isSound());
+});
+afterEach(async () => {
+  clearInterval(beating);
+  channel.stop();
+  connection.stop();
+  await proxy.stop();
+});
+
+test('invalidations arrive, and heartbeats keep the near cache sound and Redis fresh', async () => {
+  await publisher.publish([
+    ['a', 3],
+    ['b', 4],
+  ]);
+  await eventually(() => heard.length === 2);
+  expect(heard).toEqual([
+    ['a', 3],
+    ['b', 4],
+  ]);
+  expect(freshness.isSound()).toBe(true);
+  expect(freshness.isFresh(connection.incarnation)).toBe(true);
+});
+
+test('a channel that is cut is silent at once, and sound again after it has come back', async () => {
+  const { epoch } = freshness;
+  proxy.refuse();
+  proxy.cut();
+  await eventually(() => !freshness.isSound());
+  proxy.passThrough();
+  await eventually(() => freshness.isSound());
+  expect(freshness.epoch).toBeGreaterThan(epoch);
+  await publisher.publish([['a', 5]]);
+  await eventually(() => heard.length === 1);
+});
+
+test('a half-open channel is noticed by heartbeats that stay away, and given up for another', async () => {
+  proxy.blackhole();
+  await eventually(() => !freshness.isSound());
+  expect(freshness.lastSilence).toBe('overdue');
+  await eventually(() => !freshness.isFresh(connection.incarnation));
+  proxy.passThrough();
+  await eventually(() => freshness.isSound(), { timeout_ms: 15_000 });
+});
+
+test('what waits on its way is not taken for new when it arrives', async () => {
+  proxy.delay(timings.bound_ms);
+  await eventually(() => !freshness.isFresh(connection.incarnation), { timeout_ms: 10_000 });
+  await eventually(() => freshness.watermarkAge_ms > timings.bound_ms);
+  expect(freshness.isSound()).toBe(false);
+});
+
+test('a heartbeat tells how far behind the worker is', async () => {
+  watermarkAge_ms = 1_500;
+  await eventually(() => freshness.watermarkAge_ms >= 1_500);
+  watermarkAge_ms = 60_000;
+  await eventually(() => !freshness.isFresh(connection.incarnation));
+  expect(freshness.isSound()).toBe(true);
+});
+
+test('a message that is lost on the way from the worker leaves a gap', async () => {
+  const { epoch } = freshness;
+  connection.redis.disconnect(true);
+  await expect(publisher.publish([['a', 3]])).rejects.toThrow();
+  await eventually(() => freshness.epoch > epoch && freshness.isSound());
+  expect(heard).toEqual([]);
+});
+
+test('what is no message of ours is passed over', async () => {
+  const admin = new Redis(server.url);
+  for (const text of [
+    '',
+    'null',
+    '[]',
+    '{"p":1}',
+    '{"p":"x","n":1.5,"i":"y","k":[]}',
+    '{"p":"x","n":1,"i":"y"}',
+  ]) {
+    await admin.publish(INVALIDATION_CHANNEL, text);
+  }
+  admin.disconnect();
+  await publisher.publish([['a', 3]]);
+  await eventually(() => heard.length === 1);
+  expect(freshness.isSound()).toBe(true);
+});
+
+test('the sequence goes on over a reconnect, so that nothing lost in between is overlooked', async () => {
+  const { gap, disconnected, incarnation } = freshness.silences;
+  await server.restart();
+  await eventually(() => freshness.isSound() && freshness.silences.disconnected > disconnected);
+  await publisher.publish([['a', 9]]);
+  await eventually(() => heard.some(([key, version]) => key === 'a' && version === 9));
+  expect(freshness.silences).toMatchObject({ gap, incarnation });
+});

@@ -1,0 +1,128 @@
+import { timings } from '@catalog/contracts';
+import { eventually, startRedis, type RedisServer } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { CacheConnection } from './cache-connection.ts';
+import { Freshness } from './freshness.ts';
+import { GenerationBumper, ListCache } from './list-cache.ts';
+
+const now = () => performance.now();
+let server: RedisServer;
+let admin: Redis;
+let connection: CacheConnection;
+let freshness: Freshness;
+let lists: ListCache;
+let sequence = 0;
+const failed = vi.fn();
+
+beforeAll(async () => {
+  server = await startRedis();
+  admin = new Redis(server.url);
+});
+afterAll(async () => {
+  connection.stop();
+  admin.disconnect();
+  await server.stop();
+});
+
+function hearHeartbeat(): void {
+  sequence += 1;
+  const incarnation = connection.incarnation ?? '';
+  freshness.received({ publisher: 'w', sequence, incarnation, watermarkAge_ms: 0 }, now());
+}
+beforeEach(async () => {
+  await admin.flushall();
+  connection?.stop();
+  connection = new CacheConnection({
+    url: server.url,
+    name: 'test',
+    databaseIdentity: () => Promise.resolve('database'),
+    onError: () => undefined,
+  });
+  await connection.start();
+  freshness = new Freshness(now, () => connection.incarnation);
+  freshness.subscribed();
+  hearHeartbeat();
+  lists = new ListCache(connection, freshness, failed);
+});
+
+const get = async (text: string, query: unknown[] = ['page 1']) => {
+  hearHeartbeat();
+  const { payload, source } = await lists.get('products', query, () => Promise.resolve(Buffer.from(text)));
+  return `${payload.toString()} (${source})`;
+};
+const bumper = () => new GenerationBumper(connection, now);
+
+test('a page is kept until its generation ends; pages of other queries are others', async () => {
+  expect(await get('one')).toBe('one (stored)');
+  expect(await get('two')).toBe('one (redis)');
+  expect(await get('other', ['page 2'])).toBe('other (stored)');
+  await bumper().bump('products');
+  expect(await get('three')).toBe('three (stored)');
+  expect(await get('other again', ['page 2'])).toBe('other again (stored)');
+});
+
+test('a page that was read before a bump is not served after it, though it is stored later', async () => {
+  await get('zero', ['warm']);
+  const slow = lists.get('products', ['page 1'], async () => {
+    await bumper().bump('products');
+    return Buffer.from('before the change');
+  });
+  await slow;
+  expect(await get('after the change')).toBe('after the change (stored)');
+});
+
+test('a generation that is lost, or of another life, ends all pages', async () => {
+  await get('one');
+  await admin.del('generation:products');
+  expect(await get('two')).toBe('two (stored)');
+  const inherited = await admin.get('generation:products');
+  await admin.set('generation:products', `another-life-${inherited}`);
+  expect(await get('three')).toBe('three (stored)');
+});
+
+test('past the bound a page is read again, and is shown as stale if that fails', async () => {
+  await get('one');
+  vi.spyOn(performance, 'now').mockReturnValue(now() + timings.bound_ms + 1);
+  try {
+    const fresh = await lists.get('products', ['page 1'], () => Promise.resolve(Buffer.from('two')));
+    expect(fresh.source).toBe('stored');
+    const stale = await lists.get('products', ['page 1'], () => Promise.reject(new Error('down')));
+    expect(stale).toMatchObject({ source: 'stale', payload: Buffer.from('two') });
+    await expect(
+      lists.get('products', ['never seen'], () => Promise.reject(new Error('down'))),
+    ).rejects.toThrow('down');
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
+test('without Redis lists come from Postgres', async () => {
+  connection.stop();
+  expect(await get('one')).toBe('one (bypass)');
+  expect(failed).toHaveBeenCalled();
+});
+
+test('bumps of one interval are one, and each returns only after one that began after it', async () => {
+  const one = bumper();
+  await one.bump('products');
+  const before = await admin.get('generation:products');
+  const bumps = [one.bump('products'), one.bump('products'), one.bump('products')];
+  expect(await admin.get('generation:products')).toBe(before);
+  await Promise.all(bumps);
+  const after = await admin.get('generation:products');
+  expect(after).not.toBe(before);
+  await one.bump('products');
+  expect(await admin.get('generation:products')).not.toBe(after);
+});
+
+test('a bump that fails says so, and the next one works', async () => {
+  const one = bumper();
+  connection.stop();
+  await eventually(() => connection.incarnation === undefined);
+  await expect(one.bump('products')).rejects.toThrow();
+  await connection.start();
+  await eventually(() => connection.incarnation !== undefined);
+  await one.bump('products');
+  expect(await admin.get('generation:products')).not.toBeNull();
+});
