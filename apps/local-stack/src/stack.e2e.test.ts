@@ -155,6 +155,47 @@ test('a read is a miss, then a hit in the process, and a hit in Redis for anothe
   expect(await read(path)).toMatchObject({ from: 'catalog-read; hit; detail=redis', row });
 });
 
+test('the console shows all of it behind the sign-in that was printed, purges a key, and acts on queues', async () => {
+  const told = stack.said.find((line) => line.includes('The console:')) ?? '';
+  const [, url = '', username = '', password = ''] =
+    /(http\S+) +sign in as (\S+), password (\S+)/.exec(told) ?? [];
+  expect((await fetch(`${url}/queues/api/queues`)).status).toBe(401);
+  const form = (fields: Record<string, string>, Cookie = '') => ({
+    method: 'POST',
+    redirect: 'manual' as const,
+    headers: { Cookie },
+    body: new URLSearchParams(fields),
+  });
+  const signedIn = await fetch(`${url}/sign-in`, form({ username, password }));
+  expect(signedIn.status).toBe(303);
+  const Cookie = signedIn.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+
+  await eventually(
+    async () => {
+      const state = await (await fetch(`${url}/state`, { headers: { Cookie } })).text();
+      expect(state).toContain('All is well');
+      expect(state.match(/pill good/g)?.length).toBe(3);
+      expect(state).toMatch(/Watermark age<\/dt>\s*<dd class="">\d/);
+    },
+    { timeout_ms: back_ms },
+  );
+
+  const [row] = await rows(1);
+  const id = row?.id ?? '';
+  await read(product(id));
+  const fields = { what: 'key', key: `product:${id}`, reason: 'an end-to-end test' };
+  const purged = await fetch(`${url}/purges`, form(fields, Cookie));
+  expect(await purged.json()).toEqual({ entries: 1, invalidated: 1 });
+  expect((await read(product(id))).row).toMatchObject({ id });
+
+  // As the ACL user of the console, which may do what the buttons of the dashboard need.
+  for (const action of ['pause', 'resume', 'empty', 'clean/completed', 'clean/failed', 'promote']) {
+    const address = `${url}/queues/api/queues/refresh/${action}`;
+    const { ok } = await fetch(address, { method: 'PUT', headers: { Cookie } });
+    expect([action, ok]).toEqual([action, true]);
+  }
+});
+
 test('an edit through the API, through SQL and of many rows at once is read fresh', async () => {
   const ids = (await rows(30)).map(({ id }) => id);
   const readAll = () => Promise.all(ids.map(async (id) => read(product(id))));
