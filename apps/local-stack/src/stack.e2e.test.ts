@@ -174,7 +174,8 @@ test('the console shows all of it behind the sign-in that was printed, purges a 
     async () => {
       const state = await (await fetch(`${url}/state`, { headers: { Cookie } })).text();
       expect(state).toContain('All is well');
-      expect(state.match(/pill good/g)?.length).toBe(3);
+      // The four services that it asks.
+      expect(state.match(/pill good/g)?.length).toBe(4);
       expect(state).toMatch(/Watermark age<\/dt>\s*<dd class="">\d/);
     },
     { timeout_ms: back_ms },

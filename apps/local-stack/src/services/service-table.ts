@@ -59,7 +59,7 @@ export const services: readonly ServiceEntry[] = [
     usesStateRedis: true,
     env: { FIRST_ADMIN_USERNAME: consoleAdmin.username },
     main: 'server/main.ts',
-    calls: ['catalog-read', 'catalog-write', 'invalidation-worker'],
+    calls: ['catalog-read', 'catalog-write', 'invalidation-worker', 'orders'],
     words: { SESSION_SECRET: 'console-session-secret', FIRST_ADMIN_PASSWORD: consoleAdmin.word },
   },
 ];

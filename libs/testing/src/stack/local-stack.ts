@@ -15,6 +15,7 @@ const offsets = {
   'catalog-read': 1,
   'catalog-write': 2,
   'invalidation-worker': 3,
+  orders: 4,
   postgres: 10,
   'cache-redis': 11,
   'state-redis': 12,
