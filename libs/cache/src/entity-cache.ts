@@ -69,10 +69,10 @@ interface Flight {
 export class EntityCache {
   readonly entity: Entity;
   readonly #parts: CacheParts;
-  readonly #loader: BatchLoader;
+  readonly #loader: Pick<BatchLoader, 'load'>;
   readonly #flights = new Map<string, Flight>();
 
-  constructor(entity: Entity, loader: BatchLoader, parts: CacheParts) {
+  constructor(entity: Entity, loader: Pick<BatchLoader, 'load'>, parts: CacheParts) {
     this.entity = entity;
     this.#loader = loader;
     this.#parts = parts;
@@ -126,7 +126,13 @@ export class EntityCache {
   async adopt(key: string, loaded: Loaded): Promise<Answer | undefined> {
     const { store, monotonic, near } = this.#parts;
     const cacheKey = this.entity.cacheKey(key);
-    const { stored } = await this.#fill(cacheKey, '', store.incarnation, loaded, freshLife_ms(loaded));
+    const { stored } = await this.#fill(
+      cacheKey,
+      '',
+      store.incarnation,
+      loaded,
+      freshLife_ms(loaded, this.entity),
+    );
     if (monotonic.isOvertaken(cacheKey, loaded.version)) return undefined;
     monotonic.note(cacheKey, loaded.version);
     near.invalidate(cacheKey, loaded.version);
@@ -212,7 +218,7 @@ export class EntityCache {
       if (stale === undefined) throw error;
       return stale;
     }
-    const fresh_ms = freshLife_ms(loaded);
+    const fresh_ms = freshLife_ms(loaded, this.entity);
     const { stored, newer } = await this.#fill(ticket.key, token, entry?.incarnation, loaded, fresh_ms);
     if (newer !== undefined) return this.#keep(ticket, answerOf(newer, 'redis'), newer.freshFor_ms);
     const answer: Answer = { ...loaded, age_ms: 0, source: stored ? 'stored' : 'bypass' };
@@ -248,7 +254,7 @@ export class EntityCache {
     try {
       const incarnation = store.incarnation;
       const loaded = await this.#loader.load(key);
-      const fresh_ms = freshLife_ms(loaded);
+      const fresh_ms = freshLife_ms(loaded, this.entity);
       const { stored } = await this.#fill(ticket.key, '', incarnation, loaded, fresh_ms);
       return this.#keep(ticket, { ...loaded, age_ms: 0, source: stored ? 'stored' : 'bypass' }, fresh_ms);
     } finally {
@@ -260,7 +266,13 @@ export class EntityCache {
   #refreshAhead(key: string, token: string, incarnation: string): void {
     const refresh = async () => {
       const loaded = await this.#loader.load(key);
-      await this.#fill(this.entity.cacheKey(key), token, incarnation, loaded, freshLife_ms(loaded));
+      await this.#fill(
+        this.entity.cacheKey(key),
+        token,
+        incarnation,
+        loaded,
+        freshLife_ms(loaded, this.entity),
+      );
     };
     refresh().catch((error: unknown) => this.#parts.events.loadFailed(this.entity.name, error));
   }
@@ -307,7 +319,7 @@ const changesTooFast = () =>
   new CatalogError('unavailable', 'the entity changes faster than it can be read', { retryAfterSeconds: 1 });
 
 /** The soft TTL, shortened at random so that keys loaded together do not expire together. */
-export function freshLife_ms({ payload }: Loaded): number {
-  const ttl_ms = payload === null ? timings.missingTtl_ms : timings.softTtl_ms;
+export function freshLife_ms({ payload }: Loaded, { softTtl_ms = timings.softTtl_ms }: Entity): number {
+  const ttl_ms = payload === null ? Math.min(timings.missingTtl_ms, softTtl_ms) : softTtl_ms;
   return ttl_ms * (1 - Math.random() * timings.softTtlJitter);
 }

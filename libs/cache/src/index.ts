@@ -1,5 +1,6 @@
 export * from './batch-loader.ts';
 export * from './cache-breaker.ts';
+export * from './cached.ts';
 export * from './cache-connection.ts';
 export * from './entity-cache.ts';
 export * from './entry-store.ts';

@@ -7,6 +7,8 @@ export interface Entity {
   cacheKey(key: string): string;
   /** Grows when the payload's shape changes, so that no deploy misreads an entry of another one. */
   readonly payloadSchema: number;
+  /** How long a cached value is taken for current if nothing says that it changed; `timings.softTtl_ms` unless set. */
+  readonly softTtl_ms?: number;
 }
 
 export const PRODUCT = {

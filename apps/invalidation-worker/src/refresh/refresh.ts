@@ -55,7 +55,7 @@ export class Refresher {
       token,
       incarnation,
       loaded,
-      freshLife_ms(loaded),
+      freshLife_ms(loaded, entity),
     );
     return stored;
   }

@@ -141,7 +141,14 @@ async function startReader(pool: Pool, url: string): Promise<{ reader: Reader; s
       const { incarnation } = await store.readOrLease(cacheKey, entity.payloadSchema, token);
       const loaded = (await loadPayloads(loaders[entity.name])([key])).get(key);
       if (loaded === undefined) throw new Error(`the loader left out ${key}`);
-      await store.fill(cacheKey, entity.payloadSchema, token, incarnation, loaded, freshLife_ms(loaded));
+      await store.fill(
+        cacheKey,
+        entity.payloadSchema,
+        token,
+        incarnation,
+        loaded,
+        freshLife_ms(loaded, entity),
+      );
       return loaded.version;
     },
     async state(cacheKey) {

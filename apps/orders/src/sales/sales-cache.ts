@@ -1,9 +1,9 @@
 import {
   BatchLoader,
   CacheConnection,
+  cached,
   createCacheBreaker,
   createLoadGuard,
-  EntityCache,
   EntryStore,
   Freshness,
   InvalidationChannel,
@@ -11,7 +11,7 @@ import {
   MonotonicReads,
   NearCache,
 } from '@catalog/cache';
-import { SALES_MONTH } from '@catalog/contracts';
+import { SALES_MONTH, type SalesMonth } from '@catalog/contracts';
 import { databaseIdentity, entityLoaders, type Pool } from '@catalog/database';
 
 /** A month takes a few hundred bytes; this is a lifetime of them. */
@@ -46,10 +46,15 @@ export function createSalesCache({ pool, cacheRedisUrl, onError }: SalesCacheOpt
     onError,
   });
   const ignore = () => undefined;
-  const months = new EntityCache(
-    SALES_MONTH,
-    new BatchLoader(loadPayloads(entityLoaders(pool)[SALES_MONTH.name]), createLoadGuard()),
-    {
+  // Months that no cache has, asked for at once, are one query.
+  const batch = new BatchLoader(loadPayloads(entityLoaders(pool)[SALES_MONTH.name]), createLoadGuard());
+  const loadMonth = async (month: string): Promise<SalesMonth | null> => {
+    const { payload } = await batch.load(month);
+    return payload === null ? null : (JSON.parse(payload.toString()) as SalesMonth);
+  };
+  const months = cached(loadMonth, {
+    entity: SALES_MONTH,
+    parts: {
       store: new EntryStore(connection),
       breaker: createCacheBreaker(),
       freshness,
@@ -58,7 +63,7 @@ export function createSalesCache({ pool, cacheRedisUrl, onError }: SalesCacheOpt
       now,
       events: { fillRefused: ignore, overtaken: ignore, cacheFailed: onError, loadFailed: ignore },
     },
-  );
+  });
   return {
     months,
     async start(): Promise<void> {

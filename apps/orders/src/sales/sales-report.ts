@@ -1,4 +1,4 @@
-import type { Answer, Source } from '@catalog/cache';
+import type { Source } from '@catalog/cache';
 import type { SalesMonth } from '@catalog/contracts';
 import type { SalesCache } from './sales-cache.ts';
 
@@ -14,16 +14,16 @@ export async function readSalesReport(
   { months }: Pick<SalesCache, 'months'>,
   wanted: readonly string[],
 ): Promise<SalesReport> {
-  const answers = await Promise.all(wanted.map((month) => months.get(month)));
+  const answers = await Promise.all(wanted.map((month) => months.read(month)));
   return {
-    rows: answers.flatMap(({ payload }) => {
-      if (payload === null) return [];
-      const { month, sales } = JSON.parse(payload.toString()) as SalesMonth;
-      return sales.map((sale) => ({ month, ...sale }));
-    }),
+    rows: answers.flatMap(({ value }) => (value === null ? [] : rowsOf(value))),
     source: farthest(answers),
     age_ms: Math.max(0, ...answers.map(({ age_ms }) => age_ms)),
   };
+}
+
+function rowsOf({ month, sales }: SalesMonth): SalesReport['rows'] {
+  return sales.map((sale) => ({ month, ...sale }));
 }
 
 /** Both included. */
@@ -46,7 +46,7 @@ function indexOf(month: string): number {
 
 const byDistance: readonly Source[] = ['near', 'redis', 'stored', 'bypass', 'stale'];
 
-function farthest(answers: readonly Answer[]): Source {
+function farthest(answers: readonly { readonly source: Source }[]): Source {
   const distance = answers.reduce((max, { source }) => Math.max(max, byDistance.indexOf(source)), 0);
   return byDistance[distance] ?? 'bypass';
 }

@@ -1,0 +1,175 @@
+import { type RedisServer, startRedis } from '@catalog/testing';
+import { UNCONDITIONAL_VERSION, type Entity } from '@catalog/contracts';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createCacheBreaker } from './cache-breaker.ts';
+import { CacheConnection } from './cache-connection.ts';
+import { cached, keyOf } from './cached.ts';
+import type { CacheParts } from './entity-cache.ts';
+import { EntryStore } from './entry-store.ts';
+import { Freshness } from './freshness.ts';
+import { InvalidationChannel } from './invalidation-channel.ts';
+import { InvalidationPublisher } from './invalidation-publisher.ts';
+import { MonotonicReads } from './monotonic-reads.ts';
+import { NearCache } from './near-cache.ts';
+
+const entity: Entity = { name: 'greeting', cacheKey: (key) => `greeting:${key}`, payloadSchema: 1 };
+const now = () => performance.now();
+const ignore = () => undefined;
+
+let server: RedisServer;
+let worker: CacheConnection;
+let publisher: InvalidationPublisher;
+let open: AsyncDisposableStack;
+let beating: NodeJS.Timeout;
+
+beforeAll(async () => {
+  server = await startRedis();
+  worker = new CacheConnection({
+    url: server.url,
+    name: 'worker',
+    databaseIdentity: async () => 'test',
+    onError: ignore,
+  });
+  await worker.start();
+  publisher = new InvalidationPublisher(worker);
+  const beat = async () => publisher.heartbeat(await worker.time_ms());
+  beating = setInterval(() => void beat().catch(ignore), 100);
+});
+afterAll(async () => {
+  clearInterval(beating);
+  await open.disposeAsync();
+  worker.stop();
+  await server.stop();
+});
+beforeEach(async () => {
+  await open?.disposeAsync();
+  open = new AsyncDisposableStack();
+  await worker.redis.flushall();
+});
+
+/** What one process has. */
+async function newProcess(): Promise<CacheParts> {
+  const connection = new CacheConnection({
+    url: server.url,
+    name: 'reader',
+    databaseIdentity: async () => 'test',
+    onError: ignore,
+  });
+  const freshness = new Freshness(now, () => connection.incarnation);
+  const near = new NearCache(freshness, now, { maxBytes: 1_000_000 });
+  const channel = new InvalidationChannel({
+    url: server.url,
+    name: 'reader channel',
+    connection,
+    freshness,
+    now,
+    onInvalidation: (keys) => {
+      for (const [key, version] of keys) near.invalidate(key, version);
+    },
+    onError: ignore,
+  });
+  await Promise.all([connection.start(), channel.start()]);
+  open.defer(() => {
+    channel.stop();
+    connection.stop();
+  });
+  while (!freshness.isSound() || !freshness.isFresh(connection.incarnation)) await new Promise(setImmediate);
+  return {
+    store: new EntryStore(connection),
+    breaker: createCacheBreaker(),
+    freshness,
+    near,
+    monotonic: new MonotonicReads(),
+    now,
+    events: { fillRefused: ignore, overtaken: ignore, cacheFailed: ignore, loadFailed: ignore },
+  };
+}
+
+async function drop(key: string): Promise<void> {
+  await new EntryStore(worker).invalidate(entity.cacheKey(key), UNCONDITIONAL_VERSION);
+  await publisher.publish([[entity.cacheKey(key), UNCONDITIONAL_VERSION]]);
+}
+
+test('over two processes a call is made once, and again after its change', async () => {
+  const calls: string[] = [];
+  const greet = async (name: string) => {
+    calls.push(name);
+    return { text: `hello ${name}, for the ${calls.length}. time` };
+  };
+  const one = cached(greet, { entity, parts: await newProcess() });
+  const other = cached(greet, { entity, parts: await newProcess() });
+  expect(await Promise.all([one('ada'), one('ada'), one('ada')])).toEqual(
+    Array.from({ length: 3 }, () => ({ text: 'hello ada, for the 1. time' })),
+  );
+  expect(await other('ada')).toEqual({ text: 'hello ada, for the 1. time' });
+  expect((await other.read('ada')).source).toBe('near');
+  expect(calls).toEqual(['ada']);
+  await drop('ada');
+  while ((await one('ada'))?.text !== 'hello ada, for the 2. time') await new Promise(setImmediate);
+  while ((await other('ada'))?.text !== 'hello ada, for the 2. time') await new Promise(setImmediate);
+  expect(calls).toEqual(['ada', 'ada']);
+});
+
+test('an error is nobody’s answer, and fails nobody else', async () => {
+  let fails = true;
+  const greet = cached(
+    async (name: string) => {
+      if (fails && name === 'eve') throw new Error('not now');
+      return { text: name };
+    },
+    { entity, parts: await newProcess() },
+  );
+  const [eve, ada] = await Promise.allSettled([greet('eve'), greet('ada')]);
+  expect([eve.status, ada.status]).toEqual(['rejected', 'fulfilled']);
+  fails = false;
+  expect(await greet('eve')).toEqual({ text: 'eve' });
+});
+
+test('that there is none is an answer too', async () => {
+  let calls = 0;
+  const find = cached(
+    async (_name: string) => {
+      calls += 1;
+      return null;
+    },
+    { entity, parts: await newProcess() },
+  );
+  expect([await find('nobody'), await find('nobody'), calls]).toEqual([null, null, 1]);
+});
+
+test('an answer is kept for as long as its entity says', async () => {
+  let calls = 0;
+  const greet = cached(
+    async () => {
+      calls += 1;
+      return { calls };
+    },
+    { entity: { ...entity, softTtl_ms: 60 }, parts: await newProcess() },
+  );
+  expect(await greet()).toEqual({ calls: 1 });
+  while ((await greet())?.calls === 1) await new Promise(setImmediate);
+  expect(calls).toBeGreaterThan(1);
+});
+
+test.each([
+  [['ada'], 'ada'],
+  [[1, 'a', null, true], '[1,"a",null,true]'],
+  [[{ b: 1, a: { d: [], c: undefined } }], '[{"a":{"d":[]},"b":1}]'],
+  [[{ a: { d: [] }, b: 1 }], '[{"a":{"d":[]},"b":1}]'],
+  [[], '[]'],
+])('the key of %j is %s', (args, key) => {
+  expect(keyOf(args)).toBe(key);
+});
+
+test('keys tell apart what is not the same, and stay short', () => {
+  expect(new Set([['1'], [1], [[1]], [1, null], ['[1]'], ['null'], [null]].map(keyOf)).size).toBe(7);
+  expect(keyOf(['x'.repeat(1_000)])).toHaveLength(43);
+  expect(keyOf(['x'.repeat(1_000)])).not.toBe(keyOf(['x'.repeat(1_001)]));
+});
+
+test.each([[new Date()], [Number.NaN], [() => 1], [new Map()], [Symbol('x')], [1n]])(
+  '%o is no key',
+  (value) => {
+    expect(() => keyOf([value])).toThrow(TypeError);
+  },
+);
