@@ -8,7 +8,7 @@ export const importLimits = {
    * Rows go to Postgres in pieces of about this size, each a COPY of its own: large enough that starting one costs
    * nothing, small enough for flat memory and for no snapshot to last, which would hold back vacuum.
    */
-  copyPiece_chars: 1024 * 1024,
+  copyPiece_chars: 256 * 1024,
   /** Progress is written at most this often; it is also the sign of life. */
   progress_ms: 500,
   /** An import that gave no sign of life for this long was left behind by a process that died. */

@@ -144,3 +144,50 @@ test('a patch merges attributes key by key, and is refused where the version is 
     'missing',
   );
 });
+
+test('attributes are flat exactly when each key and value obeys the rules of the contract', async () => {
+  const word = fc.string({ unit: fc.constantFrom('a', 'Z', '0', '_', '.', '-'), maxLength: 70 });
+  const key = fc.oneof(word, fc.string({ maxLength: 5, unit: 'binary' }), fc.constant('constructor'));
+  const scalar = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 20 }),
+    word,
+    fc.constantFrom('", "b": {}', '\\', '\\"', 'x": 1', '\n'),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.boolean(),
+  );
+  const anything = fc.oneof(
+    { weight: 12, arbitrary: scalar },
+    fc.constantFrom(null, [], {}, [1], { a: 1 }, { a: { b: 1 } }),
+  );
+  const goodKey = word.map((rest) => `k${rest}`.slice(0, 64));
+  const values = fc.oneof(
+    fc.dictionary(goodKey, scalar, { maxKeys: 4 }),
+    fc.dictionary(key, anything, { maxKeys: 4 }),
+    fc.integer({ min: 97, max: 103 }).map(attributes),
+    fc.constantFrom(null, [], 'a', 1, true),
+  );
+  const isFlat = (value: unknown): boolean =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.keys(value).length <= 100 &&
+    Object.entries(value).every(
+      ([name, each]) =>
+        /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(name) &&
+        name !== 'constructor' &&
+        ['string', 'number', 'boolean'].includes(typeof each),
+    );
+  // Postgres has neither NUL nor lone surrogates in a jsonb; in a literal, __proto__ is no key.
+  const storable = (value: unknown) => !/\\u0000|\\ud[89a-f]|__proto__/i.test(JSON.stringify(value));
+  const samples = fc.sample(values, 5_000).filter(storable);
+  const { rows } = await pool.query<{ flat: boolean }>(
+    'select catalog.is_flat(value) as flat from unnest($1::jsonb[]) with ordinality as sample (value, place) order by place',
+    [samples.map((value) => JSON.stringify(value))],
+  );
+  const expected = samples.map(isFlat);
+  // Else the samples would show nothing.
+  expect(expected.filter(Boolean).length).toBeGreaterThan(500);
+  expect(expected.filter((flat) => !flat).length).toBeGreaterThan(500);
+  for (const [index, { flat }] of rows.entries())
+    expect([samples[index], flat]).toEqual([samples[index], expected[index]]);
+});
