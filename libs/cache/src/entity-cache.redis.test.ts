@@ -43,7 +43,7 @@ class Reader {
   readonly store: EntryStore;
   readonly cache: EntityCache;
 
-  constructor(url = server.url, remembered?: number) {
+  constructor({ url = server.url, remembered = 1_000, near_bytes = 1_000_000 } = {}) {
     this.connection = new CacheConnection({
       url,
       name: 'reader',
@@ -51,7 +51,7 @@ class Reader {
       onError: () => undefined,
     });
     this.freshness = new Freshness(now, () => this.connection.incarnation);
-    this.near = new NearCache(this.freshness, now, { maxBytes: 1_000_000 });
+    this.near = new NearCache(this.freshness, now, { maxBytes: near_bytes });
     this.store = new EntryStore(this.connection);
     this.cache = new EntityCache(THING, new BatchLoader(load, createLoadGuard()), {
       store: this.store,
@@ -184,7 +184,7 @@ test('with Postgres away what is cached goes on, what has ended is shown as stal
 
 test('a stale answer is never older than what was served, even if that was forgotten', async () => {
   write('a', 3);
-  const one = await new Reader(server.url, 1).start();
+  const one = await new Reader({ remembered: 1 }).start();
   await one.read('a');
   await one.change('a', 4);
   write('a', 4);
@@ -215,7 +215,7 @@ test('past the bound Postgres is read; what it cannot answer says that it is sta
 test('with Redis gone reads come from Postgres, and Redis is used again when it is back', async () => {
   await using other = await startRedis();
   write('a', 3);
-  const one = await new Reader(other.url).start();
+  const one = await new Reader({ url: other.url }).start();
   await other.kill('SIGKILL');
   await eventually(() => one.connection.incarnation === undefined);
   expect(await one.read('a')).toBe('3 bypass');
@@ -292,18 +292,21 @@ test('what was read in another way ends what the near cache still holds', async 
   expect(await one.cache.adopt('a', { version: 3, payload: null })).toBeUndefined();
 });
 
-test('what has been overtaken is not kept, even where nothing newer is kept', async () => {
+test('what has been overtaken is not kept, even where nothing newer is kept any more', async () => {
   write('a', 3);
-  const one = await new Reader().start();
+  write('b', 1);
+  const one = await new Reader({ near_bytes: 500 }).start();
   const go = hold();
   const slow = one.cache.get('a');
   await eventually(() => queries.length === 1);
   holdAnswers = undefined;
   write('a', 4);
-  await one.cache.adopt('a', { version: 4, payload: Buffer.from('{"v":4}') });
+  expect((await one.cache.readPrimary('a')).version).toBe(4);
+  await one.read('b');
+  expect(one.cache.getNear('a')).toBeUndefined();
   const goAgain = hold();
   go();
-  await eventually(() => queries.length === 2);
+  await eventually(() => queries.length === 4);
   expect(one.cache.getNear('a')).toBeUndefined();
   goAgain();
   expect((await slow).version).toBe(4);
