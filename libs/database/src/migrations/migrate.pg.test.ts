@@ -40,6 +40,10 @@ const seeds: Readonly<
     pool.query(
       "insert into catalog.imports (id, subject, mode, dry_run) values (uuidv7(), 'me', 'reject-all', false)",
     ),
+  console_users: (pool) =>
+    pool.query(
+      "insert into catalog.console_users (username, password_hash, role) values ('me', '$argon2id$', 'admin')",
+    ),
 };
 
 async function contents({ pool }: { pool: Awaited<ReturnType<typeof emptyDatabase>>['pool'] }) {
