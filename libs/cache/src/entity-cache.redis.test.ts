@@ -3,7 +3,7 @@ import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { BatchLoader, type Load } from './batch-loader.ts';
-import { createCacheBreaker } from './cache-breaker.ts';
+import { type CacheBreaker, createCacheBreaker } from './cache-breaker.ts';
 import { CacheConnection } from './cache-connection.ts';
 import { EntityCache } from './entity-cache.ts';
 import { EntryStore, type Loaded } from './entry-store.ts';
@@ -21,6 +21,8 @@ let rows: Map<string, Loaded>;
 let queries: string[][];
 let primaryFails: boolean;
 let holdAnswers: Promise<void> | undefined;
+let holdRedis: Promise<void> | undefined;
+let redisAnswers = 0;
 /** Added to the clock of all readers, as if they had been paused. */
 let paused_ms: number;
 const now = () => performance.now() + paused_ms;
@@ -53,9 +55,18 @@ class Reader {
     this.freshness = new Freshness(now, () => this.connection.incarnation);
     this.near = new NearCache(this.freshness, now, { maxBytes: near_bytes });
     this.store = new EntryStore(this.connection);
+    const real = createCacheBreaker();
+    const breaker: CacheBreaker = {
+      execute: async (call) => {
+        const answer = await real.execute(call);
+        redisAnswers += 1;
+        await holdRedis;
+        return answer;
+      },
+    };
     this.cache = new EntityCache(THING, new BatchLoader(load, createLoadGuard()), {
       store: this.store,
-      breaker: createCacheBreaker(),
+      breaker,
       freshness: this.freshness,
       near: this.near,
       monotonic: new MonotonicReads(remembered),
@@ -125,6 +136,7 @@ beforeEach(async () => {
   queries = [];
   primaryFails = false;
   holdAnswers = undefined;
+  holdRedis = undefined;
   paused_ms = 0;
   await admin.flushall();
 });
@@ -210,6 +222,24 @@ test('past the bound Postgres is read; what it cannot answer says that it is sta
   expect((await one.cache.get('a')).source).toBe('stale');
   primaryFails = false;
   expect(await one.read('a')).toMatch(/^3 (?:near|redis)$/);
+});
+
+test('a heartbeat heard while Redis answers does not vouch for what was read before it', async () => {
+  write('a', 3);
+  const [one, other] = [await new Reader().start(), await new Reader().start()];
+  await other.read('a');
+  write('a', 4);
+  paused_ms += timings.bound_ms + 1;
+  const answersBefore = redisAnswers;
+  let answerArrives: () => void = () => undefined;
+  holdRedis = new Promise((resolve) => (answerArrives = resolve));
+  const reading = one.cache.get('a');
+  await eventually(() => redisAnswers > answersBefore);
+  holdRedis = undefined;
+  await other.change('a', 4);
+  one.hear();
+  answerArrives();
+  expect((await reading).version).toBe(4);
 });
 
 test('with Redis gone reads come from Postgres, and Redis is used again when it is back', async () => {
