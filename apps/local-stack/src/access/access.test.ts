@@ -49,6 +49,10 @@ test('each service that calls others has a key of its own, and every public half
     expect(text).toContain(kid);
     expect(text).not.toContain(d);
   }
+  // The stack's own key prints tokens for people; that of a service grants what the service needs.
+  const { keys } = JSON.parse(text) as { keys: { kid: string; scope?: string }[] };
+  expect(keys.find(({ kid }) => kid === after.tokenKey.kid)?.scope).toBeUndefined();
+  expect(keys.find(({ kid }) => kid === after.serviceKeys['console']?.kid)?.scope).toMatch(/catalog:operate/);
 });
 
 test('a file that cannot be understood is a problem with a remedy, not new secrets', async () => {

@@ -7,6 +7,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { calculateJwkThumbprint } from 'jose';
 import { z } from 'zod';
 import { StackProblem } from '../problem.ts';
+import { services } from '../services/service-table.ts';
 
 const privateKeySchema = z.object({
   kty: z.literal('OKP'),
@@ -76,10 +77,21 @@ export async function loadSecrets(file: string): Promise<Secrets | undefined> {
   }
 }
 
-/** The public halves, as the services read them to check tokens. */
+/** The public halves, as the services read them to check tokens; that of a service grants what it needs itself. */
 export function publicKeys({ tokenKey, serviceKeys }: Pick<Secrets, 'tokenKey' | 'serviceKeys'>) {
-  const keys = [tokenKey, ...Object.values(serviceKeys)];
-  return { keys: keys.map(({ kty, crv, x, kid, alg }) => ({ kty, crv, x, kid, alg, use: 'sig' })) };
+  const publicHalf = ({ kty, crv, x, kid, alg }: Secrets['tokenKey']) => ({
+    kty,
+    crv,
+    x,
+    kid,
+    alg,
+    use: 'sig',
+  });
+  const keysOfServices = Object.entries(serviceKeys).map(([service, key]) => ({
+    ...publicHalf(key),
+    scope: (services.find(({ name }) => name === service)?.scopes ?? []).join(' '),
+  }));
+  return { keys: [publicHalf(tokenKey), ...keysOfServices] };
 }
 
 export async function writePublicKeys(file: string, secrets: Secrets): Promise<void> {

@@ -13,6 +13,8 @@ export interface ServiceEntry {
   readonly main?: string;
   /** It gets the URL of each, and a key of its own to sign its calls with. */
   readonly calls?: readonly Listener[];
+  /** All that tokens signed with that key may grant. */
+  readonly scopes?: readonly string[];
   /** Secrets of its own, drawn at random: the variable, and the name under which the stack keeps it. */
   readonly words?: Readonly<Record<string, string>>;
 }
@@ -51,6 +53,7 @@ export const services: readonly ServiceEntry[] = [
     usesStateRedis: true,
     env: { RATE_LIMIT_REQUESTS: '1000000000' },
     calls: ['catalog-read'],
+    scopes: ['catalog:read'],
   },
   {
     name: 'console',
@@ -60,6 +63,7 @@ export const services: readonly ServiceEntry[] = [
     env: { FIRST_ADMIN_USERNAME: consoleAdmin.username },
     main: 'server/main.ts',
     calls: ['catalog-read', 'catalog-write', 'invalidation-worker', 'orders'],
+    scopes: ['catalog:read', 'catalog:write', 'catalog:operate', 'orders:read', 'orders:write'],
     words: { SESSION_SECRET: 'console-session-secret', FIRST_ADMIN_PASSWORD: consoleAdmin.word },
   },
 ];

@@ -14,6 +14,13 @@ const keys = { old: generateKeyPairSync('ed25519'), next: generateKeyPairSync('e
 let service: TestService;
 
 const publicJwk = (key: KeyObject, kid: string) => ({ ...key.export({ format: 'jwk' }), kid });
+function publishWithScope(kid: keyof typeof keys, scope: unknown): void {
+  const jwks = {
+    keys: [{ ...publicJwk(keys[kid].publicKey, kid), scope }, publicJwk(keys.next.publicKey, 'next')],
+  };
+  writeFileSync(`${jwksFile}.new`, JSON.stringify(jwks));
+  renameSync(`${jwksFile}.new`, jwksFile);
+}
 function publish(...kids: (keyof typeof keys)[]): void {
   const beside = `${jwksFile}.new`;
   const jwks = { keys: kids.map((kid) => publicJwk(keys[kid].publicKey, kid)) };
@@ -175,6 +182,22 @@ test('keys are rotated without a restart, and nobody is believed on the word of 
   publish('next');
   await clock.advance(1_500);
   expect([await statusOf(byOld), await statusOf(byNext)]).toEqual([401, 200]);
+});
+
+test('a key grants what its entry says, and no more', async () => {
+  publishWithScope('old', 'things:read things:list');
+  await clock.advance(1_500);
+  expect(await statusOf(token({ scope: 'things:read' }))).toBe(200);
+  expect(await statusOf(token({ scope: 'things:list' }))).toBe(403);
+  expect(await statusOf(token({ scope: 'things:read things:write' }))).toBe(401);
+  expect(await statusOf(token({ scope: 'things:rea' }))).toBe(401);
+  // A limit that cannot be understood is no licence.
+  publishWithScope('old', ['things:read']);
+  await clock.advance(1_500);
+  expect(await statusOf(token({ scope: 'things:read', jti: 'another' }))).toBe(401);
+  expect(await statusOf(token({}, { kid: 'next' }))).toBe(200);
+  publish('old', 'next');
+  await clock.advance(1_500);
 });
 
 test('a broken key file leaves the last good keys', async () => {

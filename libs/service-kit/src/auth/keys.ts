@@ -10,29 +10,38 @@ const ed25519Schema = z.object({
   crv: z.literal('Ed25519'),
   kid: z.string().min(1),
   x: z.string(),
+  /** Ours: all that tokens signed with this key may grant, separated by spaces; anything where it is left out. */
+  scope: z.string().optional(),
 });
+
+export interface VerificationKey {
+  readonly key: KeyObject;
+  /** undefined: tokens signed with it may grant any scope. */
+  readonly scopes: ReadonlySet<string> | undefined;
+}
 
 /** How often the file is looked at. A key that was withdrawn is believed for this much longer at most. */
 const lookInterval_ms = 1_000;
 
-function readKeys(file: string): Map<string, KeyObject> {
+function readKeys(file: string): Map<string, VerificationKey> {
   const { keys } = jwksSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  const found = new Map<string, KeyObject>();
+  const found = new Map<string, VerificationKey>();
   for (const jwk of keys) {
     if ('d' in jwk) throw new Error(`${file} holds a private key; only public ones belong there`);
     const key = ed25519Schema.safeParse(jwk);
-    if (key.success)
-      found.set(
-        key.data.kid,
-        createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: key.data.x }, format: 'jwk' }),
-      );
+    if (!key.success) continue;
+    const { kid, x, scope } = key.data;
+    found.set(kid, {
+      key: createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }),
+      scopes: scope === undefined ? undefined : new Set(scope.split(' ')),
+    });
   }
   if (found.size === 0) throw new Error(`${file} holds no Ed25519 key with a kid`);
   return found;
 }
 
 export interface KeyFile {
-  get(kid: string): KeyObject | undefined;
+  get(kid: string): VerificationKey | undefined;
   /** Looks at the file if the last look is long ago; true when the keys changed. */
   refresh(): boolean;
 }

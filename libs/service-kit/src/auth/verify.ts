@@ -2,7 +2,7 @@ import { CatalogError } from '@catalog/contracts';
 import { jwtVerify, type JWTHeaderParameters } from 'jose';
 import { z } from 'zod';
 import type { Clock } from '../lifecycle/clock.ts';
-import type { KeyFile } from './keys.ts';
+import type { KeyFile, VerificationKey } from './keys.ts';
 
 export interface Caller {
   readonly subject: string;
@@ -55,7 +55,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     recent.set(token, verified);
   };
 
-  const keyFor = (header: JWTHeaderParameters): CryptoKeyLike => {
+  const keyFor = (header: JWTHeaderParameters): VerificationKey => {
     // A token that brings or points to its own key is an attack, whatever else it says.
     if ('jku' in header || 'jwk' in header || 'x5u' in header || 'x5c' in header)
       throw invalid('The token names its own key.');
@@ -69,7 +69,13 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     if (token.length > tokenRules.maxLength) throw invalid('The token is too long.');
     let claims: z.output<typeof claimsSchema>;
     try {
-      const { payload } = await jwtVerify(token, keyFor, {
+      let scopesOfKey: VerificationKey['scopes'];
+      const getKey = (header: JWTHeaderParameters) => {
+        const { key, scopes } = keyFor(header);
+        scopesOfKey = scopes;
+        return key;
+      };
+      const { payload } = await jwtVerify(token, getKey, {
         algorithms: ['EdDSA'],
         audience,
         issuer,
@@ -81,13 +87,17 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
         typeof payload.iat === 'number' ? Math.min(payload.iat, clock.now() / 1_000) : clock.now() / 1_000;
       if (claims.exp - from_s > tokenRules.lifetime_s + tokenRules.skew_s)
         throw invalid('The token lives longer than 5 minutes.');
+      // Whoever steals the key of one service gets what that service may do, and no more.
+      const beyond = scopesIn(claims.scope).find((scope) => scopesOfKey?.has(scope) === false);
+      if (beyond !== undefined)
+        throw invalid(`The key that signed the token may not grant ${beyond.slice(0, 100)}.`);
     } catch (error) {
       if (error instanceof CatalogError) throw error;
       throw invalid('The token is not valid, not for this service, or expired.', error);
     }
     const caller = {
       subject: claims.sub,
-      scopes: new Set(claims.scope.split(' ').filter((scope) => scope !== '')),
+      scopes: new Set(scopesIn(claims.scope)),
     };
     // Keys that changed meanwhile may not know this signature any more.
     if (began === era) remember(token, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
@@ -114,4 +124,4 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
   };
 }
 
-type CryptoKeyLike = NonNullable<ReturnType<KeyFile['get']>>;
+const scopesIn = (claim: string): string[] => claim.split(' ').filter((scope) => scope !== '');
