@@ -25,7 +25,7 @@ export function errorPages(log: Logger): ErrorRequestHandler {
     }
     if (error.code === 'unauthenticated' && (req.method === 'GET' || req.method === 'HEAD')) {
       const wanted = req.originalUrl === '/' ? '' : `?next=${encodeURIComponent(req.originalUrl)}`;
-      res.redirect(303, `/sign-in${wanted}`);
+      res.redirect(302, `/sign-in${wanted}`);
       return;
     }
     if (error.status >= 500)

@@ -42,7 +42,7 @@ test('a browser is shown the way in and back to where it wanted to go; a program
   const page = await running.call('GET', '/queues/queue/refresh?page=2', {
     headers: { Accept: 'text/html' },
   });
-  expect(page.status).toBe(303);
+  expect(page.status).toBe(302);
   expect(page.headers.get('location')).toBe('/sign-in?next=%2Fqueues%2Fqueue%2Frefresh%3Fpage%3D2');
   const data = await running.call('GET', '/queues/api/queues');
   expect(data.headers.get('content-type')).toBe('application/problem+json');
