@@ -64,10 +64,13 @@ export const limits = {
   breakerFailures: 5,
   /** Outbox rows to a job: a few milliseconds of work, so that a retry costs little. */
   jobChanges: 500,
-  /** Outbox rows that the relay claims at once. */
-  claimChanges: 5_000,
-  /** Jobs that may wait; beyond, rows stay in the outbox, which is made for waiting. */
-  waitingJobs: 40,
+  /** Outbox rows that the relay claims at once: a statement of some ten milliseconds. */
+  claimChanges: 2_000,
+  /**
+   * Jobs that may wait; beyond, rows stay in the outbox, which is made for waiting. What is claimed should be applied well
+   * before it counts as lost (`redispatch_ms`), also on a machine that is busy with the change itself.
+   */
+  waitingJobs: 8,
   /** Changes that may be applied and not acknowledged: a slow Postgres slows the feed down, and fills no memory. */
   unacknowledgedChanges: 20_000,
   /** Refreshes that may wait: beyond, readers fill the keys that they ask for. */

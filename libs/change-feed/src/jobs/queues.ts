@@ -38,7 +38,13 @@ export function createRefreshQueue(connection: ConnectionOptions): Queue<Refresh
   return new Queue(REFRESH_QUEUE, { connection, defaultJobOptions: { ...kept, attempts: 1 } });
 }
 
-/** One job for each `limits.jobChanges` changes. BullMQ gives the ids: a repeated dispatch is another job. */
+/**
+ * One job for each `limits.jobChanges` changes. BullMQ gives the ids: a repeated dispatch is another job. Of
+ * several jobs the last goes to the front: what was committed last may be an edit that somebody waits for, the others
+ * are a backlog.
+ *
+ * @param changes by their numbers
+ */
 export async function addInvalidations(
   queue: Queue<InvalidationJob>,
   changes: readonly Change[],
@@ -48,7 +54,8 @@ export async function addInvalidations(
     const some = changes.slice(start, start + limits.jobChanges);
     // Nothing else that a caller's objects may carry: workers of another release refuse what they do not know.
     const data = { changes: some.map(({ seq, entity, key, version }) => ({ seq, entity, key, version })) };
-    jobs.push({ name: 'invalidate', data });
+    const isBehindOthers = start > 0 && start + limits.jobChanges >= changes.length;
+    jobs.push({ name: 'invalidate', data, opts: { lifo: isBehindOthers } });
   }
   await queue.addBulk(jobs);
 }

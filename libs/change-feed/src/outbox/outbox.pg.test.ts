@@ -64,6 +64,16 @@ test('a relay does not wait for what another is just claiming', async () => {
   });
 });
 
+test('of a backlog the newest are claimed along with the oldest, each once', async () => {
+  await insertChanges(100);
+  const keys = async (limit: number, newest: number) =>
+    (await outbox.claim(limit, { newest })).map(({ key }) => key);
+  expect(await keys(2, 1)).toEqual(['p1', 'p2', 'p100']);
+  expect(await keys(1, 2)).toEqual(['p3', 'p98', 'p99']);
+  expect(await keys(94, 50)).toHaveLength(94);
+  expect(await keys(1, 1)).toEqual([]);
+});
+
 test('what was claimed and never acknowledged is claimed again after a while, not before', async () => {
   await insertChanges(3);
   expect(await outbox.claim(100)).toHaveLength(3);
@@ -175,7 +185,7 @@ test('a trace has a time for each step, and the commit where Postgres keeps it',
   await using tracked = await feedDatabase({ serverUrl: server.url });
   await tracked.outbox.register('first');
   const [id = ''] = await tracked.insertProducts(1);
-  const claimed = await tracked.outbox.claim(100, 5);
+  const claimed = await tracked.outbox.claim(100, { rung_ms: 5 });
   const seq = claimed.find(({ key }) => key === id)?.seq ?? 0;
   const { traces } = await tracked.outbox.acknowledge([{ seq, queued_ms: 2, applied_ms: 1 }], 'first', 10);
   await tracked.outbox.noteRefreshed([seq]);
@@ -194,7 +204,7 @@ test('a trace has a time for each step, and the commit where Postgres keeps it',
 
 test('without track_commit_timestamp a trace lacks the commit, and nothing else', async () => {
   await insertChanges(1);
-  const changes = await outbox.claim(100, 5);
+  const changes = await outbox.claim(100, { rung_ms: 5 });
   await outbox.acknowledge(applied(seqsOf(changes)), 'first');
   const [trace] = await outbox.traces('product', 'p1', 10);
   expect(trace?.committedAt).toBeNull();

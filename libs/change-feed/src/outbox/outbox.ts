@@ -73,14 +73,22 @@ export class Outbox {
     this.#db = db;
   }
 
-  /** @param rung_ms how long ago the doorbell was heard that led here, if one was */
-  async claim(limit: number, rung_ms?: number): Promise<ClaimedChange[]> {
+  /**
+   * @param limit how many of the oldest at most
+   * @param newest how many of the newest, besides
+   * @param rung_ms how long ago the doorbell was heard that led here, if one was
+   * @returns them by their numbers
+   */
+  async claim(
+    limit: number,
+    { newest = 0, rung_ms }: { newest?: number; rung_ms?: number | undefined } = {},
+  ) {
     const { rows } = await this.#db.query<ClaimedChange>({
       name: 'outbox_claim',
       text: sql.claim,
-      values: [limit, timings.redispatch_ms, rung_ms ?? null],
+      values: [limit, timings.redispatch_ms, rung_ms ?? null, newest],
     });
-    return rows;
+    return rows.sort((a, b) => a.seq - b.seq);
   }
 
   async release(seqs: readonly number[]): Promise<void> {

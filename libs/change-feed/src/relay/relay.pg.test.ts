@@ -204,6 +204,23 @@ test('without room nothing is claimed, and stopping does not wait for room', asy
   expect(await feed.unapplied()).toBe(22);
 });
 
+test('an edit does not wait behind a mass change that was committed before it', async () => {
+  let room = false;
+  const batches: string[][] = [];
+  await startRelay({
+    hasRoom: () => room,
+    dispatch: async (changes) => void batches.push(changes.map(({ key }) => key)),
+  });
+  await owner.query(
+    `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, 30000) n`,
+  );
+  await owner.query(`insert into catalog.outbox (entity, key, version) values ('product', 'edited', 30001)`);
+  room = true;
+  await eventually(() => batches.flat().length === 30_001);
+  expect(batches.length).toBeGreaterThan(10);
+  expect(batches[0]?.at(-1)).toBe('edited');
+});
+
 test('while nothing can be applied, changes stay where they are', async () => {
   let may = false;
   const { dispatched, relay } = await startRelay({ mayDispatch: () => may });

@@ -102,7 +102,7 @@ export class Relay {
       const rungAt_ms = this.#rungAt_ms;
       this.#rungAt_ms = undefined;
       const rung_ms = rungAt_ms === undefined ? undefined : performance.now() - rungAt_ms;
-      changes = await outbox.claim(limits.claimChanges, rung_ms);
+      changes = await outbox.claim(limits.claimChanges, { newest: limits.jobChanges, rung_ms });
     } catch (error) {
       onError(error);
       return 0;
