@@ -29,8 +29,9 @@ function verdict({ services, feed }: SystemState): { tone: string; text: string 
 function serviceRow({ name, state, failing, taken_ms }: ServiceState): Html {
   return html`<tr>
     <th scope="row">${name}</th>
-    <td><span class="pill ${tones[state]}">${state}</span></td>
-    <td class="detail">${failing.join('; ')}</td>
+    <td>
+      <span class="pill ${tones[state]}">${state}</span> <span class="detail">${failing.join('; ')}</span>
+    </td>
     <td class="number">${state === 'no answer' ? '–' : `${whole.format(taken_ms)} ms`}</td>
   </tr>`;
 }
@@ -87,7 +88,6 @@ export function statePart(state: SystemState): Html {
             <tr>
               <th scope="col">Service</th>
               <th scope="col">State</th>
-              <th scope="col">What is not right</th>
               <th scope="col" class="number">Answered in</th>
             </tr>
           </thead>
