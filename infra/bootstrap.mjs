@@ -16,6 +16,7 @@ import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
 
 const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
 const benchmarkMain = join(repositoryRoot, 'apps/benchmark/src/main.ts');
+const faultsMain = join(repositoryRoot, 'apps/fault-suite/src/main.ts');
 const proofMain = join(repositoryRoot, 'libs/cache/src/protocol/main.ts');
 
 /** @type {Record<string, (args: string[]) => Promise<number>>} */
@@ -37,6 +38,11 @@ const commands = {
     await prepare();
     const redis = await step('Redis', ensureRedis);
     return runPinned([benchmarkMain, ...args], { REDIS_SERVER: redis }, throughShutFolders());
+  },
+  async faults(args) {
+    await prepare();
+    const redis = await step('Redis', ensureRedis);
+    return runPinned([faultsMain, ...args], { REDIS_SERVER: redis }, throughShutFolders());
   },
   /** Every schedule of the cache's protocol; needs no server. */
   async prove(args) {

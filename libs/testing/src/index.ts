@@ -18,3 +18,6 @@ export {
 } from './stack/local-stack.ts';
 export { startCatalog, type RunningCatalog } from './services/catalog.ts';
 export { startService, type ServiceProcess } from './services/service-process.ts';
+export { startReader, startScript, type RunningScript } from './stack/extra-process.ts';
+export { markdownTable } from './report/markdown-table.ts';
+export { barChart, format, lineChart, type Line } from './report/plot.ts';

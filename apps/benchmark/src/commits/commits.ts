@@ -1,9 +1,9 @@
 /** What a commit costs, by what the triggers do in it. */
 import pg from 'pg';
 import { loadSql } from '@catalog/database';
-import { barChart, format } from '../report/plot.ts';
 import { median } from '../report/percentiles.ts';
-import { markdownTable, type Section } from '../report/report.ts';
+import type { Section } from '../report/report.ts';
+import { markdownTable, barChart, format } from '@catalog/testing';
 import type { BenchStack } from '../stack/bench-stack.ts';
 import type { Sizes } from '../sizes.ts';
 
@@ -30,8 +30,17 @@ const notify: Shape = {
   relay: 'none',
   listensTo: 'notifying',
 };
-const idle: Shape = { label: 'ours, relay awake and idle', table: 'catalog.products', relay: 'lock held' };
-const whole: Shape = { label: 'ours, whole feed running', table: 'catalog.products', relay: 'worker' };
+const idle: Shape = { label: 'ours, relay awake and idle', table: 'catalog.tracked', relay: 'lock held' };
+const history: Shape = {
+  label: 'the same, and the history of products',
+  table: 'catalog.products',
+  relay: 'lock held',
+};
+const whole: Shape = {
+  label: 'ours with history, whole feed running',
+  table: 'catalog.products',
+  relay: 'worker',
+};
 const shapes: readonly Shape[] = [
   none,
   notify,
@@ -43,9 +52,10 @@ const shapes: readonly Shape[] = [
     relay: 'none',
   },
   idle,
+  history,
   {
     label: 'ours, no relay: every commit rings',
-    table: 'catalog.products',
+    table: 'catalog.tracked',
     relay: 'none',
     listensTo: 'catalog_outbox',
   },

@@ -2,9 +2,9 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from '@catalog/database';
-import { lineChart } from '../report/plot.ts';
 import { distribution, percentile } from '../report/percentiles.ts';
-import { markdownTable, type Section } from '../report/report.ts';
+import type { Section } from '../report/report.ts';
+import { markdownTable, lineChart } from '@catalog/testing';
 import type { BenchStack } from '../stack/bench-stack.ts';
 import type { Sizes } from '../sizes.ts';
 import { createPlainTable } from './plain-table.ts';

@@ -1,11 +1,14 @@
 /** The real stack as everybody starts it, in a folder of its own, and beside it a database for what it is compared with. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { join, resolve } from 'node:path';
 import { createPool, migrate, type Pool } from '@catalog/database';
-import { eventually, stackPlace, startLocalStack, type LocalStack } from '@catalog/testing';
-
-const repository = resolve(import.meta.dirname, '../../../..');
+import {
+  eventually,
+  stackPlace,
+  startLocalStack,
+  startReader,
+  startScript,
+  type LocalStack,
+  type RunningScript,
+} from '@catalog/testing';
 
 export interface BenchStack extends AsyncDisposable {
   readonly stack: LocalStack;
@@ -16,13 +19,9 @@ export interface BenchStack extends AsyncDisposable {
   readonly peers: Pool;
   readonly peersUrl: string;
   /** Another process of catalog-read; on one core where `core` says so. */
-  startReader(options?: { core?: number }): Promise<{ url: string } & AsyncDisposable>;
+  startReader(options?: { core?: number }): Promise<RunningScript>;
   /** One of our peers, as a process of its own. */
-  startPeer(
-    name: string,
-    env: NodeJS.ProcessEnv,
-    options?: { core?: number },
-  ): Promise<{ url: string } & AsyncDisposable>;
+  startPeer(name: string, env: NodeJS.ProcessEnv, options?: { core?: number }): Promise<RunningScript>;
 }
 
 export async function startBenchStack(say: (line: string) => void): Promise<BenchStack> {
@@ -41,33 +40,6 @@ export async function startBenchStack(say: (line: string) => void): Promise<Benc
   await migrate(peersUrl);
   const peers = pool(peersUrl, 'benchmark');
 
-  let nextPort = place.base + 15;
-  const start = async (
-    script: string,
-    args: readonly string[],
-    env: NodeJS.ProcessEnv,
-    core: number | undefined,
-  ): Promise<{ url: string } & AsyncDisposable> => {
-    const port = nextPort++;
-    const command = [process.execPath, join(repository, script), ...args];
-    const [file = '', ...rest] = core === undefined ? command : ['taskset', '-c', String(core), ...command];
-    const child = spawn(file, rest, {
-      env: { ...process.env, ...env, PORT: String(port), HOST: '127.0.0.1', NODE_ENV: '' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    const url = `http://127.0.0.1:${port}`;
-    await eventually(() => isReady(child, url), { timeout_ms: 30_000, interval_ms: 50 });
-    return {
-      url,
-      async [Symbol.asyncDispose]() {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        const exited = once(child, 'exit');
-        child.kill('SIGTERM');
-        await exited;
-      },
-    };
-  };
-
   const owned = resources.move();
   return {
     stack,
@@ -75,34 +47,17 @@ export async function startBenchStack(say: (line: string) => void): Promise<Benc
     catalog,
     peers,
     peersUrl,
-    async startReader({ core } = {}) {
-      const env = {
-        DATABASE_URL: await stack.databaseUrl('catalog_read'),
-        CACHE_REDIS_URL: await stack.redisUrl('cache', 'catalog-read'),
-        STATE_REDIS_URL: await stack.redisUrl('state', 'catalog-read'),
-        SERVICE_JWKS_FILE: join(place.root, String(place.base), 'service-jwks.json'),
-        ALLOW_ANONYMOUS_READS: 'true',
-        // As the local stack sets them: the processes share the counters.
-        RATE_LIMIT_REQUESTS: '1000000000',
-      };
-      const reader = await start('apps/catalog-read/src/main.ts', [], env, core);
-      // Ready is who can answer; the cache counts from the first heartbeat on.
-      await eventually(async () => {
-        const metrics = await fetch(`${reader.url}/metrics`);
-        return /^cache_fresh(?:\{.*\})? 1$/m.test(await metrics.text());
-      });
-      return reader;
-    },
-    startPeer: (name, env, { core } = {}) => start('apps/benchmark/src/main.ts', ['peer', name], env, core),
+    startReader: ({ core } = {}) => startReader(stack, core === undefined ? {} : { core }),
+    startPeer: (name, env, { core } = {}) =>
+      startScript({
+        script: 'apps/benchmark/src/main.ts',
+        args: ['peer', name],
+        env,
+        port: stack.sparePort(),
+        ...(core !== undefined && { core }),
+      }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-async function isReady(child: ChildProcess, url: string): Promise<boolean> {
-  if (child.exitCode !== null) throw new Error(`it ended with exit code ${child.exitCode}`);
-  const response = await fetch(`${url}/readyz`);
-  await response.body?.cancel();
-  return response.status === 200;
 }
 
 /** Cores for the server that is measured, and for who measures it; undefined where they cannot be chosen. */

@@ -1,8 +1,8 @@
 /** Requests per second that one core of catalog-read answers, by where the answer comes from. */
 import autocannon from 'autocannon';
-import { barChart, format } from '../report/plot.ts';
 import { median } from '../report/percentiles.ts';
-import { markdownTable, type Section } from '../report/report.ts';
+import type { Section } from '../report/report.ts';
+import { markdownTable, barChart, format } from '@catalog/testing';
 import { cores, type BenchStack } from '../stack/bench-stack.ts';
 import type { Sizes } from '../sizes.ts';
 import { addProducts } from './more-products.ts';

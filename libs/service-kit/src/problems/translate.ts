@@ -50,6 +50,8 @@ function fromSqlState(sqlState: string, cause: unknown): CatalogError | undefine
     case '25006': // read_only_sql_transaction: we are still connected to what is a standby now
     case '58030': // io_error
       return unavailable(cause);
+    case '55000': // object_not_in_prerequisite_state: as FATAL, a database that lets nobody in
+      return (cause as { severity?: unknown }).severity === 'FATAL' ? unavailable(cause) : undefined;
     case '22021': // character_not_in_repertoire
     case '22P05': // untranslatable_character
       return new CatalogError('invalid_request', 'The request holds a character that cannot be stored.', {

@@ -54,6 +54,10 @@ export interface LocalStackOptions {
 /** The whole local stack as a process of its own, as a person starts it. */
 export interface LocalStack extends AsyncDisposable {
   readonly pid: number;
+  /** What it keeps on disk. */
+  readonly folder: string;
+  /** A port beside its own, for a process that a test adds; another one at each call. */
+  sparePort(): number;
   /** The lines it has printed. */
   readonly said: readonly string[];
   /** Awaits a line; those before `from` do not count. */
@@ -122,6 +126,7 @@ export async function startLocalStack(
     });
 
   const folder = join(place.root, String(place.base));
+  let nextSpare = 15;
   const port = (service: StackProcess): number => place.base + offsets[service];
   const secrets = async () => JSON.parse(await readFile(join(folder, 'secrets.json'), 'utf8')) as Secrets;
   const signal = (name: NodeJS.Signals, to: 'process' | 'group' = 'process'): void => {
@@ -130,6 +135,8 @@ export async function startLocalStack(
   };
   const stack: LocalStack = {
     pid: child.pid ?? 0,
+    folder,
+    sparePort: () => place.base + nextSpare++,
     said,
     hears,
     exited,
@@ -179,7 +186,7 @@ interface RunRecord {
 /** Below the ports that the system gives to clients, so that none of them takes one of ours meanwhile. */
 async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const base = 10_000 + 20 * Math.floor(Math.random() * 1_000);
+    const base = 10_000 + 40 * Math.floor(Math.random() * 500);
     const free = await Promise.all(Object.values(offsets).map((offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }

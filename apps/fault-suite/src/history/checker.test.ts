@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { check, staleness_ms } from './checker.ts';
+import type { Operation } from './operation.ts';
+
+const operation = (change: Partial<Operation>): Operation => ({
+  client: 'c',
+  process: 'p',
+  key: 'k',
+  kind: 'read',
+  start_ms: 0,
+  end_ms: 1,
+  outcome: 'ok',
+  present: true,
+  stale: false,
+  ...change,
+});
+const read = (start_ms: number, version: number, change: Partial<Operation> = {}) =>
+  operation({ start_ms, end_ms: start_ms + 1, version, ...change });
+const write = (start_ms: number, version: number, change: Partial<Operation> = {}) =>
+  operation({ kind: 'write', process: '', start_ms, end_ms: start_ms + 1, version, ...change });
+const judge = (history: Operation[], final = 100) =>
+  check(history, { bound_ms: 2_000, final: new Map([['k', final]]), readsThatSucceed: 0.999 }).map(
+    ({ invariant }) => invariant,
+  );
+
+test('a history as it should be has no violation', () => {
+  expect(judge([read(0, 1), write(10, 2), read(20, 1), read(500, 2), read(5_000, 2)])).toEqual([]);
+});
+
+test('I2: a version that goes back in one process, not one in another process or at the same time', () => {
+  expect(judge([read(0, 2), read(10, 1)])).toEqual(['I2']);
+  expect(judge([read(0, 2), read(10, 1, { stale: true })])).toEqual(['I2']);
+  expect(judge([read(0, 2), read(10, 1, { process: 'another' })])).toEqual([]);
+  expect(judge([read(0, 2, { end_ms: 20 }), read(10, 1)])).toEqual([]);
+});
+
+test('I3: less than Min-Version', () => {
+  expect(judge([read(0, 1, { minVersion: 2 })])).toEqual(['I3']);
+  expect(judge([read(0, 2, { minVersion: 2 })])).toEqual([]);
+});
+
+test('I4: a row that is there beyond the bound after its delete', () => {
+  expect(judge([write(0, 2, { kind: 'delete' }), read(2_002, 1)])).toEqual(['I4']);
+  expect(judge([write(0, 2, { kind: 'delete' }), read(2_002, 2, { present: false })])).toEqual([]);
+});
+
+test('I5: an acknowledged change that Postgres does not have', () => {
+  expect(judge([write(0, 101)])).toEqual(['I5']);
+  expect(judge([write(0, 101, { outcome: 'unknown' })])).toEqual([]);
+});
+
+test('I6: an answer behind the bound, unless it says so or asked before', () => {
+  expect(judge([write(0, 2), read(2_001, 1)])).toEqual(['I6']);
+  expect(judge([write(0, 2), read(2_000, 1)])).toEqual([]);
+  expect(judge([write(0, 2), read(9_000, 1, { stale: true })])).toEqual([]);
+});
+
+test('I8: too many reads that fail', () => {
+  const good = Array.from({ length: 998 }, (_, index) => read(index * 2, 1));
+  const bad = read(3_000, 0, { outcome: 'failed' });
+  expect(judge([...good, bad])).toEqual(['I8']);
+  expect(judge([...good, ...good, bad])).toEqual([]);
+});
+
+test('staleness counts from the oldest change that was missed', () => {
+  const changes = [write(0, 2), write(100, 3)];
+  expect(staleness_ms(read(500, 1), changes)).toBe(499);
+  expect(staleness_ms(read(500, 2), changes)).toBe(399);
+  expect(staleness_ms(read(500, 3), changes)).toBe(0);
+});

@@ -1,0 +1,120 @@
+/** Judges a whole history after the run. Pure: the same history has the same verdict. */
+import type { Operation } from './operation.ts';
+
+export interface Violation {
+  readonly invariant: 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I8';
+  readonly text: string;
+  /** The operations that contradict each other. */
+  readonly operations: readonly Operation[];
+}
+
+export interface Judgement {
+  readonly bound_ms: number;
+  /** What Postgres holds in the end: version of the row, or of its tombstone. */
+  readonly final: ReadonlyMap<string, number>;
+  /** The part of reads that must succeed. */
+  readonly readsThatSucceed: number;
+}
+
+export function check(history: readonly Operation[], judgement: Judgement): Violation[] {
+  const violations: Violation[] = [];
+  const reads = history.filter(({ kind }) => kind === 'read');
+  const answered = reads.filter((read) => read.outcome === 'ok');
+  const changes = history.filter(({ kind, outcome }) => kind !== 'read' && outcome === 'ok');
+  for (const own of groups(answered, (read) => `${read.process} ${read.key}`))
+    violations.push(...goingBack(own));
+  for (const read of answered) {
+    if (read.minVersion !== undefined && version(read) < read.minVersion) {
+      violations.push({
+        invariant: 'I3',
+        text: `Min-Version ${read.minVersion} was answered with ${version(read)}`,
+        operations: [read],
+      });
+    }
+  }
+  const readsOf = new Map(groups(answered, ({ key }) => key).map((own) => [own[0]?.key, own]));
+  for (const own of groups(changes, ({ key }) => key)) {
+    const key = own[0]?.key ?? '';
+    violations.push(...tooOld(readsOf.get(key) ?? [], own, judgement.bound_ms));
+    const last = own.reduce((newest, change) => (version(change) > version(newest) ? change : newest));
+    const stands = judgement.final.get(key);
+    if (stands === undefined || stands < version(last)) {
+      violations.push({
+        invariant: 'I5',
+        text: `version ${version(last)} of ${key} was acknowledged, Postgres ends with ${stands ?? 'nothing'}`,
+        operations: [last],
+      });
+    }
+  }
+  const failed = reads.filter((read) => read.outcome !== 'ok');
+  const succeeded = reads.length === 0 ? 1 : answered.length / reads.length;
+  if (succeeded < judgement.readsThatSucceed) {
+    violations.push({
+      invariant: 'I8',
+      text: `${failed.length} of ${reads.length} reads failed (${(succeeded * 100).toFixed(2)} % succeeded)`,
+      operations: failed.slice(0, 5),
+    });
+  }
+  return violations;
+}
+
+/** How far a read was behind: since when the newest change that it missed had been acknowledged; 0 if it missed none. */
+export function staleness_ms(read: Operation, changes: readonly Operation[]): number {
+  let since_ms = read.start_ms;
+  for (const change of changes) {
+    if (version(change) > version(read) && change.end_ms < since_ms) since_ms = change.end_ms;
+  }
+  return read.start_ms - since_ms;
+}
+
+/** I2: within one process, a read that began after another had ended has at least its version. */
+function goingBack(reads: readonly Operation[]): Violation[] {
+  const violations: Violation[] = [];
+  const byEnd = reads.toSorted((a, b) => a.end_ms - b.end_ms);
+  let ended = 0;
+  let newest: Operation | undefined;
+  for (const read of reads.toSorted((a, b) => a.start_ms - b.start_ms)) {
+    for (let next = byEnd[ended]; next !== undefined && next.end_ms <= read.start_ms; next = byEnd[++ended]) {
+      if (newest === undefined || version(next) > version(newest)) newest = next;
+    }
+    if (newest !== undefined && version(read) < version(newest)) {
+      violations.push({
+        invariant: 'I2',
+        text: `${read.process} answered ${read.key} with ${version(newest)}, then with ${version(read)}`,
+        operations: [newest, read],
+      });
+    }
+  }
+  return violations;
+}
+
+/** I6, and I4 where what was missed is a delete: an answer without a word misses nothing older than the bound. */
+function tooOld(reads: readonly Operation[], changes: readonly Operation[], bound_ms: number): Violation[] {
+  const violations: Violation[] = [];
+  const byEnd = changes.toSorted((a, b) => a.end_ms - b.end_ms);
+  let seen = 0;
+  let newest: Operation | undefined;
+  for (const read of reads.toSorted((a, b) => a.start_ms - b.start_ms)) {
+    for (
+      let next = byEnd[seen];
+      next !== undefined && next.end_ms <= read.start_ms - bound_ms;
+      next = byEnd[++seen]
+    ) {
+      if (newest === undefined || version(next) > version(newest)) newest = next;
+    }
+    if (newest === undefined || read.stale === true || version(read) >= version(newest)) continue;
+    const behind_ms = Math.round(read.start_ms - newest.end_ms);
+    violations.push({
+      invariant: newest.kind === 'delete' && read.present === true ? 'I4' : 'I6',
+      text: `${read.process} answered ${read.key} with ${version(read)}, ${behind_ms} ms after ${version(newest)} was acknowledged`,
+      operations: [newest, read],
+    });
+  }
+  return violations;
+}
+
+const version = (operation: Operation): number => operation.version ?? 0;
+
+function groups(operations: readonly Operation[], by: (operation: Operation) => string): Operation[][] {
+  return [...Map.groupBy(operations, by).values()];
+}

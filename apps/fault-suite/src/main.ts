@@ -1,0 +1,46 @@
+/** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--plain]`, and the control's reader, which it starts. */
+import { parseArgs } from 'node:util';
+import { servePlainly } from './control/plain-reader.ts';
+import { rows } from './rows/rows.ts';
+import { runSuite } from './suite.ts';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** One row, or several with commas. */
+    row: { type: 'string' },
+    /** How long all of it may take: the long times of the matrix are shortened to fit. With --soak, how long it goes on. */
+    minutes: { type: 'string' },
+    seed: { type: 'string' },
+    soak: { type: 'boolean', default: false },
+    plain: { type: 'boolean', default: false },
+  },
+});
+
+if (positionals[0] === 'plain-reader') {
+  servePlainly(process.env);
+} else {
+  const wanted = values.row?.split(',');
+  const chosen = rows.filter(({ id }) => wanted === undefined || wanted.includes(id));
+  const minutes = Number(values.minutes ?? 5);
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+  if (chosen.length === 0 || !(minutes > 0) || !Number.isInteger(seed)) {
+    console.error(
+      `--row is one of ${rows.map(({ id }) => id).join(', ')}; --minutes is above 0; --seed is a whole number`,
+    );
+    process.exit(2);
+  }
+  // A row takes about 10 s besides the long times of the matrix, which add up to about 7 minutes.
+  const patience = values.soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 6) / 7));
+  const { results } = await runSuite({
+    rows: values.soak ? chosen.filter(({ withoutLoad }) => withoutLoad !== true) : chosen,
+    seed,
+    plain: values.plain,
+    patience,
+    ...(values.soak && { until_ms: performance.now() + minutes * 60_000 }),
+    say: (line) => console.log(line),
+  });
+  const failed = results.some(({ violations }) => violations.length > 0);
+  // The control passes by failing.
+  process.exit(failed === values.plain ? 0 : 1);
+}

@@ -1,0 +1,194 @@
+/** Faults of the cache Redis and of the readers' way to it. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { eventually, startRedis } from '@catalog/testing';
+import { read } from '../load/load.ts';
+import type { Row, Stage } from './row.ts';
+
+/** Any of the load's readers is slow between reading Postgres and filling Redis while this runs. */
+async function slowFills({ system, patience }: Stage, beside: () => Promise<void>): Promise<void> {
+  system.proxies.cache.delay(60);
+  const until_ms = performance.now() + Math.max(5_000, 60_000 * patience);
+  while (performance.now() < until_ms) {
+    await beside();
+    await pause(150);
+  }
+  system.proxies.cache.passThrough();
+}
+
+/** Makes the cache Redis a replica of `of` until it has taken over its data, then promotes it again. */
+async function takeOver({ system }: Stage, of: { readonly port: number }): Promise<void> {
+  await system.cache.replicaof('127.0.0.1', String(of.port));
+  await eventually(async () => /master_link_status:up/.test(await system.cache.info('replication')), {
+    timeout_ms: 20_000,
+  });
+  await system.cache.replicaof('NO', 'ONE');
+}
+
+export const cacheRows: readonly Row[] = [
+  {
+    id: '1',
+    fault: 'slow fill meets invalidate',
+    injected: "60 ms between one reader and Redis, so that its fills come after others' invalidations",
+    quick: true,
+    inject: (stage) => slowFills(stage, async () => {}),
+  },
+  {
+    id: '2',
+    fault: 'the same, and keys are lost in the gap',
+    injected: 'the same with FLUSHALL again and again',
+    inject: (stage) => slowFills(stage, async () => void (await stage.system.cache.flushall())),
+  },
+  {
+    id: '17',
+    fault: 'cache Redis hangs',
+    injected: 'SIGSTOP, SIGCONT',
+    quick: true,
+    async inject({ system, patience }) {
+      await system.kill('cache-redis', 'SIGSTOP');
+      await pause(Math.max(4_000, 10_000 * patience));
+      await system.kill('cache-redis', 'SIGCONT');
+    },
+  },
+  {
+    id: '18',
+    fault: 'cache Redis gone',
+    injected: 'kill -9, started empty',
+    quick: true,
+    inject: ({ system }) => system.killAndAwait('cache-redis'),
+  },
+  {
+    id: '19',
+    fault: 'cache wiped under load',
+    injected: 'FLUSHALL, three times',
+    quick: true,
+    async inject({ system }) {
+      for (let wipe = 0; wipe < 3; wipe++) {
+        await system.cache.flushall();
+        await pause(500);
+      }
+    },
+  },
+  {
+    id: '20',
+    fault: 'Redis connections cut in a loop',
+    injected: 'CLIENT KILL of every other client, 30 times',
+    async inject({ system }) {
+      for (let cut = 0; cut < 30; cut++) {
+        for (const type of ['normal', 'pubsub']) await system.cache.call('CLIENT', 'KILL', 'TYPE', type);
+        await pause(100);
+      }
+    },
+  },
+  {
+    id: '21',
+    fault: 'cache Redis under memory pressure',
+    injected: 'one MiB left, allkeys-lfu, and 20 MiB of rubbish',
+    async inject({ system }) {
+      const used = Number(/used_memory:(\d+)/.exec(await system.cache.info('memory'))?.[1]);
+      await system.cache.config('SET', 'maxmemory', String(used + 2 ** 20));
+      for (let index = 0; index < 2_000; index++)
+        await system.cache.set(`rubbish:${index}`, 'x'.repeat(10_000), 'EX', 60);
+      await system.cache.config('SET', 'maxmemory', '256mb');
+      for (let index = 0; index < 2_000; index++) await system.cache.del(`rubbish:${index}`);
+    },
+  },
+  {
+    id: '24',
+    fault: 'Redis fails over to a replica that missed writes, and back again',
+    injected: 'the data of a replica whose replication was cut, promoted; twice, without a restart',
+    quick: true,
+    async inject(stage) {
+      const { system } = stage;
+      for (let failover = 0; failover < 2; failover++) {
+        await using replica = await startRedis({
+          config: {
+            masteruser: 'operator',
+            masterauth: new URL(await system.stack.redisUrl('cache')).password,
+            'replica-read-only': 'no',
+          },
+        });
+        const { Redis } = await import('ioredis');
+        const other = new Redis(replica.url);
+        try {
+          await other.replicaof('127.0.0.1', String(system.stack.port('cache-redis')));
+          await eventually(async () => /master_link_status:up/.test(await other.info('replication')), {
+            timeout_ms: 20_000,
+          });
+          await other.replicaof('NO', 'ONE');
+        } finally {
+          other.disconnect();
+        }
+        // What is written now, the replica misses.
+        await pause(1_500);
+        await takeOver(stage, replica);
+        await pause(2_500);
+      }
+    },
+  },
+  {
+    id: '25',
+    fault: 'Redis restarts from an old dump',
+    injected: 'SAVE, more changes, kill -9, started with the dump',
+    async inject({ system }) {
+      await system.cache.save();
+      await pause(1_500);
+      await system.killAndAwait('cache-redis');
+      await rm(join(system.stack.folder, 'cache-redis/dump.rdb'), { force: true });
+    },
+  },
+  {
+    id: '26',
+    fault: 'scripts lost',
+    injected: 'SCRIPT FLUSH, 20 times',
+    quick: true,
+    async inject({ system }) {
+      for (let flush = 0; flush < 20; flush++) {
+        await system.cache.script('FLUSH');
+        await pause(100);
+      }
+    },
+  },
+  {
+    id: '35',
+    fault: 'near cache cut off',
+    injected: 'the ACL takes the invalidation channel away from the readers, and gives it back',
+    quick: true,
+    async inject({ system, patience }) {
+      await system.cache.acl('SETUSER', 'catalog-read', 'resetchannels');
+      await pause(Math.max(4_000, 10_000 * patience));
+      await system.cache.acl('SETUSER', 'catalog-read', '&invalidations');
+    },
+  },
+  {
+    id: '36',
+    fault: 'herd',
+    injected: '1,000 reads at once of one key that no cache has',
+    async inject({ system, keys, random, observe, expect }) {
+      const key = keys.lasting[Math.floor(random() * keys.lasting.length)] ?? '';
+      const loads = async (): Promise<number> => {
+        const texts = await Promise.all(
+          system.readers.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()),
+        );
+        return texts
+          .flatMap((text) => [...text.matchAll(/^cache_loads_total\{[^}]*entity="product"[^}]*\} (\d+)/gm)])
+          .reduce((sum, match) => sum + Number(match[1]), 0);
+      };
+      await system.cache.del(`product:${key}`);
+      await system.sql.query('update catalog.products set weight_grams = 5 where id = $1', [key]);
+      const before = await loads();
+      const answers = await Promise.all(
+        Array.from({ length: 1_000 }, async (_, index) => {
+          const { name, url } = system.readers[index % system.readers.length] ?? { name: '', url: '' };
+          return read(undefined, { client: 'herd', process: name, url, key });
+        }),
+      );
+      const failed = answers.filter(({ outcome }) => outcome !== 'ok').length;
+      const made = (await loads()) - before;
+      observe(`${made} loads while 1,000 asked (the load's own among them), ${failed} failed`);
+      expect(made < 100, 'the herd shares its loads');
+      expect(failed <= 1, 'at least 99.9 % are answered');
+    },
+  },
+];

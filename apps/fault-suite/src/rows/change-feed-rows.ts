@@ -1,0 +1,214 @@
+/** Faults of the change feed: doorbell, listener, relay, worker, queue. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { eventually } from '@catalog/testing';
+import { Queue } from 'bullmq';
+import type { Row, Stage } from './row.ts';
+
+const doorbellSession = "select pid from pg_stat_activity where application_name = 'doorbell'";
+
+async function doorbellPid({ system }: Stage): Promise<number | undefined> {
+  const { rows } = await system.sql.query<{ pid: number }>(doorbellSession);
+  return rows[0]?.pid;
+}
+
+/** How long until the worker has another session for its doorbell. */
+async function untilReplaced(stage: Stage, old: number | undefined): Promise<number> {
+  const began_ms = performance.now();
+  await eventually(
+    async () => {
+      const { rows } = await stage.system.sql.query<{ pid: number }>(doorbellSession);
+      return rows.some(({ pid }) => pid !== old);
+    },
+    { timeout_ms: 20_000, interval_ms: 20 },
+  );
+  return performance.now() - began_ms;
+}
+
+async function invalidations({ system }: Stage): Promise<{ queue: Queue } & AsyncDisposable> {
+  const queue = new Queue('invalidation', { connection: { url: await system.stack.redisUrl('state') } });
+  queue.on('error', () => {});
+  return { queue, [Symbol.asyncDispose]: () => queue.close() };
+}
+
+export const changeFeedRows: readonly Row[] = [
+  {
+    id: '3+4',
+    fault: 'jobs duplicated and out of order',
+    injected: 'the last 200 changes queued again, ten times each, shuffled',
+    async inject(stage) {
+      await pause(1_000);
+      const { rows } = await stage.system.sql.query<{
+        seq: number;
+        entity: string;
+        key: string;
+        version: number;
+      }>('select seq, entity, key, version from catalog.outbox order by seq desc limit 200');
+      await using jobs = await invalidations(stage);
+      const again = Array.from({ length: 10 }, () => rows).flat();
+      again.sort(() => stage.random() - 0.5);
+      await jobs.queue.addBulk(again.map((change) => ({ name: 'invalidate', data: { changes: [change] } })));
+      await eventually(async () => (await jobs.queue.getJobCountByTypes('waiting', 'active')) < 10, {
+        timeout_ms: 60_000,
+      });
+      stage.observe(`${again.length} jobs done again`);
+    },
+  },
+  {
+    id: '5',
+    fault: "listener's connection killed",
+    injected: 'pg_terminate_backend',
+    quick: true,
+    async inject(stage) {
+      const old = await doorbellPid(stage);
+      await stage.system.sql.query('select pg_terminate_backend($1)', [old]);
+      const back_ms = await untilReplaced(stage, old);
+      stage.observe(`listening again after ${back_ms.toFixed(0)} ms`);
+      stage.expect(back_ms <= 2_000, 'back in at most 2 s');
+    },
+  },
+  {
+    id: '6',
+    fault: 'listener half-open',
+    injected: 'its backend stopped with SIGSTOP: the socket stands and nothing comes',
+    async inject(stage) {
+      const old = await doorbellPid(stage);
+      if (old === undefined) throw new Error('nobody listens');
+      process.kill(old, 'SIGSTOP');
+      try {
+        const noticed_ms = await untilReplaced(stage, old);
+        stage.observe(`replaced after ${noticed_ms.toFixed(0)} ms`);
+        stage.expect(noticed_ms <= 5_000, 'noticed in at most 5 s');
+      } finally {
+        process.kill(old, 'SIGCONT');
+      }
+    },
+  },
+  {
+    id: '8',
+    fault: 'doorbell never rings',
+    injected: 'catalog.ring_doorbell() replaced by one that does nothing',
+    quick: true,
+    async inject({ system, patience }) {
+      const { rows } = await system.sql.query<{ definition: string }>(
+        "select pg_get_functiondef('catalog.ring_doorbell()'::regprocedure) as definition",
+      );
+      await system.sql.query(
+        'create or replace function catalog.ring_doorbell() returns trigger language plpgsql as $$ begin return null; end $$',
+      );
+      await pause(Math.max(4_000, 15_000 * patience));
+      await system.sql.query(rows[0]?.definition ?? '');
+    },
+  },
+  {
+    id: '9',
+    fault: 'sequence gap',
+    injected: 'a transaction takes its number, another commits, then the first',
+    async inject({ system, keys, random, observe, expect }) {
+      const [one, two] = [...keys.lasting].sort(() => random() - 0.5);
+      const client = await system.sql.connect();
+      try {
+        await client.query('begin');
+        await client.query('update catalog.products set weight_grams = 1 where id = $1', [one]);
+        await system.sql.query('update catalog.products set weight_grams = 2 where id = $1', [two]);
+        await pause(1_500);
+        await client.query('commit');
+      } finally {
+        client.release();
+      }
+      await pause(1_500);
+      const { rows } = await system.sql.query<{ waiting: number }>(
+        "select count(*) as waiting from catalog.outbox where applied_at is null and changed_at < now() - interval '3 s'",
+      );
+      observe(`${rows[0]?.waiting} older changes wait`);
+      expect(rows[0]?.waiting === 0, 'both were applied');
+    },
+  },
+  {
+    id: '10',
+    fault: 'long transaction',
+    injected: 'open beside the load, with a change in it',
+    async inject({ system, patience }) {
+      const client = await system.sql.connect();
+      try {
+        await client.query('begin');
+        await client.query("update catalog.settings set store_name = 'long'");
+        await pause(60_000 * patience);
+        await client.query('rollback');
+      } finally {
+        client.release();
+      }
+    },
+  },
+  {
+    id: '12',
+    fault: 'worker dies anywhere in a job',
+    injected: 'kill -9 under load, as soon as it is back',
+    quick: true,
+    async inject({ system, patience, random, observe }) {
+      const kills = Math.max(3, Math.round(30 * patience));
+      for (let kill = 0; kill < kills; kill++) {
+        await system.killAndAwait('invalidation-worker');
+        await pause(400 * random());
+      }
+      observe(`${kills} kills`);
+    },
+  },
+  {
+    id: '12b',
+    fault: 'worker gone for long',
+    injected:
+      'SIGSTOP, as if it were not there; past the bound answers come from Postgres or say that they are stale',
+    async inject({ system, patience }) {
+      await system.kill('invalidation-worker', 'SIGSTOP');
+      await pause(Math.max(6_000, 60_000 * patience));
+      await system.kill('invalidation-worker', 'SIGCONT');
+    },
+  },
+  {
+    id: '13',
+    fault: 'worker paused past its lock',
+    injected: 'SIGSTOP, SIGCONT',
+    quick: true,
+    async inject({ system, patience }) {
+      await system.kill('invalidation-worker', 'SIGSTOP');
+      await pause(Math.max(5_000, 40_000 * patience));
+      await system.kill('invalidation-worker', 'SIGCONT');
+    },
+  },
+  {
+    id: '15',
+    fault: 'poison job',
+    injected: '50 jobs whose payload always throws',
+    async inject(stage) {
+      await using jobs = await invalidations(stage);
+      const before = await jobs.queue.getFailedCount();
+      await jobs.queue.addBulk(
+        Array.from({ length: 50 }, () => ({ name: 'invalidate', data: { changes: 'poison' } })),
+      );
+      await eventually(async () => (await jobs.queue.getFailedCount()) >= before + 50, {
+        timeout_ms: 20_000,
+      });
+      stage.observe('50 jobs stand among the failed');
+    },
+  },
+  {
+    id: '22',
+    fault: 'state Redis full',
+    injected: 'maxmemory 1 with noeviction',
+    async inject({ system, patience }) {
+      await system.state.config('SET', 'maxmemory', '1');
+      await pause(Math.max(4_000, 20_000 * patience));
+      await system.state.config('SET', 'maxmemory', '0');
+    },
+  },
+  {
+    id: '23',
+    fault: 'state Redis loses everything',
+    injected: 'FLUSHALL, kill -9, started empty',
+    quick: true,
+    async inject({ system }) {
+      await system.state.flushall();
+      await system.killAndAwait('state-redis');
+    },
+  },
+];

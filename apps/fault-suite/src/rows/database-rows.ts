@@ -1,0 +1,277 @@
+/** Faults of Postgres and of what is done in it. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { timings } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
+import { Client } from 'pg';
+import { call } from '../load/call.ts';
+import { insertAgain, read } from '../load/load.ts';
+import type { Row, Stage } from './row.ts';
+
+const others = `select pg_terminate_backend(pid) from pg_stat_activity
+  where datname = 'catalog' and pid <> pg_backend_pid() and application_name <> 'fault suite'`;
+
+async function write({ system }: Stage, method: string, path: string, body?: object, headers = {}) {
+  const token = await system.stack.token('catalog-write', 'catalog:write');
+  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return call(
+    undefined,
+    method,
+    `${system.stack.url('catalog-write')}/v1/products${path}`,
+    {
+      authorization: `Bearer ${token}`,
+      ...(text !== undefined && { 'content-type': type, 'content-length': String(Buffer.byteLength(text)) }),
+      ...headers,
+    },
+    text,
+  );
+}
+
+export const databaseRows: readonly Row[] = [
+  {
+    id: '14',
+    fault: 'writer dies after commit, before the answer',
+    injected:
+      'kill -9 of catalog-write while 20 creations run; each asked for again under its Idempotency-Key',
+    async inject(stage) {
+      const skus = Array.from({ length: 20 }, () => `ONCE-${randomUUID()}`);
+      const create = (sku: string) =>
+        write(
+          stage,
+          'POST',
+          '',
+          {
+            sku,
+            name: 'Once',
+            description: '',
+            brand: 'Acme',
+            category: 'once',
+            gtin: null,
+            weightGrams: null,
+            lengthMm: null,
+            widthMm: null,
+            heightMm: null,
+            priceMinor: 1,
+            currency: 'EUR',
+            status: 'active',
+            attributes: {},
+          },
+          { 'idempotency-key': sku },
+        );
+      const first = Promise.allSettled(skus.map(create));
+      await pause(10 * stage.random());
+      await stage.system.killAndAwait('catalog-write');
+      await first;
+      for (const sku of skus) {
+        await eventually(async () => (await create(sku)).status === 201, {
+          timeout_ms: 20_000,
+          interval_ms: 100,
+        });
+      }
+      const { rows } = await stage.system.sql.query<{ count: number }>(
+        'select count(*) as count from catalog.products where sku = any ($1)',
+        [skus],
+      );
+      stage.expect(
+        rows[0]?.count === skus.length,
+        `each of ${skus.length} products exists once (${rows[0]?.count})`,
+      );
+    },
+  },
+  {
+    id: '27',
+    fault: 'all Postgres connections cut in mid-transaction',
+    injected: 'pg_terminate_backend on all, five times',
+    quick: true,
+    async inject({ system }) {
+      for (let cut = 0; cut < 5; cut++) {
+        await system.sql.query(others);
+        await pause(500);
+      }
+    },
+  },
+  {
+    id: '28',
+    fault: 'Postgres crashes',
+    injected: 'immediate shutdown, started again',
+    quick: true,
+    async inject({ system }) {
+      await system.killAndAwait('postgres', 'SIGQUIT');
+    },
+  },
+  {
+    id: '29',
+    fault: 'Postgres down',
+    injected: 'all sessions ended, no new ones let in',
+    quick: true,
+    async inject(stage) {
+      const { system, patience, keys } = stage;
+      const url = new URL(await system.stack.databaseUrl());
+      url.pathname = '/postgres';
+      const outside = new Client({ connectionString: url.href });
+      await outside.connect();
+      try {
+        await outside.query('alter database catalog allow_connections false');
+        await outside.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'catalog'",
+        );
+        await pause(Math.max(5_000, 60_000 * patience));
+        const answer = await write(
+          stage,
+          'PATCH',
+          `/${keys.lasting[0]}`,
+          { priceMinor: 5 },
+          { 'if-match': '*' },
+        );
+        stage.observe(`a write is answered ${answer.status}, Retry-After ${answer.headers['retry-after']}`);
+        stage.expect(
+          answer.status === 503 && answer.headers['retry-after'] !== undefined,
+          '503 with Retry-After',
+        );
+      } finally {
+        await outside.query('alter database catalog allow_connections true');
+        await outside.end();
+      }
+    },
+  },
+  {
+    id: '30',
+    fault: 'Postgres slow',
+    injected: '2 s between one reader and Postgres; keys asked for that no cache has',
+    async inject({ system, observe, expect }) {
+      const reader = system.readers[1];
+      if (reader === undefined) throw new Error('there is no second reader');
+      const { rows } = await system.sql.query<{ id: string }>(
+        "select id from catalog.products where category <> 'checked' order by random() limit 100",
+      );
+      system.proxies.postgres.delay(2_000);
+      const answers = await Promise.all(
+        rows.map(({ id }) =>
+          read(undefined, { client: 'miss', process: reader.name, url: reader.url, key: id }),
+        ),
+      );
+      await pause(2_000);
+      system.proxies.postgres.passThrough();
+      const slowest_ms = Math.max(...answers.map(({ start_ms, end_ms }) => end_ms - start_ms));
+      const shed = answers.filter(({ said }) => said?.startsWith('503')).length;
+      observe(`${shed} of 100 misses shed, the slowest answer after ${slowest_ms.toFixed(0)} ms`);
+      expect(slowest_ms < 1_500, 'misses are shed within about a second');
+    },
+  },
+  {
+    id: '31',
+    fault: 'row lock held',
+    injected: 'a transaction holds a row; a PATCH of it',
+    async inject(stage) {
+      const [key] = stage.keys.lasting;
+      const client = await stage.system.sql.connect();
+      try {
+        await client.query('begin');
+        await client.query('select from catalog.products where id = $1 for update', [key]);
+        const began_ms = performance.now();
+        const answer = await write(stage, 'PATCH', `/${key}`, { priceMinor: 6 }, { 'if-match': '*' });
+        const took_ms = performance.now() - began_ms;
+        stage.observe(`answered ${answer.status} after ${took_ms.toFixed(0)} ms`);
+        stage.expect(
+          [409, 503].includes(answer.status) && took_ms < 4_000,
+          '409 or 503 within the lock timeout',
+        );
+        await client.query('rollback');
+      } finally {
+        client.release();
+      }
+    },
+  },
+  {
+    id: '33',
+    fault: 'read after delete',
+    injected: 'DELETE racing the fills of both readers, key after key',
+    quick: true,
+    async inject(stage) {
+      const { system, patience, expect, observe } = stage;
+      const rounds = Math.max(100, Math.round(10_000 * patience));
+      let alive = 0;
+      const deleted: string[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const key = randomUUID();
+        await system.sql.query(insertAgain, [key]);
+        const racing = system.readers.flatMap(({ name, url }) =>
+          [1, 2].map(() => read(undefined, { client: 'racer', process: name, url, key })),
+        );
+        await Promise.all([...racing, write(stage, 'DELETE', `/${key}`, undefined, { 'if-match': '*' })]);
+        deleted.push(key);
+      }
+      await pause(timings.bound_ms);
+      for (const key of deleted) {
+        for (const { name, url } of system.readers) {
+          const { present, stale } = await read(undefined, { client: 'racer', process: name, url, key });
+          if (present === true && stale !== true) alive += 1;
+        }
+      }
+      observe(`${rounds} deletes, ${alive} answered as alive beyond the bound`);
+      expect(alive === 0, 'no 200 beyond the bound');
+    },
+  },
+  {
+    id: '34',
+    fault: 'negative entry, then create',
+    injected: 'GET of ids that are missing, then INSERT of them',
+    async inject({ system, expect, observe }) {
+      const keys = Array.from({ length: 20 }, () => randomUUID());
+      const readAll = () =>
+        Promise.all(
+          keys.flatMap((key) =>
+            system.readers.map(({ name, url }) =>
+              read(undefined, { client: 'new', process: name, url, key }),
+            ),
+          ),
+        );
+      await readAll();
+      for (const key of keys) await system.sql.query(insertAgain, [key]);
+      await pause(timings.bound_ms);
+      const missing = (await readAll()).filter(({ present }) => present !== true).length;
+      observe(`${missing} of ${keys.length * system.readers.length} still missing after the bound`);
+      expect(missing === 0, 'visible within the bound');
+      await system.sql.query('delete from catalog.products where id = any ($1)', [keys]);
+    },
+  },
+  {
+    id: '41',
+    fault: 'mass change',
+    injected: 'one UPDATE over every product, twice (a million rows: npm run bench -- bulk)',
+    async inject({ system }) {
+      for (let change = 0; change < 2; change++) {
+        await system.sql.query(
+          "update catalog.products set weight_grams = coalesce(weight_grams, 0) + 1 where category <> 'checked'",
+        );
+      }
+    },
+  },
+  {
+    id: '42',
+    fault: 'TRUNCATE',
+    injected: 'TRUNCATE of the products, by SQL',
+    quick: true,
+    withoutLoad: true,
+    async inject({ system, keys, expect }) {
+      const all = [...keys.lasting, ...keys.mortal];
+      const readAll = () =>
+        Promise.all(
+          all.flatMap((key) =>
+            system.readers.map(({ name, url }) =>
+              read(undefined, { client: 'truncate', process: name, url, key }),
+            ),
+          ),
+        );
+      await readAll();
+      await system.sql.query('truncate catalog.products');
+      await Promise.all(all.map((key) => system.afterWrite(key)));
+      await pause(timings.bound_ms);
+      const alive = (await readAll()).filter(
+        ({ present, stale }) => present === true && stale !== true,
+      ).length;
+      expect(alive === 0, `nothing is answered as alive beyond the bound (${alive})`);
+    },
+  },
+];

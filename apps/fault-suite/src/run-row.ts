@@ -1,0 +1,133 @@
+/** One row: load, fault, recovery, and the judgement over everything that was seen. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { timings } from '@catalog/contracts';
+import { check, type Violation } from './history/checker.ts';
+import type { Operation } from './history/operation.ts';
+import { insertAgain, read, startLoad, type Keys } from './load/load.ts';
+import type { Row } from './rows/row.ts';
+import { wrongEntries } from './system/entries.ts';
+import type { System } from './system/system.ts';
+
+export interface RowResult {
+  readonly row: Row;
+  readonly observed: readonly string[];
+  /** Violated invariants and expectations; empty when the row holds. */
+  readonly violations: readonly {
+    readonly invariant: string;
+    readonly text: string;
+    readonly operations: readonly Operation[];
+  }[];
+  readonly history: readonly Operation[];
+  /** When the fault was there, by the clock of the history. */
+  readonly fault: { readonly from_ms: number; readonly to_ms: number };
+}
+
+/** Everything is allowed to be settled this long after the fault is gone. */
+const recovery_ms = 5_000;
+
+export async function createKeys(system: System): Promise<Keys> {
+  const keys = {
+    lasting: Array.from({ length: 40 }, () => randomUUID()),
+    mortal: Array.from({ length: 10 }, () => randomUUID()),
+  };
+  for (const key of [...keys.lasting, ...keys.mortal]) await system.sql.query(insertAgain, [key]);
+  return keys;
+}
+
+export async function runRow(
+  row: Row,
+  system: System,
+  random: () => number,
+  patience: number,
+): Promise<RowResult> {
+  // New keys for each row: what an earlier one did wrong is its own affair.
+  const keys = await createKeys(system);
+  // In use before the fault comes.
+  for (const key of [...keys.lasting, ...keys.mortal]) {
+    for (const { name, url } of system.readers)
+      await read(undefined, { client: 'warm', process: name, url, key });
+  }
+  const load = startLoad(system, keys, random);
+  const observed: string[] = [];
+  const unmet: RowResult['violations'][number][] = [];
+  await pause(1_000);
+  if (row.withoutLoad) await load.stop();
+  const from_ms = performance.now();
+  try {
+    await row.inject({
+      system,
+      keys,
+      load,
+      random,
+      patience,
+      observe: (text) => observed.push(text),
+      expect: (holds, text) => {
+        if (!holds) unmet.push({ invariant: 'row', text, operations: [] });
+      },
+    });
+  } catch (error) {
+    unmet.push({ invariant: 'row', text: `could not be done: ${String(error)}`, operations: [] });
+    system.proxies.cache.passThrough();
+    system.proxies.postgres.passThrough();
+  }
+  const to_ms = performance.now();
+  await pause(2_500);
+  await load.stop();
+  await pause(Math.max(0, recovery_ms - (performance.now() - to_ms)));
+  const violations: RowResult['violations'][number][] = [...unmet, ...(await settled(system, keys))];
+  violations.push(...(await judge(system, keys, load.history, row)));
+  return { row, observed, violations, history: load.history, fault: { from_ms, to_ms } };
+}
+
+async function judge(
+  system: System,
+  keys: Keys,
+  history: readonly Operation[],
+  row: Row,
+): Promise<Violation[]> {
+  const final = await versions(system, keys);
+  return check(history, {
+    bound_ms: timings.bound_ms,
+    final,
+    readsThatSucceed: row.readsThatSucceed ?? 0.999,
+  });
+}
+
+async function versions(system: System, keys: Keys): Promise<Map<string, number>> {
+  const all = [...keys.lasting, ...keys.mortal];
+  const { rows } = await system.sql.query<{ key: string; version: number }>(
+    `select id::text as key, version from catalog.products where id = any ($1)
+     union all select key, version from catalog.tombstones where entity = 'product' and key = any ($1::text[])`,
+    [all],
+  );
+  return new Map(rows.map(({ key, version }) => [key, version]));
+}
+
+/** I1 and I7, once nothing changes any more. */
+async function settled(system: System, keys: Keys): Promise<RowResult['violations'][number][]> {
+  const found: RowResult['violations'][number][] = [];
+  const final = await versions(system, keys);
+  for (const [key, version] of final) {
+    for (const { name, url } of system.readers) {
+      const answer = await read(undefined, { client: 'afterwards', process: name, url, key });
+      if (answer.outcome !== 'ok' || answer.version !== version) {
+        found.push({
+          invariant: 'I1',
+          text: `${name} answers ${key} with ${answer.version ?? answer.said}, Postgres has ${version}`,
+          operations: [answer],
+        });
+      }
+    }
+  }
+  for (const text of await wrongEntries(system)) found.push({ invariant: 'I1', text, operations: [] });
+  if (!system.plain) {
+    const { rows } = await system.sql.query<{ waiting: number }>(
+      'select count(*) as waiting from catalog.outbox where applied_at is null',
+    );
+    const waiting = rows[0]?.waiting ?? 0;
+    if (waiting > 0)
+      found.push({ invariant: 'I7', text: `${waiting} changes are not applied`, operations: [] });
+  }
+  return found;
+}

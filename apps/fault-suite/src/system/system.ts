@@ -1,0 +1,130 @@
+/** What faults are injected into: the real stack with a second reader behind proxies; or, as a control, plain cache-aside on it. */
+import { createPool, type Pool } from '@catalog/database';
+import {
+  startLocalStack,
+  stackPlace,
+  startReader,
+  startScript,
+  tcpProxy,
+  type LocalStack,
+  type StackProcess,
+  type TcpProxy,
+} from '@catalog/testing';
+import { Redis } from 'ioredis';
+
+export interface System extends AsyncDisposable {
+  readonly stack: LocalStack;
+  /** Whether it is the control. */
+  readonly plain: boolean;
+  /** The superuser. */
+  readonly sql: Pool;
+  /** The operator's connections; they come back by themselves. */
+  readonly cache: Redis;
+  readonly state: Redis;
+  readonly readers: readonly { readonly name: string; readonly url: string }[];
+  /** Between the second reader and its stores. */
+  readonly proxies: { readonly cache: TcpProxy; readonly postgres: TcpProxy };
+  kill(process: StackProcess, signal: NodeJS.Signals): Promise<void>;
+  /** Kills it, and resolves when it is ready again. */
+  killAndAwait(process: StackProcess, signal?: NodeJS.Signals): Promise<void>;
+  /** What a writer of the control does after its commit; nothing in the real one. */
+  afterWrite(id: string): Promise<void>;
+}
+
+export async function startSystem(plain: boolean): Promise<System> {
+  await using resources = new AsyncDisposableStack();
+  const place = resources.use(await stackPlace());
+  const stack = resources.use(await startLocalStack(place));
+  const sql = createPool({
+    url: await stack.databaseUrl(),
+    applicationName: 'fault suite',
+    max: 10,
+    statementTimeout_ms: 60_000,
+    lockTimeout_ms: 20_000,
+  });
+  resources.defer(() => sql.end());
+  const operator = async (server: 'cache' | 'state'): Promise<Redis> => {
+    const redis = new Redis(await stack.redisUrl(server), {
+      maxRetriesPerRequest: null,
+      retryStrategy: () => 50,
+    });
+    redis.on('error', () => {});
+    resources.defer(() => redis.disconnect());
+    return redis;
+  };
+  const [cache, state] = [await operator('cache'), await operator('state')];
+  const proxies = {
+    cache: resources.use(await tcpProxy({ to: stack.port('cache-redis') })),
+    postgres: resources.use(await tcpProxy({ to: stack.port('postgres') })),
+  };
+  const through = (url: string, proxy: TcpProxy): string => {
+    const changed = new URL(url);
+    changed.port = String(proxy.port);
+    return changed.href;
+  };
+  const kill = async (name: StackProcess, signal: NodeJS.Signals): Promise<void> => {
+    const pid = (await stack.pids())[name];
+    if (pid === undefined) throw new Error(`${name} does not run`);
+    process.kill(pid, signal);
+  };
+  const readers = plain ? await plainReaders() : await realReaders();
+  const owned = resources.move();
+  return {
+    stack,
+    plain,
+    sql,
+    cache,
+    state,
+    readers,
+    proxies,
+    kill,
+    async killAndAwait(name, signal = 'SIGKILL') {
+      const from = stack.said.length;
+      await kill(name, signal);
+      await stack.hears(new RegExp(`${name} is back`), from);
+    },
+    async afterWrite(id) {
+      if (plain) await cache.del(`plain:${id}`);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+
+  async function realReaders(): Promise<System['readers']> {
+    const second = resources.use(
+      await startReader(stack, {
+        env: {
+          CACHE_REDIS_URL: through(await stack.redisUrl('cache', 'catalog-read'), proxies.cache),
+          DATABASE_URL: through(await stack.databaseUrl('catalog_read'), proxies.postgres),
+        },
+      }),
+    );
+    return [
+      { name: 'reader 1', url: stack.url('catalog-read') },
+      { name: 'reader 2', url: second.url },
+    ];
+  }
+
+  async function plainReaders(): Promise<System['readers']> {
+    const databaseUrl = await stack.databaseUrl('catalog_read');
+    const cacheUrl = await stack.redisUrl('cache');
+    const start = async (env: NodeJS.ProcessEnv) =>
+      resources.use(
+        await startScript({
+          script: 'apps/fault-suite/src/main.ts',
+          args: ['plain-reader'],
+          env,
+          port: stack.sparePort(),
+        }),
+      ).url;
+    return [
+      { name: 'reader 1', url: await start({ DATABASE_URL: databaseUrl, CACHE_REDIS_URL: cacheUrl }) },
+      {
+        name: 'reader 2',
+        url: await start({
+          DATABASE_URL: through(databaseUrl, proxies.postgres),
+          CACHE_REDIS_URL: through(cacheUrl, proxies.cache),
+        }),
+      },
+    ];
+  }
+}

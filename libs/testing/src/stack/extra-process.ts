@@ -1,0 +1,90 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { end, hasExited } from '../processes/exit.ts';
+import { eventually } from '../time/eventually.ts';
+import type { LocalStack } from './local-stack.ts';
+
+const repository = resolve(import.meta.dirname, '../../../..');
+
+export interface RunningScript extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+}
+
+export interface ScriptOptions {
+  /** Relative to the repository. */
+  readonly script: string;
+  readonly args?: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly port: number;
+  /** Runs it on this core alone; needs `taskset`. */
+  readonly core?: number;
+}
+
+/** A script of the repository as a process of its own, once `GET /readyz` answers 200 on `PORT`. */
+export async function startScript({
+  script,
+  args = [],
+  env,
+  port,
+  core,
+}: ScriptOptions): Promise<RunningScript> {
+  const command = [process.execPath, join(repository, script), ...args];
+  const [file = '', ...rest] = core === undefined ? command : ['taskset', '-c', String(core), ...command];
+  const child = spawn(file, rest, {
+    env: { ...process.env, ...env, PORT: String(port), HOST: '127.0.0.1', NODE_ENV: '' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const running: RunningScript = {
+    url,
+    pid: child.pid ?? 0,
+    [Symbol.asyncDispose]: () => end(child, 'SIGTERM'),
+  };
+  try {
+    await eventually(() => isReady(child, url), { timeout_ms: 60_000, interval_ms: 50 });
+  } catch (error) {
+    await running[Symbol.asyncDispose]();
+    throw error;
+  }
+  return running;
+}
+
+/** Another process of catalog-read beside that of the stack, once it counts its cache as fresh. */
+export async function startReader(
+  stack: LocalStack,
+  options: { readonly core?: number; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<RunningScript> {
+  const env = {
+    DATABASE_URL: await stack.databaseUrl('catalog_read'),
+    CACHE_REDIS_URL: await stack.redisUrl('cache', 'catalog-read'),
+    STATE_REDIS_URL: await stack.redisUrl('state', 'catalog-read'),
+    SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
+    ALLOW_ANONYMOUS_READS: 'true',
+    // As the local stack sets it: the processes share the counters.
+    RATE_LIMIT_REQUESTS: '1000000000',
+    ...options.env,
+  };
+  const reader = await startScript({
+    script: 'apps/catalog-read/src/main.ts',
+    env,
+    port: stack.sparePort(),
+    ...(options.core !== undefined && { core: options.core }),
+  });
+  // Ready is who can answer; the cache counts from the first heartbeat on.
+  await eventually(
+    async () => {
+      const metrics = await fetch(`${reader.url}/metrics`);
+      return /^cache_fresh(?:\{.*\})? 1$/m.test(await metrics.text());
+    },
+    { timeout_ms: 20_000 },
+  );
+  return reader;
+}
+
+async function isReady(child: ChildProcess, url: string): Promise<boolean> {
+  if (hasExited(child)) return false;
+  const response = await fetch(`${url}/readyz`);
+  await response.body?.cancel();
+  return response.status === 200;
+}
