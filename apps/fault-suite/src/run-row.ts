@@ -26,7 +26,7 @@ export interface RowResult {
 /** Everything is allowed to be settled this long after the fault is gone. */
 const recovery_ms = 5_000;
 
-export async function createKeys(system: System): Promise<Keys> {
+async function createKeys(system: System): Promise<Keys> {
   const keys = {
     lasting: Array.from({ length: 40 }, () => randomUUID()),
     mortal: Array.from({ length: 10 }, () => randomUUID()),
