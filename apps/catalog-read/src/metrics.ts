@@ -66,6 +66,25 @@ export function createReadMetrics({ registry }: Metrics): {
         },
       });
       registry.registerMetric(silences);
+      gauge('cache_breaker_open', '1 while Redis fails and is passed by.', () =>
+        cache.breaker.isOpen() ? 1 : 0,
+      );
+      gauge('load_breaker_open', '1 while Postgres fails and is left alone.', () =>
+        cache.guard.state().isOpen ? 1 : 0,
+      );
+      gauge('load_running', 'Loads from Postgres under way.', () => cache.guard.state().running);
+      gauge('load_waiting', 'Loads that wait for a place.', () => cache.guard.state().waiting);
+      const shed = new Counter({
+        name: 'loads_shed_total',
+        help: 'Loads whose callers were turned away, and why.',
+        labelNames: ['reason'],
+        registers: [],
+        collect() {
+          this.reset();
+          for (const [reason, count] of Object.entries(cache.guard.state().shed)) this.inc({ reason }, count);
+        },
+      });
+      registry.registerMetric(shed);
       gauge('cache_fresh', '1 while Redis counts as fresh.', () =>
         cache.freshness.isFresh(cache.connection.incarnation) ? 1 : 0,
       );

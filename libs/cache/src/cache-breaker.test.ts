@@ -16,6 +16,7 @@ test('a cache that fails is left alone; then one call finds out whether it is ba
     await expect(breaker.execute(fails)).rejects.toThrow('timed out');
   await expect(breaker.execute(fails)).rejects.toThrow();
   expect(fails).toHaveBeenCalledTimes(limits.breakerFailures);
+  expect(breaker.isOpen()).toBe(true);
 
   await vi.advanceTimersByTimeAsync(timings.breakerRetry_ms);
   await expect(breaker.execute(fails)).rejects.toThrow('timed out');
@@ -25,4 +26,5 @@ test('a cache that fails is left alone; then one call finds out whether it is ba
   await vi.advanceTimersByTimeAsync(timings.breakerRetry_ms);
   await expect(breaker.execute(async () => 'answer')).resolves.toBe('answer');
   await expect(breaker.execute(async () => 'answer')).resolves.toBe('answer');
+  expect(breaker.isOpen()).toBe(false);
 });

@@ -72,13 +72,15 @@ test('a restart is another life: unknown while Redis is away, learned again when
 
 test('a server that is promoted and demoted again lives another life, though its run_id is the same', async () => {
   await using server = await startRedis();
-  await using other = await startRedis();
+  await using other = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
   const connection = connect(server.url);
   await connection.start();
   const before = connection.requireIncarnation();
   const admin = new Redis(server.url);
   await admin.replicaof('127.0.0.1', other.port);
-  await eventually(async () => /master_link_status:up/.test(await admin.info('replication')));
+  await eventually(async () => /master_link_status:up/.test(await admin.info('replication')), {
+    timeout_ms: 15_000,
+  });
 
   // What the former master is told to write now is refused, and that is noticed.
   await expect(new EntryStore(connection).readOrLease('k', 1, 'x')).rejects.toThrow('READONLY');

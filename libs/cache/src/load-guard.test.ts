@@ -25,6 +25,12 @@ test('so many loads run at once, so many wait, and the others are turned away at
   const accepted = Array.from({ length: limits.loadConcurrency + limits.loadWaiting }, () => guard(load));
   await expect(guard(load)).rejects.toMatchObject(unavailable);
   expect(running).toBe(limits.loadConcurrency);
+  expect(guard.state()).toMatchObject({
+    running: limits.loadConcurrency,
+    waiting: limits.loadWaiting,
+    isOpen: false,
+    shed: { busy: 1 },
+  });
   while (ends.length > 0) {
     for (const end of ends.splice(0)) end();
     await vi.advanceTimersByTimeAsync(0);
@@ -37,6 +43,7 @@ test('a load that takes too long is given up by its caller, and keeps its place 
   const late = guard(never).catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(timings.load_ms);
   expect(await late).toMatchObject(unavailable);
+  expect(guard.state()).toMatchObject({ running: 1, shed: { slow: 1 } });
   const rest = Array.from({ length: limits.loadConcurrency + limits.loadWaiting - 1 }, () => guard(never));
   for (const one of rest) one.catch(() => undefined);
   await expect(guard(never)).rejects.toMatchObject(unavailable);
@@ -49,8 +56,10 @@ test('after failures in a row Postgres is left alone, and asked again after a wh
   const asked = vi.fn(async () => 'loaded');
   await expect(guard(asked)).rejects.toMatchObject(unavailable);
   expect(asked).not.toHaveBeenCalled();
+  expect(guard.state()).toMatchObject({ isOpen: true, shed: { failing: limits.breakerFailures + 1 } });
   await vi.advanceTimersByTimeAsync(timings.breakerRetry_ms);
   await expect(guard(asked)).resolves.toBe('loaded');
+  expect(guard.state().isOpen).toBe(false);
 });
 
 test('an error of the catalogue is passed on as it is, and says nothing of the health of Postgres', async () => {

@@ -2,6 +2,7 @@ import {
   bulkhead,
   BulkheadRejectedError,
   circuitBreaker,
+  CircuitState,
   ConsecutiveBreaker,
   handleWhen,
   wrap,
@@ -11,47 +12,64 @@ import { CatalogError, limits, timings } from '@catalog/contracts';
 /** @throws CatalogError `unavailable`: Postgres fails, is late, or has too many readers waiting */
 export type LoadGuard = <T>(load: () => Promise<T>) => Promise<T>;
 
+/** busy: too many waited · failing: Postgres was not asked, or failed · slow: it did not answer in time */
+export type Shed = 'busy' | 'failing' | 'slow';
+
+/** How the guard stands, for metrics. */
+export interface LoadGuardState {
+  readonly running: number;
+  readonly waiting: number;
+  /** Postgres fails, and is asked by one caller now and then. */
+  readonly isOpen: boolean;
+  /** Loads whose callers were turned away since the start. */
+  readonly shed: Readonly<Record<Shed, number>>;
+}
+
 /**
  * Stands between readers and Postgres: a bulkhead (so many loads at once, so many waiting, the others are turned
  * away), a circuit breaker (while it fails, it is not asked) and a deadline.
  */
-export function createLoadGuard(): LoadGuard {
-  const policy = wrap(
-    bulkhead(limits.loadConcurrency, limits.loadWaiting),
-    // A request that breaks a rule says nothing about the health of Postgres.
-    circuitBreaker(
-      handleWhen((error) => !(error instanceof CatalogError)),
-      {
-        halfOpenAfter: timings.breakerRetry_ms,
-        breaker: new ConsecutiveBreaker(limits.breakerFailures),
-      },
-    ),
+export function createLoadGuard(): LoadGuard & { state(): LoadGuardState } {
+  const places = bulkhead(limits.loadConcurrency, limits.loadWaiting);
+  // A request that breaks a rule says nothing about the health of Postgres.
+  const breaker = circuitBreaker(
+    handleWhen((error) => !(error instanceof CatalogError)),
+    { halfOpenAfter: timings.breakerRetry_ms, breaker: new ConsecutiveBreaker(limits.breakerFailures) },
   );
-  return async (load) => {
+  const policy = wrap(places, breaker);
+  const shed = { busy: 0, failing: 0, slow: 0 };
+  const turnAway = (reason: Shed, detail: string, cause?: unknown) => {
+    shed[reason] += 1;
+    return new CatalogError('unavailable', detail, { retryAfterSeconds: 1, cause });
+  };
+  const guard: LoadGuard = async (load) => {
     try {
-      return await withDeadline(policy.execute(load));
+      return await withDeadline(policy.execute(load), () => turnAway('slow', 'the database is too slow'));
     } catch (error) {
       if (error instanceof CatalogError) throw error;
-      const detail =
-        error instanceof BulkheadRejectedError
-          ? 'too many reads are waiting for the database'
-          : 'the database cannot be read';
-      throw new CatalogError('unavailable', detail, { retryAfterSeconds: 1, cause: error });
+      throw error instanceof BulkheadRejectedError
+        ? turnAway('busy', 'too many reads are waiting for the database', error)
+        : turnAway('failing', 'the database cannot be read', error);
     }
   };
+  return Object.assign(guard, {
+    state: () => ({
+      running: limits.loadConcurrency - places.executionSlots,
+      waiting: limits.loadWaiting - places.queueSlots,
+      isOpen: breaker.state !== CircuitState.Closed,
+      shed: { ...shed },
+    }),
+  });
 }
 
 /** The load goes on, and keeps its place in the bulkhead until it ends. */
-async function withDeadline<T>(result: Promise<T>): Promise<T> {
+async function withDeadline<T>(result: Promise<T>, late: () => CatalogError): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new CatalogError('unavailable', 'the database is too slow', { retryAfterSeconds: 1 })),
-      timings.load_ms,
-    );
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(late()), timings.load_ms);
   });
   try {
-    return await Promise.race([result, late]);
+    return await Promise.race([result, deadline]);
   } finally {
     clearTimeout(timer);
   }

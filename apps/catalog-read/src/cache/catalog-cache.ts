@@ -84,6 +84,7 @@ export function createCatalogCache({
     settings: cached(SETTINGS),
     lists: new ListCache(connection, freshness, events.cacheFailed),
     guard,
+    breaker,
     connection,
     store,
     freshness,
