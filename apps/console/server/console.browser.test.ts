@@ -1,9 +1,14 @@
 /** In a real Chromium: what people do, and what a malicious name cannot do. */
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
+import { once } from 'node:events';
+import { Worker } from 'bullmq';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { password, runningConsole, type RunningConsole } from './testing/running-console.ts';
+
+// The dashboard asks every five seconds, and a browser on a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 let running: RunningConsole;
 let browser: Browser;
@@ -102,6 +107,27 @@ test('the page keeps itself current, and leads back to the way in when the sessi
   await page.getByText('All is well').waitFor();
   await running.redis.flushall();
   await page.getByLabel('Password').waitFor();
+  expect(complaints).toEqual([]);
+});
+
+test('the overview and the dashboard show a queue moving, without a reload', async () => {
+  const { page: overview, complaints } = await openPage();
+  const { page: dashboard } = await openPage();
+  const job = await running.queues.refresh.add('refresh', { keys: [] });
+  await running.clock.advance(1_000);
+  await signIn(overview, 'viewer');
+  await overview.getByRole('row', { name: 'refresh 1 0 0 0 0' }).waitFor();
+  await signIn(dashboard, 'viewer', '/queues/queue/refresh?status=completed');
+  await dashboard.getByText('Completed').first().waitFor();
+  expect(await dashboard.getByText(`#${job.id}`).count()).toBe(0);
+
+  const worker = new Worker('refresh', async () => 'done', { connection: { url: running.redisServer.url } });
+  onTestFinished(() => worker.close());
+  await once(worker, 'completed');
+  await running.clock.advance(1_000);
+  await overview.getByRole('row', { name: 'refresh 0 0 0 0 1' }).waitFor();
+  await dashboard.getByText(`#${job.id}`).first().waitFor();
+  await job.remove();
   expect(complaints).toEqual([]);
 });
 
