@@ -1,4 +1,4 @@
-import { eventually, startRedis } from '@catalog/testing';
+import { eventually, startRedis, tcpProxy } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterEach, expect, test } from 'vitest';
 import { CacheConnection, CacheUnavailable } from './cache-connection.ts';
@@ -119,4 +119,29 @@ test('a call that Redis does not answer is given up, and nothing is sent again o
   const admin = new Redis(server.url);
   expect(await admin.info('commandstats')).not.toMatch(/cmdstat_eval/);
   admin.disconnect();
+});
+
+test('a connection that is lost while its incarnation is being learned is learned again', async () => {
+  await using redis = await startRedis();
+  await using proxy = await tcpProxy({ to: redis.port });
+  const asked: PromiseWithResolvers<string>[] = [];
+  const connection = connect(`redis://127.0.0.1:${proxy.port}`, {
+    databaseIdentity: () => {
+      const question = Promise.withResolvers<string>();
+      asked.push(question);
+      return question.promise;
+    },
+  });
+  void connection.start();
+  await eventually(() => asked.length === 1);
+  // Redis has answered INFO; Postgres takes its time, and meanwhile the connection is another.
+  await connection.redis.ping();
+  const first = connection.redis.stream;
+  proxy.cut();
+  await eventually(() => connection.redis.stream !== first && connection.redis.status === 'ready');
+  asked[0]?.resolve('a database');
+  await eventually(() => asked.length === 2);
+  asked[1]?.resolve('a database');
+  await eventually(() => connection.incarnation !== undefined);
+  expect(connection.incarnation).toMatch(/^[0-9a-f]{16}$/);
 });

@@ -108,16 +108,20 @@ export class CacheConnection {
         this.redis.info('everything'),
         this.#options.databaseIdentity(),
       ]);
-      if (this.redis.stream === stream && this.redis.status === 'ready') {
-        this.#become(this.#incarnationOf(info, database));
-      }
+      if (this.redis.stream !== stream) {
+        // Another connection has begun meanwhile, and was told to wait for this answer.
+        this.#relearnSoon();
+      } else if (this.redis.status === 'ready') this.#become(this.#incarnationOf(info, database));
     } catch (error) {
       this.#options.onError(error instanceof Error ? error : new Error(String(error)));
-      if (this.redis.status === 'ready') {
-        // The connection stands, but Postgres or INFO did not answer.
-        setTimeout(() => void this.relearn(), timings.heartbeat_ms).unref();
-      }
+      // The connection stands, but Postgres or INFO did not answer.
+      this.#relearnSoon();
     }
+  }
+
+  #relearnSoon(): void {
+    if (this.redis.status !== 'ready') return;
+    setTimeout(() => void this.relearn(), timings.heartbeat_ms).unref();
   }
 
   #incarnationOf(info: string, database: string): string {
