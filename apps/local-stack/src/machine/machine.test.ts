@@ -39,8 +39,16 @@ test('PORT_BASE shifts every port', () => {
   });
 });
 
-test.each(['x', '80', '65530', '4000.5', '-1'])('PORT_BASE=%s is refused', (text) => {
+test.each(['x', '80', '65530', '4000.5', '-1', '6000', '6665'])('PORT_BASE=%s is refused', (text) => {
   expect(() => portBase({ PORT_BASE: text })).toThrow(StackProblem);
+});
+
+test('a base that would put something on a port which fetch blocks is refused', async () => {
+  for (const port of [1719, 4045, 5060, 6000, 6566, 6669, 6697, 10_080]) {
+    // It says "bad port" before it tries; any other port is refused by nobody listening.
+    await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toMatchObject({ cause: { message: 'bad port' } });
+    expect(() => portBase({ PORT_BASE: String(port) })).toThrow(`${port}, which no browser opens`);
+  }
 });
 
 test('a taken port is named, with who holds it', async () => {

@@ -21,6 +21,12 @@ export type Ports = Readonly<Record<Listener, number>>;
 const defaultBase = 4000;
 const highestOffset = Math.max(...Object.values(offsets));
 
+/** Browsers and fetch open no connection to these (WHATWG Fetch, 2.9 "Port blocking"); those above 1023. */
+const blocked = [
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
+  10_080,
+];
+
 export function portBase(env: NodeJS.ProcessEnv): number {
   const text = env['PORT_BASE'];
   if (text === undefined || text === '') return defaultBase;
@@ -29,6 +35,13 @@ export function portBase(env: NodeJS.ProcessEnv): number {
     throw new StackProblem(
       `PORT_BASE is "${text}", which is no usable port.`,
       `Set it to a whole number from 1024 to ${65_535 - highestOffset}, such as 5000.`,
+    );
+  }
+  const [listener, port] = Object.entries(portsFrom(base)).find(([, each]) => blocked.includes(each)) ?? [];
+  if (port !== undefined) {
+    throw new StackProblem(
+      `With PORT_BASE=${base} ${listener} would get port ${port}, which no browser opens.`,
+      `Choose another, such as ${base + 100}.`,
     );
   }
   return base;
