@@ -37,17 +37,20 @@ export async function audit(options: WorkerCallOptions): Promise<AuditResult> {
 }
 
 export function auditReport(result: AuditResult): string[] {
-  const { wrong, wrongFor } = result;
+  const { checked, wrong, wrongFor } = result;
   const took_s = (Date.parse(result.finishedAt) - Date.parse(result.startedAt)) / 1_000;
+  const wrongTotal = wrong.older + wrong.newer + wrong.other;
   const ages = Object.entries(wrongFor).map(([age, count]) => `${count} for ${age} or more`);
-  const allRight = wrong.older + wrong.newer + wrong.other + result.undecided === 0;
+  const bound = wrongTotal === 0 && checked > 3 ? ` (none wrong: at most 3 in ${checked} are, at 95 %)` : '';
   return [
-    `checked    ${result.checked} cached entries against Postgres in ${took_s.toFixed(1)} s`,
+    `checked    ${checked} cached entries against Postgres in ${took_s.toFixed(1)} s`,
     `right      ${result.right}`,
-    `wrong      ${wrong.older} older, ${wrong.newer} newer, ${wrong.other} of another content (${ages.join(', ')})`,
-    `repaired   ${result.repaired}`,
-    `undecided  ${result.undecided}`,
-    `nines      ${result.nines.toFixed(2)}${allRight && result.checked > 0 ? ` (none wrong: at most 3 in ${result.checked} are, at 95 %)` : ''}`,
+    `wrong      ${wrong.older} older, ${wrong.newer} newer, ${wrong.other} of another content`,
+    ...(wrongTotal > 0 ? [`           ${ages.join(', ')}`, `repaired   ${result.repaired}`] : []),
+    ...(result.undecided > 0
+      ? [`undecided  ${result.undecided}: the feed was behind; try again when it has caught up`]
+      : []),
+    `nines      ${result.nines.toFixed(2)}${bound}`,
   ];
 }
 

@@ -1,0 +1,81 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { AuditResult } from '@catalog/contracts';
+import { expect, test } from 'vitest';
+import { auditReport, purge } from './worker-calls.ts';
+
+const nobody = { workerUrl: 'http://127.0.0.1:1', token: 'x' };
+
+const result: AuditResult = {
+  startedAt: '2026-01-01T00:00:00.000Z',
+  finishedAt: '2026-01-01T00:00:01.500Z',
+  checked: 3_000,
+  right: 3_000,
+  wrong: { older: 0, newer: 0, other: 0 },
+  undecided: 0,
+  repaired: 0,
+  wrongFor: { '1s': 0, '10s': 0, '1min': 0, '5min': 0 },
+  nines: 3,
+};
+
+test('an audit that found nothing claims no more than its size allows', () => {
+  expect(auditReport(result)).toEqual([
+    'checked    3000 cached entries against Postgres in 1.5 s',
+    'right      3000',
+    'wrong      0 older, 0 newer, 0 of another content',
+    'nines      3.00 (none wrong: at most 3 in 3000 are, at 95 %)',
+  ]);
+});
+
+test('an audit that found something says what, for how long it was wrong, and what it could not tell', () => {
+  const lines = auditReport({
+    ...result,
+    right: 2_996,
+    wrong: { older: 2, newer: 1, other: 0 },
+    wrongFor: { '1s': 3, '10s': 2, '1min': 1, '5min': 0 },
+    repaired: 3,
+    undecided: 1,
+  });
+  expect(lines).toContain('wrong      2 older, 1 newer, 0 of another content');
+  expect(lines).toContain(
+    '           3 for 1s or more, 2 for 10s or more, 1 for 1min or more, 0 for 5min or more',
+  );
+  expect(lines).toContain('repaired   3');
+  expect(lines.join()).toContain('undecided  1');
+  expect(lines.join()).not.toContain('none wrong');
+});
+
+test.each([
+  [{ reason: 'why' }, 'Exactly one'],
+  [{ key: 'app:settings', all: true, reason: 'why' }, 'Exactly one'],
+  [{ all: true }, '--reason'],
+  [{ all: true, reason: '  ' }, '--reason'],
+  [{ all: true, reason: 'why' }, 'does not answer'],
+])('a purge of %j is not asked for, and says why', async (what, message) => {
+  await expect(purge(what, nobody)).rejects.toThrow(message);
+});
+
+test('a purge sends what was asked with the token, and tells what was done', async () => {
+  const asked: unknown[] = [];
+  const worker = createServer((req, res) => {
+    void (async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of req) chunks.push(chunk as Buffer);
+      asked.push(req.url, req.headers.authorization, JSON.parse(Buffer.concat(chunks).toString()));
+      res.end('{"entries":3,"invalidated":2}');
+    })();
+  });
+  worker.listen(0, '127.0.0.1');
+  await once(worker, 'listening');
+  const workerUrl = `http://127.0.0.1:${(worker.address() as AddressInfo).port}`;
+  try {
+    expect(await purge({ entity: 'product', reason: 'a bad import' }, { workerUrl, token: 'T' })).toBe(
+      'purged: 3 entries found, 2 of them could have been served',
+    );
+  } finally {
+    worker.closeAllConnections();
+    worker.close();
+  }
+  expect(asked).toEqual(['/v1/purges', 'Bearer T', { entity: 'product', reason: 'a bad import' }]);
+});
