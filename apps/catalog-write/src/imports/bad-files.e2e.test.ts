@@ -106,7 +106,7 @@ test('of a million errors the first are listed and all are counted', async () =>
   // Made piece by piece: what grows would be the service's.
   async function* body(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(`${csvHeader}\n`);
-    const piece = Buffer.from(`${csvRow('A', 'Lamp', 'free')}\n`.repeat(1_000));
+    const piece = Buffer.from('one cell\n'.repeat(1_000));
     for (let sent = 0; sent < rows; sent += 1_000) yield piece;
   }
   const result = await imported(service, ReadableStream.from(body()) as never, {
@@ -116,7 +116,7 @@ test('of a million errors the first are listed and all are counted', async () =>
   expect(result.errors.map(({ line }) => line)).toEqual(
     Array.from({ length: importLimits.listedErrors }, (_, index) => index + 2),
   );
-}, 60_000);
+}, 120_000);
 
 test('of many duplicates the first are listed and all are counted', async () => {
   const rows = 5_000;
