@@ -145,3 +145,16 @@ test('a connection that is lost while its incarnation is being learned is learne
   await eventually(() => connection.incarnation !== undefined);
   expect(connection.incarnation).toMatch(/^[0-9a-f]{16}$/);
 });
+
+test('a connection that has become half-open is given up for another', async () => {
+  await using server = await startRedis();
+  await using proxy = await tcpProxy({ to: server.port });
+  const connection = connect(`redis://127.0.0.1:${proxy.port}`);
+  await connection.start();
+  const before = connection.requireIncarnation();
+  proxy.blackhole();
+  await expect(new EntryStore(connection).invalidate('k', 1)).rejects.toThrow('Command timed out');
+  await eventually(() => connection.incarnation === undefined);
+  proxy.passThrough();
+  expect(await known(connection)).toBe(before);
+});

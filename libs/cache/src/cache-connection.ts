@@ -44,6 +44,7 @@ export class CacheConnection {
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       commandTimeout: options.call_ms ?? timings.cacheCall_ms,
+      socketTimeout: timings.cacheSilence_ms,
       connectTimeout: 1_000,
       keepAlive: 5_000,
       // At most a second, so that a cache that is back is used again at once.

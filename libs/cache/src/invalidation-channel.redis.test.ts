@@ -98,6 +98,18 @@ test('a half-open channel is noticed by heartbeats that stay away, and given up 
   await eventually(() => freshness.isSound(), { timeout_ms: 15_000 });
 });
 
+test('a connection that is half-open from its beginning is given up for another', async () => {
+  proxy.blackhole();
+  proxy.cut();
+  await eventually(() => !freshness.isSound());
+  await eventually(() => proxy.connections === 1);
+  // Long enough for the first commands on it to be swallowed.
+  await eventually(() => !freshness.isFresh(connection.incarnation));
+  proxy.passThrough();
+  await eventually(() => freshness.isSound());
+  expect(freshness.isFresh(connection.incarnation)).toBe(true);
+});
+
 test('what waits on its way is not taken for new when it arrives', async () => {
   proxy.delay(timings.bound_ms);
   await eventually(() => !freshness.isFresh(connection.incarnation), { timeout_ms: 10_000 });

@@ -38,6 +38,8 @@ export class InvalidationChannel {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
+      // A connection may be half-open from its beginning: then neither INFO nor SUBSCRIBE is ever answered.
+      commandTimeout: timings.heartbeatOverdue_ms,
       connectTimeout: 1_000,
       keepAlive: 5_000,
       retryStrategy: (attempt) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 6)),

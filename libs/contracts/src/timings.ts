@@ -8,8 +8,8 @@ export const timings = {
   lease_ms: 3_000,
   /** Most loads end within this; waiting longer costs more than reading Postgres without a lease. */
   leaseWait_ms: 50,
-  /** A read joins another of its key that began no longer ago: what that brings is well within the bound. */
-  flightJoin_ms: 1_000,
+  /** A read joins another of its key that began no longer ago than the bound, so that what that brings is within it. */
+  flightJoin_ms: 2_000,
   /** Eight heartbeats fit into the bound. */
   heartbeat_ms: 250,
   /** Four heartbeats lost in a row are no hiccup: the near cache goes silent. */
@@ -42,6 +42,8 @@ export const timings = {
   cacheCall_ms: 250,
   /** The worker has nowhere else to go, and sends thousands of commands at once: it waits longer than a reader. */
   workerCacheCall_ms: 1_000,
+  /** A connection to the cache that is asked and says nothing for this long is half-open, and given up for another. */
+  cacheSilence_ms: 2_000,
   /** A read of Postgres that takes longer is given up, so that a caller hears 503 within a second. */
   load_ms: 800,
   /** How long an audit waits for the feed to catch up before it says that it cannot tell. */
