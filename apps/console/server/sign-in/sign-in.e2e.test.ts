@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { password, runningConsole, type RunningConsole } from '../testing/running-console.ts';
 import { localPath } from './routes.ts';
 import { throttleRules } from './throttle.ts';
 
 const endless = { points: 1_000_000, duration_s: 60 };
 const unthrottled = { pair: endless, account: endless, address: endless };
+
+// Each attempt is a hash, which is slow on purpose; on a machine with other work, dozens take their time.
+vi.setConfig({ testTimeout: 240_000 });
 
 let running: RunningConsole;
 beforeAll(async () => {
@@ -62,7 +65,7 @@ test('and take the same time: 200 trials of each tell no more than tossing a coi
   const share = longer / (taken.wrong.length * taken.unknown.length);
   expect(share).toBeGreaterThan(0.35);
   expect(share).toBeLessThan(0.65);
-}, 240_000);
+});
 
 test('50 people signing in at once do not stall reads', async () => {
   const began = performance.now();
@@ -154,7 +157,7 @@ test('attempts side by side are counted exactly, and every count ends by itself'
 
 test('a sign-in that succeeds takes its count back', async () => {
   await using throttled = await runningConsole();
-  for (let count = 0; count < 3 * throttleRules.pair.points; count++)
+  for (let count = 0; count < throttleRules.pair.points + 2; count++)
     expect(await throttled.signIn('viewer')).toContain('console=');
 });
 
