@@ -212,12 +212,12 @@ test('an edit does not wait behind a mass change that was committed before it', 
     dispatch: async (changes) => void batches.push(changes.map(({ key }) => key)),
   });
   await owner.query(
-    `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, 30000) n`,
+    `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, 9000) n`,
   );
-  await owner.query(`insert into catalog.outbox (entity, key, version) values ('product', 'edited', 30001)`);
+  await owner.query(`insert into catalog.outbox (entity, key, version) values ('product', 'edited', 9001)`);
   room = true;
-  await eventually(() => batches.flat().length === 30_001);
-  expect(batches.length).toBeGreaterThan(10);
+  await eventually(() => batches.flat().length === 9_001, { timeout_ms: 15_000 });
+  expect(batches.length).toBeGreaterThan(3);
   expect(batches[0]?.at(-1)).toBe('edited');
 });
 
@@ -292,4 +292,4 @@ test('the doorbell falls silent before a full notification queue fails a commit'
   await Promise.all(stops.splice(0).map((stop) => stop()));
   await stuck.query('rollback');
   stuck.release();
-});
+}, 60_000);
