@@ -43,7 +43,7 @@ export class ModelRedis {
 }
 
 /** What EntryStore sends, as an operation of the specification. */
-export function parseCall(sha: string, args: readonly (string | number | Buffer)[]): Operation {
+function parseCall(sha: string, args: readonly (string | number | Buffer)[]): Operation {
   const [a, b, c, d, e, f, g, h] = args.map(String);
   const incarnation = a ?? '';
   switch (sha) {
