@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import type { Cached } from '@catalog/cache';
+import type { UserProfile } from '@catalog/contracts';
 import {
   createServiceApp,
   type Clock,
@@ -27,6 +29,7 @@ export const serviceName = 'console';
 
 export interface Dependencies {
   readonly accounts: Accounts;
+  readonly profiles: Cached<[id: string], UserProfile>;
   /** The state Redis: sessions. */
   readonly redis: Redis;
   readonly queues: readonly Queue[];

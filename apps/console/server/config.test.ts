@@ -5,6 +5,7 @@ import { readConfig } from './config.ts';
 const right = {
   PORT: '4000',
   DATABASE_URL: 'postgres://console@127.0.0.1/catalog',
+  CACHE_REDIS_URL: 'redis://127.0.0.1:4011',
   STATE_REDIS_URL: 'redis://127.0.0.1',
   SESSION_SECRET: 'x'.repeat(32),
   SERVICE_KEY_FILE: 'key.json',

@@ -1,5 +1,5 @@
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
-import { createPool } from '@catalog/database';
+import { createPool, databaseIdentity } from '@catalog/database';
 import {
   createLogger,
   createMetrics,
@@ -10,6 +10,7 @@ import {
 } from '@catalog/service-kit';
 import { Accounts } from './accounts/accounts.ts';
 import { createPasswordHasher } from './accounts/password-hash.ts';
+import { createProfileCache } from './accounts/profile-cache.ts';
 import { createApp, serviceName } from './app.ts';
 import { readConfig } from './config.ts';
 import { tokenSigner } from './purges/service-key.ts';
@@ -49,11 +50,21 @@ await runService({
       if (made) log.info({ user: config.FIRST_ADMIN_USERNAME }, 'the first admin was made');
     }
 
+    const profileCache = createProfileCache({
+      find: (id) => accounts.find(id),
+      cacheRedisUrl: config.CACHE_REDIS_URL,
+      databaseIdentity: () => databaseIdentity(pool),
+      onError: (error) => log.warn({ err: error }, 'the cache Redis failed'),
+    });
+    scope.onStop('profile cache', () => profileCache.stop());
+    await profileCache.start();
+
     const ready = readiness();
     ready.add('postgres', () => pool.query('select 1'));
     ready.add('queue', () => redis.ping());
     const app = createApp({
       accounts,
+      profiles: profileCache.profiles,
       redis,
       queues,
       throttle: createThrottle(redis),

@@ -7,7 +7,8 @@ import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { createPool } from '@catalog/database';
 import { ConfigError, databaseConfig, defineConfig } from '@catalog/service-kit';
-import { Accounts, roles } from './accounts/accounts.ts';
+import { userRoles } from '@catalog/contracts';
+import { Accounts } from './accounts/accounts.ts';
 import { createPasswordHasher } from './accounts/password-hash.ts';
 import { passwordRules, toUsername } from './accounts/rules.ts';
 
@@ -56,8 +57,8 @@ async function run(accounts: Accounts): Promise<void> {
     console.log(`${username} is removed; open sessions end within seconds`);
     return;
   }
-  const role = roles.find((one) => one === roleName);
-  if (role === undefined) throw new Mistake(`The role is one of ${roles.join(', ')}.`);
+  const role = userRoles.find((one) => one === roleName);
+  if (role === undefined) throw new Mistake(`The role is one of ${userRoles.join(', ')}.`);
   const { password, drawn } = await askedPassword();
   const created = await accounts.put(username, password, role);
   console.log(`${username} (${role}) is ${created ? 'made' : 'changed; older sessions end within seconds'}`);

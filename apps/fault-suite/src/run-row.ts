@@ -28,7 +28,7 @@ const recovery_ms = 5_000;
 
 async function createKeys(system: System): Promise<Keys> {
   const keys = {
-    lasting: Array.from({ length: 40 }, () => randomUUID()),
+    lasting: Array.from({ length: 200 }, () => randomUUID()),
     mortal: Array.from({ length: 10 }, () => randomUUID()),
   };
   for (const key of [...keys.lasting, ...keys.mortal]) await system.sql.query(insertAgain, [key]);

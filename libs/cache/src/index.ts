@@ -13,3 +13,4 @@ export * from './lock.ts';
 export * from './messages.ts';
 export * from './monotonic-reads.ts';
 export * from './near-cache.ts';
+export * from './process-cache.ts';

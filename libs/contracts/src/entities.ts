@@ -42,7 +42,21 @@ export const SALES_MONTH = {
   payloadSchema: 1,
 } as const satisfies Entity;
 
-export const entities = [PRODUCT, SKU, SETTINGS, SALES_MONTH] as const satisfies readonly Entity[];
+/** Who may sign in to the console, by id. Its changes invalidate unconditionally too. */
+export const USER_PROFILE = {
+  name: 'user_profile',
+  cacheKey: (id) => `user:${id}:profile`,
+  payloadSchema: 1,
+  softTtl_ms: 5 * 60_000,
+} as const satisfies Entity;
+
+export const entities = [
+  PRODUCT,
+  SKU,
+  SETTINGS,
+  SALES_MONTH,
+  USER_PROFILE,
+] as const satisfies readonly Entity[];
 
 /** What stands before and behind the row's key in the Redis keys of an entity. */
 const frames = entities.map((entity) => {

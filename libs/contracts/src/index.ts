@@ -12,3 +12,4 @@ export * from './product-history.ts';
 export * from './product-lists.ts';
 export * from './settings.ts';
 export * from './timings.ts';
+export * from './users.ts';

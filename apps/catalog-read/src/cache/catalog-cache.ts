@@ -1,18 +1,12 @@
 import {
   BatchLoader,
-  CacheConnection,
   type CacheEvents,
-  createCacheBreaker,
   createLoadGuard,
+  createProcessCache,
   EntityCache,
-  EntryStore,
-  Freshness,
-  InvalidationChannel,
   ListCache,
   type Load,
   loadPayloads,
-  MonotonicReads,
-  NearCache,
 } from '@catalog/cache';
 import { type entities, limits, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
 import { databaseIdentity, entityLoaders } from '@catalog/database';
@@ -38,35 +32,18 @@ export function createCatalogCache({
   onLoad,
   onError,
 }: CatalogCacheOptions) {
-  const now = () => performance.now();
-  const connection = new CacheConnection({
+  const heard = new HeardInvalidations();
+  const { parts, connection, start, stop } = createProcessCache({
     url: cacheRedisUrl,
     name: 'catalog-read',
     databaseIdentity: () => databaseIdentity(pool),
     incarnationMode,
+    nearCache_bytes: limits.nearCache_bytes,
+    events,
+    onInvalidation: (key, version) => heard.note(key, version),
     onError,
   });
-  const freshness = new Freshness(now, () => connection.incarnation);
-  const near = new NearCache(freshness, now, { maxBytes: limits.nearCache_bytes });
-  const heard = new HeardInvalidations();
-  const channel = new InvalidationChannel({
-    url: cacheRedisUrl,
-    name: 'catalog-read channel',
-    connection,
-    freshness,
-    now,
-    onInvalidation: (keys) => {
-      for (const [key, version] of keys) {
-        near.invalidate(key, version);
-        heard.note(key, version);
-      }
-    },
-    onError,
-  });
-
-  const store = new EntryStore(connection);
-  const breaker = createCacheBreaker();
-  const parts = { store, breaker, freshness, near, monotonic: new MonotonicReads(), now, events };
+  const { store, breaker, freshness, near } = parts;
   const guard = createLoadGuard();
   const loaders = entityLoaders(pool);
   const cached = (entity: (typeof entities)[number]) => {
@@ -90,14 +67,8 @@ export function createCatalogCache({
     freshness,
     near,
     heard,
-
-    async start(): Promise<void> {
-      await Promise.all([connection.start(), channel.start()]);
-    },
-    stop(): void {
-      channel.stop();
-      connection.stop();
-    },
+    start,
+    stop,
   };
 }
 

@@ -8,6 +8,7 @@ import {
 import { parse, type Logger } from '@catalog/service-kit';
 import type { Express } from 'express';
 import { z } from 'zod';
+import type { Accounts } from '../accounts/accounts.ts';
 import { sendPage } from '../pages/layout.ts';
 import { wantsPage } from '../pages/errors.ts';
 import { formBody } from '../pages/form-body.ts';
@@ -39,8 +40,11 @@ function toPurge(form: z.output<typeof formSchema>): { purge: PurgeRequest; what
   }
 }
 
-export function purgeRoutes(app: Express, { worker, log }: { worker: WorkerClient; log: Logger }): void {
-  app.post('/purges', requireAdmin, formBody(), async (req, res) => {
+export function purgeRoutes(
+  app: Express,
+  { accounts, worker, log }: { accounts: Accounts; worker: WorkerClient; log: Logger },
+): void {
+  app.post('/purges', requireAdmin({ accounts }), formBody(), async (req, res) => {
     const user = signedIn(res);
     const { purge, what } = toPurge(parse(formSchema, req.body, 'body'));
     const record = { user: user.username, purge };

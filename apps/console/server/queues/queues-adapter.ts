@@ -2,7 +2,7 @@ import { ExpressAdapter } from '@bull-board/express';
 import { errorCatalogue } from '@catalog/contracts';
 import { translate, type Logger } from '@catalog/service-kit';
 import type { RequestHandler } from 'express';
-import type { Role } from '../accounts/accounts.ts';
+import type { UserRole } from '@catalog/contracts';
 import { signedIn } from '../sessions/access.ts';
 
 type EntryRoute = Parameters<ExpressAdapter['setEntryRoute']>[0];
@@ -20,7 +20,7 @@ function withoutForeignParts(page: string): string {
 export class QueuesAdapter extends ExpressAdapter {
   readonly #log: Logger;
 
-  constructor(role: Role, log: Logger) {
+  constructor(role: UserRole, log: Logger) {
     super();
     this.#log = log;
     this.app.disable('x-powered-by');

@@ -3,20 +3,24 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Logger } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
 import type { Express, RequestHandler } from 'express';
-import { roles, type Role } from '../accounts/accounts.ts';
+import { userRoles, type UserRole } from '@catalog/contracts';
+import type { Accounts } from '../accounts/accounts.ts';
 import { requireAdmin } from '../sessions/access.ts';
 import { QueuesAdapter } from './queues-adapter.ts';
 
 export const queuesPath = '/queues';
 
 /** bull-board changes things by other methods than these only; a test walks all of its routes. */
-const looking: RequestHandler = (req, res, next) => {
-  if (req.method === 'GET' || req.method === 'HEAD') next();
-  else void requireAdmin(req, res, next);
-};
+function actingNeedsAdmin(accounts: Pick<Accounts, 'find'>): RequestHandler {
+  const admin = requireAdmin({ accounts });
+  return (req, res, next) => {
+    if (req.method === 'GET' || req.method === 'HEAD') next();
+    else void admin(req, res, next);
+  };
+}
 
 /** A board for each role: that of viewers knows itself to be read-only, and so shows no buttons either. */
-export function queueBoard(role: Role, queues: readonly Queue[], log: Logger): QueuesAdapter {
+export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger): QueuesAdapter {
   const adapter = new QueuesAdapter(role, log);
   adapter.setBasePath(queuesPath);
   const readOnlyMode = role !== 'admin';
@@ -37,7 +41,10 @@ export function queueBoard(role: Role, queues: readonly Queue[], log: Logger): Q
   return adapter;
 }
 
-export function queueRoutes(app: Express, { queues, log }: { queues: readonly Queue[]; log: Logger }): void {
-  app.use(queuesPath, looking);
-  for (const role of roles) app.use(queuesPath, queueBoard(role, queues, log).getRouter() as Express);
+export function queueRoutes(
+  app: Express,
+  { accounts, queues, log }: { accounts: Accounts; queues: readonly Queue[]; log: Logger },
+): void {
+  app.use(queuesPath, actingNeedsAdmin(accounts));
+  for (const role of userRoles) app.use(queuesPath, queueBoard(role, queues, log).getRouter() as Express);
 }

@@ -1,14 +1,15 @@
 /** Who may do what: everything behind `requireSignIn` needs a session, what changes something needs an admin. */
-import { CatalogError } from '@catalog/contracts';
-import type { Clock } from '@catalog/service-kit';
+import type { Cached } from '@catalog/cache';
+import { CatalogError, type UserProfile, type UserRole } from '@catalog/contracts';
 import type { RequestHandler, Response } from 'express';
-import type { Account, Accounts, Role } from '../accounts/accounts.ts';
-import { sessionLimits } from './limits.ts';
+import type { SessionData } from 'express-session';
+import type { Accounts } from '../accounts/accounts.ts';
 import { endSession } from './sessions.ts';
 
-export interface SignedIn {
-  readonly username: string;
-  readonly role: Role;
+type SessionUser = NonNullable<SessionData['signedIn']>;
+
+export interface SignedIn extends SessionUser {
+  readonly role: UserRole;
   /** False while Postgres does not say; then everybody only looks. */
   readonly confirmed: boolean;
 }
@@ -30,25 +31,21 @@ export function signedIn(res: Response): SignedIn {
 }
 
 /**
- * 401 without a session. The account is looked up again, so that a changed role or password and a removed
- * account count within seconds. While Postgres does not answer, who is signed in may look, which is when
- * looking matters, but not act.
+ * 401 without a session. The profile is the cached one, which a changed role or password and a removed user leave
+ * within the bound; it is enough to look, and never enough to be sent away: that is asked of Postgres. While Postgres
+ * does not answer, who is signed in may look, which is when looking matters, but not act.
  */
 export function requireSignIn(options: {
+  profiles: Pick<Cached<[id: string], UserProfile>, 'read'>;
   accounts: Pick<Accounts, 'find'>;
-  clock: Pick<Clock, 'monotonic'>;
   origin: string;
 }): RequestHandler {
-  const known = new Map<string, { account: Account | undefined; until_ms: number }>();
-
-  const current = async (id: string): Promise<Account | undefined> => {
-    const now_ms = options.clock.monotonic();
-    const remembered = known.get(id);
-    if (remembered !== undefined && remembered.until_ms > now_ms) return remembered.account;
-    const account = await options.accounts.find(id);
-    for (const [other, { until_ms }] of known) if (until_ms <= now_ms) known.delete(other);
-    known.set(id, { account, until_ms: now_ms + sessionLimits.accountMemory_ms });
-    return account;
+  const current = async ({ accountId, passwordChangedAt }: SessionUser): Promise<UserProfile | null> => {
+    const isOf = (profile: UserProfile | null) => profile?.passwordChangedAt === passwordChangedAt;
+    const { value, source } = await options.profiles.read(accountId);
+    if (source !== 'stale' && isOf(value)) return value;
+    const profile = await options.accounts.find(accountId);
+    return isOf(profile) ? profile : null;
   };
 
   return async (req, res, next) => {
@@ -57,33 +54,40 @@ export function requireSignIn(options: {
       next(new CatalogError('unauthenticated', 'Sign in first.'));
       return;
     }
-    let account: Account | undefined;
+    let profile: UserProfile | null;
     try {
-      account = await current(signedIn.accountId);
+      profile = await current(signedIn);
     } catch {
-      res.locals.signedIn = { username: signedIn.username, role: 'viewer', confirmed: false };
+      res.locals.signedIn = { ...signedIn, role: 'viewer', confirmed: false };
       next();
       return;
     }
-    if (account === undefined || account.passwordChangedAt !== signedIn.passwordChangedAt) {
+    if (profile === null) {
       await endSession(req, res, options.origin);
       next(new CatalogError('unauthenticated', 'Sign in again: the account has changed.'));
       return;
     }
-    res.locals.signedIn = { username: account.username, role: account.role, confirmed: true };
+    res.locals.signedIn = { ...signedIn, role: profile.role, confirmed: true };
     next();
   };
 }
 
-/** 403 for viewers. */
-export const requireAdmin: RequestHandler = (_req, res, next) => {
-  const { role, confirmed } = signedIn(res);
-  if (role === 'admin') next();
-  else if (confirmed) next(new CatalogError('forbidden', 'Only an admin may do this.'));
-  else
-    next(
-      new CatalogError('unavailable', 'Postgres does not say who is an admin right now.', {
-        retryAfterSeconds: 1,
-      }),
-    );
-};
+/** 403 for viewers. Who acts is looked up in Postgres: whoever could write into the cache would else be an admin. */
+export function requireAdmin({ accounts }: { accounts: Pick<Accounts, 'find'> }): RequestHandler {
+  return async (_req, res, next) => {
+    const { accountId, passwordChangedAt } = signedIn(res);
+    let profile: UserProfile | null;
+    try {
+      profile = await accounts.find(accountId);
+    } catch {
+      next(
+        new CatalogError('unavailable', 'Postgres does not say who is an admin right now.', {
+          retryAfterSeconds: 1,
+        }),
+      );
+      return;
+    }
+    if (profile?.role === 'admin' && profile.passwordChangedAt === passwordChangedAt) next();
+    else next(new CatalogError('forbidden', 'Only an admin may do this.'));
+  };
+}

@@ -4,6 +4,4 @@ export const sessionLimits = {
   idle_ms: 30 * 60_000,
   /** ASVS 7.3.2: one working day, whatever happens in it. */
   absolute_ms: 12 * 3_600_000,
-  /** How long a role that was changed, or an account that was removed, is still believed. */
-  accountMemory_ms: 5_000,
 } as const;

@@ -1,9 +1,8 @@
-import { CatalogError } from '@catalog/contracts';
+import { CatalogError, type UserProfile } from '@catalog/contracts';
 import type { Clock } from '@catalog/service-kit';
 import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
 import type { Redis } from 'ioredis';
-import type { Account } from '../accounts/accounts.ts';
 import { isLoopback } from './origin.ts';
 import { SessionStore } from './session-store.ts';
 
@@ -51,14 +50,14 @@ export function requireTls(origin: string): RequestHandler {
 }
 
 /** Under a new id, whatever id came with the request (ASVS 7.2.4). */
-export async function beginSession(req: Request, account: Account, now_ms: number): Promise<void> {
+export async function beginSession(req: Request, profile: UserProfile, now_ms: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     req.session.regenerate((error: unknown) => (error ? reject(asError(error)) : resolve()));
   });
   req.session.signedIn = {
-    accountId: account.id,
-    username: account.username,
-    passwordChangedAt: account.passwordChangedAt,
+    accountId: profile.id,
+    username: profile.username,
+    passwordChangedAt: profile.passwordChangedAt,
     at_ms: now_ms,
   };
   await new Promise<void>((resolve, reject) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
-import { createPool, type Pool } from '@catalog/database';
+import { createPool, databaseIdentity, type Pool } from '@catalog/database';
 import { createLogger, createMetrics, readiness, startServer } from '@catalog/service-kit';
 import {
   createTestDatabase,
@@ -18,8 +18,10 @@ import {
 } from '@catalog/testing';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { Accounts, type Role } from '../accounts/accounts.ts';
+import type { UserRole } from '@catalog/contracts';
+import { Accounts } from '../accounts/accounts.ts';
 import { createPasswordHasher } from '../accounts/password-hash.ts';
+import { createProfileCache } from '../accounts/profile-cache.ts';
 import { createApp, serviceName } from '../app.ts';
 import { tokenSigner } from '../purges/service-key.ts';
 import { createWorkerClient } from '../purges/worker-client.ts';
@@ -84,7 +86,7 @@ export interface RunningConsole extends AsyncDisposable {
   readonly logLines: string[];
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
   /** The cookie of a new session. Fails unless the sign-in succeeds. */
-  signIn(role: Role, headers?: Record<string, string>): Promise<string>;
+  signIn(role: UserRole, headers?: Record<string, string>): Promise<string>;
 }
 
 export const password = 'correct horse battery staple';
@@ -96,7 +98,13 @@ export function cookieOf(response: Response): string | undefined {
 
 /** The console on a free port, with a database and a Redis of its own, a user of each role, and time that stands. */
 export async function runningConsole(
-  options: { origin?: string; throttle?: ThrottleRules; trustedProxies?: string[] } = {},
+  options: {
+    origin?: string;
+    throttle?: ThrottleRules;
+    trustedProxies?: string[];
+    /** What the cached profiles are loaded with, where it is not the truth. */
+    findProfile?: Accounts['find'];
+  } = {},
 ): Promise<RunningConsole> {
   const database = await createTestDatabase({ migrated: true });
   const redisServer = await startRedis();
@@ -122,11 +130,20 @@ export async function runningConsole(
   for (const queue of Object.values(queues)) queue.on('error', () => undefined);
   const accounts = new Accounts(pool, createPasswordHasher());
   for (const role of ['admin', 'viewer'] as const) await accounts.put(role, password, role);
+  // Nobody sends heartbeats here, so that every profile is read past the caches.
+  const profileCache = createProfileCache({
+    find: options.findProfile ?? ((id) => accounts.find(id)),
+    cacheRedisUrl: redisServer.url,
+    databaseIdentity: () => databaseIdentity(pool),
+    onError: () => undefined,
+  });
+  await profileCache.start();
   // The port is part of the origin, so it is looked for before the app is made.
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const app = createApp({
     accounts,
+    profiles: profileCache.profiles,
     redis,
     queues: Object.values(queues),
     throttle: createThrottle(redis, options.throttle),
@@ -182,6 +199,7 @@ export async function runningConsole(
       server.server.closeAllConnections();
       await server.drain();
       await Promise.all(Object.values(queues).map((queue) => queue.close()));
+      profileCache.stop();
       redis.disconnect();
       await Promise.all([pool.end(), owner.end()]);
       await Promise.all([database, redisServer, tokens, worker].map((part) => part[Symbol.asyncDispose]()));

@@ -58,7 +58,7 @@ export const services: readonly ServiceEntry[] = [
   {
     name: 'console',
     databaseRole: 'console',
-    usesCacheRedis: false,
+    usesCacheRedis: true,
     usesStateRedis: true,
     env: { FIRST_ADMIN_USERNAME: consoleAdmin.username },
     main: 'server/main.ts',

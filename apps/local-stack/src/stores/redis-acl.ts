@@ -26,8 +26,10 @@ const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
     'catalog-read': `${cacheKeys} ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time -publish -spublish`,
     // The same for the months of the sales report.
     orders: `~report:* ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time -publish -spublish`,
+    // The same for the profiles of its users.
+    console: `~user:* ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time -publish -spublish`,
     // Invalidates and refreshes entries, bumps generations, and publishes.
-    'invalidation-worker': `${cacheKeys} ~report:* ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time`,
+    'invalidation-worker': `${cacheKeys} ~report:* ~user:* ${cacheChannel} +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time`,
   },
   state: {
     // Counts views, and requests of callers.

@@ -4,14 +4,17 @@ import {
   SETTINGS,
   SETTINGS_KEY,
   SKU,
+  USER_PROFILE,
   type Product,
   type SalesMonth,
   type Settings,
+  type UserProfile,
 } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadProducts, loadSkus } from '../products/load.ts';
 import { loadSalesMonths } from '../sales/load.ts';
 import { loadSettings } from '../settings/settings.ts';
+import { loadUserProfiles } from '../users/load.ts';
 import type { Loaded } from './loaded.ts';
 
 /** Loads all these keys of one entity with one query, in one snapshot. The answer has every key asked for. */
@@ -22,6 +25,7 @@ export type EntityLoaders = {
   readonly [SKU.name]: EntityLoader<{ id: string }>;
   readonly [SETTINGS.name]: EntityLoader<Settings>;
   readonly [SALES_MONTH.name]: EntityLoader<SalesMonth>;
+  readonly [USER_PROFILE.name]: EntityLoader<UserProfile>;
 };
 
 /** The one place that says how each cached entity is read, for the services that serve it and the worker alike. */
@@ -34,5 +38,6 @@ export function entityLoaders(db: Queryable): EntityLoaders {
       return new Map(keys.map((key) => [key, key === SETTINGS_KEY ? settings : { version: 0, body: null }]));
     },
     [SALES_MONTH.name]: (months) => loadSalesMonths(db, months),
+    [USER_PROFILE.name]: (ids) => loadUserProfiles(db, ids),
   };
 }

@@ -77,7 +77,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     "select setval('catalog.versions', 1)",
     'select from catalog.idempotency_keys',
     'select from catalog.imports',
-    'select from catalog.console_users',
+    'select password_hash from catalog.console_users',
   ],
   console: [
     'select from catalog.products',
