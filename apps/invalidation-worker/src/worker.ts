@@ -15,6 +15,7 @@ import {
   INVALIDATION_QUEUE,
   invalidationJobSchema,
   Outbox,
+  QueueRoom,
   REFRESH_QUEUE,
   refreshJobSchema,
   Relay,
@@ -27,13 +28,13 @@ import type { Pool } from 'pg';
 import { Auditor } from './audit/auditor.ts';
 import { Heartbeat } from './heartbeat/heartbeat.ts';
 import { Acknowledger } from './invalidate/acknowledger.ts';
-import { Invalidation } from './invalidate/invalidation.ts';
 import { Invalidator } from './invalidate/invalidate.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { Registration } from './outbox/registration.ts';
 import { Retention } from './outbox/retention.ts';
 import { Purger } from './purge/purger.ts';
 import { Refresher } from './refresh/refresh.ts';
+import { RefreshRequests } from './refresh/refresh-requests.ts';
 import { connectConsumer, connectProducer, refuseEviction } from './state-redis.ts';
 import { ChangeBroadcast } from './traces/change-broadcast.ts';
 import { ViewArchive } from './views/view-archive.ts';
@@ -120,30 +121,33 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     onRefused,
     onError: survive('acknowledge'),
   });
+  const refreshRequests = new RefreshRequests({
+    queue: refreshQueue,
+    entities,
+    store,
+    onError: survive('refresh'),
+  });
   const invalidator = new Invalidator({
     entities,
     store,
     publisher,
     acknowledge: (applied) => acknowledger.add(applied),
-    refresh: async (keys) => {
-      // After a mass change readers fill what they ask for; a queue of everything would only come too late.
-      if ((await refreshQueue.getWaitingCount()) < limits.waitingRefreshJobs) {
-        await refreshQueue.add('refresh', { keys });
-      }
-    },
+    refresh: (keys) => refreshRequests.add(keys),
     onError: survive('invalidate'),
   });
   const loaders = entityLoaders(pool);
   const loads = new Map(entities.map(({ name }): [string, Load] => [name, loadPayloads(loaders[name])]));
   const refresher = new Refresher({ store, entities, loads });
 
+  const room = new QueueRoom({
+    count: () => invalidationQueue.getWaitingCount(),
+    limit: limits.waitingJobs,
+  });
   const relay = new Relay({
     outbox,
     awakeLock: new AwakeLock(options.databaseDirectUrl, survive('awake lock')),
-    dispatch: (changes) => addInvalidations(invalidationQueue, changes),
-    hasRoom: async () =>
-      acknowledger.waitingChanges < limits.unacknowledgedChanges &&
-      (await invalidationQueue.getWaitingCount()) < limits.waitingJobs,
+    dispatch: async (changes) => room.added(await addInvalidations(invalidationQueue, changes)),
+    hasRoom: async () => acknowledger.waitingChanges < limits.unacknowledgedChanges && (await room.hasRoom()),
     mayDispatch: () => registration.isRegistered(),
     onError: survive('relay'),
   });
@@ -164,14 +168,13 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   });
   const retention = new Retention(outbox, survive('retention'));
   const views = new ViewArchive({ redis: producer, pool, onError: survive('views') });
-  const invalidation = new Invalidation({ store, publisher });
-  const purger = new Purger({ connection, invalidation, publisher, bumper });
+  const purger = new Purger({ connection, publisher, bumper });
   const auditor = new Auditor({
     connection,
     store,
     outbox,
     loads,
-    invalidation,
+    publisher,
     refresher,
     watermark_ms: () => heartbeat.watermark_ms,
     keysPerSecond: options.auditKeysPerSecond,
@@ -215,8 +218,8 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
           INVALIDATION_QUEUE,
           (job) => invalidator.apply(invalidationJobSchema.parse(job.data).changes, job.timestamp),
           {
+            // One at a time: a job has up to 500 changes in flight, and each place that is free asks Redis for more.
             connection: first,
-            concurrency: 4,
           },
         ),
         new Worker(
@@ -228,7 +231,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
               broadcast.refreshed(await outbox.noteRefreshed(filled.flatMap(({ seqs }) => seqs)));
             }
           },
-          { connection: second, concurrency: 4 },
+          { connection: second },
         ),
       ];
       for (const worker of workers) {
@@ -254,7 +257,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
         stopPatience_ms,
         (async () => {
           await Promise.all(workers.map((worker) => worker.close()));
-          await Promise.all([acknowledger.idle(), retention.stop(), views.stop()]);
+          await Promise.all([acknowledger.idle(), refreshRequests.stop(), retention.stop(), views.stop()]);
           await Promise.all([invalidationQueue.close(), refreshQueue.close()]);
         })().catch(survive('stop')),
       );

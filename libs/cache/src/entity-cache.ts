@@ -175,7 +175,7 @@ export class EntityCache {
     const { store, breaker, freshness, now, events } = this.#parts;
     const began_ms = now();
     try {
-      for (let wait_ms = 5; ; wait_ms *= 2) {
+      for (let wait_ms = 2; ; wait_ms *= 2) {
         const asked = store.incarnation;
         const isFresh = freshness.beforeAsking(asked);
         const entry = await breaker.execute(() =>

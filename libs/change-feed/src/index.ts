@@ -1,4 +1,5 @@
 export * from './doorbell/doorbell-listener.ts';
+export * from './jobs/queue-room.ts';
 export * from './jobs/queues.ts';
 export * from './outbox/outbox.ts';
 export * from './outbox/watermark.ts';

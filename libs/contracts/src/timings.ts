@@ -32,6 +32,8 @@ export const timings = {
   generationBump_ms: 100,
   /** A row that is not acknowledged after this is dispatched again under a new job. */
   redispatch_ms: 3_000,
+  /** Whoever is asking for a key that was just invalidated has filled it by then. */
+  beforeRefresh_ms: 25,
   /** How long acknowledged rows are kept, so that a failover can be answered by applying them again. */
   replayWindow_ms: 300_000,
   /** The relay looks at least this often, whatever happens to the doorbell. */
@@ -77,6 +79,8 @@ export const limits = {
   unacknowledgedChanges: 20_000,
   /** Refreshes that may wait: beyond, readers fill the keys that they ask for. */
   waitingRefreshJobs: 20,
+  /** Keys that may be refreshed together: the work of some ten milliseconds. */
+  refreshKeys: 1_000,
   /** Keys that the auditor takes at a time: a few short reads of each store. */
   auditBatch: 100,
   /** Entries that wait for the auditor's second look; beyond, the feed is so far behind that audits tell nothing. */

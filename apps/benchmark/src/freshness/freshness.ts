@@ -14,6 +14,8 @@ const block = 50;
 const hotKeys = 200;
 /** Between two edits, so that some find the relay awake and some asleep. */
 const longestPause_ms = 30;
+/** Asking without a pause would take a core from what is measured. */
+const betweenReads_ms = 1;
 const patience_ms = 10_000;
 
 interface Side {
@@ -128,6 +130,7 @@ async function editAndAwait({ url, pool, table, ids, times_ms }: Side, agent: Ag
     }
     if (arrived_ms - committed_ms > patience_ms)
       throw new Error(`${path} stayed stale for ${patience_ms} ms`);
+    await pause(betweenReads_ms);
   }
 }
 

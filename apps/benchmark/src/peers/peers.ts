@@ -85,7 +85,6 @@ async function plainChain(env: NodeJS.ProcessEnv, port: number): Promise<void> {
     {
       ...options,
       connection: new Redis(stateUrl, { maxRetriesPerRequest: null }),
-      concurrency: 8,
     },
   );
   await worker.waitUntilReady();

@@ -1,5 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CacheConnection, EntryStore, Load, Loaded, StoredEntry } from '@catalog/cache';
+import type {
+  CacheConnection,
+  EntryStore,
+  InvalidationPublisher,
+  Load,
+  Loaded,
+  StoredEntry,
+} from '@catalog/cache';
 import type { Outbox } from '@catalog/change-feed';
 import {
   type AuditResult,
@@ -11,7 +18,7 @@ import {
   UNCONDITIONAL_VERSION,
 } from '@catalog/contracts';
 import type { Logger } from '@catalog/service-kit';
-import type { Invalidation } from '../invalidate/invalidation.ts';
+import { invalidateNow } from '../invalidate/invalidate-now.ts';
 import type { Refresher } from '../refresh/refresh.ts';
 import { AuditTally } from './audit-tally.ts';
 import { type Difference, differenceOf, isWrong } from './judgement.ts';
@@ -21,7 +28,7 @@ interface AuditorOptions {
   readonly store: Pick<EntryStore, 'peek' | 'incarnation'>;
   readonly outbox: Pick<Outbox, 'traces'>;
   readonly loads: ReadonlyMap<string, Load>;
-  readonly invalidation: Pick<Invalidation, 'invalidate'>;
+  readonly publisher: Pick<InvalidationPublisher, 'invalidate'>;
   readonly refresher: Pick<Refresher, 'refresh'>;
   /** Up to when every committed change has been applied, in ms of the clock of the cache Redis. */
   readonly watermark_ms: () => number | undefined;
@@ -194,7 +201,7 @@ export class Auditor {
     difference: Difference,
     tally: AuditTally,
   ): Promise<void> {
-    const { connection, outbox, invalidation, refresher, log, onError } = this.#options;
+    const { connection, outbox, publisher, refresher, log, onError } = this.#options;
     const [trace] = await outbox.traces(entity.name, key, 1);
     const standing_ms = (await connection.time_ms()) - entry.storedAt_ms;
     const changed_ms =
@@ -206,7 +213,7 @@ export class Auditor {
       'the auditor found a wrong entry in the cache',
     );
     const isOrdered = difference === 'older' && entity.name !== SKU.name;
-    await invalidation.invalidate([[cacheKey, isOrdered ? loaded.version : UNCONDITIONAL_VERSION]]);
+    await invalidateNow(publisher, [[cacheKey, isOrdered ? loaded.version : UNCONDITIONAL_VERSION]]);
     tally.repaired();
     // Best effort: the next reader fills it as well.
     await refresher.refresh([{ entity: entity.name, key }]).catch(onError);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { GenerationBumper } from '@catalog/cache';
 import type { Acknowledgement, AppliedChange, Outbox } from '@catalog/change-feed';
 
@@ -22,6 +23,9 @@ interface AcknowledgerOptions {
   readonly onRefused: (incarnation: string) => void;
   readonly onError: (error: unknown) => void;
 }
+
+/** Beside the bound it is nothing, and an edit a millisecond needs no statement a millisecond. */
+const togetherFor_ms = 5;
 
 /**
  * Acknowledges what has been invalidated and announced, many jobs at a time: after the lists' generations
@@ -60,8 +64,8 @@ export class Acknowledger {
 
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
-      // Jobs that end in this same turn come along.
-      await new Promise(setImmediate);
+      // Jobs that end meanwhile come along, and readers get on with what was invalidated.
+      await pause(togetherFor_ms);
       const batch = this.#waiting;
       this.#waiting = [];
       const byIncarnation = Map.groupBy(batch, ({ incarnation }) => incarnation);

@@ -11,10 +11,10 @@ import { listsOf } from './lists.ts';
 
 interface InvalidatorOptions {
   readonly entities: readonly Entity[];
-  readonly store: Pick<EntryStore, 'incarnation' | 'invalidate'>;
-  readonly publisher: Pick<InvalidationPublisher, 'publish'>;
+  readonly store: Pick<EntryStore, 'incarnation'>;
+  readonly publisher: Pick<InvalidationPublisher, 'invalidate'>;
   readonly acknowledge: (applied: Applied) => void;
-  readonly refresh: (keys: RefreshJob['keys']) => Promise<void>;
+  readonly refresh: (keys: RefreshJob['keys']) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -50,9 +50,8 @@ export class Invalidator {
     const { incarnation } = store;
     if (incarnation === undefined) throw new CacheUnavailable('the cache is away');
     const { known, unknown } = this.#byKey(changes);
-    const outcomes = await Promise.allSettled(
-      known.map(({ cacheKey, version }) => store.invalidate(cacheKey, version)),
-    );
+    const keys = known.map(({ cacheKey, version }): InvalidatedKey => [cacheKey, version]);
+    const outcomes = keys.length === 0 ? [] : await publisher.invalidate(keys);
 
     const done: KeyChange[] = [];
     const hit: KeyChange[] = [];
@@ -67,9 +66,6 @@ export class Invalidator {
       if (done.length === 0) throw failure.reason;
       onError(failure.reason);
     }
-    if (done.length > 0) {
-      await publisher.publish(done.map(({ cacheKey, version }): InvalidatedKey => [cacheKey, version]));
-    }
     if (store.incarnation !== incarnation) throw new CacheUnavailable('the cache began another life');
     acknowledge({
       incarnation,
@@ -79,10 +75,7 @@ export class Invalidator {
       seqs: [...done.flatMap(({ seqs }) => seqs), ...unknown],
       lists: [...new Set(done.flatMap(({ entity }) => listsOf[entity.name] ?? []))],
     });
-    if (hit.length > 0) {
-      // Best effort: a reader fills the key as well.
-      await refresh(hit.map(({ entity, key, seqs }) => ({ entity: entity.name, key, seqs }))).catch(onError);
-    }
+    if (hit.length > 0) refresh(hit.map(({ entity, key, seqs }) => ({ entity: entity.name, key, seqs })));
   }
 
   /** Of several changes of a key, the newest says it all. */

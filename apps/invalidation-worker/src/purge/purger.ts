@@ -8,13 +8,12 @@ import {
   type PurgeResult,
   UNCONDITIONAL_VERSION,
 } from '@catalog/contracts';
-import type { Invalidation } from '../invalidate/invalidation.ts';
+import { invalidateNow } from '../invalidate/invalidate-now.ts';
 import { listsOf } from '../invalidate/lists.ts';
 
 interface PurgerOptions {
   readonly connection: CacheConnection;
-  readonly invalidation: Pick<Invalidation, 'invalidate'>;
-  readonly publisher: Pick<InvalidationPublisher, 'publishGap'>;
+  readonly publisher: Pick<InvalidationPublisher, 'invalidate' | 'publishGap'>;
   readonly bumper: Pick<GenerationBumper, 'bump'>;
 }
 
@@ -43,15 +42,15 @@ export class Purger {
   }
 
   async #purgeKey(key: string): Promise<PurgeResult> {
-    const { connection, invalidation } = this.#options;
+    const { connection, publisher } = this.#options;
     const entries = await connection.redis.exists(key);
-    const invalidated = await invalidation.invalidate([[key, UNCONDITIONAL_VERSION]]);
+    const invalidated = await invalidateNow(publisher, [[key, UNCONDITIONAL_VERSION]]);
     await this.#endPages(parseCacheKey(key)?.entity.name);
     return { entries, invalidated };
   }
 
   async #purgeMany(entity: string | undefined): Promise<PurgeResult> {
-    const { connection, invalidation, publisher } = this.#options;
+    const { connection, publisher } = this.#options;
     let entries = 0;
     let invalidated = 0;
     let cursor = '0';
@@ -64,7 +63,8 @@ export class Purger {
       });
       if (purged.length === 0) continue;
       entries += purged.length;
-      invalidated += await invalidation.invalidate(
+      invalidated += await invalidateNow(
+        publisher,
         purged.map((key) => [key, UNCONDITIONAL_VERSION] as const),
       );
     } while (cursor !== '0');

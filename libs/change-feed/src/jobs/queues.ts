@@ -44,11 +44,12 @@ export function createRefreshQueue(connection: ConnectionOptions): Queue<Refresh
  * are a backlog.
  *
  * @param changes by their numbers
+ * @returns how many jobs
  */
 export async function addInvalidations(
   queue: Queue<InvalidationJob>,
   changes: readonly Change[],
-): Promise<void> {
+): Promise<number> {
   const jobs = [];
   for (let start = 0; start < changes.length; start += limits.jobChanges) {
     const some = changes.slice(start, start + limits.jobChanges);
@@ -58,4 +59,5 @@ export async function addInvalidations(
     jobs.push({ name: 'invalidate', data, opts: { lifo: isBehindOthers } });
   }
   await queue.addBulk(jobs);
+  return jobs.length;
 }

@@ -22,6 +22,8 @@ export const outboxPoolOptions = {
   synchronousCommit: 'off',
   // Empty now, a million rows a moment later: a plan made for the one read all of the table for each row of the other.
   sequentialScans: 'off',
+  // No statement here gains from a plan for its values; each would be planned anew for the length of its arrays.
+  plans: 'generic',
 } as const satisfies Partial<PoolOptions>;
 
 export interface ClaimedChange extends Change {

@@ -27,6 +27,20 @@ interface Hooks {
   readonly listens?: boolean;
 }
 
+/** Commits one change after the other until it is stopped: enough to keep a relay awake. */
+function startTraffic(): { stop(): Promise<void> } {
+  let stopped = false;
+  const writers = [1, 2, 3].map(async () => {
+    while (!stopped) await feed.insertProducts(1);
+  });
+  return {
+    async stop() {
+      stopped = true;
+      await Promise.all(writers);
+    },
+  };
+}
+
 /** A relay that notes what it dispatches, and a listener that wakes it. */
 async function startRelay(hooks: Hooks = {}) {
   const on = hooks.on ?? feed;
@@ -86,9 +100,10 @@ test('while the relay sleeps a commit rings, and while it is awake nobody rings'
   await feed.insertProducts(1);
   await eventually(() => dispatched.length >= 2);
   expect(rings()).toBe(before + 1);
-  // Each finds the relay awake, since it has just been woken by the one before.
-  for (let commits = 0; commits < 200; commits += 1) await feed.insertProducts(1);
-  await eventually(() => dispatched.length >= 402);
+  // Those that come on the heels of each other find the relay awake.
+  const traffic = startTraffic();
+  await eventually(() => dispatched.length >= 602);
+  await traffic.stop();
   expect(rings()).toBeLessThan(before + 100);
 });
 
@@ -109,17 +124,19 @@ test('a doorbell that is never heard costs a second, no change', async () => {
 });
 
 test('a writer who was refused the bell, and commits when the relay has gone to sleep, is found', async () => {
-  const { asleep, awakeLock, dispatchedKeys, relay, rings } = await startRelay();
+  const { asleep, awakeLock, dispatchedKeys, rings } = await startRelay();
   await asleep();
   const writer = await owner.connect();
   try {
     await writer.query('begin');
     await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
-    relay.look();
+    const traffic = startTraffic();
     await eventually(() => awakeLock.isHeld, { interval_ms: 0 });
     const before = rings();
     // What happens at commit, here some time before it.
     await writer.query('set constraints all immediate');
+    expect([awakeLock.isHeld, rings()]).toEqual([true, before]);
+    await traffic.stop();
     await eventually(() => !awakeLock.isHeld && !awakeLock.isRequested);
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
@@ -249,16 +266,11 @@ test('a lock whose connection is cut without a word keeps nobody from looking', 
   const url = new URL(feed.workerUrl);
   await using proxy = await tcpProxy({ to: Number(url.port) });
   url.port = String(proxy.port);
-  const { asleep, awakeLock, dispatchedKeys, relay } = await startRelay({
-    directUrl: url.href,
-    listens: false,
-  });
-  relay.look();
-  // Connected, so that the lock will be had at once.
-  await asleep();
-  relay.look();
+  const { awakeLock, dispatchedKeys, relay } = await startRelay({ directUrl: url.href, listens: false });
+  const traffic = startTraffic();
   await eventually(() => awakeLock.isHeld, { interval_ms: 0 });
   proxy.blackhole();
+  await traffic.stop();
   for (let commits = 0; commits < 3; commits += 1) {
     const [id = ''] = await feed.insertProducts(1);
     expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);

@@ -17,11 +17,12 @@ export interface RelayOptions {
 /**
  * Moves changes from the outbox to the queue.
  *
- *   asleep ── ring, or the next look is due ──▶ awake: ask for the awake lock, look again and again
- *   awake  ── nothing for a while ──▶ asleep: release the lock, look after 1, 2, 4, … ms, at most safetyPoll_ms
+ *   asleep ── ring, or the next look is due ──▶ look; on a change look again soon; on another one awake
+ *   awake: asks for the awake lock, so that writers need not ring, and looks again and again
+ *   awake  ── nothing for a while ──▶ asleep: releases the lock, looks after 1, 4, 16, … ms, at most safetyPoll_ms
  *
- * The looks after falling asleep are for the writer who was refused the bell just before the lock was released,
- * and commits just after.
+ * An edit now and then costs its writer one NOTIFY, and the relay two looks. The looks after a release are for
+ * the writer who was refused the bell just before it, and commits just after.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -59,18 +60,18 @@ export class Relay {
   }
 
   async #run(): Promise<void> {
-    let nextLook_ms = 1;
+    // Another relay may just have released the lock, or died with it.
+    let nextLook_ms = betweenLooks_ms;
     while (!this.#stopped) {
       await this.#sleep(nextLook_ms);
-      const rung = this.#rung;
-      this.#rung = false;
-      // A look that finds nothing does not wake the relay: it is what a sleeper does.
-      const found = await this.#move();
-      if (found > 0 || rung) {
+      if ((await this.#move()) === 0) {
+        nextLook_ms = Math.min(nextLook_ms * 4, timings.safetyPoll_ms);
+        continue;
+      }
+      await this.#sleep(betweenLooks_ms);
+      if ((await this.#move()) > 0) {
         await this.#stayAwake();
-        nextLook_ms = 1;
-      } else {
-        nextLook_ms = Math.min(nextLook_ms * 2, timings.safetyPoll_ms);
+        nextLook_ms = betweenLooks_ms;
       }
     }
   }
@@ -81,10 +82,9 @@ export class Relay {
     // While the lock is asked for and not had, writers may be kept from ringing: nobody goes to sleep then.
     while (!this.#stopped && (emptyLooks < looksBeforeSleep || awakeLock.isRequested)) {
       if (emptyLooks < looksBeforeSleep) awakeLock.request();
+      await this.#sleep(betweenLooks_ms);
       const found = await this.#move();
       emptyLooks = found > 0 ? 0 : Math.min(emptyLooks + 1, looksBeforeSleep);
-      await this.#sleep(2 ** emptyLooks);
-      this.#rung = false;
     }
     awakeLock.release();
   }
@@ -92,6 +92,7 @@ export class Relay {
   /** @returns how many changes were moved */
   async #move(): Promise<number> {
     const { outbox, dispatch, hasRoom, mayDispatch, onError } = this.#options;
+    this.#rung = false;
     if (!mayDispatch()) return 0;
     let changes: ClaimedChange[];
     try {
@@ -132,5 +133,7 @@ export class Relay {
   }
 }
 
-/** 2 + 4 + 8 ms without a change: waking up again costs a writer one NOTIFY. */
+/** A change that could not ring waits half of this: short beside the way that it still has to go. */
+const betweenLooks_ms = 1;
+/** Falling asleep costs the next writer a NOTIFY, staying awake costs a look each time. */
 const looksBeforeSleep = 3;

@@ -27,6 +27,8 @@ export interface PoolOptions {
    * one and is kept for the other must not read it from end to end. Where there is no other way it still does.
    */
   readonly sequentialScans?: 'on' | 'off';
+  /** `generic` where every statement is best planned once, whatever its values. */
+  readonly plans?: 'auto' | 'generic';
   readonly log?: DatabaseLog;
 }
 
@@ -53,6 +55,7 @@ export function createPool(options: PoolOptions): Pool {
     options: [
       ...(options.synchronousCommit === 'off' ? ['-c synchronous_commit=off'] : []),
       ...(options.sequentialScans === 'off' ? ['-c enable_seqscan=off'] : []),
+      ...(options.plans === 'generic' ? ['-c plan_cache_mode=force_generic_plan'] : []),
     ].join(' '),
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,

@@ -1,0 +1,123 @@
+import { eventually, startRedis, type RedisServer } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CacheConnection } from './cache-connection.ts';
+import { EntryStore } from './entry-store.ts';
+import { InvalidationPublisher } from './invalidation-publisher.ts';
+import { decodeMessage, INVALIDATION_CHANNEL, type Invalidation } from './messages.ts';
+
+let server: RedisServer;
+let connection: CacheConnection;
+let subscriber: Redis;
+let store: EntryStore;
+let publisher: InvalidationPublisher;
+/** What was heard, and what Redis held for its first key when it was. */
+let heard: (Invalidation & { readonly found: unknown })[];
+
+beforeAll(async () => {
+  server = await startRedis();
+  connection = new CacheConnection({
+    url: server.url,
+    name: 'worker',
+    databaseIdentity: () => Promise.resolve('database'),
+    onError: () => undefined,
+  });
+  await connection.start();
+  store = new EntryStore(connection);
+  // Redis knows the script from here on.
+  await new InvalidationPublisher(connection).invalidate([['none', 1]]);
+  subscriber = new Redis(server.url);
+  await subscriber.subscribe(INVALIDATION_CHANNEL);
+  subscriber.on('message', (_channel, text: string) => {
+    const message = decodeMessage(text);
+    if (message === undefined || !('keys' in message)) return;
+    void store.peek(message.keys[0]?.[0] ?? '').then((found) => heard.push({ ...message, found }));
+  });
+});
+afterAll(async () => {
+  connection.stop();
+  subscriber.disconnect();
+  await server.stop();
+});
+beforeEach(async () => {
+  publisher = new InvalidationPublisher(connection);
+  heard = [];
+  await connection.redis.flushall();
+});
+
+const incarnation = () => connection.requireIncarnation();
+async function fill(...keys: string[]): Promise<void> {
+  for (const key of keys) {
+    const { lease } = await store.readOrLease(key, 1, 'token');
+    expect(lease).toBe('granted');
+    const { stored } = await store.fill(
+      key,
+      1,
+      'token',
+      incarnation(),
+      { version: 1, payload: Buffer.from('{}') },
+      60_000,
+    );
+    expect(stored).toBe(true);
+  }
+}
+
+test('keys are invalidated before they are announced, and which of them could have been served is told', async () => {
+  await fill('a', 'b');
+  expect(
+    await publisher.invalidate([
+      ['a', 2],
+      ['c', 2],
+      ['b', 1],
+    ]),
+  ).toEqual([
+    { status: 'fulfilled', value: true },
+    { status: 'fulfilled', value: false },
+    { status: 'fulfilled', value: false },
+  ]);
+  await eventually(() => heard.length === 1);
+  expect(heard[0]).toMatchObject({
+    keys: [
+      ['a', 2],
+      ['c', 2],
+      ['b', 1],
+    ],
+    found: { state: 'dead' },
+  });
+});
+
+test('a Redis that has lost the script is told its text, and what it announced too early is announced again', async () => {
+  await fill('a', 'b');
+  await connection.redis.script('FLUSH');
+  const outcomes = await publisher.invalidate([
+    ['a', 2],
+    ['b', 2],
+  ]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+  await eventually(() => heard.length === 2);
+  expect(heard.map(({ sequence }) => sequence)).toEqual([1, 2]);
+  expect(heard[1]).toMatchObject({
+    keys: [
+      ['a', 2],
+      ['b', 2],
+    ],
+    found: { state: 'dead' },
+  });
+});
+
+test('messages are sent in the order of their numbers, whatever kind they are of', async () => {
+  const time_ms = await connection.time_ms();
+  const sequences: number[] = [];
+  subscriber.on('message', (_channel, text: string) => sequences.push(decodeMessage(text)?.sequence ?? 0));
+  await Promise.all(
+    Array.from({ length: 30 }, (_, index) =>
+      index % 3 === 0
+        ? publisher.heartbeat(time_ms - 1)
+        : index % 3 === 1
+          ? publisher.publish([['a', 1]])
+          : publisher.invalidate([['a', 1]]),
+    ),
+  );
+  await eventually(() => sequences.length === 30);
+  expect(sequences).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+});
