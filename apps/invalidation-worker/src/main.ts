@@ -60,6 +60,7 @@ await runService({
     scope.onStop('observer', () => clearInterval(observer));
 
     const expiredRows = new ExpiredRows({
+      redis: worker.stateRedis,
       pool,
       ages: {
         history_s: config.KEEP_HISTORY_DAYS * day_s,
@@ -71,7 +72,6 @@ await runService({
       onDeleted: workerMetrics.observeDeleted,
       onError: (error) => log.warn({ err: error }, 'expired rows could not be deleted'),
     });
-    scope.onStop('expired rows', () => expiredRows.stop());
 
     const app = createApp({
       worker,
@@ -87,6 +87,8 @@ await runService({
     });
     const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
     scope.onStop('worker', () => worker.stop());
+    // Before the worker, whose connection its lock is on.
+    scope.onStop('expired rows', () => expiredRows.stop());
     scope.onStop('server', () => server.drain());
     await worker.start();
     expiredRows.start();

@@ -199,6 +199,8 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   });
 
   return {
+    /** The state Redis. */
+    stateRedis: producer,
     outbox,
     broadcast,
     purger,

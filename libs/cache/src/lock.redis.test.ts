@@ -38,6 +38,22 @@ test('a lock never stands without an end', async () => {
   expect(await redis.pttl('lock:{three}')).toBeGreaterThan(0);
 });
 
+test('its holder moves the end of a lock on, and nobody else: not one who slept past its end', async () => {
+  const held = await lock('extended', 10_000).acquire();
+  await redis.pexpire('lock:{extended}', 50);
+  expect(await held?.extend()).toBe(true);
+  expect(await redis.pttl('lock:{extended}')).toBeGreaterThan(5_000);
+
+  await redis.del('lock:{extended}');
+  expect(await held?.extend()).toBe(false);
+  expect(await redis.exists('lock:{extended}')).toBe(0);
+  await using next = await lock('extended', 10_000).acquire();
+  expect(next).toBeDefined();
+  await redis.pexpire('lock:{extended}', 5_000);
+  expect(await held?.extend()).toBe(false);
+  expect(await redis.pttl('lock:{extended}')).toBeLessThanOrEqual(5_000);
+});
+
 test('fencing tokens grow although Redis has lost everything, and although its clock went back', async () => {
   const before = await lock('four').acquire();
   await redis.flushall();

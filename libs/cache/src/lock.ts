@@ -8,6 +8,13 @@ export interface HeldLock extends AsyncDisposable {
    * this number, to a store that refuses a lower one than it has seen, can.
    */
   readonly fence: number;
+  /**
+   * From now on it ends after its whole time again. For work that may take longer than that.
+   *
+   * @returns false where it has ended, and may be somebody else's already
+   * @throws ioredis errors where Redis is away
+   */
+  extend(): Promise<boolean>;
 }
 
 export interface LockOptions {
@@ -46,6 +53,9 @@ export class Lock {
     if (fence === 0) return undefined;
     return {
       fence,
+      async extend() {
+        return (await runScript(redis, scripts.extendLock, [key], [owner, ttl_ms])) === 1;
+      },
       async [Symbol.asyncDispose]() {
         // If Redis is away the lock ends by itself.
         await runScript(redis, scripts.releaseLock, [key], [owner]).catch(() => undefined);

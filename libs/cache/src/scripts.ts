@@ -20,6 +20,7 @@ export const scripts = {
   invalidate: script('entry.lua', 'invalidate.lua'),
   heartbeat: script('heartbeat.lua'),
   acquireLock: script('acquire_lock.lua'),
+  extendLock: script('extend_lock.lua'),
   releaseLock: script('release_lock.lua'),
 };
 
