@@ -8,6 +8,8 @@ import {
   type Readiness,
 } from '@catalog/service-kit';
 import express, { type Express, type RequestHandler } from 'express';
+import type { Redis } from 'ioredis';
+import { DryRuns } from './imports/dry-runs.ts';
 import { importRoutes } from './imports/routes.ts';
 import { openApi } from './openapi.ts';
 import { historyRoute } from './products/history-route.ts';
@@ -21,6 +23,8 @@ export interface Dependencies {
   readonly pool: Pool;
   /** Straight to Postgres, without limits on how long a statement or a wait for a lock takes. */
   readonly importPool: Pool;
+  /** For what may be lost: the results of dry runs. */
+  readonly stateRedis: Redis;
   readonly authenticate: RequestHandler;
   readonly clock: Clock;
   readonly log: Logger;
@@ -43,7 +47,11 @@ export function createApp(deps: Dependencies): Express {
       productRoutes(app, { ...deps, mayWrite });
       historyRoute(app, { ...deps, mayWrite });
       settingsRoutes(app, { ...deps, mayWrite });
-      importRoutes(app, { ...deps, mayWrite });
+      importRoutes(app, {
+        ...deps,
+        mayWrite,
+        dryRuns: new DryRuns({ ...deps, redis: deps.stateRedis }),
+      });
     },
   });
 }

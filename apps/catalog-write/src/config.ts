@@ -1,4 +1,11 @@
-import { authConfig, baseConfig, databaseConfig, defineConfig, type Environment } from '@catalog/service-kit';
+import {
+  authConfig,
+  baseConfig,
+  databaseConfig,
+  defineConfig,
+  redisConfig,
+  type Environment,
+} from '@catalog/service-kit';
 
 /** Throws `ConfigError`. */
 export function readConfig(environment?: Environment) {
@@ -6,6 +13,7 @@ export function readConfig(environment?: Environment) {
     {
       ...baseConfig,
       ...databaseConfig,
+      STATE_REDIS_URL: redisConfig.STATE_REDIS_URL,
       SERVICE_JWKS_FILE: authConfig.SERVICE_JWKS_FILE,
       SERVICE_AUDIENCE: authConfig.SERVICE_AUDIENCE,
     },

@@ -11,6 +11,7 @@ import {
 import { createApp, serviceName } from './app.ts';
 import { readConfig } from './config.ts';
 import { importPoolOptions, uploadTimeout_ms } from './imports/limits.ts';
+import { connectStateRedis } from './state-redis.ts';
 
 const config = readConfig();
 const log = createLogger({ service: serviceName, level: config.LOG_LEVEL });
@@ -27,11 +28,17 @@ await runService({
       log,
     });
     scope.onStop('import pool', () => importPool.end());
+    const stateRedis = connectStateRedis(config.STATE_REDIS_URL, (error) => {
+      log.warn({ err: error }, 'the state Redis failed');
+    });
+    scope.onStop('state redis', () => stateRedis.disconnect());
     const ready = readiness();
+    // Not the state Redis: without it products are written and files imported all the same.
     ready.add('postgres', () => pool.query('select 1'));
     const app = createApp({
       pool,
       importPool,
+      stateRedis,
       authenticate: authenticate({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? serviceName,

@@ -116,7 +116,7 @@ export function openApi(): OpenApiDocument {
         path: '/v1/imports',
         summary: 'Create and update products in bulk, matched by SKU',
         description:
-          'Each record is a whole product: a field that is absent takes its default. Nothing changes before all was read. With reject-all one bad record rejects the import (state "rejected"); with skip-failed the good records are applied.',
+          'Each record is a whole product: a field that is absent takes its default. Nothing changes before all was read. With reject-all one bad record rejects the import (state "rejected"); with skip-failed the good records are applied. With dryRun=true nothing changes, and the result is found for an hour.',
         scopes,
         query: importQuery,
         headers: importHeaders,
@@ -148,7 +148,8 @@ export function openApi(): OpenApiDocument {
         method: 'get',
         path: '/v1/imports/{id}',
         summary: 'Progress or result of an import',
-        description: 'To follow an import while it runs, choose its id and send it as Import-Id.',
+        description:
+          'To follow an import while it runs, choose its id and send it as Import-Id. Where the state Redis is away, whether there is a dry run cannot be told (503).',
         scopes,
         params: importParams,
         responses: { 200: { description: 'The import', schema: importResultSchema } },

@@ -14,3 +14,4 @@ export * from './messages.ts';
 export * from './monotonic-reads.ts';
 export * from './near-cache.ts';
 export * from './process-cache.ts';
+export * from './temporary-data.ts';

@@ -22,6 +22,7 @@ export const scripts = {
   acquireLock: script('acquire_lock.lua'),
   extendLock: script('extend_lock.lua'),
   releaseLock: script('release_lock.lua'),
+  putTemporary: script('put_temporary.lua'),
 };
 
 /** ioredis has these, answering in buffers; its types leave them out. */

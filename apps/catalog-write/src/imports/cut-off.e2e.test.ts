@@ -2,7 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { importResultSchema } from '@catalog/contracts';
 import { tcpProxy, type TcpProxy } from '@catalog/testing';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { counts, csv, csvHeader, csvRow, imported, postImport, readImport } from '../testing/import-calls.ts';
+import {
+  counts,
+  csv,
+  csvHeader,
+  csvRow,
+  imported,
+  postImport,
+  readImport,
+  slowBody,
+} from '../testing/import-calls.ts';
 import { runningService, type RunningService } from '../testing/running-service.ts';
 import { importLimits } from './limits.ts';
 
@@ -28,17 +37,6 @@ beforeEach(async () => {
   await service.owner.query('delete from catalog.products');
   await imported(service, csv(csvRow('KEPT'), csvRow('HELD')));
 });
-
-/** A body that the test feeds by hand. */
-function slowBody(): { body: ReadableStream<Uint8Array>; send(text: string): void; end(): void } {
-  let controller: ReadableStreamDefaultController<Uint8Array>;
-  const body = new ReadableStream<Uint8Array>({
-    start(given) {
-      controller = given;
-    },
-  });
-  return { body, send: (text) => controller.enqueue(Buffer.from(text)), end: () => controller.close() };
-}
 
 /** Starts an import that can be given up, and that a test can follow. */
 function follow(raw: unknown): { id: string; answer: Promise<Response>; giveUp: () => void } {

@@ -1,18 +1,8 @@
-import type { ImportError, ImportResult, importModes } from '@catalog/contracts';
+import type { ImportResult } from '@catalog/contracts';
 import { loadSql, type Queryable } from '@catalog/database';
 import type { Pool } from 'pg';
+import type { ImportFailure, ImportJournal, ImportOutcome, ImportStart } from './import-journal.ts';
 import { importLimits } from './limits.ts';
-
-export type ImportMode = (typeof importModes)[number];
-export interface ImportOutcome {
-  readonly state: 'succeeded' | 'rejected';
-  readonly received: number;
-  readonly created: number;
-  readonly updated: number;
-  readonly unchanged: number;
-  readonly failed: number;
-  readonly errors: readonly ImportError[];
-}
 
 const sql = {
   start: loadSql(import.meta.url, './sql/progress-start.sql'),
@@ -23,41 +13,42 @@ const sql = {
   abandoned: loadSql(import.meta.url, './sql/progress-abandoned.sql'),
 };
 
-/** False when an import with this id exists already. */
-export async function startImport(
-  database: Queryable,
-  start: { id: string; subject: string; mode: ImportMode; dryRun: boolean },
-): Promise<boolean> {
-  const { rowCount } = await database.query(sql.start, [start.id, start.subject, start.mode, start.dryRun]);
-  return rowCount === 1;
-}
+/** The row of one import in `catalog.imports`. */
+export class ImportRow implements ImportJournal {
+  readonly #pool: Pool;
+  readonly #start: ImportStart;
 
-export async function beat(database: Queryable, id: string, received: number, failed: number): Promise<void> {
-  await database.query(sql.beat, [id, received, failed]);
-}
+  constructor(pool: Pool, start: ImportStart) {
+    this.#pool = pool;
+    this.#start = start;
+  }
 
-/** In the transaction that applies the records, so that both are true or neither. */
-export async function finishImport(
-  database: Queryable,
-  id: string,
-  outcome: ImportOutcome,
-): Promise<ImportResult> {
-  const { state, received, created, updated, unchanged, failed, errors } = outcome;
-  const values = [id, state, received, created, updated, unchanged, failed, JSON.stringify(errors)];
-  const { rows } = await database.query<ImportResult>(sql.finish, values);
-  const [result] = rows;
-  if (result === undefined) throw new Error(`the import ${id} has no row`);
-  return result;
-}
+  async start(): Promise<boolean> {
+    const { id, subject, mode } = this.#start;
+    const { rowCount } = await this.#pool.query(sql.start, [id, subject, mode]);
+    return rowCount === 1;
+  }
 
-/** False when it is not running any more: its transaction had committed, although we were not told. */
-export async function failImport(
-  database: Queryable,
-  id: string,
-  { received, failed, errors }: Pick<ImportOutcome, 'received' | 'failed' | 'errors'>,
-): Promise<boolean> {
-  const { rowCount } = await database.query(sql.fail, [id, received, failed, JSON.stringify(errors)]);
-  return rowCount === 1;
+  async beat(received: number, failed: number): Promise<void> {
+    await this.#pool.query(sql.beat, [this.#start.id, received, failed]);
+  }
+
+  async finish(outcome: ImportOutcome, client: Queryable): Promise<ImportResult> {
+    const { id } = this.#start;
+    const { state, received, created, updated, unchanged, failed, errors } = outcome;
+    const values = [id, state, received, created, updated, unchanged, failed, JSON.stringify(errors)];
+    const { rows } = await client.query<ImportResult>(sql.finish, values);
+    const [result] = rows;
+    if (result === undefined) throw new Error(`the import ${id} has no row`);
+    return result;
+  }
+
+  /** It is not running any more where its transaction had committed, although we were not told. */
+  async fail({ received, failed, errors }: ImportFailure): Promise<boolean> {
+    const { id } = this.#start;
+    const { rowCount } = await this.#pool.query(sql.fail, [id, received, failed, JSON.stringify(errors)]);
+    return rowCount === 1 || (await readImport(this.#pool, id))?.state !== 'succeeded';
+  }
 }
 
 export async function readImport(pool: Pool, id: string): Promise<ImportResult | null> {

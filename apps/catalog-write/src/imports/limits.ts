@@ -13,6 +13,12 @@ export const importLimits = {
   progress_ms: 500,
   /** An import that gave no sign of life for this long was left behind by a process that died. */
   abandoned_ms: 15_000,
+  /** How long the result of a dry run is found: time to look at it and to correct the file. */
+  dryRunFound_ms: 3_600_000,
+  /** The errors that are listed, each with the longest field and message in the widest letters, fit. */
+  dryRun_bytes: 128 * 1024,
+  /** With all of that size they take a quarter of the memory of a small state Redis, which evicts nothing. */
+  keptDryRuns: 500,
   /** A client that sends nothing for this long has gone away. */
   idle_ms: 60_000,
   /** What is left of the body is still read for this long before an early answer, else the client may never see it. */

@@ -57,8 +57,8 @@ export function importRoutes(app: Express, deps: ImportDependencies & { mayWrite
 
   app.get('/v1/imports/:id', deps.mayWrite, async (req, res) => {
     const { id } = parse(importParams, req.params, 'params');
-    const found = await readImport(deps.pool, id);
-    if (found === null) throw new CatalogError('not_found', 'There is no import with this id.');
+    const found = (await readImport(deps.pool, id)) ?? (await deps.dryRuns.read(id));
+    if (found === undefined) throw new CatalogError('not_found', 'There is no import with this id.');
     res.set('Cache-Control', 'no-store').json(found);
   });
 }

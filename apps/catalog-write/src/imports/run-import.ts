@@ -4,15 +4,9 @@ import type { Pool } from 'pg';
 import { apply, preview } from './apply.ts';
 import { Collector } from './collector.ts';
 import { CsvRecords } from './csv-records.ts';
-import {
-  beat,
-  failImport,
-  finishImport,
-  readImport,
-  startImport,
-  type ImportMode,
-  type ImportOutcome,
-} from './import-table.ts';
+import type { DryRuns } from './dry-runs.ts';
+import type { ImportJournal, ImportMode, ImportOutcome } from './import-journal.ts';
+import { ImportRow } from './import-table.ts';
 import { importLimits } from './limits.ts';
 import { NdjsonRecords } from './ndjson-records.ts';
 import { Staging } from './staging.ts';
@@ -34,6 +28,7 @@ export interface ImportDependencies {
   readonly pool: Pool;
   /** For the staging table: straight to Postgres, without a limit on the length of statements. */
   readonly importPool: Pool;
+  readonly dryRuns: DryRuns;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -50,18 +45,19 @@ export interface FinishedImport {
  * Memory does not depend on the size of the body. Throws when the file as a whole cannot be read.
  */
 export async function runImport(deps: ImportDependencies, request: ImportRequest): Promise<FinishedImport> {
-  if (!(await startImport(deps.pool, request))) {
+  const journal = request.dryRun ? deps.dryRuns.journal(request) : new ImportRow(deps.pool, request);
+  if (!(await journal.start())) {
     throw new CatalogError('conflict', `An import with the id ${request.id} exists already.`);
   }
   const run: Run = { received: 0, failed: 0 };
-  const stopBeating = keepBeating(deps, request.id, run);
+  const stopBeating = keepBeating(deps, request.id, journal, run);
   try {
-    return await stageAndApply(deps, request, run);
+    return await stageAndApply(deps, request, journal, run);
   } catch (error) {
     const failure = clientIsGone(request.signal, error)
       ? new CatalogError('malformed_request', 'The client went away; nothing has changed.', { cause: error })
       : error;
-    if (await recordFailure(deps, request.id, run, failure)) throw failure;
+    if (await recordFailure(deps, request.id, journal, run, failure)) throw failure;
     // The connection to Postgres broke at the commit, which had come through.
     if (run.applied === undefined) throw failure;
     return run.applied;
@@ -81,6 +77,7 @@ interface Run {
 async function stageAndApply(
   deps: ImportDependencies,
   request: ImportRequest,
+  journal: ImportJournal,
   run: Run,
 ): Promise<FinishedImport> {
   await using staging = await Staging.open(deps.importPool, request.signal);
@@ -108,19 +105,19 @@ async function stageAndApply(
   };
   if (request.mode === 'reject-all' && collector.failed > 0) {
     return {
-      result: await finishImport(staging.client, request.id, outcome('rejected', 0, 0)),
+      result: await journal.finish(outcome('rejected', 0, 0), staging.client),
       lowestVersion: 0,
     };
   }
   if (request.dryRun) {
     const { created, updated } = await preview(staging.client);
     return {
-      result: await finishImport(staging.client, request.id, outcome('succeeded', created, updated)),
+      result: await journal.finish(outcome('succeeded', created, updated), staging.client),
       lowestVersion: 0,
     };
   }
   await apply(staging.client, request.subject, async ({ created, updated, lowestVersion }) => {
-    const result = await finishImport(staging.client, request.id, outcome('succeeded', created, updated));
+    const result = await journal.finish(outcome('succeeded', created, updated), staging.client);
     run.applied = { result, lowestVersion };
   });
   if (run.applied === undefined) throw new Error('the import was applied without a result');
@@ -132,7 +129,12 @@ function clientIsGone(signal: AbortSignal, error: unknown): boolean {
 }
 
 /** Progress for who asks, and the sign of life that tells a running import from an abandoned one. */
-function keepBeating(deps: ImportDependencies, id: string, run: Readonly<Run>): () => void {
+function keepBeating(
+  deps: ImportDependencies,
+  id: string,
+  journal: ImportJournal,
+  run: Readonly<Run>,
+): () => void {
   let stopped = false;
   let timer: unknown;
   const next = (): void => {
@@ -140,9 +142,10 @@ function keepBeating(deps: ImportDependencies, id: string, run: Readonly<Run>): 
   };
   const once = async (): Promise<void> => {
     try {
-      await beat(deps.pool, id, run.received, run.failed);
+      await journal.beat(run.received, run.failed);
     } catch (error) {
-      // The import itself finds out whether Postgres is away; a lost beat alone is no reason to fail it.
+      // The import itself finds out whether Postgres is away; a lost beat alone is no reason to fail it. A dry run
+      // that Redis keeps no more is answered all the same.
       deps.log.warn({ err: error, importId: id }, 'the progress of an import could not be written');
     }
     if (!stopped) next();
@@ -158,6 +161,7 @@ function keepBeating(deps: ImportDependencies, id: string, run: Readonly<Run>): 
 async function recordFailure(
   deps: ImportDependencies,
   id: string,
+  journal: ImportJournal,
   { received, failed }: Readonly<Run>,
   error: unknown,
 ): Promise<boolean> {
@@ -167,11 +171,7 @@ async function recordFailure(
       : 'The import failed before it was applied; nothing has changed.';
   const code = error instanceof CatalogError ? error.code : 'failed';
   try {
-    if (
-      await failImport(deps.pool, id, { received, failed, errors: [{ line: 1, field: null, code, message }] })
-    )
-      return true;
-    return (await readImport(deps.pool, id))?.state !== 'succeeded';
+    return await journal.fail({ received, failed, errors: [{ line: 1, field: null, code, message }] });
   } catch (unrecorded) {
     // Without a sign of life it counts as failed soon.
     deps.log.warn({ err: unrecorded, importId: id }, 'the failure of an import could not be recorded');

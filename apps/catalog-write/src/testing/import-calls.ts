@@ -53,3 +53,14 @@ export const counts = (result: ImportResult): number[] => [
   result.unchanged,
   result.failed,
 ];
+
+/** A body that the test feeds by hand. */
+export function slowBody(): { body: ReadableStream<Uint8Array>; send(text: string): void; end(): void } {
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({
+    start(given) {
+      controller = given;
+    },
+  });
+  return { body, send: (text) => controller.enqueue(Buffer.from(text)), end: () => controller.close() };
+}

@@ -7,9 +7,17 @@ import {
   startServer,
   systemClock,
 } from '@catalog/service-kit';
-import { createTestDatabase, createTestTokens, type TestDatabase } from '@catalog/testing';
+import {
+  createTestDatabase,
+  createTestTokens,
+  eventually,
+  startRedis,
+  type RedisServer,
+  type TestDatabase,
+} from '@catalog/testing';
 import { createApp, serviceName } from '../app.ts';
 import { importPoolOptions } from '../imports/limits.ts';
+import { connectStateRedis } from '../state-redis.ts';
 
 export interface RunningService extends AsyncDisposable {
   readonly port: number;
@@ -17,6 +25,9 @@ export interface RunningService extends AsyncDisposable {
   /** As the superuser, for looking at what really happened. */
   readonly owner: Pool;
   readonly jwksFile: string;
+  readonly stateRedis: RedisServer;
+  /** What the service has logged as a warning or worse; a test may empty it. */
+  readonly warnings: string[];
   token(claims?: Record<string, unknown>): string;
   /** With a valid token and, for an object as body, JSON. */
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
@@ -43,13 +54,22 @@ export async function runningService(
   const direct = database.urlFor('catalog_write');
   const url = (await options.databaseUrl?.(direct)) ?? direct;
   const tokens = await createTestTokens();
-  const log = createLogger({ service: serviceName, level: 'silent' });
+  const warnings: string[] = [];
+  const log = createLogger({
+    service: serviceName,
+    level: 'warn',
+    destination: { write: (line) => void warnings.push(line) },
+  });
+  const redisServer = await startRedis();
+  const stateRedis = connectStateRedis(redisServer.url, () => {});
+  await eventually(() => stateRedis.status === 'ready');
   const pool = createPool({ url, applicationName: serviceName, max: 25 });
   const importPool = createPool({ ...importPoolOptions, url, applicationName: `${serviceName} import` });
   const owner = createPool({ url: database.url, applicationName: 'test' });
   const app = createApp({
     pool,
     importPool,
+    stateRedis,
     authenticate: authenticate({ jwksFile: tokens.jwksFile, audience: serviceName }),
     clock: systemClock,
     log,
@@ -73,6 +93,8 @@ export async function runningService(
     database,
     owner,
     jwksFile: tokens.jwksFile,
+    stateRedis: redisServer,
+    warnings,
     token,
     async call(method, path, { body, raw, type, headers, signal } = {}) {
       return fetch(`http://127.0.0.1:${server.port}${path}`, {
@@ -99,7 +121,8 @@ export async function runningService(
     async [Symbol.asyncDispose]() {
       server.server.closeAllConnections();
       await server.drain();
-      await Promise.all([pool.end(), importPool.end(), owner.end()]);
+      stateRedis.disconnect();
+      await Promise.all([pool.end(), importPool.end(), owner.end(), redisServer.stop()]);
       await database[Symbol.asyncDispose]();
       await tokens[Symbol.asyncDispose]();
     },

@@ -43,7 +43,7 @@ export const services: readonly ServiceEntry[] = [
     name: 'catalog-write',
     databaseRole: 'catalog_write',
     usesCacheRedis: false,
-    usesStateRedis: false,
+    usesStateRedis: true,
     env: {},
   },
   {

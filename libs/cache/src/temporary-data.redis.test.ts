@@ -1,0 +1,125 @@
+import { type RedisServer, startRedis } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { TemporaryData } from './temporary-data.ts';
+
+let server: RedisServer;
+let redis: Redis;
+const onUnreadable = vi.fn();
+const schema = z.strictObject({ rows: z.int() });
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+beforeEach(async () => {
+  onUnreadable.mockClear();
+  await redis.flushall();
+});
+
+const results = (kind = 'result') =>
+  new TemporaryData({ redis, kind, schema, max_bytes: 100, maxValues: 3, onUnreadable });
+
+/** As time would. */
+async function end(key: string): Promise<void> {
+  await redis.pexpire(key, 1);
+  await expect.poll(() => redis.exists(key)).toBe(0);
+}
+
+test('what was put is there, also for another process, until its time is over', async () => {
+  expect(await results().get('a')).toBeUndefined();
+  expect(await results().put('a', { rows: 1 }, 60_000)).toBe('stored');
+  expect(await results().put('a', { rows: 2 }, 60_000)).toBe('stored');
+  expect(await results().get('a')).toEqual({ rows: 2 });
+  expect(await results('other').get('a')).toBeUndefined();
+  await end('temporary:{result}:a');
+  expect(await results().get('a')).toBeUndefined();
+});
+
+test('nothing that it keeps is without an end, the list of it neither, and a shorter one shortens no other', async () => {
+  await results().put('long', { rows: 1 }, 60_000);
+  await results().put('short', { rows: 1 }, 1_000);
+  const keys = (await redis.keys('*')).sort();
+  expect(keys).toEqual(['temporary:{result}', 'temporary:{result}:long', 'temporary:{result}:short']);
+  const [list = 0, long = 0, short = 0] = await Promise.all(keys.map((key) => redis.pttl(key)));
+  expect(short).toBeGreaterThan(0);
+  expect(short).toBeLessThanOrEqual(1_000);
+  expect(long).toBeGreaterThan(1_000);
+  expect(list).toBeGreaterThanOrEqual(long);
+});
+
+test('of many that want an id that nobody has one gets it', async () => {
+  const outcomes = await Promise.all(
+    Array.from({ length: 20 }, (_, rows) => results().putNew('a', { rows }, 60_000)),
+  );
+  expect(outcomes.filter((outcome) => outcome === 'stored')).toHaveLength(1);
+  expect(outcomes.filter((outcome) => outcome === 'taken')).toHaveLength(19);
+});
+
+test('it is full at so many values, what is there can still be replaced, and an ended one leaves its place', async () => {
+  for (const id of ['a', 'b', 'c']) expect(await results().put(id, { rows: 1 }, 60_000)).toBe('stored');
+  expect(await results().put('d', { rows: 1 }, 60_000)).toBe('full');
+  expect(await results().get('d')).toBeUndefined();
+  expect(await results('other').put('d', { rows: 1 }, 60_000)).toBe('stored');
+  expect(await results().put('a', { rows: 2 }, 20)).toBe('stored');
+  await expect.poll(() => results().put('d', { rows: 1 }, 60_000)).toBe('stored');
+  expect(await results().put('e', { rows: 1 }, 60_000)).toBe('full');
+});
+
+test('a value beyond its size is refused, counted in bytes', async () => {
+  const texts = new TemporaryData({
+    redis,
+    kind: 'text',
+    schema: z.string(),
+    max_bytes: 20,
+    maxValues: 1,
+    onUnreadable,
+  });
+  expect(await texts.put('a', 'x'.repeat(18), 60_000)).toBe('stored');
+  expect(await texts.put('a', 'x'.repeat(19), 60_000)).toBe('too-large');
+  expect(await texts.put('a', 'ü'.repeat(10), 60_000)).toBe('too-large');
+  expect(await texts.get('a')).toBe('x'.repeat(18));
+});
+
+test.each(['{"rows":"many"}', '{"rows":1,"more":2}', '{"rows":', ''])(
+  'what another deploy wrote counts as absent, and is told: %j',
+  async (text) => {
+    await redis.set('temporary:{result}:a', text);
+    expect(await results().get('a')).toBeUndefined();
+    expect(onUnreadable).toHaveBeenCalledOnce();
+  },
+);
+
+test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+  'it cannot be put for %d ms',
+  async (ttl_ms) => {
+    await expect(results().put('a', { rows: 1 }, ttl_ms)).rejects.toThrow(RangeError);
+    expect(await redis.keys('*')).toEqual([]);
+  },
+);
+
+test('a kind that could meet another one is refused', () => {
+  expect(() => results('a:b')).toThrow(RangeError);
+  expect(() => results('a}')).toThrow(RangeError);
+});
+
+test('without Redis nobody is told that there is nothing', async () => {
+  const away = new Redis(1, { lazyConnect: true, retryStrategy: () => null, enableOfflineQueue: false });
+  away.on('error', () => {});
+  const data = new TemporaryData({
+    redis: away,
+    kind: 'result',
+    schema,
+    max_bytes: 100,
+    maxValues: 3,
+    onUnreadable,
+  });
+  await expect(data.get('a')).rejects.toThrow();
+  await expect(data.put('a', { rows: 1 }, 60_000)).rejects.toThrow();
+  away.disconnect();
+});
