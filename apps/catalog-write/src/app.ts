@@ -9,7 +9,9 @@ import {
 } from '@catalog/service-kit';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Redis } from 'ioredis';
+import { ApplyTurns } from './imports/apply-turns.ts';
 import { DryRuns } from './imports/dry-runs.ts';
+import { importLimits } from './imports/limits.ts';
 import { importRoutes } from './imports/routes.ts';
 import { openApi } from './openapi.ts';
 import { historyRoute } from './products/history-route.ts';
@@ -23,8 +25,10 @@ export interface Dependencies {
   readonly pool: Pool;
   /** Straight to Postgres, without limits on how long a statement or a wait for a lock takes. */
   readonly importPool: Pool;
-  /** For what may be lost: the results of dry runs. */
+  /** For what may be lost: the results of dry runs, and whose turn it is to apply an import. */
   readonly stateRedis: Redis;
+  /** How long an import waits for its turn; as `importLimits` says unless set. */
+  readonly turnWait_ms?: number;
   readonly authenticate: RequestHandler;
   readonly clock: Clock;
   readonly log: Logger;
@@ -51,6 +55,14 @@ export function createApp(deps: Dependencies): Express {
         ...deps,
         mayWrite,
         dryRuns: new DryRuns({ ...deps, redis: deps.stateRedis }),
+        applyTurns: new ApplyTurns({
+          ...deps,
+          redis: deps.stateRedis,
+          lock_ms: importLimits.turnLock_ms,
+          wait_ms: deps.turnWait_ms ?? importLimits.turnWait_ms,
+          look_ms: importLimits.turnLook_ms,
+          retryAfter_s: importLimits.turnRetryAfter_s,
+        }),
       });
     },
   });

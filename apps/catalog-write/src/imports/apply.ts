@@ -1,6 +1,7 @@
 import { CatalogError } from '@catalog/contracts';
 import { loadSql, setChangedBy } from '@catalog/database';
 import type { PoolClient } from 'pg';
+import type { ApplyTurn } from './apply-turns.ts';
 import { importLimits } from './limits.ts';
 
 const sql = {
@@ -23,7 +24,8 @@ export interface Applied {
 
 /**
  * Brings the products to what the staged rows say, in the name of `changedBy`, and runs `record` in the same transaction. Tried again when
- * another commit got in between.
+ * another commit got in between. Right also where several do it at once; the turn only keeps them from waiting for each
+ * other in here, and refuses one that slept past it.
  *
  * Imports that create products apply one after another: the SKU constraint is deferrable, so that two inserts of
  * the same SKUs would not wait for each other row by row, but meet at the end of both statements, each
@@ -31,12 +33,14 @@ export interface Applied {
  */
 export async function apply(
   client: PoolClient,
+  turn: ApplyTurn,
   changedBy: string,
   record: (applied: Applied) => Promise<void>,
 ): Promise<Applied> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await inTransaction(client, async () => {
+        await turn.pass(client);
         await setChangedBy(client, changedBy);
         const applied = await applyOnce(client);
         await record(applied);

@@ -21,6 +21,8 @@ let redis: Redis;
 beforeAll(async () => {
   service = await runningService();
   redis = new Redis(service.stateRedis.url);
+  // It is away in one of the tests.
+  redis.on('error', () => {});
 });
 afterAll(async () => {
   redis.disconnect();

@@ -29,6 +29,17 @@ export const importLimits = {
   lockTimeout_ms: 600_000,
   /** Sorting and joining a million staged rows by SKU without spilling more than needed. */
   workMemory_kB: 65_536,
+  /** Whose turn it is to apply ends after this unless it is extended: others wait so long for one whose process died. */
+  turnLock_ms: 30_000,
+  /**
+   * A million rows are applied in about a minute, so that one such import is waited for; fetch gives up on an answer
+   * after five, and what is told should still be heard.
+   */
+  turnWait_ms: 120_000,
+  /** Most imports are applied in less; the few that wait cost Redis nothing. */
+  turnLook_ms: 100,
+  /** Who has waited in vain met a long import, or several. */
+  turnRetryAfter_s: 30,
   /** Long against what looking costs, short against the time that others wait for the locks of an import. */
   goneCheck_ms: 1_000,
   /** A try fails only when somebody else's commit got in between, so each failure means that others got on. */

@@ -1,6 +1,7 @@
 import { CatalogError, type ImportResult } from '@catalog/contracts';
 import type { Clock, Logger } from '@catalog/service-kit';
 import type { Pool } from 'pg';
+import type { ApplyTurns } from './apply-turns.ts';
 import { apply, preview } from './apply.ts';
 import { Collector } from './collector.ts';
 import { CsvRecords } from './csv-records.ts';
@@ -29,6 +30,7 @@ export interface ImportDependencies {
   /** For the staging table: straight to Postgres, without a limit on the length of statements. */
   readonly importPool: Pool;
   readonly dryRuns: DryRuns;
+  readonly applyTurns: ApplyTurns;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -116,7 +118,8 @@ async function stageAndApply(
       lowestVersion: 0,
     };
   }
-  await apply(staging.client, request.subject, async ({ created, updated, lowestVersion }) => {
+  await using turn = await deps.applyTurns.take(request.signal);
+  await apply(staging.client, turn, request.subject, async ({ created, updated, lowestVersion }) => {
     const result = await journal.finish(outcome('succeeded', created, updated), staging.client);
     run.applied = { result, lowestVersion };
   });

@@ -45,7 +45,11 @@ export interface CallOptions {
 
 /** The service on a free port, with its own role in a database of its own. */
 export async function runningService(
-  options: { databaseUrl?: (url: string) => string | Promise<string>; serverUrl?: string } = {},
+  options: {
+    databaseUrl?: (url: string) => string | Promise<string>;
+    serverUrl?: string;
+    turnWait_ms?: number;
+  } = {},
 ): Promise<RunningService> {
   const database = await createTestDatabase({
     migrated: true,
@@ -70,6 +74,7 @@ export async function runningService(
     pool,
     importPool,
     stateRedis,
+    ...(options.turnWait_ms !== undefined && { turnWait_ms: options.turnWait_ms }),
     authenticate: authenticate({ jwksFile: tokens.jwksFile, audience: serviceName }),
     clock: systemClock,
     log,

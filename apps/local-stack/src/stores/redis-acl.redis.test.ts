@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Lock, TemporaryData } from '@catalog/cache';
 import { startRedis, type RedisServer as TestRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { aclFile, aclUsers, operator, redisServers, type RedisServer } from './redis-acl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'acl-'));
@@ -79,6 +81,7 @@ test.each([
   ['state', 'invalidation-worker', 'EVALSHA abc 2 lock:{view-archive} lock:{view-archive}:fence'],
   ['state', 'catalog-write', 'EVALSHA abc 2 temporary:{import-dry-run}:1 temporary:{import-dry-run}'],
   ['state', 'catalog-write', 'GET temporary:{import-dry-run}:1'],
+  ['state', 'catalog-write', 'EVALSHA abc 2 lock:{import-apply} lock:{import-apply}:fence'],
   ['cache', 'invalidation-worker', 'SCAN 0 COUNT 100'],
   ['state', 'invalidation-worker', 'PUBLISH changes x'],
   ['state', 'invalidation-worker', 'SUBSCRIBE changes'],
@@ -98,6 +101,8 @@ test.each([
   ['state', 'catalog-write', 'GET bull:q:meta'],
   ['state', 'catalog-write', 'GET session:x'],
   ['state', 'catalog-write', 'GET temporary:{other}:1'],
+  ['state', 'catalog-write', 'GET lock:{view-archive}'],
+  ['state', 'invalidation-worker', 'GET lock:{import-apply}'],
   ['state', 'catalog-write', 'HSET temporary:{import-dry-run}:1 a b'],
   ['state', 'catalog-write', 'SUBSCRIBE changes'],
   ['state', 'catalog-write', 'SCAN 0'],
@@ -107,6 +112,30 @@ test.each([
   ['state', 'console', 'CLIENT LIST'],
 ] as const)('on the %s Redis, %s may not %s', async (server, user, command) => {
   expect(await dryRun(server, user, command)).not.toBe('OK');
+});
+
+test.each([
+  ['catalog-write', 'import-apply'],
+  ['invalidation-worker', 'expired-rows'],
+  ['invalidation-worker', 'view-archive'],
+])('the scripts of a lock may do all they need as %s, for the lock %s', async (username, name) => {
+  const redis = new Redis(servers.get('state')?.process.port ?? 0, { username, password });
+  const held = await new Lock({ redis, name, ttl_ms: 60_000 }).acquire();
+  expect(await held?.extend()).toBe(true);
+  await held?.[Symbol.asyncDispose]();
+  expect(await redis.exists(`lock:{${name}}`)).toBe(0);
+  redis.disconnect();
+});
+
+test('catalog-write may keep the results of dry runs, by a script', async () => {
+  const redis = new Redis(servers.get('state')?.process.port ?? 0, { username: 'catalog-write', password });
+  const limits = { max_bytes: 100, maxValues: 1, onUnreadable: () => {} };
+  const dryRuns = new TemporaryData({ redis, kind: 'import-dry-run', schema: z.string(), ...limits });
+  expect(await dryRuns.put('a', 'result', 60_000)).toBe('stored');
+  expect(await dryRuns.put('a', 'result', 120_000)).toBe('stored');
+  expect(await dryRuns.get('a')).toBe('result');
+  expect(await dryRuns.putNew('b', 'result', 60_000)).toBe('full');
+  redis.disconnect();
 });
 
 test.each(redisServers)('nobody gets into the %s Redis without a password', async (server) => {
