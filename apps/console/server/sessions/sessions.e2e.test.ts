@@ -47,6 +47,14 @@ test('signing out kills the session on the server: the cookie replayed is worth 
   expect(await look(cookie)).toBe(401);
 });
 
+test('a Redis that is wiped costs the sessions, and nothing that is needed for the next ones', async () => {
+  const cookie = await running.signIn('viewer');
+  expect(await look(cookie)).toBe(200);
+  await running.redis.flushall();
+  expect(await look(cookie)).toBe(401);
+  expect(await look(await running.signIn('viewer'))).toBe(200);
+});
+
 test('a request that is under way while its user signs out brings no session back', async () => {
   const cookie = await running.signIn('viewer');
   // The state of the services is asked for anew, and so the page takes a moment.
