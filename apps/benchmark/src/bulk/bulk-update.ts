@@ -49,6 +49,8 @@ export async function measureBulkUpdate(bench: BenchStack, sizes: Sizes): Promis
   const drained_s = since_s();
   over.abort();
   await watching;
+  // Applied is announced; the reader has the bound to hear of it.
+  await pause(timings.bound_ms);
   const wrong = await wrongEntries(bench);
   const ratio = with_s / without_s;
   const most_MiB = Math.max(...memory.map(([, MiB]) => MiB));

@@ -153,8 +153,8 @@ export async function measureImports(bench: BenchStack, sizes: Sizes): Promise<S
   };
 }
 
-/** Jobs that the worker works on at once. */
-const workerConcurrency = 8;
+/** Jobs that the worker works on at once, of both queues. */
+const workerConcurrency = 2;
 
 const unsaid = (run: Run, part: number): number =>
   percentile(
