@@ -30,16 +30,24 @@ begin
 end
 $$;
 
+-- Whoever may write tracked tables may write the outbox too. What the feed cannot carry must not get in: one such row would
+-- keep all others from being claimed. Domains, since a check constraint is read and planned anew by each statement that
+-- inserts, which here is one a row, and takes longer than the insert itself.
+create domain catalog.change_entity as text constraint outbox_entity_length check (length(value) between 1 and 63);
+create domain catalog.change_key as text constraint outbox_key_length check (length(value) between 1 and 512);
+create domain catalog.change_version as bigint constraint outbox_version_range
+  check (value between 0 and 9007199254740991);
+
 -- Changes not yet applied to the cache, and those applied within the replay window.
 -- seq is unique by identity; there is no index over all rows, since every lookup is among the unapplied
 -- and each further index would slow down every write of every tracked table. The fill factor leaves room on
 -- the page for the two updates that a row goes through.
 create table catalog.outbox (
   seq bigint generated always as identity (cache 1),
-  entity text not null,
-  key text not null,
+  entity catalog.change_entity not null,
+  key catalog.change_key not null,
   -- The version written; 2^53 - 1 where versions give no order (see products_sku_changed).
-  version bigint not null,
+  version catalog.change_version not null,
   rings boolean not null default catalog.is_first_change_of_transaction(),
   changed_at timestamptz not null default clock_timestamp(),
   dispatched_at timestamptz,

@@ -20,15 +20,21 @@ begin atomic
   end;
 end;
 
--- At most 100 strings, numbers and booleans, on one level, under names as the contract has them.
+-- At most 100 strings, numbers and booleans, on one level, under names as the contract has them. A bounded repetition such
+-- as {0,63} makes a regular expression slow, so that only a text with a word that is too long for a key is looked at in
+-- that way. The text of a jsonb has one form: "key": value, "key": value.
 create function catalog.is_flat(attributes jsonb) returns boolean
 language sql immutable parallel safe
 begin atomic
   select jsonb_typeof(attributes) = 'object'
-    and not jsonb_path_exists(attributes, '$.keyvalue() ? (
-      @.value.type() == "object" || @.value.type() == "array" || @.value.type() == "null"
-      || @.key == "constructor" || !(@.key like_regex "^[A-Za-z][A-Za-z0-9_.-]{0,63}$"))')
-    and not jsonb_path_exists(jsonb_path_query_array(attributes, '$.*'), '$[100]');
+    and attributes::text ~
+      '^\{(?:"[A-Za-z][A-Za-z0-9_.-]*": (?:"(?:[^"\\]|\\.)*"|[-0-9.]+|true|false)(?:, )?)*\}$'
+    and not attributes ? 'constructor'
+    -- The shortest pair is 8 characters long.
+    and (length(attributes::text) < 800
+      or not jsonb_path_exists(jsonb_path_query_array(attributes, '$.*'), '$[100]'))
+    and (attributes::text !~ '[A-Za-z0-9_.-]{65}'
+      or not jsonb_path_exists(attributes, '$.keyvalue() ? (@.key like_regex "^.{65}")'));
 end;
 
 -- The words of a text: runs of letters and digits, in lower case. Not Postgres' own parser: it takes "HS110/HS100" for
@@ -55,26 +61,50 @@ begin atomic
   from unnest(catalog.search_words(searched)) with ordinality as words (word, position);
 end;
 
+-- The checks are domains, not check constraints: a check constraint is read and planned anew by every statement, all
+-- fifteen for each UPDATE of one row, while a session remembers what a domain checks, and checks only what is assigned.
+-- Measured on an UPDATE of one price: 260 → 23 µs.
+create domain catalog.product_sku as text collate "C" constraint products_sku_format
+  check (length(value) <= 64 and value ~ '^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$');
+create domain catalog.product_name as text constraint products_name_length
+  check (length(value) between 1 and 300 and value ~ '\S');
+create domain catalog.product_description as text constraint products_description_length
+  check (length(value) <= 10000);
+create domain catalog.product_brand as text constraint products_brand_length
+  check (length(value) between 1 and 200 and value ~ '\S');
+create domain catalog.product_category as text constraint products_category_length
+  check (length(value) between 1 and 200 and value ~ '\S');
+create domain catalog.product_gtin as text constraint products_gtin_check_digit check (catalog.is_valid_gtin(value));
+create domain catalog.product_weight_grams as integer constraint products_weight_grams_range check (value >= 0);
+create domain catalog.product_length_mm as integer constraint products_length_mm_range
+  check (value between 1 and 100000);
+create domain catalog.product_width_mm as integer constraint products_width_mm_range
+  check (value between 1 and 100000);
+create domain catalog.product_height_mm as integer constraint products_height_mm_range
+  check (value between 1 and 100000);
+create domain catalog.product_price_minor as bigint constraint products_price_minor_range
+  check (value between 0 and 9007199254740991);
+create domain catalog.product_currency as text constraint products_currency_format check (value ~ '^[A-Z]{3}$');
+create domain catalog.product_status as text constraint products_status_known
+  check (value in ('draft', 'active', 'archived'));
+create domain catalog.product_attributes as jsonb constraint products_attributes_flat check (catalog.is_flat(value));
+
 create table catalog.products (
   id uuid primary key default uuidv7(),
-  sku text collate "C" not null
-    constraint products_sku_format check (length(sku) <= 64 and sku ~ '^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$'),
-  name text not null constraint products_name_length check (length(name) between 1 and 300 and name ~ '\S'),
-  description text not null default '' constraint products_description_length check (length(description) <= 10000),
-  brand text not null constraint products_brand_length check (length(brand) between 1 and 200 and brand ~ '\S'),
-  category text not null
-    constraint products_category_length check (length(category) between 1 and 200 and category ~ '\S'),
-  gtin text constraint products_gtin_check_digit check (catalog.is_valid_gtin(gtin)),
-  weight_grams integer constraint products_weight_grams_range check (weight_grams >= 0),
-  length_mm integer constraint products_length_mm_range check (length_mm between 1 and 100000),
-  width_mm integer constraint products_width_mm_range check (width_mm between 1 and 100000),
-  height_mm integer constraint products_height_mm_range check (height_mm between 1 and 100000),
-  price_minor bigint not null
-    constraint products_price_minor_range check (price_minor between 0 and 9007199254740991),
-  currency text not null constraint products_currency_format check (currency ~ '^[A-Z]{3}$'),
-  status text not null default 'draft'
-    constraint products_status_known check (status in ('draft', 'active', 'archived')),
-  attributes jsonb not null default '{}' constraint products_attributes_flat check (catalog.is_flat(attributes)),
+  sku catalog.product_sku not null,
+  name catalog.product_name not null,
+  description catalog.product_description not null default '',
+  brand catalog.product_brand not null,
+  category catalog.product_category not null,
+  gtin catalog.product_gtin,
+  weight_grams catalog.product_weight_grams,
+  length_mm catalog.product_length_mm,
+  width_mm catalog.product_width_mm,
+  height_mm catalog.product_height_mm,
+  price_minor catalog.product_price_minor not null,
+  currency catalog.product_currency not null,
+  status catalog.product_status not null default 'draft',
+  attributes catalog.product_attributes not null default '{}',
   version bigint not null,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null,

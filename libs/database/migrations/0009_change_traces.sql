@@ -6,12 +6,7 @@ alter table catalog.outbox
   -- When the doorbell was heard for it; null where the relay found it by looking.
   add column rung_at timestamptz,
   -- When its job was put into the queue.
-  add column queued_at timestamptz,
-  -- Whoever may write tracked tables may write here too. What the feed cannot carry must not get in: one such row would
-  -- keep all others from being claimed.
-  add constraint outbox_entity_length check (length(entity) between 1 and 63),
-  add constraint outbox_key_length check (length(key) between 1 and 512),
-  add constraint outbox_version_range check (version between 0 and 9007199254740991);
+  add column queued_at timestamptz;
 
 -- Refreshing follows the acknowledgement, and only keys in use are refreshed: a table of its own, so that the outbox
 -- needs no index to find an applied row by. A crash of Postgres may empty it.

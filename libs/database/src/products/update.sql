@@ -11,7 +11,7 @@ update catalog.products p set (
     patched.weight_grams, patched.length_mm, patched.width_mm, patched.height_mm,
     patched.price_minor, patched.currency, patched.status,
     jsonb_strip_nulls(p.attributes || coalesce($2::jsonb -> 'attributes', '{}'))
-  from jsonb_populate_record(p, $2::jsonb) patched
+  from jsonb_populate_record(p, $2::jsonb - 'attributes') patched
 )
 where p.id = $1 and ($3::bigint is null or p.version = $3)
 returning
