@@ -4,8 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { timings } from '@catalog/contracts';
 import { check, type Violation } from './history/checker.ts';
 import type { Operation } from './history/operation.ts';
-import { insertAgain, read, startLoad, type Keys } from './load/load.ts';
-import type { Row } from './rows/row.ts';
+import type { Keys } from './load/client.ts';
+import { startLoad } from './load/load.ts';
+import { read } from './load/read.ts';
+import { insertAgain } from './load/writers.ts';
+import type { Row, Stage } from './rows/row.ts';
 import { wrongEntries } from './system/entries.ts';
 import type { System } from './system/system.ts';
 
@@ -37,10 +40,9 @@ async function createKeys(system: System): Promise<Keys> {
 
 export async function runRow(
   row: Row,
-  system: System,
-  random: () => number,
-  patience: number,
+  surroundings: Pick<Stage, 'system' | 'random' | 'patience' | 'soak'>,
 ): Promise<RowResult> {
+  const { system, random } = surroundings;
   // New keys for each row: what an earlier one did wrong is its own affair.
   const keys = await createKeys(system);
   // In use before the fault comes.
@@ -56,11 +58,9 @@ export async function runRow(
   const from_ms = performance.now();
   try {
     await row.inject({
-      system,
+      ...surroundings,
       keys,
       load,
-      random,
-      patience,
       observe: (text) => observed.push(text),
       expect: (holds, text) => {
         if (!holds) unmet.push({ invariant: 'row', text, operations: [] });

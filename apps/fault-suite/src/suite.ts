@@ -1,7 +1,8 @@
 import { randomFrom } from './load/random.ts';
-import { story, summary, writeReport, type Run } from './report.ts';
+import { outcomeOf, together, type Outcome } from './report/outcome.ts';
+import { summary, writeReport, type Run } from './report/report.ts';
 import type { Row } from './rows/row.ts';
-import { runRow, type RowResult } from './run-row.ts';
+import { runRow } from './run-row.ts';
 import { startSystem } from './system/system.ts';
 
 export interface SuiteOptions {
@@ -16,29 +17,49 @@ export interface SuiteOptions {
   readonly say: (line: string) => void;
 }
 
-/** Operations that a soak keeps for its plots; of the others only the counts are reported. */
 export async function runSuite(options: SuiteOptions): Promise<Run & { readonly file: string }> {
   const { rows, seed, plain, patience, until_ms, say } = options;
+  const began_ms = performance.now();
   const random = randomFrom(seed);
+  const skipped: Run['skipped'][number][] = [];
+  const possible: Row[] = [];
+  for (const row of rows) {
+    const why = await row.impossible?.();
+    if (why === undefined) possible.push(row);
+    else {
+      skipped.push({ row, why });
+      say(`– ${row.id.padEnd(4)} ${row.fault}: ${why}`);
+    }
+  }
   say(`starting ${plain ? 'the control: plain cache-aside' : 'the stack'} (seed ${seed})`);
   await using system = await startSystem(plain);
-  const results: RowResult[] = [];
+  const outcomes = new Map<string, Outcome>();
   const one = async (row: Row): Promise<void> => {
-    const result = await runRow(row, system, random, patience);
-    results.push(result);
-    const { observed, violations, history } = result;
-    const verdict = violations.length === 0 ? '✔' : '✖';
-    say(`${verdict} ${row.id.padEnd(4)} ${row.fault} (${history.length} operations) ${observed.join('; ')}`);
-    for (const line of story(result)) say(`    ${line}`);
+    const stage = { system, random, patience, soak: until_ms !== undefined };
+    const outcome = outcomeOf(await runRow(row, stage));
+    outcomes.set(row.id, together(outcomes.get(row.id), outcome));
+    const verdict = outcome.violations === 0 ? '✔' : '✖';
+    const seen = outcome.observed.join('; ');
+    say(`${verdict} ${row.id.padEnd(4)} ${row.fault} (${outcome.operations} operations) ${seen}`);
+    for (const line of outcome.story) say(`    ${line}`);
   };
-  if (until_ms === undefined) for (const row of rows) await one(row);
+  if (until_ms === undefined) for (const row of possible) await one(row);
   else {
+    const often = possible.filter((row) => row.often);
     while (performance.now() < until_ms) {
-      const row = rows[Math.floor(random() * rows.length)];
+      const among = often.length > 0 && random() < 0.2 ? often : possible;
+      const row = among[Math.floor(random() * among.length)];
       if (row !== undefined) await one(row);
     }
   }
-  const run = { plain, seed, results };
+  const run = {
+    plain,
+    seed,
+    took_ms: performance.now() - began_ms,
+    outcomes: rows.flatMap(({ id }) => outcomes.get(id) ?? []),
+    skipped,
+    kills: system.kills,
+  };
   for (const line of summary(run)) say(line);
   const file = await writeReport(run);
   say(`report: ${file}`);

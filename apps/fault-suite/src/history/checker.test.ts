@@ -34,9 +34,28 @@ test('I2: a version that goes back in one process, not one in another process or
   expect(judge([read(0, 2, { end_ms: 20 }), read(10, 1)])).toEqual([]);
 });
 
-test('I3: less than Min-Version', () => {
+test('I2: a version that goes back for a client that always sends Min-Version, over whichever processes', () => {
+  const other = { process: 'another' };
+  const insists = { insists: true, minVersion: 2 } as const;
+  expect(judge([read(0, 2, insists), read(10, 1, { ...insists, ...other, minVersion: 1 })])).toEqual(['I2']);
+  expect(judge([read(0, 2, insists), read(10, 2, { ...insists, ...other })])).toEqual([]);
+  expect(judge([read(0, 2, insists), read(10, 1, other)])).toEqual([]);
+  expect(judge([read(0, 2, insists), read(10, 1, { insists: true, ...other, client: 'another' })])).toEqual(
+    [],
+  );
+});
+
+test('I3: less than Min-Version, or a version that was acknowledged and is not reached', () => {
   expect(judge([read(0, 1, { minVersion: 2 })])).toEqual(['I3']);
   expect(judge([read(0, 2, { minVersion: 2 })])).toEqual([]);
+  const refused = operation({ minVersion: 2, outcome: 'failed' });
+  expect(judge([refused])).toEqual([]);
+  expect(judge([{ ...refused, unreached: true }])).toEqual(['I3']);
+});
+
+test('I3: writers read their own writes back, from any process', () => {
+  expect(judge([write(0, 2), read(2, 2, { minVersion: 2 })])).toEqual([]);
+  expect(judge([write(0, 2), read(2, 1, { minVersion: 2, process: 'another' })])).toEqual(['I3']);
 });
 
 test('I4: a row that is there beyond the bound after its delete', () => {
@@ -60,6 +79,11 @@ test('I8: too many reads that fail', () => {
   const bad = read(3_000, 0, { outcome: 'failed' });
   expect(judge([...good, bad])).toEqual(['I8']);
   expect(judge([...good, ...good, bad])).toEqual([]);
+});
+
+test('I8 is of reads that demand no version', () => {
+  const good = Array.from({ length: 998 }, (_, index) => read(index * 2, 1));
+  expect(judge([...good, read(3_000, 0, { outcome: 'failed', minVersion: 2 })])).toEqual([]);
 });
 
 test('staleness counts from the oldest change that was missed', () => {

@@ -17,6 +17,10 @@ export interface Operation {
   readonly stale?: boolean;
   /** What the client sent as Min-Version. */
   readonly minVersion?: number;
+  /** This client sends Min-Version of all that it has seen, to whichever process it asks. */
+  readonly insists?: true;
+  /** The answer was 412: Postgres has not reached Min-Version. */
+  readonly unreached?: true;
   /** For people who read a violation. */
   readonly said?: string;
 }

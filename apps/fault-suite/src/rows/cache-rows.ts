@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually, startRedis } from '@catalog/testing';
-import { read } from '../load/load.ts';
+import { read } from '../load/read.ts';
 import type { Row, Stage } from './row.ts';
 
 /** Any of the load's readers is slow between reading Postgres and filling Redis while this runs. */

@@ -5,7 +5,8 @@ import { timings } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';
 import { Client } from 'pg';
 import { call } from '../load/call.ts';
-import { insertAgain, read } from '../load/load.ts';
+import { read } from '../load/read.ts';
+import { insertAgain } from '../load/writers.ts';
 import type { Row, Stage } from './row.ts';
 
 const others = `select pg_terminate_backend(pid) from pg_stat_activity

@@ -24,6 +24,8 @@ export interface System extends AsyncDisposable {
   readonly readers: readonly { readonly name: string; readonly url: string }[];
   /** Between the second reader and its stores. */
   readonly proxies: { readonly cache: TcpProxy; readonly postgres: TcpProxy };
+  /** How often each process was ended with SIGKILL. */
+  readonly kills: Map<string, number>;
   kill(process: StackProcess, signal: NodeJS.Signals): Promise<void>;
   /** Kills it, and resolves when it is ready again. */
   killAndAwait(process: StackProcess, signal?: NodeJS.Signals): Promise<void>;
@@ -62,10 +64,12 @@ export async function startSystem(plain: boolean): Promise<System> {
     changed.port = String(proxy.port);
     return changed.href;
   };
+  const kills = new Map<string, number>();
   const kill = async (name: StackProcess, signal: NodeJS.Signals): Promise<void> => {
     const pid = (await stack.pids())[name];
     if (pid === undefined) throw new Error(`${name} does not run`);
     process.kill(pid, signal);
+    if (signal === 'SIGKILL') kills.set(name, (kills.get(name) ?? 0) + 1);
   };
   const readers = plain ? await plainReaders() : await realReaders();
   const owned = resources.move();
@@ -77,6 +81,7 @@ export async function startSystem(plain: boolean): Promise<System> {
     state,
     readers,
     proxies,
+    kills,
     kill,
     async killAndAwait(name, signal = 'SIGKILL') {
       const from = stack.said.length;

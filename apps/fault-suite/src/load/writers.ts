@@ -1,0 +1,106 @@
+/** Clients that write, through the API and through SQL, and read back at once what they wrote. */
+import { Agent } from 'node:http';
+import type { Operation } from '../history/operation.ts';
+import { call } from './call.ts';
+import type { Scene } from './client.ts';
+import { read, versionOf } from './read.ts';
+import { anyOf } from './readers.ts';
+
+const pause_ms = 20;
+
+interface Written {
+  readonly outcome: Operation['outcome'];
+  readonly version: number | undefined;
+  readonly said?: string;
+}
+
+export async function apiWriter(scene: Scene, index: number): Promise<void> {
+  const { system, keys, random } = scene;
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const base = `${system.stack.url('catalog-write')}/v1/products`;
+  let token = '';
+  let tokenUntil_ms = 0;
+  const send = async (method: string, key: string, body?: string): Promise<Written> => {
+    if (performance.now() > tokenUntil_ms) {
+      token = await system.stack.token('catalog-write', 'catalog:write');
+      tokenUntil_ms = performance.now() + 120_000;
+    }
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'if-match': '*',
+      ...(body !== undefined && {
+        'content-type': 'application/merge-patch+json',
+        'content-length': String(Buffer.byteLength(body)),
+      }),
+    };
+    try {
+      const { status, headers: answered } = await call(agent, method, `${base}/${key}`, headers, body);
+      const outcome = status < 300 ? 'ok' : status < 500 ? 'failed' : 'unknown';
+      return { outcome, version: versionOf(answered['catalog-version']), said: String(status) };
+    } catch (error) {
+      return { outcome: 'unknown', version: undefined, said: String(error) };
+    }
+  };
+  await scene.repeat(pause_ms, async () => {
+    const client = `api ${index}`;
+    if (random() < 0.25) {
+      const key = scene.pick(keys.mortal);
+      await write(scene, { client, kind: 'delete', key }, () => send('DELETE', key));
+      return;
+    }
+    const key = scene.pick(keys.lasting);
+    const body = JSON.stringify({ priceMinor: Math.floor(random() * 1e6) });
+    await write(scene, { client, kind: 'write', key }, () => send('PATCH', key, body));
+  });
+  agent.destroy();
+}
+
+export async function sqlWriter(scene: Scene, index: number): Promise<void> {
+  const { system, keys, random } = scene;
+  await scene.repeat(pause_ms, async () => {
+    const isMortal = random() < 0.25;
+    const key = scene.pick(isMortal ? keys.mortal : keys.lasting);
+    const statement = isMortal
+      ? insertAgain
+      : 'update catalog.products set price_minor = price_minor + 1 where id = $1 returning version';
+    await write(scene, { client: `sql ${index}`, kind: 'write', key }, async () => {
+      try {
+        const { rows } = await system.sql.query<{ version: number }>(statement, [key]);
+        // No row: it was there already, or is not there.
+        if (rows[0] === undefined) return { outcome: 'failed', version: undefined };
+        return { outcome: 'ok', version: rows[0].version };
+      } catch (error) {
+        return { outcome: 'unknown', version: undefined, said: String(error) };
+      }
+    });
+  });
+}
+
+export const insertAgain = `insert into catalog.products (id, sku, name, brand, category, price_minor, currency, status)
+  values ($1::uuid, 'FAULT-' || $1::uuid::text, 'Checked product', 'Acme', 'checked', 100, 'EUR', 'active')
+  on conflict (id) do nothing returning version`;
+
+async function write(
+  { system, random, note }: Scene,
+  about: Pick<Operation, 'client' | 'key'> & { readonly kind: 'write' | 'delete' },
+  work: () => Promise<Written>,
+): Promise<void> {
+  const start_ms = performance.now();
+  const { outcome, version, said } = await work();
+  const end_ms = performance.now();
+  await system.afterWrite(about.key).catch(() => undefined);
+  note({
+    ...about,
+    process: '',
+    start_ms,
+    end_ms: system.plain ? performance.now() : end_ms,
+    outcome,
+    present: about.kind === 'write',
+    ...(version !== undefined && { version }),
+    ...(said !== undefined && { said }),
+  });
+  // The control knows no Min-Version.
+  if (system.plain || outcome !== 'ok' || version === undefined) return;
+  const { name, url } = anyOf(system.readers, random);
+  note(await read(undefined, { client: about.client, process: name, url, key: about.key }, version));
+}

@@ -1,0 +1,73 @@
+/**
+ * What is kept of a row once it is judged: counts, the plot, and the operations that contradict each other. The history
+ * itself is let go, so that a soak of hours stays small.
+ */
+import { staleness, worstOf, type Worst } from '../history/staleness.ts';
+import type { Row } from '../rows/row.ts';
+import type { RowResult } from '../run-row.ts';
+import { timeline } from './timeline.ts';
+
+export interface Outcome {
+  readonly row: Row;
+  readonly runs: number;
+  readonly operations: number;
+  /** Of the last run. */
+  readonly observed: readonly string[];
+  readonly worst: Worst;
+  readonly violations: number;
+  /** The invariants that did not hold. */
+  readonly violated: readonly string[];
+  /** The first violations, for people. */
+  readonly story: readonly string[];
+  /** SVG of the last run, or of the last in which something was violated. */
+  readonly plot: string;
+}
+
+const toldViolations = 10;
+
+export function outcomeOf(result: RowResult): Outcome {
+  const { row, observed, history, violations, fault } = result;
+  const points = staleness(history);
+  const since = (at_ms: number): string => (at_ms - fault.from_ms).toFixed(0);
+  return {
+    row,
+    runs: 1,
+    operations: history.length,
+    observed,
+    worst: worstOf(history, points),
+    violations: violations.length,
+    violated: [...new Set(violations.map(({ invariant }) => invariant))],
+    story: violations
+      .slice(0, toldViolations)
+      .flatMap(({ invariant, text, operations }) => [
+        `- ${invariant}: ${text}`,
+        ...operations.map(
+          ({ client, kind, start_ms, end_ms, version, said }) =>
+            `  - ${client} ${kind} ${since(start_ms)} … ${since(end_ms)} ms after the fault began: ${version ?? ''} ${said ?? ''}`,
+        ),
+      ]),
+    plot: timeline(result, points),
+  };
+}
+
+/** Of all runs of one row. */
+export function together(before: Outcome | undefined, next: Outcome): Outcome {
+  if (before === undefined) return next;
+  const [a, b] = [before.worst, next.worst];
+  return {
+    row: next.row,
+    runs: before.runs + next.runs,
+    operations: before.operations + next.operations,
+    observed: next.observed,
+    worst: {
+      behindUnsaid_ms: Math.max(a.behindUnsaid_ms, b.behindUnsaid_ms),
+      markedStale: a.markedStale + b.markedStale,
+      failed: a.failed + b.failed,
+      refused: a.refused + b.refused,
+    },
+    violations: before.violations + next.violations,
+    violated: [...new Set([...before.violated, ...next.violated])],
+    story: [...before.story, ...next.story].slice(0, 100),
+    plot: next.violations === 0 && before.violations > 0 ? before.plot : next.plot,
+  };
+}

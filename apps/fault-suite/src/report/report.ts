@@ -1,0 +1,80 @@
+/** The report: a table of rows, what each violated, and how staleness and errors went over time. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { markdownTable } from '@catalog/testing';
+import type { Row } from '../rows/row.ts';
+import { elsewhere } from '../rows/rows.ts';
+import type { Outcome } from './outcome.ts';
+
+const folder = join(import.meta.dirname, '../../reports');
+
+export interface Run {
+  readonly plain: boolean;
+  readonly seed: number;
+  readonly took_ms: number;
+  /** One for each row that was run. */
+  readonly outcomes: readonly Outcome[];
+  /** Rows that this machine cannot show, and why. */
+  readonly skipped: readonly { readonly row: Row; readonly why: string }[];
+  /** How often each process was ended with SIGKILL. */
+  readonly kills: ReadonlyMap<string, number>;
+}
+
+export function summary({ outcomes, skipped, plain, seed, took_ms, kills }: Run): string[] {
+  const operations = outcomes.reduce((sum, outcome) => sum + outcome.operations, 0);
+  const violations = outcomes.reduce((sum, outcome) => sum + outcome.violations, 0);
+  const bound =
+    violations === 0 && operations > 0
+      ? `; at 95 % at most ${(3 / operations).toExponential(1)} of operations are wrong (3 in ${operations})`
+      : '';
+  const killed = [...kills].map(([name, count]) => `${count} × ${name}`).join(', ');
+  return [
+    `${plain ? 'plain cache-aside, the control' : 'this system'}, seed ${seed}: ${operations} checked operations ` +
+      `in ${(took_ms / 60_000).toFixed(1)} minutes, ${violations} violations${bound}`,
+    ...(killed === '' ? [] : [`kill -9: ${killed}`]),
+    ...skipped.map(({ row, why }) => `not shown here: ${row.id} ${row.fault}: ${why}`),
+  ];
+}
+
+/** @returns where it was written */
+export async function writeReport(run: Run): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const name = run.plain ? 'faults-control' : 'faults';
+  const lines = ['# Faults', '', new Date().toISOString(), ''];
+  lines.push(...summary(run).flatMap((line) => [line, '']));
+  lines.push(
+    ...markdownTable(
+      ['row', 'fault', 'injected', 'observed', 'runs', 'operations', 'violated', 'verdict'],
+      run.outcomes.map(({ row, observed, worst, runs, operations, violated }) => [
+        row.id,
+        row.fault,
+        row.injected,
+        [...observed, inWords(worst)].join('; '),
+        String(runs),
+        String(operations),
+        violated.join(' ') || 'none',
+        violated.length === 0 ? 'holds' : 'VIOLATED',
+      ]),
+    ),
+    '',
+  );
+  if (Object.keys(elsewhere).length > 0) {
+    lines.push('Rows of the matrix that this suite does not inject:', '');
+    lines.push(...Object.entries(elsewhere).map(([row, where]) => `- ${row}: ${where}`), '');
+  }
+  for (const { row, plot, story } of run.outcomes) {
+    const file = `${name}-${row.id.replace('+', '-')}.svg`;
+    await writeFile(join(folder, file), plot);
+    lines.push(`## ${row.id} ${row.fault}`, '', `![${file}](${file})`, '', ...story, '');
+  }
+  const file = join(folder, `${name}.md`);
+  await writeFile(file, lines.join('\n'));
+  return file;
+}
+
+function inWords({ behindUnsaid_ms, markedStale, failed, refused }: Outcome['worst']): string {
+  return (
+    `behind by at most ${behindUnsaid_ms.toFixed(0)} ms without a word, ${markedStale} reads marked stale, ` +
+    `${failed} failed, ${refused} with Min-Version refused`
+  );
+}
