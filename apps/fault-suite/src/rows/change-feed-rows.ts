@@ -1,28 +1,8 @@
-/** Faults of the change feed: doorbell, listener, relay, worker, queue. */
+/** Faults of the change feed: relay, worker, queue. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { Queue } from 'bullmq';
 import type { Row, Stage } from './row.ts';
-
-const doorbellSession = "select pid from pg_stat_activity where application_name = 'doorbell'";
-
-async function doorbellPid({ system }: Stage): Promise<number | undefined> {
-  const { rows } = await system.sql.query<{ pid: number }>(doorbellSession);
-  return rows[0]?.pid;
-}
-
-/** How long until the worker has another session for its doorbell. */
-async function untilReplaced(stage: Stage, old: number | undefined): Promise<number> {
-  const began_ms = performance.now();
-  await eventually(
-    async () => {
-      const { rows } = await stage.system.sql.query<{ pid: number }>(doorbellSession);
-      return rows.some(({ pid }) => pid !== old);
-    },
-    { timeout_ms: 20_000, interval_ms: 20 },
-  );
-  return performance.now() - began_ms;
-}
 
 async function invalidations({ system }: Stage): Promise<{ queue: Queue } & AsyncDisposable> {
   const queue = new Queue('invalidation', { connection: { url: await system.stack.redisUrl('state') } });
@@ -51,52 +31,6 @@ export const changeFeedRows: readonly Row[] = [
         timeout_ms: 60_000,
       });
       stage.observe(`${again.length} jobs done again`);
-    },
-  },
-  {
-    id: '5',
-    fault: "listener's connection killed",
-    injected: 'pg_terminate_backend',
-    quick: true,
-    async inject(stage) {
-      const old = await doorbellPid(stage);
-      await stage.system.sql.query('select pg_terminate_backend($1)', [old]);
-      const back_ms = await untilReplaced(stage, old);
-      stage.observe(`listening again after ${back_ms.toFixed(0)} ms`);
-      stage.expect(back_ms <= 2_000, 'back in at most 2 s');
-    },
-  },
-  {
-    id: '6',
-    fault: 'listener half-open',
-    injected: 'its backend stopped with SIGSTOP: the socket stands and nothing comes',
-    async inject(stage) {
-      const old = await doorbellPid(stage);
-      if (old === undefined) throw new Error('nobody listens');
-      process.kill(old, 'SIGSTOP');
-      try {
-        const noticed_ms = await untilReplaced(stage, old);
-        stage.observe(`replaced after ${noticed_ms.toFixed(0)} ms`);
-        stage.expect(noticed_ms <= 5_000, 'noticed in at most 5 s');
-      } finally {
-        process.kill(old, 'SIGCONT');
-      }
-    },
-  },
-  {
-    id: '8',
-    fault: 'doorbell never rings',
-    injected: 'catalog.ring_doorbell() replaced by one that does nothing',
-    quick: true,
-    async inject({ system, patience }) {
-      const { rows } = await system.sql.query<{ definition: string }>(
-        "select pg_get_functiondef('catalog.ring_doorbell()'::regprocedure) as definition",
-      );
-      await system.sql.query(
-        'create or replace function catalog.ring_doorbell() returns trigger language plpgsql as $$ begin return null; end $$',
-      );
-      await pause(Math.max(4_000, 15_000 * patience));
-      await system.sql.query(rows[0]?.definition ?? '');
     },
   },
   {

@@ -1,16 +1,15 @@
 import { cacheRows } from './cache-rows.ts';
 import { changeFeedRows } from './change-feed-rows.ts';
 import { databaseRows } from './database-rows.ts';
+import { doorbellRows } from './doorbell-rows.ts';
 import type { Row } from './row.ts';
 
-export const rows: readonly Row[] = [...cacheRows, ...changeFeedRows, ...databaseRows].sort(
+export const rows: readonly Row[] = [...cacheRows, ...doorbellRows, ...changeFeedRows, ...databaseRows].sort(
   (a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10),
 );
 
 /** Rows of the matrix that are shown elsewhere, and where; the report repeats it. */
 export const elsewhere: Readonly<Record<string, string>> = {
-  '7': 'libs/change-feed, doorbell listener: an UNLISTEN in its own session',
-  '11': 'libs/database, doorbell.pg.test.ts: a notification queue that is full fails no commit',
   '16': 'not injected: nothing in a job can call process.abort; row 12 kills the worker in mid-job',
   '32': 'not injected: needs a file system of its own',
   '37': 'not injected',

@@ -25,7 +25,8 @@ export interface System extends AsyncDisposable {
   /** Between the second reader and its stores. */
   readonly proxies: { readonly cache: TcpProxy; readonly postgres: TcpProxy };
   /** How often each process was ended with SIGKILL. */
-  readonly kills: Map<string, number>;
+  readonly kills: ReadonlyMap<string, number>;
+  noteKill(process: StackProcess): void;
   kill(process: StackProcess, signal: NodeJS.Signals): Promise<void>;
   /** Kills it, and resolves when it is ready again. */
   killAndAwait(process: StackProcess, signal?: NodeJS.Signals): Promise<void>;
@@ -59,17 +60,13 @@ export async function startSystem(plain: boolean): Promise<System> {
     cache: resources.use(await tcpProxy({ to: stack.port('cache-redis') })),
     postgres: resources.use(await tcpProxy({ to: stack.port('postgres') })),
   };
-  const through = (url: string, proxy: TcpProxy): string => {
-    const changed = new URL(url);
-    changed.port = String(proxy.port);
-    return changed.href;
-  };
   const kills = new Map<string, number>();
+  const noteKill = (name: StackProcess): void => void kills.set(name, (kills.get(name) ?? 0) + 1);
   const kill = async (name: StackProcess, signal: NodeJS.Signals): Promise<void> => {
     const pid = (await stack.pids())[name];
     if (pid === undefined) throw new Error(`${name} does not run`);
     process.kill(pid, signal);
-    if (signal === 'SIGKILL') kills.set(name, (kills.get(name) ?? 0) + 1);
+    if (signal === 'SIGKILL') noteKill(name);
   };
   const readers = plain ? await plainReaders() : await realReaders();
   const owned = resources.move();
@@ -82,6 +79,7 @@ export async function startSystem(plain: boolean): Promise<System> {
     readers,
     proxies,
     kills,
+    noteKill,
     kill,
     async killAndAwait(name, signal = 'SIGKILL') {
       const from = stack.said.length;
@@ -98,8 +96,8 @@ export async function startSystem(plain: boolean): Promise<System> {
     const second = resources.use(
       await startReader(stack, {
         env: {
-          CACHE_REDIS_URL: through(await stack.redisUrl('cache', 'catalog-read'), proxies.cache),
-          DATABASE_URL: through(await stack.databaseUrl('catalog_read'), proxies.postgres),
+          CACHE_REDIS_URL: withPort(await stack.redisUrl('cache', 'catalog-read'), proxies.cache.port),
+          DATABASE_URL: withPort(await stack.databaseUrl('catalog_read'), proxies.postgres.port),
         },
       }),
     );
@@ -126,10 +124,16 @@ export async function startSystem(plain: boolean): Promise<System> {
       {
         name: 'reader 2',
         url: await start({
-          DATABASE_URL: through(databaseUrl, proxies.postgres),
-          CACHE_REDIS_URL: through(cacheUrl, proxies.cache),
+          DATABASE_URL: withPort(databaseUrl, proxies.postgres.port),
+          CACHE_REDIS_URL: withPort(cacheUrl, proxies.cache.port),
         }),
       },
     ];
   }
+}
+
+export function withPort(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.port = String(port);
+  return changed.href;
 }

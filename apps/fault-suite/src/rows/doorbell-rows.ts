@@ -1,0 +1,151 @@
+/** Faults of the doorbell and of who listens to it. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { eventually } from '@catalog/testing';
+import { deafProxy } from '../system/deaf-proxy.ts';
+import { ownWorker } from '../system/own-worker.ts';
+import { withPort } from '../system/system.ts';
+import type { Row, Stage } from './row.ts';
+
+const doorbellSession = "select pid from pg_stat_activity where application_name = 'doorbell'";
+
+async function doorbellPid({ system }: Stage): Promise<number | undefined> {
+  const { rows } = await system.sql.query<{ pid: number }>(doorbellSession);
+  return rows[0]?.pid;
+}
+
+/** How long until the worker has another session for its doorbell. */
+async function untilReplaced(stage: Stage, old: number | undefined): Promise<number> {
+  const began_ms = performance.now();
+  await eventually(
+    async () => {
+      const { rows } = await stage.system.sql.query<{ pid: number }>(doorbellSession);
+      return rows.some(({ pid }) => pid !== old);
+    },
+    { timeout_ms: 20_000, interval_ms: 20 },
+  );
+  return performance.now() - began_ms;
+}
+
+async function queueUsage({ system }: Stage): Promise<number> {
+  const { rows } = await system.sql.query<{ usage: number }>('select pg_notification_queue_usage() as usage');
+  return rows[0]?.usage ?? 0;
+}
+
+async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+export const doorbellRows: readonly Row[] = [
+  {
+    id: '5',
+    fault: "listener's connection killed",
+    injected: 'pg_terminate_backend',
+    quick: true,
+    async inject(stage) {
+      const old = await doorbellPid(stage);
+      await stage.system.sql.query('select pg_terminate_backend($1)', [old]);
+      const back_ms = await untilReplaced(stage, old);
+      stage.observe(`listening again after ${back_ms.toFixed(0)} ms`);
+      stage.expect(back_ms <= 2_000, 'back in at most 2 s');
+    },
+  },
+  {
+    id: '6',
+    fault: 'listener half-open',
+    injected: 'its backend stopped with SIGSTOP: the socket stands and nothing comes',
+    async inject(stage) {
+      const old = await doorbellPid(stage);
+      if (old === undefined) throw new Error('nobody listens');
+      process.kill(old, 'SIGSTOP');
+      try {
+        const noticed_ms = await untilReplaced(stage, old);
+        stage.observe(`replaced after ${noticed_ms.toFixed(0)} ms`);
+        stage.expect(noticed_ms <= 5_000, 'noticed in at most 5 s');
+      } finally {
+        process.kill(old, 'SIGCONT');
+      }
+    },
+  },
+  {
+    id: '7',
+    fault: 'subscription silently gone',
+    injected:
+      'a proxy before a worker of its own takes the notifications, and nothing else, out of what Postgres sends',
+    async inject(stage) {
+      const { system } = stage;
+      await using proxy = await deafProxy(system.stack.port('postgres'));
+      const mapDirectUrl = (url: string) => withPort(url, proxy.port);
+      await using worker = await ownWorker(system, { mapDirectUrl });
+      await worker.start();
+      const old = await doorbellPid(stage);
+      await pause(500);
+      proxy.deafen();
+      const noticed_ms = await untilReplaced(stage, old);
+      stage.observe(`the canary was missed and the session replaced after ${noticed_ms.toFixed(0)} ms`);
+      stage.expect(noticed_ms <= 5_000, 'noticed in at most 5 s');
+    },
+  },
+  {
+    id: '8',
+    fault: 'doorbell never rings',
+    injected: 'catalog.ring_doorbell() replaced by one that does nothing',
+    quick: true,
+    async inject({ system, patience }) {
+      const { rows } = await system.sql.query<{ definition: string }>(
+        "select pg_get_functiondef('catalog.ring_doorbell()'::regprocedure) as definition",
+      );
+      await system.sql.query(
+        'create or replace function catalog.ring_doorbell() returns trigger language plpgsql as $$ begin return null; end $$',
+      );
+      await pause(Math.max(4_000, 15_000 * patience));
+      await system.sql.query(rows[0]?.definition ?? '');
+    },
+  },
+  {
+    id: '11',
+    fault: 'NOTIFY queue fills',
+    injected:
+      'a LISTEN session stuck in a transaction, and notifications until the queue (of 64 pages) is more than half full',
+    async inject(stage) {
+      const { system, patience, observe, expect } = stage;
+      await system.sql.query('alter system set max_notify_queue_pages = 64');
+      await system.killAndAwait('postgres', 'SIGINT');
+      const [ear, stuck] = [await system.sql.connect(), await system.sql.connect()];
+      let rings = 0;
+      ear.on('notification', ({ payload }) => (rings += payload === '' ? 1 : 0));
+      try {
+        await ear.query('listen catalog_outbox');
+        await pause(2_000);
+        const usual = rings;
+        await stuck.query('listen anything');
+        await stuck.query('begin');
+        while ((await queueUsage(stage)) < 0.5)
+          await system.sql.query("select pg_notify('other', repeat('x', 7000))");
+        // What was rung just before is still on its way.
+        await pause(200);
+        rings = 0;
+        const from = stage.load.history.length;
+        // The worker measures the queue every 5 s.
+        await pause(Math.max(7_000, 30_000 * patience));
+        const writes = stage.load.history
+          .slice(from)
+          .filter(({ kind, outcome }) => kind !== 'read' && outcome === 'ok').length;
+        const warned = await metric(
+          system.stack.url('invalidation-worker'),
+          'postgres_notification_queue_usage',
+        );
+        observe(
+          `${usual} rings in 2 s before, then ${rings} beside ${writes} writes; the metric says ${warned}`,
+        );
+        expect(usual > 0 && rings === 0, 'the doorbell stops ringing');
+        expect(writes > 50, 'writes go on');
+        expect(warned >= 0.5, 'the metric warns');
+      } finally {
+        for (const session of [ear, stuck]) session.release(true);
+        await system.sql.query('alter system reset max_notify_queue_pages');
+        await system.killAndAwait('postgres', 'SIGINT');
+      }
+    },
+  },
+];
