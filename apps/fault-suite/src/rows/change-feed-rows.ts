@@ -1,13 +1,23 @@
 /** Faults of the change feed: relay, worker, queue. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
-import { Queue } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
+import { ownWorker } from '../system/own-worker.ts';
 import type { Row, Stage } from './row.ts';
 
 async function invalidations({ system }: Stage): Promise<{ queue: Queue } & AsyncDisposable> {
   const queue = new Queue('invalidation', { connection: { url: await system.stack.redisUrl('state') } });
   queue.on('error', () => {});
   return { queue, [Symbol.asyncDispose]: () => queue.close() };
+}
+
+/** Looks for jobs whose worker is gone, as workers do, and as often as `stalled-check` is taken away, which limits it. */
+function noticeStalledJobs(queue: Queue): AsyncDisposable {
+  const { connection } = queue.opts;
+  const worker = new Worker(queue.name, undefined, { connection, stalledInterval: 250 });
+  worker.on('error', () => {});
+  void worker.startStalledCheckTimer();
+  return { [Symbol.asyncDispose]: () => worker.close() };
 }
 
 export const changeFeedRows: readonly Row[] = [
@@ -76,13 +86,16 @@ export const changeFeedRows: readonly Row[] = [
   {
     id: '12',
     fault: 'worker dies anywhere in a job',
-    injected: 'kill -9 under load, as soon as it is back',
+    injected: 'kill -9 of the only worker, up to 400 ms after it is ready, again and again',
     quick: true,
-    async inject({ system, patience, random, observe }) {
-      const kills = Math.max(3, Math.round(30 * patience));
+    often: true,
+    async inject({ system, patience, random, soak, observe }) {
+      const kills = soak ? 25 : Math.max(3, Math.round(100 * patience));
+      await using worker = await ownWorker(system);
       for (let kill = 0; kill < kills; kill++) {
-        await system.killAndAwait('invalidation-worker');
+        await worker.start();
         await pause(400 * random());
+        await worker.kill();
       }
       observe(`${kills} kills`);
     },
@@ -123,6 +136,41 @@ export const changeFeedRows: readonly Row[] = [
         timeout_ms: 20_000,
       });
       stage.observe('50 jobs stand among the failed');
+    },
+  },
+  {
+    id: '16',
+    fault: 'poison job that ends the process',
+    injected:
+      'process.abort() in the middle of a job; the locks that it leaves end at once instead of after 30 s',
+    async inject(stage) {
+      const { system, observe, expect } = stage;
+      await using jobs = await invalidations(stage);
+      await using worker = await ownWorker(system, {
+        env: { NODE_OPTIONS: `--import=${import.meta.resolve('../system/abort-on-poison.fixture.ts')}` },
+      });
+      await worker.start();
+      const poison = await jobs.queue.add('invalidate', { changes: [{ key: 'poison' }] });
+      await using _stalled = noticeStalledJobs(jobs.queue);
+      let ends = 0;
+      // As a supervisor does: whatever ends is started again, until the job is given up.
+      for (;;) {
+        await eventually(
+          async () => {
+            await system.state.del(jobs.queue.toKey('stalled-check'));
+            return !worker.isAlive || (await poison.isFailed());
+          },
+          { timeout_ms: 20_000, interval_ms: 100 },
+        );
+        if (worker.isAlive || ends === 10) break;
+        ends += 1;
+        await system.state.del(jobs.queue.toKey(`${poison.id}:lock`));
+        // It may meet the job before it is ready.
+        await worker.start().catch(() => undefined);
+      }
+      const { failedReason } = (await jobs.queue.getJob(poison.id ?? '')) ?? {};
+      observe(`the worker ended ${ends} times, then the job stands among the failed: ${failedReason}`);
+      expect(ends >= 1 && ends <= 3 && worker.isAlive, 'the job is given up, and the worker lives');
     },
   },
   {

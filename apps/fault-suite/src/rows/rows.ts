@@ -10,7 +10,6 @@ export const rows: readonly Row[] = [...cacheRows, ...doorbellRows, ...changeFee
 
 /** Rows of the matrix that are shown elsewhere, and where; the report repeats it. */
 export const elsewhere: Readonly<Record<string, string>> = {
-  '16': 'not injected: nothing in a job can call process.abort; row 12 kills the worker in mid-job',
   '32': 'not injected: needs a file system of its own',
   '37': 'not injected',
   '38': 'not injected: needs libfaketime',

@@ -4,9 +4,9 @@ import { eventually, freePort, startScript, type RunningScript } from '@catalog/
 import type { System } from './system.ts';
 
 export interface OwnWorker extends AsyncDisposable {
-  /** Its first life begins with the first start. Resolves when it is ready. */
+  /** Another life. Resolves when it is ready. */
   start(): Promise<void>;
-  readonly pid: number;
+  readonly isAlive: boolean;
   /** SIGKILL, if it lives. */
   kill(): Promise<void>;
 }
@@ -40,20 +40,28 @@ export async function ownWorker(
   resources.defer(() => life?.[Symbol.asyncDispose]());
   const owned = resources.move();
   return {
-    get pid() {
-      return life?.pid ?? 0;
+    get isAlive() {
+      return life !== undefined && isRunning(life.pid);
     },
     async start() {
       life = await startScript({ script: 'apps/invalidation-worker/src/main.ts', env, port });
     },
     async kill() {
-      if (life === undefined) return;
+      if (life === undefined || !isRunning(life.pid)) return;
       process.kill(life.pid, 'SIGKILL');
       system.noteKill('invalidation-worker');
       await life[Symbol.asyncDispose]();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function isReady(url: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { end, hasExited } from '../processes/exit.ts';
 import { eventually } from '../time/eventually.ts';
@@ -42,7 +42,9 @@ export async function startScript({
     [Symbol.asyncDispose]: () => end(child, 'SIGTERM'),
   };
   try {
-    await eventually(() => isReady(child, url), { timeout_ms: 60_000, interval_ms: 50 });
+    const isDecided = async () => hasExited(child) || (await isReady(url));
+    await eventually(isDecided, { timeout_ms: 60_000, interval_ms: 50 });
+    if (hasExited(child)) throw new Error(`${script} ended while it started`);
   } catch (error) {
     await running[Symbol.asyncDispose]();
     throw error;
@@ -82,8 +84,7 @@ export async function startReader(
   return reader;
 }
 
-async function isReady(child: ChildProcess, url: string): Promise<boolean> {
-  if (hasExited(child)) return false;
+async function isReady(url: string): Promise<boolean> {
   const response = await fetch(`${url}/readyz`);
   await response.body?.cancel();
   return response.status === 200;

@@ -1,0 +1,12 @@
+/** Imported by a worker before its own code: one job ends the whole process, as `process.abort()` would, without its report. */
+import { Worker, type Job } from 'bullmq';
+
+type DoJob = (this: Worker, job: Job, ...rest: unknown[]) => Promise<unknown>;
+
+const prototype = Worker.prototype as unknown as { callProcessJob: DoJob };
+const { callProcessJob } = prototype;
+prototype.callProcessJob = function abortOnPoison(job, ...rest) {
+  const { changes } = job.data as { readonly changes?: readonly { readonly key: string }[] };
+  if (changes?.[0]?.key === 'poison') process.kill(process.pid, 'SIGABRT');
+  return callProcessJob.call(this, job, ...rest);
+};
