@@ -7,6 +7,7 @@ export interface OwnWorker extends AsyncDisposable {
   /** Another life. Resolves when it is ready. */
   start(): Promise<void>;
   readonly isAlive: boolean;
+  signal(signal: NodeJS.Signals): void;
   /** SIGKILL, if it lives. */
   kill(): Promise<void>;
 }
@@ -45,6 +46,9 @@ export async function ownWorker(
     },
     async start() {
       life = await startScript({ script: 'apps/invalidation-worker/src/main.ts', env, port });
+    },
+    signal(signal) {
+      if (life !== undefined) process.kill(life.pid, signal);
     },
     async kill() {
       if (life === undefined || !isRunning(life.pid)) return;
