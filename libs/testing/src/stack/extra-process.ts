@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { end, hasExited } from '../processes/exit.ts';
+import { reapWhenWeDie } from '../processes/reaper.ts';
 import { eventually } from '../time/eventually.ts';
 import type { LocalStack } from './local-stack.ts';
 
@@ -35,6 +36,8 @@ export async function startScript({
     env: { ...process.env, ...env, PORT: String(port), HOST: '127.0.0.1', NODE_ENV: '' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  const reaper = reapWhenWeDie(child.pid ?? 0);
+  child.once('exit', reaper.cancel);
   const url = `http://127.0.0.1:${port}`;
   const running: RunningScript = {
     url,
@@ -73,14 +76,19 @@ export async function startReader(
     port: stack.sparePort(),
     ...(options.core !== undefined && { core: options.core }),
   });
-  // Ready is who can answer; the cache counts from the first heartbeat on.
-  await eventually(
-    async () => {
-      const metrics = await fetch(`${reader.url}/metrics`);
-      return /^cache_fresh(?:\{.*\})? 1$/m.test(await metrics.text());
-    },
-    { timeout_ms: 20_000 },
-  );
+  try {
+    // Ready is who can answer; the cache counts from the first heartbeat on.
+    await eventually(
+      async () => {
+        const metrics = await fetch(`${reader.url}/metrics`);
+        return /^cache_fresh(?:\{.*\})? 1$/m.test(await metrics.text());
+      },
+      { timeout_ms: 20_000 },
+    );
+  } catch (error) {
+    await reader[Symbol.asyncDispose]();
+    throw error;
+  }
   return reader;
 }
 
