@@ -3,7 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { markdownTable } from '@catalog/testing';
 import type { Row } from '../rows/row.ts';
-import { elsewhere } from '../rows/rows.ts';
 import type { Outcome } from './outcome.ts';
 
 const folder = join(import.meta.dirname, '../../reports');
@@ -58,10 +57,6 @@ export async function writeReport(run: Run): Promise<string> {
     ),
     '',
   );
-  if (Object.keys(elsewhere).length > 0) {
-    lines.push('Rows of the matrix that this suite does not inject:', '');
-    lines.push(...Object.entries(elsewhere).map(([row, where]) => `- ${row}: ${where}`), '');
-  }
   for (const { row, plot, story } of run.outcomes) {
     const file = `${name}-${row.id.replace('+', '-')}.svg`;
     await writeFile(join(folder, file), plot);

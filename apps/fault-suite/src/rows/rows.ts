@@ -3,7 +3,9 @@ import { changeFeedRows } from './change-feed-rows.ts';
 import { clockRow } from './clock-row.ts';
 import { databaseRows } from './database-rows.ts';
 import { deployRows } from './deploy-rows.ts';
+import { diskRow } from './disk-row.ts';
 import { doorbellRows } from './doorbell-rows.ts';
+import { overloadRow } from './overload-row.ts';
 import type { Row } from './row.ts';
 
 export const rows: readonly Row[] = [
@@ -13,10 +15,6 @@ export const rows: readonly Row[] = [
   ...databaseRows,
   ...deployRows,
   clockRow,
+  diskRow,
+  overloadRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));
-
-/** Rows of the matrix that are shown elsewhere, and where; the report repeats it. */
-export const elsewhere: Readonly<Record<string, string>> = {
-  '32': 'not injected: needs a file system of its own',
-  '37': 'not injected',
-};

@@ -1,0 +1,56 @@
+/** A disk that is full. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { eventually } from '@catalog/testing';
+import { writeProduct } from '../load/product-write.ts';
+import { mayMount, smallDisk } from '../system/small-disk.ts';
+import type { Row } from './row.ts';
+
+const grow =
+  "update catalog.products set description = repeat(md5(random()::text), 60) where category <> 'checked'";
+
+export const diskRow: Row = {
+  id: '32',
+  fault: 'disk full',
+  injected: "Postgres' data moved to a small tmpfs, which is filled; then the ballast is taken away",
+  async impossible() {
+    return (await mayMount()) ? undefined : 'a file system may not be mounted here';
+  },
+  async inject(stage) {
+    const { system, keys, patience, observe, expect, load } = stage;
+    const patch = async (priceMinor: number): Promise<number | undefined> => {
+      const path = `/${keys.lasting[0]}`;
+      const answer = writeProduct(system, 'PATCH', path, { priceMinor }, { 'if-match': '*' });
+      return answer.then(
+        ({ status }) => status,
+        () => undefined,
+      );
+    };
+    await using disk = await smallDisk(system);
+    await pause(2_000);
+    await disk.fill();
+    const from = load.history.length;
+    // What is left in its files is used up first.
+    const isFull = await eventually(
+      async () => {
+        await system.sql.query(grow).catch(() => undefined);
+        return (await patch(7)) === 503;
+      },
+      { timeout_ms: 30_000, interval_ms: 50 },
+    ).catch(() => false);
+    expect(isFull, 'writes are answered 503');
+    await pause(Math.max(3_000, 20_000 * patience));
+    const reads = load.history.slice(from).filter(({ kind }) => kind === 'read');
+    const answered = reads.filter(({ outcome }) => outcome === 'ok').length;
+    await disk.free();
+    const freed_ms = performance.now();
+    const isBack = await eventually(async () => (await patch(8)) === 200, {
+      timeout_ms: 30_000,
+      interval_ms: 50,
+    }).catch(() => false);
+    observe(
+      `${answered} of ${reads.length} reads answered while it was full; ` +
+        `writes succeed ${(performance.now() - freed_ms).toFixed(0)} ms after there was room`,
+    );
+    expect(isBack, 'it recovers alone');
+  },
+};
