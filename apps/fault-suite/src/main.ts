@@ -30,8 +30,8 @@ if (positionals[0] === 'plain-reader') {
     );
     process.exit(2);
   }
-  // A row takes about 10 s besides the long times of the matrix, which add up to about 7 minutes.
-  const patience = values.soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 6) / 7));
+  // A row takes about 12 s besides the long times of the matrix, which add up to about 10 minutes.
+  const patience = values.soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 5) / 10));
   const { outcomes } = await runSuite({
     rows: values.soak ? chosen.filter(({ withoutLoad }) => withoutLoad !== true) : chosen,
     seed,
