@@ -105,6 +105,34 @@ test('a Redis that has lost the script is told its text, and what it announced t
   });
 });
 
+test('many keys at once are invalidated each with its own version, more than one call takes', async () => {
+  const keys = Array.from({ length: 250 }, (_, index) => `k${index}`);
+  await fill(...keys);
+  const outcomes = await publisher.invalidate(keys.map((key, index) => [key, 1 + (index % 2)]));
+  expect(outcomes).toEqual(keys.map((_, index) => ({ status: 'fulfilled', value: index % 2 === 1 })));
+  const states = await Promise.all(keys.map((key) => store.peek(key)));
+  expect(states.map((entry) => typeof entry !== 'string' && entry.state)).toEqual(
+    keys.map((_, index) => (index % 2 === 1 ? 'dead' : 'value')),
+  );
+});
+
+test('a key that cannot be invalidated is told, and takes no other with it', async () => {
+  await fill('a', 'b');
+  const used = Number(/used_memory:(\d+)/.exec(await connection.redis.info('memory'))?.[1]);
+  // Of the two only the one that would have to be written needs memory.
+  await connection.redis.config('SET', 'maxmemory', String(Math.floor(used / 2)));
+  try {
+    const [dead, absent] = await publisher.invalidate([
+      ['a', 2],
+      ['c', 2],
+    ]);
+    expect(dead?.status).toBe('rejected');
+    expect(absent).toEqual({ status: 'fulfilled', value: false });
+  } finally {
+    await connection.redis.config('SET', 'maxmemory', '0');
+  }
+});
+
 test('messages are sent in the order of their numbers, whatever kind they are of', async () => {
   const time_ms = await connection.time_ms();
   const sequences: number[] = [];

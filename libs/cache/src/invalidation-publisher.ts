@@ -27,21 +27,17 @@ export class InvalidationPublisher {
    * Invalidates keys in Redis and announces them, in one trip: what comes on one connection is done in its order.
    *
    * @returns of each key whether a live entry was invalidated, or why it could not be; announced are all of them
-   * @throws CacheUnavailable, and ioredis errors where they could not be announced
+   * @throws CacheUnavailable, and ioredis errors: then some may be invalidated, and some announced
    */
   async invalidate(keys: readonly InvalidatedKey[]): Promise<PromiseSettledResult<boolean>[]> {
-    const { text, sha } = scripts.invalidate;
-    const outcomes = await this.#invalidate(keys, (pipeline, ...call) => pipeline.evalsha(sha, 1, ...call));
-    const unknown = keys.flatMap((_, index) => (isUnknownScript(outcomes[index]) ? [index] : []));
-    if (unknown.length === 0) return outcomes;
-    // Redis has lost the script. What was announced before it was done is announced again.
-    const again = unknown.map((index) => keys[index]).filter((key) => key !== undefined);
-    const repeated = await this.#invalidate(again, (pipeline, ...call) => pipeline.eval(text, 1, ...call));
-    for (const [place, index] of unknown.entries()) {
-      const outcome = repeated[place];
-      if (outcome !== undefined) outcomes[index] = outcome;
+    const { text, sha } = scripts.invalidateEach;
+    try {
+      return await this.#invalidate(keys, (pipeline, ...call) => pipeline.evalsha(sha, ...call));
+    } catch (error) {
+      if (!String(error).includes('NOSCRIPT')) throw error;
+      // Redis has lost the script. What was announced before it was done is announced again.
+      return this.#invalidate(keys, (pipeline, ...call) => pipeline.eval(text, ...call));
     }
-    return outcomes;
   }
 
   /** Announces what has been invalidated in Redis. */
@@ -71,21 +67,23 @@ export class InvalidationPublisher {
 
   async #invalidate(
     keys: readonly InvalidatedKey[],
-    call: (pipeline: ChainableCommander, key: string, ...args: (string | number)[]) => void,
+    run: (pipeline: ChainableCommander, keyCount: number, ...keysAndArgs: (string | number)[]) => void,
   ): Promise<PromiseSettledResult<boolean>[]> {
     const incarnation = this.#connection.requireIncarnation();
     const pipeline = this.#connection.redis.pipeline();
-    for (const [key, version] of keys) call(pipeline, key, incarnation, version, timings.deadTtl_ms);
+    for (let start = 0; start < keys.length; start += keysPerCall) {
+      const some = keys.slice(start, start + keysPerCall);
+      const versions = some.map(([, version]) => version);
+      run(pipeline, some.length, ...some.map(([key]) => key), incarnation, timings.deadTtl_ms, ...versions);
+    }
     this.#announce(pipeline, keys);
     const answers = (await pipeline.exec()) ?? [];
     const failure = answers.find(([error]) => error !== null)?.[0];
-    if (failure !== undefined) this.#connection.noticeRoleChange(failure);
-    const [announced] = answers.at(-1) ?? [];
-    if (announced) throw announced;
-    return keys.map((_, index) => {
-      const [error, hit] = answers[index] ?? [];
-      return error ? { status: 'rejected', reason: error } : { status: 'fulfilled', value: hit === 1 };
-    });
+    if (failure) {
+      this.#connection.noticeRoleChange(failure);
+      throw failure;
+    }
+    return answers.slice(0, -1).flatMap(([, ofEach]) => (ofEach as (1 | 0 | -1)[]).map(outcomeOf));
   }
 
   /**
@@ -109,6 +107,11 @@ async function lastAnswer(pipeline: ChainableCommander): Promise<void> {
   if (error) throw error;
 }
 
-function isUnknownScript(outcome: PromiseSettledResult<boolean> | undefined): boolean {
-  return outcome?.status === 'rejected' && String(outcome.reason).includes('NOSCRIPT');
+function outcomeOf(answer: 1 | 0 | -1): PromiseSettledResult<boolean> {
+  return answer === -1
+    ? { status: 'rejected', reason: new Error('Redis could not invalidate the key') }
+    : { status: 'fulfilled', value: answer === 1 };
 }
+
+/** A millisecond in which Redis does nothing else. */
+const keysPerCall = 100;

@@ -9,15 +9,24 @@ export interface Script {
 
 const read = (name: string) => readFileSync(new URL(`../lua/${name}`, import.meta.url), 'utf8');
 
-function script(...parts: string[]): Script {
-  const text = parts.map(read).join('\n');
+function script(...names: string[]): Script {
+  return scriptOf(names.map(read).join('\n'));
+}
+
+function scriptOf(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
+
+/** A script as a function that another one calls. */
+const asFunction = (name: string, file: string) => `local function ${name}(KEYS, ARGV)\n${read(file)}\nend\n`;
 
 export const scripts = {
   readOrLease: script('entry.lua', 'read_or_lease.lua'),
   fill: script('entry.lua', 'fill.lua'),
   invalidate: script('entry.lua', 'invalidate.lua'),
+  invalidateEach: scriptOf(
+    [read('entry.lua'), asFunction('invalidate', 'invalidate.lua'), read('invalidate_each.lua')].join('\n'),
+  ),
   heartbeat: script('heartbeat.lua'),
   acquireLock: script('acquire_lock.lua'),
   extendLock: script('extend_lock.lua'),
