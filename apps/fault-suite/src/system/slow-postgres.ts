@@ -8,7 +8,8 @@ const period_ms = 100;
 
 /** @returns what gives it its speed back */
 export async function slowPostgres(system: System, speed: number): Promise<AsyncDisposable> {
-  const postmaster = (await system.stack.pids()).postgres ?? 0;
+  const { postgres: postmaster } = await system.stack.pids();
+  if (postmaster === undefined) throw new Error('Postgres does not run');
   const over = new AbortController();
   const throttle = async (): Promise<void> => {
     while (!over.signal.aborted) {

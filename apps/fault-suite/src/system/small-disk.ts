@@ -62,11 +62,13 @@ export async function smallDisk(system: System): Promise<SmallDisk> {
 /** Ends Postgres in order, and keeps the stack from starting it again meanwhile. */
 async function whileStopped(system: System, work: () => Promise<void>): Promise<void> {
   const from = system.stack.said.length;
-  const pid = (await system.stack.pids()).postgres ?? 0;
+  const { postgres: pid } = await system.stack.pids();
   system.stack.signal('SIGSTOP');
   try {
-    process.kill(pid, 'SIGINT');
-    await eventually(() => !hasFiles(pid), { timeout_ms: 30_000 });
+    if (pid !== undefined && isAlive(pid)) {
+      process.kill(pid, 'SIGINT');
+      await eventually(() => !isAlive(pid), { timeout_ms: 30_000 });
+    }
     await work();
   } finally {
     system.stack.signal('SIGCONT');
@@ -74,7 +76,7 @@ async function whileStopped(system: System, work: () => Promise<void>): Promise<
   await system.stack.hears(/postgres is back/, from);
 }
 
-/** A zombie, which the stopped stack cannot bury, has none. */
-function hasFiles(pid: number): boolean {
+/** A zombie, which the stopped stack cannot bury, runs no file. */
+function isAlive(pid: number): boolean {
   return spawnSync('readlink', [`/proc/${pid}/exe`]).status === 0;
 }
