@@ -29,13 +29,13 @@ interface Hooks {
 
 /** Commits one change after the other until it is stopped: enough to keep a relay awake. */
 function startTraffic(): { stop(): Promise<void> } {
-  let stopped = false;
+  const over = new AbortController();
   const writers = [1, 2, 3].map(async () => {
-    while (!stopped) await feed.insertProducts(1);
+    while (!over.signal.aborted) await feed.insertProducts(1);
   });
   return {
     async stop() {
-      stopped = true;
+      over.abort();
       await Promise.all(writers);
     },
   };
