@@ -34,7 +34,8 @@ async function createKeys(system: System): Promise<Keys> {
     lasting: Array.from({ length: 200 }, () => randomUUID()),
     mortal: Array.from({ length: 10 }, () => randomUUID()),
   };
-  for (const key of [...keys.lasting, ...keys.mortal]) await system.sql.query(insertAgain, [key]);
+  const all = [...keys.lasting, ...keys.mortal];
+  await Promise.all(all.map((key) => system.sql.query(insertAgain, [key])));
   return keys;
 }
 
@@ -46,10 +47,12 @@ export async function runRow(
   // New keys for each row: what an earlier one did wrong is its own affair.
   const keys = await createKeys(system);
   // In use before the fault comes.
-  for (const key of [...keys.lasting, ...keys.mortal]) {
-    for (const { name, url } of system.readers)
-      await read(undefined, { client: 'warm', process: name, url, key });
-  }
+  await Promise.all(
+    system.readers.map(async ({ name, url }) => {
+      for (const key of [...keys.lasting, ...keys.mortal])
+        await read(undefined, { client: 'warm', process: name, url, key });
+    }),
+  );
   const load = startLoad(system, keys, random);
   const observed: string[] = [];
   const unmet: RowResult['violations'][number][] = [];
@@ -108,8 +111,8 @@ async function versions(system: System, keys: Keys): Promise<Map<string, number>
 async function settled(system: System, keys: Keys): Promise<RowResult['violations'][number][]> {
   const found: RowResult['violations'][number][] = [];
   const final = await versions(system, keys);
-  for (const [key, version] of final) {
-    for (const { name, url } of system.readers) {
+  const compare = async ({ name, url }: System['readers'][number]): Promise<void> => {
+    for (const [key, version] of final) {
       const answer = await read(undefined, { client: 'afterwards', process: name, url, key });
       if (answer.outcome !== 'ok' || answer.version !== version) {
         found.push({
@@ -119,7 +122,8 @@ async function settled(system: System, keys: Keys): Promise<RowResult['violation
         });
       }
     }
-  }
+  };
+  await Promise.all(system.readers.map(compare));
   for (const text of await wrongEntries(system)) found.push({ invariant: 'I1', text, operations: [] });
   if (!system.plain) {
     const { rows } = await system.sql.query<{ waiting: number }>(
