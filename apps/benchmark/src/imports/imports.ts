@@ -9,7 +9,7 @@ import { eventually, format, lineChart, markdownTable } from '@catalog/testing';
 import { percentile } from '../report/percentiles.ts';
 import type { Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
-import { drained, type BenchStack } from '../stack/bench-stack.ts';
+import { drained, lastChange, type BenchStack } from '../stack/bench-stack.ts';
 import { probeOthers, watchMemory, type Probe } from '../stack/watch.ts';
 import { importFile, type ImportFile } from './import-file.ts';
 import { watchQueue, type QueueSeen } from './watch-queue.ts';
@@ -168,7 +168,7 @@ async function measure(bench: BenchStack, name: string, file: ImportFile): Promi
   await catalog.query('checkpoint');
   const pids = await stack.pids();
   const pidOf = (service: 'catalog-write' | 'invalidation-worker') => pids[service] ?? 0;
-  const outboxBefore = await lastChange(bench);
+  const outboxBefore = await lastChange(bench.catalog);
   const cpuBefore = { write: await cpu_s(pidOf('catalog-write')), postgres: await cpu_s(pids.postgres ?? 0) };
   const began_ms = performance.now();
   const since_s = () => (performance.now() - began_ms) / 1000;
@@ -186,7 +186,7 @@ async function measure(bench: BenchStack, name: string, file: ImportFile): Promi
   const write_cpu_s = (await cpu_s(pidOf('catalog-write'))) - cpuBefore.write;
   const postgres_cpu_s = (await cpu_s(pids.postgres ?? 0)) - cpuBefore.postgres;
   const load = loadavg()[0] ?? 0;
-  await appliedUpTo(bench, await lastChange(bench));
+  await appliedUpTo(bench, await lastChange(bench.catalog));
   const applied_s = since_s();
   over.abort();
   await watching;
@@ -201,7 +201,7 @@ async function measure(bench: BenchStack, name: string, file: ImportFile): Promi
     write: memoryOf(memory.write),
     worker: memoryOf(memory.worker),
     // The probes' own edits are not the import's.
-    changes: (await lastChange(bench)) - outboxBefore - probes.length,
+    changes: (await lastChange(bench.catalog)) - outboxBefore - probes.length,
     queue: await queue,
     probes,
   };
@@ -211,14 +211,6 @@ const memoryOf = (samples: readonly [number, number][]): Memory => ({
   most_MiB: Math.max(...samples.map(([, MiB]) => MiB)),
   samples,
 });
-
-/** The number of the last row that was written into the outbox. */
-async function lastChange({ catalog }: BenchStack): Promise<number> {
-  const { rows } = await catalog.query<{ last: number | null }>(
-    "select last_value as last from pg_sequences where schemaname = 'catalog' and sequencename = 'outbox_seq_seq'",
-  );
-  return rows[0]?.last ?? 0;
-}
 
 /** Later changes, such as the edits of the probe, do not count. */
 async function appliedUpTo({ catalog }: BenchStack, seq: number): Promise<void> {

@@ -74,3 +74,11 @@ export async function drained(catalog: Pool): Promise<void> {
     { timeout_ms: 300_000, interval_ms: 100 },
   );
 }
+
+/** The number of the last row that was written into the outbox. */
+export async function lastChange(catalog: Pool): Promise<number> {
+  const { rows } = await catalog.query<{ last: number | null }>(
+    "select last_value as last from pg_sequences where schemaname = 'catalog' and sequencename = 'outbox_seq_seq'",
+  );
+  return rows[0]?.last ?? 0;
+}
