@@ -126,6 +126,7 @@ test('a change under way is no false alarm', async () => {
   for (let audits = 0; audits < 5; audits += 1) results.push(await audit());
   done.abort();
   await edits;
+  await stores.settled();
   expect(results.map(({ wrong }) => wrong)).toEqual(results.map(() => ({ older: 0, newer: 0, other: 0 })));
   expect(results.some(({ right }) => right > 0)).toBe(true);
 });
@@ -144,10 +145,14 @@ test(
         [id],
       );
     });
-    expect(await audit()).toMatchObject({ checked: 1, undecided: 1, repaired: 0 });
-    expect(await reader.state(key)).toEqual({ state: 'value', version });
-    await owner.query('update catalog.outbox set dispatched_at = null where applied_at is null');
-    await stores.settled();
+    try {
+      // Beside what the worker may just have refreshed for the test before.
+      expect(await audit()).toMatchObject({ undecided: 1, repaired: 0 });
+      expect(await reader.state(key)).toEqual({ state: 'value', version });
+    } finally {
+      await owner.query('update catalog.outbox set dispatched_at = null where applied_at is null');
+      await stores.settled();
+    }
   },
   timings.auditPatience_ms + 20_000,
 );

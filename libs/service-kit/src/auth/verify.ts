@@ -35,11 +35,12 @@ const invalid = (detail: string, cause?: unknown): CatalogError =>
   new CatalogError('unauthenticated', detail, { cause });
 
 /**
- * Verifies tokens, and remembers each until it expires, so that a signature is checked once in five
- * minutes and not once a request. Two generations make a bounded cache that keeps what is in use.
+ * Verifies the tokens of `Authorization` headers, and remembers each header until its token expires, so that nothing is
+ * parsed and no signature checked but once in five minutes. Two generations make a bounded cache that keeps what is in use.
  */
 export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer: string; clock: Clock }): {
-  verify(token: string): Caller | Promise<Caller>;
+  /** @throws CatalogError `unauthenticated` */
+  verify(authorization: string): Caller | Promise<Caller>;
 } {
   const { keys, audience, issuer, clock } = options;
   let recent = new Map<string, Verified>();
@@ -47,12 +48,12 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
   /** Grows when the keys change. */
   let era = 0;
 
-  const remember = (token: string, verified: Verified): void => {
+  const remember = (authorization: string, verified: Verified): void => {
     if (recent.size >= tokenRules.remembered) {
       older = recent;
       recent = new Map();
     }
-    recent.set(token, verified);
+    recent.set(authorization, verified);
   };
 
   const keyFor = (header: JWTHeaderParameters): VerificationKey => {
@@ -64,8 +65,10 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     return key;
   };
 
-  const check = async (token: string): Promise<Caller> => {
+  const check = async (authorization: string): Promise<Caller> => {
     const began = era;
+    const token = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization)?.[1];
+    if (token === undefined) throw invalid('Send "Authorization: Bearer <token>".');
     if (token.length > tokenRules.maxLength) throw invalid('The token is too long.');
     let claims: z.output<typeof claimsSchema>;
     try {
@@ -100,23 +103,24 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
       scopes: new Set(scopesIn(claims.scope)),
     };
     // Keys that changed meanwhile may not know this signature any more.
-    if (began === era) remember(token, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
+    if (began === era)
+      remember(authorization, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
     return caller;
   };
 
   return {
-    verify(token) {
+    verify(authorization) {
       if (keys.refresh()) {
         // A key may have been withdrawn: nobody is believed on its word any more.
         era += 1;
         recent = new Map();
         older = new Map();
       }
-      let known = recent.get(token);
+      let known = recent.get(authorization);
       if (known === undefined) {
-        known = older.get(token);
-        if (known === undefined) return check(token);
-        remember(token, known);
+        known = older.get(authorization);
+        if (known === undefined) return check(authorization);
+        remember(authorization, known);
       }
       if (clock.now() >= known.until_ms) throw invalid('The token is expired.');
       return known.caller;
