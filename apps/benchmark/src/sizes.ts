@@ -18,7 +18,7 @@ export const fullSizes: Sizes = {
   round_s: 4,
   rounds: 3,
   coldKeys: 30_000,
-  commits_s: 4,
+  commits_s: 3,
   bulkRows: 1_000_000,
   importRows: [8_000, 1_000_000],
 };
