@@ -20,15 +20,13 @@ create table catalog.tombstones (
 -- True for the first outbox row of a transaction, or of what a rollback to a savepoint left of it: one ring
 -- wakes the relay for all. The setting is local to the transaction, and undone with the savepoint.
 create function catalog.is_first_change_of_transaction() returns boolean
-language plpgsql volatile as $$
-begin
-  if current_setting('catalog.doorbell', true) = 'pulled' then
-    return false;
-  end if;
-  perform set_config('catalog.doorbell', 'pulled', true);
-  return true;
-end
-$$;
+language sql volatile
+begin atomic
+  select case current_setting('catalog.doorbell', true)
+    when 'pulled' then false
+    else set_config('catalog.doorbell', 'pulled', true) = 'pulled'
+  end;
+end;
 
 -- Whoever may write tracked tables may write the outbox too. What the feed cannot carry must not get in: one such row would
 -- keep all others from being claimed. Domains, since a check constraint is read and planned anew by each statement that
@@ -95,7 +93,7 @@ create constraint trigger doorbell
 -- Trigger functions of every tracked table. It has the columns id, version and updated_at; the first trigger
 -- argument names the entity. They run with the rights of whoever writes the row: all names are qualified.
 
--- BEFORE UPDATE: the row is locked when this runs, so that versions of a key grow in the order of its commits.
+-- BEFORE UPDATE, FOR EACH ROW: the row is locked when this runs, so that versions of a key grow in the order of its commits.
 create function catalog.track_update() returns trigger
 language plpgsql as $$
 begin
@@ -104,12 +102,24 @@ begin
   end if;
   new.version := nextval('catalog.versions');
   new.updated_at := clock_timestamp();
-  insert into catalog.outbox (entity, key, version) values (tg_argv[0], new.id::text, new.version);
   return new;
 end
 $$;
 
--- BEFORE INSERT
+-- AFTER UPDATE, FOR EACH STATEMENT, with the rows as `before` and `after`; those that stayed as they were kept their version.
+-- By the statement: the outbox rows of a long one are not there, uncommitted, in the way of every claim, while it works.
+create function catalog.track_updates() returns trigger
+language plpgsql as $$
+begin
+  insert into catalog.outbox (entity, key, version)
+  select tg_argv[0], a.id::text, a.version
+  from before b join after a on a.id = b.id
+  where a.version <> b.version;
+  return null;
+end
+$$;
+
+-- BEFORE INSERT, FOR EACH ROW
 create function catalog.draw_version() returns trigger
 language plpgsql as $$
 begin
@@ -119,30 +129,37 @@ begin
 end
 $$;
 
--- AFTER INSERT: the version was drawn before the unique index made this insert wait for a delete of the same id,
--- which may have drawn a later one meanwhile. Rare, and the caller can retry: refuse. Under REPEATABLE READ the
--- tombstone of such a delete is invisible to us; inserting one ourselves makes Postgres look and refuse.
-create function catalog.track_insert() returns trigger
+-- AFTER INSERT, FOR EACH STATEMENT, with the new rows as `inserted`: the version was drawn before the unique index made this
+-- insert wait for a delete of the same id, which may have drawn a later one meanwhile. Rare, and the caller can retry:
+-- refuse. Under REPEATABLE READ the tombstone of such a delete is invisible to us; inserting one ourselves makes Postgres
+-- look and refuse.
+create function catalog.track_inserts() returns trigger
 language plpgsql as $$
 declare
-  deleted_version bigint;
+  deleted_key text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    insert into catalog.tombstones (entity, key, version) values (tg_argv[0], new.id::text, 0)
+    insert into catalog.tombstones (entity, key, version)
+    select tg_argv[0], i.id::text, 0 from inserted i
     on conflict (entity, key) do nothing;
   end if;
-  delete from catalog.tombstones t where t.entity = tg_argv[0] and t.key = new.id::text
-  returning t.version into deleted_version;
-  if deleted_version > new.version then
-    raise exception '% % was deleted while it was being inserted', tg_argv[0], new.id
+  with revived as (
+    delete from catalog.tombstones t using inserted i
+    where t.entity = tg_argv[0] and t.key = i.id::text
+    returning t.key, t.version > i.version as deleted_later
+  )
+  select r.key into deleted_key from revived r where r.deleted_later limit 1;
+  if deleted_key is not null then
+    raise exception '% % was deleted while it was being inserted', tg_argv[0], deleted_key
       using errcode = 'serialization_failure';
   end if;
-  insert into catalog.outbox (entity, key, version) values (tg_argv[0], new.id::text, new.version);
+  insert into catalog.outbox (entity, key, version)
+  select tg_argv[0], i.id::text, i.version from inserted i;
   return null;
 end
 $$;
 
--- BEFORE DELETE: again under the lock of the row.
+-- BEFORE DELETE, FOR EACH ROW: again under the lock of the row.
 create function catalog.track_delete() returns trigger
 language plpgsql as $$
 declare
@@ -155,7 +172,7 @@ begin
 end
 $$;
 
--- BEFORE TRUNCATE: the rows can still be read, and nobody else can write them.
+-- BEFORE TRUNCATE, FOR EACH STATEMENT: the rows can still be read, and nobody else can write them.
 create function catalog.track_truncate() returns trigger
 language plpgsql as $$
 begin
@@ -179,11 +196,15 @@ language plpgsql as $$
 begin
   execute format('create trigger draw_version before insert on %s for each row
     execute function catalog.draw_version()', tracked);
-  execute format('create trigger track_insert after insert on %s for each row
-    execute function catalog.track_insert(%L)', tracked, entity);
+  execute format('create trigger track_inserts after insert on %s
+    referencing new table as inserted for each statement
+    execute function catalog.track_inserts(%L)', tracked, entity);
   -- A row that stays as it was is no change: no version, no invalidation.
   execute format('create trigger track_update before update on %s for each row
     when (old.* is distinct from new.*) execute function catalog.track_update(%L)', tracked, entity);
+  execute format('create trigger track_updates after update on %s
+    referencing old table as before new table as after for each statement
+    execute function catalog.track_updates(%L)', tracked, entity);
   execute format('create trigger track_delete before delete on %s for each row
     execute function catalog.track_delete(%L)', tracked, entity);
   execute format('create trigger track_truncate before truncate on %s for each statement

@@ -123,22 +123,31 @@ call catalog.track_changes('catalog.products', 'product');
 
 -- The SKU index is an entity of its own: sku → id. Two rows' locks do not order the versions of one SKU, so its
 -- changes carry the version above all (2^53 - 1): the invalidation spares nothing.
+create function catalog.products_skus_inserted() returns trigger
+language plpgsql as $$
+begin
+  insert into catalog.outbox (entity, key, version)
+  select 'sku', i.sku, 9007199254740991 from inserted i;
+  return null;
+end
+$$;
+create trigger skus_inserted after insert on catalog.products
+  referencing new table as inserted for each statement execute function catalog.products_skus_inserted();
+
 create function catalog.products_sku_changed() returns trigger
 language plpgsql as $$
 begin
-  if tg_op <> 'INSERT' then
-    insert into catalog.outbox (entity, key, version) values ('sku', old.sku, 9007199254740991);
-  end if;
-  if tg_op <> 'DELETE' then
+  insert into catalog.outbox (entity, key, version) values ('sku', old.sku, 9007199254740991);
+  if tg_op = 'UPDATE' then
     insert into catalog.outbox (entity, key, version) values ('sku', new.sku, 9007199254740991);
   end if;
   return null;
 end
 $$;
-create trigger sku_inserted_or_deleted after insert or delete on catalog.products
-  for each row execute function catalog.products_sku_changed();
 create trigger sku_updated after update of sku on catalog.products
   for each row when (old.sku is distinct from new.sku) execute function catalog.products_sku_changed();
+create trigger sku_deleted after delete on catalog.products
+  for each row execute function catalog.products_sku_changed();
 
 create function catalog.products_skus_truncated() returns trigger
 language plpgsql as $$

@@ -79,11 +79,13 @@ export class Relay {
   async #stayAwake(): Promise<void> {
     const { awakeLock } = this.#options;
     let emptyLooks = 0;
+    let found = 0;
     // While the lock is asked for and not had, writers may be kept from ringing: nobody goes to sleep then.
     while (!this.#stopped && (emptyLooks < looksBeforeSleep || awakeLock.isRequested)) {
       if (emptyLooks < looksBeforeSleep) awakeLock.request();
-      await this.#sleep(betweenLooks_ms);
-      const found = await this.#move();
+      // In a dense stream a look that waits a little takes many changes for the price of one.
+      await this.#sleep(Math.min(Math.max(found, betweenLooks_ms), mostBetweenLooks_ms));
+      found = await this.#move();
       emptyLooks = found > 0 ? 0 : Math.min(emptyLooks + 1, looksBeforeSleep);
     }
     awakeLock.release();
@@ -135,5 +137,7 @@ export class Relay {
 
 /** A change that could not ring waits half of this: short beside the way that it still has to go. */
 const betweenLooks_ms = 1;
+/** Twice what a change takes to become visible in readers, once it is claimed. */
+const mostBetweenLooks_ms = 10;
 /** Falling asleep costs the next writer a NOTIFY, staying awake costs a look each time. */
 const looksBeforeSleep = 3;
