@@ -6,6 +6,7 @@ export {
   type Isolation,
   type TransactionOptions,
 } from './postgres/transaction.ts';
+export { readAgainIfCut } from './postgres/read-again.ts';
 export { loadSql } from './postgres/sql.ts';
 export { databaseIdentity } from './postgres/identity.ts';
 export { readVersionReached } from './postgres/versions.ts';

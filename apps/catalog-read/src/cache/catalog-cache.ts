@@ -9,7 +9,7 @@ import {
   loadPayloads,
 } from '@catalog/cache';
 import { type entities, limits, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
-import { databaseIdentity, entityLoaders } from '@catalog/database';
+import { databaseIdentity, entityLoaders, readAgainIfCut } from '@catalog/database';
 import type { Pool } from 'pg';
 import { HeardInvalidations } from './heard-invalidations.ts';
 
@@ -61,6 +61,8 @@ export function createCatalogCache({
     settings: cached(SETTINGS),
     lists: new ListCache(connection, freshness, events.cacheFailed),
     guard,
+    /** What is no load of an entity, behind the same guard. */
+    readPostgres: <T>(read: () => Promise<T>) => guard(() => readAgainIfCut(read)),
     breaker,
     connection,
     store,

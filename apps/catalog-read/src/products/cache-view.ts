@@ -8,7 +8,7 @@ export async function viewProductCache(cache: CatalogCache, pool: Pool, id: stri
   const key = PRODUCT.cacheKey(id);
   const { freshness, near, heard, connection } = cache;
   const [postgres, redis] = await Promise.all([
-    cache.guard(() => loadProducts(pool, [id])).then((loaded) => loaded.get(id)),
+    cache.readPostgres(() => loadProducts(pool, [id])).then((loaded) => loaded.get(id)),
     cache.store.inspect(key).catch(() => null),
   ]);
   const kept = near.getStale(key);

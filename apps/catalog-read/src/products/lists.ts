@@ -22,7 +22,7 @@ export class ProductLists {
   page(request: ProductPageRequest): Promise<ListPage> {
     const { category, brand, status, q, limit, cursor } = request;
     return this.#cache.lists.get('products', [category, brand, status, q, limit, cursor], () =>
-      this.#cache.guard(async () => {
+      this.#cache.readPostgres(async () => {
         const { data, nextCursor } = await listProducts(this.#pool, request);
         return Buffer.from(JSON.stringify({ data, page: { nextCursor } }));
       }),

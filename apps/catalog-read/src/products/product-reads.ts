@@ -64,7 +64,7 @@ export class ProductReads {
 
   async #bySkuFromPrimary(sku: string, minVersion: number): Promise<Answer> {
     for (let attempt = 0; attempt < 3; attempt++) {
-      const product = await this.#cache.guard(() => loadProductBySku(this.#pool, sku));
+      const product = await this.#cache.readPostgres(() => loadProductBySku(this.#pool, sku));
       if (product === null) {
         await this.#requireReached(minVersion, 0);
         return { version: 0, payload: null, age_ms: 0, source: 'bypass' };
@@ -82,7 +82,7 @@ export class ProductReads {
   /** Absence has been read from the primary; it answers the question unless the version lies in the future. */
   async #requireReached(minVersion: number, there: number): Promise<void> {
     if (minVersion === 0) return;
-    const reached = await this.#cache.guard(() => readVersionReached(this.#pool, minVersion));
+    const reached = await this.#cache.readPostgres(() => readVersionReached(this.#pool, minVersion));
     if (!reached) throw versionNotReached(minVersion, there);
   }
 }
