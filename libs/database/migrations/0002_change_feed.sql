@@ -94,6 +94,7 @@ create constraint trigger doorbell
 -- argument names the entity. They run with the rights of whoever writes the row: all names are qualified.
 
 -- BEFORE UPDATE, FOR EACH ROW: the row is locked when this runs, so that versions of a key grow in the order of its commits.
+-- Never before the statement began, whatever the clock does meanwhile: track_updates tells the changed rows by that.
 create function catalog.track_update() returns trigger
 language plpgsql as $$
 begin
@@ -101,20 +102,20 @@ begin
     raise exception '% % cannot change its id', tg_argv[0], old.id using errcode = 'restrict_violation';
   end if;
   new.version := nextval('catalog.versions');
-  new.updated_at := clock_timestamp();
+  new.updated_at := greatest(clock_timestamp(), statement_timestamp());
   return new;
 end
 $$;
 
--- AFTER UPDATE, FOR EACH STATEMENT, with the rows as `before` and `after`; those that stayed as they were kept their version.
+-- AFTER UPDATE, FOR EACH STATEMENT, with the rows as `after`; those that stayed as they were kept their time.
 -- By the statement: the outbox rows of a long one are not there, uncommitted, in the way of every claim, while it works.
+-- Without the rows as they were before: a join is planned once a session, for the few rows of its first statement, and
+-- takes hours when a million follow.
 create function catalog.track_updates() returns trigger
 language plpgsql as $$
 begin
   insert into catalog.outbox (entity, key, version)
-  select tg_argv[0], a.id::text, a.version
-  from before b join after a on a.id = b.id
-  where a.version <> b.version;
+  select tg_argv[0], a.id::text, a.version from after a where a.updated_at >= statement_timestamp();
   return null;
 end
 $$;
@@ -203,7 +204,7 @@ begin
   execute format('create trigger track_update before update on %s for each row
     when (old.* is distinct from new.*) execute function catalog.track_update(%L)', tracked, entity);
   execute format('create trigger track_updates after update on %s
-    referencing old table as before new table as after for each statement
+    referencing new table as after for each statement
     execute function catalog.track_updates(%L)', tracked, entity);
   execute format('create trigger track_delete before delete on %s for each row
     execute function catalog.track_delete(%L)', tracked, entity);
