@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Lock, TemporaryData } from '@catalog/cache';
+import { RateLimiter } from '@catalog/service-kit';
 import { startRedis, type RedisServer as TestRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -37,9 +38,12 @@ async function dryRun(server: RedisServer, user: string, command: string): Promi
 
 describe.each([
   ['cache', 'catalog-read'],
+  ['cache', 'orders'],
+  ['cache', 'console'],
   ['cache', 'invalidation-worker'],
   ['state', 'catalog-read'],
   ['state', 'catalog-write'],
+  ['state', 'orders'],
   ['state', 'invalidation-worker'],
   ['state', 'console'],
 ] as const)('on the %s Redis, %s', (server, user) => {
@@ -73,6 +77,10 @@ test.each([
   ['cache', 'catalog-read', 'GET sku:A'],
   ['cache', 'catalog-read', 'SET app:settings x'],
   ['cache', 'catalog-read', 'SUBSCRIBE invalidations'],
+  ['cache', 'orders', 'EVALSHA abc 1 report:sales:2026-01'],
+  ['cache', 'orders', 'SUBSCRIBE invalidations'],
+  ['cache', 'console', 'EVALSHA abc 1 user:1'],
+  ['cache', 'console', 'SUBSCRIBE invalidations'],
   ['cache', 'invalidation-worker', 'PUBLISH invalidations x'],
   ['cache', 'invalidation-worker', 'DEL generation:products'],
   ['state', 'catalog-read', 'ZINCRBY views:day 1 a'],
@@ -95,6 +103,20 @@ test.each([
 
 test.each([
   ['cache', 'catalog-read', 'PUBLISH invalidations x'],
+  ['cache', 'orders', 'PUBLISH invalidations x'],
+  ['cache', 'orders', 'GET product:1'],
+  ['cache', 'orders', 'SET user:1 x'],
+  ['cache', 'console', 'PUBLISH invalidations x'],
+  ['cache', 'console', 'GET product:1'],
+  ['cache', 'console', 'SET report:sales:2026-01 x'],
+  ['cache', 'catalog-read', 'GET report:sales:2026-01'],
+  ['cache', 'catalog-read', 'GET user:1'],
+  ['state', 'orders', 'GET bull:q:meta'],
+  ['state', 'orders', 'GET session:x'],
+  ['state', 'orders', 'GET views:day'],
+  ['state', 'orders', 'GET temporary:{import-dry-run}:1'],
+  ['state', 'orders', 'SUBSCRIBE changes'],
+  ['state', 'console', 'GET rate:orders:caller:x'],
   ['state', 'catalog-read', 'GET bull:q:meta'],
   ['cache', 'invalidation-worker', 'GET bull:q:meta'],
   ['state', 'console', 'GET views:day'],
@@ -135,6 +157,31 @@ test('catalog-write may keep the results of dry runs, by a script', async () => 
   expect(await dryRuns.put('a', 'result', 120_000)).toBe('stored');
   expect(await dryRuns.get('a')).toBe('result');
   expect(await dryRuns.putNew('b', 'result', 60_000)).toBe('full');
+  redis.disconnect();
+});
+
+const limited = ['catalog-read', 'catalog-write', 'orders'] as const;
+test.each(limited)('%s counts the requests of its own callers, and of no others', async (username) => {
+  const redis = new Redis(servers.get('state')?.process.port ?? 0, { username, password });
+  const errors: unknown[] = [];
+  const limiter = (name: string) =>
+    new RateLimiter({
+      redis,
+      name,
+      limit: 10,
+      window_ms: 60_000,
+      now: () => performance.now(),
+      onError: (error) => errors.push(error),
+    });
+  const own = limiter(username);
+  for (let count = 0; count < 10; count++) expect((await own.take('one')).allowed).toBe(true);
+  expect((await own.take('one')).allowed).toBe(false);
+  expect(errors).toEqual([]);
+  for (const other of limited.filter((name) => name !== username)) await limiter(other).take('one');
+  expect(errors.map(String)).toEqual([
+    expect.stringContaining('NOPERM'),
+    expect.stringContaining('NOPERM'),
+  ]);
   redis.disconnect();
 });
 

@@ -33,11 +33,11 @@ const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
   },
   state: {
     // Counts views, and requests of callers.
-    'catalog-read': `~views:* ~rate:* +@connection +@read +@write +@scripting ${restrictions} +time`,
+    'catalog-read': `~views:* ~rate:catalog-read:* +@connection +@read +@write +@scripting ${restrictions} +time`,
     // Counts requests of callers.
     orders: `~rate:orders:* +@connection +@read +@write +@scripting ${restrictions} +time`,
-    // Keeps the results of dry runs, and holds the lock on applying an import.
-    'catalog-write': `~temporary:{import-dry-run}* ~lock:{import-apply}* +@connection +get +set +del +exists +pexpire +pttl +zadd +zcard +zremrangebyscore +eval +evalsha ${restrictions} +time`,
+    // Keeps the results of dry runs, holds the lock on applying an import, and counts requests of callers.
+    'catalog-write': `~temporary:{import-dry-run}* ~lock:{import-apply}* ~rate:catalog-write:* +@connection +get +set +incrby +del +exists +pexpire +pttl +zadd +zcard +zremrangebyscore +eval +evalsha ${restrictions} +time`,
     // Owns the queues, takes the view counters over into Postgres, and tells the other workers what it applies.
     'invalidation-worker': `~bull:* ~views:* ~lock:{view-archive}* ~lock:{expired-rows}* &bull:* &changes +@all ${restrictions}`,
     // Shows the queues and lets admins act on them; keeps its sessions, and counts failed sign-ins.
