@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { insertRow } from '../testing/products.ts';
 import { createPool } from './pool.ts';
 
-type Role = 'catalog_read' | 'catalog_write' | 'invalidation_worker' | 'console';
+type Role = 'catalog_read' | 'catalog_write' | 'invalidation_worker' | 'orders' | 'console';
 const denied = '42501';
 
 let database: TestDatabase;
@@ -27,6 +27,8 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
+const insert =
+  "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('X', 'x', 'x', 'x', 1, 'EUR')";
 const update = 'update catalog.products set price_minor = price_minor + 1';
 const ddl = [
   'create table catalog.mine (a int)',
@@ -41,7 +43,9 @@ const ddl = [
 
 const forbidden: Readonly<Record<Role, readonly string[]>> = {
   catalog_read: [
-    "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('X', 'x', 'x', 'x', 1, 'EUR')",
+    'select from catalog.orders',
+    'select from catalog.console_users',
+    insert,
     update,
     'delete from catalog.products',
     'truncate catalog.products',
@@ -57,6 +61,8 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'insert into catalog.migrations (id, name, checksum) values (99, $$x$$, $$x$$)',
   ],
   catalog_write: [
+    'select from catalog.orders',
+    'select from catalog.console_users',
     'truncate catalog.products',
     'select from catalog.outbox',
     'update catalog.outbox set applied_at = now()',
@@ -67,7 +73,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'delete from catalog.migrations',
   ],
   invalidation_worker: [
-    "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('X', 'x', 'x', 'x', 1, 'EUR')",
+    insert,
     update,
     'delete from catalog.products',
     'truncate catalog.products',
@@ -78,12 +84,56 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'select from catalog.idempotency_keys',
     'select from catalog.imports',
     'select password_hash from catalog.console_users',
+    'select customer_id from catalog.orders',
+    "update catalog.orders set status = 'cancelled'",
+    'select from catalog.order_items',
+    'update catalog.stock set on_hand = 0',
+  ],
+  orders: [
+    'select from catalog.products',
+    insert,
+    update,
+    'delete from catalog.products',
+    'select from catalog.settings',
+    "update catalog.settings set store_name = 'mine'",
+    'select from catalog.outbox',
+    'update catalog.outbox set applied_at = now()',
+    'delete from catalog.outbox',
+    'select from catalog.tombstones',
+    // What was sold stays as it was sold, and nothing of it goes away.
+    'update catalog.orders set total_minor = 0',
+    "update catalog.orders set customer_id = 'another'",
+    'delete from catalog.orders',
+    'truncate catalog.orders cascade',
+    'update catalog.order_items set price_minor = 0',
+    'delete from catalog.order_items',
+    'update catalog.stock_adjustments set delta = 0',
+    'delete from catalog.stock_adjustments',
+    'delete from catalog.stock',
+    'delete from catalog.idempotency_keys',
+    'select from catalog.imports',
+    'select from catalog.product_history',
+    'select from catalog.console_users',
+    'select from catalog.cache_incarnation',
+    'delete from catalog.migrations',
   ],
   console: [
     'select from catalog.products',
+    insert,
+    update,
+    'delete from catalog.products',
     'select from catalog.settings',
     'select from catalog.outbox',
-    update,
+    'update catalog.outbox set applied_at = now()',
+    'delete from catalog.outbox',
+    'select from catalog.tombstones',
+    'select from catalog.orders',
+    'select from catalog.order_items',
+    'select from catalog.stock',
+    'select from catalog.product_history',
+    'select from catalog.idempotency_keys',
+    'select from catalog.imports',
+    'select from catalog.cache_incarnation',
     'truncate catalog.console_users',
     'select from catalog.migrations',
   ],
@@ -105,6 +155,12 @@ test('each role may do its own work', async () => {
   expect((await write.query(update)).rowCount).toBe(2);
   expect((await write.query("update catalog.settings set store_name = 'Ours'")).rowCount).toBe(1);
   expect((await write.query('delete from catalog.products where id = $1', [row.id])).rowCount).toBe(1);
+  const orders = as('orders');
+  await orders.query("insert into catalog.stock (sku, on_hand) values ('A', 1)");
+  expect((await orders.query('update catalog.stock set on_hand = on_hand - 1')).rowCount).toBe(1);
+  for (const table of ['orders', 'order_items', 'stock_adjustments', 'idempotency_keys']) {
+    expect((await orders.query(`select from catalog.${table}`)).rowCount).toBe(0);
+  }
   expect((await as('console').query('select from catalog.console_users')).rowCount).toBe(0);
   const worker = as('invalidation_worker');
   expect((await worker.query('update catalog.outbox set applied_at = now()')).rowCount).toBeGreaterThan(0);
