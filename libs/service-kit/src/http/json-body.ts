@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { CatalogError } from '@catalog/contracts';
 import type { RequestHandler } from 'express';
-import { refuseDepth, refusePrototypeKeys } from './json-shape.ts';
+import { refusePrototypeKeys, refuseShape } from './json-shape.ts';
 import { httpLimits } from './limits.ts';
 import { requireContentType } from './content-type.ts';
 
@@ -57,7 +57,7 @@ export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
 
 export function parseJson(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new CatalogError('malformed_request', 'The body is empty; JSON is expected.');
-  refuseDepth(bytes);
+  refuseShape(bytes);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -4,11 +4,22 @@ import { httpLimits } from './limits.ts';
 const quote = 0x22;
 const backslash = 0x5c;
 
+const comma = 0x2c;
+
 /**
- * Refuses text that nests deeper than the limit, before anything recursive sees it: one pass over the
- * bytes, brackets inside strings do not count.
+ * Refuses text that nests deeper than the limit, or has an array or object with more members than any of ours,
+ * before anything recursive or anything that takes memory sees it: one pass over the bytes, which ends where the
+ * limit is passed. What stands inside strings does not count.
  */
-export function refuseDepth(bytes: Uint8Array, limit: number = httpLimits.jsonDepth): void {
+export function refuseShape(
+  bytes: Uint8Array,
+  { depth: maxDepth, members: maxMembers }: { depth: number; members: number } = {
+    depth: httpLimits.jsonDepth,
+    members: httpLimits.jsonMembers,
+  },
+): void {
+  /** Commas so far in what is open, by depth. */
+  const commas = new Uint32Array(maxDepth + 1);
   let depth = 0;
   let inString = false;
   for (let index = 0; index < bytes.length; index++) {
@@ -18,9 +29,19 @@ export function refuseDepth(bytes: Uint8Array, limit: number = httpLimits.jsonDe
       else if (byte === quote) inString = false;
     } else if (byte === quote) inString = true;
     else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > limit)
-        throw new CatalogError('malformed_request', `The JSON nests deeper than ${limit} levels.`);
+      if (++depth > maxDepth)
+        throw new CatalogError('malformed_request', `The JSON nests deeper than ${maxDepth} levels.`);
+      commas[depth] = 0;
     } else if (byte === 0x5d || byte === 0x7d) depth--;
+    else if (byte === comma) {
+      const members = (commas[depth] ?? 0) + 2;
+      if (members > maxMembers)
+        throw new CatalogError(
+          'malformed_request',
+          `The JSON has an array or object of more than ${maxMembers} members.`,
+        );
+      commas[depth] = members - 1;
+    }
   }
 }
 

@@ -27,4 +27,6 @@ export const httpLimits = {
   jsonBytes: 256 * 1024,
   /** Deeper than any body of ours; far from what could overflow a stack. */
   jsonDepth: 20,
+  /** Elements of one array, or keys of one object: ten times what any contract of ours allows. */
+  jsonMembers: 1_000,
 } as const;
