@@ -31,10 +31,17 @@ test('a login that is new gets its password without the others changing', async 
 test('each service that calls others has a key of its own, and every public half is given out', async () => {
   const file = join(folder, 'signers.json');
   const before = await loadOrCreateSecrets(file, logins);
-  const after = await loadOrCreateSecrets(file, { ...logins, serviceKeys: ['console'], words: ['word'] });
+  const after = await loadOrCreateSecrets(file, {
+    ...logins,
+    serviceKeys: ['console', 'orders'],
+    words: ['word'],
+  });
   expect(after).toEqual({
     ...before,
-    serviceKeys: { console: expect.objectContaining({ kty: 'OKP' }) as unknown },
+    serviceKeys: {
+      console: expect.objectContaining({ kty: 'OKP' }) as unknown,
+      orders: expect.objectContaining({ kty: 'OKP' }) as unknown,
+    },
     words: { word: expect.stringMatching(/^[\w-]{32}$/) as string },
   });
   expect(after.serviceKeys['console']?.kid).not.toBe(after.tokenKey.kid);
@@ -50,9 +57,15 @@ test('each service that calls others has a key of its own, and every public half
     expect(text).not.toContain(d);
   }
   // The stack's own key prints tokens for people; that of a service grants what the service needs.
-  const { keys } = JSON.parse(text) as { keys: { kid: string; scope?: string }[] };
-  expect(keys.find(({ kid }) => kid === after.tokenKey.kid)?.scope).toBeUndefined();
-  expect(keys.find(({ kid }) => kid === after.serviceKeys['console']?.kid)?.scope).toMatch(/catalog:operate/);
+  const { keys } = JSON.parse(text) as { keys: { kid: string; scope?: string; sub?: string }[] };
+  const limitsOf = (kid = '') => keys.find((key) => key.kid === kid);
+  expect(limitsOf(after.tokenKey.kid)).not.toHaveProperty('scope');
+  expect(limitsOf(after.tokenKey.kid)).not.toHaveProperty('sub');
+  expect(limitsOf(after.serviceKeys['console']?.kid)).toMatchObject({
+    scope: 'catalog:operate',
+    sub: 'console',
+  });
+  expect(limitsOf(after.serviceKeys['orders']?.kid)).toMatchObject({ scope: 'catalog:read', sub: 'orders' });
 });
 
 test('a file that cannot be understood is a problem with a remedy, not new secrets', async () => {

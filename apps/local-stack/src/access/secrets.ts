@@ -77,7 +77,10 @@ export async function loadSecrets(file: string): Promise<Secrets | undefined> {
   }
 }
 
-/** The public halves, as the services read them to check tokens; that of a service grants what it needs itself. */
+/**
+ * The public halves, as the services read them to check tokens; that of a service grants what it needs itself, to
+ * itself and its users.
+ */
 export function publicKeys({ tokenKey, serviceKeys }: Pick<Secrets, 'tokenKey' | 'serviceKeys'>) {
   const publicHalf = ({ kty, crv, x, kid, alg }: Secrets['tokenKey']) => ({
     kty,
@@ -89,6 +92,7 @@ export function publicKeys({ tokenKey, serviceKeys }: Pick<Secrets, 'tokenKey' |
   });
   const keysOfServices = Object.entries(serviceKeys).map(([service, key]) => ({
     ...publicHalf(key),
+    sub: service,
     scope: (services.find(({ name }) => name === service)?.scopes ?? []).join(' '),
   }));
   return { keys: [publicHalf(tokenKey), ...keysOfServices] };

@@ -11,7 +11,7 @@ export interface ServiceEntry {
   readonly env: Readonly<Record<string, string>>;
   /** What Node runs, in the service's folder; `src/main.ts` where unset. */
   readonly main?: string;
-  /** It gets the URL of each, and a key of its own to sign its calls with. */
+  /** It gets the URL of each, and a key of its own to sign its calls with, under its own name. */
   readonly calls?: readonly Listener[];
   /** All that tokens signed with that key may grant. */
   readonly scopes?: readonly string[];
@@ -63,7 +63,8 @@ export const services: readonly ServiceEntry[] = [
     env: { FIRST_ADMIN_USERNAME: consoleAdmin.username },
     main: 'server/main.ts',
     calls: ['catalog-read', 'catalog-write', 'invalidation-worker', 'orders'],
-    scopes: ['catalog:read', 'catalog:write', 'catalog:operate', 'orders:read', 'orders:write'],
+    // It asks the others only how they are, which needs no token; of the worker it asks purges.
+    scopes: ['catalog:operate'],
     words: { SESSION_SECRET: 'console-session-secret', FIRST_ADMIN_PASSWORD: consoleAdmin.word },
   },
 ];

@@ -178,10 +178,7 @@ test.each(limited)('%s counts the requests of its own callers, and of no others'
   expect((await own.take('one')).allowed).toBe(false);
   expect(errors).toEqual([]);
   for (const other of limited.filter((name) => name !== username)) await limiter(other).take('one');
-  expect(errors.map(String)).toEqual([
-    expect.stringContaining('NOPERM'),
-    expect.stringContaining('NOPERM'),
-  ]);
+  expect(errors.map(String)).toEqual([expect.stringContaining('NOPERM'), expect.stringContaining('NOPERM')]);
   redis.disconnect();
 });
 

@@ -14,9 +14,9 @@ const keys = { old: generateKeyPairSync('ed25519'), next: generateKeyPairSync('e
 let service: TestService;
 
 const publicJwk = (key: KeyObject, kid: string) => ({ ...key.export({ format: 'jwk' }), kid });
-function publishWithScope(kid: keyof typeof keys, scope: unknown): void {
+function publishWith(kid: keyof typeof keys, limits: { scope?: unknown; sub?: unknown }): void {
   const jwks = {
-    keys: [{ ...publicJwk(keys[kid].publicKey, kid), scope }, publicJwk(keys.next.publicKey, 'next')],
+    keys: [{ ...publicJwk(keys[kid].publicKey, kid), ...limits }, publicJwk(keys.next.publicKey, 'next')],
   };
   writeFileSync(`${jwksFile}.new`, JSON.stringify(jwks));
   renameSync(`${jwksFile}.new`, jwksFile);
@@ -185,17 +185,35 @@ test('keys are rotated without a restart, and nobody is believed on the word of 
 });
 
 test('a key grants what its entry says, and no more', async () => {
-  publishWithScope('old', 'things:read things:list');
+  publishWith('old', { scope: 'things:read things:list' });
   await clock.advance(1_500);
   expect(await statusOf(token({ scope: 'things:read' }))).toBe(200);
   expect(await statusOf(token({ scope: 'things:list' }))).toBe(403);
   expect(await statusOf(token({ scope: 'things:read things:write' }))).toBe(401);
   expect(await statusOf(token({ scope: 'things:rea' }))).toBe(401);
   // A limit that cannot be understood is no licence.
-  publishWithScope('old', ['things:read']);
+  publishWith('old', { scope: ['things:read'] });
   await clock.advance(1_500);
   expect(await statusOf(token({ scope: 'things:read', jti: 'another' }))).toBe(401);
   expect(await statusOf(token({}, { kid: 'next' }))).toBe(200);
+  publish('old', 'next');
+  await clock.advance(1_500);
+});
+
+test('a key signs for its owner and for the users of its owner, and for nobody else', async () => {
+  publishWith('old', { sub: 'shop' });
+  await clock.advance(1_500);
+  for (const sub of ['shop', 'shop:ann']) expect(await statusOf(token({ sub }))).toBe(200);
+  for (const sub of ['caller', 'shopper', 'sho', 'Shop', 'another:shop', ' shop']) {
+    expect([sub, await statusOf(token({ sub }))]).toEqual([sub, 401]);
+  }
+  expect(await statusOf(token({ sub: 'anyone' }, { kid: 'next' }))).toBe(200);
+  // A limit that cannot be understood is no licence.
+  for (const sub of [['shop'], '', null]) {
+    publishWith('old', { sub });
+    await clock.advance(1_500);
+    expect(await statusOf(token({ sub: 'shop', jti: JSON.stringify(sub) }))).toBe(401);
+  }
   publish('old', 'next');
   await clock.advance(1_500);
 });

@@ -12,12 +12,16 @@ const ed25519Schema = z.object({
   x: z.string(),
   /** Ours: all that tokens signed with this key may grant, separated by spaces; anything where it is left out. */
   scope: z.string().optional(),
+  /** Ours: who signs with this key, all that `sub` may name; anyone where it is left out. */
+  sub: z.string().min(1).optional(),
 });
 
 export interface VerificationKey {
   readonly key: KeyObject;
   /** undefined: tokens signed with it may grant any scope. */
   readonly scopes: ReadonlySet<string> | undefined;
+  /** undefined: tokens signed with it may be of any subject. */
+  readonly subject: string | undefined;
 }
 
 /** How often the file is looked at. A key that was withdrawn is believed for this much longer at most. */
@@ -30,10 +34,11 @@ function readKeys(file: string): Map<string, VerificationKey> {
     if ('d' in jwk) throw new Error(`${file} holds a private key; only public ones belong there`);
     const key = ed25519Schema.safeParse(jwk);
     if (!key.success) continue;
-    const { kid, x, scope } = key.data;
+    const { kid, x, scope, sub } = key.data;
     found.set(kid, {
       key: createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }),
       scopes: scope === undefined ? undefined : new Set(scope.split(' ')),
+      subject: sub,
     });
   }
   if (found.size === 0) throw new Error(`${file} holds no Ed25519 key with a kid`);

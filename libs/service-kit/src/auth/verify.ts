@@ -72,11 +72,10 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     if (token.length > tokenRules.maxLength) throw invalid('The token is too long.');
     let claims: z.output<typeof claimsSchema>;
     try {
-      let scopesOfKey: VerificationKey['scopes'];
+      let signer: VerificationKey | undefined;
       const getKey = (header: JWTHeaderParameters) => {
-        const { key, scopes } = keyFor(header);
-        scopesOfKey = scopes;
-        return key;
+        signer = keyFor(header);
+        return signer.key;
       };
       const { payload } = await jwtVerify(token, getKey, {
         algorithms: ['EdDSA'],
@@ -91,9 +90,12 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
       if (claims.exp - from_s > tokenRules.lifetime_s + tokenRules.skew_s)
         throw invalid('The token lives longer than 5 minutes.');
       // Whoever steals the key of one service gets what that service may do, and no more.
-      const beyond = scopesIn(claims.scope).find((scope) => scopesOfKey?.has(scope) === false);
+      const beyond = scopesIn(claims.scope).find((scope) => signer?.scopes?.has(scope) === false);
       if (beyond !== undefined)
         throw invalid(`The key that signed the token may not grant ${beyond.slice(0, 100)}.`);
+      // Nor can it count as somebody else, or put its changes down to them.
+      if (signer?.subject !== undefined && !speaksAs(signer.subject, claims.sub))
+        throw invalid(`The key that signed the token is that of ${signer.subject}.`);
     } catch (error) {
       if (error instanceof CatalogError) throw error;
       throw invalid('The token is not valid, not for this service, or expired.', error);
@@ -129,3 +131,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
 }
 
 const scopesIn = (claim: string): string[] => claim.split(' ').filter((scope) => scope !== '');
+
+/** As itself, or for one of its own users: `console` for `console:ann`. */
+const speaksAs = (owner: string, subject: string): boolean =>
+  subject === owner || subject.startsWith(`${owner}:`);
