@@ -1,10 +1,12 @@
 import type { Pool } from '@catalog/database';
 import {
   createServiceApp,
+  limitRate,
   requireScope,
   type Clock,
   type Logger,
   type Metrics,
+  type RateLimiter,
   type Readiness,
 } from '@catalog/service-kit';
 import express, { type Express, type RequestHandler } from 'express';
@@ -30,6 +32,7 @@ export interface Dependencies {
   /** How long an import waits for its turn; as `importLimits` says unless set. */
   readonly turnWait_ms?: number;
   readonly authenticate: RequestHandler;
+  readonly rateLimiter: RateLimiter;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -39,7 +42,9 @@ export interface Dependencies {
 
 /** Commits changes to Postgres and knows no cache: the triggers of the tables tell the rest of the system. */
 export function createApp(deps: Dependencies): Express {
-  const mayWrite = express.Router().use(deps.authenticate, requireScope('catalog:write'));
+  const mayWrite = express
+    .Router()
+    .use(deps.authenticate, requireScope('catalog:write'), limitRate(deps.rateLimiter));
   return createServiceApp({
     service: serviceName,
     log: deps.log,

@@ -3,6 +3,7 @@ import {
   baseConfig,
   databaseConfig,
   defineConfig,
+  integer,
   redisConfig,
   type Environment,
 } from '@catalog/service-kit';
@@ -16,6 +17,12 @@ export function readConfig(environment?: Environment) {
       STATE_REDIS_URL: redisConfig.STATE_REDIS_URL,
       SERVICE_JWKS_FILE: authConfig.SERVICE_JWKS_FILE,
       SERVICE_AUDIENCE: authConfig.SERVICE_AUDIENCE,
+      /**
+       * How many requests one caller may send in `RATE_LIMIT_WINDOW_SECONDS`, over all processes. An import is one.
+       * 5,000 a second are about half of what one Postgres was measured to commit: nobody takes all of it.
+       */
+      RATE_LIMIT_REQUESTS: integer({ min: 1, max: 1_000_000_000 }).default(50_000),
+      RATE_LIMIT_WINDOW_SECONDS: integer({ min: 1, max: 3_600 }).default(10),
     },
     environment,
   );

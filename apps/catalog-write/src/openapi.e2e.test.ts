@@ -81,5 +81,13 @@ test('every answer is as the document describes it, and every operation was aske
   await ask(remove, `/v1/products/${id}`, 204, { headers: anyVersion });
   await ask(remove, `/v1/products/${id}`, 404, { headers: anyVersion });
 
+  await using limited = await runningService({ requestsPerMinute: 1 });
+  const path = `/v1/products/${randomUUID()}/history`;
+  for (const status of [404, 429]) {
+    const res = await limited.call('GET', path);
+    expect(res.status).toBe(status);
+    await api.check(history, res);
+  }
+
   expect(asked).toEqual(new Set(api.operations));
 });

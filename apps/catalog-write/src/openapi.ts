@@ -48,6 +48,7 @@ export function openApi(): OpenApiDocument {
           'body_too_large',
           'unsupported_media_type',
           'idempotency_key_reused',
+          'rate_limited',
         ],
       },
       {
@@ -69,6 +70,7 @@ export function openApi(): OpenApiDocument {
           'body_too_large',
           'unsupported_media_type',
           'precondition_required',
+          'rate_limited',
         ],
       },
       {
@@ -79,7 +81,14 @@ export function openApi(): OpenApiDocument {
         params: productParams,
         headers: ifMatch,
         responses: { 204: { description: 'Deleted', headers: version } },
-        errors: ['invalid_request', 'not_found', 'busy', 'version_changed', 'precondition_required'],
+        errors: [
+          'invalid_request',
+          'not_found',
+          'busy',
+          'version_changed',
+          'precondition_required',
+          'rate_limited',
+        ],
       },
       {
         method: 'get',
@@ -91,7 +100,7 @@ export function openApi(): OpenApiDocument {
         params: productParams,
         query: historyQuery,
         responses: { 200: { description: 'The changes', schema: productHistoryPageSchema } },
-        errors: ['invalid_request', 'not_found'],
+        errors: ['invalid_request', 'not_found', 'rate_limited'],
       },
       {
         method: 'patch',
@@ -109,6 +118,7 @@ export function openApi(): OpenApiDocument {
           'body_too_large',
           'unsupported_media_type',
           'precondition_required',
+          'rate_limited',
         ],
       },
       {
@@ -142,6 +152,7 @@ export function openApi(): OpenApiDocument {
           'conflict',
           'busy',
           'unsupported_media_type',
+          'rate_limited',
         ],
       },
       {
@@ -153,7 +164,7 @@ export function openApi(): OpenApiDocument {
         scopes,
         params: importParams,
         responses: { 200: { description: 'The import', schema: importResultSchema } },
-        errors: ['invalid_request', 'not_found'],
+        errors: ['invalid_request', 'not_found', 'rate_limited'],
       },
     ],
   });

@@ -3,6 +3,7 @@ import {
   authenticate,
   createLogger,
   createMetrics,
+  RateLimiter,
   readiness,
   startServer,
   systemClock,
@@ -49,6 +50,7 @@ export async function runningService(
     databaseUrl?: (url: string) => string | Promise<string>;
     serverUrl?: string;
     turnWait_ms?: number;
+    requestsPerMinute?: number;
   } = {},
 ): Promise<RunningService> {
   const database = await createTestDatabase({
@@ -76,6 +78,14 @@ export async function runningService(
     stateRedis,
     ...(options.turnWait_ms !== undefined && { turnWait_ms: options.turnWait_ms }),
     authenticate: authenticate({ jwksFile: tokens.jwksFile, audience: serviceName }),
+    rateLimiter: new RateLimiter({
+      redis: stateRedis,
+      name: serviceName,
+      limit: options.requestsPerMinute ?? 1_000_000,
+      window_ms: 60_000,
+      now: () => performance.now(),
+      onError: () => undefined,
+    }),
     clock: systemClock,
     log,
     metrics: createMetrics({ service: serviceName }),
