@@ -1,7 +1,6 @@
 import { type ChangeTrace, changeTracesSchema, limits, problemSchema } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';
 import { afterAll, expect, test } from 'vitest';
-import { openApi } from '../openapi.ts';
 import { type RunningWorker, startStores, startWorker } from '../testing/running-worker.ts';
 
 const stores = await startStores();
@@ -176,6 +175,5 @@ test('the OpenAPI document names every route of the worker', async () => {
     '/v1/audits',
     '/v1/purges',
   ]);
-  expect(document).toEqual(JSON.parse(JSON.stringify(openApi())));
   expect((await fetch(`${worker.url}/docs`)).status).toBe(200);
 });

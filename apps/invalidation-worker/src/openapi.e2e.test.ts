@@ -1,0 +1,95 @@
+import { limits } from '@catalog/contracts';
+import { openApiChecker, type OpenApiChecker } from '@catalog/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  type CallOptions,
+  type RunningWorker,
+  startStores,
+  startWorker,
+  type Stores,
+} from './testing/running-worker.ts';
+
+let stores: Stores;
+let worker: RunningWorker;
+let api: OpenApiChecker;
+beforeAll(async () => {
+  stores = await startStores();
+  worker = await startWorker(stores, { auditKeysPerSecond: 1_000 });
+  await worker.ready();
+  api = await openApiChecker(`${worker.url}/openapi.json`);
+});
+afterAll(async () => {
+  await worker?.[Symbol.asyncDispose]();
+  await stores?.[Symbol.asyncDispose]();
+});
+
+const changes = 'get /v1/changes';
+const stream = 'get /v1/changes/stream';
+const audits = 'post /v1/audits';
+const purges = 'post /v1/purges';
+const asked = new Set<string>();
+
+async function ask(operation: string, path: string, status: number, options?: CallOptions): Promise<void> {
+  asked.add(operation);
+  const response = await worker.call(operation.split(' ')[0]?.toUpperCase() ?? '', path, options);
+  expect([operation, response.status]).toEqual([operation, status]);
+  await api.check(operation, response);
+}
+
+test('every answer is as the document describes it, and every operation was asked', async () => {
+  const [id = ''] = await stores.insertProducts(1);
+  await stores.settled();
+  await stores.reader.fill(`product:${id}`);
+  const reads = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:read' });
+  const refused: [status: number, options: CallOptions][] = [
+    [401, { token: null }],
+    [403, { token: reads }],
+  ];
+
+  await ask(changes, `/v1/changes?key=product:${id}`, 200);
+  await ask(changes, '/v1/changes?key=app:settings', 200);
+  await ask(changes, '/v1/changes?key=nothing', 400);
+  await ask(audits, '/v1/audits', 200);
+  await ask(audits, '/v1/audits?deep=1', 400);
+  const reason = 'a test';
+  await ask(purges, '/v1/purges', 200, { body: { key: `product:${id}`, reason } });
+  await ask(purges, '/v1/purges', 200, { body: { entity: 'product', reason } });
+  await ask(purges, '/v1/purges', 200, { body: { all: true, reason } });
+  await ask(purges, '/v1/purges', 400, { body: { key: `product:${id}` } });
+  await ask(purges, '/v1/purges', 400, { body: { all: true, entity: 'product', reason } });
+  await ask(purges, '/v1/purges', 413, { body: { all: true, reason: 'x'.repeat(300_000) } });
+  await ask(purges, '/v1/purges', 415);
+  for (const [status, options] of refused) {
+    await ask(changes, '/v1/changes?key=app:settings', status, options);
+    await ask(stream, '/v1/changes/stream', status, options);
+    await ask(audits, '/v1/audits', status, options);
+    await ask(purges, '/v1/purges', status, { ...options, body: { all: true, reason } });
+  }
+  await ask(stream, '/v1/changes/stream?key=app:settings', 400);
+});
+
+test('the stream is what the document calls it, and so is its refusal', async () => {
+  const open = new AbortController();
+  const streams = await Promise.all(
+    Array.from({ length: limits.changeStreams }, () =>
+      worker.call('GET', '/v1/changes/stream', { signal: open.signal }),
+    ),
+  );
+  // A stream does not end, so that only its head can be compared.
+  for (const { status, headers } of streams) {
+    await api.check(stream, new Response('', { status, headers }));
+    expect(headers.get('content-type')).toMatch(/^text\/event-stream/);
+  }
+  await ask(stream, '/v1/changes/stream', 503);
+  open.abort();
+});
+
+test('while the cache is away, that is in the document too', async () => {
+  await stores.cacheRedis.kill('SIGKILL');
+  await ask(audits, '/v1/audits', 503);
+  await ask(purges, '/v1/purges', 503, { body: { all: true, reason: 'a test' } });
+});
+
+test('no operation of the document was left out', () => {
+  expect(asked).toEqual(new Set(api.operations));
+});
