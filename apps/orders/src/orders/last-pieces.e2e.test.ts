@@ -6,6 +6,8 @@ import { runningOrders, type RunningOrders } from '../testing/running-orders.ts'
 
 /** Of 64 callers at once; `ROUNDS=1000` for the claim of the README. */
 const rounds = Number(process.env['ROUNDS'] ?? 20);
+/** Each takes a start of the service, so there are fewer: a hundred for a thousand. */
+const killRounds = Number(process.env['KILL_ROUNDS'] ?? Math.max(4, Math.ceil(rounds / 10)));
 const callers = 64;
 const pieces = 10;
 
@@ -50,18 +52,28 @@ test(
 );
 
 test(
-  `the same, with the process killed in the middle and every caller asking again: none lost, none doubled`,
-  async () => {
-    for (let round = 0; round < Math.max(3, rounds / 50); round++) {
+  `the same, with the process killed in the middle and every caller asking again, ${killRounds} times: none lost, none doubled`,
+  async ({ annotate }) => {
+    const seen = { mixed: 0, answered: 0, cutOff: 0, replayed: 0 };
+    let killedAfter_ms = 0;
+    for (let round = 0; round < killRounds; round++) {
       const sku = await orders.sell({ sku: `KILLED-${round}` }, pieces);
       const keys = Array.from({ length: callers }, () => randomUUID());
       const told = new Map<string, string>();
+      /** Of the process that is killed. */
+      const first = { answered: 0, cutOff: 0 };
+      const { promise: enough, resolve: killNow } = Promise.withResolvers<void>();
+      // Every other time between two answers, else at any moment of what that took and of as long again.
+      const betweenAnswers = round % 2 === 0;
+      const killAfter = 1 + Math.floor(Math.random() * (callers / 2));
       const ask = async (key: string): Promise<void> => {
-        for (;;) {
+        for (let isFirst = true; ; isFirst = false) {
           try {
             const answer = await order(sku, key);
             const text = await answer.text();
+            if (isFirst && ++first.answered === killAfter) killNow();
             if (answer.status === 201) {
+              if (answer.headers.get('idempotency-replayed') === 'true') seen.replayed++;
               told.set(key, orderSchema.parse(JSON.parse(text)).id);
               return;
             }
@@ -69,13 +81,15 @@ test(
             if (text.includes('"stock_short"')) return;
           } catch {
             // The process is gone; another comes.
+            if (isFirst) first.cutOff++;
           }
           await pause(20);
         }
       };
+      const began_ms = performance.now();
       const asking = Promise.all(keys.map(ask));
-      // At another moment each time: before, between and after the first commits.
-      await pause(5 + Math.random() * 60);
+      await (betweenAnswers ? enough : pause(Math.random() * 2 * killedAfter_ms));
+      if (betweenAnswers) killedAfter_ms = performance.now() - began_ms;
       await orders.restart();
       await asking;
       const { customers, left } = await sold(sku);
@@ -86,7 +100,15 @@ test(
         [keys],
       );
       expect(rows.map(({ id }) => id).toSorted()).toEqual([...told.values()].toSorted());
+      if (first.answered > 0 && first.cutOff > 0) seen.mixed++;
+      seen.answered += first.answered;
+      seen.cutOff += first.cutOff;
     }
+    await annotate(
+      `${killRounds} kills, ${seen.mixed} of them with some orders answered and others cut off: ${seen.answered} answered, ${seen.cutOff} cut off, ${seen.replayed} committed before the kill and told after it`,
+    );
+    // Else nothing was killed in the middle, and the above has shown nothing.
+    expect(seen.mixed).toBeGreaterThanOrEqual(killRounds / 4);
   },
-  60_000 + rounds * 1_000,
+  60_000 + killRounds * 20_000,
 );
