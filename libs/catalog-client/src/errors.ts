@@ -51,6 +51,17 @@ export class CatalogUnavailable extends Error {
   }
 }
 
+/** This service cannot sign in: its key file cannot be read, or holds no key. Nothing was asked. */
+export class ServiceKeyError extends Error {
+  override readonly name = 'ServiceKeyError';
+  readonly file: string;
+
+  constructor(file: string, what: string, options: { cause?: unknown } = {}) {
+    super(`${file} ${what}`, options);
+    this.file = file;
+  }
+}
+
 /** Refused here, as the service would refuse it: one bad id must not fail the batch that it would travel in. */
 export function invalidArgument(parameter: string, message: string): CatalogProblem {
   return new CatalogProblem({

@@ -1,7 +1,13 @@
 export { createCatalogClient, type CatalogClient, type CatalogClientOptions } from './client.ts';
 export { readServiceKey, type ServiceKey } from './auth/service-key.ts';
 export type { Identity } from './auth/token-signer.ts';
-export { CatalogProblem, CatalogUnavailable, type ProblemCode, type UnavailableReason } from './errors.ts';
+export {
+  CatalogProblem,
+  CatalogUnavailable,
+  ServiceKeyError,
+  type ProblemCode,
+  type UnavailableReason,
+} from './errors.ts';
 export type { CallOptions } from './transport/deadline.ts';
 export type { CatalogService, ClientEvents } from './transport/transport.ts';
 export type { ReadOptions } from './stale-if-error.ts';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { ServiceKeyError } from '../errors.ts';
 
 const serviceKeySchema = z.object({
   kty: z.literal('OKP'),
@@ -10,13 +11,22 @@ const serviceKeySchema = z.object({
 });
 export type ServiceKey = z.infer<typeof serviceKeySchema>;
 
-/** A private Ed25519 key as a JWK with a `kid`; its public half stands in the JWKS file of the services called. */
+/**
+ * A private Ed25519 key as a JWK with a `kid`; its public half stands in the JWKS file of the services called.
+ *
+ * @throws ServiceKeyError
+ */
 export async function readServiceKey(file: string): Promise<ServiceKey> {
-  const text = await readFile(file, 'utf8');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new ServiceKeyError(file, `cannot be read: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+  }
   try {
     return serviceKeySchema.parse(JSON.parse(text));
   } catch {
     // The parser's own message could quote the key.
-    throw new Error(`${file} holds no private Ed25519 key as a JWK with a kid`);
+    throw new ServiceKeyError(file, 'holds no private Ed25519 key as a JWK with a kid');
   }
 }

@@ -26,6 +26,7 @@ export class TokenSigner {
     this.#now = now;
   }
 
+  /** @throws ServiceKeyError */
   token(audience: string, scope: string): Promise<string> {
     const kept = this.#tokens.get(audience);
     if (kept !== undefined && this.#now() < kept.renewAt_ms) return kept.token;

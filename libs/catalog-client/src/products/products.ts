@@ -41,7 +41,7 @@ const historySchema = z.object({
 });
 const dataSchema = z.object({ data: z.array(lenientProductSchema) });
 
-/** Products of the catalog. Everything throws CatalogProblem or CatalogUnavailable. */
+/** Products of the catalog. Everything throws CatalogProblem, CatalogUnavailable or ServiceKeyError. */
 export class Products {
   readonly #context: ReadContext;
   readonly #reads: ProductReads;

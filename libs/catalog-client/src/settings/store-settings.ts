@@ -58,6 +58,13 @@ export class StoreSettings {
     );
     const settings = bodyOf(lenientSchema, answer);
     this.#context.written.note(key, settings.version);
+    // What was kept before is older than what this client wrote, and would be served where the catalog cannot answer.
+    this.#cache.keep(key, {
+      body: settings,
+      version: settings.version,
+      etag: answer.headers.get('ETag') ?? etagOf(SETTINGS, settings.version),
+      checkedAt_ms: this.#context.now(),
+    });
     return settings;
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { createCatalogClient } from '../client.ts';
-import { CatalogProblem, CatalogUnavailable } from '../errors.ts';
+import { CatalogProblem, CatalogUnavailable, ServiceKeyError } from '../errors.ts';
 import {
   answer,
   cut,
@@ -181,6 +181,29 @@ test("the caller's own signal ends its wait with its own reason", async () => {
   const read = client.products.get(id, { signal: controller.signal });
   controller.abort(new Error('the user went away'));
   await expect(read).rejects.toThrow('the user went away');
+});
+
+test('it ends a pause before a repetition too, with that reason', async () => {
+  const controller = new AbortController();
+  const server = open.use(await scriptedServer(problem(503, 'unavailable', { 'Retry-After': '2' })));
+  const client = createCatalogClient({
+    readUrl: server.url,
+    events: { retried: () => controller.abort(new Error('the user went away')) },
+  });
+  await expect(client.settings.get({ signal: controller.signal })).rejects.toThrow('the user went away');
+  expect(server.asked).toHaveLength(1);
+});
+
+test.each([
+  ['is not there', 'nowhere/key.json', 'cannot be read: ENOENT'],
+  ['holds something else', import.meta.filename, 'holds no private Ed25519 key as a JWK with a kid'],
+])('a key file that %s is an error of its own, and nothing is asked', async (_what, keyFile, message) => {
+  const server = open.use(await scriptedServer(answer(200, product)));
+  const client = createCatalogClient({ readUrl: server.url, identity: { service: 'test', keyFile } });
+  const error: unknown = await client.products.get(id).catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(ServiceKeyError);
+  expect(error).toMatchObject({ file: keyFile, message: `${keyFile} ${message}` });
+  expect(server.asked).toEqual([]);
 });
 
 test.each(['.', '..'])('the SKU %j names no address of its own, and is refused', async (sku) => {

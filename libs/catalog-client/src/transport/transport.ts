@@ -53,7 +53,7 @@ export class Transport {
   /**
    * Answers what is below 400.
    *
-   * @throws CatalogProblem, CatalogUnavailable, or the reason of the caller's own signal
+   * @throws CatalogProblem, CatalogUnavailable, ServiceKeyError, or the reason of the caller's own signal
    */
   async send(request: CatalogRequest, deadline: Deadline): Promise<CatalogAnswer> {
     const { service, method, path } = request;
@@ -68,7 +68,9 @@ export class Transport {
         if (pause_ms === undefined || pause_ms >= deadline.remaining_ms) throw error;
         if (!this.#budgets[service].withdraw()) throw error;
         this.#options.events.retried?.({ service, method, path }, error);
-        await pause(pause_ms, undefined, { signal: deadline.signal });
+        // Aborted, it throws an error of its own and not the reason that the caller gave.
+        await pause(pause_ms, undefined, { signal: deadline.signal }).catch(() => undefined);
+        deadline.signal?.throwIfAborted();
       }
     }
   }
