@@ -1,4 +1,5 @@
 import { createPool, LockLost, type Pool } from '@catalog/database';
+import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startStores, type Stores } from '../testing/running-worker.ts';
@@ -77,6 +78,45 @@ test('a product that is gone is counted no more', async () => {
   expect(await totals()).toEqual([b, '2']);
 });
 
+test.each(['before', 'after'])('a worker that dies %s it has archived forgets nothing', async (moment) => {
+  const [a = ''] = ids;
+  await count(a, 9);
+  const connection = new Redis(stores.stateRedis.url);
+  const dying = new ViewArchive({ redis: connection, pool, onError: () => undefined });
+  await using archiving = await holdArchiving();
+  const died = expect(dying.copy()).rejects.toThrow();
+  await archiving.reached();
+  connection.disconnect();
+  if (moment === 'before') await archiving.kill();
+  await archiving.release();
+  await died;
+  expect(await archived()).toEqual(moment === 'before' ? [] : [[a, 9]]);
+  expect(await redis.smembers('views:grown')).toEqual([a]);
+  // As when its time is over.
+  await redis.del('lock:{view-archive}');
+  expect(await archive.copy()).toBe(1);
+  expect(await archived()).toEqual([[a, 9]]);
+  expect(await redis.exists('views:grown')).toBe(0);
+});
+
+test('what grows while it is archived is copied at the next turn', async () => {
+  const [a = '', b = ''] = ids;
+  await count(a, 9);
+  await count(b, 4);
+  await using archiving = await holdArchiving();
+  const copied = archive.copy();
+  await archiving.reached();
+  await count(a, 1);
+  await archiving.release();
+  expect(await copied).toBe(2);
+  expect(await redis.smembers('views:grown')).toEqual([a]);
+  expect(await archive.copy()).toBe(1);
+  expect(await archived()).toEqual([
+    [a, 10],
+    [b, 4],
+  ]);
+});
+
 test('while one worker copies another leaves it alone', async () => {
   const other = new ViewArchive({ redis, pool, onError: () => undefined });
   await count(ids[0] ?? '', 1);
@@ -95,3 +135,22 @@ test('a worker that slept past its lock is refused, and what it had in hand is c
   expect(await archive.copy()).toBe(1);
   expect(await archived()).toEqual([[a, 9]]);
 });
+
+/** Stops whoever archives between the read of the counts and the commit. */
+async function holdArchiving() {
+  await stores.owner.query(`
+    create or replace function catalog.wait_for_test() returns trigger language plpgsql as
+      'begin perform pg_advisory_xact_lock_shared(4711); return null; end';
+    create or replace trigger wait_for_test before insert on catalog.product_views
+      for each statement execute function catalog.wait_for_test()`);
+  const holder = createPool({ url: stores.database.url, applicationName: 'test', max: 1 });
+  await holder.query('select pg_advisory_lock(4711)');
+  const waiting = `from pg_locks where locktype = 'advisory' and objid = 4711 and not granted`;
+  return {
+    reached: () =>
+      eventually(async () => ((await stores.owner.query(`select ${waiting}`)).rowCount ?? 0) > 0),
+    kill: () => stores.owner.query(`select pg_terminate_backend(pid, 5000) ${waiting}`),
+    release: () => holder.query('select pg_advisory_unlock(4711)'),
+    [Symbol.asyncDispose]: () => holder.end(),
+  };
+}

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type HeldLock, Lock } from '@catalog/cache';
 import { archivedViews, archiveViews, passFence, type Pool, withTransaction } from '@catalog/database';
 import type { Redis } from 'ioredis';
@@ -16,6 +17,11 @@ const interval_ms = 60_000;
 /** Longer than a copy takes by far, shorter than the interval. */
 const lock_ms = 30_000;
 const chunk = 1_000;
+
+const removeScript = readFileSync(new URL('./remove-archived.lua', import.meta.url), 'utf8');
+interface WithRemove {
+  removeArchivedViews(totals: string, grown: string, ...idsAndTotals: readonly string[]): Promise<number>;
+}
 
 interface ViewArchiveOptions {
   /** The state Redis. */
@@ -37,6 +43,7 @@ export class ViewArchive {
   constructor(options: ViewArchiveOptions) {
     this.#options = options;
     this.#lock = new Lock({ redis: options.redis, name: lockName, ttl_ms: lock_ms });
+    options.redis.defineCommand('removeArchivedViews', { numberOfKeys: 2, lua: removeScript });
   }
 
   start(): void {
@@ -58,35 +65,38 @@ export class ViewArchive {
 
   /**
    * @returns how many counts were copied; undefined while another worker does it
-   * @throws LockLost, and the errors of the stores; what was not copied is at the next turn
+   * @throws LockLost, and the errors of the stores; what was not copied is, at the next turn
    */
   async copy(): Promise<number | undefined> {
     await using lock = await this.#lock.acquire();
     if (lock === undefined) return undefined;
     await this.#restore();
     let copied = 0;
-    for (;;) {
-      const ids = await this.#options.redis.spop(keys.grown, chunk);
-      if (ids.length === 0) return copied;
-      await this.#copyChunk(ids, lock);
+    let cursor = '0';
+    // What grows during the scan may be in it or not; what was there before it and stays is.
+    do {
+      const [next, ids] = await this.#options.redis.sscan(keys.grown, cursor, 'COUNT', chunk);
+      // It may name one twice, which the statement that archives would refuse.
+      if (ids.length > 0) await this.#copyChunk([...new Set(ids)], lock);
       copied += ids.length;
-    }
+      cursor = next;
+    } while (cursor !== '0');
+    return copied;
   }
 
+  /** Read, archive, and only then remove: whoever dies in between leaves nothing uncopied and unmarked. */
   async #copyChunk(ids: readonly string[], { fence }: HeldLock): Promise<void> {
     const { redis, pool } = this.#options;
-    try {
-      const totals = await redis.zmscore(keys.totals, ...ids);
-      const counts = ids.map((id, index) => ({ id, views: Number(totals[index] ?? 0) }));
-      const gone = await withTransaction(pool, async (client) => {
-        await passFence(client, lockName, fence);
-        return archiveViews(client, counts);
-      });
-      if (gone.length > 0) await redis.zrem(keys.totals, ...gone);
-    } catch (error) {
-      await redis.sadd(keys.grown, ...ids);
-      throw error;
-    }
+    const totals = await redis.zmscore(keys.totals, ...ids);
+    const counts = ids.map((id, index) => ({ id, views: Number(totals[index] ?? 0) }));
+    const gone = await withTransaction(pool, async (client) => {
+      await passFence(client, lockName, fence);
+      return archiveViews(client, counts);
+    });
+    if (gone.length > 0) await redis.zrem(keys.totals, ...gone);
+    const isGone = new Set(gone);
+    const archived = ids.flatMap((id, index) => [id, isGone.has(id) ? '' : (totals[index] ?? '')]);
+    await (redis as unknown as WithRemove).removeArchivedViews(keys.totals, keys.grown, ...archived);
   }
 
   /** Raises each total to at least the archived one, which may be done twice; the mark comes last. */

@@ -85,6 +85,8 @@ test.each([
   ['cache', 'invalidation-worker', 'DEL generation:products'],
   ['state', 'catalog-read', 'ZINCRBY views:day 1 a'],
   ['state', 'invalidation-worker', 'XADD bull:q:events * a b'],
+  ['state', 'invalidation-worker', 'SSCAN views:grown 0 COUNT 10'],
+  ['state', 'invalidation-worker', 'EVALSHA abc 2 views:products views:grown'],
   ['state', 'invalidation-worker', 'EVALSHA abc 2 lock:{expired-rows} lock:{expired-rows}:fence'],
   ['state', 'invalidation-worker', 'EVALSHA abc 2 lock:{view-archive} lock:{view-archive}:fence'],
   ['state', 'catalog-write', 'EVALSHA abc 2 temporary:{import-dry-run}:1 temporary:{import-dry-run}'],
