@@ -35,4 +35,10 @@ export { catalogErrorFor } from './products/violations.ts';
 export { loadSettings, updateSettings } from './settings/settings.ts';
 export { deleteExpired, type Deleted, type RetentionAges } from './retention/delete-expired.ts';
 export { LockLost, passFence } from './fences/fence.ts';
-export { archivedViews, archiveViews, type ProductViews } from './views/views.ts';
+export {
+  archivedViewIds,
+  archivedViews,
+  archiveViews,
+  pruneViews,
+  type ProductViews,
+} from './views/views.ts';

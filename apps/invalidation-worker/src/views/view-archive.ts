@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type HeldLock, Lock } from '@catalog/cache';
 import { archivedViews, archiveViews, passFence, type Pool, withTransaction } from '@catalog/database';
 import type { Redis } from 'ioredis';
+import { GoneViews } from './gone-views.ts';
 
 /** What catalog-read counts: totals by product, and those that have grown since they were last copied. */
 const keys = {
@@ -9,6 +10,7 @@ const keys = {
   grown: 'views:grown',
   /** Goes when Redis loses its memory, and tells that the totals begin at nothing. */
   restored: 'views:restored',
+  rounds: 'views:rounds',
 } as const;
 
 const lockName = 'view-archive';
@@ -31,18 +33,20 @@ interface ViewArchiveOptions {
 }
 
 /**
- * Copies the view counters to Postgres each minute, and gives them back to a Redis that has lost them. Of several
- * workers one does it at a time; one that slept past its lock is refused by Postgres.
+ * Copies the view counters to Postgres each minute, gives them back to a Redis that has lost them, and forgets those of
+ * products that are gone. Of several workers one does it at a time; one that slept past its lock is refused by Postgres.
  */
 export class ViewArchive {
   readonly #options: ViewArchiveOptions;
   readonly #lock: Lock;
+  readonly #gone: GoneViews;
   #timer: NodeJS.Timeout | undefined;
   #working: Promise<unknown> | undefined;
 
   constructor(options: ViewArchiveOptions) {
     this.#options = options;
     this.#lock = new Lock({ redis: options.redis, name: lockName, ttl_ms: lock_ms });
+    this.#gone = new GoneViews({ ...options, totals: keys.totals, rounds: keys.rounds });
     options.redis.defineCommand('removeArchivedViews', { numberOfKeys: 2, lua: removeScript });
   }
 
@@ -81,6 +85,7 @@ export class ViewArchive {
       copied += ids.length;
       cursor = next;
     } while (cursor !== '0');
+    await this.#gone.prune();
     return copied;
   }
 

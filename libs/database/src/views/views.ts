@@ -4,6 +4,8 @@ import { loadSql } from '../postgres/sql.ts';
 const sql = {
   archive: loadSql(import.meta.url, './archive.sql'),
   page: loadSql(import.meta.url, './page.sql'),
+  ids: loadSql(import.meta.url, './ids.sql'),
+  prune: loadSql(import.meta.url, './prune.sql'),
 };
 
 export interface ProductViews {
@@ -29,4 +31,16 @@ export async function archivedViews(
 ): Promise<ProductViews[]> {
   const { rows } = await db.query<ProductViews>(sql.page, [after, limit]);
   return rows;
+}
+
+/** Ids that have an archived count, products or not, in their order after `after`; none when there are no more. */
+export async function archivedViewIds(db: Queryable, after: string | null, limit: number): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(sql.ids, [after, limit]);
+  return rows.map(({ id }) => id);
+}
+
+/** Deletes the archived counts of what is no product (any more); answers which ids those are. */
+export async function pruneViews(db: Queryable, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(sql.prune, [ids]);
+  return rows.map(({ id }) => id);
 }
