@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, rawHttp } from '@catalog/testing';
+import { freePort, rawHttp, redisProgram } from '@catalog/testing';
 import { expect, test } from 'vitest';
 
 const ask = async (port: number, command: string): Promise<string> => rawHttp(port, `${command}\r\nQUIT\r\n`);
@@ -16,13 +16,9 @@ test.each([
   const folder = await mkdtemp(join(tmpdir(), 'catalog-redis-conf-'));
   const port = await freePort();
   const file = join(import.meta.dirname, `${name}.conf`);
-  const child = spawn(
-    'redis-server',
-    [file, '--port', String(port), '--bind', '127.0.0.1', '--dir', folder],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  const child = spawn(redisProgram, [file, '--port', String(port), '--bind', '127.0.0.1', '--dir', folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   try {
     for await (const chunk of child.stdout as AsyncIterable<Buffer>)
       if (chunk.includes('Ready to accept connections')) break;

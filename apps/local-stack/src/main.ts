@@ -46,7 +46,7 @@ async function start(): Promise<void> {
     ports: portsFrom(base),
     external: externalStores(process.env),
     services,
-    redisProgram: process.env['REDIS_SERVER'] ?? 'redis-server',
+    redisProgram: process.env['REDIS_SERVER'] || 'redis-server',
     prefix: process.env['PORT_BASE'] ? `PORT_BASE=${base} ` : '',
     marker: import.meta.filename,
     say,

@@ -1,7 +1,7 @@
 export { createTestTokens, type TestTokens } from './auth/test-tokens.ts';
 export { startPostgres, type PostgresServer } from './postgres/server.ts';
 export { createTestDatabase, type TestDatabase } from './postgres/database.ts';
-export { startRedis, type RedisServer } from './redis/server.ts';
+export { redisProgram, startRedis, type RedisServer } from './redis/server.ts';
 export { openApiChecker, type OpenApiChecker } from './openapi/open-api.ts';
 export { tcpProxy, type TcpProxy } from './network/tcp-proxy.ts';
 export { rawHttp } from './network/raw-http.ts';

@@ -21,6 +21,9 @@ export interface RedisServer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** What the set-up found or installed: on some systems that is `valkey-server`. */
+export const redisProgram = process.env['REDIS_SERVER'] || 'redis-server';
+
 const endingSignals = new Set<NodeJS.Signals>(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGKILL']);
 
 /** One PING on a connection of its own: true only for PONG, or for a server that asks for a password. */
@@ -39,7 +42,7 @@ async function answersPing(port: number): Promise<boolean> {
 }
 
 /**
- * A `redis-server` of its own: 127.0.0.1, a free port, nothing persisted unless `config` says so.
+ * A Redis of its own: 127.0.0.1, a free port, nothing persisted unless `config` says so.
  * `config` are directives of redis.conf; a value with spaces is split into arguments as there.
  */
 export async function startRedis(options: { config?: Record<string, string> } = {}): Promise<RedisServer> {
@@ -64,7 +67,7 @@ export async function startRedis(options: { config?: Record<string, string> } = 
       `--${name}`,
       ...(value === '' ? [''] : value.split(' ')),
     ]);
-    const starting = spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const starting = spawn(redisProgram, flags, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     child = starting;
     const began = log.length;
     const keep = (chunk: Buffer): void => {
@@ -73,17 +76,17 @@ export async function startRedis(options: { config?: Record<string, string> } = 
     starting.stdout?.on('data', keep);
     starting.stderr?.on('data', keep);
     await once(starting, 'spawn').catch((cause: unknown) => {
-      throw new Error('redis-server could not be started; is it installed?', { cause });
+      throw new Error(`${redisProgram} could not be started; is it installed?`, { cause });
     });
     reaper = reapWhenWeDie(starting.pid ?? 0, directory);
     starting.once('exit', reaper.cancel);
     for (const deadline = Date.now() + 10_000; ; await pause(5)) {
       if (hasExited(starting)) {
         if (log.includes('Address already in use', began)) return false;
-        throw new Error(`redis-server ended while it started:\n${log.slice(began)}`);
+        throw new Error(`${redisProgram} ended while it started:\n${log.slice(began)}`);
       }
       if (await answersPing(port)) return true;
-      if (Date.now() > deadline) throw new Error(`redis-server does not answer:\n${log.slice(began)}`);
+      if (Date.now() > deadline) throw new Error(`${redisProgram} does not answer:\n${log.slice(began)}`);
     }
   };
 
