@@ -1,12 +1,12 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { satisfies } from './install.mjs';
+import { installProblem, satisfies } from './install.mjs';
 import { checkPlatform } from './platform.mjs';
 import { folderShutToOthers } from './shut-folders.mjs';
 import { fail, SetupError } from './steps.mjs';
-import { findProgram } from './system-packages.mjs';
+import { ensureRedis, findProgram } from './system-packages.mjs';
 import { countTests, verdict } from './test-reports.mjs';
 
 describe('the platform check', () => {
@@ -59,6 +59,15 @@ describe('what is installed', () => {
   });
 });
 
+describe('an install', () => {
+  test('that failed is told with the exit code, one that left no Node with what kept it away', () => {
+    expect(installProblem(0, true)).toBeUndefined();
+    expect(installProblem(7, false)?.message).toContain('npm ci failed (exit code 7)');
+    expect(installProblem(0, false)?.message).toContain('its install script did not run');
+    expect(installProblem(0, false)?.remedy).toContain('npm_config_ignore_scripts=false npm start');
+  });
+});
+
 describe('the count of a test run', () => {
   const stage = (name: string, passed: boolean) => ({ name, passed });
 
@@ -99,6 +108,98 @@ describe('a program', () => {
     expect(findProgram('sh')).toMatch(/\/sh$/);
     expect(findProgram('/bin/sh')).toBe('/bin/sh');
     expect(findProgram('no-such-program-anywhere')).toBeUndefined();
+  });
+});
+
+describe('Redis', () => {
+  const bin = mkdtempSync(join(tmpdir(), 'programs-'));
+  afterEach(() => rmSync(bin, { recursive: true, force: true }));
+  const program = (name: string, script: string) => {
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  };
+  const server = (version: string) => `echo 'Redis server v=${version} sha=00000000:0 malloc=libc bits=64'`;
+  const printed = () => vi.spyOn(console, 'log').mockReturnValue();
+
+  /** A machine whose only programs are in `bin`: what its package manager does is that script. */
+  const machine = (root = true) => ({
+    find: (name: string) => (existsSync(join(bin, name)) ? join(bin, name) : undefined),
+    managers: [
+      {
+        program: 'apt-get',
+        needsRoot: true,
+        install: {
+          Redis: [
+            ['apt-get', 'update'],
+            ['apt-get', 'install', '-y', 'redis-server'],
+          ],
+          Chromium: [],
+        },
+        async install_quietly(commands: string[][], _prefix: string[], run: Run) {
+          for (const [, ...args] of commands) await run([join(bin, 'apt-get'), ...args], { TO: bin });
+        },
+      },
+    ],
+    asRoot: () => (root ? [] : undefined),
+  });
+  type Run = (command: string[], env: NodeJS.ProcessEnv) => Promise<number>;
+  const refused = async (where: ReturnType<typeof machine>) => {
+    const log = printed();
+    try {
+      return await ensureRedis(() => {}, where).then(
+        (file) => Promise.reject(new Error(`it took ${file}`)),
+        (error: unknown) => error as SetupError,
+      );
+    } finally {
+      log.mockRestore();
+    }
+  };
+
+  test('is taken where it is new enough, under either name', async () => {
+    program('redis-server', server('6.2.14'));
+    program('valkey-server', server('8.0.1').replace('Redis', 'Valkey'));
+    const notes: string[] = [];
+    expect(await ensureRedis((text) => notes.push(text), machine())).toBe(join(bin, 'valkey-server'));
+    expect(notes).toEqual([`found ${join(bin, 'valkey-server')}`]);
+  });
+
+  test('that is missing and may not be installed is told with the command to type', async () => {
+    program('apt-get', 'exit 0');
+    const { message, remedy } = await refused(machine(false));
+    expect(message).toBe('Redis is needed and was not found.');
+    expect(remedy).toMatch(
+      /^Type: sudo apt-get update && sudo apt-get install -y redis-server\nOr set CACHE_REDIS_URL and STATE_REDIS_URL/,
+    );
+  });
+
+  test('on a system without a package manager that we know is told without one', async () => {
+    const { message, remedy } = await refused(machine());
+    expect(message).toBe('Redis is needed and was not found.');
+    expect(remedy).toMatch(/^Install Redis with your system's package manager\./);
+  });
+
+  test('is installed where that asks no question', async () => {
+    program('apt-get', '[ $1 = update ] || cp $TO/packaged $TO/$3');
+    program('packaged', server('7.0.15'));
+    const log = printed();
+    expect(await ensureRedis(() => {}, machine())).toBe(join(bin, 'redis-server'));
+    log.mockRestore();
+  });
+
+  test('that the system packages too old is told by version, with where a newer one comes from', async () => {
+    program('apt-get', '[ $1 = update ] || cp $TO/packaged $TO/$3');
+    program('packaged', server('6.0.16'));
+    const { message, remedy } = await refused(machine());
+    expect(message).toBe(`Redis 7 or newer is needed; ${join(bin, 'redis-server')} is 6.0.16.`);
+    expect(remedy).toMatch(/^Newer ones, for every system: https:/);
+    expect(remedy).not.toContain('apt-get');
+  });
+
+  test('that could not be installed is told with the command to type', async () => {
+    program('apt-get', 'exit 100');
+    const { message, remedy } = await refused(machine());
+    expect(message).toBe('Redis is needed and was not found.');
+    expect(remedy).toContain('Type: sudo apt-get update && ');
   });
 });
 

@@ -28,15 +28,31 @@ export async function ensureInstalled(note) {
     return note('already installed');
   }
   announce('installing the npm packages');
-  const code = await npmCi();
-  if (code !== 0 || !existsSync(pinnedNode)) {
-    throw new SetupError(
+  const problem = installProblem(await npmCi(), existsSync(pinnedNode));
+  if (problem) throw problem;
+  writeFileSync(stamp, hash);
+  return note('installed from the lockfile');
+}
+
+/**
+ * @param {number} code of npm ci
+ * @param {boolean} nodeIsThere whether the pinned Node is in place, which a script of its package puts there
+ * @returns {SetupError | undefined}
+ */
+export function installProblem(code, nodeIsThere) {
+  if (code !== 0) {
+    return new SetupError(
       `npm ci failed (exit code ${code}); its own words are above.`,
       'Most often the npm registry was not reached, or the disk is full. Then: npm start',
     );
   }
-  writeFileSync(stamp, hash);
-  return note('installed from the lockfile');
+  if (!nodeIsThere) {
+    return new SetupError(
+      'npm installed the packages, but not the Node that is among them: its install script did not run.',
+      'Most often npm is told to run none (npm config get ignore-scripts). For this once: npm_config_ignore_scripts=false npm start',
+    );
+  }
+  return undefined;
 }
 
 /** npm runs on the Node that started it: the pinned one is about to be replaced. */

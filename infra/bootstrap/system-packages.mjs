@@ -15,73 +15,121 @@ const moreFolders = ['/usr/local/bin', '/usr/bin', '/usr/sbin', '/usr/local/sbin
 /** ACL rules for commands and channels as this project writes them came with Redis 7; Valkey began after it. */
 const oldestRedis = 7;
 
-/** @param {(text: string) => void} note */
-export async function ensureRedis(note) {
-  /** @type {Wanted} */
-  const wanted = {
-    what: 'Redis',
-    programs: ['redis-server', 'valkey-server'],
-    usable: isRecentRedis,
-    otherwise: 'Or set CACHE_REDIS_URL and STATE_REDIS_URL to servers of your own (npm start only).',
-  };
-  return ensureProgram(wanted, note);
-}
+/** @type {Wanted} */
+const redis = {
+  what: 'Redis',
+  programs: ['redis-server', 'valkey-server'],
+  oldest: oldestRedis,
+  newer:
+    'Newer ones, for every system: https://redis.io/docs/latest/operate/oss_and_stack/install/ (packages.redis.io has them for Debian and Ubuntu).',
+  otherwise: 'Or set CACHE_REDIS_URL and STATE_REDIS_URL to servers of your own (npm start only).',
+};
 
-/** @param {(text: string) => void} note */
-export async function ensureChromium(note) {
-  /** @type {Wanted} */
-  const wanted = {
-    what: 'Chromium',
-    programs: [
-      'chromium',
-      'chromium-browser',
-      'google-chrome-stable',
-      'google-chrome',
-      '/Applications/Chromium.app/Contents/MacOS/Chromium',
-      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-    ],
-    usable: () => true,
-    otherwise: '',
-  };
-  return ensureProgram(wanted, note);
+/** @type {Wanted} */
+const chromium = {
+  what: 'Chromium',
+  programs: [
+    'chromium',
+    'chromium-browser',
+    'google-chrome-stable',
+    'google-chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ],
+};
+
+/**
+ * @typedef {object} Wanted
+ * @property {'Redis' | 'Chromium'} what
+ * @property {string[]} programs
+ * @property {number} [oldest] major version that is new enough
+ * @property {string} [newer] where one comes from that is new enough
+ * @property {string} [otherwise] how to do without
+ *
+ * @typedef {object} Machine
+ * @property {(name: string) => string | undefined} find the path of a program
+ * @property {import('./package-managers.mjs').PackageManager[]} managers
+ * @property {() => string[] | undefined} asRoot
+ */
+
+/** @type {Machine} */
+const thisMachine = { find: findProgram, managers: packageManagers, asRoot };
+
+/**
+ * @param {(text: string) => void} note
+ * @param {Machine} [machine]
+ */
+export function ensureRedis(note, machine = thisMachine) {
+  return ensureProgram(redis, note, machine);
 }
 
 /**
- * @typedef {{ what: 'Redis' | 'Chromium', programs: string[], usable: (file: string) => boolean, otherwise: string }} Wanted
+ * @param {(text: string) => void} note
+ * @param {Machine} [machine]
+ */
+export function ensureChromium(note, machine = thisMachine) {
+  return ensureProgram(chromium, note, machine);
+}
+
+/**
  * @param {Wanted} wanted
  * @param {(text: string) => void} note
+ * @param {Machine} machine
  * @returns {Promise<string>} the path of the program
  */
-async function ensureProgram({ what, programs, usable, otherwise }, note) {
-  const candidates = () => programs.map(findProgram).filter((file) => file !== undefined);
-  const found = candidates().find(usable);
-  if (found) {
-    note(`found ${found}`);
-    return found;
+async function ensureProgram(wanted, note, machine) {
+  const { what } = wanted;
+  const before = look(wanted, machine);
+  if (before.usable) {
+    note(`found ${before.usable}`);
+    return before.usable;
   }
-  const manager = packageManagers.find(({ program }) => findProgram(program));
+  const manager = machine.managers.find(({ program }) => machine.find(program));
   const commands = manager?.install[what] ?? [];
   const typed = commands
     .map((command) => `${manager?.needsRoot ? 'sudo ' : ''}${command.join(' ')}`)
     .join(' && ');
-  const tooOld =
-    candidates().length > 0 ? ` (${candidates().join(', ')} is older than ${oldestRedis}.0)` : '';
-  const remedy = [
-    typed ? `Type: ${typed}` : `Install ${what} with your system's package manager.`,
-    otherwise,
-  ];
-  const problem = new SetupError(
-    `${what} is needed and was not found${tooOld}.`,
-    remedy.filter(Boolean).join('\n'),
-  );
-  const prefix = manager?.needsRoot ? asRoot() : [];
-  if (!manager || !typed || !prefix) throw problem;
+  const prefix = manager?.needsRoot ? machine.asRoot() : [];
+  if (!manager || !typed || !prefix) throw missing(wanted, before.tooOld, typed);
   announce(`installing ${what} with ${manager.program}`);
   await manager.install_quietly(commands, prefix, run);
-  const installed = candidates().find(usable);
-  if (!installed) throw problem;
-  note(`installed ${installed} with ${manager.program}`);
-  return installed;
+  // What stands there now, not what stood there before: many systems package a Redis that is too old.
+  const after = look(wanted, machine);
+  if (!after.usable) throw missing(wanted, after.tooOld, after.tooOld.length === 0 ? typed : '');
+  note(`installed ${after.usable} with ${manager.program}`);
+  return after.usable;
+}
+
+/**
+ * @param {Wanted} wanted
+ * @param {Machine} machine
+ */
+function look({ programs, oldest }, { find }) {
+  const found = programs.flatMap((name) => find(name) ?? []);
+  if (oldest === undefined) return { usable: found[0], tooOld: [] };
+  const versions = found.map((file) => ({ file, version: versionOf(file) }));
+  return {
+    usable: versions.find(({ version }) => Number.parseInt(version, 10) >= oldest)?.file,
+    tooOld: versions.map(({ file, version }) => `${file} is ${version || 'of an unknown version'}`),
+  };
+}
+
+/**
+ * @param {Wanted} wanted
+ * @param {string[]} tooOld what was found and cannot be used
+ * @param {string} typed the command that installs it, if one is known to help
+ */
+function missing({ what, oldest, newer, otherwise }, tooOld, typed) {
+  const remedy = [
+    typed ? `Type: ${typed}` : tooOld.length === 0 && `Install ${what} with your system's package manager.`,
+    tooOld.length > 0 && newer,
+    otherwise,
+  ];
+  const problem =
+    tooOld.length === 0
+      ? `${what} is needed and was not found.`
+      : `${what} ${oldest} or newer is needed; ${tooOld.join(', ')}.`;
+  return new SetupError(problem, remedy.filter(Boolean).join('\n'));
 }
 
 /**
@@ -104,9 +152,11 @@ function isExecutable(file) {
   }
 }
 
-/** @param {string} file */
-function isRecentRedis(file) {
+/**
+ * Redis and Valkey both say `… server v=7.2.4 sha=…`.
+ * @param {string} file
+ */
+function versionOf(file) {
   const { stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' });
-  const major = /v=(\d+)\./.exec(stdout ?? '')?.[1];
-  return major !== undefined && Number(major) >= oldestRedis;
+  return /v=(\d[\d.]*)/.exec(stdout ?? '')?.[1] ?? '';
 }
