@@ -44,7 +44,7 @@ export function welcomeText({
   return lines.join('\n');
 }
 
-/** Lines to paste, one after the other. */
+/** Lines to paste, one after the other. `-w '%header{…}'` would be shorter than `-D - … | sed`, but curl has it since 7.84 only. */
 function tryIt(product: Product, readUrl: string, writeUrl: string, prefix: string): string[] {
   const token = `${prefix}npm run --silent token -- --scope catalog:write`;
   const path = `/v1/products/${product.id}`;
@@ -57,7 +57,7 @@ function tryIt(product: Product, readUrl: string, writeUrl: string, prefix: stri
     '  1  A miss, then a hit (Cache-Status tells):',
     `     for i in 1 2; do ${read()}; done`,
     `  2  An edit, price ${product.priceMinor} → ${price}:`,
-    `     V=$(curl -sS -o /dev/null -w '%header{catalog-version}' -X PATCH ${writeUrl}${path} -H "Authorization: Bearer $(${token})" -H 'If-Match: *' -H 'Content-Type: application/merge-patch+json' -d '{"priceMinor":${price}}'); echo "edited, now version $V"`,
+    `     V=$(curl -sS -o /dev/null -D - -X PATCH ${writeUrl}${path} -H "Authorization: Bearer $(${token})" -H 'If-Match: *' -H 'Content-Type: application/merge-patch+json' -d '{"priceMinor":${price}}' | sed -n 's/^[Cc]atalog-[Vv]ersion: *\\([0-9]*\\).*/\\1/p'); echo "edited, now version $V"`,
     '  3  The fresh value. Every reader has it milliseconds later; Min-Version has it at once:',
     `     ${read('-H "Min-Version: $V" ')}`,
     '  4  The same by hand in SQL, which knows nothing of caches; then 1 again:',
