@@ -114,12 +114,6 @@ export const errorCatalogue = {
     cause: 'The same key came with another body.',
     remedy: 'Use a new key for a new request.',
   },
-  import_rejected: {
-    status: 422,
-    title: 'The import was rejected',
-    cause: 'Some record is invalid, and the mode is reject-all.',
-    remedy: 'Correct the lines that `errors` names, or use mode=skip-failed.',
-  },
   precondition_required: {
     status: 428,
     title: 'If-Match is needed',
