@@ -302,6 +302,24 @@ test('Ctrl-C, which reaches the whole process group, ends everything in order wi
   expect((await read(product(row?.id ?? ''))).row.priceMinor).toBe(4712);
 }, 60_000);
 
+test('services that hang are killed together, so that the stores have their time within the 10 s', async () => {
+  const hung = ['invalidation-worker', 'catalog-read', 'catalog-write', 'orders', 'console'] as const;
+  await noteChildren();
+  const pids = await stack.pids();
+  const log = join(stack.folder, 'logs/postgres.log');
+  await sql.end();
+  const from = stack.said.length;
+  // Stopped, a process takes no notice of SIGTERM.
+  for (const name of hung) process.kill(pids[name] ?? 0, 'SIGSTOP');
+  await expectEnd(() => stack.signal('SIGTERM'));
+  const killed = stack.said
+    .slice(from)
+    .flatMap((line) => /(\S+) did not end in .* killed/.exec(line)?.[1] ?? []);
+  expect(killed.sort()).toEqual([...hung].sort());
+  expect(await readFile(log, 'utf8')).toContain('database system is shut down');
+  await start();
+}, 60_000);
+
 test('TRUNCATE empties the cache too', async () => {
   const [row] = await rows(1);
   expect((await read(product(row?.id ?? ''))).status).toBe(200);

@@ -1,5 +1,5 @@
 /**
- * The whole local stack: stores, migrations, services, demo catalog; up in this order, down in the other.
+ * The whole local stack: stores, migrations, services, demo catalog; up in this order; down come all services at once, then the stores.
  */
 import { join } from 'node:path';
 import { migrate, MigrationError, provisionLogins } from '@catalog/database';
@@ -10,6 +10,7 @@ import { anyProduct, loadDemoCatalog } from './demo-catalog.ts';
 import { host, requireFree, type Listener, type Ports } from './machine/ports.ts';
 import { RunFile } from './machine/run-file.ts';
 import { createStackFolder, repositoryRoot, type StackFolder } from './machine/stack-folder.ts';
+import { tellUnwrittenOnce } from './machine/unwritten.ts';
 import { StackProblem } from './problem.ts';
 import { SupervisedProcess, type ProcessSpec, type Surroundings } from './processes/supervised-process.ts';
 import { serviceEnv, type ExternalStores } from './services/service-env.ts';
@@ -42,8 +43,11 @@ export interface Stack {
 export function createStack(options: StackOptions): Stack {
   const { folder, ports, external, say } = options;
   const callers = options.services.filter(({ calls }) => calls !== undefined);
-  /** In the order of starting, in groups that may start, and stop, together. */
-  const groups: SupervisedProcess[][] = [];
+  const unwritten = tellUnwrittenOnce(say);
+  const running: { readonly stores: SupervisedProcess[]; readonly services: SupervisedProcess[] } = {
+    stores: [],
+    services: [],
+  };
   let runFile: RunFile | undefined;
   let stopped: Promise<void> | undefined;
 
@@ -54,6 +58,7 @@ export function createStack(options: StackOptions): Stack {
       folder.runFile,
       { name: 'local-stack', pid: process.pid, marker: options.marker, stopSignal: 'SIGTERM' },
       say,
+      unwritten,
     );
     await requireFree(ports, ownListeners());
     const secrets = await loadOrCreateSecrets(folder.secretsFile, {
@@ -65,11 +70,11 @@ export function createStack(options: StackOptions): Stack {
     await writePublicKeys(folder.publicKeysFile, secrets);
     for (const { name } of callers) await writeServiceKey(folder.serviceKeyFile(name), secrets, name);
     await step('stores', async () => {
-      await startGroup(await storeSpecs(secrets));
+      await startAll('stores', await storeSpecs(secrets));
     });
     await step('database', () => prepareDatabase(secrets));
     for (const service of options.services) {
-      await step(service.name, () => startGroup([specOf(service, secrets)]));
+      await step(service.name, () => startAll('services', [specOf(service, secrets)]));
     }
     const created = await step('demo catalog', () => loadDemo(secrets));
     if (created !== undefined) say(`${created} products of the demo catalog were imported`);
@@ -82,9 +87,9 @@ export function createStack(options: StackOptions): Stack {
 
   function stop(): Promise<void> {
     stopped ??= (async () => {
-      for (const group of groups.toReversed()) {
-        await Promise.all(group.map((process) => process.stop()));
-      }
+      // One that hangs holds up none of the others: together they have the patience of one.
+      await Promise.all(running.services.map((service) => service.stop()));
+      await Promise.all(running.stores.map((store) => store.stop()));
       await runFile?.release();
     })();
     return stopped;
@@ -99,16 +104,17 @@ export function createStack(options: StackOptions): Stack {
     return result;
   }
 
-  async function startGroup(specs: readonly ProcessSpec[]): Promise<void> {
+  async function startAll(kind: keyof typeof running, specs: readonly ProcessSpec[]): Promise<void> {
     const surroundings: Surroundings = {
       logFolder: folder.logs,
       say,
+      unwritten,
       note: (entry) => runFile?.note(entry),
       forget: (name) => runFile?.forget(name),
     };
-    const group = specs.map((spec) => new SupervisedProcess(spec, surroundings));
-    groups.push(group);
-    await Promise.all(group.map((process) => process.start()));
+    const processes = specs.map((spec) => new SupervisedProcess(spec, surroundings));
+    running[kind].push(...processes);
+    await Promise.all(processes.map((process) => process.start()));
   }
 
   function ownListeners(): Listener[] {

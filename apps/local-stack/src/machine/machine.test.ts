@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +20,7 @@ import { portBase, portsFrom, requireFree } from './ports.ts';
 import { isRunning } from './process-table.ts';
 import { RunFile } from './run-file.ts';
 import { createStackFolder, stackFolder } from './stack-folder.ts';
+import { tellUnwrittenOnce } from './unwritten.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'machine-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -74,12 +84,12 @@ test('a second start is refused while the first runs', async () => {
     file,
     JSON.stringify({ supervisor: { ...supervisor, pid, marker: 'first-stack' }, children: [] }),
   );
-  await expect(RunFile.claim(file, supervisor, silent)).rejects.toMatchObject({
+  await expect(RunFile.claim(file, supervisor, silent, silent)).rejects.toMatchObject({
     message: expect.stringContaining(`pid ${pid}`) as string,
   });
   process.kill(pid);
   await exited;
-  const claimed = await RunFile.claim(file, supervisor, silent);
+  const claimed = await RunFile.claim(file, supervisor, silent, silent);
   await claimed.release();
 });
 
@@ -94,7 +104,7 @@ test('what a killed stack left running is ended, but never a stranger with its p
   ];
   writeFileSync(file, JSON.stringify({ supervisor: entry('local-stack', 2 ** 22, 'gone'), children }));
   const said: string[] = [];
-  const claimed = await RunFile.claim(file, supervisor, (line) => said.push(line));
+  const claimed = await RunFile.claim(file, supervisor, (line) => said.push(line), silent);
   await leftover.exited;
   expect(said).toEqual([expect.stringContaining(`service (pid ${leftover.pid})`)]);
   expect(await isRunning(stranger.pid, 'somebody-else')).toBe(true);
@@ -106,9 +116,54 @@ test('what a killed stack left running is ended, but never a stranger with its p
 test('a run file that a crash cut short does not keep the next start from working', async () => {
   const file = join(root, 'cut-short.json');
   writeFileSync(file, '{"supervis');
-  const claimed = await RunFile.claim(file, supervisor, silent);
+  const claimed = await RunFile.claim(file, supervisor, silent, silent);
   await claimed.release();
   expect(existsSync(file)).toBe(false);
+});
+
+test('of two starts after a crash one gets the folder, and its record stands', async () => {
+  const starts = await Promise.all(
+    ['a', 'b'].map(async (name) => {
+      const { pid, exited } = await sleeper(`start-${name}`);
+      return { exited, entry: { ...supervisor, pid, marker: `start-${name}` } };
+    }),
+  );
+  const crashed = JSON.stringify({
+    supervisor: { ...supervisor, pid: 2 ** 22, marker: 'gone' },
+    children: [],
+  });
+  for (let round = 0; round < 50; round++) {
+    const file = join(root, `contended-${round}.json`);
+    writeFileSync(file, crashed);
+    const claims = await Promise.allSettled(
+      starts.map(async ({ entry }) => ({ entry, claimed: await RunFile.claim(file, entry, silent, silent) })),
+    );
+    const winners = claims.flatMap((claim) => (claim.status === 'fulfilled' ? [claim.value] : []));
+    expect(winners).toHaveLength(1);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ supervisor: winners[0]?.entry });
+    for (const claim of claims) {
+      if (claim.status === 'rejected') expect(claim.reason).toBeInstanceOf(StackProblem);
+    }
+    await winners[0]?.claimed.release();
+  }
+  expect(readdirSync(root).filter((name) => name.startsWith('contended-'))).toEqual([]);
+  for (const { entry, exited } of starts) {
+    process.kill(entry.pid);
+    await exited;
+  }
+});
+
+test('a record that cannot be written is said once, and the folder is given back all the same', async () => {
+  const folder = join(root, 'vanishing');
+  mkdirSync(folder);
+  const said: string[] = [];
+  const tell = tellUnwrittenOnce((line) => said.push(line));
+  const claimed = await RunFile.claim(join(folder, 'run.json'), supervisor, silent, tell);
+  rmSync(folder, { recursive: true });
+  claimed.note({ ...supervisor, name: 'a child' });
+  claimed.forget('a child');
+  await claimed.release();
+  expect(said).toEqual([expect.stringMatching(/run\.json cannot be written \(ENOENT/)]);
 });
 
 test('reset wipes a folder, but not under a running stack', async () => {

@@ -1,10 +1,19 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import type { RunEntry } from '../machine/run-file.ts';
 import { commandLine } from '../machine/process-table.ts';
+import { tellUnwrittenOnce } from '../machine/unwritten.ts';
 import { SupervisedProcess, type ProcessSpec } from './supervised-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'supervised-'));
@@ -15,12 +24,16 @@ afterEach(async () => {
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** A child that runs `code`; what is said is collected and can be awaited. */
-function child(name: string, code: string, change: Partial<ProcessSpec> = {}) {
+function child(name: string, code: string, change: Partial<ProcessSpec> = {}, logFolder = folder) {
   const script = join(folder, `${name}.mjs`);
   writeFileSync(script, code);
   const said: string[] = [];
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
   const noted = new Map<string, RunEntry>();
+  const say = (line: string) => {
+    said.push(line);
+    for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);
+  };
   const supervised = new SupervisedProcess(
     {
       name,
@@ -37,11 +50,9 @@ function child(name: string, code: string, change: Partial<ProcessSpec> = {}) {
       ...change,
     },
     {
-      logFolder: folder,
-      say: (line) => {
-        said.push(line);
-        for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);
-      },
+      logFolder,
+      say,
+      unwritten: tellUnwrittenOnce(say),
       note: (entry) => noted.set(entry.name, entry),
       forget: (entry) => noted.delete(entry),
     },
@@ -152,4 +163,52 @@ test('tells of errors while it is up', async () => {
   process.kill(supervised.pid ?? 0, 'SIGUSR2');
   await told;
   expect(supervised.pid).toBeDefined();
+});
+
+/** Answers each SIGUSR2 with a line, so that a test decides when its log is written. */
+const answers = `let said = 0; process.on('SIGUSR2', () => console.log('error: line ' + ++said)); ${lives}`;
+
+async function expectLogToComeBack(logFolder: string, makeRoom: () => void): Promise<void> {
+  const { supervised, said, hears } = child('unlogged', answers, {}, logFolder);
+  await supervised.start();
+  const { pid = 0 } = supervised;
+  const ask = async (line: number) => {
+    const told = hears(new RegExp(`line ${line}$`));
+    process.kill(pid, 'SIGUSR2');
+    await told;
+  };
+  const log = () => readFileSync(join(logFolder, 'unlogged.log'), 'utf8');
+  let line = 1;
+  while (!said.some((words) => words.includes('cannot be written'))) await ask(line++);
+  await ask(line++);
+  makeRoom();
+  do await ask(line++);
+  while (!existsSync(join(logFolder, 'unlogged.log')) || !log().includes(`line ${line - 2}`));
+  expect(said.filter((words) => words.includes('cannot be written'))).toHaveLength(1);
+  expect(supervised.pid).toBe(pid);
+  await supervised.stop();
+  expect(await commandLine(pid)).toBeUndefined();
+}
+
+test('runs on while its log cannot be written, which is said once, and is logged again when it can', async () => {
+  const gone = join(folder, 'not-yet');
+  await expectLogToComeBack(gone, () => mkdirSync(gone));
+});
+
+const disk = mkdtempSync(join(tmpdir(), 'small-disk-'));
+const mounted =
+  process.platform === 'linux' &&
+  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'none', disk]).status === 0;
+afterAll(() => {
+  if (mounted) spawnSync('umount', [disk]);
+  rmSync(disk, { recursive: true, force: true });
+});
+
+test.runIf(mounted)('runs on while the disk is full', async () => {
+  const ballast = join(disk, 'ballast');
+  writeFileSync(ballast, '');
+  expect(() => {
+    for (;;) appendFileSync(ballast, Buffer.alloc(4096));
+  }).toThrow('ENOSPC');
+  await expectLogToComeBack(disk, () => rmSync(ballast));
 });

@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RunEntry } from '../machine/run-file.ts';
+import type { TellUnwritten } from '../machine/unwritten.ts';
 import { StackProblem } from '../problem.ts';
 import { LogFile } from './log-file.ts';
 
@@ -36,6 +37,7 @@ export interface ProcessSpec {
 export interface Surroundings {
   readonly logFolder: string;
   say(line: string): void;
+  readonly unwritten: TellUnwritten;
   note(entry: RunEntry): void;
   forget(name: string): void;
 }
@@ -59,7 +61,7 @@ export class SupervisedProcess {
   constructor(spec: ProcessSpec, surroundings: Surroundings) {
     this.spec = spec;
     this.#surroundings = surroundings;
-    this.#log = new LogFile(surroundings.logFolder, spec.name);
+    this.#log = new LogFile(surroundings.logFolder, spec.name, surroundings.unwritten);
   }
 
   get pid(): number | undefined {

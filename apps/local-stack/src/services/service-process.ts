@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { host } from '../machine/ports.ts';
+import { stopPatience_ms } from '../processes/stop-patience.ts';
 import type { ProcessSpec } from '../processes/supervised-process.ts';
 
 /** Short, since a start waits for it; the services answer at once or not at all. */
@@ -25,7 +26,7 @@ export function serviceProcess({ name, port, main, env }: ServiceOptions): Proce
     cwd: join(main, '../..'),
     marker: main,
     stopSignal: 'SIGTERM',
-    stopPatience_ms: 3_500,
+    stopPatience_ms: stopPatience_ms.service,
     startPatience_ms: 60_000,
     ready: ({ signal }) => untilReady(`http://${host}:${port}/readyz`, signal),
     surface: surfaceServiceLine,

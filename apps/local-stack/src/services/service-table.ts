@@ -1,4 +1,4 @@
-/** The services of the stack, in the order in which they are started; they are stopped the other way round. */
+/** The services of the stack, in the order in which they are started; they are stopped all at once. */
 import type { Listener } from '../machine/ports.ts';
 
 export interface ServiceEntry {

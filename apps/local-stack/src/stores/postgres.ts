@@ -7,6 +7,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { host } from '../machine/ports.ts';
 import { isRunning } from '../machine/process-table.ts';
+import { stopPatience_ms } from '../processes/stop-patience.ts';
 import type { ProcessSpec } from '../processes/supervised-process.ts';
 import { StackProblem } from '../problem.ts';
 import { postgresUser, type SystemUser } from './postgres-user.ts';
@@ -65,7 +66,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Process
     marker: folder,
     // A fast shutdown: sessions are ended, everything committed is kept.
     stopSignal: 'SIGINT',
-    stopPatience_ms: 4_000,
+    stopPatience_ms: stopPatience_ms.postgres,
     // After a crash it replays its log first.
     startPatience_ms: 120_000,
     ready: ({ sawLine }) => sawLine(/database system is ready to accept connections/),

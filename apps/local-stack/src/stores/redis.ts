@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { host } from '../machine/ports.ts';
+import { stopPatience_ms } from '../processes/stop-patience.ts';
 import type { ProcessSpec } from '../processes/supervised-process.ts';
 import { aclFile, type RedisServer } from './redis-acl.ts';
 
@@ -67,7 +68,7 @@ export async function prepareRedis({
     cwd: folder,
     marker: configFile,
     stopSignal: 'SIGTERM',
-    stopPatience_ms: 3_000,
+    stopPatience_ms: stopPatience_ms.redis,
     startPatience_ms: 60_000,
     ready: ({ sawLine }) => sawLine(/Ready to accept connections/),
     // Advice on kernel settings is printed as a warning at each start, and is no news on a developer's machine.
