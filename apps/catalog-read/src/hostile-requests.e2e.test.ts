@@ -1,5 +1,5 @@
 /** What attackers send: see docs/security.md for the rows that each test stands for. */
-import { rawHttp } from '@catalog/testing';
+import { databaseWords, hostileHeaderValues, hostileStrings, rawHttp } from '@catalog/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from './testing/running-catalog-read.ts';
@@ -85,6 +85,30 @@ test('an error is never the answer to the next request', async () => {
   await expect.poll(async () => (await reader.get(`/v1/products/${other}`)).status).toBe(200);
 });
 
+test('an answer of 500 is never the answer to the next request', async () => {
+  const { id } = await stores.insert({ sku: 'GOOD-3', category: 'Broken' });
+  const paths = [
+    `/v1/products/${id}`,
+    '/v1/products/by-sku/GOOD-3',
+    `/v1/products?ids=${id}`,
+    '/v1/products?category=Broken',
+  ];
+  // Not away, which is a 503: it answers, and in a way that nobody foresaw.
+  await stores.owner.query('revoke select on catalog.products from catalog_read');
+  for (const path of paths) {
+    const failed = await reader.get(path);
+    expect([path, failed.status]).toEqual([path, 500]);
+    expect(failed.headers.get('cache-control')).not.toMatch(/max-age=[1-9]/);
+    expect(await failed.text()).not.toMatch(/permission denied|products_|select/i);
+  }
+  await stores.owner.query('grant select on catalog.products to catalog_read');
+  for (const path of paths) {
+    const answer = await reader.get(path);
+    expect([path, answer.status]).toEqual([path, 200]);
+    expect(await answer.text()).toContain(id);
+  }
+});
+
 test('no parameter reaches Postgres as SQL', async () => {
   await stores.insert({ sku: 'KEPT-1' });
   const before = await countProducts();
@@ -115,3 +139,43 @@ test('no parameter reaches Postgres as SQL', async () => {
   );
   expect(await countProducts()).toBe(before);
 });
+
+test('what is hostile is harmless as every parameter of every route', async () => {
+  const { id } = await stores.insert({ sku: 'KEPT-2' });
+  const before = await countProducts();
+  const shapes: ((value: string) => string)[] = [
+    ...['q', 'category', 'brand', 'status', 'limit', 'cursor', 'ids'].map(
+      (name) => (value: string) => `/v1/products?${name}=${value}`,
+    ),
+    (value) => `/v1/products?ids=${id},${value}`,
+    (value) => `/v1/products?${value}=1`,
+    (value) => `/v1/products/${value}`,
+    (value) => `/v1/products/${value}/cache`,
+    (value) => `/v1/products/by-sku/${value}`,
+    (value) => `/v1/products/popular?limit=${value}`,
+    (value) => `/v1/settings?${value}`,
+  ];
+  for (const value of hostileStrings) {
+    for (const shape of shapes) {
+      const path = shape(encodeURIComponent(value.toWellFormed()));
+      await expectHarmless(path, await reader.get(path));
+    }
+  }
+  for (const value of hostileHeaderValues) {
+    for (const name of ['Min-Version', 'If-None-Match']) {
+      const res = await reader.get(`/v1/products/${id}`, { [name]: value });
+      await expectHarmless(`${name}: ${value}`, res);
+    }
+  }
+  expect(await countProducts()).toBe(before);
+});
+
+/** What finds nothing says so; no product is found by what no product has. */
+async function expectHarmless(what: string, response: Response): Promise<void> {
+  const text = await response.text();
+  expect([what, response.status < 500]).toEqual([what, true]);
+  expect(text, what).not.toMatch(databaseWords);
+  const filtered = /[?&](?:category|brand)=/.test(what);
+  if (filtered && response.status === 200)
+    expect([what, JSON.parse(text)]).toMatchObject([what, { data: [] }]);
+}

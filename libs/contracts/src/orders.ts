@@ -5,6 +5,13 @@ import { productIdSchema, skuSchema, versionSchema } from './product.ts';
 export const orderStatuses = ['placed', 'completed', 'cancelled'] as const;
 export const maxOrderLines = 100;
 const maxQuantity = 1_000_000;
+/** Ten thousand million in euros; nine thousand such orders of one month still have an exact sum. */
+export const maxOrderTotalMinor = 1_000_000_000_000;
+
+/** A URL cannot hold a path segment of dots, encoded or not: the catalog cannot be asked for such a product. */
+const orderSkuSchema = skuSchema.refine((sku) => sku !== '.' && sku !== '..', {
+  error: 'must not be "." or "..": no address can hold it',
+});
 
 export const customerIdSchema = z
   .string()
@@ -15,7 +22,7 @@ export const customerIdSchema = z
 export const orderCreateSchema = z.strictObject({
   customerId: customerIdSchema,
   lines: z
-    .array(z.strictObject({ sku: skuSchema, quantity: z.int().min(1).max(maxQuantity) }))
+    .array(z.strictObject({ sku: orderSkuSchema, quantity: z.int().min(1).max(maxQuantity) }))
     .min(1)
     .max(maxOrderLines),
 });
@@ -90,17 +97,25 @@ export const monthSchema = z
   .string()
   .regex(/^[12]\d{3}-(?:0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-11' });
 
+/** The greatest number that JSON carries exactly stands for everything above it. */
+const revenueSchema = z.int().describe('9007199254740991 where it is that or more.');
+
 /** What is cached of each month. */
 export const salesMonthSchema = z.strictObject({
   month: monthSchema,
   /** One for each currency in which orders were completed in that month. */
-  sales: z.array(z.strictObject({ currency: z.string(), revenueMinor: z.int(), orders: z.int() })),
+  sales: z.array(z.strictObject({ currency: z.string(), revenueMinor: revenueSchema, orders: z.int() })),
 });
 export type SalesMonth = z.infer<typeof salesMonthSchema>;
 
 export const salesReportSchema = z.strictObject({
   /** Each month from the first to the last, and each currency in it; a month without sales has no row. */
   data: z.array(
-    z.strictObject({ month: monthSchema, currency: z.string(), revenueMinor: z.int(), orders: z.int() }),
+    z.strictObject({
+      month: monthSchema,
+      currency: z.string(),
+      revenueMinor: revenueSchema,
+      orders: z.int(),
+    }),
   ),
 });

@@ -5,6 +5,7 @@ export { redisProgram, startRedis, type RedisServer } from './redis/server.ts';
 export { openApiChecker, type OpenApiChecker } from './openapi/open-api.ts';
 export { tcpProxy, type TcpProxy } from './network/tcp-proxy.ts';
 export { rawHttp } from './network/raw-http.ts';
+export { databaseWords, hostileHeaderValues, hostileStrings } from './hostile/hostile-strings.ts';
 export { freePort } from './network/free-port.ts';
 export { manualClock, type ManualClock } from './time/manual-clock.ts';
 export { eventually } from './time/eventually.ts';

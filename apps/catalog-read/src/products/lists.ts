@@ -5,6 +5,12 @@ import type { CatalogCache } from '../cache/catalog-cache.ts';
 import type { ProductReads, AtLeast } from './product-reads.ts';
 import type { ViewCounters } from './view-counters.ts';
 
+/**
+ * Of so many of the most read products the popular ones are chosen; the worker forgets those among them that are deleted
+ * within a minute. Bounds what one request may cost.
+ */
+const mostConsidered = 1_000;
+
 /** Bodies of several products, put together from the bytes of each. */
 export class ProductLists {
   readonly #cache: CatalogCache;
@@ -32,6 +38,7 @@ export class ProductLists {
   async many(ids: readonly string[], atLeast: AtLeast) {
     const answers = await this.#reads.many(ids, atLeast);
     const present = [...answers.values()].filter(({ payload }) => payload !== null);
+    for (const [id, { payload }] of answers) if (payload !== null) this.#views.count(id);
     const missing = ids.filter((id) => answers.get(id)?.payload === null);
     return {
       payload: concatenate(present, `"missing":${JSON.stringify(missing)}`),
@@ -43,11 +50,23 @@ export class ProductLists {
 
   /** The most read products that still exist and are active, most read first. */
   async popular(limit: number) {
-    // Some of the most read may be gone or not for sale; what is asked for beyond makes up for them.
-    const ids = await this.#views.mostRead(limit * 2);
-    const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id)));
-    const shown = answers.filter(({ payload }) => payload !== null && isActive(payload)).slice(0, limit);
-    return { payload: concatenate(shown), source: farthest(shown) };
+    const shown: Answer[] = [];
+    // The order may change between two pages.
+    const seen = new Set<string>();
+    let considered = 0;
+    // Some of the most read may be gone or not for sale: then as many again as have been looked at.
+    for (let count = limit * 2; shown.length < limit && count > 0;) {
+      const page = await this.#views.mostRead(considered, count);
+      const ids = page.filter((id) => !seen.has(id));
+      const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id)));
+      shown.push(...answers.filter(({ payload }) => payload !== null && isActive(payload)));
+      if (page.length < count) break;
+      for (const id of ids) seen.add(id);
+      considered += count;
+      count = Math.min(considered, mostConsidered - considered);
+    }
+    const data = shown.slice(0, limit);
+    return { payload: concatenate(data), source: farthest(data) };
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { productSchema } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
 
@@ -236,6 +237,44 @@ test('the most read products come first, without those that are gone or not for 
   await reader.views.flush();
   const popular = (await (await other.get('/v1/products/popular?limit=2')).json()) as { data: unknown[] };
   expect(popular.data).toEqual([b, a]);
+});
+
+test('the popular ones are found behind ever so many that are gone', async () => {
+  const { id, ...rest } = await insert();
+  const state = new Redis(stores.stateRedis.url);
+  try {
+    await state.zadd(
+      'views:products',
+      ...Array.from({ length: 50 }, (_, n) => [1_000 + n, randomUUID()]).flat(),
+    );
+    await state.zadd('views:products', 999, id);
+    const popular = await (await reader.get('/v1/products/popular?limit=1')).json();
+    expect(popular).toEqual({ data: [{ id, ...rest }] });
+    // And no more than that, once the counters have no more.
+    await state.del('views:products');
+    await state.zadd('views:products', 999, id);
+    expect(await (await reader.get('/v1/products/popular?limit=10')).json()).toEqual(popular);
+  } finally {
+    await state.del('views:products');
+    state.disconnect();
+  }
+});
+
+test('reads by SKU and of many at once are views too, and what is missing is none', async () => {
+  const [a, b] = [await insert(), await insert()];
+  const state = new Redis(stores.stateRedis.url);
+  try {
+    await reader.views.flush();
+    await state.del('views:products');
+    await reader.get(`/v1/products/by-sku/${a.sku}`);
+    await reader.get(`/v1/products/by-sku/${a.sku}`);
+    await reader.get(`/v1/products/by-sku/nobody-has-it`);
+    await reader.get(`/v1/products?ids=${a.id},${b.id},${randomUUID()}`);
+    await reader.views.flush();
+    expect(await state.zrevrange('views:products', 0, -1, 'WITHSCORES')).toEqual([a.id, '3', b.id, '1']);
+  } finally {
+    state.disconnect();
+  }
 });
 
 test('the view of a key shows Postgres, Redis and the near cache side by side, and the last change', async () => {

@@ -8,7 +8,7 @@ import { minVersionOf } from '../http/min-version.ts';
 import { viewProductCache } from './cache-view.ts';
 import { ProductLists } from './lists.ts';
 import { idsOf, listRequestOf, popularLimitOf, productIdOf, skuOf } from './parameters.ts';
-import { ProductReads } from './product-reads.ts';
+import { idIn, ProductReads } from './product-reads.ts';
 import type { ViewCounters } from './view-counters.ts';
 
 export interface ProductRoutesDeps {
@@ -53,7 +53,9 @@ export function productRoutes(
   });
 
   app.get('/v1/products/by-sku/:sku', ...guards, async (req, res) => {
-    sendEntity(req, res, PRODUCT, await reads.bySku(skuOf(req.params['sku']), atLeast(req)));
+    const answer = await reads.bySku(skuOf(req.params['sku']), atLeast(req));
+    if (answer.payload !== null) views.count(idIn(answer.payload));
+    sendEntity(req, res, PRODUCT, answer);
   });
 
   app.get('/v1/products/:id', ...guards, (req, res, next) => {

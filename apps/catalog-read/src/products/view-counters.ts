@@ -7,7 +7,11 @@ const grown = 'views:grown';
 const interval_ms = 1_000;
 
 /**
- * How often each product is read: counted in memory, added to the state Redis once a second. What a crash
+ * How often each product is read, by id, by SKU or as one of many `ids=`: clients that batch their reads would be missing
+ * otherwise. Pages of lists and the popular products themselves are no views: what stands in one would stay there by
+ * standing there.
+ *
+ * Counted in memory, added to the state Redis once a second. What a crash
  * loses is a second of counts; the worker copies them to Postgres, so what a lost Redis loses is a minute.
  */
 export class ViewCounters {
@@ -52,13 +56,13 @@ export class ViewCounters {
   }
 
   /**
-   * Ids, most read first.
+   * Ids, most read first, without the first `skip`.
    *
    * @throws CatalogError `unavailable` while the state Redis is away
    */
-  async mostRead(limit: number): Promise<string[]> {
+  async mostRead(skip: number, limit: number): Promise<string[]> {
     try {
-      return await this.#redis.zrevrange(key, 0, limit - 1);
+      return await this.#redis.zrevrange(key, skip, skip + limit - 1);
     } catch (error) {
       throw new CatalogError('unavailable', 'The view counters cannot be read.', {
         retryAfterSeconds: 1,

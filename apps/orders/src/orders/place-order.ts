@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CatalogClient } from '@catalog/catalog-client';
-import { CatalogError, type Order, type OrderCreate } from '@catalog/contracts';
+import { CatalogError, maxOrderTotalMinor, type Order, type OrderCreate } from '@catalog/contracts';
 import { answerOnce, findAnswer, withTransaction, type Pool, type PoolClient } from '@catalog/database';
 import { takeStock } from '../stock/stock-store.ts';
 import { insertOrder } from './order-store.ts';
@@ -56,9 +56,10 @@ async function insertAndTake(
     (sum, { priceMinor, quantity }) => sum + BigInt(priceMinor) * BigInt(quantity),
     0n,
   );
-  if (total > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new CatalogError('invalid_request', 'The order is worth more than can be counted.', {
-      errors: [{ pointer: '/lines', code: 'too_big', message: 'must be worth at most 9007199254740991' }],
+  if (total > BigInt(maxOrderTotalMinor)) {
+    const message = `must be worth at most ${maxOrderTotalMinor} in the smallest unit of ${currency}`;
+    throw new CatalogError('invalid_request', `The order is worth too much: /lines ${message}.`, {
+      errors: [{ pointer: '/lines', code: 'too_big', message }],
     });
   }
   const placed = await insertOrder(client, { customerId, placedBy, currency, items });

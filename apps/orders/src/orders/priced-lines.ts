@@ -1,4 +1,9 @@
-import { CatalogProblem, CatalogUnavailable, type CatalogClient } from '@catalog/catalog-client';
+import {
+  CatalogProblem,
+  CatalogUnavailable,
+  ServiceKeyError,
+  type CatalogClient,
+} from '@catalog/catalog-client';
 import {
   CatalogError,
   type FieldError,
@@ -24,7 +29,7 @@ export interface PricingOptions {
  * The lines with what the catalog says of each product at this moment. Nothing is guessed: without the catalog it throws
  * `unavailable`, unless the caller allows what is kept here.
  *
- * @throws CatalogError `invalid_request` naming the lines, `orders_closed`, `unavailable`
+ * @throws CatalogError `invalid_request` naming the lines, `orders_closed`, `unavailable`, `internal_error`
  */
 export async function priceLines(
   catalog: CatalogClient,
@@ -85,23 +90,33 @@ function itemOf({ id, version, sku, name, priceMinor, weightGrams }: Product, qu
   return { sku, productId: id, productVersion: version, name, priceMinor, weightGrams, quantity };
 }
 
+/** Our token, our scope, our slowness, our haste: somebody puts it right, and then our caller may come back. */
+const ownAffairs: ReadonlySet<number> = new Set([401, 403, 408, 429]);
+
+/**
+ * Whatever the catalog refuses here, it refuses us: the lines were checked before, and a product that is not there is
+ * no error. The customer must not be told that it was the order.
+ */
 async function askCatalog<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof CatalogUnavailable) throw catalogIsAway(error);
-    // 429 is our own affair, not that of our caller: it may come back.
-    if (error instanceof CatalogProblem && error.status === 429) throw catalogIsAway(error);
-    throw error;
+    if (error instanceof CatalogUnavailable || error instanceof ServiceKeyError) throw catalogIsAway(error);
+    if (!(error instanceof CatalogProblem)) throw error;
+    if (ownAffairs.has(error.status)) throw catalogIsAway(error);
+    throw new CatalogError('internal_error', 'The catalog refused what was asked of it.', { cause: error });
   }
 }
 
-function catalogIsAway(cause: CatalogUnavailable | CatalogProblem | undefined): CatalogError {
+function catalogIsAway(
+  cause: CatalogUnavailable | CatalogProblem | ServiceKeyError | undefined,
+): CatalogError {
+  const retryAfter_ms = cause instanceof ServiceKeyError ? undefined : cause?.retryAfter_ms;
   return new CatalogError(
     'unavailable',
     'The catalog cannot say what the products are now; nothing was ordered.',
     {
-      retryAfterSeconds: Math.max(1, (cause?.retryAfter_ms ?? 0) / 1_000),
+      retryAfterSeconds: Math.max(1, (retryAfter_ms ?? 0) / 1_000),
       cause,
     },
   );

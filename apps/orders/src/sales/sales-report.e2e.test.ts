@@ -64,6 +64,18 @@ test('a change by hand counts too, in the month of UTC that it belongs to, and i
   expect((await report('?from=2025-02&to=2025-02')).data).toEqual([row('2025-02', 1)]);
 });
 
+test('a month that is worth more than a number holds says so, and hides no other month', async () => {
+  await orders.owner.query(`
+    insert into catalog.orders (customer_id, status, currency, total_minor, placed_by, completed_at) values
+      ('c', 'completed', 'EUR', 9007199254740991, 'sql', '2024-05-01T00:00:00Z'),
+      ('c', 'completed', 'EUR', 9007199254740991, 'sql', '2024-05-02T00:00:00Z'),
+      ('c', 'completed', 'EUR', 1000, 'sql', '2024-06-01T00:00:00Z')`);
+  expect((await report('?from=2024-05&to=2024-06')).data).toEqual([
+    { month: '2024-05', currency: 'EUR', revenueMinor: Number.MAX_SAFE_INTEGER, orders: 2 },
+    row('2024-06', 1),
+  ]);
+});
+
 test('without the cache Redis the report is right, and slower', async () => {
   await orders.catalog.cacheRedis.kill('SIGKILL');
   try {

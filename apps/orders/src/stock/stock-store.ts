@@ -1,5 +1,5 @@
 import { loadSql, type PoolClient, type Queryable } from '@catalog/database';
-import type { Stock, StockAdjustment } from '@catalog/contracts';
+import { CatalogError, type Stock, type StockAdjustment } from '@catalog/contracts';
 
 const sql = {
   lock: loadSql(import.meta.url, './sql/lock-stock.sql'),
@@ -28,10 +28,19 @@ export async function takeStock(client: PoolClient, pieces: Pieces): Promise<Pie
   return new Map();
 }
 
-/** Gives pieces back, also where the row of the stock was deleted meanwhile. */
+/**
+ * Gives pieces back, also where the row of the stock was deleted meanwhile.
+ *
+ * @throws CatalogError `conflict` where there would be more than can be counted: the stock must be corrected first
+ */
 export async function returnStock(client: PoolClient, pieces: Pieces): Promise<void> {
   await client.query(sql.ensure, [[...pieces.keys()].toSorted()]);
-  await lock(client, pieces);
+  for (const [sku, onHand] of await lock(client, pieces)) {
+    const back = pieces.get(sku) ?? 0;
+    if (onHand + back <= mostOnHand) continue;
+    const message = `${onHand} of ${sku} are on hand; ${back} more are more than can be counted.`;
+    throw new CatalogError('conflict', message);
+  }
   await move(client, pieces, 1);
 }
 

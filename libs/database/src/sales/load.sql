@@ -1,8 +1,9 @@
 -- $1 first days of months, as dates. Answers month, currency, revenueMinor and orders of what was completed in each; no
--- row for a month without sales. Months are those of UTC. Each is a range of the index by completion.
+-- row for a month without sales. Months are those of UTC. Each is a range of the index by completion. Revenue ends at
+-- 2^53 - 1, which stands for that or more: a sum that no number holds must not take the other months with it.
 select
   to_char(wanted.month, 'YYYY-MM') as month, o.currency,
-  sum(o.total_minor)::bigint as "revenueMinor", count(*) as orders
+  least(sum(o.total_minor), 9007199254740991)::bigint as "revenueMinor", count(*) as orders
 from unnest($1::date[]) as wanted (month)
 join catalog.orders o
   on o.status = 'completed'

@@ -26,6 +26,9 @@ function routes(app: Express): void {
   app.get('/v1/bug', () => {
     throw new Error('SELECT canary FROM secret_table on db-host.internal');
   });
+  app.get('/v1/refused-elsewhere', () => {
+    throw Object.assign(new Error('the key of this service is not believed'), { status: 401 });
+  });
   app.get('/v1/late-bug', async (_req, res) => {
     res.write('half');
     throw new Error('canary');
@@ -114,6 +117,11 @@ test('a bug tells nothing to the client and everything to the log, once', async 
   });
   expect(line).toMatchObject({ level: 'error', requestId: problem.requestId });
   expect(line.err.stack).toContain('canary');
+});
+
+test('what another service answered us, and nobody caught, is a bug of ours and no mistake of the client', async () => {
+  const problem = await problemOf(await fetch(`${service.url}/v1/refused-elsewhere`));
+  expect([problem.status, problem.code]).toEqual([500, 'internal_error']);
 });
 
 test('an answer that fails half-way is visibly not whole', async () => {

@@ -6,6 +6,9 @@ const retryAfterSeconds = 1;
 const unavailable = (cause: unknown, detail = 'A store does not answer right now.'): CatalogError =>
   new CatalogError('unavailable', detail, { retryAfterSeconds, cause });
 
+const internalError = (cause: unknown): CatalogError =>
+  new CatalogError('internal_error', 'Something failed on our side.', { cause });
+
 /** System errors of a connection to a store or another service. */
 const networkCodes = new Set([
   'ECONNREFUSED',
@@ -72,9 +75,10 @@ export function translate(error: unknown): CatalogError {
       cause: error,
     });
   if (typeof error === 'object' && error !== null) {
-    const { code, status, message, severity } = error as {
+    const { code, status, statusCode, message, severity } = error as {
       code?: unknown;
       status?: unknown;
+      statusCode?: unknown;
       message?: unknown;
       severity?: unknown;
     };
@@ -87,7 +91,9 @@ export function translate(error: unknown): CatalogError {
     }
     if (typeof message === 'string' && connectionMessages.some((known) => message.startsWith(known)))
       return unavailable(error);
-    // Errors of Express and its body parsers carry a status; their messages may echo the request.
+    // Errors of Express and its parsers carry their status under both names; their messages may echo the request. What
+    // has a `status` alone is what another service answered us: nothing that our own client did wrong.
+    if (status !== statusCode) return internalError(error);
     if (status === 413) return new CatalogError('body_too_large', 'The body is too large.', { cause: error });
     if (status === 415)
       return new CatalogError('unsupported_media_type', 'The content type or encoding is not supported.', {
@@ -96,5 +102,5 @@ export function translate(error: unknown): CatalogError {
     if (typeof status === 'number' && status >= 400 && status < 500)
       return new CatalogError('malformed_request', 'The request cannot be understood.', { cause: error });
   }
-  return new CatalogError('internal_error', 'Something failed on our side.', { cause: error });
+  return internalError(error);
 }
