@@ -1,5 +1,5 @@
 /** What attackers send: see docs/security.md for the rows that each test stands for. */
-import { databaseWords, hostileHeaderValues, hostileStrings, rawHttp } from '@catalog/testing';
+import { databaseWords, eventually, hostileHeaderValues, hostileStrings, rawHttp } from '@catalog/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from './testing/running-catalog-read.ts';
@@ -85,7 +85,7 @@ test('an error is never the answer to the next request', async () => {
   await expect.poll(async () => (await reader.get(`/v1/products/${other}`)).status).toBe(200);
 });
 
-test('an answer of 500 is never the answer to the next request', async () => {
+test('what fails on our side is never the answer to the next request', async () => {
   const { id } = await stores.insert({ sku: 'GOOD-3', category: 'Broken' });
   const paths = [
     `/v1/products/${id}`,
@@ -93,19 +93,25 @@ test('an answer of 500 is never the answer to the next request', async () => {
     `/v1/products?ids=${id}`,
     '/v1/products?category=Broken',
   ];
-  // Not away, which is a 503: it answers, and in a way that nobody foresaw.
+  // It is there, and answers in a way that nobody foresaw.
   await stores.owner.query('revoke select on catalog.products from catalog_read');
-  for (const path of paths) {
-    const failed = await reader.get(path);
-    expect([path, failed.status]).toEqual([path, 500]);
-    expect(failed.headers.get('cache-control')).not.toMatch(/max-age=[1-9]/);
-    expect(await failed.text()).not.toMatch(/permission denied|products_|select/i);
+  try {
+    for (const path of paths) {
+      const failed = await reader.get(path);
+      expect([path, failed.status >= 500]).toEqual([path, true]);
+      expect(failed.headers.get('cache-control')).not.toMatch(/max-age=[1-9]/);
+      expect(await failed.text()).not.toMatch(/permission denied|products_|select/i);
+    }
+  } finally {
+    await stores.owner.query('grant select on catalog.products to catalog_read');
   }
-  await stores.owner.query('grant select on catalog.products to catalog_read');
   for (const path of paths) {
-    const answer = await reader.get(path);
-    expect([path, answer.status]).toEqual([path, 200]);
-    expect(await answer.text()).toContain(id);
+    // The breaker asks Postgres again after a while.
+    const answer = await eventually(async () => {
+      const response = await reader.get(path);
+      return response.status === 200 && response.text();
+    });
+    expect(answer).toContain(id);
   }
 });
 
