@@ -29,7 +29,12 @@ const audits = 'post /v1/audits';
 const purges = 'post /v1/purges';
 const asked = new Set<string>();
 
-async function ask(operation: string, path: string, status: number, options?: CallOptions): Promise<void> {
+async function expectAnswer(
+  operation: string,
+  path: string,
+  status: number,
+  options?: CallOptions,
+): Promise<void> {
   asked.add(operation);
   const response = await worker.call(operation.split(' ')[0]?.toUpperCase() ?? '', path, options);
   expect([operation, response.status]).toEqual([operation, status]);
@@ -46,26 +51,26 @@ test('every answer is as the document describes it, and every operation was aske
     [403, { token: reads }],
   ];
 
-  await ask(changes, `/v1/changes?key=product:${id}`, 200);
-  await ask(changes, '/v1/changes?key=app:settings', 200);
-  await ask(changes, '/v1/changes?key=nothing', 400);
-  await ask(audits, '/v1/audits', 200);
-  await ask(audits, '/v1/audits?deep=1', 400);
+  await expectAnswer(changes, `/v1/changes?key=product:${id}`, 200);
+  await expectAnswer(changes, '/v1/changes?key=app:settings', 200);
+  await expectAnswer(changes, '/v1/changes?key=nothing', 400);
+  await expectAnswer(audits, '/v1/audits', 200);
+  await expectAnswer(audits, '/v1/audits?deep=1', 400);
   const reason = 'a test';
-  await ask(purges, '/v1/purges', 200, { body: { key: `product:${id}`, reason } });
-  await ask(purges, '/v1/purges', 200, { body: { entity: 'product', reason } });
-  await ask(purges, '/v1/purges', 200, { body: { all: true, reason } });
-  await ask(purges, '/v1/purges', 400, { body: { key: `product:${id}` } });
-  await ask(purges, '/v1/purges', 400, { body: { all: true, entity: 'product', reason } });
-  await ask(purges, '/v1/purges', 413, { body: { all: true, reason: 'x'.repeat(300_000) } });
-  await ask(purges, '/v1/purges', 415);
+  await expectAnswer(purges, '/v1/purges', 200, { body: { key: `product:${id}`, reason } });
+  await expectAnswer(purges, '/v1/purges', 200, { body: { entity: 'product', reason } });
+  await expectAnswer(purges, '/v1/purges', 200, { body: { all: true, reason } });
+  await expectAnswer(purges, '/v1/purges', 400, { body: { key: `product:${id}` } });
+  await expectAnswer(purges, '/v1/purges', 400, { body: { all: true, entity: 'product', reason } });
+  await expectAnswer(purges, '/v1/purges', 413, { body: { all: true, reason: 'x'.repeat(300_000) } });
+  await expectAnswer(purges, '/v1/purges', 415);
   for (const [status, options] of refused) {
-    await ask(changes, '/v1/changes?key=app:settings', status, options);
-    await ask(stream, '/v1/changes/stream', status, options);
-    await ask(audits, '/v1/audits', status, options);
-    await ask(purges, '/v1/purges', status, { ...options, body: { all: true, reason } });
+    await expectAnswer(changes, '/v1/changes?key=app:settings', status, options);
+    await expectAnswer(stream, '/v1/changes/stream', status, options);
+    await expectAnswer(audits, '/v1/audits', status, options);
+    await expectAnswer(purges, '/v1/purges', status, { ...options, body: { all: true, reason } });
   }
-  await ask(stream, '/v1/changes/stream?key=app:settings', 400);
+  await expectAnswer(stream, '/v1/changes/stream?key=app:settings', 400);
 });
 
 test('the stream is what the document calls it, and so is its refusal', async () => {
@@ -80,14 +85,14 @@ test('the stream is what the document calls it, and so is its refusal', async ()
     await api.check(stream, new Response('', { status, headers }));
     expect(headers.get('content-type')).toMatch(/^text\/event-stream/);
   }
-  await ask(stream, '/v1/changes/stream', 503);
+  await expectAnswer(stream, '/v1/changes/stream', 503);
   open.abort();
 });
 
 test('while the cache is away, that is in the document too', async () => {
   await stores.cacheRedis.kill('SIGKILL');
-  await ask(audits, '/v1/audits', 503);
-  await ask(purges, '/v1/purges', 503, { body: { all: true, reason: 'a test' } });
+  await expectAnswer(audits, '/v1/audits', 503);
+  await expectAnswer(purges, '/v1/purges', 503, { body: { all: true, reason: 'a test' } });
 });
 
 test('no operation of the document was left out', () => {
