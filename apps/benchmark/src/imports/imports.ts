@@ -37,6 +37,8 @@ interface Memory {
 }
 
 const goal_rowsPerSecond = 10_000;
+/** What a heap under full load may grow before it is collected; a million rows kept, of 280 bytes each, would be twice that. */
+const memoryHeadroom_MiB = 150;
 
 export async function measureImports(bench: BenchStack, sizes: Sizes): Promise<Section> {
   const runs: Run[] = [];
@@ -106,14 +108,15 @@ export async function measureImports(bench: BenchStack, sizes: Sizes): Promise<S
         text: `at least ${format(Math.min(...rates))} rows/s of the large file (goal: ${format(goal_rowsPerSecond)})`,
         met: Math.min(...rates) >= goal_rowsPerSecond,
       },
-      {
-        text: `memory of catalog-write does not grow with the file: ${most(largest, 'write').toFixed(0)} MiB against ${most(smallest, 'write').toFixed(0)} MiB for the small one (goal: at most 150 MiB more)`,
-        met: most(largest, 'write') - most(smallest, 'write') <= 150,
-      },
-      {
-        text: `memory of the worker at most ${most(largest, 'worker').toFixed(0)} MiB (goal: below 256 MiB)`,
-        met: most(largest, 'worker') < 256,
-      },
+      ...(['write', 'worker'] as const).map((memory) => {
+        const [large_MiB, small_MiB] = [most(largest, memory), most(smallest, memory)];
+        return {
+          text:
+            `memory of ${memory === 'write' ? 'catalog-write' : 'the worker'} does not grow with the file: ${large_MiB.toFixed(0)} MiB ` +
+            `against ${small_MiB.toFixed(0)} MiB for the small one (goal: at most ${memoryHeadroom_MiB} MiB more)`,
+          met: large_MiB - small_MiB <= memoryHeadroom_MiB,
+        };
+      }),
       {
         text: `at most ${mostJobs} jobs in the queue at once (limit: ${jobsAtMost})`,
         met: mostJobs <= jobsAtMost,

@@ -40,7 +40,8 @@ export async function watchQueue({ stack }: BenchStack, signal: AbortSignal): Pr
       jobs: (await jobsMade()) - first,
       mostJobs,
       bumps,
-      bumpsPerSecond: bumps / Math.max(seconds, 1),
+      // Between n bumps lie n - 1 intervals.
+      bumpsPerSecond: Math.max(0, bumps - 1) / Math.max(seconds, 1),
     };
   } finally {
     state.disconnect();
