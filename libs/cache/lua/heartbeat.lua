@@ -3,7 +3,12 @@
 --
 -- KEYS none
 -- ARGV 1 channel  2 the message up to the age  3 the watermark, in ms of this server's clock
--- Answer: the number of subscribers
+--      4 the master_replid that the incarnation in the message stands for
+-- Answer: the number of subscribers. Error OTHERLIFE where the server is no longer what the worker takes it for
+
+if is_other_life(ARGV[4]) then
+  return redis.error_reply(OTHER_LIFE)
+end
 
 local time = redis.call('TIME')
 local age = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3])

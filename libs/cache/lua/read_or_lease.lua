@@ -3,8 +3,14 @@
 -- KEYS[1] the entry
 -- ARGV    1 incarnation  2 payload schema of the caller  3 token of the lease it would get  4 lease_ms
 --         5 refresh_ahead: the last part of the fresh life in which one caller is asked to refresh, 0 to 1
+--         6 the master_replid that the incarnation stands for
 -- Answer  { state, version, age_ms, fresh_for_ms, payload, lease }
 --         lease: 1 granted, 0 not needed, -1 needed, but held by another
+--         Error OTHERLIFE where the server is no longer what the caller takes it for
+
+if is_other_life(ARGV[6]) then
+  return redis.error_reply(OTHER_LIFE)
+end
 
 local incarnation, schema, token, lease_ms, ahead = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = now_ms()

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterEach, expect, test } from 'vitest';
 import { CacheConnection, CacheUnavailable } from './cache-connection.ts';
 import { EntryStore } from './entry-store.ts';
+import { InvalidationPublisher } from './invalidation-publisher.ts';
 
 const open: CacheConnection[] = [];
 const errors: Error[] = [];
@@ -82,16 +83,65 @@ test('a server that is promoted and demoted again lives another life, though its
     timeout_ms: 15_000,
   });
 
-  // What the former master is told to write now is refused, and that is noticed.
-  await expect(new EntryStore(connection).readOrLease('k', 1, 'x')).rejects.toThrow('READONLY');
+  // What the former master is asked now is refused, and so is what it is told to write; that is noticed.
+  const store = new EntryStore(connection);
+  await expect(store.readOrLease('k', 1, 'x')).rejects.toThrow('OTHERLIFE');
   const asReplica = await eventually(
     () => connection.incarnation !== before && (connection.incarnation ?? false),
   );
+  await expect(store.readOrLease('k', 1, 'x')).rejects.toThrow('READONLY');
+  await known(connection);
   await admin.replicaof('NO', 'ONE');
   await connection.relearn();
   expect(connection.requireIncarnation()).not.toBe(before);
   expect(connection.requireIncarnation()).not.toBe(asReplica);
   admin.disconnect();
+});
+
+test('a server that took over old data and was promoted again while nobody asked vouches for nothing of it', async () => {
+  await using server = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
+  await using other = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
+  const admin = new Redis(server.url);
+  const old = new Redis(other.url);
+  const following = (follower: Redis, port: number) => follower.replicaof('127.0.0.1', port);
+  const inSync = (follower: Redis) =>
+    eventually(async () => /master_link_status:up/.test(await follower.info('replication')), {
+      timeout_ms: 15_000,
+    });
+  await following(old, server.port);
+  await inSync(old);
+  const connection = connect(server.url);
+  await connection.start();
+  const before = connection.requireIncarnation();
+  const store = new EntryStore(connection);
+  const publisher = new InvalidationPublisher(connection);
+  await store.readOrLease('k', 1, 'x');
+  await store.fill('k', 1, 'x', before, { version: 1, payload: Buffer.from('old') }, 60_000);
+  await eventually(async () => (await old.get('k'))?.includes('old') ?? false);
+  // The other one misses what comes now.
+  await old.replicaof('NO', 'ONE');
+  await publisher.invalidate([['k', 2]]);
+  expect(await store.readOrLease('k', 1, 'y')).toMatchObject({ state: 'dead' });
+  await following(admin, other.port);
+  await inSync(admin);
+  await admin.replicaof('NO', 'ONE');
+  expect(await admin.get('k')).toContain('old');
+
+  expect(connection.incarnation).toBe(before);
+  const beats = () => publisher.heartbeat(0);
+  await expect(beats()).rejects.toThrow('OTHERLIFE');
+  expect(await known(connection)).not.toBe(before);
+  await beats();
+
+  // And a reader to whom nobody has said anything yet.
+  await following(admin, other.port);
+  await inSync(admin);
+  await admin.replicaof('NO', 'ONE');
+  await expect(store.readOrLease('k', 1, 'x')).rejects.toThrow('OTHERLIFE');
+  await known(connection);
+  expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'absent', lease: 'granted' });
+  admin.disconnect();
+  old.disconnect();
 });
 
 test('a server that hides INFO is not used', async () => {

@@ -7,6 +7,13 @@ export class CacheUnavailable extends Error {
   override readonly name = 'CacheUnavailable';
 }
 
+/** One life of the stores behind a connection. */
+export interface Life {
+  readonly incarnation: string;
+  /** The master_replid of the cache Redis in it, by which its scripts know whether it still lives it. */
+  readonly replication: string;
+}
+
 export interface CacheConnectionOptions {
   readonly url: string;
   readonly name: string;
@@ -23,14 +30,14 @@ export interface CacheConnectionOptions {
  * A connection to the cache Redis, and the incarnation of the stores behind it.
  *
  * Entries are only valid within one incarnation, so it is learned before any command on a connection,
- * forgotten when the connection closes, and learned again when a command meets another role
- * (`READONLY`, `MOVED`) or a heartbeat names another. Two settings keep ioredis from sending commands of an
+ * forgotten when the connection closes, and learned again when a command meets another role or another life
+ * (`READONLY`, `MOVED`, `OTHERLIFE`) or a heartbeat names another. Two settings keep ioredis from sending commands of an
  * old connection on a new one, to a server that may live another life: nothing is queued, nothing is resent.
  */
 export class CacheConnection {
   readonly redis: Redis;
   readonly #options: CacheConnectionOptions;
-  #incarnation: string | undefined;
+  #life: Life | undefined;
   #learning: Promise<void> | undefined;
   #listeners: ((incarnation: string | undefined) => void)[] = [];
 
@@ -67,7 +74,7 @@ export class CacheConnection {
 
   /** The life of the stores that commands go to; undefined while that is unknown. */
   get incarnation(): string | undefined {
-    return this.#incarnation;
+    return this.#life?.incarnation;
   }
 
   onIncarnation(listener: (incarnation: string | undefined) => void): void {
@@ -76,8 +83,13 @@ export class CacheConnection {
 
   /** @throws CacheUnavailable */
   requireIncarnation(): string {
-    if (this.#incarnation === undefined) throw new CacheUnavailable('the cache is away');
-    return this.#incarnation;
+    return this.requireLife().incarnation;
+  }
+
+  /** @throws CacheUnavailable */
+  requireLife(): Life {
+    if (this.#life === undefined) throw new CacheUnavailable('the cache is away');
+    return this.#life;
   }
 
   /** Asks again which life this is. Until the answer is there, the former one holds. */
@@ -88,9 +100,9 @@ export class CacheConnection {
     return this.#learning;
   }
 
-  /** Commands that fail because the server has changed its role say that its life has changed. */
+  /** Commands that fail because the server has changed its role, or its life, say that its life has changed. */
   noticeRoleChange(error: unknown): void {
-    if (error instanceof Error && /^(?:READONLY|MOVED|UNBLOCKED|MASTERDOWN)/.test(error.message)) {
+    if (error instanceof Error && /^(?:READONLY|MOVED|UNBLOCKED|MASTERDOWN|OTHERLIFE)/.test(error.message)) {
       this.#become(undefined);
       void this.relearn();
     }
@@ -112,7 +124,7 @@ export class CacheConnection {
       if (this.redis.stream !== stream) {
         // Another connection has begun meanwhile, and was told to wait for this answer.
         this.#relearnSoon();
-      } else if (this.redis.status === 'ready') this.#become(this.#incarnationOf(info, database));
+      } else if (this.redis.status === 'ready') this.#become(this.#lifeOf(info, database));
     } catch (error) {
       this.#options.onError(error instanceof Error ? error : new Error(String(error)));
       // The connection stands, but Postgres or INFO did not answer.
@@ -125,7 +137,7 @@ export class CacheConnection {
     setTimeout(() => void this.relearn(), timings.heartbeat_ms).unref();
   }
 
-  #incarnationOf(info: string, database: string): string {
+  #lifeOf(info: string, database: string): Life {
     const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
     const mode = this.#options.incarnationMode ?? 'full';
     const runId = mode === 'full' ? field('run_id') : '-';
@@ -135,12 +147,13 @@ export class CacheConnection {
         'the cache Redis hides INFO, so its lives cannot be told apart; set the mode replication-only',
       );
     }
-    return createHash('sha256').update(`${runId} ${replication} ${database}`).digest('hex').slice(0, 16);
+    const hash = createHash('sha256').update(`${runId} ${replication} ${database}`).digest('hex');
+    return { incarnation: hash.slice(0, 16), replication };
   }
 
-  #become(incarnation: string | undefined): void {
-    if (incarnation === this.#incarnation) return;
-    this.#incarnation = incarnation;
-    for (const listener of this.#listeners) listener(incarnation);
+  #become(life: Life | undefined): void {
+    if (life?.incarnation === this.incarnation) return;
+    this.#life = life;
+    for (const listener of this.#listeners) listener(life?.incarnation);
   }
 }

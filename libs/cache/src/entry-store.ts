@@ -60,7 +60,7 @@ const leases = new Map([
 /** What this needs of a CacheConnection. */
 type EntryConnection = Pick<
   CacheConnection,
-  'redis' | 'incarnation' | 'requireIncarnation' | 'noticeRoleChange' | 'time_ms'
+  'redis' | 'incarnation' | 'requireIncarnation' | 'requireLife' | 'noticeRoleChange' | 'time_ms'
 >;
 
 /** The three scripts, typed. Every transition of an entry goes through here. */
@@ -75,15 +75,16 @@ export class EntryStore {
     return this.#connection.incarnation;
   }
 
-  /** @throws CacheUnavailable, and ioredis errors where Redis fails or is late */
+  /** @throws CacheUnavailable, and ioredis errors where Redis fails, is late, or has begun another life */
   async readOrLease(key: string, schema: number, token: string): Promise<LeasedEntry> {
-    const incarnation = this.#connection.requireIncarnation();
+    const { incarnation, replication } = this.#connection.requireLife();
     const [state, version, age_ms, freshFor_ms, payload, lease] = (await this.#run(scripts.readOrLease, key, [
       incarnation,
       schema,
       token,
       timings.lease_ms,
       timings.refreshAhead,
+      replication,
     ])) as [Buffer, number, number, number, Buffer, 1 | 0 | -1];
     return {
       ...entry(state, version, age_ms, freshFor_ms, payload),

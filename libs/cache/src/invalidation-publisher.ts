@@ -56,13 +56,22 @@ export class InvalidationPublisher {
     await this.publish([]);
   }
 
-  /** @param watermark_ms of the clock of the cache Redis */
+  /**
+   * @param watermark_ms of the clock of the cache Redis
+   * @throws ioredis errors; where Redis has begun another life, the connection has been told to learn it
+   */
   async heartbeat(watermark_ms: number): Promise<void> {
+    const { replication } = this.#connection.requireLife();
     const head = encodeHeartbeatHead(this.#envelope());
     // By its text: four times a second, and the order of messages does not hang on whether Redis knows the hash.
     const pipeline = this.#connection.redis.pipeline();
-    pipeline.eval(scripts.heartbeat.text, 0, INVALIDATION_CHANNEL, head, watermark_ms);
-    await lastAnswer(pipeline);
+    pipeline.eval(scripts.heartbeat.text, 0, INVALIDATION_CHANNEL, head, watermark_ms, replication);
+    try {
+      await lastAnswer(pipeline);
+    } catch (error) {
+      this.#connection.noticeRoleChange(error);
+      throw error;
+    }
   }
 
   async #invalidate(

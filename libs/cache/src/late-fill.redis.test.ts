@@ -69,6 +69,7 @@ async function startReader(load: (key: string) => Promise<Loaded>, fillScript = 
       return connection.incarnation;
     },
     requireIncarnation: () => connection.requireIncarnation(),
+    requireLife: () => connection.requireLife(),
     noticeRoleChange: (error) => connection.noticeRoleChange(error),
     time_ms: () => connection.time_ms(),
   });

@@ -21,13 +21,13 @@ function scriptOf(text: string): Script {
 const asFunction = (name: string, file: string) => `local function ${name}(KEYS, ARGV)\n${read(file)}\nend\n`;
 
 export const scripts = {
-  readOrLease: script('entry.lua', 'read_or_lease.lua'),
+  readOrLease: script('life.lua', 'entry.lua', 'read_or_lease.lua'),
   fill: script('entry.lua', 'fill.lua'),
   invalidate: script('entry.lua', 'invalidate.lua'),
   invalidateEach: scriptOf(
     [read('entry.lua'), asFunction('invalidate', 'invalidate.lua'), read('invalidate_each.lua')].join('\n'),
   ),
-  heartbeat: script('heartbeat.lua'),
+  heartbeat: script('life.lua', 'heartbeat.lua'),
   acquireLock: script('acquire_lock.lua'),
   extendLock: script('extend_lock.lua'),
   releaseLock: script('release_lock.lua'),

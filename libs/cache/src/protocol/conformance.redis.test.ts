@@ -12,9 +12,11 @@ import { type EntryData, type Fill, type Operation, type Slot, transition } from
  */
 let server: RedisServer;
 let redis: Redis;
+let replication = '';
 beforeAll(async () => {
   server = await startRedis();
   redis = new Redis(server.url);
+  replication = /^master_replid:(\w+)/m.exec(await redis.info('replication'))?.[1] ?? '';
 });
 afterAll(async () => {
   redis.disconnect();
@@ -117,7 +119,14 @@ function argsOf(operation: Operation): (string | number)[] {
   const { incarnation } = operation;
   switch (operation.kind) {
     case 'read-or-lease':
-      return [incarnation, operation.schema, operation.token, operation.lease_ms, operation.refreshAhead];
+      return [
+        incarnation,
+        operation.schema,
+        operation.token,
+        operation.lease_ms,
+        operation.refreshAhead,
+        replication,
+      ];
     case 'fill':
       return [
         incarnation,

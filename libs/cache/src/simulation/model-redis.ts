@@ -35,10 +35,10 @@ export class ModelRedis {
     return new Map(this.#entries);
   }
 
-  beginLife(inherited?: ReadonlyMap<string, Slot>): void {
+  beginLife(inherited: ReadonlyMap<string, Slot>): void {
     this.#lives += 1;
     this.incarnation = `life-${this.#lives}`;
-    if (inherited !== undefined) this.#entries = new Map(inherited);
+    this.#entries = new Map(inherited);
   }
 }
 

@@ -61,7 +61,8 @@ export class SimulatedProcess {
         return own();
       },
       requireIncarnation,
-      noticeRoleChange: ignore,
+      requireLife: () => ({ incarnation: requireIncarnation(), replication: '' }),
+      noticeRoleChange: () => this.learn(),
       time_ms: () => Promise.resolve(Date.now()),
     });
     this.cache = new EntityCache(ENTITY, new BatchLoader(load, createLoadGuard()), {
@@ -150,6 +151,11 @@ export class SimulatedProcess {
       this.#underway.add(`${operation.kind} arrives`, () => {
         if (!this.#redis.isUp) {
           fail(new Error('Connection is closed.'));
+          return;
+        }
+        // As life.lua has it.
+        if (operation.kind === 'read-or-lease' && operation.incarnation !== this.#redis.incarnation) {
+          this.#underway.add('a read of another life is refused', () => fail(new Error('OTHERLIFE')));
           return;
         }
         const answer = this.#redis.run(key, operation);

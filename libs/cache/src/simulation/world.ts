@@ -108,7 +108,12 @@ export class World {
 
   heartbeat(): void {
     const incarnation = this.#workerIncarnation;
-    if (incarnation === undefined || incarnation !== this.redis.incarnation || !this.redis.isUp) return;
+    if (incarnation === undefined || !this.redis.isUp) return;
+    // As life.lua has it.
+    if (incarnation !== this.redis.incarnation) {
+      this.workerLearns();
+      return;
+    }
     const oldest = this.#changes.find(({ isAcknowledged }) => !isAcknowledged);
     const watermarkAge_ms = oldest === undefined ? 0 : Date.now() - oldest.commit.at_ms + 1;
     this.#sequence += 1;
@@ -133,9 +138,9 @@ export class World {
     this.#saved = this.redis.snapshot();
   }
 
-  /** Another server, or the same one with an old dump; `connectionsStay`: promoted where it stands. */
+  /** Another server, or the same one with an old dump; `connectionsStay`: promoted where it stands, after it took over old data. */
   beginLife(connectionsStay: boolean): void {
-    this.redis.beginLife(connectionsStay ? undefined : this.#saved);
+    this.redis.beginLife(this.#saved);
     if (connectionsStay) return;
     this.#workerIncarnation = undefined;
     for (const process of this.processes) {
