@@ -53,6 +53,22 @@ const get = async (text: string, query: unknown[] = ['page 1']) => {
 };
 const bumper = () => new GenerationBumper(connection, now);
 
+test('callers of one page at one time share one load of it, and of its failure', async () => {
+  hearHeartbeat();
+  let loads = 0;
+  const ask = (query: unknown[], fails = false) =>
+    lists.get('products', query, () => {
+      loads += 1;
+      return fails ? Promise.reject(new Error('busy')) : Promise.resolve(Buffer.from('shared'));
+    });
+  const pages = await Promise.all(Array.from({ length: 50 }, () => ask(['hot'])));
+  expect([loads, new Set(pages.map(({ payload }) => payload.toString()))]).toEqual([1, new Set(['shared'])]);
+  const failed = await Promise.allSettled([ask(['broken'], true), ask(['broken'], true)]);
+  expect([loads, failed.map(({ status }) => status)]).toEqual([2, ['rejected', 'rejected']]);
+  await ask(['broken']);
+  expect(loads).toBe(3);
+});
+
 test('a page is kept until its generation ends; pages of other queries are others', async () => {
   expect(await get('one')).toBe('one (stored)');
   expect(await get('two')).toBe('one (redis)');

@@ -57,6 +57,7 @@ export class ListCache {
   readonly #connection: CacheConnection;
   readonly #freshness: Freshness;
   readonly #onError: (error: unknown) => void;
+  readonly #flights = new Map<string, { readonly began_ms: number; readonly page: Promise<ListPage> }>();
 
   constructor(connection: CacheConnection, freshness: Freshness, onError: (error: unknown) => void) {
     this.#connection = connection;
@@ -65,11 +66,25 @@ export class ListCache {
   }
 
   /**
+   * Callers of one page at one time share one read of it, which began no longer ago than the bound.
+   *
    * @param name of the list, whose generation the worker bumps
    * @param query what tells this page from the others, in a stable order
    */
-  async get(name: string, query: readonly unknown[], load: () => Promise<Buffer>): Promise<ListPage> {
+  get(name: string, query: readonly unknown[], load: () => Promise<Buffer>): Promise<ListPage> {
     const key = `list:${name}:${createHash('sha256').update(JSON.stringify(query)).digest('base64url')}`;
+    const began_ms = performance.now();
+    const underway = this.#flights.get(key);
+    if (underway !== undefined && began_ms - underway.began_ms <= timings.flightJoin_ms) return underway.page;
+    const page = this.#get(name, key, load).finally(() => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    });
+    const flight = { began_ms, page };
+    this.#flights.set(key, flight);
+    return page;
+  }
+
+  async #get(name: string, key: string, load: () => Promise<Buffer>): Promise<ListPage> {
     const cached = await this.#read(name, key);
     if (cached?.page !== undefined && cached.isFresh()) {
       return { ...cached.page, source: 'redis' };
