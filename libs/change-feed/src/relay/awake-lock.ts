@@ -17,6 +17,7 @@ export class AwakeLock {
   #client: Client | undefined;
   #request: Promise<void> | undefined;
   #held = false;
+  #isDenied = false;
 
   constructor(databaseUrl: string, onError: (error: Error) => void) {
     this.#databaseUrl = databaseUrl;
@@ -30,6 +31,11 @@ export class AwakeLock {
   /** Asked for, and not answered yet: writers may be kept from ringing. */
   get isRequested(): boolean {
     return this.#request !== undefined;
+  }
+
+  /** Asked for last, and somebody else holds it. */
+  get isDenied(): boolean {
+    return this.#isDenied;
   }
 
   /** Asks for the lock, unless it is held or asked for already; answers at once. */
@@ -67,9 +73,11 @@ export class AwakeLock {
       client = await this.#connected();
       await client.query('select pg_advisory_lock($1)', [LOCK]);
       this.#held = this.#client === client;
+      this.#isDenied = false;
     } catch (error) {
-      // 55P03: another relay holds it and keeps the bell silent; this one goes on looking by itself.
-      if ((error as { code?: string }).code !== '55P03') this.#drop(client, error);
+      // 55P03: another session holds it and keeps the bell silent; this relay goes on looking by itself.
+      this.#isDenied = (error as { code?: string }).code === '55P03';
+      if (!this.#isDenied) this.#drop(client, error);
     }
   }
 

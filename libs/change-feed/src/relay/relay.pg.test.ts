@@ -263,9 +263,23 @@ test('a relay whose lock cannot be had looks by itself, as if it were awake', as
   const holder = await owner.connect();
   try {
     await holder.query('select pg_advisory_lock(7236001)');
-    const { dispatchedKeys } = await startRelay();
+    let looks = 0;
+    const { dispatchedKeys, awakeLock } = await startRelay({
+      hasRoom: () => {
+        looks += 1;
+        return true;
+      },
+    });
+    // The first one is found by the look that is due anyway, and shows that nobody can ring.
     const [id = ''] = await feed.insertProducts(1);
     expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
+    await eventually(() => awakeLock.isDenied);
+    const before = looks;
+    await pause(1_000);
+    // Asleep it would look once.
+    expect(looks - before).toBeGreaterThan(10);
+    await holder.query('select pg_advisory_unlock_all()');
+    await eventually(() => !awakeLock.isDenied && !awakeLock.isHeld && !awakeLock.isRequested);
   } finally {
     await holder.query('select pg_advisory_unlock_all()');
     holder.release();

@@ -18,8 +18,10 @@ export interface RelayOptions {
  * Moves changes from the outbox to the queue.
  *
  *   asleep ── ring, or the next look is due ──▶ look; on a change look again soon; on another one awake
+ *   asleep ── the look that was due anyway finds a change that nobody rang for ──▶ awake: the bell may be kept from ringing
  *   awake: asks for the awake lock, so that writers need not ring, and looks again and again
- *   awake  ── nothing for a while ──▶ asleep: releases the lock, looks after 1, 4, 16, … ms, at most safetyPoll_ms
+ *   awake  ── nothing for a while, and nobody else has the lock ──▶ asleep: releases the lock, looks after 1, 4, 16, … ms,
+ *             at most safetyPoll_ms
  *
  * An edit now and then costs its writer one NOTIFY, and the relay two looks. The looks after a release are for
  * the writer who was refused the bell just before it, and commits just after.
@@ -64,12 +66,13 @@ export class Relay {
     let nextLook_ms = betweenLooks_ms;
     while (!this.#stopped) {
       await this.#sleep(nextLook_ms);
+      const isUnrung = !this.#rung && nextLook_ms === timings.safetyPoll_ms;
       if ((await this.#move()) === 0) {
         nextLook_ms = Math.min(nextLook_ms * 4, timings.safetyPoll_ms);
         continue;
       }
       await this.#sleep(betweenLooks_ms);
-      if ((await this.#move()) > 0) {
+      if ((await this.#move()) > 0 || isUnrung) {
         await this.#stayAwake();
         nextLook_ms = betweenLooks_ms;
       }
@@ -81,10 +84,13 @@ export class Relay {
     let emptyLooks = 0;
     let found = 0;
     // While the lock is asked for and not had, writers may be kept from ringing: nobody goes to sleep then.
-    while (!this.#stopped && (emptyLooks < looksBeforeSleep || awakeLock.isRequested)) {
-      if (emptyLooks < looksBeforeSleep) awakeLock.request();
+    // While somebody else has it they are: then this relay goes on until it gets it.
+    while (!this.#stopped && (emptyLooks < looksBeforeSleep || awakeLock.isRequested || awakeLock.isDenied)) {
+      if (emptyLooks < looksBeforeSleep || awakeLock.isDenied) awakeLock.request();
       // In a dense stream a look that waits a little takes many changes for the price of one.
-      await this.#sleep(Math.min(Math.max(found, betweenLooks_ms), mostBetweenLooks_ms));
+      // So does one beside another relay that has the lock.
+      const pause_ms = awakeLock.isDenied ? mostBetweenLooks_ms : Math.max(found, betweenLooks_ms);
+      await this.#sleep(Math.min(pause_ms, mostBetweenLooks_ms));
       found = await this.#move();
       emptyLooks = found > 0 ? 0 : Math.min(emptyLooks + 1, looksBeforeSleep);
     }
