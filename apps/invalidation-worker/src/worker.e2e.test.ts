@@ -216,6 +216,48 @@ test('a worker that writes to another Redis than the registered one says nothing
   expect((await fetch(`${ahead.url}/readyz`)).status).toBe(200);
 }, 30_000);
 
+test('when all workers of the registered Redis are gone, the one that was overruled takes over', async () => {
+  const on = await stores();
+  const left = await worker(on);
+  const { freshness, connection } = on.reader;
+  await eventually(() => freshness.isFresh(connection.incarnation));
+  await using other = await startRedis();
+  const ahead = await startWorker(on, { cacheRedisUrl: other.url });
+  await eventually(async () => (await fetch(`${left.url}/readyz`)).status === 503);
+  const registered = async () =>
+    (await on.owner.query<{ incarnation: string }>('select incarnation from catalog.cache_incarnation'))
+      .rows[0]?.incarnation;
+  const theirs = await registered();
+  await ahead[Symbol.asyncDispose]();
+  // As if some time had gone by since it was seen last.
+  await on.owner.query(`update catalog.cache_incarnation set seen_at = seen_at - interval '1 minute'`);
+  await eventually(() => freshness.isFresh(connection.incarnation), { timeout_ms: 10_000 });
+  expect(await registered()).toBe(connection.incarnation);
+  expect(theirs).not.toBe(connection.incarnation);
+}, 30_000);
+
+test('a Redis that comes back after what it missed has left the outbox is emptied before anybody trusts it', async () => {
+  const on = await stores();
+  const first = await startWorker(on);
+  const { key, id } = await cachedProduct(on);
+  await on.settled();
+  await first[Symbol.asyncDispose]();
+  await using other = await startRedis();
+  const second = await startWorker(on, { cacheRedisUrl: other.url });
+  await on.owner.query(`update catalog.products set name = 'Torch' where id = $1`, [id]);
+  await on.settled();
+  await second[Symbol.asyncDispose]();
+  // Long ago, and the retention has been there.
+  await on.owner.query(`update catalog.former_incarnations set ended_at = ended_at - interval '10 minutes'`);
+  await on.owner.query('delete from catalog.outbox');
+  expect((await on.reader.state(key)).state).toBe('value');
+
+  const { freshness, connection } = on.reader;
+  await worker(on);
+  await eventually(() => freshness.isFresh(connection.incarnation), { timeout_ms: 10_000 });
+  expect((await on.reader.state(key)).state).toBe('dead');
+}, 30_000);
+
 test('two workers share the changes, and one carries on where the other dies', async () => {
   const on = await stores();
   const one = await worker(on);

@@ -36,6 +36,8 @@ export const timings = {
   beforeRefresh_ms: 25,
   /** How long acknowledged rows are kept, so that a failover can be answered by applying them again. */
   replayWindow_ms: 300_000,
+  /** Workers of the registered life of the cache that were not seen for this long are gone, and another life may take over. */
+  deserted_ms: 20_000,
   /** The relay looks at least this often, whatever happens to the doorbell. */
   safetyPoll_ms: 1_000,
   /** A listener that has not heard its own canary for this long is dead, whatever its socket says. */

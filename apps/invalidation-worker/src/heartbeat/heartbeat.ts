@@ -72,6 +72,7 @@ export class Heartbeat {
       return;
     }
     if (connection.incarnation !== incarnation || !isRegistered()) return;
+    await outbox.noteSeen(incarnation);
     this.#watermark.look(at_ms, look);
     if (this.#watermark.at === undefined) return;
     await publisher.heartbeat(this.#watermark.at);

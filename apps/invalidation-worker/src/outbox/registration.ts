@@ -4,7 +4,9 @@ import { timings } from '@catalog/contracts';
 
 interface RegistrationOptions {
   readonly connection: CacheConnection;
-  readonly outbox: Outbox;
+  readonly outbox: Pick<Outbox, 'register' | 'isForgotten' | 'isDeserted'>;
+  /** Invalidates every entry of the cache: it comes back from a life that nobody remembers what it has missed of. */
+  readonly forgetEntries: () => Promise<unknown>;
   readonly onRegistered: (replayedChanges: number) => void;
   /** From now on nothing that this process applies counts. */
   readonly onUnregistered: () => void;
@@ -16,9 +18,10 @@ interface RegistrationOptions {
  * it acknowledge, or send heartbeats: a worker that is left on a Redis of a former life does neither.
  *
  *   unknown ── the connection learns its incarnation ──▶ registered ── Postgres names another ──▶ overruled
- *   overruled ── the connection learns another one ──▶ registered
+ *   overruled ── the connection learns another one, or no worker of the registered one is seen any more ──▶ registered
  *
  * Overruled, it does not register the same incarnation again, or two workers on two Redis servers would do so in turns.
+ * One that was registered before, and comes back after what was applied meanwhile has left the outbox, is emptied first.
  */
 export class Registration {
   readonly #options: RegistrationOptions;
@@ -57,12 +60,13 @@ export class Registration {
     clearTimeout(this.#timer);
     if (this.#registered !== incarnation) this.#unregister();
     if (incarnation === undefined || this.#stopped) return;
-    if (incarnation === this.#overruled) {
-      this.#askAgain(timings.safetyPoll_ms);
-      return;
-    }
-    const { connection, outbox, onRegistered, onError } = this.#options;
+    const { connection, outbox, forgetEntries, onRegistered, onError } = this.#options;
     try {
+      if (incarnation === this.#overruled && !(await outbox.isDeserted())) {
+        this.#askAgain(timings.safetyPoll_ms);
+        return;
+      }
+      if (await outbox.isForgotten(incarnation)) await forgetEntries();
       const replayed = await outbox.register(incarnation);
       if (connection.incarnation !== incarnation) return;
       this.#registered = incarnation;

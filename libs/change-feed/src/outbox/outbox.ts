@@ -6,6 +6,9 @@ const sql = {
   release: loadSql(import.meta.url, './release.sql'),
   acknowledge: loadSql(import.meta.url, './acknowledge.sql'),
   register: loadSql(import.meta.url, './register.sql'),
+  isForgotten: loadSql(import.meta.url, './is-forgotten.sql'),
+  seen: loadSql(import.meta.url, './seen.sql'),
+  isDeserted: loadSql(import.meta.url, './is-deserted.sql'),
   replay: loadSql(import.meta.url, './replay.sql'),
   look: loadSql(import.meta.url, './look.sql'),
   retire: loadSql(import.meta.url, './retire.sql'),
@@ -123,6 +126,32 @@ export class Outbox {
       if (row.seq !== null) traces.push({ ...row, refreshedAt: null });
     }
     return { accepted: rows[0]?.accepted === true, traces };
+  }
+
+  /**
+   * Whether an incarnation that is to be registered was registered before, so long ago that what its entries have missed
+   * may no longer be in the outbox: all of them have to be invalidated first.
+   */
+  async isForgotten(incarnation: string): Promise<boolean> {
+    // Half of the window: from here to the replay some time goes by.
+    const values = [incarnation, timings.replayWindow_ms / 2];
+    const { rows } = await this.#db.query<{ forgotten: boolean }>(sql.isForgotten, values);
+    return rows[0]?.forgotten === true;
+  }
+
+  /** Notes that a worker of this incarnation is there. */
+  async noteSeen(incarnation: string): Promise<void> {
+    await this.#db.query({
+      name: 'outbox_seen',
+      text: sql.seen,
+      values: [incarnation, timings.deserted_ms / 4],
+    });
+  }
+
+  /** Whether all workers of the registered incarnation seem to be gone. */
+  async isDeserted(): Promise<boolean> {
+    const { rows } = await this.#db.query<{ deserted: boolean }>(sql.isDeserted, [timings.deserted_ms]);
+    return rows[0]?.deserted === true;
   }
 
   /**
