@@ -9,12 +9,12 @@ const sql = {
   loadBySku: loadSql(import.meta.url, './load-by-sku.sql'),
 };
 
-type LoadedRow = Product & { key: string; tombstoneVersion: number | null };
+type LoadedRow = Product & { key: string; absentVersion: number | null };
 const never: Loaded<never> = { version: 0, body: null };
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
- * The products of these ids, each with its version or that of its tombstone, in one query and one snapshot. The
+ * The products of these ids, each with its version or that of its absence, in one query and one snapshot. The
  * answer has every key that was asked for, as it was spelled. What is no UUID is missing: one bad key must
  * not fail the others.
  */
@@ -26,12 +26,12 @@ export async function loadProducts(
   const found = new Map<string, Loaded<Product>>();
   if (wanted.length > 0) {
     const { rows } = await db.query<LoadedRow>({ name: 'products/load', text: sql.load, values: [wanted] });
-    for (const { key, tombstoneVersion, ...product } of rows) {
+    for (const { key, absentVersion, ...product } of rows) {
       found.set(
         key,
-        tombstoneVersion === null
+        absentVersion === null
           ? { version: product.version, body: product }
-          : { version: tombstoneVersion, body: null },
+          : { version: absentVersion, body: null },
       );
     }
   }

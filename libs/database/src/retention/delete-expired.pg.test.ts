@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import type { Pool } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createPool } from '../postgres/pool.ts';
+import { loadProducts } from '../products/load.ts';
+import { insertRow } from '../testing/products.ts';
+import { deleteExpired, type Deleted, type RetentionAges } from './delete-expired.ts';
+
+const day_s = 86_400;
+const none: Deleted = { history: 0, tombstones: 0, idempotencyKeys: 0, imports: 0 };
+/** Each another, so that no kind can leave by the age of another one. */
+const ages: RetentionAges = {
+  history_s: 2 * day_s,
+  tombstones_s: 3 * day_s,
+  idempotencyKeys_s: 4 * day_s,
+  imports_s: 5 * day_s,
+};
+
+let database: TestDatabase;
+let owner: Pool;
+let worker: Pool;
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: true });
+  owner = createPool({ url: database.url, applicationName: 'test' });
+  worker = createPool({ url: database.urlFor('invalidation_worker'), applicationName: 'worker' });
+});
+afterAll(async () => {
+  await Promise.all([owner.end(), worker.end()]);
+  await database[Symbol.asyncDispose]();
+});
+
+test('each kind leaves by its own age, and not before; an import that runs stays', async () => {
+  await owner.query(`
+    insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
+      values (gen_random_uuid(), 1, 'create', 'test', clock_timestamp() - interval '2 days' + interval '1 minute');
+    insert into catalog.tombstones (entity, key, version, deleted_at)
+      values ('product', 'x', 1, clock_timestamp() - interval '3 days' + interval '1 minute');
+    insert into catalog.idempotency_keys (subject, key, request_hash, product_id, answer, created_at)
+      values ('test', 'k', '\\x00', gen_random_uuid(), '{}', clock_timestamp() - interval '4 days' + interval '1 minute');
+    insert into catalog.imports (id, subject, mode, dry_run, state, created_at)
+      values (gen_random_uuid(), 'test', 'reject-all', false, 'succeeded', clock_timestamp() - interval '5 days' + interval '1 minute'),
+             (gen_random_uuid(), 'test', 'reject-all', false, 'running', clock_timestamp() - interval '50 days')`);
+  expect(await deleteExpired(worker, ages, 100)).toEqual(none);
+  const older = async (table: string, column: string) => {
+    await owner.query(`alter table catalog.${table} disable trigger user`);
+    await owner.query(`update catalog.${table} set ${column} = ${column} - interval '2 minutes'`);
+    await owner.query(`alter table catalog.${table} enable trigger user`);
+    return deleteExpired(worker, ages, 100);
+  };
+  expect(await older('product_history', 'changed_at')).toEqual({ ...none, history: 1 });
+  expect(await older('tombstones', 'deleted_at')).toEqual({ ...none, tombstones: 1 });
+  expect(await older('idempotency_keys', 'created_at')).toEqual({ ...none, idempotencyKeys: 1 });
+  expect(await older('imports', 'created_at')).toEqual({ ...none, imports: 1 });
+});
+
+test('whose tombstone is gone is absent in no lower version than it was', async () => {
+  const { id } = await insertRow(owner);
+  const versionOf = async (key: string) => (await loadProducts(owner, [key])).get(key)?.version ?? -1;
+  await owner.query('delete from catalog.products where id = $1', [id]);
+  const deleted = await versionOf(id);
+  await owner.query(`update catalog.tombstones set deleted_at = deleted_at - interval '4 days'`);
+  expect(await deleteExpired(worker, ages, 100)).toEqual({ ...none, tombstones: 1 });
+  expect(await versionOf(id)).toBe(deleted);
+  expect(await versionOf(randomUUID())).toBe(deleted);
+  // What is inserted again is newer than any of it.
+  expect((await insertRow(owner, { id })).version).toBeGreaterThan(deleted);
+});
