@@ -7,7 +7,6 @@ import {
   integer,
   redisConfig,
 } from '@catalog/service-kit';
-import { z } from 'zod';
 
 /** @throws ConfigError with every mistake at once */
 export const readConfig = (environment?: Environment) =>
@@ -24,8 +23,6 @@ export const readConfig = (environment?: Environment) =>
       RATE_LIMIT_WINDOW_SECONDS: integer({ min: 1, max: 3_600 }).default(10),
       /** How many reads a second one caller may push past the caches with `Min-Version`. */
       BYPASSES_PER_SECOND: integer({ min: 1, max: 1_000_000 }).default(500),
-      /** `replication-only` for a Redis that hides INFO server; then its restart from an old dump goes unseen. */
-      CACHE_INCARNATION_MODE: z.enum(['full', 'replication-only']).default('full'),
     },
     environment,
   );

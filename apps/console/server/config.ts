@@ -20,8 +20,7 @@ export function readConfig(environment?: Environment) {
     {
       ...baseConfig,
       DATABASE_URL: databaseConfig.DATABASE_URL,
-      CACHE_REDIS_URL: redisConfig.CACHE_REDIS_URL,
-      STATE_REDIS_URL: redisConfig.STATE_REDIS_URL,
+      ...redisConfig,
       /** Where people reach the console, as their browsers name it; `http://127.0.0.1:<PORT>` where unset. */
       CONSOLE_ORIGIN: url(['http', 'https'])
         .transform((value) => new URL(value).origin)

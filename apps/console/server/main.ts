@@ -54,6 +54,7 @@ await runService({
       find: (id) => accounts.find(id),
       cacheRedisUrl: config.CACHE_REDIS_URL,
       databaseIdentity: () => databaseIdentity(pool),
+      incarnationMode: config.CACHE_INCARNATION_MODE,
       onError: (error) => log.warn({ err: error }, 'the cache Redis failed'),
     });
     scope.onStop('profile cache', () => profileCache.stop());

@@ -47,6 +47,7 @@ await runService({
       databaseDirectUrl: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
       cacheRedisUrl: config.CACHE_REDIS_URL,
       stateRedisUrl: config.STATE_REDIS_URL,
+      incarnationMode: config.CACHE_INCARNATION_MODE,
       log,
       metrics: workerMetrics,
       readiness,

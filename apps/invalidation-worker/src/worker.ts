@@ -46,6 +46,7 @@ export interface InvalidationWorkerOptions {
   readonly databaseDirectUrl: string;
   readonly cacheRedisUrl: string;
   readonly stateRedisUrl: string;
+  readonly incarnationMode?: 'full' | 'replication-only';
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly readiness: Readiness;
@@ -67,6 +68,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     name: 'invalidation-worker',
     call_ms: timings.workerCacheCall_ms,
     databaseIdentity: () => databaseIdentity(pool),
+    incarnationMode: options.incarnationMode ?? 'full',
     onError: survive('cache'),
   });
   const store = new EntryStore(connection);
@@ -74,6 +76,10 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   const registration = new Registration({
     connection,
     outbox,
+    forgetEntries: () => {
+      log.warn('a former life of the cache is back: all its entries are invalidated');
+      return purger.purge({ all: true, reason: 'a former life of the cache is back' });
+    },
     onRegistered: (changes) => {
       if (changes > 0) {
         metrics.changesReplayed.inc(changes);

@@ -32,6 +32,7 @@ await runService({
     const sales = createSalesCache({
       pool,
       cacheRedisUrl: config.CACHE_REDIS_URL,
+      incarnationMode: config.CACHE_INCARNATION_MODE,
       onError: warn('the cache Redis failed'),
     });
     scope.onStop('sales cache', () => sales.stop());

@@ -8,7 +8,10 @@ export async function viewProductCache(cache: CatalogCache, pool: Pool, id: stri
   const key = PRODUCT.cacheKey(id);
   const { freshness, near, heard, connection } = cache;
   const [postgres, redis] = await Promise.all([
-    cache.readPostgres(() => loadProducts(pool, [id])).then((loaded) => loaded.get(id)),
+    cache
+      .readPostgres(() => loadProducts(pool, [id]))
+      .then((loaded) => loaded.get(id))
+      .catch(() => null),
     cache.store.inspect(key).catch(() => null),
   ]);
   const kept = near.getStale(key);
@@ -16,7 +19,10 @@ export async function viewProductCache(cache: CatalogCache, pool: Pool, id: stri
   const watermarkAge_ms = freshness.watermarkAge_ms;
   return {
     key,
-    postgres: { version: postgres?.version ?? 0, state: postgres?.body === null ? 'missing' : 'value' },
+    postgres:
+      postgres === null
+        ? { state: 'unreachable' }
+        : { version: postgres?.version ?? 0, state: postgres?.body === null ? 'missing' : 'value' },
     redis: redis ?? { state: 'unreachable' },
     near:
       kept === undefined

@@ -8,6 +8,7 @@ export interface ProfileCacheOptions {
   readonly find: (id: string) => Promise<UserProfile | null>;
   readonly cacheRedisUrl: string;
   readonly databaseIdentity: () => Promise<string>;
+  readonly incarnationMode?: 'full' | 'replication-only';
   readonly onError: (error: unknown) => void;
 }
 
@@ -19,12 +20,13 @@ export interface ProfileCache {
 
 /** Who is signed in is asked for with each request: kept for 5 minutes, and dropped when a user changes. */
 export function createProfileCache(options: ProfileCacheOptions): ProfileCache {
-  const { find, cacheRedisUrl, databaseIdentity, onError } = options;
+  const { find, cacheRedisUrl, databaseIdentity, incarnationMode = 'full', onError } = options;
   const ignore = () => undefined;
   const { parts, start, stop } = createProcessCache({
     url: cacheRedisUrl,
     name: 'console',
     databaseIdentity,
+    incarnationMode,
     nearCache_bytes,
     events: { fillRefused: ignore, overtaken: ignore, cacheFailed: onError, loadFailed: ignore },
     onError,

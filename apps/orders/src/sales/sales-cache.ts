@@ -8,16 +8,19 @@ const nearCache_bytes = 1024 * 1024;
 export interface SalesCacheOptions {
   readonly pool: Pool;
   readonly cacheRedisUrl: string;
+  readonly incarnationMode?: 'full' | 'replication-only';
   readonly onError: (error: unknown) => void;
 }
 
 /** The months of the sales report, cached like every entity: an order that is completed drops its month. */
-export function createSalesCache({ pool, cacheRedisUrl, onError }: SalesCacheOptions) {
+export function createSalesCache(options: SalesCacheOptions) {
+  const { pool, cacheRedisUrl, incarnationMode = 'full', onError } = options;
   const ignore = () => undefined;
   const { parts, start, stop } = createProcessCache({
     url: cacheRedisUrl,
     name: 'orders',
     databaseIdentity: () => databaseIdentity(pool),
+    incarnationMode,
     nearCache_bytes,
     events: { fillRefused: ignore, overtaken: ignore, cacheFailed: onError, loadFailed: ignore },
     onError,

@@ -21,6 +21,11 @@ export const databaseConfig = {
 export const redisConfig = {
   CACHE_REDIS_URL: redisUrl,
   STATE_REDIS_URL: redisUrl,
+  /**
+   * `replication-only` for a cache Redis that hides INFO server; then its restart from an old dump goes unseen. The same in
+   * every service, or they take each other's entries for those of another life.
+   */
+  CACHE_INCARNATION_MODE: z.enum(['full', 'replication-only']).default('full'),
 };
 
 export const authConfig = {
