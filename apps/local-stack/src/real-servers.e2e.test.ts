@@ -1,0 +1,54 @@
+/** The stack on servers that are not its own, and on data that it cannot read. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createPool } from '@catalog/database';
+import { eventually, stackPlace, startLocalStack, startPostgres, startRedis } from '@catalog/testing';
+import { expect, test } from 'vitest';
+
+test('on real servers it starts none of its own, and an edit in theirs is read', async () => {
+  await using postgres = await startPostgres();
+  await using cacheRedis = await startRedis({ config: { 'maxmemory-policy': 'allkeys-lfu' } });
+  await using stateRedis = await startRedis({ config: { 'maxmemory-policy': 'noeviction' } });
+  const admin = createPool({ url: postgres.url, applicationName: 'test' });
+  await admin.query('create database catalog');
+  await admin.end();
+  const databaseUrl = postgres.url.replace(/\/postgres$/, '/catalog');
+  await using place = await stackPlace();
+  await using stack = await startLocalStack(place, {
+    env: { DATABASE_URL: databaseUrl, CACHE_REDIS_URL: cacheRedis.url, STATE_REDIS_URL: stateRedis.url },
+  });
+  expect(Object.keys(await stack.pids()).toSorted()).toEqual([
+    'catalog-read',
+    'catalog-write',
+    'console',
+    'invalidation-worker',
+    'orders',
+  ]);
+  const sql = createPool({ url: databaseUrl, applicationName: 'psql' });
+  try {
+    const { rows } = await sql.query<{ id: string }>('select id from catalog.products order by id limit 1');
+    const priceOf = async () => {
+      const response = await fetch(`${stack.url('catalog-read')}/v1/products/${rows[0]?.id}`);
+      return ((await response.json()) as { priceMinor: number }).priceMinor;
+    };
+    const before = await priceOf();
+    await sql.query('update catalog.products set price_minor = price_minor + 1 where id = $1', [rows[0]?.id]);
+    await eventually(async () => (await priceOf()) === before + 1);
+  } finally {
+    await sql.end();
+  }
+  stack.signal('SIGTERM');
+  expect(await stack.exited).toBe(0);
+}, 120_000);
+
+test('data of another Postgres version is refused, with what to do about it', async () => {
+  await using place = await stackPlace();
+  const data = join(place.root, String(place.base), 'postgres');
+  await mkdir(data, { recursive: true });
+  await writeFile(join(data, 'PG_VERSION'), '15\n');
+  await using stack = await startLocalStack(place, { awaitReady: false });
+  expect(await stack.exited).not.toBe(0);
+  const said = stack.said.join('\n');
+  expect(said).toMatch(/was written by Postgres 15; this is Postgres 18/);
+  expect(said).toContain('npm run reset');
+}, 60_000);
