@@ -31,7 +31,7 @@ const notify: Shape = {
 };
 const idle: Shape = { label: 'ours, relay awake and idle', table: 'catalog.tracked', relay: 'lock held' };
 const history: Shape = {
-  label: 'the same, and the history of products',
+  label: 'ours, and the history of products',
   table: 'catalog.products',
   relay: 'lock held',
 };
@@ -49,6 +49,11 @@ const shapes: readonly Shape[] = [
     label: 'outbox rows by statement trigger, no doorbell',
     table: 'catalog.statement_outbox',
     relay: 'none',
+  },
+  {
+    label: 'the same, and a doorbell asked for at the commit',
+    table: 'catalog.deferred_outbox',
+    relay: 'lock held',
   },
   idle,
   history,

@@ -59,6 +59,34 @@ $$;
 create trigger told after update on catalog.statement_outbox referencing new table as changed_rows
   for each statement execute function catalog.shape_statement_outbox();
 
+-- As it was at first: a doorbell that is asked for at the commit, by the first row of each transaction.
+create function catalog.shape_is_first_change() returns boolean
+language sql volatile
+begin atomic
+  select case current_setting('catalog.shape_doorbell', true)
+    when 'pulled' then false
+    else set_config('catalog.shape_doorbell', 'pulled', true) = 'pulled'
+  end;
+end;
+create table catalog.deferred_outbox_rows (
+  like catalog.quiet_outbox including all,
+  rings boolean not null default catalog.shape_is_first_change()
+) with (fillfactor = 60);
+create constraint trigger doorbell after insert on catalog.deferred_outbox_rows deferrable initially deferred
+  for each row when (new.rings) execute function catalog.ring_doorbell();
+create table catalog.deferred_outbox (like catalog.products including all) with (fillfactor = 85);
+create trigger changed before update on catalog.deferred_outbox
+  for each row execute function catalog.shape_version();
+create function catalog.shape_deferred_outbox() returns trigger language plpgsql as $$
+begin
+  insert into catalog.deferred_outbox_rows (entity, key, version)
+  select 'product', id::text, version from changed_rows;
+  return null;
+end
+$$;
+create trigger told after update on catalog.deferred_outbox referencing new table as changed_rows
+  for each statement execute function catalog.shape_deferred_outbox();
+
 -- The change feed as every tracked table has it, without the history that products keep besides.
 create table catalog.tracked (like catalog.products including all) with (fillfactor = 85);
 call catalog.track_changes('catalog.tracked', 'product');
@@ -68,7 +96,8 @@ create function catalog.fill_shapes(how_many integer) returns void language plpg
 declare
   tracked text;
 begin
-  foreach tracked in array array['products', 'bare', 'notifying', 'versioned', 'row_outbox', 'statement_outbox', 'tracked'] loop
+  foreach tracked in array array['products', 'bare', 'notifying', 'versioned', 'row_outbox', 'statement_outbox', 'deferred_outbox',
+    'tracked'] loop
     execute format('insert into catalog.%I (sku, name, description, brand, category, price_minor, currency, version, updated_at)
       select ''S-'' || n, ''Product '' || n, repeat(''x'', 200), ''Brand '' || n %% 500, ''category-'' || n %% 50, 100, ''EUR'', 0, now()
       from generate_series(1, $1) n', tracked) using how_many;

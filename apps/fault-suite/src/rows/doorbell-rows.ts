@@ -31,6 +31,15 @@ async function queueUsage({ system }: Stage): Promise<number> {
   return rows[0]?.usage ?? 0;
 }
 
+/** How long ago the oldest change was committed that is not applied. */
+async function oldestUnapplied_ms(sql: Stage['system']['sql']): Promise<number> {
+  const { rows } = await sql.query<{ age_ms: number }>(
+    `select coalesce(max(extract(epoch from clock_timestamp() - changed_at)), 0)::float8 * 1000 as age_ms
+     from catalog.outbox where applied_at is null`,
+  );
+  return rows[0]?.age_ms ?? 0;
+}
+
 async function metric(url: string, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
@@ -91,15 +100,22 @@ export const doorbellRows: readonly Row[] = [
     fault: 'doorbell never rings',
     injected: 'catalog.ring_doorbell() replaced by one that does nothing',
     quick: true,
-    async inject({ system, patience }) {
+    async inject({ system, patience, observe, expect }) {
       const { rows } = await system.sql.query<{ definition: string }>(
         "select pg_get_functiondef('catalog.ring_doorbell()'::regprocedure) as definition",
       );
       await system.sql.query(
         'create or replace function catalog.ring_doorbell() returns trigger language plpgsql as $$ begin return null; end $$',
       );
-      await pause(Math.max(4_000, 15_000 * patience));
+      let oldest_ms = 0;
+      const until_ms = performance.now() + Math.max(4_000, 15_000 * patience);
+      while (performance.now() < until_ms) {
+        oldest_ms = Math.max(oldest_ms, await oldestUnapplied_ms(system.sql));
+        await pause(20);
+      }
       await system.sql.query(rows[0]?.definition ?? '');
+      observe(`the oldest change that waited had waited ${oldest_ms.toFixed(0)} ms`);
+      expect(oldest_ms <= 1_000, 'the safety poll drains in at most 1 s');
     },
   },
   {

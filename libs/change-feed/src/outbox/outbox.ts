@@ -11,6 +11,7 @@ const sql = {
   isDeserted: loadSql(import.meta.url, './is-deserted.sql'),
   replay: loadSql(import.meta.url, './replay.sql'),
   look: loadSql(import.meta.url, './look.sql'),
+  isBeingWritten: loadSql(import.meta.url, './is-being-written.sql'),
   retire: loadSql(import.meta.url, './retire.sql'),
   backlog: loadSql(import.meta.url, './backlog.sql'),
   traces: loadSql(import.meta.url, './traces.sql'),
@@ -180,6 +181,15 @@ export class Outbox {
     const [look] = rows;
     if (look === undefined) throw new Error('a select without a table and without a row');
     return look;
+  }
+
+  /** Whether a transaction has changed the outbox and not ended. */
+  async isBeingWritten(): Promise<boolean> {
+    const { rows } = await this.#db.query<{ written: boolean }>({
+      name: 'outbox_is_being_written',
+      text: sql.isBeingWritten,
+    });
+    return rows[0]?.written === true;
   }
 
   /** @returns how many were deleted; call again while it is `limit` */

@@ -7,15 +7,16 @@ const LOCK = 7_236_001;
 /**
  * The advisory lock that keeps the doorbell silent while the relay is awake.
  *
- * It is asked for waiting: a writer tries to share it at commit and fails behind a waiter, so the wait is short,
+ * It is asked for waiting: a writer tries to share it when it writes and fails behind a waiter, so the wait is short,
  * where trying would starve. From the moment it is asked for until it is released, writers may not ring, and the
- * relay has to look by itself.
+ * relay has to look by itself; after that too, until those who were refused have ended their transactions.
  */
 export class AwakeLock {
   readonly #databaseUrl: string;
   readonly #onError: (error: Error) => void;
   #client: Client | undefined;
   #request: Promise<void> | undefined;
+  #release: Promise<void> | undefined;
   #held = false;
   #isDenied = false;
 
@@ -31,6 +32,11 @@ export class AwakeLock {
   /** Asked for, and not answered yet: writers may be kept from ringing. */
   get isRequested(): boolean {
     return this.#request !== undefined;
+  }
+
+  /** Whether writers may be refused the bell on account of this relay. */
+  get isSilencing(): boolean {
+    return this.#held || this.#request !== undefined || this.#release !== undefined;
   }
 
   /** Asked for last, and somebody else holds it. */
@@ -54,9 +60,12 @@ export class AwakeLock {
     if (!this.#held) return;
     this.#held = false;
     const client = this.#client;
-    client
+    this.#release = client
       ?.query('select pg_advisory_unlock($1)', [LOCK])
-      .catch((error: unknown) => this.#drop(client, error));
+      .catch((error: unknown) => this.#drop(client, error))
+      .then(() => {
+        this.#release = undefined;
+      });
   }
 
   async stop(): Promise<void> {

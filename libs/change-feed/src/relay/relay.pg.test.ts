@@ -53,6 +53,7 @@ async function startRelay(hooks: Hooks = {}) {
   const on = hooks.on ?? feed;
   const dispatched: ClaimedChange[] = [];
   const errors: unknown[] = [];
+  let looks = 0;
   const onError = (error: unknown) => errors.push(error);
   const awakeLock = new AwakeLock(hooks.directUrl ?? on.workerUrl, onError);
   const options: RelayOptions = {
@@ -63,7 +64,10 @@ async function startRelay(hooks: Hooks = {}) {
       dispatched.push(...changes);
     },
     hasRoom: async () => hooks.hasRoom?.() ?? true,
-    mayDispatch: () => hooks.mayDispatch?.() ?? true,
+    mayDispatch: () => {
+      looks += 1;
+      return hooks.mayDispatch?.() ?? true;
+    },
     onError,
   };
   const relay = new Relay(options);
@@ -90,11 +94,13 @@ async function startRelay(hooks: Hooks = {}) {
     awakeLock,
     dispatched,
     errors,
+    /** How often it has looked into the outbox. */
+    looks: () => looks,
     rings: () => rings,
     dispatchedKeys: () => new Set(dispatched.map(({ key }) => key)),
     /** It sleeps soundly: its next look of its own is far away. */
     asleep: async () => {
-      await eventually(() => !awakeLock.isHeld && !awakeLock.isRequested);
+      await eventually(() => !awakeLock.isSilencing);
       await pause(600);
     },
   };
@@ -132,27 +138,61 @@ test('a doorbell that is never heard costs a second, no change', async () => {
   expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
 });
 
-test('a writer who was refused the bell, and commits when the relay has gone to sleep, is found', async () => {
+test('while a writer who was refused the bell has not committed, the relay goes on looking', async () => {
   const changes = neverEndingChanges();
-  const { asleep, awakeLock, dispatchedKeys, rings } = await startRelay({ dispatch: changes.dispatch });
+  const { asleep, awakeLock, dispatchedKeys, looks, rings } = await startRelay({
+    dispatch: changes.dispatch,
+  });
   await asleep();
+  const looksOf = async (time_ms: number) => {
+    const before = looks();
+    await pause(time_ms);
+    return looks() - before;
+  };
+  const asleepLooks = await looksOf(1_000);
   const writer = await owner.connect();
   try {
-    await writer.query('begin');
-    await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
     await changes.start();
     await eventually(() => awakeLock.isHeld);
     const before = rings();
-    // What happens at commit, here some time before it.
-    await writer.query('set constraints all immediate');
+    await writer.query('begin');
+    await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
     expect([awakeLock.isHeld, rings()]).toEqual([true, before]);
     changes.stop();
-    await eventually(() => !awakeLock.isHeld && !awakeLock.isRequested);
+    await eventually(() => !awakeLock.isSilencing);
+    // Long enough for one that sleeps as usual to be in its deepest sleep.
+    await pause(600);
+    expect(await looksOf(1_000)).toBeGreaterThan(asleepLooks * 5);
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
     expect(rings()).toBe(before);
+    await owner.query('truncate catalog.outbox');
+    await asleep();
+    expect(await looksOf(1_000)).toBeLessThanOrEqual(asleepLooks + 1);
   } finally {
     writer.release();
+  }
+});
+
+test('a relay that has just started goes on looking while anybody may have been refused before it came', async () => {
+  const writer = await owner.connect();
+  const former = await owner.connect();
+  try {
+    await former.query('select pg_advisory_lock(7236001)');
+    await writer.query('begin');
+    await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
+    await former.query('select pg_advisory_unlock(7236001)');
+    const { dispatchedKeys, looks, rings } = await startRelay();
+    await pause(600);
+    const before = { looks: looks(), rings: rings() };
+    await pause(1_000);
+    expect(looks() - before.looks).toBeGreaterThan(10);
+    await writer.query('commit');
+    await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
+    expect(rings()).toBe(before.rings);
+  } finally {
+    writer.release();
+    former.release();
   }
 });
 

@@ -21,10 +21,10 @@ export interface RelayOptions {
  *   asleep ── the look that was due anyway finds a change that nobody rang for ──▶ awake: the bell may be kept from ringing
  *   awake: asks for the awake lock, so that writers need not ring, and looks again and again
  *   awake  ── nothing for a while, and nobody else has the lock ──▶ asleep: releases the lock, looks after 1, 4, 16, … ms,
- *             at most safetyPoll_ms
+ *             at most safetyPoll_ms, and no later than after 16 ms while anybody who may have been refused the bell has not
+ *             ended his transaction
  *
- * An edit now and then costs its writer one NOTIFY, and the relay two looks. The looks after a release are for
- * the writer who was refused the bell just before it, and commits just after.
+ * An edit now and then costs its writer one NOTIFY, and the relay two looks.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -67,8 +67,10 @@ export class Relay {
     while (!this.#stopped) {
       await this.#sleep(nextLook_ms);
       const isUnrung = !this.#rung && nextLook_ms === timings.safetyPoll_ms;
+      // Asked before the look: who writes after this rings, and who has ended by then is seen by the look.
+      const canSleep = nextLook_ms < mostBesideWriters_ms || (await this.#canRing());
       if ((await this.#move()) === 0) {
-        nextLook_ms = Math.min(nextLook_ms * 4, timings.safetyPoll_ms);
+        nextLook_ms = Math.min(nextLook_ms * 4, canSleep ? timings.safetyPoll_ms : mostBesideWriters_ms);
         continue;
       }
       await this.#sleep(betweenLooks_ms);
@@ -95,6 +97,18 @@ export class Relay {
       emptyLooks = found > 0 ? 0 : Math.min(emptyLooks + 1, looksBeforeSleep);
     }
     awakeLock.release();
+  }
+
+  /** Whether all that is written and not committed has rung, or can ring still. */
+  async #canRing(): Promise<boolean> {
+    const { awakeLock, outbox, onError } = this.#options;
+    if (awakeLock.isSilencing) return false;
+    try {
+      return !(await outbox.isBeingWritten());
+    } catch (error) {
+      onError(error);
+      return false;
+    }
   }
 
   /** @returns how many changes were moved */
@@ -145,5 +159,7 @@ export class Relay {
 const betweenLooks_ms = 1;
 /** Twice what a change takes to become visible in readers, once it is claimed. */
 const mostBetweenLooks_ms = 10;
+/** Asleep beside a transaction that may commit without a ring: as often as that a look costs next to nothing. */
+const mostBesideWriters_ms = 16;
 /** Falling asleep costs the next writer a NOTIFY, staying awake costs a look each time. */
 const looksBeforeSleep = 3;

@@ -46,6 +46,11 @@ const seeds: Readonly<
     ),
 };
 
+/** What a migration takes out on purpose. */
+const removedColumns: Record<string, Record<string, readonly string[]>> = {
+  doorbell_by_statement: { outbox: ['rings'] },
+};
+
 async function contents({ pool }: { pool: Awaited<ReturnType<typeof emptyDatabase>>['pool'] }) {
   const { rows: tables } = await pool.query<{ name: string }>(
     "select tablename as name from pg_tables where schemaname = 'catalog' and tablename <> 'migrations' order by 1",
@@ -80,8 +85,11 @@ test('each migration is applied on the one before with data in it, and keeps the
     await migrate(database.url, { migrations: ours.slice(0, id) });
     const after = await contents(database);
     for (const [table, rows] of before) {
-      for (const [index, row] of rows.entries())
-        expect(after.get(table)?.[index], `${table} after ${name}`).toMatchObject(row);
+      const removed = removedColumns[name]?.[table] ?? [];
+      for (const [index, row] of rows.entries()) {
+        const kept = Object.fromEntries(Object.entries(row).filter(([column]) => !removed.includes(column)));
+        expect(after.get(table)?.[index], `${table} after ${name}`).toMatchObject(kept);
+      }
     }
     for (const table of after.keys()) {
       if (seeded.has(table)) continue;
