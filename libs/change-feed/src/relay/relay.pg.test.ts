@@ -170,7 +170,7 @@ test('while a writer who was refused the bell has not committed, the relay goes 
     await asleep();
     expect(await looksOf(1_000)).toBeLessThanOrEqual(asleepLooks + 1);
   } finally {
-    writer.release();
+    writer.release(true);
   }
 });
 
@@ -191,8 +191,8 @@ test('a relay that has just started goes on looking while anybody may have been 
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
     expect(rings()).toBe(before.rings);
   } finally {
-    writer.release();
-    former.release();
+    writer.release(true);
+    former.release(true);
   }
 });
 
