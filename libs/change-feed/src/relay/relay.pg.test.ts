@@ -18,7 +18,21 @@ beforeEach(async () => {
   await owner.query('truncate catalog.outbox');
 });
 
+/** How long the looks of an outbox take, all together. */
+function lookingTime(outbox: Outbox) {
+  let time_ms = 0;
+  const claim = outbox.claim.bind(outbox);
+  outbox.claim = async (...args) => {
+    const began_ms = performance.now();
+    const changes = await claim(...args);
+    time_ms += performance.now() - began_ms;
+    return changes;
+  };
+  return { outbox, time_ms: () => time_ms };
+}
+
 interface Hooks {
+  readonly outbox?: Outbox;
   readonly on?: FeedDatabase;
   readonly dispatch?: (changes: readonly ClaimedChange[]) => Promise<void>;
   readonly hasRoom?: () => boolean;
@@ -57,7 +71,7 @@ async function startRelay(hooks: Hooks = {}) {
   const onError = (error: unknown) => errors.push(error);
   const awakeLock = new AwakeLock(hooks.directUrl ?? on.workerUrl, onError);
   const options: RelayOptions = {
-    outbox: new Outbox(on.pool),
+    outbox: hooks.outbox ?? new Outbox(on.pool),
     awakeLock,
     dispatch: async (changes) => {
       await hooks.dispatch?.(changes);
@@ -195,6 +209,27 @@ test('a relay that has just started goes on looking while anybody may have been 
     former.release(true);
   }
 });
+
+test('beside a mass change that is not committed, looking in vain takes at most half of the time', async () => {
+  const writer = await owner.connect();
+  try {
+    await writer.query('begin');
+    await writer.query(
+      `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, 300000) n`,
+    );
+    const looking = lookingTime(new Outbox(feed.pool));
+    await startRelay({ outbox: looking.outbox });
+    await pause(500);
+    const before = { looking_ms: looking.time_ms(), at_ms: performance.now() };
+    await pause(3_000);
+    const part = (looking.time_ms() - before.looking_ms) / (performance.now() - before.at_ms);
+    expect(part).toBeGreaterThan(0.1);
+    expect(part).toBeLessThan(0.6);
+  } finally {
+    await writer.query('rollback');
+    writer.release();
+  }
+}, 60_000);
 
 test('what could not be dispatched is given back, and dispatched at a later look', async () => {
   let failures = 2;

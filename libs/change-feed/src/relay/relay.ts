@@ -30,6 +30,8 @@ export class Relay {
   readonly #options: RelayOptions;
   #rung = false;
   #rungAt_ms: number | undefined;
+  /** How long the last look took, if it found nothing. */
+  #vainLook_ms = 0;
   #wake: (() => void) | undefined;
   #stopped = false;
   #running: Promise<void> | undefined;
@@ -125,7 +127,9 @@ export class Relay {
       const rungAt_ms = this.#rungAt_ms;
       this.#rungAt_ms = undefined;
       const rung_ms = rungAt_ms === undefined ? undefined : performance.now() - rungAt_ms;
+      const beganAt_ms = performance.now();
       changes = await outbox.claim(limits.claimChanges, { newest: limits.jobChanges, rung_ms });
+      this.#vainLook_ms = changes.length === 0 ? performance.now() - beganAt_ms : 0;
     } catch (error) {
       onError(error);
       return 0;
@@ -144,8 +148,10 @@ export class Relay {
 
   async #sleep(time_ms: number): Promise<void> {
     if (this.#rung || this.#stopped) return;
+    // A look in vain that takes long goes through what a mass change has written and not committed: half of the time at most.
+    const pause_ms = this.#vainLook_ms > mostBetweenLooks_ms ? Math.max(time_ms, this.#vainLook_ms) : time_ms;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, time_ms);
+      const timer = setTimeout(resolve, pause_ms);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
