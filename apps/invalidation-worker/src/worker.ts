@@ -203,6 +203,14 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
   readiness.add('doorbell', () => {
     if (!listener.isListening) throw new Error('the listener does not hear its canary');
   });
+  // Not a failure of this process: the relay finds what nobody rings for, and whoever keeps the queue full is elsewhere.
+  readiness.warn('doorbell', async () => {
+    const { rows } = await pool.query<{ usage: number }>('select pg_notification_queue_usage() as usage');
+    const usage = rows[0]?.usage ?? 0;
+    if (usage < limits.notificationQueueUsage) return undefined;
+    const percent = Math.floor(usage * 100);
+    return `silent: the NOTIFY queue of Postgres is ${percent} % full, as a session that listens keeps a transaction open`;
+  });
 
   return {
     /** The state Redis. */

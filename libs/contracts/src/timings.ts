@@ -68,6 +68,8 @@ export const limits = {
   overtakenReads: 3,
   /** Failures in a row after which a store is left alone for `breakerRetry_ms`. */
   breakerFailures: 5,
+  /** Part of the NOTIFY queue of Postgres from which on the doorbell stays silent; `catalog.ring_doorbell()` says it too. */
+  notificationQueueUsage: 0.5,
   /** Outbox rows to a job: a few milliseconds of work, so that a retry costs little. */
   jobChanges: 500,
   /** Outbox rows that the relay claims at once: a statement of some ten milliseconds. */

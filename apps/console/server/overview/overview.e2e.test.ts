@@ -52,6 +52,14 @@ test('a service that is not ready says what is not right', async () => {
   expect(text).toContain('not ready cache: fails: &lt;ECONNREFUSED&gt;');
 });
 
+test('a service that is ready may warn', async () => {
+  running.worker.answers['/readyz'] = {
+    status: 200,
+    body: '{"status":"ok","checks":{"postgres":"ok"},"warnings":{"doorbell":"silent"}}',
+  };
+  expect(await page()).toMatch(/invalidation-worker ready doorbell: silent \d+ ms/);
+});
+
 test('a service that answers nonsense or nothing is said to give no answer', async () => {
   running.worker.answers = { '/readyz': { status: 200, body: 'nonsense' } };
   const text = await page();

@@ -44,15 +44,16 @@ export interface SystemState {
 const patience_ms = 1_500;
 const memory_ms = 1_000;
 
-const reportSchema = z.object({ checks: z.record(z.string(), z.string()).default({}) });
+const answersSchema = z.record(z.string(), z.string()).default({});
+const reportSchema = z.object({ checks: answersSchema, warnings: answersSchema });
 
 async function serviceState({ name, url }: ServiceAddress): Promise<ServiceState> {
   const began = performance.now();
   const taken_ms = (): number => Math.round(performance.now() - began);
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(patience_ms) });
-    const { checks } = reportSchema.parse(await response.json());
-    const failing = Object.entries(checks)
+    const { checks, warnings } = reportSchema.parse(await response.json());
+    const failing = [...Object.entries(checks), ...Object.entries(warnings)]
       .filter(([, answer]) => answer !== 'ok')
       .map(([check, answer]) => `${check}: ${answer}`);
     return { name, state: response.ok ? 'ready' : 'not ready', failing, taken_ms: taken_ms() };

@@ -2,11 +2,18 @@ export interface ReadinessReport {
   readonly ready: boolean;
   /** `ok`, or why not, by name. */
   readonly checks: Readonly<Record<string, string>>;
+  /** What somebody should look at although the service does its work, by name. */
+  readonly warnings: Readonly<Record<string, string>>;
 }
 
 export interface Readiness {
   /** The check fails by throwing, or by taking longer than `timeout_ms`. */
   add(name: string, check: () => unknown): void;
+  /**
+   * The check answers with what is the matter, or undefined. It changes nothing about whether the service is ready, also
+   * when it fails: the matter is not one that fewer processes or a restart would help.
+   */
+  warn(name: string, check: () => Promise<string | undefined>): void;
   /** From now on not ready, whatever the checks say: the service is stopping. */
   drain(): void;
   readonly draining: boolean;
@@ -17,19 +24,16 @@ export function readiness(options: { timeout_ms?: number } = {}): Readiness {
   // A probe that hangs must not make the prober wait longer than it does itself.
   const timeout_ms = options.timeout_ms ?? 1_000;
   const checks = new Map<string, () => unknown>();
+  const warnings = new Map<string, () => Promise<string | undefined>>();
   let draining = false;
 
-  const run = async (check: () => unknown): Promise<string> => {
+  const run = async <Answer>(check: () => Promise<Answer>): Promise<Answer | string> => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
       timer = setTimeout(resolve, timeout_ms, `no answer within ${timeout_ms} ms`);
     });
-    const asked = (async () => {
-      await check();
-      return 'ok';
-    })();
     try {
-      return await Promise.race([asked, late]);
+      return await Promise.race([check(), late]);
     } catch (error) {
       // Only the kind of failure: the address is public, a message may name hosts and users.
       const { code, name } = error as { code?: unknown; name?: unknown };
@@ -44,6 +48,10 @@ export function readiness(options: { timeout_ms?: number } = {}): Readiness {
       if (checks.has(name)) throw new Error(`there is a readiness check "${name}" already`);
       checks.set(name, check);
     },
+    warn(name, check) {
+      if (warnings.has(name)) throw new Error(`there is a warning "${name}" already`);
+      warnings.set(name, check);
+    },
     drain() {
       draining = true;
     },
@@ -51,11 +59,24 @@ export function readiness(options: { timeout_ms?: number } = {}): Readiness {
       return draining;
     },
     async report() {
-      if (draining) return { ready: false, checks: { drain: 'the service is stopping' } };
-      const answers = await Promise.all(
-        [...checks].map(async ([name, check]) => [name, await run(check)] as const),
-      );
-      return { ready: answers.every(([, answer]) => answer === 'ok'), checks: Object.fromEntries(answers) };
+      if (draining) return { ready: false, checks: { drain: 'the service is stopping' }, warnings: {} };
+      const passes = async (check: () => unknown): Promise<string> => {
+        await check();
+        return 'ok';
+      };
+      const [answers, warned] = await Promise.all([
+        Promise.all(
+          [...checks].map(async ([name, check]) => [name, await run(() => passes(check))] as const),
+        ),
+        Promise.all([...warnings].map(async ([name, check]) => [name, await run(check)] as const)),
+      ]);
+      return {
+        ready: answers.every(([, answer]) => answer === 'ok'),
+        checks: Object.fromEntries(answers),
+        warnings: Object.fromEntries(
+          warned.flatMap(([name, answer]) => (answer === undefined ? [] : [[name, answer]])),
+        ),
+      };
     },
   };
 }

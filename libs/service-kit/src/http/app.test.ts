@@ -223,6 +223,28 @@ test('readiness names what fails and what hangs, and liveness does not care', as
   expect((await fetch(`${other.url}/livez`)).status).toBe(200);
 });
 
+test('a warning is told by a service that stays ready, also one that cannot be found out', async () => {
+  await using other = await startTestService({ routes: () => {} });
+  const matters: string[] = [];
+  other.readiness.add('fine', () => true);
+  other.readiness.warn('queue', async () => matters[0]);
+  const answer = async () => {
+    const response = await fetch(`${other.url}/readyz`);
+    return { status: response.status, body: await response.json() };
+  };
+  expect(await answer()).toEqual({ status: 200, body: { status: 'ok', checks: { fine: 'ok' } } });
+  matters.push('it is half full');
+  other.readiness.warn('disk', () => Promise.reject(Object.assign(new Error('canary'), { code: 'EIO' })));
+  expect(await answer()).toEqual({
+    status: 200,
+    body: {
+      status: 'ok',
+      checks: { fine: 'ok' },
+      warnings: { queue: 'it is half full', disk: 'fails: EIO' },
+    },
+  });
+});
+
 test('the OpenAPI document and its page are served, the page inert', async () => {
   const document = (await (await fetch(`${service.url}/openapi.json`)).json()) as { openapi: string };
   expect(document.openapi).toBe('3.1.1');

@@ -88,6 +88,7 @@ function operatorRoutes(options: ServiceAppOptions): Router {
     sendJson(res, report.ready ? 200 : 503, {
       status: report.ready ? 'ok' : 'not ready',
       checks: report.checks,
+      ...(Object.keys(report.warnings).length > 0 && { warnings: report.warnings }),
     });
   });
   app.get('/metrics', async (_req, res) => {
