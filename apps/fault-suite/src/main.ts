@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { servePlainly } from './control/plain-reader.ts';
 import { rows } from './rows/rows.ts';
+import { selectRows } from './rows/select.ts';
 import { runSuite } from './suite.ts';
 
 const { positionals, values } = parseArgs({
@@ -20,11 +21,11 @@ const { positionals, values } = parseArgs({
 if (positionals[0] === 'plain-reader') {
   servePlainly(process.env);
 } else {
-  const wanted = values.row?.split(',');
-  const chosen = rows.filter(({ id }) => wanted === undefined || wanted.includes(id));
+  const { chosen, unknown } =
+    values.row === undefined ? { chosen: rows, unknown: [] } : selectRows(rows, values.row.split(','));
   const minutes = Number(values.minutes ?? 5);
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-  if (chosen.length === 0 || !(minutes > 0) || !Number.isInteger(seed)) {
+  if (unknown.length > 0 || !(minutes > 0) || !Number.isInteger(seed)) {
     console.error(
       `--row is one of ${rows.map(({ id }) => id).join(', ')}; --minutes is above 0; --seed is a whole number`,
     );
