@@ -2,6 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { deafProxy } from '../system/deaf-proxy.ts';
+import { metric } from '../system/metrics.ts';
+import { oldestUnapplied_ms } from '../system/outbox.ts';
 import { ownWorker } from '../system/own-worker.ts';
 import { withPort } from '../system/system.ts';
 import type { Row, Stage } from './row.ts';
@@ -31,18 +33,15 @@ async function queueUsage({ system }: Stage): Promise<number> {
   return rows[0]?.usage ?? 0;
 }
 
-/** How long ago the oldest change was committed that is not applied. */
-async function oldestUnapplied_ms(sql: Stage['system']['sql']): Promise<number> {
-  const { rows } = await sql.query<{ age_ms: number }>(
-    `select coalesce(max(extract(epoch from clock_timestamp() - changed_at)), 0)::float8 * 1000 as age_ms
-     from catalog.outbox where applied_at is null`,
-  );
-  return rows[0]?.age_ms ?? 0;
+interface Readiness {
+  readonly status: number;
+  readonly checks: Readonly<Record<string, string>>;
+  readonly warnings?: Readonly<Record<string, string>>;
 }
 
-async function metric(url: string, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
+async function readinessOf(url: string): Promise<Readiness> {
+  const response = await fetch(`${url}/readyz`);
+  return { ...((await response.json()) as Omit<Readiness, 'status'>), status: response.status };
 }
 
 export const doorbellRows: readonly Row[] = [
@@ -110,7 +109,7 @@ export const doorbellRows: readonly Row[] = [
       let oldest_ms = 0;
       const until_ms = performance.now() + Math.max(4_000, 15_000 * patience);
       while (performance.now() < until_ms) {
-        oldest_ms = Math.max(oldest_ms, await oldestUnapplied_ms(system.sql));
+        oldest_ms = Math.max(oldest_ms, await oldestUnapplied_ms(system));
         await pause(20);
       }
       await system.sql.query(rows[0]?.definition ?? '');
@@ -125,6 +124,7 @@ export const doorbellRows: readonly Row[] = [
       'a LISTEN session stuck in a transaction, and notifications until the queue (of 64 pages) is more than half full',
     async inject(stage) {
       const { system, patience, observe, expect } = stage;
+      const worker = system.stack.url('invalidation-worker');
       await system.sql.query('alter system set max_notify_queue_pages = 64');
       await system.killAndAwait('postgres', 'SIGINT');
       const [ear, stuck] = [await system.sql.connect(), await system.sql.connect()];
@@ -143,20 +143,27 @@ export const doorbellRows: readonly Row[] = [
         rings = 0;
         const from = stage.load.history.length;
         // The worker measures the queue every 5 s.
-        await pause(Math.max(7_000, 30_000 * patience));
+        const until_ms = performance.now() + Math.max(7_000, 30_000 * patience);
+        const reports: Readiness[] = [];
+        while (performance.now() < until_ms) {
+          reports.push(await readinessOf(worker));
+          await pause(250);
+        }
         const writes = stage.load.history
           .slice(from)
           .filter(({ kind, outcome }) => kind !== 'read' && outcome === 'ok').length;
-        const warned = await metric(
-          system.stack.url('invalidation-worker'),
-          'postgres_notification_queue_usage',
-        );
+        const warned = await metric(worker, 'postgres_notification_queue_usage');
+        const unready = reports.filter(({ status }) => status !== 200);
+        const warning = reports.at(-1)?.warnings?.['doorbell'];
         observe(
-          `${usual} rings in 2 s before, then ${rings} beside ${writes} writes; the metric says ${warned}`,
+          `${usual} rings in 2 s before, then ${rings} beside ${writes} writes; the metric says ${warned}; ` +
+            `${unready.length} of ${reports.length} looks at /readyz found it not ready ${JSON.stringify(unready[0]?.checks ?? '')}, ` +
+            `it warns: doorbell ${warning}`,
         );
         expect(usual > 0 && rings === 0, 'the doorbell stops ringing');
         expect(writes > 50, 'writes go on');
         expect(warned >= 0.5, 'the metric warns');
+        expect(warning !== undefined && unready.length === 0, 'readiness warns, and stays ready');
       } finally {
         for (const session of [ear, stuck]) session.release(true);
         await system.sql.query('alter system reset max_notify_queue_pages');
