@@ -59,6 +59,11 @@ export async function readBody(
   }
 }
 
+/** Answered by a cache that is not behind. */
+export function isHit({ said }: Operation): boolean {
+  return said !== undefined && /; hit; detail=(?:near|redis)/.test(said);
+}
+
 export function versionOf(header: string | string[] | undefined): number | undefined {
   return typeof header === 'string' ? Number(header) : undefined;
 }

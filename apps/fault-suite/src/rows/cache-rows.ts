@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually, startRedis } from '@catalog/testing';
 import { read } from '../load/read.ts';
+import { nearCacheRow } from './near-cache-row.ts';
 import type { Row, Stage } from './row.ts';
+import { wipeRow } from './wipe-row.ts';
 
 /** Any of the load's readers is slow between reading Postgres and filling Redis while this runs. */
 async function slowFills({ system, patience }: Stage, beside: () => Promise<void>): Promise<void> {
@@ -58,18 +60,7 @@ export const cacheRows: readonly Row[] = [
     quick: true,
     inject: ({ system }) => system.killAndAwait('cache-redis'),
   },
-  {
-    id: '19',
-    fault: 'cache wiped under load',
-    injected: 'FLUSHALL, three times',
-    quick: true,
-    async inject({ system }) {
-      for (let wipe = 0; wipe < 3; wipe++) {
-        await system.cache.flushall();
-        await pause(500);
-      }
-    },
-  },
+  wipeRow,
   {
     id: '20',
     fault: 'Redis connections cut in a loop',
@@ -150,17 +141,7 @@ export const cacheRows: readonly Row[] = [
       }
     },
   },
-  {
-    id: '35',
-    fault: 'near cache cut off',
-    injected: 'the ACL takes the invalidation channel away from the readers, and gives it back',
-    quick: true,
-    async inject({ system, patience }) {
-      await system.cache.acl('SETUSER', 'catalog-read', 'resetchannels');
-      await pause(Math.max(4_000, 10_000 * patience));
-      await system.cache.acl('SETUSER', 'catalog-read', '&invalidations');
-    },
-  },
+  nearCacheRow,
   {
     id: '36',
     fault: 'herd',

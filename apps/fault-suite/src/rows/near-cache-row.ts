@@ -1,0 +1,55 @@
+/** A near cache that hears nothing any more, on a connection that looks as if it were fine. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { timings } from '@catalog/contracts';
+import { eventually, startReader } from '@catalog/testing';
+import { channelProxy } from '../system/channel-proxy.ts';
+import { metric } from '../system/metrics.ts';
+import { withPort } from '../system/system.ts';
+import { readBeside } from './own-readers.ts';
+import type { Row } from './row.ts';
+
+export const nearCacheRow: Row = {
+  id: '35',
+  fault: 'near cache cut off',
+  injected:
+    "a proxy swallows every byte of a third reader's invalidation channel, whose connections stay open; its calls go through",
+  quick: true,
+  async inject(stage) {
+    const { system, patience, observe, expect } = stage;
+    await using proxy = await channelProxy(system.stack.port('cache-redis'));
+    const url = withPort(await system.stack.redisUrl('cache', 'catalog-read'), proxy.port);
+    await using third = await startReader(system.stack, { env: { CACHE_REDIS_URL: url } });
+    const near: number[] = [];
+    const isSound = async () => (await metric(third.url, 'near_cache_sound')) === 1;
+    let [cut_ms, healed_ms, others] = [0, 0, 0];
+    await readBeside(
+      stage,
+      [{ name: 'reader without a channel', url: third.url }],
+      async () => {
+        await eventually(() => near.length > 20, { timeout_ms: 10_000 });
+        cut_ms = performance.now();
+        proxy.cutSubscribers();
+        await pause(Math.max(4_000, 10_000 * patience));
+        expect(!(await isSound()), 'the metric says that the near cache is silent');
+        healed_ms = performance.now();
+        proxy.passThrough();
+        await eventually(isSound, { timeout_ms: 10_000, interval_ms: 50 });
+        await eventually(() => near.some((at_ms) => at_ms >= healed_ms), { timeout_ms: 10_000 });
+      },
+      (_reader, { start_ms, said }) => {
+        if (said?.includes('detail=near')) near.push(start_ms);
+        else if (cut_ms > 0 && healed_ms === 0) others += 1;
+      },
+    );
+    const silent_ms = Math.max(0, ...near.filter((at_ms) => at_ms < healed_ms)) - cut_ms;
+    const again_ms = Math.min(...near.filter((at_ms) => at_ms >= healed_ms)) - healed_ms;
+    const before = near.filter((at_ms) => at_ms < cut_ms).length;
+    observe(
+      `${before} near answers before; the last one ${silent_ms.toFixed(0)} ms after the cut, then ${others} others; ` +
+        `near answers again ${again_ms.toFixed(0)} ms after it was healed`,
+    );
+    expect(before > 20 && others > 20, 'it was read from before and meanwhile');
+    expect(silent_ms <= timings.heartbeatOverdue_ms, 'the near cache goes silent within the heartbeat');
+    expect(Number.isFinite(again_ms), 'the near cache serves again');
+  },
+};
