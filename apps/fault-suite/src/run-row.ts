@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { timings } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
 import { check, type Violation } from './history/checker.ts';
 import type { Operation } from './history/operation.ts';
 import type { Keys } from './load/client.ts';
 import { startLoad } from './load/load.ts';
-import { read } from './load/read.ts';
+import { isHit, read } from './load/read.ts';
 import { insertAgain } from './load/writers.ts';
 import type { Row, Stage } from './rows/row.ts';
 import { wrongEntries } from './system/entries.ts';
@@ -28,6 +29,8 @@ export interface RowResult {
 
 /** Everything is allowed to be settled this long after the fault is gone. */
 const recovery_ms = 5_000;
+/** Several heartbeats, with which a cache begins to count as fresh. */
+const warmUp_ms = 3_000;
 
 async function createKeys(system: System): Promise<Keys> {
   const keys = {
@@ -107,7 +110,35 @@ async function versions(system: System, keys: Keys): Promise<Map<string, number>
   return new Map(rows.map(({ key, version }) => [key, version]));
 }
 
-/** I1 and I7, once nothing changes any more. */
+/** Caches that do not serve again. Each key was just read from each reader, so that all are in both its caches or on the way. */
+async function cold(system: System, all: readonly string[]): Promise<RowResult['violations'][number][]> {
+  const findings = await Promise.all(
+    system.readers.map(async ({ name, url }) => {
+      let missed: Operation[] = [];
+      const hasAll = async (): Promise<boolean> => {
+        const keys = missed.length > 0 ? missed.map(({ key }) => key) : all;
+        missed = [];
+        for (const key of keys) {
+          const answer = await read(undefined, { client: 'afterwards', process: name, url, key });
+          if (!isHit(answer)) missed.push(answer);
+        }
+        return missed.length === 0;
+      };
+      // A heartbeat may be late on a busy machine.
+      await eventually(hasAll, { timeout_ms: warmUp_ms, interval_ms: 100 }).catch(() => undefined);
+      return { name, missed };
+    }),
+  );
+  return findings
+    .filter(({ missed }) => missed.length > 0)
+    .map(({ name, missed }) => ({
+      invariant: 'caches',
+      text: `${name} still answers ${missed.length} of ${all.length} keys from no cache ${warmUp_ms / 1000} s after they were read`,
+      operations: missed.slice(0, 3),
+    }));
+}
+
+/** I1, I7 and whether caches serve, once nothing changes any more. */
 async function settled(system: System, keys: Keys): Promise<RowResult['violations'][number][]> {
   const found: RowResult['violations'][number][] = [];
   const final = await versions(system, keys);
@@ -124,6 +155,7 @@ async function settled(system: System, keys: Keys): Promise<RowResult['violation
     }
   };
   await Promise.all(system.readers.map(compare));
+  if (!system.plain) found.push(...(await cold(system, [...final.keys()])));
   for (const text of await wrongEntries(system)) found.push({ invariant: 'I1', text, operations: [] });
   if (!system.plain) {
     const { rows } = await system.sql.query<{ waiting: number }>(
