@@ -8,6 +8,7 @@ export async function writeProduct(
   path: string,
   body?: object,
   headers = {},
+  service = system.stack.url('catalog-write'),
 ): Promise<Answer> {
   const token = await system.stack.token('catalog-write', 'catalog:write');
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
@@ -15,7 +16,7 @@ export async function writeProduct(
   return call(
     undefined,
     method,
-    `${system.stack.url('catalog-write')}/v1/products${path}`,
+    `${service}/v1/products${path}`,
     {
       authorization: `Bearer ${token}`,
       ...(text !== undefined && { 'content-type': type, 'content-length': String(Buffer.byteLength(text)) }),

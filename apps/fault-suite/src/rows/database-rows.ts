@@ -2,67 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { timings } from '@catalog/contracts';
-import { eventually } from '@catalog/testing';
 import { Client } from 'pg';
 import { writeProduct } from '../load/product-write.ts';
 import { read } from '../load/read.ts';
 import { insertAgain } from '../load/writers.ts';
+import { massChangeRow } from './mass-change-row.ts';
 import type { Row } from './row.ts';
+import { writerRow } from './writer-row.ts';
 
 const others = `select pg_terminate_backend(pid) from pg_stat_activity
   where datname = 'catalog' and pid <> pg_backend_pid() and application_name <> 'fault suite'`;
 
 export const databaseRows: readonly Row[] = [
-  {
-    id: '14',
-    fault: 'writer dies after commit, before the answer',
-    injected:
-      'kill -9 of catalog-write while 20 creations run; each asked for again under its Idempotency-Key',
-    async inject(stage) {
-      const skus = Array.from({ length: 20 }, () => `ONCE-${randomUUID()}`);
-      const create = (sku: string) =>
-        writeProduct(
-          stage.system,
-          'POST',
-          '',
-          {
-            sku,
-            name: 'Once',
-            description: '',
-            brand: 'Acme',
-            category: 'once',
-            gtin: null,
-            weightGrams: null,
-            lengthMm: null,
-            widthMm: null,
-            heightMm: null,
-            priceMinor: 1,
-            currency: 'EUR',
-            status: 'active',
-            attributes: {},
-          },
-          { 'idempotency-key': sku },
-        );
-      const first = Promise.allSettled(skus.map(create));
-      await pause(10 * stage.random());
-      await stage.system.killAndAwait('catalog-write');
-      await first;
-      for (const sku of skus) {
-        await eventually(async () => (await create(sku)).status === 201, {
-          timeout_ms: 20_000,
-          interval_ms: 100,
-        });
-      }
-      const { rows } = await stage.system.sql.query<{ count: number }>(
-        'select count(*) as count from catalog.products where sku = any ($1)',
-        [skus],
-      );
-      stage.expect(
-        rows[0]?.count === skus.length,
-        `each of ${skus.length} products exists once (${rows[0]?.count})`,
-      );
-    },
-  },
+  writerRow,
   {
     id: '27',
     fault: 'all Postgres connections cut in mid-transaction',
@@ -249,18 +201,7 @@ export const databaseRows: readonly Row[] = [
       await system.sql.query('delete from catalog.products where id = any ($1)', [keys]);
     },
   },
-  {
-    id: '41',
-    fault: 'mass change',
-    injected: 'one UPDATE over every product, twice (a million rows: npm run bench -- bulk)',
-    async inject({ system }) {
-      for (let change = 0; change < 2; change++) {
-        await system.sql.query(
-          "update catalog.products set weight_grams = coalesce(weight_grams, 0) + 1 where category <> 'checked'",
-        );
-      }
-    },
-  },
+  massChangeRow,
   {
     id: '42',
     fault: 'TRUNCATE',

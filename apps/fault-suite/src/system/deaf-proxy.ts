@@ -1,4 +1,4 @@
-/** A TCP proxy in front of Postgres that can lose notifications, and nothing else. */
+/** A TCP proxy in front of Postgres that can lose notifications, and nothing else, or what comes after a commit. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -6,12 +6,17 @@ export interface DeafProxy extends AsyncDisposable {
   readonly port: number;
   /** Sessions that are open now hear no notification any more, as after `UNLISTEN *`; later ones do. */
   deafen(): void;
+  /** From now on what a client sends arrives, but no session, also none opened later, hears that its COMMIT was done, nor anything after it. */
+  withholdCommits(): void;
 }
 
 const notificationResponse = 'A'.charCodeAt(0);
+const commandComplete = 'C'.charCodeAt(0);
+const commitTag = 'COMMIT\0';
 
 export async function deafProxy(to: number): Promise<DeafProxy> {
   const sessions = new Set<{ deaf: boolean; readonly sockets: readonly Socket[] }>();
+  let withholds = false;
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port: to, host: '127.0.0.1', noDelay: true });
     const session = { deaf: false, sockets: [client, upstream] };
@@ -22,7 +27,11 @@ export async function deafProxy(to: number): Promise<DeafProxy> {
     };
     for (const socket of session.sockets) socket.on('close', over).on('error', over);
     client.pipe(upstream);
+    let hasCommitted = false;
     const messages = messageSplitter((message) => {
+      hasCommitted ||=
+        withholds && message[0] === commandComplete && message.toString('latin1', 5) === commitTag;
+      if (hasCommitted) return;
       if (!session.deaf || message[0] !== notificationResponse) client.write(message);
     });
     upstream.on('data', messages);
@@ -33,6 +42,9 @@ export async function deafProxy(to: number): Promise<DeafProxy> {
     port: (server.address() as AddressInfo).port,
     deafen() {
       for (const session of sessions) session.deaf = true;
+    },
+    withholdCommits() {
+      withholds = true;
     },
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close');

@@ -7,6 +7,8 @@ export interface OwnWorker extends AsyncDisposable {
   /** Another life. Resolves when it is ready. */
   start(): Promise<void>;
   readonly isAlive: boolean;
+  /** Of the life that was started last. */
+  readonly url: string;
   signal(signal: NodeJS.Signals): void;
   /** SIGKILL, if it lives. */
   kill(): Promise<void>;
@@ -43,6 +45,9 @@ export async function ownWorker(
   return {
     get isAlive() {
       return life !== undefined && isRunning(life.pid);
+    },
+    get url() {
+      return life?.url ?? '';
     },
     async start() {
       life = await startScript({ script: 'apps/invalidation-worker/src/main.ts', env, port });

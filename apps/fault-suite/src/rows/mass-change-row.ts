@@ -1,0 +1,88 @@
+/** So many changes at once that a worker which took them all in would grow. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { eventually } from '@catalog/testing';
+import { metric } from '../system/metrics.ts';
+import { ownWorker } from '../system/own-worker.ts';
+import type { System } from '../system/system.ts';
+import type { Row } from './row.ts';
+
+/** How often each product is changed by one transaction; the last is of several times what the worker takes in at once. */
+const sizes = [1, 8];
+const MiB = 2 ** 20;
+/** Twice what the worker needs without load. With this little room garbage does not pass for growth: it is collected at once. */
+const heap_MiB = 64;
+const flat_MiB = 32;
+
+const changeAll = (times: number): string => `do $$ begin
+  for change in 1..${times} loop
+    update catalog.products set weight_grams = coalesce(weight_grams, 0) + 1 where category <> 'checked';
+  end loop;
+end $$`;
+
+/** @returns how many changes, once all of them are applied */
+async function changeAndAwait({ sql }: System, times: number): Promise<number> {
+  const newest = async (): Promise<number> => {
+    const { rows } = await sql.query<{ seq: number }>(
+      'select coalesce(max(seq), 0) as seq from catalog.outbox',
+    );
+    return rows[0]?.seq ?? 0;
+  };
+  const from = await newest();
+  await sql.query(changeAll(times));
+  const to = await newest();
+  const isApplied = async (): Promise<boolean> => {
+    const { rows } = await sql.query<{ waiting: number }>(
+      'select count(*) as waiting from catalog.outbox where applied_at is null and seq between $1 and $2',
+      [from, to],
+    );
+    return rows[0]?.waiting === 0;
+  };
+  await eventually(isApplied, { timeout_ms: 60_000, interval_ms: 100 });
+  return to - from;
+}
+
+async function sample(look: () => Promise<number>, over: AbortSignal): Promise<number[]> {
+  const seen: number[] = [];
+  do {
+    // A worker that is gone says nothing.
+    seen.push(await look().catch(() => Infinity));
+    await pause(50);
+  } while (!over.aborted);
+  return seen;
+}
+
+export const massChangeRow: Row = {
+  id: '41',
+  fault: 'mass change',
+  injected:
+    `one transaction that changes every product ${sizes.join(', then ')} times, and a worker of ${heap_MiB} MiB of old heap ` +
+    '(a million rows: npm run bench -- bulk)',
+  async inject({ system, observe, expect }) {
+    await using worker = await ownWorker(system, {
+      env: { NODE_OPTIONS: `--max-old-space-size=${heap_MiB}` },
+    });
+    await worker.start();
+    const resident_MiB = async (): Promise<number> =>
+      (await metric(worker.url, 'process_resident_memory_bytes')) / MiB;
+    const peaks_MiB: number[] = [];
+    for (const times of sizes) {
+      const over = new AbortController();
+      const [changes, seen_MiB] = await Promise.all([
+        changeAndAwait(system, times).finally(() => over.abort()),
+        sample(resident_MiB, over.signal),
+      ]);
+      const peak_MiB = Math.max(...seen_MiB);
+      observe(
+        `${changes} changes: the worker had at most ${peak_MiB.toFixed(0)} MiB (${seen_MiB.length} samples)`,
+      );
+      peaks_MiB.push(peak_MiB);
+    }
+    const [small_MiB = 0, large_MiB = Infinity] = peaks_MiB;
+    const growth_MiB = large_MiB - small_MiB;
+    expect(worker.isAlive, 'the worker lives');
+    expect(
+      growth_MiB <= flat_MiB,
+      `${sizes[1]} times the changes take at most ${flat_MiB} MiB more (${growth_MiB.toFixed(0)})`,
+    );
+  },
+};

@@ -1,0 +1,110 @@
+/** A writer that dies at the worst moment: what it did stands, and nobody was told. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { eventually, startScript } from '@catalog/testing';
+import { writeProduct } from '../load/product-write.ts';
+import { deafProxy } from '../system/deaf-proxy.ts';
+import { withPort, type System } from '../system/system.ts';
+import type { Row } from './row.ts';
+
+const create = (system: System, sku: string, service?: string) =>
+  writeProduct(
+    system,
+    'POST',
+    '',
+    {
+      sku,
+      name: 'Once',
+      description: '',
+      brand: 'Acme',
+      category: 'once',
+      gtin: null,
+      weightGrams: null,
+      lengthMm: null,
+      widthMm: null,
+      heightMm: null,
+      priceMinor: 1,
+      currency: 'EUR',
+      status: 'active',
+      attributes: {},
+    },
+    { 'idempotency-key': sku },
+    service,
+  );
+
+const manySkus = (count: number): string[] => Array.from({ length: count }, () => `ONCE-${randomUUID()}`);
+
+async function countRows({ sql }: System, skus: readonly string[]): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    'select count(*) as count from catalog.products where sku = any ($1)',
+    [skus],
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** Each until it is answered that it was created. */
+async function askAgain(system: System, skus: readonly string[]): Promise<void> {
+  for (const sku of skus) {
+    await eventually(async () => (await create(system, sku)).status === 201, {
+      timeout_ms: 20_000,
+      interval_ms: 100,
+    });
+  }
+}
+
+/** No more than it has connections: each of them waits for the answer to its COMMIT. */
+const atOnce = 8;
+
+/** A writer whose commits are done, and which never hears of it. */
+async function killAfterCommit(
+  system: System,
+): Promise<{ skus: string[]; committed: number; answered: number }> {
+  await using proxy = await deafProxy(system.stack.port('postgres'));
+  await using writer = await startScript({
+    script: 'apps/catalog-write/src/main.ts',
+    env: {
+      DATABASE_URL: withPort(await system.stack.databaseUrl('catalog_write'), proxy.port),
+      STATE_REDIS_URL: await system.stack.redisUrl('state', 'catalog-write'),
+      SERVICE_JWKS_FILE: join(system.stack.folder, 'service-jwks.json'),
+      RATE_LIMIT_REQUESTS: '1000000000',
+    },
+    port: system.stack.sparePort(),
+  });
+  proxy.withholdCommits();
+  const skus = manySkus(atOnce);
+  const asked = Promise.allSettled(skus.map((sku) => create(system, sku, writer.url)));
+  await eventually(async () => (await countRows(system, skus)) === skus.length, { timeout_ms: 4_000 });
+  const committed = await countRows(system, skus);
+  process.kill(writer.pid, 'SIGKILL');
+  system.noteKill('catalog-write');
+  const answered = (await asked).filter(({ status }) => status === 'fulfilled').length;
+  return { skus, committed, answered };
+}
+
+export const writerRow: Row = {
+  id: '14',
+  fault: 'writer dies after commit, before the answer',
+  injected:
+    `kill -9 of a catalog-write that never hears from Postgres that its ${atOnce} creations are committed, when their rows are seen; ` +
+    'kill -9 of another while 20 creations run. Each is asked for again under its Idempotency-Key',
+  async inject({ system, random, observe, expect }) {
+    const { skus, committed, answered } = await killAfterCommit(system);
+    await askAgain(system, skus);
+    const after = await countRows(system, skus);
+    observe(
+      `${committed} of ${skus.length} committed and ${answered} answered at the kill, ${after} rows afterwards`,
+    );
+    expect(committed === skus.length && answered === 0, 'it died after the commits, before the answers');
+    expect(after === skus.length, 'each of them exists once');
+
+    const more = manySkus(20);
+    const first = Promise.allSettled(more.map((sku) => create(system, sku)));
+    await pause(10 * random());
+    await system.killAndAwait('catalog-write');
+    await first;
+    await askAgain(system, more);
+    const count = await countRows(system, more);
+    expect(count === more.length, `each of ${more.length} products exists once (${count})`);
+  },
+};
