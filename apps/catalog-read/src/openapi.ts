@@ -9,13 +9,14 @@ import {
   skuSchema,
   versionSchema,
 } from '@catalog/contracts';
-import { openApiDocument, type RouteDescription } from '@catalog/service-kit';
+import { openApiDocument, requestTimeoutHeader, type RouteDescription } from '@catalog/service-kit';
 import { z } from 'zod';
 
 const scopes = ['catalog:read'];
 const conditional = z.object({
   'If-None-Match': z.string().optional(),
   'Min-Version': versionSchema.optional(),
+  ...requestTimeoutHeader,
 });
 const cacheHeaders = {
   'Cache-Status':
@@ -69,7 +70,7 @@ export const openapi = openApiDocument({
       description: 'With `ids` (separated by commas) and nothing else the answer is `{data, missing}`.',
       scopes,
       query: z.object({ ids: z.string().optional(), ...productListQuerySchema.shape }),
-      headers: z.object({ 'Min-Version': versionSchema.optional() }),
+      headers: z.object({ 'Min-Version': versionSchema.optional(), ...requestTimeoutHeader }),
       responses: {
         200: {
           description: 'The products.',
@@ -85,6 +86,7 @@ export const openapi = openApiDocument({
       summary: 'The most read active products, most read first',
       scopes,
       query: z.object({ limit: productListQuerySchema.shape.limit }),
+      headers: z.object(requestTimeoutHeader),
       responses: {
         200: {
           description: 'The products.',

@@ -6,7 +6,7 @@ import {
   stockAdjustmentSchema,
   stockSchema,
 } from '@catalog/contracts';
-import { openApiDocument, type OpenApiDocument } from '@catalog/service-kit';
+import { openApiDocument, requestTimeoutHeader, type OpenApiDocument } from '@catalog/service-kit';
 import { z } from 'zod';
 import { orderParams, orderQuery } from './orders/routes.ts';
 import { reportQuery } from './sales/routes.ts';
@@ -43,6 +43,7 @@ export function openApi(): OpenApiDocument {
         headers: z.strictObject({
           'Idempotency-Key': idempotencyKey,
           'Cache-Control': z.string().optional(),
+          ...requestTimeoutHeader,
         }),
         body: { schema: orderCreateSchema },
         responses: {

@@ -19,8 +19,15 @@ export function loadPayloads(
   };
 }
 
+/** How long somebody waits, by `performance.now()`; of several that share a read, the most patient one. */
+export interface Patience {
+  until_ms: number;
+}
+
 interface Batch {
   readonly keys: Set<string>;
+  /** Of each who joined; what is still to be shared may become more patient. */
+  readonly patience: Patience[];
   readonly result: Promise<ReadonlyMap<string, Loaded>>;
 }
 
@@ -40,35 +47,44 @@ export class BatchLoader {
     this.#guard = guard;
   }
 
-  /** @throws what the guard throws */
-  async load(key: string): Promise<Loaded> {
-    const found = (await this.#joinOrOpen(key).result).get(key);
+  /**
+   * @param patience a batch is not sent when all who joined it have given up
+   * @throws what the guard throws
+   */
+  async load(key: string, patience: Patience = { until_ms: Number.POSITIVE_INFINITY }): Promise<Loaded> {
+    const found = (await this.#joinOrOpen(key, patience).result).get(key);
     if (found === undefined) throw new Error(`the loader left out ${key}`);
     return found;
   }
 
-  #joinOrOpen(key: string): Batch {
+  #joinOrOpen(key: string, patience: Patience): Batch {
     const open = this.#open;
     if (open !== undefined && (open.keys.size < limits.loadBatch || open.keys.has(key))) {
       open.keys.add(key);
+      open.patience.push(patience);
       return open;
     }
     const keys = new Set([key]);
-    const batch: Batch = { keys, result: this.#send(keys) };
+    const waiting = [patience];
+    const batch: Batch = { keys, patience: waiting, result: this.#send(keys, waiting) };
     this.#open = batch;
     return batch;
   }
 
-  async #send(keys: Set<string>): Promise<ReadonlyMap<string, Loaded>> {
+  async #send(keys: Set<string>, patience: readonly Patience[]): Promise<ReadonlyMap<string, Loaded>> {
     const close = () => {
       if (this.#open?.keys === keys) this.#open = undefined;
     };
     try {
-      return await this.#guard(async () => {
+      const send = async () => {
         // Whoever asks while the batch waits for its turn, or in this same turn of the loop, comes along.
         await new Promise(setImmediate);
         close();
         return this.#load([...keys]);
+      };
+      return await this.#guard(send, () => {
+        const now = performance.now();
+        return patience.some(({ until_ms }) => until_ms > now);
       });
     } finally {
       close();

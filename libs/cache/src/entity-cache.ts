@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { CatalogError, type Entity, limits, timings } from '@catalog/contracts';
-import type { BatchLoader } from './batch-loader.ts';
+import { CatalogError, type Entity, inTime, limits, timings } from '@catalog/contracts';
+import type { BatchLoader, Patience } from './batch-loader.ts';
 import type { CacheBreaker } from './cache-breaker.ts';
 import type { EntryStore, LeasedEntry, Loaded } from './entry-store.ts';
 import type { Freshness } from './freshness.ts';
@@ -47,6 +47,8 @@ export interface ReadOptions {
   readonly minVersion?: number;
   /** Called before the caches are passed by on account of `minVersion`; it may throw to refuse that. */
   readonly beforeBypass?: () => void;
+  /** Until when the caller waits, by `performance.now()`. Called only if the near cache cannot answer. */
+  readonly waitsUntil?: () => number;
 }
 
 interface ReadEntry extends LeasedEntry {
@@ -56,6 +58,7 @@ interface ReadEntry extends LeasedEntry {
 
 interface Flight {
   readonly began_ms: number;
+  readonly patience: Patience;
   readonly answer: Promise<Answer>;
 }
 
@@ -91,23 +94,32 @@ export class EntityCache {
     };
   }
 
-  /** @throws CatalogError `unavailable`: neither Postgres nor a cache can answer */
-  async get(key: string, { minVersion = 0, beforeBypass }: ReadOptions = {}): Promise<Answer> {
-    const near = this.getNear(key, minVersion);
+  /** @throws CatalogError `unavailable`: neither Postgres nor a cache can answer, or not while the caller waits */
+  async get(key: string, options: ReadOptions = {}): Promise<Answer> {
+    const near = this.getNear(key, options.minVersion);
     if (near !== undefined) return near;
+    const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;
+    return inTime(until_ms, () => this.#getFar(key, options, { until_ms }));
+  }
+
+  async #getFar(
+    key: string,
+    { minVersion = 0, beforeBypass }: ReadOptions,
+    patience: Patience,
+  ): Promise<Answer> {
     const { monotonic, events } = this.#parts;
     const cacheKey = this.entity.cacheKey(key);
 
-    let answer = await this.#joinFlight(key);
+    let answer = await this.#joinFlight(key, patience);
     if (answer.version < minVersion) {
       beforeBypass?.();
-      answer = await this.#readPrimary(key);
+      answer = await this.#readPrimary(key, patience);
     }
     for (let attempt = 0; monotonic.isOvertaken(cacheKey, answer.version); attempt++) {
       // Reading again is no guarantee either: the key may be written, and read by others, as fast.
       if (attempt === limits.overtakenReads) throw changesTooFast();
       events.overtaken(this.entity.name);
-      answer = await this.#readPrimary(key);
+      answer = await this.#readPrimary(key, patience);
     }
     monotonic.note(cacheKey, answer.version);
     return answer;
@@ -139,21 +151,24 @@ export class EntityCache {
     return { ...loaded, age_ms: 0, source: stored ? 'stored' : 'bypass' };
   }
 
-  #joinFlight(key: string): Promise<Answer> {
+  #joinFlight(key: string, { until_ms }: Patience): Promise<Answer> {
     const began_ms = this.#parts.now();
     const underway = this.#flights.get(key);
     // What an older one brings may be older than the bound: this process may have been paused since.
-    if (underway !== undefined && began_ms - underway.began_ms <= timings.flightJoin_ms)
+    if (underway !== undefined && began_ms - underway.began_ms <= timings.flightJoin_ms) {
+      underway.patience.until_ms = Math.max(underway.patience.until_ms, until_ms);
       return underway.answer;
-    const answer = this.#fly(key).finally(() => {
+    }
+    const patience = { until_ms };
+    const answer = this.#fly(key, patience).finally(() => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     });
-    const flight: Flight = { began_ms, answer };
+    const flight: Flight = { began_ms, patience, answer };
     this.#flights.set(key, flight);
     return answer;
   }
 
-  async #fly(key: string): Promise<Answer> {
+  async #fly(key: string, patience: Patience): Promise<Answer> {
     const { near } = this.#parts;
     const cacheKey = this.entity.cacheKey(key);
     const ticket = near.begin(cacheKey);
@@ -164,7 +179,7 @@ export class EntityCache {
         if (entry.lease === 'granted') this.#refreshAhead(key, token, entry.incarnation);
         return this.#keep(ticket, answerOf(entry, 'redis'), entry.freshFor_ms);
       }
-      return await this.#loadAndFill(key, ticket, entry, entry?.lease === 'granted' ? token : '');
+      return await this.#loadAndFill(key, ticket, entry, entry?.lease === 'granted' ? token : '', patience);
     } finally {
       near.end(ticket);
     }
@@ -208,10 +223,11 @@ export class EntityCache {
     ticket: Ticket,
     entry: LeasedEntry | undefined,
     token: string,
+    patience: Patience,
   ): Promise<Answer> {
     let loaded: Loaded;
     try {
-      loaded = await this.#loader.load(key);
+      loaded = await this.#loader.load(key, patience);
     } catch (error) {
       this.#parts.events.loadFailed(this.entity.name, error);
       const stale = this.#staleAnswer(ticket.key, entry);
@@ -248,12 +264,12 @@ export class EntityCache {
     }
   }
 
-  async #readPrimary(key: string): Promise<Answer> {
+  async #readPrimary(key: string, patience?: Patience): Promise<Answer> {
     const { near, store } = this.#parts;
     const ticket = near.begin(this.entity.cacheKey(key));
     try {
       const incarnation = store.incarnation;
-      const loaded = await this.#loader.load(key);
+      const loaded = await this.#loader.load(key, patience);
       const fresh_ms = freshLife_ms(loaded, this.entity);
       const { stored } = await this.#fill(ticket.key, '', incarnation, loaded, fresh_ms);
       return this.#keep(ticket, { ...loaded, age_ms: 0, source: stored ? 'stored' : 'bypass' }, fresh_ms);

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { timings } from '@catalog/contracts';
+import { inTime, timings } from '@catalog/contracts';
+import type { Patience } from './batch-loader.ts';
 import type { CacheConnection } from './cache-connection.ts';
 import type { Freshness } from './freshness.ts';
 
@@ -48,6 +49,12 @@ export interface ListPage {
   readonly age_ms: number;
 }
 
+interface Flight {
+  readonly began_ms: number;
+  readonly patience: Patience;
+  readonly page: Promise<ListPage>;
+}
+
 /**
  * Pages of lists. A page is stored with the generation that held before Postgres was read, and counts only
  * while that is still the generation. Generations are random, never a count that could restart, and name the
@@ -57,7 +64,7 @@ export class ListCache {
   readonly #connection: CacheConnection;
   readonly #freshness: Freshness;
   readonly #onError: (error: unknown) => void;
-  readonly #flights = new Map<string, { readonly began_ms: number; readonly page: Promise<ListPage> }>();
+  readonly #flights = new Map<string, Flight>();
 
   constructor(connection: CacheConnection, freshness: Freshness, onError: (error: unknown) => void) {
     this.#connection = connection;
@@ -70,16 +77,36 @@ export class ListCache {
    *
    * @param name of the list, whose generation the worker bumps
    * @param query what tells this page from the others, in a stable order
+   * @param load is given how long the most patient of them waits
+   * @param until_ms how long this caller waits, by `performance.now()`
    */
-  get(name: string, query: readonly unknown[], load: () => Promise<Buffer>): Promise<ListPage> {
+  get(
+    name: string,
+    query: readonly unknown[],
+    load: (patience: Readonly<Patience>) => Promise<Buffer>,
+    until_ms = Number.POSITIVE_INFINITY,
+  ): Promise<ListPage> {
+    return inTime(until_ms, () => this.#joinFlight(name, query, load, until_ms));
+  }
+
+  #joinFlight(
+    name: string,
+    query: readonly unknown[],
+    load: (patience: Readonly<Patience>) => Promise<Buffer>,
+    until_ms: number,
+  ): Promise<ListPage> {
     const key = `list:${name}:${createHash('sha256').update(JSON.stringify(query)).digest('base64url')}`;
     const began_ms = performance.now();
     const underway = this.#flights.get(key);
-    if (underway !== undefined && began_ms - underway.began_ms <= timings.flightJoin_ms) return underway.page;
-    const page = this.#get(name, key, load).finally(() => {
+    if (underway !== undefined && began_ms - underway.began_ms <= timings.flightJoin_ms) {
+      underway.patience.until_ms = Math.max(underway.patience.until_ms, until_ms);
+      return underway.page;
+    }
+    const patience = { until_ms };
+    const page = this.#get(name, key, () => load(patience)).finally(() => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     });
-    const flight = { began_ms, page };
+    const flight: Flight = { began_ms, patience, page };
     this.#flights.set(key, flight);
     return page;
   }

@@ -5,15 +5,20 @@ import {
   CircuitState,
   ConsecutiveBreaker,
   handleWhen,
-  wrap,
 } from 'cockatiel';
-import { CatalogError, limits, timings } from '@catalog/contracts';
+import { callerGaveUp, CatalogError, limits, timings } from '@catalog/contracts';
 
-/** @throws CatalogError `unavailable`: Postgres fails, is late, or has too many readers waiting */
-export type LoadGuard = <T>(load: () => Promise<T>) => Promise<T>;
+/**
+ * @param isWanted asked when the load's turn has come: whether anybody still waits for it
+ * @throws CatalogError `unavailable`: Postgres fails, is late, or has too many readers waiting
+ */
+export type LoadGuard = <T>(load: () => Promise<T>, isWanted?: () => boolean) => Promise<T>;
 
-/** busy: too many waited · failing: Postgres was not asked, or failed · slow: it did not answer in time */
-export type Shed = 'busy' | 'failing' | 'slow';
+/**
+ * busy: too many waited · failing: Postgres was not asked, or failed · slow: it did not answer in time · unwanted: all
+ * who waited for it had given up before its turn came
+ */
+export type Shed = 'busy' | 'failing' | 'slow' | 'unwanted';
 
 /** How the guard stands, for metrics. */
 export interface LoadGuardState {
@@ -36,15 +41,26 @@ export function createLoadGuard(): LoadGuard & { state(): LoadGuardState } {
     handleWhen((error) => !(error instanceof CatalogError)),
     { halfOpenAfter: timings.breakerRetry_ms, breaker: new ConsecutiveBreaker(limits.breakerFailures) },
   );
-  const policy = wrap(places, breaker);
-  const shed = { busy: 0, failing: 0, slow: 0 };
+  const shed = { busy: 0, failing: 0, slow: 0, unwanted: 0 };
   const turnAway = (reason: Shed, detail: string, cause?: unknown) => {
     shed[reason] += 1;
     return new CatalogError('unavailable', detail, { retryAfterSeconds: 1, cause });
   };
-  const guard: LoadGuard = async (load) => {
+  const guard: LoadGuard = async (load, isWanted = () => true) => {
+    let isLate = false;
+    const late = () => {
+      isLate = true;
+      return turnAway('slow', 'the database is too slow');
+    };
+    // Before the breaker, for which a load that was not made must be neither a failure nor a success.
+    const loadIfWanted = () => {
+      if (isLate) throw callerGaveUp();
+      if (isWanted()) return breaker.execute(load);
+      shed.unwanted += 1;
+      throw callerGaveUp();
+    };
     try {
-      return await withDeadline(policy.execute(load), () => turnAway('slow', 'the database is too slow'));
+      return await withDeadline(places.execute(loadIfWanted), late);
     } catch (error) {
       if (error instanceof CatalogError) throw error;
       throw error instanceof BulkheadRejectedError
@@ -62,7 +78,7 @@ export function createLoadGuard(): LoadGuard & { state(): LoadGuardState } {
   });
 }
 
-/** The load goes on, and keeps its place in the bulkhead until it ends. */
+/** A load that runs goes on, and keeps its place in the bulkhead until it ends; one that waits will not begin. */
 async function withDeadline<T>(result: Promise<T>, late: () => CatalogError): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {

@@ -7,6 +7,7 @@ import {
   ListCache,
   type Load,
   loadPayloads,
+  type Patience,
 } from '@catalog/cache';
 import { type entities, limits, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
 import { databaseIdentity, entityLoaders, readAgainIfCut } from '@catalog/database';
@@ -62,7 +63,11 @@ export function createCatalogCache({
     lists: new ListCache(connection, freshness, events.cacheFailed),
     guard,
     /** What is no load of an entity, behind the same guard. */
-    readPostgres: <T>(read: () => Promise<T>) => guard(() => readAgainIfCut(read)),
+    readPostgres: <T>(read: () => Promise<T>, patience?: Readonly<Patience>) =>
+      guard(
+        () => readAgainIfCut(read),
+        () => patience === undefined || patience.until_ms > performance.now(),
+      ),
     breaker,
     connection,
     store,

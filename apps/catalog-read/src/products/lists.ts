@@ -25,13 +25,17 @@ export class ProductLists {
     this.#views = deps.views;
   }
 
-  page(request: ProductPageRequest): Promise<ListPage> {
+  page(request: ProductPageRequest, until_ms: number): Promise<ListPage> {
     const { category, brand, status, q, limit, cursor } = request;
-    return this.#cache.lists.get('products', [category, brand, status, q, limit, cursor], () =>
-      this.#cache.readPostgres(async () => {
-        const { data, nextCursor } = await listProducts(this.#pool, request);
-        return Buffer.from(JSON.stringify({ data, page: { nextCursor } }));
-      }),
+    const read = async () => {
+      const { data, nextCursor } = await listProducts(this.#pool, request);
+      return Buffer.from(JSON.stringify({ data, page: { nextCursor } }));
+    };
+    return this.#cache.lists.get(
+      'products',
+      [category, brand, status, q, limit, cursor],
+      (patience) => this.#cache.readPostgres(read, patience),
+      until_ms,
     );
   }
 
@@ -49,7 +53,7 @@ export class ProductLists {
   }
 
   /** The most read products that still exist and are active, most read first. */
-  async popular(limit: number) {
+  async popular(limit: number, waitsUntil: () => number) {
     const shown: Answer[] = [];
     // The order may change between two pages.
     const seen = new Set<string>();
@@ -58,7 +62,7 @@ export class ProductLists {
     for (let count = limit * 2; shown.length < limit && count > 0;) {
       const page = await this.#views.mostRead(considered, count);
       const ids = page.filter((id) => !seen.has(id));
-      const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id)));
+      const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id, { waitsUntil })));
       shown.push(...answers.filter(({ payload }) => payload !== null && isActive(payload)));
       if (page.length < count) break;
       for (const id of ids) seen.add(id);

@@ -1,5 +1,5 @@
 import type { Answer } from '@catalog/cache';
-import { CatalogError } from '@catalog/contracts';
+import { CatalogError, inTime } from '@catalog/contracts';
 import { loadProductBySku, readVersionReached } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
@@ -9,6 +9,8 @@ export interface AtLeast {
   readonly minVersion: number;
   /** Called before the caches are passed by; it may throw to refuse that. */
   readonly beforeBypass: () => void;
+  /** Until when the caller waits, by `performance.now()`; called only by who is about to wait. */
+  readonly waitsUntil: () => number;
 }
 
 /** Reads of products, by id and by SKU, that never answer with less than the version asked for. */
@@ -26,7 +28,7 @@ export class ProductReads {
     const answer = await this.#cache.products.get(id, atLeast);
     if (answer.version >= atLeast.minVersion) return answer;
     if (answer.payload !== null) throw versionNotReached(atLeast.minVersion, answer.version);
-    await this.#requireReached(atLeast.minVersion, answer.version);
+    await this.#requireReached(atLeast, answer.version);
     return answer;
   }
 
@@ -38,18 +40,18 @@ export class ProductReads {
    * @throws CatalogError `version_not_reached`, `unavailable`
    */
   async bySku(sku: string, atLeast: AtLeast): Promise<Answer> {
-    const { minVersion, beforeBypass } = atLeast;
-    const entry = await this.#cache.skus.get(sku);
+    const { minVersion, beforeBypass, waitsUntil } = atLeast;
+    const entry = await this.#cache.skus.get(sku, { waitsUntil });
     if (entry.payload === null) {
       if (minVersion === 0) return entry;
       beforeBypass();
-      return this.#bySkuFromPrimary(sku, minVersion);
+      return this.#bySkuFromPrimary(sku, atLeast);
     }
     const { id } = JSON.parse(entry.payload.toString()) as { id: string };
-    const product = await this.#cache.products.get(id);
+    const product = await this.#cache.products.get(id, { waitsUntil });
     if (bears(product, id, sku) && product.version >= minVersion) return product;
     if (product.version < minVersion) beforeBypass();
-    return this.#bySkuFromPrimary(sku, minVersion);
+    return this.#bySkuFromPrimary(sku, atLeast);
   }
 
   /** Each as new as Postgres has it, if `minVersion` is above what a cache holds of it. */
@@ -58,15 +60,16 @@ export class ProductReads {
     const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id, atLeast)));
     const newest = answers.reduce((max, { version }) => Math.max(max, version), 0);
     // Products that were not changed lately are below it by right, so here it is the database that must have reached it.
-    if (newest < minVersion) await this.#requireReached(minVersion, newest);
+    if (newest < minVersion) await this.#requireReached(atLeast, newest);
     return new Map(ids.map((id, index) => [id, answers[index] as Answer]));
   }
 
-  async #bySkuFromPrimary(sku: string, minVersion: number): Promise<Answer> {
+  async #bySkuFromPrimary(sku: string, atLeast: AtLeast): Promise<Answer> {
+    const { minVersion, waitsUntil } = atLeast;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const product = await this.#cache.readPostgres(() => loadProductBySku(this.#pool, sku));
+      const product = await this.#readPostgres(waitsUntil, () => loadProductBySku(this.#pool, sku));
       if (product === null) {
-        await this.#requireReached(minVersion, 0);
+        await this.#requireReached(atLeast, 0);
         return { version: 0, payload: null, age_ms: 0, source: 'bypass' };
       }
       if (product.version < minVersion) throw versionNotReached(minVersion, product.version);
@@ -80,10 +83,15 @@ export class ProductReads {
   }
 
   /** Absence has been read from the primary; it answers the question unless the version lies in the future. */
-  async #requireReached(minVersion: number, there: number): Promise<void> {
+  async #requireReached({ minVersion, waitsUntil }: AtLeast, there: number): Promise<void> {
     if (minVersion === 0) return;
-    const reached = await this.#cache.readPostgres(() => readVersionReached(this.#pool, minVersion));
+    const reached = await this.#readPostgres(waitsUntil, () => readVersionReached(this.#pool, minVersion));
     if (!reached) throw versionNotReached(minVersion, there);
+  }
+
+  #readPostgres<T>(waitsUntil: () => number, read: () => Promise<T>): Promise<T> {
+    const until_ms = waitsUntil();
+    return inTime(until_ms, () => this.#cache.readPostgres(read, { until_ms }));
   }
 }
 

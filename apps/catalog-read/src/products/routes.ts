@@ -1,10 +1,12 @@
 import type { Express, Request, RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import { PRODUCT } from '@catalog/contracts';
+import { waitsUntil } from '@catalog/service-kit';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import { cacheHeaders, sendEntity } from '../http/answer.ts';
 import type { BypassLimit } from '../http/bypass-limit.ts';
 import { minVersionOf } from '../http/min-version.ts';
+import { lazyWaitsUntil } from '../http/waits-until.ts';
 import { viewProductCache } from './cache-view.ts';
 import { ProductLists } from './lists.ts';
 import { idsOf, listRequestOf, popularLimitOf, productIdOf, skuOf } from './parameters.ts';
@@ -29,6 +31,7 @@ export function productRoutes(
   const atLeast = (req: Request) => ({
     minVersion: minVersionOf(req),
     beforeBypass: () => bypassLimit.take(req),
+    waitsUntil: lazyWaitsUntil(req),
   });
 
   app.get('/v1/products', ...guards, async (req, res) => {
@@ -39,14 +42,14 @@ export function productRoutes(
       res.writeHead(200, headers).end(payload);
       return;
     }
-    const { payload, source, age_ms } = await lists.page(listRequestOf(req.query));
+    const { payload, source, age_ms } = await lists.page(listRequestOf(req.query), waitsUntil(req));
     const headers = cacheHeaders(source, age_ms);
     headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
     res.writeHead(200, headers).end(payload);
   });
 
   app.get('/v1/products/popular', ...guards, async (req, res) => {
-    const { payload, source } = await lists.popular(popularLimitOf(req.query));
+    const { payload, source } = await lists.popular(popularLimitOf(req.query), lazyWaitsUntil(req));
     const headers = cacheHeaders(source, 0);
     headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
     res.writeHead(200, headers).end(payload);
@@ -60,7 +63,7 @@ export function productRoutes(
 
   app.get('/v1/products/:id', ...guards, (req, res, next) => {
     const id = productIdOf(req.params['id']);
-    const { minVersion, beforeBypass } = atLeast(req);
+    const minVersion = minVersionOf(req);
     // What the near cache has is answered in this turn of the loop, without a promise.
     const near = cache.products.getNear(id, minVersion);
     if (near !== undefined) {
@@ -69,7 +72,7 @@ export function productRoutes(
       return;
     }
     reads
-      .byId(id, { minVersion, beforeBypass })
+      .byId(id, atLeast(req))
       .then((answer) => {
         if (answer.payload !== null) views.count(id);
         sendEntity(req, res, PRODUCT, answer);

@@ -1,5 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { CatalogError, REQUEST_TIMEOUT_HEADER } from '@catalog/contracts';
+import { z } from 'zod';
+
+/** The header as OpenAPI documents declare it. */
+export const requestTimeoutHeader = {
+  [REQUEST_TIMEOUT_HEADER]: z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .optional()
+    .describe(
+      'How many milliseconds the caller still waits; then it is answered 503, and what was not begun is not.',
+    ),
+};
 
 /** How long the caller still waits, as it says itself; undefined if it does not. */
 export function requestTimeoutOf(req: IncomingMessage): number | undefined {
@@ -10,4 +22,15 @@ export function requestTimeoutOf(req: IncomingMessage): number | undefined {
   throw new CatalogError('invalid_request', `${REQUEST_TIMEOUT_HEADER} ${message}.`, {
     errors: [{ header: REQUEST_TIMEOUT_HEADER, code: 'malformed', message }],
   });
+}
+
+/**
+ * When the caller gives up, by `performance.now()`; never, if it does not say. For whoever is about to wait: what is
+ * answered at once need not know.
+ *
+ * @throws CatalogError `invalid_request`
+ */
+export function waitsUntil(req: IncomingMessage): number {
+  const timeout_ms = requestTimeoutOf(req);
+  return timeout_ms === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout_ms;
 }

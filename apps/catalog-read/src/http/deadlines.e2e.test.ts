@@ -1,0 +1,120 @@
+/** Callers that say how long they wait. Tables are locked, so that every load hangs until the test lets it go. */
+import { problemSchema } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
+
+let stores: Stores;
+let reader: Reader;
+beforeAll(async () => {
+  stores = await startStores();
+  reader = await stores.reader();
+  await reader.ready();
+});
+afterAll(() => stores?.[Symbol.asyncDispose]());
+
+let serial = 0;
+const insert = () => stores.insert({ sku: `DEADLINE-${(serial += 1)}` });
+const waiting = (path: string, timeout_ms: number | string) =>
+  reader.get(path, { 'Request-Timeout-Ms': String(timeout_ms) });
+const productLoads = () => reader.metric('cache_loads_total{entity="product"');
+const unwanted = () => reader.metric('loads_shed_total{reason="unwanted"');
+
+async function hangPostgres() {
+  const client = await stores.owner.connect();
+  await client.query('begin');
+  await client.query('lock table catalog.products, catalog.settings');
+  return async () => {
+    await client.query('rollback');
+    client.release();
+  };
+}
+
+async function expectGivenUp(response: Response): Promise<void> {
+  const problem = problemSchema.parse(await response.json());
+  expect(problem).toMatchObject({ status: 503, code: 'unavailable' });
+  expect(problem.detail).toContain('Request-Timeout-Ms');
+  expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+}
+
+test('every read ends when its caller gives up, though Postgres hangs', async () => {
+  const [byId, bySku, many, newer, popular] = [
+    await insert(),
+    await insert(),
+    await insert(),
+    await insert(),
+    await insert(),
+  ];
+  // Known to the caches, so that it is the version asked for that needs Postgres.
+  await reader.get(`/v1/products/by-sku/${newer.sku}`);
+  reader.views.count(popular.id);
+  await reader.views.flush();
+  const letGo = await hangPostgres();
+  try {
+    const paths: [path: string, minVersion?: number][] = [
+      [`/v1/products/${byId.id}`],
+      [`/v1/products/by-sku/${bySku.sku}`],
+      [`/v1/products/by-sku/${newer.sku}`, newer.version + 1],
+      [`/v1/products?ids=${many.id}`],
+      ['/v1/products?limit=7'],
+      ['/v1/products/popular'],
+      ['/v1/settings'],
+    ];
+    for (const [path, minVersion] of paths) {
+      const headers = {
+        'Request-Timeout-Ms': '50',
+        ...(minVersion !== undefined && { 'Min-Version': String(minVersion) }),
+      };
+      await expectGivenUp(await reader.get(path, headers));
+    }
+  } finally {
+    await letGo();
+  }
+});
+
+test('whoever shares a load with a caller that gives up is answered all the same', async () => {
+  const { id } = await insert();
+  const letGo = await hangPostgres();
+  try {
+    const hurried = waiting(`/v1/products/${id}`, 50);
+    const patient = reader.get(`/v1/products/${id}`);
+    await expectGivenUp(await hurried);
+    await letGo();
+    expect((await patient).status).toBe(200);
+  } finally {
+    await letGo().catch(() => undefined);
+  }
+});
+
+test('a load whose callers have all given up while it waited for its turn is not made', async () => {
+  const [alone, shared] = [await insert(), await insert()];
+  const before = { loads: await productLoads(), unwanted: await unwanted() };
+  const letGo = await hangPostgres();
+  try {
+    const pages = Array.from({ length: 8 }, (_, n) => reader.get(`/v1/products?brand=Waits-${n}`));
+    await eventually(async () => (await reader.metric('load_running')) === 8);
+    const hurried = [waiting(`/v1/products/${alone.id}`, 50), waiting(`/v1/products/${alone.id}`, 60)];
+    for (const response of await Promise.all(hurried)) await expectGivenUp(response);
+    const paths = ['/v1/products?limit=3', `/v1/products/by-sku/${shared.sku}`];
+    const joined = paths.map((path) => [waiting(path, 50), reader.get(path)] as const);
+    for (const [first] of joined) await expectGivenUp(await first);
+    await letGo();
+    for (const [, second] of joined) expect((await second).status).toBe(200);
+    await Promise.all(pages);
+  } finally {
+    await letGo().catch(() => undefined);
+  }
+  // That of the product that was found by its SKU.
+  expect(await productLoads()).toBe(before.loads + 1);
+  expect(await unwanted()).toBe(before.unwanted + 1);
+});
+
+test('for a caller without any time nothing is begun, and what the near cache has costs no time', async () => {
+  const { id } = await insert();
+  const before = await productLoads();
+  await expectGivenUp(await waiting(`/v1/products/${id}`, 0));
+  expect(await productLoads()).toBe(before);
+  expect((await waiting(`/v1/products/${id}`, 'soon')).status).toBe(400);
+  expect((await waiting(`/v1/products/${id}`, 60_000)).status).toBe(200);
+  expect((await waiting(`/v1/products/${id}`, 0)).headers.get('cache-status')).toMatch(/detail=near/);
+});
