@@ -7,7 +7,7 @@ import {
   settingsPatchSchema,
   settingsSchema,
 } from '@catalog/contracts';
-import { openApiDocument, type OpenApiDocument } from '@catalog/service-kit';
+import { openApiDocument, requestTimeoutHeader, type OpenApiDocument } from '@catalog/service-kit';
 import { z } from 'zod';
 import { importHeaders, importParams, importQuery, importTypes } from './imports/routes.ts';
 import { mergePatchTypes } from './preconditions/merge-patch.ts';
@@ -15,7 +15,8 @@ import { historyQuery } from './products/history-route.ts';
 import { productParams } from './products/routes.ts';
 
 const scopes = ['catalog:write'];
-const ifMatch = z.strictObject({ 'If-Match': z.string().describe('ETags that were read, or *.') });
+const timeout = z.strictObject(requestTimeoutHeader);
+const ifMatch = timeout.extend({ 'If-Match': z.string().describe('ETags that were read, or *.') });
 const version = { 'Catalog-Version': 'The version that the write made; send it as Min-Version to read it.' };
 const tagged = { ...version, ETag: 'For If-Match and If-None-Match.' };
 
@@ -30,7 +31,7 @@ export function openApi(): OpenApiDocument {
         path: '/v1/products',
         summary: 'Create a product',
         scopes,
-        headers: z.strictObject({ 'Idempotency-Key': z.string().min(1).max(255).optional() }),
+        headers: timeout.extend({ 'Idempotency-Key': z.string().min(1).max(255).optional() }),
         body: { schema: productCreateSchema },
         responses: {
           201: {
@@ -99,6 +100,7 @@ export function openApi(): OpenApiDocument {
         scopes,
         params: productParams,
         query: historyQuery,
+        headers: timeout,
         responses: { 200: { description: 'The changes', schema: productHistoryPageSchema } },
         errors: ['invalid_request', 'not_found', 'rate_limited'],
       },
@@ -163,6 +165,7 @@ export function openApi(): OpenApiDocument {
           'To follow an import while it runs, choose its id and send it as Import-Id. Where the state Redis is away, whether there is a dry run cannot be told (503).',
         scopes,
         params: importParams,
+        headers: timeout,
         responses: { 200: { description: 'The import', schema: importResultSchema } },
         errors: ['invalid_request', 'not_found', 'rate_limited'],
       },

@@ -2,6 +2,7 @@ export type { Pool, PoolClient } from 'pg';
 export { createPool, type DatabaseLog, type PoolOptions, type Queryable } from './postgres/pool.ts';
 export {
   setChangedBy,
+  withConnection,
   withTransaction,
   type Isolation,
   type TransactionOptions,

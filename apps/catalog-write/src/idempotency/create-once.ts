@@ -5,9 +5,14 @@ import { answerOnce, insertProduct, type Pool } from '@catalog/database';
 /** Creates the product, or answers what the same caller was answered under the same key before: see `answerOnce`. */
 export async function createOnce(
   pool: Pool,
-  { subject, key, product }: { subject: string; key: string; product: ProductCreate },
+  {
+    subject,
+    key,
+    product,
+    until_ms,
+  }: { subject: string; key: string; product: ProductCreate; until_ms: number },
 ): Promise<{ product: Product; repeated: boolean }> {
-  const request = { operation: 'create_product', subject, key, requestHash: hashOf(product) };
+  const request = { operation: 'create_product', subject, key, requestHash: hashOf(product), until_ms };
   const { answer, repeated } = await answerOnce(pool, request, (client) => insertProduct(client, product));
   return { product: answer, repeated };
 }

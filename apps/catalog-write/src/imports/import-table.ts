@@ -51,13 +51,13 @@ export class ImportRow implements ImportJournal {
   }
 }
 
-export async function readImport(pool: Pool, id: string): Promise<ImportResult | null> {
-  await failAbandonedImports(pool);
-  const { rows } = await pool.query<ImportResult>(sql.read, [id]);
+export async function readImport(db: Queryable, id: string): Promise<ImportResult | null> {
+  await failAbandonedImports(db);
+  const { rows } = await db.query<ImportResult>(sql.read, [id]);
   return rows[0] ?? null;
 }
 
 /** An import whose process died would run for ever. */
-async function failAbandonedImports(pool: Pool): Promise<void> {
-  await pool.query(sql.abandoned, [importLimits.abandoned_ms]);
+async function failAbandonedImports(db: Queryable): Promise<void> {
+  await db.query(sql.abandoned, [importLimits.abandoned_ms]);
 }

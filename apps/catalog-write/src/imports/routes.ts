@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CatalogError, importModes } from '@catalog/contracts';
-import { parse, requireContentType } from '@catalog/service-kit';
+import { withConnection } from '@catalog/database';
+import { parse, requireContentType, waitsUntil } from '@catalog/service-kit';
 import type { Express, RequestHandler } from 'express';
 import { z } from 'zod';
 import { readImport } from './import-table.ts';
@@ -57,7 +58,10 @@ export function importRoutes(app: Express, deps: ImportDependencies & { mayWrite
 
   app.get('/v1/imports/:id', deps.mayWrite, async (req, res) => {
     const { id } = parse(importParams, req.params, 'params');
-    const found = (await readImport(deps.pool, id)) ?? (await deps.dryRuns.read(id));
+    const kept = await withConnection(deps.pool, (client) => readImport(client, id), {
+      until_ms: waitsUntil(req),
+    });
+    const found = kept ?? (await deps.dryRuns.read(id));
     if (found === undefined) throw new CatalogError('not_found', 'There is no import with this id.');
     res.set('Cache-Control', 'no-store').json(found);
   });

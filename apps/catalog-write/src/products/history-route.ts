@@ -1,6 +1,6 @@
 import { CatalogError } from '@catalog/contracts';
-import { readProductHistory, type Pool } from '@catalog/database';
-import { parse } from '@catalog/service-kit';
+import { readProductHistory, withConnection, type Pool } from '@catalog/database';
+import { parse, waitsUntil } from '@catalog/service-kit';
 import type { Express, RequestHandler } from 'express';
 import { z } from 'zod';
 import { productParams } from './routes.ts';
@@ -27,7 +27,11 @@ export function historyRoute(
   app.get('/v1/products/:id/history', mayWrite, async (req, res) => {
     const { id } = parse(productParams, req.params, 'params');
     const { limit, cursor } = parse(historyQuery, req.query, 'query');
-    const history = await readProductHistory(pool, { productId: id, beforeVersion: cursor, limit });
+    const history = await withConnection(
+      pool,
+      (client) => readProductHistory(client, { productId: id, beforeVersion: cursor, limit }),
+      { until_ms: waitsUntil(req) },
+    );
     if (history === null) throw new CatalogError('not_found', 'There is no product with this id.');
     const { changes, hasMore } = history;
     const last = changes.at(-1);

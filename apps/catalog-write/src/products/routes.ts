@@ -15,7 +15,7 @@ import {
   type Pool,
   type PoolClient,
 } from '@catalog/database';
-import { jsonBody, parse, parseIdempotencyKey } from '@catalog/service-kit';
+import { jsonBody, parse, parseIdempotencyKey, waitsUntil } from '@catalog/service-kit';
 import type { Express, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { createOnce } from '../idempotency/create-once.ts';
@@ -32,11 +32,12 @@ export function productRoutes(
     const product = parse(productCreateSchema, req.body, 'body');
     const key = parseIdempotencyKey(req.get('Idempotency-Key'));
     const subject = req.caller?.subject ?? '';
+    const until_ms = waitsUntil(req);
     const insert = (client: PoolClient) => insertProduct(client, product);
     const created =
       key === undefined
-        ? { product: await withTransaction(pool, insert, { changedBy: subject }), repeated: false }
-        : await createOnce(pool, { subject, key, product });
+        ? { product: await withTransaction(pool, insert, { changedBy: subject, until_ms }), repeated: false }
+        : await createOnce(pool, { subject, key, product, until_ms });
     res.status(201).set('Location', `/v1/products/${created.product.id}`);
     if (created.repeated) res.set('Idempotency-Replayed', 'true');
     answerProduct(res, created.product);
@@ -53,7 +54,8 @@ export function productRoutes(
       if (patch.attributes !== undefined) parse(attributesOnly, { attributes: patched.attributes }, 'body');
       return patched;
     };
-    const product = await withTransaction(pool, change, { changedBy: req.caller?.subject });
+    const options = { changedBy: req.caller?.subject, until_ms: waitsUntil(req) };
+    const product = await withTransaction(pool, change, options);
     answerProduct(res, product);
   });
 
@@ -62,7 +64,8 @@ export function productRoutes(
     const allowed = parseIfMatch(PRODUCT, req.get('If-Match'));
     const remove = (client: PoolClient) =>
       changeIfMatch(allowed, (expected) => deleteProduct(client, id, expected));
-    const { version } = await withTransaction(pool, remove, { changedBy: req.caller?.subject });
+    const options = { changedBy: req.caller?.subject, until_ms: waitsUntil(req) };
+    const { version } = await withTransaction(pool, remove, options);
     res.status(204).set('Catalog-Version', String(version)).end();
   });
 }

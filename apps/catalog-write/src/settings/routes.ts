@@ -1,6 +1,6 @@
 import { etagOf, SETTINGS, settingsPatchSchema } from '@catalog/contracts';
-import { updateSettings, type Pool } from '@catalog/database';
-import { jsonBody, parse } from '@catalog/service-kit';
+import { updateSettings, withTransaction, type Pool, type PoolClient } from '@catalog/database';
+import { jsonBody, parse, waitsUntil } from '@catalog/service-kit';
 import type { Express, RequestHandler } from 'express';
 import { changeIfMatch, parseIfMatch } from '../preconditions/if-match.ts';
 import { mergePatchTypes } from '../preconditions/merge-patch.ts';
@@ -12,7 +12,9 @@ export function settingsRoutes(
   app.patch('/v1/settings', mayWrite, jsonBody({ types: mergePatchTypes }), async (req, res) => {
     const patch = parse(settingsPatchSchema, req.body, 'body');
     const allowed = parseIfMatch(SETTINGS, req.get('If-Match'));
-    const settings = await changeIfMatch(allowed, (expected) => updateSettings(pool, patch, expected));
+    const change = (client: PoolClient) =>
+      changeIfMatch(allowed, (expected) => updateSettings(client, patch, expected));
+    const settings = await withTransaction(pool, change, { until_ms: waitsUntil(req) });
     res
       .set('ETag', etagOf(SETTINGS, settings.version))
       .set('Catalog-Version', String(settings.version))

@@ -18,6 +18,8 @@ export interface KeyedRequest {
   readonly key: string;
   /** Of what the request means, to tell a repetition from another request under the same key. */
   readonly requestHash: Buffer;
+  /** See `TransactionOptions`. */
+  readonly until_ms?: number;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function answerOnce<Answer>(
   request: KeyedRequest,
   work: (client: PoolClient) => Promise<Answer>,
 ): Promise<{ answer: Answer; repeated: boolean }> {
-  const { operation, subject, key, requestHash } = request;
+  const { operation, subject, key, requestHash, until_ms } = request;
   const once = async (client: PoolClient) => {
     const lock = await client.query<{ held: boolean }>(sql.lockKey, [operation, subject, key]);
     if (lock.rows[0]?.held !== true) {
@@ -45,7 +47,7 @@ export async function answerOnce<Answer>(
     await client.query(sql.storeAnswer, [operation, subject, key, requestHash, JSON.stringify(answer)]);
     return { answer, repeated: false };
   };
-  return withTransaction(pool, once, { changedBy: subject });
+  return withTransaction(pool, once, { changedBy: subject, ...(until_ms !== undefined && { until_ms }) });
 }
 
 /** What was answered under the key; undefined if nothing was. Throws `idempotency_key_reused`. */

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { problemSchema, productSchema } from '@catalog/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runningService, validProduct, type RunningService } from './testing/running-service.ts';
+
+let service: RunningService;
+let id: string;
+beforeAll(async () => {
+  service = await runningService();
+  const res = await service.call('POST', '/v1/products', { body: validProduct });
+  ({ id } = productSchema.parse(await res.json()));
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+const anyVersion = { 'If-Match': '*' };
+const rename = (name: string, headers: Record<string, string> = {}) =>
+  service.call('PATCH', `/v1/products/${id}`, { body: { name }, headers: { ...anyVersion, ...headers } });
+
+/** Somebody else is changing the product. */
+async function holdProduct() {
+  const client = await service.owner.connect();
+  await client.query('begin');
+  await client.query('select from catalog.products where id = $1 for update', [id]);
+  return async () => {
+    await client.query('rollback');
+    client.release();
+  };
+}
+
+async function waitingForLocks(count: number): Promise<void> {
+  await expect
+    .poll(async () => {
+      const waiting = await service.owner.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.rowCount;
+    })
+    .toBe(count);
+}
+
+async function expectGivenUp(response: Response): Promise<void> {
+  const problem = problemSchema.parse(await response.json());
+  expect(problem).toMatchObject({ status: 503, code: 'unavailable' });
+  expect(problem.detail).toContain('Request-Timeout-Ms');
+  expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+}
+
+test('nobody waits for a lock longer than the caller does, and nothing is changed', async () => {
+  const before = await service.state();
+  const letGo = await holdProduct();
+  try {
+    const answered: string[] = [];
+    const ask = async (who: string, timeout_ms: number) => {
+      const response = await rename('Too late', { 'Request-Timeout-Ms': String(timeout_ms) });
+      answered.push(who);
+      return response;
+    };
+    // Waits for a lock as long as we ever do, and hears what it would hear without a deadline.
+    const patient = ask('patient', 60_000);
+    await waitingForLocks(1);
+    await expectGivenUp(await ask('hurried', 100));
+    expect(problemSchema.parse(await (await patient).json())).toMatchObject({ status: 409, code: 'busy' });
+    expect(answered).toEqual(['hurried', 'patient']);
+  } finally {
+    await letGo();
+  }
+  expect(await service.state()).toEqual(before);
+});
+
+test('nobody waits for a connection longer than the caller does, and what comes too late is not begun', async () => {
+  const letGo = await holdProduct();
+  // As many as the pool has connections.
+  const waiting = Array.from({ length: 25 }, (_, n) => rename(`Lamp ${n}`));
+  const { rows } = await service.owner.query('select count(*) as keys from catalog.idempotency_keys');
+  try {
+    await waitingForLocks(25);
+    const hurried = { 'Request-Timeout-Ms': '100' };
+    const other = { ...validProduct, sku: 'LAMP-2' };
+    const asked = [
+      service.call('POST', '/v1/products', { body: other, headers: hurried }),
+      service.call('POST', '/v1/products', { body: other, headers: { ...hurried, 'Idempotency-Key': 'k' } }),
+      rename('Too late', hurried),
+      service.call('DELETE', `/v1/products/${id}`, { headers: { ...anyVersion, ...hurried } }),
+      service.call('GET', `/v1/products/${id}/history`, { headers: hurried }),
+      service.call('PATCH', '/v1/settings', {
+        body: { storeName: 'Too late' },
+        headers: { ...anyVersion, ...hurried },
+      }),
+      service.call('GET', `/v1/imports/${randomUUID()}`, { headers: hurried }),
+    ];
+    for (const response of await Promise.all(asked)) await expectGivenUp(response);
+  } finally {
+    await letGo();
+  }
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 200));
+  const left = await service.owner.query<{ name: string }>('select name from catalog.products');
+  expect(left.rows).toMatchObject([{ name: expect.stringMatching(/^Lamp \d+$/) as string }]);
+  const settings = await service.owner.query(`select from catalog.settings where store_name = 'Too late'`);
+  expect(settings.rowCount).toBe(0);
+  expect(await service.owner.query('select count(*) as keys from catalog.idempotency_keys')).toMatchObject({
+    rows,
+  });
+});
+
+test('a caller without any time changes nothing, one with enough does', async () => {
+  const before = await service.state();
+  await expectGivenUp(await rename('Never', { 'Request-Timeout-Ms': '0' }));
+  expect((await rename('Never', { 'Request-Timeout-Ms': 'soon' })).status).toBe(400);
+  expect(await service.state()).toEqual(before);
+  expect((await rename('In time', { 'Request-Timeout-Ms': '60000' })).status).toBe(200);
+});

@@ -1,0 +1,76 @@
+import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import type { Pool } from 'pg';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createPool } from './pool.ts';
+import { withConnection, withTransaction } from './transaction.ts';
+
+const gaveUp = { code: 'unavailable', retryAfterSeconds: 1 };
+const inMs = (ms: number) => ({ until_ms: performance.now() + ms });
+
+let database: TestDatabase;
+let pool: Pool;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = createPool({ url: database.url, applicationName: 'test', max: 1, lockTimeout_ms: 300 });
+  // A commit takes a while here.
+  await pool.query(`
+    create table slow (id int primary key);
+    create function sleep() returns trigger language plpgsql as $$ begin perform pg_sleep(0.5); return null; end $$;
+    create constraint trigger slow_commit after insert on slow deferrable initially deferred
+      for each row execute function sleep();`);
+});
+afterAll(async () => {
+  await pool.end();
+  await database[Symbol.asyncDispose]();
+});
+
+const ids = async () => (await pool.query<{ id: number }>('select id from slow order by id')).rows;
+const lockTimeout = (of: Pool, ms: number) =>
+  withTransaction(
+    of,
+    async (client) =>
+      (await client.query<{ lock_timeout: string }>('show lock_timeout')).rows[0]?.lock_timeout,
+    inMs(ms),
+  );
+
+test('what is ready in time is committed, and answered, however long the commit takes', async () => {
+  const options = inMs(250);
+  const insert = withTransaction(pool, (client) => client.query('insert into slow values (1)'), options);
+  await expect(insert).resolves.toMatchObject({ rowCount: 1 });
+  expect(performance.now()).toBeGreaterThan(options.until_ms);
+  expect(await ids()).toEqual([{ id: 1 }]);
+});
+
+test('what is not ready in time is rolled back', async () => {
+  const insert = withTransaction(
+    pool,
+    async (client) => {
+      await client.query('insert into slow values (2)');
+      await client.query('select pg_sleep(0.1)');
+    },
+    inMs(50),
+  );
+  await expect(insert).rejects.toMatchObject(gaveUp);
+  expect(await ids()).toEqual([{ id: 1 }]);
+});
+
+test('who waits for a connection in vain does not begin, and leaves it to the next one', async () => {
+  const work = vi.fn(async () => undefined);
+  const held = await pool.connect();
+  await expect(withTransaction(pool, work, inMs(20))).rejects.toMatchObject(gaveUp);
+  await expect(withConnection(pool, work, inMs(20))).rejects.toMatchObject(gaveUp);
+  held.release();
+  expect(await ids()).toEqual([{ id: 1 }]);
+  expect(work).not.toHaveBeenCalled();
+  expect(pool.totalCount).toBe(1);
+});
+
+test('a lock is waited for as long as the caller waits, and never longer than the pool allows', async () => {
+  expect(await lockTimeout(pool, 60_000)).toBe('300ms');
+  expect(await lockTimeout(pool, 200)).toMatch(/^\d\dms$|^1\d\dms$|^200ms$/);
+  const unlimited = createPool({ url: database.url, applicationName: 'test', lockTimeout_ms: 0 });
+  expect(await lockTimeout(unlimited, 60_000)).toMatch(/^\d+ms$|^\d+s$|^1min$/);
+  await unlimited.end();
+  // For that transaction only.
+  expect((await pool.query('show lock_timeout')).rows).toEqual([{ lock_timeout: '300ms' }]);
+});
