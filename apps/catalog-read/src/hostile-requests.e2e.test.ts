@@ -1,5 +1,5 @@
 /** What attackers send: see docs/security.md for the rows that each test stands for. */
-import { databaseWords, eventually, hostileHeaderValues, hostileStrings, rawHttp } from '@catalog/testing';
+import { databaseWords, eventually, hostileRequests, rawHttp } from '@catalog/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from './testing/running-catalog-read.ts';
@@ -147,31 +147,18 @@ test('no parameter reaches Postgres as SQL', async () => {
 });
 
 test('what is hostile is harmless as every parameter of every route', async () => {
-  const { id } = await stores.insert({ sku: 'KEPT-2' });
+  const { id, sku } = await stores.insert({ sku: 'KEPT-2' });
   const before = await countProducts();
-  const shapes: ((value: string) => string)[] = [
-    ...['q', 'category', 'brand', 'status', 'limit', 'cursor', 'ids'].map(
-      (name) => (value: string) => `/v1/products?${name}=${value}`,
-    ),
-    (value) => `/v1/products?ids=${id},${value}`,
-    (value) => `/v1/products?${value}=1`,
-    (value) => `/v1/products/${value}`,
-    (value) => `/v1/products/${value}/cache`,
-    (value) => `/v1/products/by-sku/${value}`,
-    (value) => `/v1/products/popular?limit=${value}`,
-    (value) => `/v1/settings?${value}`,
-  ];
-  for (const value of hostileStrings) {
-    for (const shape of shapes) {
-      const path = shape(encodeURIComponent(value.toWellFormed()));
-      await expectHarmless(path, await reader.get(path));
-    }
+  const document = `http://127.0.0.1:${reader.port}/openapi.json`;
+  const requests = await hostileRequests(document, { path: { id, sku } });
+  for (const { what, path, headers } of requests) {
+    await expectHarmless(`${what} ${path}`, await reader.get(path, headers));
   }
-  for (const value of hostileHeaderValues) {
-    for (const name of ['Min-Version', 'If-None-Match']) {
-      const res = await reader.get(`/v1/products/${id}`, { [name]: value });
-      await expectHarmless(`${name}: ${value}`, res);
-    }
+  // Found by the way: one of many that is hostile beside one that is not.
+  for (const { what, path } of requests.filter((request) =>
+    request.what.startsWith('get /v1/products: ids'),
+  )) {
+    await expectHarmless(what, await reader.get(path.replace('ids=', `ids=${id},`)));
   }
   expect(await countProducts()).toBe(before);
 });
@@ -180,7 +167,8 @@ test('what is hostile is harmless as every parameter of every route', async () =
 async function expectHarmless(what: string, response: Response): Promise<void> {
   const text = await response.text();
   expect([what, response.status < 500]).toEqual([what, true]);
-  expect(text, what).not.toMatch(databaseWords);
+  // `postgres` is a member of what shows a key as each store has it.
+  expect(text.replaceAll('"postgres":', ''), what).not.toMatch(databaseWords);
   const filtered = /[?&](?:category|brand)=/.test(what);
   if (filtered && response.status === 200)
     expect([what, JSON.parse(text)]).toMatchObject([what, { data: [] }]);

@@ -3,7 +3,11 @@ import { z } from 'zod';
 import { versionSchema } from './product.ts';
 
 const writableFields = {
-  storeName: z.string().min(1).max(200),
+  storeName: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine((value) => value.isWellFormed(), { error: 'must be well-formed Unicode' }),
   supportEmail: z.email().max(254).nullable(),
   defaultCurrency: z
     .string()
