@@ -56,4 +56,12 @@ test('every answer is as the document describes it, and every operation was aske
     await api.check(operation, response);
   }
   expect(new Set(asked.map(([operation]) => operation))).toEqual(new Set(api.operations));
+
+  // By now `once` has no request left, whatever it asks for.
+  for (const operation of api.operations) {
+    const path = operation.replace('get ', '').replace('{id}', product.id).replace('{sku}', product.sku);
+    const response = await limited.get(path, { Authorization: `Bearer ${reads}` });
+    expect([operation, response.status]).toEqual([operation, 429]);
+    await api.check(operation, response);
+  }
 });

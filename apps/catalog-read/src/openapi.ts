@@ -44,7 +44,7 @@ function entityRoute(
     headers: conditional,
     responses: {
       200: { description: 'Found.', schema, headers: entityHeaders },
-      304: { description: 'Not changed since If-None-Match.' },
+      304: { description: 'Not changed since If-None-Match.', headers: entityHeaders },
     },
     errors: ['invalid_request', 'not_found', 'version_not_reached', 'rate_limited'],
   };
@@ -76,6 +76,7 @@ export const openapi = openApiDocument({
           description: 'The products.',
           schema: z.union([productPageSchema, productsByIdSchema]),
           headers: cacheHeaders,
+          sometimes: { 'Catalog-Version': 'With `ids`: the newest version among them.' },
         },
       },
       errors: ['invalid_request', 'version_not_reached', 'rate_limited'],
@@ -94,7 +95,7 @@ export const openapi = openApiDocument({
           headers: cacheHeaders,
         },
       },
-      errors: ['invalid_request'],
+      errors: ['invalid_request', 'rate_limited'],
     },
     {
       method: 'get',
@@ -103,7 +104,7 @@ export const openapi = openApiDocument({
       scopes,
       params: z.object({ id: productIdSchema }),
       responses: { 200: { description: 'Side by side.', schema: z.looseObject({ key: z.string() }) } },
-      errors: ['invalid_request'],
+      errors: ['invalid_request', 'rate_limited'],
     },
     entityRoute('/v1/settings', 'Settings of the store', settingsSchema),
   ],

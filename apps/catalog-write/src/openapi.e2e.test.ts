@@ -90,4 +90,7 @@ test('every answer is as the document describes it, and every operation was aske
   }
 
   expect(asked).toEqual(new Set(api.operations));
+  expect(api.describing(429)).toEqual(api.operations);
+  // A body may come too slowly, whatever is done with it.
+  expect(new Set(api.describing(408))).toEqual(new Set([create, patch, settings, imports]));
 });

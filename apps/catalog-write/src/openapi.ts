@@ -38,6 +38,7 @@ export function openApi(): OpenApiDocument {
             description: 'Created',
             schema: productSchema,
             headers: { ...tagged, Location: 'Its address.' },
+            sometimes: { 'Idempotency-Replayed': 'true: created before, under the same key.' },
           },
         },
         errors: [
@@ -150,7 +151,6 @@ export function openApi(): OpenApiDocument {
         errors: [
           'malformed_request',
           'invalid_request',
-          'request_timeout',
           'conflict',
           'busy',
           'unsupported_media_type',

@@ -15,8 +15,12 @@ test('every answer is as the document describes it, and every operation was aske
   const sku = await orders.sell({ sku: 'DESCRIBED-1' }, 10);
   const lines = [{ sku, quantity: 1 }];
   const [one, other] = [await orders.place(lines), await orders.place(lines)];
+  const keyed = { body: { customerId: 'c', lines }, headers: { 'Idempotency-Key': 'twice' } };
+  const received = { body: { delta: 1, reason: 'x' }, headers: { 'Idempotency-Key': 'twice' } };
   const asked: [operation: string, status: number, path: string, options?: CallOptions][] = [
     ['post /v1/orders', 201, '/v1/orders', { body: { customerId: 'c', lines } }],
+    ['post /v1/orders', 201, '/v1/orders', keyed],
+    ['post /v1/orders', 201, '/v1/orders', keyed],
     ['post /v1/orders', 400, '/v1/orders', { body: {} }],
     ['post /v1/orders', 409, '/v1/orders', { body: { customerId: 'c', lines: [{ sku, quantity: 100 }] } }],
     ['post /v1/orders', 401, '/v1/orders', { body: {}, headers: { Authorization: '' } }],
@@ -43,6 +47,8 @@ test('every answer is as the document describes it, and every operation was aske
       `/v1/stock/${sku}/adjustments`,
       { body: { delta: -99, reason: 'x' } },
     ],
+    ['post /v1/stock/{sku}/adjustments', 200, `/v1/stock/${sku}/adjustments`, received],
+    ['post /v1/stock/{sku}/adjustments', 200, `/v1/stock/${sku}/adjustments`, received],
     ['get /v1/reports/sales', 200, '/v1/reports/sales'],
     ['get /v1/reports/sales', 400, '/v1/reports/sales?from=x'],
   ];
@@ -52,4 +58,7 @@ test('every answer is as the document describes it, and every operation was aske
     await api.check(operation, response);
   }
   expect(new Set(asked.map(([operation]) => operation))).toEqual(new Set(api.operations));
+  expect(api.describing(429)).toEqual(api.operations);
+  // A body may come too slowly, whatever is done with it.
+  expect(api.describing(408)).toEqual(['post /v1/orders', 'post /v1/stock/{sku}/adjustments']);
 });

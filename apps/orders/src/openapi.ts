@@ -15,6 +15,7 @@ import { stockParams } from './stock/routes.ts';
 const read = ['orders:read'];
 const write = ['orders:write'];
 const idempotencyKey = z.string().min(1).max(255).optional();
+const replayed = { 'Idempotency-Replayed': 'true: done before, under the same key.' };
 const bodyErrors = [
   'malformed_request',
   'invalid_request',
@@ -47,7 +48,17 @@ export function openApi(): OpenApiDocument {
         }),
         body: { schema: orderCreateSchema },
         responses: {
-          201: { description: 'Placed', schema: orderSchema, headers: { Location: 'Its address.' } },
+          201: {
+            description: 'Placed',
+            schema: orderSchema,
+            headers: { Location: 'Its address.' },
+            sometimes: {
+              ...replayed,
+              'Cache-Status':
+                '`detail=stale` where the catalog was away, and prices are what this service last saw.',
+              Age: 'With that: how many seconds ago.',
+            },
+          },
         },
         errors: [...bodyErrors, 'orders_closed'],
       },
@@ -95,7 +106,9 @@ export function openApi(): OpenApiDocument {
         params: stockParams,
         headers: z.strictObject({ 'Idempotency-Key': idempotencyKey }),
         body: { schema: stockAdjustmentSchema },
-        responses: { 200: { description: 'The stock as it is now', schema: stockSchema } },
+        responses: {
+          200: { description: 'The stock as it is now', schema: stockSchema, sometimes: replayed },
+        },
         errors: bodyErrors,
       },
       {
@@ -105,7 +118,16 @@ export function openApi(): OpenApiDocument {
         description: 'Cached, and dropped when an order is completed. Both months are included.',
         scopes: read,
         query: reportQuery,
-        responses: { 200: { description: 'The report', schema: salesReportSchema } },
+        responses: {
+          200: {
+            description: 'The report',
+            schema: salesReportSchema,
+            headers: {
+              'Cache-Status': 'RFC 9211: which cache answered, or why none did.',
+              Age: 'Seconds since it was read from Postgres.',
+            },
+          },
+        },
         errors: ['invalid_request', 'rate_limited'],
       },
     ],

@@ -34,7 +34,9 @@ export interface RouteDescription {
       {
         readonly description: string;
         readonly schema?: z.ZodType;
+        /** Of every such answer. */
         readonly headers?: Readonly<Record<string, string>>;
+        readonly sometimes?: Readonly<Record<string, string>>;
       }
     >
   >;
@@ -63,20 +65,31 @@ function parameters(schema: z.ZodObject | undefined, where: 'path' | 'query' | '
   });
 }
 
+const headers = (described: Readonly<Record<string, string>> = {}, required: boolean): Json =>
+  Object.fromEntries(
+    Object.entries(described).map(([name, description]) => [
+      name,
+      { description, required, schema: { type: 'string' } },
+    ]),
+  );
+
+/** What `limitRate` says. */
+const rateLimitHeaders = headers(
+  {
+    'Retry-After': 'Seconds.',
+    RateLimit: 'Requests that are left, and seconds until there are more.',
+    'RateLimit-Policy': 'The limit, and the seconds that it holds for.',
+  },
+  true,
+);
+
 function operation(route: RouteDescription): Json {
   const scopes = route.scopes ?? [];
   const responses: Record<string, Json> = {};
   for (const [status, response] of Object.entries(route.responses)) {
     responses[status] = {
       description: response.description,
-      ...(response.headers !== undefined && {
-        headers: Object.fromEntries(
-          Object.entries(response.headers).map(([name, description]) => [
-            name,
-            { description, schema: { type: 'string' } },
-          ]),
-        ),
-      }),
+      headers: { ...headers(response.headers, true), ...headers(response.sometimes, false) },
       ...(response.schema !== undefined && {
         content: { 'application/json': { schema: jsonSchema(response.schema, 'output') } },
       }),
@@ -84,6 +97,7 @@ function operation(route: RouteDescription): Json {
   }
   const always: ErrorCode[] = [
     ...(scopes.length > 0 ? (['unauthenticated', 'forbidden'] as const) : []),
+    ...(route.body !== undefined ? (['request_timeout'] as const) : []),
     'internal_error',
     'unavailable',
   ];
@@ -92,6 +106,7 @@ function operation(route: RouteDescription): Json {
     const before = responses[status]?.['description'];
     responses[status] = {
       description: typeof before === 'string' ? `${before}; ${code}: ${title}` : `${code}: ${title}`,
+      ...(code === 'rate_limited' && { headers: rateLimitHeaders }),
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     };
   }

@@ -116,9 +116,7 @@ function* replacements(json: unknown, value: string): Generator<[pointer: string
   }
   for (const [key, member] of Object.entries(json)) {
     for (const [pointer, replaced] of replacements(member, value)) {
-      const copy = Array.isArray(json)
-        ? json.with(Number(key), replaced)
-        : { ...(json as object), [key]: replaced };
+      const copy = Array.isArray(json) ? json.with(Number(key), replaced) : { ...json, [key]: replaced };
       yield [`/${key}${pointer}`, copy];
     }
   }

@@ -4,7 +4,7 @@ import addFormats from 'ajv-formats';
 
 interface Described {
   readonly content?: Readonly<Record<string, { readonly schema: object }>>;
-  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, { readonly required?: boolean }>>;
 }
 type Operation = { readonly responses: Readonly<Record<string, Described>> };
 interface Document {
@@ -12,12 +12,24 @@ interface Document {
   readonly components: object;
 }
 
+/** Of answers that succeed; what every answer may have is told once, where it matters: `RateLimit` with 429. */
+const tellingHeaders = [
+  'Age',
+  'Cache-Status',
+  'Catalog-Version',
+  'ETag',
+  'Idempotency-Replayed',
+  'Location',
+] as const;
+
 export interface OpenApiChecker {
   /** Every operation, as `get /v1/products/{id}`. */
   readonly operations: readonly string[];
+  /** Those whose document describes an answer with this status. */
+  describing(status: number): readonly string[];
   /**
-   * Fails unless the document describes this answer of the operation: its status, its type, its body and, where
-   * the answer succeeded, each header that it promises.
+   * Fails unless the document describes this answer of the operation: its status, its type, its body, each header that
+   * it promises and, where the answer succeeded, each that a client may act on.
    */
   check(operation: string, response: Response): Promise<void>;
 }
@@ -41,14 +53,21 @@ export async function openApiChecker(url: string): Promise<OpenApiChecker> {
   );
   return {
     operations: [...operations.keys()],
+    describing: (status) =>
+      [...operations].filter(([, { responses }]) => status in responses).map(([name]) => name),
     async check(name, response) {
       const fail = (what: string): never => {
         throw new Error(`${name} → ${response.status}: ${what}`);
       };
       const described = operations.get(name)?.responses[response.status] ?? fail('not described');
       const text = await response.text();
-      const missing = Object.keys(described.headers ?? {}).filter((header) => !response.headers.has(header));
+      const headers = described.headers ?? {};
+      const missing = Object.keys(headers).filter(
+        (header) => headers[header]?.required === true && !response.headers.has(header),
+      );
       if (missing.length > 0) fail(`promises ${missing.join(', ')}`);
+      const untold = tellingHeaders.filter((header) => response.headers.has(header) && !(header in headers));
+      if (response.ok && untold.length > 0) fail(`does not tell of ${untold.join(', ')}`);
       if (described.content === undefined) {
         if (text !== '') fail(`describes no body: ${text}`);
         return;
