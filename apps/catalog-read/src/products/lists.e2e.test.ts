@@ -75,3 +75,21 @@ test('a page read before a change and stored after it is not served', async () =
   stores.applier.follow();
   await eventually(async () => (await list('?limit=4')).data[0]?.name === 'New');
 });
+
+test('the popular products are as old as the oldest of them', async () => {
+  const { id } = await stores.insert({ sku: 'AGED-1' });
+  reader.views.count(id);
+  await reader.views.flush();
+  // Both from this process: whole seconds of one clock, first the one and then the other.
+  const ages = async () => {
+    const one = await reader.get(`/v1/products/${id}`);
+    const popular = await reader.get('/v1/products/popular?limit=100');
+    expect(await popular.text()).toContain(id);
+    return [one, popular].map(({ headers }) => Number(headers.get('age')));
+  };
+  const [oneAge = 0, popularAge = 0] = await eventually(async () => {
+    const seen = await ages();
+    return (seen[0] ?? 0) >= 1 && seen;
+  });
+  expect(popularAge).toBeGreaterThanOrEqual(oneAge);
+});

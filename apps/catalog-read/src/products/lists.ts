@@ -47,7 +47,7 @@ export class ProductLists {
     return {
       payload: concatenate(present, `"missing":${JSON.stringify(missing)}`),
       version: [...answers.values()].reduce((max, { version }) => Math.max(max, version), 0),
-      age_ms: [...answers.values()].reduce((max, { age_ms }) => Math.max(max, age_ms), 0),
+      age_ms: oldest([...answers.values()]),
       source: farthest([...answers.values()]),
     };
   }
@@ -70,7 +70,7 @@ export class ProductLists {
       count = Math.min(considered, mostConsidered - considered);
     }
     const data = shown.slice(0, limit);
-    return { payload: concatenate(data), source: farthest(data) };
+    return { payload: concatenate(data), source: farthest(data), age_ms: oldest(data) };
   }
 }
 
@@ -83,6 +83,9 @@ function concatenate(answers: readonly Answer[], more?: string): Buffer {
   parts.push(Buffer.from(more === undefined ? ']}' : `],${more}}`));
   return Buffer.concat(parts);
 }
+
+const oldest = (answers: readonly Answer[]): number =>
+  answers.reduce((max, { age_ms }) => Math.max(max, age_ms), 0);
 
 const byDistance: readonly Source[] = ['near', 'redis', 'stored', 'bypass', 'stale'];
 

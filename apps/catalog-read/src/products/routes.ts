@@ -49,8 +49,8 @@ export function productRoutes(
   });
 
   app.get('/v1/products/popular', ...guards, async (req, res) => {
-    const { payload, source } = await lists.popular(popularLimitOf(req.query), lazyWaitsUntil(req));
-    const headers = cacheHeaders(source, 0);
+    const { payload, source, age_ms } = await lists.popular(popularLimitOf(req.query), lazyWaitsUntil(req));
+    const headers = cacheHeaders(source, age_ms);
     headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
     res.writeHead(200, headers).end(payload);
   });
