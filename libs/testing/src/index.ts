@@ -6,7 +6,7 @@ export { openApiChecker, type OpenApiChecker } from './openapi/open-api.ts';
 export { tcpProxy, type TcpProxy } from './network/tcp-proxy.ts';
 export { rawHttp } from './network/raw-http.ts';
 export { databaseWords } from './hostile/hostile-strings.ts';
-export { hostileRequests, type Examples, type HostileRequest } from './hostile/hostile-requests.ts';
+export { hostileRequests } from './hostile/hostile-requests.ts';
 export { freePort } from './network/free-port.ts';
 export { manualClock, type ManualClock } from './time/manual-clock.ts';
 export { eventually } from './time/eventually.ts';
