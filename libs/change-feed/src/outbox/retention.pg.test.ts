@@ -100,8 +100,10 @@ test('as the day goes on, the outbox takes no more room than its first windows d
   for (let turns = 0; turns < 16; turns += 1) await turn();
   const later = await size();
   expect(await rows()).toBeLessThanOrEqual(5 * 1_500);
-  expect(later.heap).toBeLessThanOrEqual(settled.heap * 1.3);
-  expect(later.index).toBeLessThanOrEqual(settled.index * 1.3);
+  // A vacuum beside somebody's snapshot, such as that of an autoanalyze, leaves a turn for the next: a third more for a while.
+  // What is never used again would make it more than three times as much.
+  expect(later.heap).toBeLessThan(settled.heap * 2);
+  expect(later.index).toBeLessThan(settled.index * 2);
 }, 60_000);
 
 test('autovacuum is told to follow the outbox closely', async () => {
