@@ -3,10 +3,24 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { writeProduct } from '../load/product-write.ts';
 import { mayMount, smallDisk } from '../system/small-disk.ts';
-import type { Row } from './row.ts';
+import type { Row, Stage } from './row.ts';
 
-const grow =
-  "update catalog.products set description = repeat(md5(random()::text), 60) where category <> 'checked'";
+/** New rows: what changes rows that are there leaves as much room as it takes. */
+const grow = `insert into catalog.products (sku, name, description, brand, category, price_minor, currency)
+  select 'BALLAST-' || gen_random_uuid(), 'Ballast', repeat(md5(random()::text), 60), 'none', 'ballast', 1, 'EUR'
+  from generate_series(1, $1::int)`;
+
+/** Uses up the room that is left in the files of Postgres, to the last row that fits. */
+async function useUp(sql: Stage['system']['sql']): Promise<void> {
+  for (const rows of [200, 20, 1]) {
+    let fits = true;
+    while (fits)
+      fits = await sql.query(grow, [rows]).then(
+        () => true,
+        () => false,
+      );
+  }
+}
 
 export const diskRow: Row = {
   id: '32',
@@ -32,7 +46,7 @@ export const diskRow: Row = {
     // What is left in its files is used up first.
     const isFull = await eventually(
       async () => {
-        await system.sql.query(grow).catch(() => undefined);
+        await useUp(system.sql);
         return (await patch(7)) === 503;
       },
       { timeout_ms: 30_000, interval_ms: 50 },
@@ -52,5 +66,6 @@ export const diskRow: Row = {
         `writes succeed ${(performance.now() - freed_ms).toFixed(0)} ms after there was room`,
     );
     expect(isBack, 'it recovers alone');
+    await system.sql.query("delete from catalog.products where category = 'ballast'");
   },
 };
