@@ -6,13 +6,18 @@ const none = { crash: 0, queueLost: 0, doubled: 0, life: 0 };
 
 test.each([
   { changes: 2, faults: { crash: 1, queueLost: 1, doubled: 1, life: 0 } },
-  { changes: 2, faults: { ...none, crash: 1, life: 2 } },
+  { changes: 2, faults: { ...none, crash: 1, life: 1 } },
+  { changes: 2, faults: { ...none, life: 2 } },
   { changes: 3, faults: { ...none, crash: 1 } },
-])('no change of $changes is unaccounted for under $faults, in any order of events', (options) => {
-  const { states, story } = search(accountingModel(options));
-  expect(story).toBeUndefined();
-  expect(states).toBeGreaterThan(1_000);
-});
+])(
+  'no change of $changes is unaccounted for under $faults, in any order of events',
+  (options) => {
+    const { states, story } = search(accountingModel(options));
+    expect(story).toBeUndefined();
+    expect(states).toBeGreaterThan(1_000);
+  },
+  120_000,
+);
 
 const applied = 'from here on nothing breaks, and a committed change is never applied';
 const known = 'a change counts as applied to a life that does not know it';

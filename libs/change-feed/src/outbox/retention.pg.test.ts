@@ -97,14 +97,15 @@ test('as the day goes on, the outbox takes no more room than its first windows d
   };
   for (let turns = 0; turns < 7; turns += 1) await turn();
   const settled = await size();
-  for (let turns = 0; turns < 16; turns += 1) await turn();
+  for (let turns = 0; turns < 40; turns += 1) await turn();
   const later = await size();
   expect(await rows()).toBeLessThanOrEqual(5 * 1_500);
-  // A vacuum beside somebody's snapshot, such as that of an autoanalyze, leaves a turn for the next: a third more for a while.
-  // What is never used again would make it more than three times as much.
-  expect(later.heap).toBeLessThan(settled.heap * 2);
-  expect(later.index).toBeLessThan(settled.index * 2);
-}, 60_000);
+  // A vacuum beside somebody's snapshot, such as that of an autoanalyze, leaves its turn for the next, and updates that find no
+  // room on their page meanwhile take another: up to twice as much for a while. Room that is never used again would make it
+  // more than six times as much.
+  expect(later.heap).toBeLessThan(settled.heap * 3);
+  expect(later.index).toBeLessThan(settled.index * 3);
+}, 120_000);
 
 test('autovacuum is told to follow the outbox closely', async () => {
   const { rows } = await owner.query<{ reloptions: string[] }>(
