@@ -17,13 +17,6 @@ create table catalog.tombstones (
   primary key (entity, key)
 );
 
--- The highest version of the tombstones that have been deleted by age: absence never has a lower one, so that for nobody
--- who has seen more a key goes back to what it was before it was ever there.
-create table catalog.purged_tombstones (
-  entity text primary key,
-  version bigint not null
-);
-
 -- True for the first outbox row of a transaction, or of what a rollback to a savepoint left of it: one ring
 -- wakes the relay for all. The setting is local to the transaction, and undone with the savepoint.
 create function catalog.is_first_change_of_transaction() returns boolean
@@ -75,28 +68,8 @@ create index outbox_unapplied on catalog.outbox (seq) where applied_at is null;
 create table catalog.cache_incarnation (
   only_row boolean primary key default true check (only_row),
   incarnation text not null,
-  registered_at timestamptz not null default clock_timestamp(),
-  -- When a worker that writes to it last looked, to within some seconds.
-  seen_at timestamptz not null default clock_timestamp()
+  registered_at timestamptz not null default clock_timestamp()
 );
-
--- Those that were registered before, and until when. What such a Redis still holds when it comes back has missed all
--- that was applied to others meanwhile.
-create table catalog.former_incarnations (
-  incarnation text primary key,
-  ended_at timestamptz not null
-);
-create function catalog.note_former_incarnation() returns trigger
-language plpgsql as $$
-begin
-  insert into catalog.former_incarnations (incarnation, ended_at) values (old.incarnation, clock_timestamp())
-  on conflict (incarnation) do update set ended_at = excluded.ended_at;
-  delete from catalog.former_incarnations where incarnation = new.incarnation;
-  return null;
-end
-$$;
-create trigger note_former_incarnation after update on catalog.cache_incarnation
-  for each row when (old.incarnation <> new.incarnation) execute function catalog.note_former_incarnation();
 
 -- The doorbell carries no data: it says "look in the outbox". NOTIFY takes a lock that serialises commits, so
 -- it rings only while the relay sleeps: awake, the relay holds this advisory lock exclusively. It falls
@@ -249,5 +222,3 @@ grant select, insert, update, delete on catalog.tombstones to catalog_write;
 grant select on catalog.tombstones to catalog_read, invalidation_worker;
 grant select, update, delete on catalog.outbox to invalidation_worker;
 grant select, insert, update on catalog.cache_incarnation to invalidation_worker;
-grant select, insert, update, delete on catalog.former_incarnations to invalidation_worker;
-grant select on catalog.purged_tombstones to catalog_read, invalidation_worker;

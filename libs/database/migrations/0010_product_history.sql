@@ -186,17 +186,10 @@ begin
   delete from catalog.product_history where ctid = any (array(
     select h.ctid from catalog.product_history h where h.changed_at < t - history_age limit at_most));
   get diagnostics history = row_count;
-  with gone as (
-    delete from catalog.tombstones where ctid = any (array(
-      select b.ctid from catalog.tombstones b
-      where b.deleted_at < t - greatest(tombstone_age, interval '1 day') limit at_most))
-    returning entity, version
-  ), noted as (
-    insert into catalog.purged_tombstones (entity, version)
-    select g.entity, max(g.version) from gone g group by g.entity
-    on conflict (entity) do update set version = greatest(purged_tombstones.version, excluded.version)
-  )
-  select count(*) into tombstones from gone;
+  delete from catalog.tombstones where ctid = any (array(
+    select b.ctid from catalog.tombstones b
+    where b.deleted_at < t - greatest(tombstone_age, interval '1 day') limit at_most));
+  get diagnostics tombstones = row_count;
   delete from catalog.idempotency_keys where ctid = any (array(
     select k.ctid from catalog.idempotency_keys k where k.created_at < t - idempotency_age limit at_most));
   get diagnostics idempotency_keys = row_count;
