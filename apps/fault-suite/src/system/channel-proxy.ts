@@ -1,9 +1,7 @@
-/** A TCP proxy in front of Redis that can cut off who subscribes, and nobody else, without a word. */
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+/** A proxy in front of Redis that can cut off who subscribes, and nobody else, without a word. */
+import { filteringProxy, type FilteringProxy } from './filtering-proxy.ts';
 
-export interface ChannelProxy extends AsyncDisposable {
-  readonly port: number;
+export interface ChannelProxy extends FilteringProxy {
   /** Every byte from and to connections that have subscribed, or do so later, is swallowed; they stay open. */
   cutSubscribers(): void;
   /** Bytes go through again; what was swallowed is lost. */
@@ -11,41 +9,26 @@ export interface ChannelProxy extends AsyncDisposable {
 }
 
 export async function channelProxy(to: number): Promise<ChannelProxy> {
-  const pairs = new Set<readonly Socket[]>();
   let isCut = false;
-  const server = createServer({ noDelay: true }, (client) => {
-    const upstream = connect({ port: to, host: '127.0.0.1', noDelay: true });
-    const pair = [client, upstream];
-    pairs.add(pair);
-    const over = (): void => {
-      pairs.delete(pair);
-      for (const socket of pair) socket.destroy();
-    };
-    for (const socket of pair) socket.on('close', over).on('error', over);
+  const proxy = await filteringProxy(to, (toServer, toClient) => {
     let subscribes = false;
-    client.on('data', (chunk) => {
-      subscribes ||= /\r\nsubscribe\r\n/i.test(chunk.toString('latin1'));
-      if (!isCut || !subscribes) upstream.write(chunk);
-    });
-    upstream.on('data', (chunk) => {
-      if (!isCut || !subscribes) client.write(chunk);
-    });
+    return {
+      fromClient(chunk) {
+        subscribes ||= /\r\nsubscribe\r\n/i.test(chunk.toString('latin1'));
+        if (!isCut || !subscribes) toServer(chunk);
+      },
+      fromServer(chunk) {
+        if (!isCut || !subscribes) toClient(chunk);
+      },
+    };
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
+    ...proxy,
     cutSubscribers() {
       isCut = true;
     },
     passThrough() {
       isCut = false;
-    },
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const pair of pairs) for (const socket of pair) socket.destroy();
-      await closed;
     },
   };
 }

@@ -1,9 +1,7 @@
-/** A TCP proxy in front of Postgres that can lose notifications, and nothing else, or what comes after a commit. */
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+/** A proxy in front of Postgres that can lose notifications, and nothing else, or what comes after a commit. */
+import { filteringProxy, type FilteringProxy } from './filtering-proxy.ts';
 
-export interface DeafProxy extends AsyncDisposable {
-  readonly port: number;
+export interface DeafProxy extends FilteringProxy {
   /** Sessions that are open now hear no notification any more, as after `UNLISTEN *`; later ones do. */
   deafen(): void;
   /** From now on what a client sends arrives, but no session, also none opened later, hears that its COMMIT was done, nor anything after it. */
@@ -15,42 +13,29 @@ const commandComplete = 'C'.charCodeAt(0);
 const commitTag = 'COMMIT\0';
 
 export async function deafProxy(to: number): Promise<DeafProxy> {
-  const sessions = new Set<{ deaf: boolean; readonly sockets: readonly Socket[] }>();
+  let opened = 0;
+  let deafUpTo = 0;
   let withholds = false;
-  const server = createServer({ noDelay: true }, (client) => {
-    const upstream = connect({ port: to, host: '127.0.0.1', noDelay: true });
-    const session = { deaf: false, sockets: [client, upstream] };
-    sessions.add(session);
-    const over = (): void => {
-      sessions.delete(session);
-      for (const socket of session.sockets) socket.destroy();
-    };
-    for (const socket of session.sockets) socket.on('close', over).on('error', over);
-    client.pipe(upstream);
+  const proxy = await filteringProxy(to, (toServer, toClient) => {
+    const session = (opened += 1);
     let hasCommitted = false;
-    const messages = messageSplitter((message) => {
-      hasCommitted ||=
-        withholds && message[0] === commandComplete && message.toString('latin1', 5) === commitTag;
-      if (hasCommitted) return;
-      if (!session.deaf || message[0] !== notificationResponse) client.write(message);
-    });
-    upstream.on('data', messages);
+    return {
+      fromClient: toServer,
+      fromServer: messageSplitter((message) => {
+        hasCommitted ||=
+          withholds && message[0] === commandComplete && message.toString('latin1', 5) === commitTag;
+        if (hasCommitted) return;
+        if (session > deafUpTo || message[0] !== notificationResponse) toClient(message);
+      }),
+    };
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
+    ...proxy,
     deafen() {
-      for (const session of sessions) session.deaf = true;
+      deafUpTo = opened;
     },
     withholdCommits() {
       withholds = true;
-    },
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const { sockets } of sessions) for (const socket of sockets) socket.destroy();
-      await closed;
     },
   };
 }
