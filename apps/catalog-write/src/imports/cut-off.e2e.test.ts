@@ -150,16 +150,19 @@ test('a Postgres that goes away while the body comes is told, and nothing has ch
 });
 
 test('a commit whose answer is lost is found out about, and told as what it is', async () => {
-  // Slow enough to cut the connection while Postgres commits.
+  // Its commit waits for a lock, so that the connection can be cut while Postgres commits.
   await service.owner.query(`
-    create function public.slow_commit() returns trigger language plpgsql as $$
-      begin perform pg_sleep(1); return null; end $$;
-    create constraint trigger slow_commit after update on catalog.imports deferrable initially deferred
-      for each row when (new.state = 'succeeded') execute function public.slow_commit()`);
+    create function public.held_commit() returns trigger language plpgsql as $$
+      begin perform pg_advisory_xact_lock(4711); return null; end $$;
+    create constraint trigger held_commit after update on catalog.imports deferrable initially deferred
+      for each row when (new.state = 'succeeded') execute function public.held_commit()`);
+  const holder = await service.owner.connect();
+  await holder.query('select pg_advisory_lock(4711)');
   try {
     const { id, answer } = follow(csv(csvRow('NEW')));
     await expect.poll(busyImports, patience).toEqual(['commit']);
     postgres.blackhole();
+    await holder.query('select pg_advisory_unlock(4711)');
     await expect.poll(() => committedState(id), patience).toBe('succeeded');
     postgres.cut();
     postgres.passThrough();
@@ -170,7 +173,8 @@ test('a commit whose answer is lost is found out about, and told as what it is',
     expect(await readImport(service, id)).toMatchObject({ state: 'succeeded', created: 1 });
   } finally {
     postgres.passThrough();
-    await service.owner.query('drop function public.slow_commit cascade');
+    holder.release(true);
+    await service.owner.query('drop function public.held_commit cascade');
   }
 });
 

@@ -1,5 +1,4 @@
 /** When the relay sleeps, who wakes it, and beside whom it does not sleep. */
-import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { Outbox } from '../outbox/outbox.ts';
@@ -60,18 +59,21 @@ test('a doorbell that is never heard costs a second, no change', async () => {
   expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
 });
 
+/** How long the next looks take, on average. */
+async function betweenLooks_ms(looks: () => number, count: number): Promise<number> {
+  const [before, began_ms] = [looks(), performance.now()];
+  await eventually(() => looks() >= before + count, { timeout_ms: 15_000 });
+  return (performance.now() - began_ms) / count;
+}
+
+/** A look in a while is sound sleep; these are many of them. */
+const soundly = 10;
+
 test('while a writer who was refused the bell has not committed, the relay goes on looking', async () => {
   const changes = neverEndingChanges();
   const { asleep, awakeLock, dispatchedKeys, looks, rings } = await startRelay({
     dispatch: changes.dispatch,
   });
-  await asleep();
-  const looksOf = async (time_ms: number) => {
-    const before = looks();
-    await pause(time_ms);
-    return looks() - before;
-  };
-  const asleepLooks = await looksOf(1_000);
   const writer = await owner.connect();
   try {
     await changes.start();
@@ -82,19 +84,18 @@ test('while a writer who was refused the bell has not committed, the relay goes 
     expect([awakeLock.isHeld, rings()]).toEqual([true, before]);
     changes.stop();
     await eventually(() => !awakeLock.isSilencing);
-    // Long enough for one that sleeps as usual to be in its deepest sleep.
-    await pause(600);
-    expect(await looksOf(1_000)).toBeGreaterThan(asleepLooks * 5);
+    const beside_ms = await betweenLooks_ms(looks, 60);
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
     expect(rings()).toBe(before);
+    // What is not acknowledged would be dispatched again.
     await owner.query('truncate catalog.outbox');
     await asleep();
-    expect(await looksOf(1_000)).toBeLessThanOrEqual(asleepLooks + 1);
+    expect(await betweenLooks_ms(looks, 2)).toBeGreaterThan(beside_ms * soundly);
   } finally {
     writer.release(true);
   }
-});
+}, 60_000);
 
 test('a relay that has just started goes on looking while anybody may have been refused before it came', async () => {
   const writer = await owner.connect();
@@ -105,18 +106,18 @@ test('a relay that has just started goes on looking while anybody may have been 
     await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
     await former.query('select pg_advisory_unlock(7236001)');
     const { dispatchedKeys, looks, rings } = await startRelay();
-    await pause(600);
-    const before = { looks: looks(), rings: rings() };
-    await pause(1_000);
-    expect(looks() - before.looks).toBeGreaterThan(10);
+    const beside_ms = await betweenLooks_ms(looks, 60);
+    const before = rings();
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
-    expect(rings()).toBe(before.rings);
+    expect(rings()).toBe(before);
+    await owner.query('truncate catalog.outbox');
+    expect(await betweenLooks_ms(looks, 10)).toBeGreaterThan(beside_ms * 2);
   } finally {
     writer.release(true);
     former.release(true);
   }
-});
+}, 60_000);
 
 test('beside a mass change that is not committed, looking in vain takes at most half of the time', async () => {
   const writer = await owner.connect();
@@ -126,15 +127,14 @@ test('beside a mass change that is not committed, looking in vain takes at most 
       `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, 300000) n`,
     );
     const looking = lookingTime(new Outbox(feed.pool));
-    await startRelay({ outbox: looking.outbox });
-    await pause(500);
-    const before = { looking_ms: looking.time_ms(), at_ms: performance.now() };
-    await pause(3_000);
-    const part = (looking.time_ms() - before.looking_ms) / (performance.now() - before.at_ms);
+    const { looks } = await startRelay({ outbox: looking.outbox });
+    await betweenLooks_ms(looks, 5);
+    const before_ms = looking.time_ms();
+    const each_ms = await betweenLooks_ms(looks, 20);
+    const part = (looking.time_ms() - before_ms) / (each_ms * 20);
     expect(part).toBeGreaterThan(0.1);
     expect(part).toBeLessThan(0.6);
   } finally {
-    await writer.query('rollback');
-    writer.release();
+    writer.release(true);
   }
 }, 60_000);
