@@ -86,6 +86,7 @@ export function openApi(): OpenApiDocument {
         summary: how === 'complete' ? 'Complete an order' : 'Cancel an order and give its stock back',
         scopes: write,
         params: orderParams,
+        headers: z.strictObject(requestTimeoutHeader),
         responses: { 200: { description: 'The order as it is now', schema: orderSchema } },
         errors: ['invalid_request', 'not_found', 'conflict', 'busy', 'rate_limited'] as const,
       })),
@@ -104,7 +105,7 @@ export function openApi(): OpenApiDocument {
         summary: 'Receive or correct stock',
         scopes: write,
         params: stockParams,
-        headers: z.strictObject({ 'Idempotency-Key': idempotencyKey }),
+        headers: z.strictObject({ 'Idempotency-Key': idempotencyKey, ...requestTimeoutHeader }),
         body: { schema: stockAdjustmentSchema },
         responses: {
           200: { description: 'The stock as it is now', schema: stockSchema, sometimes: replayed },

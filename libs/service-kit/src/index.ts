@@ -15,7 +15,7 @@ export { RateLimiter } from './rate-limit/rate-limiter.ts';
 export { requireContentType } from './http/content-type.ts';
 export { httpLimits } from './http/limits.ts';
 export { parseIdempotencyKey } from './http/idempotency-key.ts';
-export { requestTimeoutHeader, requestTimeoutOf, waitsUntil } from './http/request-timeout.ts';
+export { requestTimeoutHeader, waitsUntil } from './http/request-timeout.ts';
 export { requestIdOf } from './http/request-id.ts';
 export { parse, type Where } from './validation/parse.ts';
 export { authenticate, requireScope, tokenIssuer, type AuthenticateOptions } from './auth/authenticate.ts';

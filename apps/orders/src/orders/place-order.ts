@@ -30,9 +30,11 @@ export async function placeOrder(
   { pool, catalog }: { pool: Pool; catalog: CatalogClient },
   request: OrderRequest,
 ): Promise<PlacedOrder> {
-  const { order, subject, idempotencyKey: key } = request;
+  const { order, subject, idempotencyKey: key, until_ms } = request;
   const keyed =
-    key === undefined ? undefined : { operation: 'create_order', subject, key, requestHash: hashOf(order) };
+    key === undefined
+      ? undefined
+      : { operation: 'create_order', subject, key, requestHash: hashOf(order), until_ms };
   if (keyed !== undefined) {
     // A repetition is answered whatever has become of the products since.
     const answered = await findAnswer<Order>(pool, keyed);
@@ -41,7 +43,8 @@ export async function placeOrder(
   const priced = await priceLines(catalog, order.lines, request);
   const place = (client: PoolClient) => insertAndTake(client, order, subject, priced);
   const { staleFor_ms } = priced;
-  if (keyed === undefined) return { order: await withTransaction(pool, place), repeated: false, staleFor_ms };
+  if (keyed === undefined)
+    return { order: await withTransaction(pool, place, { until_ms }), repeated: false, staleFor_ms };
   const { answer, repeated } = await answerOnce(pool, keyed, place);
   return { order: answer, repeated, staleFor_ms };
 }

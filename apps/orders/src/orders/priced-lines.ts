@@ -5,6 +5,7 @@ import {
   type CatalogClient,
 } from '@catalog/catalog-client';
 import {
+  callerGaveUp,
   CatalogError,
   type FieldError,
   type OrderCreate,
@@ -20,7 +21,8 @@ export interface PricedLines {
 }
 
 export interface PricingOptions {
-  readonly timeout_ms?: number | undefined;
+  /** Until when the customer waits, by `performance.now()`. */
+  readonly until_ms: number;
   /** How old a product may be where the catalog cannot say what it is now; 0 refuses that. */
   readonly staleIfError_ms: number;
 }
@@ -34,12 +36,14 @@ export interface PricingOptions {
 export async function priceLines(
   catalog: CatalogClient,
   lines: OrderCreate['lines'],
-  { timeout_ms, staleIfError_ms }: PricingOptions,
+  { until_ms, staleIfError_ms }: PricingOptions,
 ): Promise<PricedLines> {
+  const left_ms = Math.ceil(until_ms - performance.now());
+  if (left_ms < 1) throw callerGaveUp();
   let oldest_ms = 0;
   let isStale = false;
   const options = {
-    ...(timeout_ms !== undefined && { timeout_ms }),
+    ...(Number.isFinite(left_ms) && { timeout_ms: left_ms }),
     staleIfError_ms,
     onStale: (stale_ms: number) => {
       isStale = true;

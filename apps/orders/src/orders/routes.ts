@@ -6,8 +6,8 @@ import {
   orderStatuses,
   type Order,
 } from '@catalog/contracts';
-import { withTransaction, type Pool } from '@catalog/database';
-import { jsonBody, parse, parseIdempotencyKey, requestTimeoutOf } from '@catalog/service-kit';
+import { withTransaction, type Pool, type PoolClient } from '@catalog/database';
+import { jsonBody, parse, parseIdempotencyKey, waitsUntil } from '@catalog/service-kit';
 import type { Express } from 'express';
 import { z } from 'zod';
 import type { Guards } from '../http/guards.ts';
@@ -42,7 +42,7 @@ export function orderRoutes(
         order,
         subject: req.caller?.subject ?? '',
         idempotencyKey: parseIdempotencyKey(req.get('Idempotency-Key')),
-        timeout_ms: requestTimeoutOf(req),
+        until_ms: waitsUntil(req),
         staleIfError_ms: staleIfErrorOf(req),
       },
     );
@@ -70,18 +70,19 @@ export function orderRoutes(
   // Ending it twice in the same way is ending it once; the other way round is too late.
   app.post('/v1/orders/:id/complete', guards.mayWrite, async (req, res) => {
     const { id } = parse(orderParams, req.params, 'params');
-    await endOrder(pool, id, 'complete');
+    await withTransaction(pool, (client) => endOrder(client, id, 'complete'), { until_ms: waitsUntil(req) });
     res.json(ended(found(await loadOrder(pool, id)), 'completed'));
   });
 
   app.post('/v1/orders/:id/cancel', guards.mayWrite, async (req, res) => {
     const { id } = parse(orderParams, req.params, 'params');
-    const order = await withTransaction(pool, async (client) => {
+    const cancel = async (client: PoolClient) => {
       const wasPlaced = await endOrder(client, id, 'cancel');
       const loaded = found(await loadOrder(client, id));
       if (wasPlaced) await returnStock(client, piecesOf(loaded.items));
       return loaded;
-    });
+    };
+    const order = await withTransaction(pool, cancel, { until_ms: waitsUntil(req) });
     res.json(ended(order, 'cancelled'));
   });
 }

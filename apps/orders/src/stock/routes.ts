@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CatalogError, skuSchema, stockAdjustmentSchema, type Stock } from '@catalog/contracts';
 import { answerOnce, withTransaction, type Pool, type PoolClient } from '@catalog/database';
-import { jsonBody, parse, parseIdempotencyKey } from '@catalog/service-kit';
+import { jsonBody, parse, parseIdempotencyKey, waitsUntil } from '@catalog/service-kit';
 import type { Express } from 'express';
 import { z } from 'zod';
 import type { Guards } from '../http/guards.ts';
@@ -31,14 +31,15 @@ export function stockRoutes(app: Express, { pool, guards }: { pool: Pool; guards
       throw new CatalogError('invalid_request', `More than can be counted: ${message}.`, { errors });
     };
     const key = parseIdempotencyKey(req.get('Idempotency-Key'));
+    const until_ms = waitsUntil(req);
     if (key === undefined) {
-      res.json(await withTransaction(pool, adjust));
+      res.json(await withTransaction(pool, adjust, { until_ms }));
       return;
     }
     const requestHash = createHash('sha256')
       .update(JSON.stringify([sku, adjustment]))
       .digest();
-    const request = { operation: 'adjust_stock', subject, key, requestHash };
+    const request = { operation: 'adjust_stock', subject, key, requestHash, until_ms };
     const { answer, repeated } = await answerOnce(pool, request, adjust);
     if (repeated) res.set('Idempotency-Replayed', 'true');
     res.json(answer);

@@ -13,17 +13,6 @@ export const requestTimeoutHeader = {
     ),
 };
 
-/** How long the caller still waits, as it says itself; undefined if it does not. */
-export function requestTimeoutOf(req: IncomingMessage): number | undefined {
-  const header = req.headers[REQUEST_TIMEOUT_HEADER.toLowerCase()];
-  if (header === undefined) return undefined;
-  if (typeof header === 'string' && /^\d{1,9}$/.test(header)) return Number(header);
-  const message = 'must be a whole number of milliseconds';
-  throw new CatalogError('invalid_request', `${REQUEST_TIMEOUT_HEADER} ${message}.`, {
-    errors: [{ header: REQUEST_TIMEOUT_HEADER, code: 'malformed', message }],
-  });
-}
-
 /**
  * When the caller gives up, by `performance.now()`; never, if it does not say. For whoever is about to wait: what is
  * answered at once need not know.
@@ -31,6 +20,11 @@ export function requestTimeoutOf(req: IncomingMessage): number | undefined {
  * @throws CatalogError `invalid_request`
  */
 export function waitsUntil(req: IncomingMessage): number {
-  const timeout_ms = requestTimeoutOf(req);
-  return timeout_ms === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout_ms;
+  const header = req.headers[REQUEST_TIMEOUT_HEADER.toLowerCase()];
+  if (header === undefined) return Number.POSITIVE_INFINITY;
+  if (typeof header === 'string' && /^\d{1,9}$/.test(header)) return performance.now() + Number(header);
+  const message = 'must be a whole number of milliseconds';
+  throw new CatalogError('invalid_request', `${REQUEST_TIMEOUT_HEADER} ${message}.`, {
+    errors: [{ header: REQUEST_TIMEOUT_HEADER, code: 'malformed', message }],
+  });
 }

@@ -1,0 +1,53 @@
+/** Customers that say how long they wait, while somebody else holds what they wait for. */
+import { problemSchema } from '@catalog/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runningOrders, type RunningOrders } from './testing/running-orders.ts';
+
+let orders: RunningOrders;
+beforeAll(async () => {
+  orders = await runningOrders();
+});
+afterAll(() => orders[Symbol.asyncDispose]());
+
+test('nothing is waited for longer than the customer waits, and nothing is changed', async () => {
+  const sku = await orders.sell({ sku: 'HELD-1' }, 10);
+  const lines = [{ sku, quantity: 1 }];
+  const { id } = await orders.place(lines);
+  const holder = await orders.owner.connect();
+  const state = async () => {
+    const { rows } = await holder.query(`
+      select (select json_agg(o order by o.id) from catalog.orders o) as orders,
+        (select json_agg(s order by s.sku) from catalog.stock s) as stock,
+        (select count(*) from catalog.stock_adjustments) as adjustments,
+        (select count(*) from catalog.idempotency_keys) as keys`);
+    return rows[0] as unknown;
+  };
+  try {
+    await holder.query('begin');
+    const before = await state();
+    await holder.query('select from catalog.stock where sku = $1 for update', [sku]);
+    await holder.query('select from catalog.orders where id = $1 for update', [id]);
+    const hurried = { 'Request-Timeout-Ms': '150' };
+    const keyed = { ...hurried, 'Idempotency-Key': 'hurried' };
+    const body = { customerId: 'c-1', lines };
+    const received = { delta: 1, reason: 'received' };
+    const asked: [path: string, headers: Record<string, string>, body: object][] = [
+      ['/v1/orders', hurried, body],
+      ['/v1/orders', keyed, body],
+      [`/v1/orders/${id}/complete`, hurried, {}],
+      [`/v1/orders/${id}/cancel`, hurried, {}],
+      [`/v1/stock/${sku}/adjustments`, hurried, received],
+      [`/v1/stock/${sku}/adjustments`, keyed, received],
+    ];
+    for (const [path, headers, sent] of asked) {
+      const response = await orders.call('POST', path, { headers, body: sent });
+      const problem = problemSchema.parse(await response.json());
+      expect([path, problem]).toMatchObject([path, { status: 503, code: 'unavailable' }]);
+      expect(problem.detail, path).toContain('Request-Timeout-Ms');
+    }
+    expect(await state()).toEqual(before);
+  } finally {
+    holder.release(true);
+  }
+  expect((await orders.call('POST', `/v1/orders/${id}/complete`)).status).toBe(200);
+}, 30_000);
