@@ -1,6 +1,7 @@
 /** Bodies of the worker's operator calls: purges and audits. */
 import { z } from 'zod';
 import { entities, parseCacheKey } from './entities.ts';
+import { text } from './text.ts';
 
 /** The scope of tokens that may look into the change feed and act on the cache. */
 export const OPERATE_SCOPE = 'catalog:operate';
@@ -18,7 +19,7 @@ export const purgeRequestSchema = z
     key: cacheKeySchema.optional(),
     entity: z.enum(entities.map(({ name }) => name)).optional(),
     all: z.literal(true).optional(),
-    reason: z.string().trim().min(3).max(500),
+    reason: text(500).trim().min(3),
   })
   .refine(({ key, entity, all }) => [key, entity, all].filter((each) => each !== undefined).length === 1, {
     path: ['key'],

@@ -1,6 +1,7 @@
 /** Bodies of the orders service: orders with their items, stock, and the sales report. */
 import { z } from 'zod';
 import { productIdSchema, skuSchema, versionSchema } from './product.ts';
+import { requiredText } from './text.ts';
 
 export const orderStatuses = ['placed', 'completed', 'cancelled'] as const;
 export const maxOrderLines = 100;
@@ -81,14 +82,7 @@ export const stockAdjustmentSchema = z.strictObject({
     .min(-1_000_000_000)
     .max(1_000_000_000)
     .refine((delta) => delta !== 0, { error: 'must not be 0' }),
-  reason: z
-    .string()
-    .max(500)
-    .refine((reason) => reason.trim().length > 0, { error: 'must not be blank' })
-    // oxlint-disable-next-line no-control-regex -- the rule is about these characters
-    .refine((reason) => !/[\u0000-\u001f\u007f]/.test(reason), {
-      error: 'must not contain control characters',
-    }),
+  reason: requiredText(500).refine((reason) => !/[\t\n\r]/.test(reason), { error: 'must be one line' }),
 });
 export type StockAdjustment = z.infer<typeof stockAdjustmentSchema>;
 

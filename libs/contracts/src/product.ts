@@ -1,5 +1,6 @@
 /** A product of the catalog, as every service reads and writes it. */
 import { z } from 'zod';
+import { requiredText, text } from './text.ts';
 import { isValidGtin } from './gtin.ts';
 
 /**
@@ -23,19 +24,6 @@ export const skuSchema = z
   });
 
 export const productStatuses = ['draft', 'active', 'archived'] as const;
-
-/** Text without control characters: NUL cannot be stored, the others only ever hide something. */
-// oxlint-disable-next-line no-control-regex -- the rule is about these characters
-const controlCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
-const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .refine((value) => !controlCharacter.test(value), { error: 'must not contain control characters' })
-    .refine((value) => value.isWellFormed(), { error: 'must be well-formed Unicode' });
-
-const requiredText = (max: number) =>
-  text(max).refine((value) => value.trim().length > 0, { error: 'must not be blank' });
 
 const postgresInteger = 2_147_483_647;
 const positiveMillimetres = z.int().min(1).max(100_000).nullable();

@@ -99,6 +99,7 @@ test.each([
   [{ reason: 'why not' }, '/key', 'exactly one'],
   [{ key: 'app:settings', all: true, reason: 'why not' }, '/key', 'exactly one'],
   [{ key: 'app:settings' }, '/reason', 'required'],
+  [{ key: 'app:settings', reason: 'not \ud800' }, '/reason', 'well-formed'],
   [{ key: 'app:settings', reason: '  ' }, '/reason', ''],
   [{ key: 'app:settings', reason: 'x'.repeat(501) }, '/reason', ''],
   [{ key: 'bull:invalidation:meta', reason: 'why not' }, '/key', 'must be the key of a cached entity'],

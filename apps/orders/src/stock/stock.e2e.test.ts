@@ -43,6 +43,7 @@ test.each([
     { delta: 5, reason: 'a\nb' },
     [400, 'invalid_request', ['/reason']],
   ],
+  ['a reason that is no Unicode', { delta: 5, reason: '\ud800' }, [400, 'invalid_request', ['/reason']]],
   ['a stock of its own', { delta: 5, reason: 'x', onHand: 100 }, [400, 'invalid_request', ['/onHand']]],
 ])('%s is refused and changes nothing', async (_what, body, expected) => {
   await orders.owner.query(
