@@ -172,9 +172,9 @@ test('what the feed could not carry does not get in', async () => {
       key,
       version,
     ]);
-  await expect(insert('', 'k', '1')).rejects.toThrow('outbox_entity_length');
-  await expect(insert('product', '', '1')).rejects.toThrow('outbox_key_length');
-  await expect(insert('product', 'k'.repeat(513), '1')).rejects.toThrow('outbox_key_length');
+  await expect(insert('', 'k', '1')).rejects.toThrow('outbox_entity_given');
+  await expect(insert('product', '', '1')).rejects.toThrow('outbox_key_given');
+  await expect(insert('product', 'k'.repeat(513), '1')).rejects.toThrow('character varying(512)');
   await expect(insert('product', 'k', '-1')).rejects.toThrow('outbox_version_range');
   await expect(insert('product', 'k', '9007199254740992')).rejects.toThrow('outbox_version_range');
   await expect(insert('product', 'k', '9007199254740991')).resolves.toBeDefined();
