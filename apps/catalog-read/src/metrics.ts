@@ -1,5 +1,5 @@
 /** Names, units and help of catalog-read's own metrics. */
-import type { CacheEvents } from '@catalog/cache';
+import type { CacheEvents, LoadGuardState } from '@catalog/cache';
 import type { Metrics } from '@catalog/service-kit';
 import { Counter, Gauge } from 'prom-client';
 import type { CatalogCache } from './cache/catalog-cache.ts';
@@ -69,19 +69,32 @@ export function createReadMetrics({ registry }: Metrics): {
       gauge('cache_breaker_open', '1 while Redis fails and is passed by.', () =>
         cache.breaker.isOpen() ? 1 : 0,
       );
-      gauge('load_breaker_open', '1 while Postgres fails and is left alone.', () =>
-        cache.guard.state().isOpen ? 1 : 0,
+      const guards = Object.entries(cache.guards);
+      const ofGuards = (name: string, help: string, read: (state: LoadGuardState) => number) =>
+        new Gauge({
+          name,
+          help,
+          labelNames: ['of'],
+          registers,
+          collect() {
+            for (const [of, guard] of guards) this.set({ of }, read(guard.state()));
+          },
+        });
+      ofGuards('load_breaker_open', '1 while Postgres fails and is left alone.', ({ isOpen }) =>
+        isOpen ? 1 : 0,
       );
-      gauge('load_running', 'Loads from Postgres under way.', () => cache.guard.state().running);
-      gauge('load_waiting', 'Loads that wait for a place.', () => cache.guard.state().waiting);
+      ofGuards('load_running', 'Loads from Postgres under way.', ({ running }) => running);
+      ofGuards('load_waiting', 'Loads that wait for a place.', ({ waiting }) => waiting);
       const shed = new Counter({
         name: 'loads_shed_total',
         help: 'Loads whose callers were turned away, and why.',
-        labelNames: ['reason'],
+        labelNames: ['of', 'reason'],
         registers: [],
         collect() {
           this.reset();
-          for (const [reason, count] of Object.entries(cache.guard.state().shed)) this.inc({ reason }, count);
+          for (const [of, guard] of guards) {
+            for (const [reason, count] of Object.entries(guard.state().shed)) this.inc({ of, reason }, count);
+          }
         },
       });
       registry.registerMetric(shed);

@@ -34,8 +34,10 @@ export interface LoadGuardState {
  * Stands between readers and Postgres: a bulkhead (so many loads at once, so many waiting, the others are turned
  * away), a circuit breaker (while it fails, it is not asked) and a deadline.
  */
-export function createLoadGuard(): LoadGuard & { state(): LoadGuardState } {
-  const places = bulkhead(limits.loadConcurrency, limits.loadWaiting);
+export function createLoadGuard(
+  concurrency: number = limits.loadConcurrency,
+): LoadGuard & { state(): LoadGuardState } {
+  const places = bulkhead(concurrency, limits.loadWaiting);
   // A request that breaks a rule says nothing about the health of Postgres.
   const breaker = circuitBreaker(
     handleWhen((error) => !(error instanceof CatalogError)),
@@ -70,7 +72,7 @@ export function createLoadGuard(): LoadGuard & { state(): LoadGuardState } {
   };
   return Object.assign(guard, {
     state: () => ({
-      running: limits.loadConcurrency - places.executionSlots,
+      running: concurrency - places.executionSlots,
       waiting: limits.loadWaiting - places.queueSlots,
       isOpen: breaker.state !== CircuitState.Closed,
       shed: { ...shed },

@@ -58,9 +58,11 @@ export const timings = {
 
 /** Every limit that keeps a slow store from being buried, each with its reason. */
 export const limits = {
-  /** Queries of catalog-read at once: more than Postgres has cores to work on gains nothing. */
-  loadConcurrency: 8,
-  /** Batches that wait behind them, each of up to `loadBatch` keys; beyond, callers hear 503 at once. */
+  /** Queries for single keys at once: more than Postgres has cores to work on gains nothing. */
+  loadConcurrency: 6,
+  /** Pages and searches at once, in places of their own: however many are asked for, products come through. */
+  listConcurrency: 4,
+  /** Batches, or pages, that wait behind them, each of up to `loadBatch` keys; beyond, callers hear 503 at once. */
   loadWaiting: 16,
   /** Keys to a query: the plan stays an index scan, the answer stays below a megabyte. */
   loadBatch: 100,

@@ -6,6 +6,7 @@ import {
   EntityCache,
   ListCache,
   type Load,
+  type LoadGuard,
   loadPayloads,
   type Patience,
 } from '@catalog/cache';
@@ -45,7 +46,15 @@ export function createCatalogCache({
     onError,
   });
   const { store, breaker, freshness, near } = parts;
-  const guard = createLoadGuard();
+  // Apart, so that a flood of searches takes no place from a product.
+  const guards = { keys: createLoadGuard(), lists: createLoadGuard(limits.listConcurrency) };
+  const behind =
+    (guard: LoadGuard) =>
+    <T>(read: () => Promise<T>, patience?: Readonly<Patience>) =>
+      guard(
+        () => readAgainIfCut(read),
+        () => patience === undefined || patience.until_ms > performance.now(),
+      );
   const loaders = entityLoaders(pool);
   const cached = (entity: (typeof entities)[number]) => {
     const load = loadPayloads(loaders[entity.name]);
@@ -53,7 +62,7 @@ export function createCatalogCache({
       onLoad(entity.name, keys.length);
       return load(keys);
     };
-    return new EntityCache(entity, new BatchLoader(counted, guard), parts);
+    return new EntityCache(entity, new BatchLoader(counted, guards.keys), parts);
   };
 
   return {
@@ -61,13 +70,10 @@ export function createCatalogCache({
     skus: cached(SKU),
     settings: cached(SETTINGS),
     lists: new ListCache(connection, freshness, events.cacheFailed),
-    guard,
-    /** What is no load of an entity, behind the same guard. */
-    readPostgres: <T>(read: () => Promise<T>, patience?: Readonly<Patience>) =>
-      guard(
-        () => readAgainIfCut(read),
-        () => patience === undefined || patience.until_ms > performance.now(),
-      ),
+    guards,
+    /** What is no load of an entity, and costs no more. */
+    readPostgres: behind(guards.keys),
+    readPostgresList: behind(guards.lists),
     breaker,
     connection,
     store,

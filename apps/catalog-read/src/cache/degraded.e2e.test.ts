@@ -86,7 +86,7 @@ test('with Postgres away cached products go on, what is not cached is a 503 with
     const res = await reader.get(`/v1/products/${cold.id}`);
     expect([res.status, res.headers.get('content-type')]).toEqual([503, 'application/problem+json']);
     expect(Number(res.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(await reader.metric('loads_shed_total{reason="failing"')).toBeGreaterThan(0);
+    expect(await reader.metric('loads_shed_total{of="keys",reason="failing"')).toBeGreaterThan(0);
   } finally {
     stores.postgres.passThrough();
   }

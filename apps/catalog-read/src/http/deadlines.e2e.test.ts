@@ -1,6 +1,5 @@
 /** Callers that say how long they wait. Tables are locked, so that every load hangs until the test lets it go. */
-import { problemSchema } from '@catalog/contracts';
-import { eventually } from '@catalog/testing';
+import { limits, problemSchema } from '@catalog/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
 
@@ -18,7 +17,7 @@ const insert = () => stores.insert({ sku: `DEADLINE-${(serial += 1)}` });
 const waiting = (path: string, timeout_ms: number | string) =>
   reader.get(path, { 'Request-Timeout-Ms': String(timeout_ms) });
 const productLoads = () => reader.metric('cache_loads_total{entity="product"');
-const unwanted = () => reader.metric('loads_shed_total{reason="unwanted"');
+const unwanted = () => reader.metric('loads_shed_total{of="keys",reason="unwanted"');
 
 /** Hangs loads until what it returns is called, which may be done twice. */
 async function hangPostgres() {
@@ -85,27 +84,48 @@ test('whoever shares a load with a caller that gives up is answered all the same
   }
 });
 
+/** Takes all the places that reads of one kind have, until what it returns is called. */
+function take(read: (load: () => Promise<void>) => Promise<void>, places: number): () => Promise<unknown> {
+  const { promise: letGo, resolve } = Promise.withResolvers<void>();
+  // Its callers give up after a while; the place stays taken.
+  const taken = Promise.allSettled(Array.from({ length: places }, () => read(() => letGo)));
+  return () => {
+    resolve();
+    return taken;
+  };
+}
+
 test('a load whose callers have all given up while it waited for its turn is not made', async () => {
   const [alone, shared] = [await insert(), await insert()];
   const before = { loads: await productLoads(), unwanted: await unwanted() };
-  const letGo = await hangPostgres();
+  const { readPostgres, readPostgresList } = reader.cache;
+  const letGoOfKeys = take(readPostgres, limits.loadConcurrency);
+  const letGoOfLists = take(readPostgresList, limits.listConcurrency);
   try {
-    const pages = Array.from({ length: 8 }, (_, n) => reader.get(`/v1/products?brand=Waits-${n}`));
-    await eventually(async () => (await reader.metric('load_running')) === 8);
     const hurried = [waiting(`/v1/products/${alone.id}`, 50), waiting(`/v1/products/${alone.id}`, 60)];
     for (const response of await Promise.all(hurried)) await expectGivenUp(response);
     const paths = ['/v1/products?limit=3', `/v1/products/by-sku/${shared.sku}`];
     const joined = paths.map((path) => [waiting(path, 50), reader.get(path)] as const);
     for (const [first] of joined) await expectGivenUp(await first);
-    await letGo();
+    await Promise.all([letGoOfKeys(), letGoOfLists()]);
     for (const [, second] of joined) expect((await second).status).toBe(200);
-    await Promise.all(pages);
   } finally {
-    await letGo();
+    await Promise.all([letGoOfKeys(), letGoOfLists()]);
   }
   // That of the product that was found by its SKU.
   expect(await productLoads()).toBe(before.loads + 1);
   expect(await unwanted()).toBe(before.unwanted + 1);
+});
+
+test('however many searches wait for Postgres, products come from it', async () => {
+  const { id } = await insert();
+  const letGo = take(reader.cache.readPostgresList, limits.listConcurrency + limits.loadWaiting);
+  try {
+    expect((await reader.get('/v1/products?brand=One-too-many')).status).toBe(503);
+    expect((await reader.get(`/v1/products/${id}`)).status).toBe(200);
+  } finally {
+    await letGo();
+  }
 });
 
 test('for a caller without any time nothing is begun, and what the near cache has costs no time', async () => {

@@ -34,7 +34,7 @@ export class ProductLists {
     return this.#cache.lists.get(
       'products',
       [category, brand, status, q, limit, cursor],
-      (patience) => this.#cache.readPostgres(read, patience),
+      (patience) => this.#cache.readPostgresList(read, patience),
       until_ms,
     );
   }
