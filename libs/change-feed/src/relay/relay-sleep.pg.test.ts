@@ -31,25 +31,43 @@ test('while the relay sleeps a commit rings, and while it is awake nobody rings'
   const changes = neverEndingChanges();
   const { asleep, awakeLock, dispatched, rings } = await startRelay({ dispatch: changes.dispatch });
   await asleep();
-  const before = rings();
+  const before = await rings();
   await feed.insertProducts(1);
   await eventually(() => dispatched.length >= 2);
-  expect(rings()).toBe(before + 1);
+  expect(await rings()).toBe(before + 1);
   await changes.start();
   await eventually(() => awakeLock.isHeld);
-  const sinceHeld = rings();
+  const sinceHeld = await rings();
   for (let commits = 0; commits < 100; commits += 1) await feed.insertProducts(1);
-  expect([awakeLock.isHeld, rings()]).toEqual([true, sinceHeld]);
+  expect([awakeLock.isHeld, await rings()]).toEqual([true, sinceHeld]);
   changes.stop();
 });
 
 test('one transaction of many changes rings once', async () => {
   const { asleep, dispatched, rings } = await startRelay();
   await asleep();
-  const before = rings();
+  const before = await rings();
   await feed.insertProducts(500);
   await eventually(() => dispatched.length === 1_000);
-  expect(rings()).toBe(before + 1);
+  expect(await rings()).toBe(before + 1);
+});
+
+test('whoever rings is not kept waiting while the relay asks whether it may sleep', async () => {
+  const outbox = new Outbox(feed.pool);
+  const done: string[] = [];
+  for (const step of ['claim', 'isBeingWritten'] as const) {
+    const real = outbox[step].bind(outbox) as () => Promise<never>;
+    outbox[step] = (...args: []) => {
+      done.push(step);
+      return real(...args);
+    };
+  }
+  const { relay, asleep } = await startRelay({ outbox, listens: false });
+  await asleep();
+  done.length = 0;
+  relay.ring();
+  await eventually(() => done.length > 0);
+  expect(done[0]).toBe('claim');
 });
 
 test('a doorbell that is never heard costs a second, no change', async () => {
@@ -78,16 +96,16 @@ test('while a writer who was refused the bell has not committed, the relay goes 
   try {
     await changes.start();
     await eventually(() => awakeLock.isHeld);
-    const before = rings();
+    const before = await rings();
     await writer.query('begin');
     await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
-    expect([awakeLock.isHeld, rings()]).toEqual([true, before]);
+    expect([awakeLock.isHeld, await rings()]).toEqual([true, before]);
     changes.stop();
     await eventually(() => !awakeLock.isSilencing);
     const beside_ms = await betweenLooks_ms(looks, 60);
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
-    expect(rings()).toBe(before);
+    expect(await rings()).toBe(before);
     // What is not acknowledged would be dispatched again.
     await owner.query('truncate catalog.outbox');
     await asleep();
@@ -107,10 +125,10 @@ test('a relay that has just started goes on looking while anybody may have been 
     await former.query('select pg_advisory_unlock(7236001)');
     const { dispatchedKeys, looks, rings } = await startRelay();
     const beside_ms = await betweenLooks_ms(looks, 60);
-    const before = rings();
+    const before = await rings();
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
-    expect(rings()).toBe(before);
+    expect(await rings()).toBe(before);
     await owner.query('truncate catalog.outbox');
     expect(await betweenLooks_ms(looks, 10)).toBeGreaterThan(beside_ms * 2);
   } finally {

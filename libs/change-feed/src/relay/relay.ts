@@ -68,9 +68,11 @@ export class Relay {
     let nextLook_ms = betweenLooks_ms;
     while (!this.#stopped) {
       await this.#sleep(nextLook_ms);
-      const isUnrung = !this.#rung && nextLook_ms === timings.safetyPoll_ms;
-      // Asked before the look: who writes after this rings, and who has ended by then is seen by the look.
-      const canSleep = nextLook_ms < mostBesideWriters_ms || (await this.#canRing());
+      const isRung = this.#rung;
+      const isUnrung = !isRung && nextLook_ms === timings.safetyPoll_ms;
+      // Asked before the look: who writes after this rings, and who has ended by then is seen by the look. Somebody who
+      // rang waits for no question: it is asked before the next look.
+      const canSleep = nextLook_ms < mostBesideWriters_ms || (!isRung && (await this.#canRing()));
       if ((await this.#move()) === 0) {
         nextLook_ms = Math.min(nextLook_ms * 4, canSleep ? timings.safetyPoll_ms : mostBesideWriters_ms);
         continue;

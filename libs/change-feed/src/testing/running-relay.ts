@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
+import pg from 'pg';
 import { DoorbellListener } from '../doorbell/doorbell-listener.ts';
 import { Outbox, type ClaimedChange } from '../outbox/outbox.ts';
 import { AwakeLock } from '../relay/awake-lock.ts';
@@ -70,15 +71,11 @@ export function relaysOn(feed: FeedDatabase) {
     const relay = new Relay(options);
     relay.start();
     stops.push(() => relay.stop());
-    let rings = 0;
     if (hooks.listens !== false) {
       const ready = Promise.withResolvers<void>();
       const listener = new DoorbellListener({
         databaseUrl: on.workerUrl,
-        onRing: () => {
-          rings += 1;
-          relay.ring();
-        },
+        onRing: () => relay.ring(),
         onListening: () => ready.resolve(),
         onError,
       });
@@ -86,6 +83,8 @@ export function relaysOn(feed: FeedDatabase) {
       stops.push(() => listener.stop());
       await ready.promise;
     }
+    const bell = await countRings(on);
+    stops.push(bell.stop);
     return {
       relay,
       awakeLock,
@@ -93,7 +92,8 @@ export function relaysOn(feed: FeedDatabase) {
       errors,
       /** How often it has looked into the outbox. */
       looks: () => looks,
-      rings: () => rings,
+      /** How often anybody has rung by now; what is still on its way is waited for. */
+      rings: bell.rings,
       dispatchedKeys: () => new Set(dispatched.map(({ key }) => key)),
       /** It sleeps soundly: its next look of its own is far away. */
       asleep: async () => {
@@ -102,4 +102,28 @@ export function relaysOn(feed: FeedDatabase) {
       },
     };
   }
+}
+
+async function countRings({ workerUrl }: FeedDatabase) {
+  const client = new pg.Client({ connectionString: workerUrl });
+  let rings = 0;
+  let marks = 0;
+  let heardMark = 0;
+  client.on('notification', ({ payload = '' }) => {
+    if (payload === '') rings += 1;
+    // Relays take it for the canary of somebody else.
+    else if (payload.startsWith('canary mark ')) heardMark = Number(payload.slice('canary mark '.length));
+  });
+  await client.connect();
+  await client.query('listen catalog_outbox');
+  return {
+    async rings() {
+      marks += 1;
+      const mark = marks;
+      await client.query(`notify catalog_outbox, 'canary mark ${mark}'`);
+      await eventually(() => heardMark >= mark);
+      return rings;
+    },
+    stop: () => client.end(),
+  };
 }
