@@ -58,6 +58,9 @@ export async function addInvalidations(
     const isBehindOthers = start > 0 && start + limits.jobChanges >= changes.length;
     jobs.push({ name: 'invalidate', data, opts: { lifo: isBehindOthers } });
   }
-  await queue.addBulk(jobs);
+  const [only] = jobs;
+  // One by itself takes no transaction in Redis, and a quarter of a millisecond less.
+  if (only !== undefined && jobs.length === 1) await queue.add(only.name, only.data, only.opts);
+  else await queue.addBulk(jobs);
   return jobs.length;
 }
