@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { userRoles } from '@catalog/contracts';
+import { userRoles, type UserProfile } from '@catalog/contracts';
 import { password, runningConsole, type RunningConsole } from '../testing/running-console.ts';
 
 let running: RunningConsole;
@@ -97,4 +97,17 @@ test('who could write into the cache is no admin for it', async () => {
   const pause = await lied.call('PUT', '/queues/api/queues/refresh/pause', { cookie });
   expect([pause.status, await lied.queues.refresh.isPaused()]).toEqual([403, false]);
   expect(lied.worker.requests.filter(({ url }) => url === '/v1/purges')).toEqual([]);
+});
+
+test('with a session from before the password was changed nobody acts, though the cache may still let him look', async () => {
+  let cached: UserProfile | null = null;
+  await using late = await runningConsole({
+    findProfile: async (id) => (cached ??= await late.accounts.find(id)),
+  });
+  const cookie = await late.signIn('admin');
+  expect((await late.call('GET', '/', { cookie })).status).toBe(200);
+  await late.accounts.put('admin', 'another long password', 'admin');
+  expect((await late.call('GET', '/', { cookie })).status).toBe(200);
+  expect((await late.call('POST', '/purges', { cookie, form: purge })).status).toBe(403);
+  expect(late.worker.requests.filter(({ url }) => url === '/v1/purges')).toEqual([]);
 });

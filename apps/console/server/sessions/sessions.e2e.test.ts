@@ -14,9 +14,14 @@ const idIn = (cookie: string): string => /s:([\w-]+)\./.exec(decodeURIComponent(
 
 test('an id has at least 128 random bits, and no two are the same', async () => {
   const ids = [];
-  for (let count = 0; count < 5; count++) ids.push(idIn(await running.signIn('viewer')));
-  expect(new Set(ids).size).toBe(5);
-  for (const id of ids) expect(Buffer.from(id, 'base64url').length).toBeGreaterThanOrEqual(16);
+  for (let count = 0; count < 8; count++) ids.push(idIn(await running.signIn('viewer')));
+  expect(new Set(ids).size).toBe(8);
+  const numbers = ids.map((id) => BigInt(`0x${Buffer.from(id, 'base64url').toString('hex')}`));
+  const ones = numbers.reduce((all, number) => all | number);
+  const alwaysOnes = numbers.reduce((all, number) => all & number);
+  // Of eight random ids a bit is the same in all by one chance in 128; of what counts up or tells the time most are.
+  const varying = (ones ^ alwaysOnes).toString(2).replaceAll('0', '').length;
+  expect(varying).toBeGreaterThanOrEqual(128);
 });
 
 test('who is not signed in gets no session and no cookie', async () => {
@@ -92,6 +97,11 @@ test('a session ends after its longest life, however much it is used', async () 
   }
   await running.clock.advance(sessionLimits.absolute_ms - lived_ms);
   expect(await look(cookie)).toBe(401);
+});
+
+test('a screen that was left is open for an hour at most, and a session for a day, whatever the limits are changed to', () => {
+  expect(sessionLimits.idle_ms).toBeLessThanOrEqual(3_600_000);
+  expect(sessionLimits.absolute_ms).toBeLessThanOrEqual(24 * 3_600_000);
 });
 
 test('Redis holds no cookie value and no id, only a hash, and forgets by itself', async () => {
