@@ -193,6 +193,11 @@ test('X-Forwarded-For is believed from a configured proxy only', async () => {
   };
   await using plain = await runningConsole({ throttle: { ...unthrottled, address: few } });
   expect(await statuses(plain)).toEqual([401, 401, 429, 429]);
+  await using elsewhere = await runningConsole({
+    throttle: { ...unthrottled, address: few },
+    trustedProxies: ['198.51.100.1'],
+  });
+  expect(await statuses(elsewhere)).toEqual([401, 401, 429, 429]);
   await using proxied = await runningConsole({
     throttle: { ...unthrottled, address: few },
     trustedProxies: ['127.0.0.1'],

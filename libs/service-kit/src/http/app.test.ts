@@ -1,5 +1,5 @@
 import { CatalogError, errorCatalogue, problemSchema, type Problem } from '@catalog/contracts';
-import { eventually } from '@catalog/testing';
+import { eventually, rawHttp } from '@catalog/testing';
 import express, { type Express } from 'express';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -25,6 +25,16 @@ function routes(app: Express): void {
   });
   app.get('/v1/bug', () => {
     throw new Error('SELECT canary FROM secret_table on db-host.internal');
+  });
+  app.get('/v1/store-away', () => {
+    throw Object.assign(new Error('connect ECONNREFUSED canary.internal:5432'), { code: 'ECONNREFUSED' });
+  });
+  app.get('/v1/row-locked', () => {
+    const words = 'canceling statement due to lock timeout, while locking tuple (0,1) of canary';
+    throw Object.assign(new Error(words), { code: '55P03', severity: 'ERROR' });
+  });
+  app.get('/v1/not-parsed', () => {
+    throw Object.assign(new Error('unexpected token in canary'), { status: 400, statusCode: 400 });
   });
   app.get('/v1/refused-elsewhere', () => {
     throw Object.assign(new Error('the key of this service is not believed'), { status: 401 });
@@ -119,6 +129,17 @@ test('a bug tells nothing to the client and everything to the log, once', async 
   expect(line.err.stack).toContain('canary');
 });
 
+test.each([
+  ['/v1/store-away', 503],
+  ['/v1/row-locked', 409],
+  ['/v1/not-parsed', 400],
+])('%s fails with words of ours, none of the store or the parser', async (path, status) => {
+  const response = await fetch(service.url + path);
+  const problem = await problemOf(response);
+  expect(problem.status).toBe(status);
+  expect(JSON.stringify(problem)).not.toMatch(/canary|ECONNREFUSED|tuple/);
+});
+
 test('what another service answered us, and nobody caught, is a bug of ours and no mistake of the client', async () => {
   const problem = await problemOf(await fetch(`${service.url}/v1/refused-elsewhere`));
   expect([problem.status, problem.code]).toEqual([500, 'internal_error']);
@@ -173,6 +194,11 @@ test('a log record stays one line whatever the address and headers hold', async 
   await fetch(`${service.url}/v1/nothing%0d%0a{"level":"fatal"}%0a`, { headers: { 'X-Request-Id': 'a"b' } });
   await eventually(() => expect(service.logLines).toHaveLength(1));
   expect(JSON.parse(service.logLines[0] ?? '')).toMatchObject({ level: 'info', status: 404 });
+  // No client library sends a quote as it is.
+  const url = '/v1/"},{"level":"fatal","msg":"x\\n';
+  await rawHttp(service.port, `GET ${url} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  await eventually(() => expect(service.logLines).toHaveLength(2));
+  expect(JSON.parse(service.logLines[1] ?? '')).toMatchObject({ level: 'info', status: 404, url });
 });
 
 test('repeated and unknown query parameters are refused', async () => {
@@ -188,6 +214,10 @@ test('X-Forwarded-For counts only from a proxy that is trusted', async () => {
   expect(await (await fetch(`${service.url}/v1/address`, { headers })).json()).toBe('127.0.0.1');
   await using behind = await startTestService({ routes, trustedProxies: ['127.0.0.1'] });
   expect(await (await fetch(`${behind.url}/v1/address`, { headers })).json()).toBe('203.0.113.9');
+  const forged = { 'X-Forwarded-For': '198.51.100.1, 203.0.113.9' };
+  expect(await (await fetch(`${behind.url}/v1/address`, { headers: forged })).json()).toBe('203.0.113.9');
+  await using elsewhere = await startTestService({ routes, trustedProxies: ['192.0.2.1', '10.0.0.0/8'] });
+  expect(await (await fetch(`${elsewhere.url}/v1/address`, { headers })).json()).toBe('127.0.0.1');
 });
 
 test('the histogram counts requests by pattern, never by address', async () => {
