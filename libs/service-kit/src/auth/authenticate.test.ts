@@ -6,6 +6,7 @@ import { manualClock } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestService, type TestService } from '../http/service.fixture.ts';
 import { authenticate, requireScope } from './authenticate.ts';
+import { tokenVerifier } from './verify.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'catalog-auth-'));
 const jwksFile = join(folder, 'jwks.json');
@@ -106,6 +107,10 @@ test.each([
   ['no signature, alg none', `${encode({ alg: 'none', kid: 'old' })}.${encode(claims())}.`],
   ['alg None in other letters', `${encode({ alg: 'nOnE', kid: 'old' })}.${encode(claims())}.`],
   ['HS256 with the public key as the secret', hs256],
+  [
+    'the other name of the algorithm, which no key of ours is used with',
+    token({}, { header: { alg: 'Ed25519' } }),
+  ],
   ['another service as audience', token({ aud: 'others' })],
   ['no audience', token({ aud: undefined })],
   ['another issuer', token({ iss: 'somebody' })],
@@ -121,10 +126,17 @@ test.each([
   ['no subject', token({ sub: undefined })],
   ['an empty subject', token({ sub: '' })],
   ['a key that is not known', selfSigned({ kid: 'mine' })],
+  ['the name of a key that is not known', token({}, { header: { kid: 'mine' } })],
   ['a known kid and another key', selfSigned({ kid: 'old' })],
   ['no kid', selfSigned({})],
   ['its own key', selfSigned({ kid: 'old', jwk: publicJwk(attacker.publicKey, 'old') })],
+  [
+    'its own key, even one that is known',
+    token({}, { header: { jwk: publicJwk(keys.old.publicKey, 'old') } }),
+  ],
   ['an address of its key', token({}, { header: { jku: 'http://127.0.0.1:1/keys' } })],
+  ['an address of its certificate', token({}, { header: { x5u: 'http://127.0.0.1:1/certificate' } })],
+  ['its own certificate', token({}, { header: { x5c: ['AAAA'] } })],
   ['an extension that must be understood', token({}, { header: { crit: ['x'], x: 1 } })],
   ['a changed claim', token().replace(/\.[^.]+\./, `.${encode({ ...claims(), scope: 'all' })}.`)],
   ['a truncated signature', token().slice(0, -5)],
@@ -182,6 +194,27 @@ test('keys are rotated without a restart, and nobody is believed on the word of 
   publish('next');
   await clock.advance(1_500);
   expect([await statusOf(byOld), await statusOf(byNext)]).toEqual([401, 200]);
+});
+
+test('a token whose key is withdrawn while it is checked is not believed a second time', async () => {
+  const published = new Map([['old', { key: keys.old.publicKey, scopes: undefined, subject: undefined }]]);
+  let changed = false;
+  const verifier = tokenVerifier({
+    keys: { get: (kid) => published.get(kid), refresh: () => changed },
+    audience: 'things',
+    issuer: 'catalog-auth',
+    clock,
+  });
+  const authorization = `Bearer ${token()}`;
+  const checking = verifier.verify(authorization);
+  published.clear();
+  changed = true;
+  await expect(async () => verifier.verify(`Bearer ${token({ jti: 'another' })}`)).rejects.toThrow(
+    'not known',
+  );
+  changed = false;
+  expect(await checking).toMatchObject({ subject: 'caller' });
+  await expect(async () => verifier.verify(authorization)).rejects.toThrow('not known');
 });
 
 test('a key grants what its entry says, and no more', async () => {
