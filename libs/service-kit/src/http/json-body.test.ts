@@ -136,7 +136,8 @@ test('what is not UTF-8 is a 400', async () => {
 test.each([
   '{"__proto__":{"polluted":1}}',
   '{"a":[{"constructor":{"prototype":{"polluted":1}}}]}',
-  String.raw`{"a":{"\u005f\u005fproto__":{"polluted":1}}}`,
+  '{"constructor":{"polluted":1}}',
+  String.raw`{"a":{"__pr\u006fto__":{"polluted":1}}}`,
   '{"prototype":1}',
 ])('%s is a 400 and pollutes nothing', async (body) => {
   const response = await post(body);

@@ -21,6 +21,7 @@ export async function startTestService(options: {
   openapi?: OpenApiDocument;
   trustedProxies?: string[];
   drainGrace_ms?: number;
+  requestTimeout_ms?: number;
   level?: string;
 }): Promise<TestService> {
   const logLines: string[] = [];
@@ -48,6 +49,7 @@ export async function startTestService(options: {
     host: '127.0.0.1',
     log,
     drainGrace_ms: options.drainGrace_ms ?? 0,
+    ...(options.requestTimeout_ms !== undefined && { requestTimeout_ms: options.requestTimeout_ms }),
   });
   return {
     ...running,
