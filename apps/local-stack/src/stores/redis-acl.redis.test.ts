@@ -61,6 +61,9 @@ describe.each([
     'ACL LIST',
     'CLIENT KILL ID 1',
     'SCRIPT FLUSH',
+    'SCRIPT KILL',
+    'FUNCTION FLUSH',
+    'SELECT 1',
     'SUBSCRIBE other-channel',
     'SWAPDB 0 1',
   ])('may not %s', async (command) => {
@@ -105,6 +108,10 @@ test.each([
 
 test.each([
   ['cache', 'catalog-read', 'PUBLISH invalidations x'],
+  ['cache', 'catalog-read', 'SPUBLISH invalidations x'],
+  ['cache', 'orders', 'SPUBLISH invalidations x'],
+  ['cache', 'console', 'SPUBLISH invalidations x'],
+  ['state', 'console', 'SUBSCRIBE changes'],
   ['cache', 'orders', 'PUBLISH invalidations x'],
   ['cache', 'orders', 'GET product:1'],
   ['cache', 'orders', 'SET user:1 x'],
@@ -136,6 +143,33 @@ test.each([
   ['state', 'console', 'CLIENT LIST'],
 ] as const)('on the %s Redis, %s may not %s', async (server, user, command) => {
   expect(await dryRun(server, user, command)).not.toBe('OK');
+});
+
+const ofCatalog = ['catalog-read', 'invalidation-worker'];
+test.each<[RedisServer, string, string[]]>([
+  ['cache', 'product:1', ofCatalog],
+  ['cache', 'sku:A', ofCatalog],
+  ['cache', 'app:settings', ofCatalog],
+  ['cache', 'list:products:x', ofCatalog],
+  ['cache', 'generation:products', ofCatalog],
+  ['cache', 'report:sales:2026-01', ['orders', 'invalidation-worker']],
+  ['cache', 'user:1:profile', ['console', 'invalidation-worker']],
+  ['state', 'views:products', ofCatalog],
+  ['state', 'bull:q:meta', ['invalidation-worker', 'console']],
+  ['state', 'session:x', ['console']],
+  ['state', 'throttle:pair:x', ['console']],
+  ['state', 'temporary:{import-dry-run}:1', ['catalog-write']],
+  ['state', 'lock:{import-apply}', ['catalog-write']],
+  ['state', 'lock:{view-archive}', ['invalidation-worker']],
+  ['state', 'lock:{expired-rows}', ['invalidation-worker']],
+  ['state', 'rate:catalog-read:caller:x', ['catalog-read']],
+  ['state', 'rate:catalog-write:caller:x', ['catalog-write']],
+  ['state', 'rate:orders:caller:x', ['orders']],
+])('on the %s Redis, %s is there for %j and no other service', async (server, key, users) => {
+  const may: string[] = [];
+  for (const user of aclUsers(server).filter((name) => name !== operator))
+    if ((await dryRun(server, user, `GET ${key}`)) === 'OK') may.push(user);
+  expect(may.sort()).toEqual(users.toSorted());
 });
 
 test.each([
@@ -190,6 +224,13 @@ test.each(redisServers)('nobody gets into the %s Redis without a password', asyn
   anonymous.on('error', () => {});
   await expect(anonymous.get('product:1')).rejects.toThrow(/NOAUTH|closed/);
   anonymous.disconnect();
+});
+
+test.each(redisServers)('nobody gets into the %s Redis with a wrong password', async (server) => {
+  const connection = new Redis(servers.get(server)?.process.port ?? 0, { username: operator, password });
+  for (const user of ['default', ...aclUsers(server)])
+    await expect(connection.call('AUTH', user, 'wrong'), user).rejects.toThrow('WRONGPASS');
+  connection.disconnect();
 });
 
 test('a transaction in the append-only file is there again after a crash', async () => {

@@ -145,6 +145,58 @@ describe.each(Object.entries(forbidden) as [Role, readonly string[]][])('%s', (r
   });
 });
 
+const rights: Readonly<Record<string, string>> = {
+  'catalog_read usage': 'catalog',
+  'catalog_read select': 'products purged_tombstones settings tombstones versions',
+  'catalog_write usage': 'catalog versions',
+  'catalog_write select':
+    'fences idempotency_keys imports product_history products settings tombstones versions',
+  'catalog_write insert': 'fences idempotency_keys imports outbox product_history products tombstones',
+  'catalog_write update': 'fences imports products settings tombstones',
+  'catalog_write delete': 'idempotency_keys imports products tombstones',
+  'invalidation_worker usage': 'catalog',
+  'invalidation_worker execute': 'delete_expired',
+  'invalidation_worker select':
+    'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username fences former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox product_views products purged_tombstones refreshed_changes settings tombstones',
+  'invalidation_worker insert':
+    'cache_incarnation fences former_incarnations product_views refreshed_changes',
+  'invalidation_worker update': 'cache_incarnation fences former_incarnations outbox product_views',
+  'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes',
+  'orders usage': 'catalog',
+  'orders select': 'idempotency_keys order_items orders stock stock_adjustments',
+  'orders insert': 'idempotency_keys order_items orders outbox stock stock_adjustments',
+  'orders update': 'orders.cancelled_at orders.completed_at orders.status stock',
+  'console usage': 'catalog',
+  'console select': 'console_users',
+  'console insert': 'console_users outbox',
+  'console update': 'console_users',
+  'console delete': 'console_users',
+};
+
+test('no role has a right but these, nor is it a member of another', async () => {
+  const { rows } = await owner.query<{ right: string; objects: string }>(`
+    select coalesce(role.rolname, 'public') || ' ' || lower(privilege_type) as right,
+      string_agg(object, ' ' order by object collate "C") as objects
+    from (
+      select relname::text as object, (aclexplode(relacl)).* from pg_class
+        where relnamespace = 'catalog'::regnamespace
+      union all
+      select relname || '.' || attname, (aclexplode(attacl)).* from pg_attribute
+        join pg_class on pg_class.oid = attrelid where relnamespace = 'catalog'::regnamespace
+      union all
+      select proname, (aclexplode(proacl)).* from pg_proc where pronamespace = 'catalog'::regnamespace
+      union all
+      select nspname, (aclexplode(nspacl)).* from pg_namespace where nspname = 'catalog'
+      union all
+      select memberships.roleid::regrole::text, 0, memberships.member, 'member', false
+        from pg_auth_members memberships where memberships.member::regrole::text not like 'pg\\_%'
+    ) granted
+    left join pg_roles role on role.oid = grantee
+    where grantee <> grantor
+    group by 1`);
+  expect(Object.fromEntries(rows.map(({ right, objects }) => [right, objects]))).toEqual(rights);
+});
+
 test('each role may do its own work', async () => {
   const read = as('catalog_read');
   for (const table of ['products', 'settings', 'tombstones']) {
@@ -177,7 +229,7 @@ test('functions that run with the rights of their owner pin their search_path', 
   const { rows } = await owner.query(
     `select oid::regprocedure::text as function from pg_proc
      where pronamespace = 'catalog'::regnamespace and prosecdef
-       and not exists (select from unnest(coalesce(proconfig, '{}')) setting where setting like 'search_path=%')`,
+       and not exists (select from unnest(coalesce(proconfig, '{}')) setting where setting = 'search_path=""')`,
   );
   expect(rows).toEqual([]);
 });
