@@ -325,14 +325,15 @@ test('a change whose SKU moves to another product ends what was cached under it'
 test('a forged doorbell, which any role can ring, changes nothing in the cache', async () => {
   const on = await stores();
   await worker(on);
-  const { key, version } = await cachedProduct(on);
+  const { id, key, version } = await cachedProduct(on);
   const heard = on.reader.heard.length;
   const stranger = createPool({ url: on.database.urlFor('catalog_read'), applicationName: 'stranger' });
   for (const payload of [
     '',
     key,
     `product:*`,
-    JSON.stringify({ entity: 'product', key, version: 2 ** 53 - 1 }),
+    JSON.stringify({ entity: 'product', key, version: UNCONDITIONAL_VERSION }),
+    JSON.stringify({ seq: 1, entity: 'product', key: id, version: UNCONDITIONAL_VERSION }),
   ]) {
     await stranger.query(`select pg_notify('catalog_outbox', $1)`, [payload]);
   }
