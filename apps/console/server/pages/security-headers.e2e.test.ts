@@ -30,6 +30,8 @@ test.each(addresses)('%s says what a browser may do with it, signed in or not', 
       expect(policy).toContain("default-src 'none'");
       expect(policy).toContain("frame-ancestors 'none'");
       expect(policy).toContain("script-src 'self';");
+      expect(policy).toContain("form-action 'self'");
+      expect(policy).toContain("base-uri 'self'");
       expect(policy).not.toMatch(/unsafe|https?:|\*/);
       expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
       expect(answer.headers.get('x-frame-options')).toBe('DENY');
