@@ -31,7 +31,9 @@ export interface RunningOrders extends AsyncDisposable {
 }
 
 /** The orders service as a process, beside the catalog's three and their stores. */
-export async function runningOrders(): Promise<RunningOrders> {
+export async function runningOrders(
+  options: { readonly requestsPerWindow?: number } = {},
+): Promise<RunningOrders> {
   await using started = new AsyncDisposableStack();
   const catalog = started.use(await startCatalog());
   const start = () =>
@@ -39,7 +41,8 @@ export async function runningOrders(): Promise<RunningOrders> {
       ...catalog.env('orders'),
       SERVICE_KEY_FILE: catalog.tokens.keyFile,
       CATALOG_READ_URL: catalog.read.url,
-      RATE_LIMIT_REQUESTS: '1000000',
+      RATE_LIMIT_REQUESTS: String(options.requestsPerWindow ?? 1_000_000),
+      RATE_LIMIT_WINDOW_SECONDS: '3600',
     });
   let service = await start();
   started.defer(() => service[Symbol.asyncDispose]());
