@@ -181,6 +181,22 @@ test('many names from one address are bounded, and so is one name from many addr
   expect(addresses).toEqual([401, 401, 401, 401, 429, 429]);
 });
 
+test('whoever is refused for his address uses up nothing of the account, whose owner signs in elsewhere', async () => {
+  await using throttled = await runningConsole({
+    throttle: {
+      ...unthrottled,
+      address: { points: 4, duration_s: 60 },
+      account: { points: 6, duration_s: 60 },
+    },
+    trustedProxies: ['127.0.0.1'],
+  });
+  const from = (address: string, word: string) =>
+    attempt(throttled, { username: 'admin', password: word }, { 'X-Forwarded-For': address });
+  for (let count = 0; count < 10; count++) await from('192.0.2.1', 'wrong');
+  expect((await from('192.0.2.1', password)).status).toBe(429);
+  expect((await from('192.0.2.2', password)).status).toBe(303);
+});
+
 test('X-Forwarded-For is believed from a configured proxy only', async () => {
   const few = { points: 2, duration_s: 60 };
   const statuses = async (on: RunningConsole): Promise<number[]> => {
