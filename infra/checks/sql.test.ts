@@ -3,10 +3,15 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { codeIn, repositoryRoot } from './sources.ts';
 
+const verb = String.raw`\s*(?:select|insert\s+into|update|delete\s+from|truncate|create|alter|drop|grant|copy)\s`;
+const calls = /\.query\s*(?:<[^()`'"]*>)?\(\s*(`[^`]*`|(?:'[^'\n]*'|"[^"\n]*")\s*\+)/g;
+/** Wherever it stands: it may be handed on in a variable or as the `text` of an object. */
+const statements = new RegExp(`(\`${verb}[^\`]*\`|(?:'${verb}[^'\\n]*'|"${verb}[^"\\n]*")\\s*\\+)`, 'gi');
+
 /** Statements put together from strings: a template with a hole that is no escaped identifier, or a sum. */
 function builtFromStrings(code: string): string[] {
-  const calls = /\.query\s*(?:<[^()`'"]*>)?\(\s*(`[^`]*`|(?:'[^'\n]*'|"[^"\n]*")\s*\+)/g;
-  return [...code.matchAll(calls)]
+  return [calls, statements]
+    .flatMap((pattern) => [...code.matchAll(pattern)])
     .map((match) => match[1] ?? '')
     .filter((text) => !text.startsWith('`') || /\$\{(?!\w+\.escapeIdentifier\()/.test(text));
 }
@@ -14,6 +19,10 @@ function builtFromStrings(code: string): string[] {
 test.each([
   ['pool.query(`select ${name}`)', true],
   ["client.query<{ id: string }>('select ' + name)", true],
+  ["const text = `\n  select from products where sku = '${sku}'`;", true],
+  ['pool.query({ text: `delete from products where id = ${id}`, values: [] })', true],
+  ["const text = 'update products set name = ' + name;", true],
+  ['log.info(`selected ${name}`)', false],
   ['pool.query(`create database ${client.escapeIdentifier(name)}`)', false],
   ['pool.query(sql.load, [id])', false],
   ["pool.query('select 1')", false],
