@@ -21,7 +21,7 @@ const countProducts = async () => {
   return rows[0]?.products;
 };
 
-test.each([
+const oddSkus = [
   ['a colon', 'A:B'],
   ['another entity’s prefix', 'product:1'],
   ['a glob', '*'],
@@ -29,14 +29,41 @@ test.each([
   ['a slash', 'A/B'],
   ['a space inside', 'A B'],
   ['a hash tag of a cluster', '{x}A'],
-])('an SKU with %s is a key of its own', async (_, sku) => {
+] as const;
+const bySku = (sku: string) => reader.get(`/v1/products/by-sku/${encodeURIComponent(sku)}`);
+
+test.each(oddSkus)('an SKU with %s is a key of its own', async (_, sku) => {
   const product = await stores.insert({ sku, name: `The one of ${sku}` });
-  const path = `/v1/products/by-sku/${encodeURIComponent(sku)}`;
   for (let time = 0; time < 2; time++) {
-    expect(await (await reader.get(path)).json()).toEqual(product);
+    expect(await (await bySku(sku)).json()).toEqual(product);
   }
-  const near = await reader.get(`/v1/products/by-sku/${encodeURIComponent(`${sku}x`)}`);
-  expect(near.status).toBe(404);
+  expect((await bySku(`${sku}x`)).status).toBe(404);
+});
+
+test('SKUs that differ in such characters alone are not taken for each other', async () => {
+  const products = await Promise.all(oddSkus.map(([, sku]) => stores.insert({ sku: `${sku}/` })));
+  for (let time = 0; time < 2; time++) {
+    for (const product of products) expect(await (await bySku(product.sku)).json()).toEqual(product);
+  }
+});
+
+test('an SKU that spells the key of another product is neither answered with it nor kept in its place', async () => {
+  const plain = await stores.insert({ sku: 'PLAIN-1' });
+  const hostile = await stores.insert({ sku: `product:${plain.id}` });
+  for (let time = 0; time < 2; time++) {
+    expect(await (await bySku(hostile.sku)).json()).toEqual(hostile);
+    expect(await (await reader.get(`/v1/products/${plain.id}`)).json()).toEqual(plain);
+  }
+});
+
+test('filters that come to the same words are pages of their own', async () => {
+  const { id } = await stores.insert({ sku: 'FILTERED-1', category: 'a', brand: 'b:' });
+  const idsOf = async (query: Record<string, string>) => {
+    const res = await reader.get(`/v1/products?${new URLSearchParams(query).toString()}`);
+    return ((await res.json()) as { data: { id: string }[] }).data.map((product) => product.id);
+  };
+  expect(await idsOf({ category: 'a:b' })).toEqual([]);
+  expect(await idsOf({ category: 'a', brand: 'b:' })).toEqual([id]);
 });
 
 test.each([
