@@ -1,4 +1,5 @@
 /** What attackers send: see docs/security.md for the rows that each test stands for. */
+import { randomUUID } from 'node:crypto';
 import { databaseWords, eventually, hostileRequests, rawHttp } from '@catalog/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -92,9 +93,12 @@ test('an error is never the answer to the next request', async () => {
     [path, { 'Min-Version': '9007199254740991' }],
     [path, { Authorization: 'Bearer wrong' }],
     [`${path}?unexpected=1`],
+    [`/v1/products/${randomUUID()}`],
+    ['/v1/products/by-sku/GOOD-0'],
   ];
   for (const [where, headers] of bad) {
-    await reader.get(where, headers);
+    const answer = await reader.get(where, headers);
+    expect(answer.headers.get('cache-control'), where).toMatch(/^no-(?:cache|store)$/);
     expect((await reader.get(path)).status).toBe(200);
   }
   const tooLong = await rawHttp(
