@@ -238,7 +238,7 @@ describe('what is malicious is shown and does nothing', () => {
     await page.waitForResponse((response) => response.url().endsWith('/state'));
     await page.context().clearCookies();
     await page.goto(`${running.url}/sign-in?next=${encodeURIComponent(`/"><script>alert(1)</script>`)}`);
-    await page.getByLabel('User name').fill(`"><script>alert(1)</script>`);
+    await page.getByLabel('User name').fill(`" autofocus onfocus="alert(1)"><script>alert(1)</script>`);
     await page.getByLabel('Password').fill('wrong');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('alert').waitFor();
