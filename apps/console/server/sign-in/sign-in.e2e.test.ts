@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { hashingLimits } from '../accounts/password-hash.ts';
 import { password, runningConsole, type RunningConsole } from '../testing/running-console.ts';
 import { localPath } from './routes.ts';
 import { throttleRules } from './throttle.ts';
@@ -141,6 +142,13 @@ test('after ten wrong passwords in a row, even the right one waits; and it is th
   }
   // Others at the same place go on.
   await throttled.signIn('viewer');
+  // None of these costs a hash: of so many at once the hasher would turn some away.
+  const late = await Promise.all(
+    Array.from({ length: 3 * (hashingLimits.atOnce + hashingLimits.waiting) }, () =>
+      attempt(throttled, { username: 'admin', password }),
+    ),
+  );
+  expect(new Set(late.map(({ status }) => status))).toEqual(new Set([429]));
 });
 
 test('attempts side by side are counted exactly, and every count ends by itself', async () => {
