@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   counts,
@@ -6,7 +7,9 @@ import {
   csvRow,
   imported,
   postImport,
+  readImport,
   refusedImport,
+  slowBody,
   type ImportCall,
 } from '../testing/import-calls.ts';
 import { runningService, type CallOptions, type RunningService } from '../testing/running-service.ts';
@@ -101,6 +104,28 @@ test.each([
   },
 );
 
+test.each([
+  ['CSV', `${csvHeader}\n`, {}],
+  ['quoted CSV', `${csvHeader}\n"`, {}],
+  ['NDJSON', '{"sku":"', ndjson],
+] as [string, string, ImportCall][])(
+  'a record without end in %s is given up while it comes, not kept until its end',
+  async (_name, begin, options) => {
+    const id = randomUUID();
+    const { body, send, end } = slowBody();
+    const answer = imported(service, body as never, {
+      ...options,
+      query: 'mode=skip-failed',
+      headers: { 'Import-Id': id },
+    });
+    send(begin + 'x'.repeat(importLimits.record_chars + 1));
+    const failed = async () => (await readImport(service, id).catch(() => undefined))?.failed;
+    await expect.poll(failed, { timeout: 10_000 }).toBe(1);
+    end();
+    expect((await answer).errors.map(({ code }) => code)).toEqual(['record_too_long']);
+  },
+);
+
 test('of a million errors the first are listed and all are counted', async () => {
   const rows = 1_000_000;
   // Made piece by piece: what grows would be the service's.
@@ -131,6 +156,14 @@ test('a formula cell is text, kept as it is', async () => {
   await imported(service, csv(csvRow('FORMULA', name)));
   const { rows } = await service.owner.query("select name from catalog.products where sku = 'FORMULA'");
   expect(rows).toEqual([{ name: '=HYPERLINK("http://x","y")' }]);
+});
+
+test('what would end a column, a row or the copying itself is text too', async () => {
+  const name = 'a\tb\r\n\\.\n\\N\\';
+  const record = { sku: 'COPIED', name, brand: '\\N', category: 'Lighting', priceMinor: 1, currency: 'EUR' };
+  expect(counts(await imported(service, JSON.stringify(record), ndjson))).toEqual([1, 0, 0, 0]);
+  const { rows } = await service.owner.query("select name, brand from catalog.products where sku = 'COPIED'");
+  expect(rows).toEqual([{ name, brand: '\\N' }]);
 });
 
 test('a refusal of a long body reaches the client before it has sent all of it', async () => {
