@@ -35,6 +35,11 @@ test('too many at once are refused, and those before them all get their answer',
   expect(await hasher.verify('anything', undefined)).toBe(false);
 });
 
+test('hashes never take all four threads of libuv, and few enough wait for one', () => {
+  expect(hashingLimits.atOnce).toBeLessThan(4);
+  expect(hashingLimits.waiting).toBeLessThanOrEqual(100);
+});
+
 test('a hash that cannot be understood lets nobody in', async () => {
   await expect(createPasswordHasher().verify('x', '$argon2id$broken')).rejects.toThrow(
     'cannot be understood',
