@@ -8,30 +8,52 @@ import { anyOf } from '../load/readers.ts';
 import { slowPostgres } from '../system/slow-postgres.ts';
 import type { Row, Stage } from './row.ts';
 
-/** Several milliseconds of work for Postgres each, more than a fifth of two cores can do. */
-const rate_per_s = 200;
+/** Of what a slow Postgres can answer, and at most a part of what a healthy one can. */
+const overload = 1.4;
+const mostOfHealthy = 0.9;
+/** Callers that wait for each other's answers, enough to keep all that answers busy. */
+const probes = 64;
+const probing_ms = 2_000;
 const attempts = 4;
 /** Who has waited this long has no use for the answer. */
 const useful_ms = 1_000;
 /** Of what was useful before. */
 const goal = 0.95;
 
-/** Searches that nobody has made before, so that each is a query; whoever is refused asks again at once. */
-function startSearches({ system, random }: Stage) {
+/** One that nobody has made before, so that it is a query. Answers the status, or undefined where there was no answer. */
+async function search({ system, random }: Stage, agent: Agent): Promise<number | undefined> {
+  const { url } = anyOf(system.readers, random);
+  const list = `/v1/products?limit=1&q=${randomUUID()}`;
+  return call(agent, 'GET', url + list).then(
+    ({ status }) => status,
+    () => undefined,
+  );
+}
+
+/** How many searches a second are answered now. */
+async function capacity_per_s(stage: Stage): Promise<number> {
+  const agent = new Agent({ keepAlive: true });
+  const began_ms = performance.now();
+  let answered = 0;
+  const ask = async (): Promise<void> => {
+    while (performance.now() - began_ms < probing_ms) if ((await search(stage, agent)) === 200) answered += 1;
+  };
+  await Promise.all(Array.from({ length: probes }, ask));
+  agent.destroy();
+  return answered / ((performance.now() - began_ms) / 1_000);
+}
+
+/** Whoever is refused asks again at once. */
+function startSearches(stage: Stage, rate_per_s: number) {
   const agent = new Agent({ keepAlive: true });
   const arrivals: { readonly at_ms: number; isUseful: boolean }[] = [];
   let requests = 0;
   const ask = async (): Promise<void> => {
     const arrival = { at_ms: performance.now(), isUseful: false };
     arrivals.push(arrival);
-    const list = `/v1/products?limit=1&q=${randomUUID()}`;
     for (let attempt = 0; attempt < attempts && !arrival.isUseful; attempt++) {
       requests += 1;
-      const { url } = anyOf(system.readers, random);
-      const status = await call(agent, 'GET', url + list).then(
-        (answer) => answer.status,
-        () => undefined,
-      );
+      const status = await search(stage, agent);
       arrival.isUseful = status === 200 && performance.now() - arrival.at_ms <= useful_ms;
     }
   };
@@ -55,27 +77,30 @@ function startSearches({ system, random }: Stage) {
   };
 }
 
+async function slowly<T>(system: Stage['system'], work: () => Promise<T>): Promise<T> {
+  await using _slow = await slowPostgres(system, 0.2);
+  return await work();
+}
+
 const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
 
 export const overloadRow: Row = {
   id: '37',
   fault: 'overload',
-  injected: `Postgres at a fifth of its speed; ${rate_per_s} searches a second that no cache has, each tried up to ${attempts} times`,
+  injected: `Postgres at a fifth of its speed; ${overload} times the searches that it can answer then, none of which any cache has, each tried up to ${attempts} times`,
   async inject(stage) {
     const { system, patience, observe, expect } = stage;
     // Else what a search costs depends on whether autovacuum has been here yet.
     await system.sql.query('analyze catalog.products');
-    using searches = startSearches(stage);
+    const healthy_per_s = await capacity_per_s(stage);
+    const slow_per_s = await slowly(system, () => capacity_per_s(stage));
+    const rate_per_s = Math.min(overload * slow_per_s, mostOfHealthy * healthy_per_s);
+    using searches = startSearches(stage, rate_per_s);
     const began_ms = performance.now();
     await pause(3_000);
     const before = searches.goodput(began_ms, performance.now() - useful_ms);
-    const slow = await slowPostgres(system, 0.2);
     const slowFrom_ms = performance.now();
-    try {
-      await pause(Math.max(6_000, 30_000 * patience));
-    } finally {
-      await slow[Symbol.asyncDispose]();
-    }
+    await slowly(system, () => pause(Math.max(6_000, 30_000 * patience)));
     const healed_ms = performance.now();
     // An arrival has its answer, or none that is useful, after this.
     const settled = (): number => performance.now() - useful_ms;
@@ -87,11 +112,13 @@ export const overloadRow: Row = {
       },
     ).catch(() => false);
     const recovered_ms = settled() - 3_000 - healed_ms;
+    const whileSlow = searches.goodput(slowFrom_ms, healed_ms - useful_ms);
     observe(
-      `goodput ${percent(before)} before, ` +
-        `${percent(searches.goodput(slowFrom_ms, healed_ms - useful_ms))} while slow; ` +
+      `${healthy_per_s.toFixed(0)} searches a second could be answered, ${slow_per_s.toFixed(0)} while slow, ${rate_per_s.toFixed(0)} came; ` +
+        `goodput ${percent(before)} before, ${percent(whileSlow)} while slow; ` +
         `above ${percent(goal)} of before for 3 s from ${Math.max(0, recovered_ms).toFixed(0)} ms after it was healed; ${searches.requests} requests`,
     );
+    expect(whileSlow < goal * before, 'more was asked than could be answered');
     expect(hasRecovered, 'at least 95 % of the goodput of before within 60 s, unaided');
   },
 };
