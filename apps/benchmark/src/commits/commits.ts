@@ -20,6 +20,8 @@ interface Shape {
   /** Whether the relay of a worker is there, is played by a session that holds its lock, or is not there. */
   readonly relay: 'worker' | 'lock held' | 'none';
   readonly listensTo?: string;
+  /** The plain chain is at work: each NOTIFY becomes a job, and a DEL in Redis. */
+  readonly hasChain?: boolean;
 }
 
 const none: Shape = { label: 'no triggers', table: 'catalog.bare', relay: 'none' };
@@ -28,6 +30,12 @@ const notify: Shape = {
   table: 'catalog.notifying',
   relay: 'none',
   listensTo: 'notifying',
+};
+const notifyChain: Shape = {
+  label: 'the same, its whole chain running',
+  table: 'catalog.notifying',
+  relay: 'none',
+  hasChain: true,
 };
 const idle: Shape = { label: 'ours, relay awake and idle', table: 'catalog.tracked', relay: 'lock held' };
 const history: Shape = {
@@ -43,6 +51,7 @@ const whole: Shape = {
 const shapes: readonly Shape[] = [
   none,
   notify,
+  notifyChain,
   { label: 'version trigger alone', table: 'catalog.versioned', relay: 'none' },
   { label: 'outbox row by row trigger, no doorbell', table: 'catalog.row_outbox', relay: 'none' },
   {
@@ -138,14 +147,23 @@ async function prepare({ peers }: BenchStack): Promise<void> {
 }
 
 async function commitsPerSecond(
-  { stack, catalog, peers, peersUrl }: BenchStack,
-  { table, relay, listensTo }: Shape,
+  { stack, catalog, peers, peersUrl, startPeer }: BenchStack,
+  { table, relay, listensTo, hasChain = false }: Shape,
   disk: Disk,
   duration_s: number,
 ): Promise<number> {
   const pool = relay === 'worker' ? catalog : peers;
   const url = relay === 'worker' ? await stack.databaseUrl() : peersUrl;
   await using sessions = new AsyncDisposableStack();
+  if (hasChain) {
+    const env = {
+      DATABASE_URL: peersUrl,
+      CACHE_REDIS_URL: await stack.redisUrl('cache'),
+      STATE_REDIS_URL: await stack.redisUrl('state'),
+      CHANNEL: 'notifying',
+    };
+    sessions.use(await startPeer('plain-chain', env));
+  }
   const session = async (): Promise<pg.Client> => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();

@@ -36,7 +36,7 @@ export async function measureFreshness(bench: BenchStack, sizes: Sizes): Promise
     CACHE_REDIS_URL: await stack.redisUrl('cache'),
     STATE_REDIS_URL: await stack.redisUrl('state'),
   };
-  resources.use(await startPeer('plain-chain', env));
+  resources.use(await startPeer('plain-chain', { ...env, CHANNEL: 'plain' }));
   const reader = resources.use(await startPeer('plain-reader', env));
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   resources.defer(() => agent.destroy());

@@ -69,7 +69,7 @@ function plainReader(env: NodeJS.ProcessEnv, port: number): void {
   app.listen(port, '127.0.0.1');
 }
 
-/** NOTIFY with the id → a BullMQ job → DEL: the plainest chain that goes through a queue. */
+/** NOTIFY with the id on CHANNEL → a BullMQ job → DEL: the plainest chain that goes through a queue. */
 async function plainChain(env: NodeJS.ProcessEnv, port: number): Promise<void> {
   const cache = new Redis(required(env, 'CACHE_REDIS_URL'));
   const stateUrl = required(env, 'STATE_REDIS_URL');
@@ -79,6 +79,8 @@ async function plainChain(env: NodeJS.ProcessEnv, port: number): Promise<void> {
     connection: new Redis(stateUrl, { maxRetriesPerRequest: null }),
     defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
   });
+  // What a run before this one left undone is none of this one's work.
+  await queue.obliterate({ force: true });
   const worker = new Worker<{ id: string }>(
     'plain',
     async ({ data }) => void (await cache.del(`plain:${data.id}`)),
@@ -91,6 +93,6 @@ async function plainChain(env: NodeJS.ProcessEnv, port: number): Promise<void> {
   const listener = new pg.Client({ connectionString: required(env, 'DATABASE_URL') });
   await listener.connect();
   listener.on('notification', ({ payload }) => void queue.add('invalidate', { id: payload ?? '' }));
-  await listener.query('listen plain');
+  await listener.query(`listen ${required(env, 'CHANNEL')}`);
   createServer((_req, res) => res.end()).listen(port, '127.0.0.1');
 }
