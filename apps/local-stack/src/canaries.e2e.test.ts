@@ -50,7 +50,7 @@ async function queueContents(): Promise<string[]> {
   return found;
 }
 
-test('no person stands in a job, in the key of an entry or in a log: users and customers go by ids', async () => {
+test('no person stands in a job, in the key of an entry or in what the change feed and orders log: they go by ids', async () => {
   const [user, customer] = ['canary.user@example.com', 'canary-customer@example.com'];
   const { rows: users } = await sql.query<{ id: string }>(
     "insert into catalog.console_users (username, password_hash, role) values ($1, '$argon2id$', 'viewer') returning id",
