@@ -1,4 +1,5 @@
 /** A disk that is full. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { writeProduct } from '../load/product-write.ts';
@@ -31,13 +32,17 @@ export const diskRow: Row = {
   },
   async inject(stage) {
     const { system, keys, patience, observe, expect, load } = stage;
-    const patch = async (priceMinor: number): Promise<number | undefined> => {
+    let status: number | undefined;
+    // More than any page that is there has room for, however much vacuum has cleaned meanwhile.
+    const patch = async (): Promise<number | undefined> => {
       const path = `/${keys.lasting[0]}`;
-      const answer = writeProduct(system, 'PATCH', path, { priceMinor }, { 'if-match': '*' });
-      return answer.then(
-        ({ status }) => status,
+      const body = { description: randomBytes(4_000).toString('hex') };
+      const answer = writeProduct(system, 'PATCH', path, body, { 'if-match': '*' });
+      status = await answer.then(
+        (answered) => answered.status,
         () => undefined,
       );
+      return status;
     };
     await using disk = await smallDisk(system);
     await pause(2_000);
@@ -47,17 +52,17 @@ export const diskRow: Row = {
     const isFull = await eventually(
       async () => {
         await useUp(system.sql);
-        return (await patch(7)) === 503;
+        return (await patch()) === 503;
       },
       { timeout_ms: 30_000, interval_ms: 50 },
     ).catch(() => false);
-    expect(isFull, 'writes are answered 503');
+    expect(isFull, `writes are answered 503, not ${status ?? 'at all'}`);
     await pause(Math.max(3_000, 20_000 * patience));
     const reads = load.history.slice(from).filter(({ kind }) => kind === 'read');
     const answered = reads.filter(({ outcome }) => outcome === 'ok').length;
     await disk.free();
     const freed_ms = performance.now();
-    const isBack = await eventually(async () => (await patch(8)) === 200, {
+    const isBack = await eventually(async () => (await patch()) === 200, {
       timeout_ms: 30_000,
       interval_ms: 50,
     }).catch(() => false);
