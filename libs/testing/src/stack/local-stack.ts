@@ -186,7 +186,8 @@ interface RunRecord {
 /** Below the ports that the system gives to clients, so that none of them takes one of ours meanwhile. */
 async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const base = 10_000 + 40 * Math.floor(Math.random() * 500);
+    // Above 10080, the last port that fetch and browsers refuse to open.
+    const base = 10_120 + 40 * Math.floor(Math.random() * 500);
     const free = await Promise.all(Object.values(offsets).map((offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }
