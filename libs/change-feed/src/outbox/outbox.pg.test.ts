@@ -187,7 +187,7 @@ test('a trace has a time for each step, and the commit where Postgres keeps it',
   const [id = ''] = await tracked.insertProducts(1);
   const claimed = await tracked.outbox.claim(100, { rung_ms: 5 });
   const seq = claimed.find(({ key }) => key === id)?.seq ?? 0;
-  const { traces } = await tracked.outbox.acknowledge([{ seq, queued_ms: 2, applied_ms: 1 }], 'first', 10);
+  const { traces } = await tracked.outbox.acknowledge([{ seq, queued_ms: 0, applied_ms: 0 }], 'first', 10);
   await tracked.outbox.noteRefreshed([seq]);
 
   const [trace] = await tracked.outbox.traces('product', id, 10);
