@@ -110,10 +110,11 @@ test('a job that comes ten times, and an old one after a new one, change nothing
   const queue = queueOf(on);
   const job = (seq: number, changed: number) => ({
     name: 'invalidate',
-    data: { changes: [{ seq, entity: 'product', key: id, version: changed }] },
+    data: { changes: [{ seq, transaction: 1, entity: 'product', key: id, version: changed }] },
   });
   await queue.addBulk([...Array.from({ length: 10 }, () => job(1, version)), job(2, old), job(1, version)]);
   await eventually(async () => (await queue.getWaitingCount()) + (await queue.getActiveCount()) === 0);
+  expect(await queue.getFailedCount()).toBe(0);
   await queue.close();
   expect(await on.reader.state(key)).toEqual({ state: 'value', version });
 });
@@ -128,7 +129,7 @@ test('a poison job fails where everybody sees it, and other changes go by', asyn
       {},
       { changes: [] },
       { changes: 'x' },
-      { changes: [{ seq: 1, entity: 'product', key: id, version: -1 }] },
+      { changes: [{ seq: 1, transaction: 1, entity: 'product', key: id, version: -1 }] },
     ].map((data) => ({ name: 'invalidate', data })),
   );
   const version = await rename(on, id, 'Torch');
@@ -143,6 +144,20 @@ test('changes of an entity that this release does not know are acknowledged: nob
   const on = await stores();
   await worker(on);
   await on.owner.query(`insert into catalog.outbox (entity, key, version) values ('of tomorrow', 'x', 1)`);
+  await on.settled();
+  expect(await on.unapplied()).toBe(0);
+});
+
+test('a row that somebody has forged costs an invalidation too many, and keeps nobody waiting', async () => {
+  const on = await stores();
+  await worker(on);
+  const { id, key } = await cachedProduct(on);
+  await on.owner.query(
+    `insert into catalog.outbox (entity, key, version)
+     values ('', '', -1), ('product', '', 9223372036854775807), ('settings', 'x', -5), ('sku', '', 0)`,
+  );
+  const version = await rename(on, id, 'Torch');
+  await eventually(async () => (await on.reader.state(key)).version === version);
   await on.settled();
   expect(await on.unapplied()).toBe(0);
 });

@@ -5,9 +5,11 @@ import { versionSchema } from './product.ts';
 export const changeSchema = z.strictObject({
   /** The outbox row. */
   seq: z.int().min(1),
+  /** The transaction that wrote the row, by its 64-bit number in Postgres; the row is found by both. */
+  transaction: z.int().min(1),
   /** `Entity.name`. */
-  entity: z.string().min(1),
-  key: z.string().min(1),
+  entity: z.string(),
+  key: z.string(),
   /** The version that the change wrote; `UNCONDITIONAL_VERSION` where versions give no order. */
   version: versionSchema,
 });
@@ -20,7 +22,7 @@ const time = z.iso.datetime();
  * that the worker's clock measured how long ago a change was queued, applied and rung for.
  */
 export const changeTraceSchema = z.strictObject({
-  ...changeSchema.shape,
+  ...changeSchema.omit({ transaction: true }).shape,
   /** When the statement wrote the row, within its transaction. */
   changedAt: time,
   /** null unless Postgres runs with `track_commit_timestamp`, and before the change is claimed. */

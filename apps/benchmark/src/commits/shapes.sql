@@ -72,8 +72,16 @@ create table catalog.deferred_outbox_rows (
   like catalog.quiet_outbox including all,
   rings boolean not null default catalog.shape_is_first_change()
 ) with (fillfactor = 60);
+create function catalog.shape_ring_doorbell() returns trigger language plpgsql as $$
+begin
+  if pg_try_advisory_xact_lock_shared(7236001) and pg_notification_queue_usage() < 0.5 then
+    perform pg_notify('catalog_outbox', '');
+  end if;
+  return null;
+end
+$$;
 create constraint trigger doorbell after insert on catalog.deferred_outbox_rows deferrable initially deferred
-  for each row when (new.rings) execute function catalog.ring_doorbell();
+  for each row when (new.rings) execute function catalog.shape_ring_doorbell();
 create table catalog.deferred_outbox (like catalog.products including all) with (fillfactor = 85);
 create trigger changed before update on catalog.deferred_outbox
   for each row execute function catalog.shape_version();

@@ -1,6 +1,6 @@
 /** Faults of the change feed: relay, worker, queue. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { timings } from '@catalog/contracts';
+import { type Change, timings } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';
 import { invalidations } from '../system/invalidations.ts';
 import { oldestUnapplied_ms } from '../system/outbox.ts';
@@ -18,13 +18,12 @@ export const changeFeedRows: readonly Row[] = [
     injected: 'the last 200 changes queued again, ten times each, shuffled',
     async inject(stage) {
       await pause(1_000);
-      const { rows } = await stage.system.sql.query<{
-        seq: number;
-        entity: string;
-        key: string;
-        version: number;
-      }>('select seq, entity, key, version from catalog.outbox order by seq desc limit 200');
+      const { rows } = await stage.system.sql.query<Change>(
+        `select seq, transaction_id::text::bigint as transaction, entity, key, version
+         from catalog.outbox order by changed_at desc limit 200`,
+      );
       await using jobs = await invalidations(stage.system);
+      const before = await jobs.queue.getFailedCount();
       const again = Array.from({ length: 10 }, () => rows).flat();
       again.sort(() => stage.random() - 0.5);
       await jobs.queue.addBulk(again.map((change) => ({ name: 'invalidate', data: { changes: [change] } })));
@@ -32,6 +31,7 @@ export const changeFeedRows: readonly Row[] = [
         timeout_ms: 60_000,
       });
       stage.observe(`${again.length} jobs done again`);
+      stage.expect((await jobs.queue.getFailedCount()) === before, 'none was refused');
     },
   },
   {

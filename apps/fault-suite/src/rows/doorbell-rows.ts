@@ -104,7 +104,7 @@ export const doorbellRows: readonly Row[] = [
         "select pg_get_functiondef('catalog.ring_doorbell()'::regprocedure) as definition",
       );
       await system.sql.query(
-        'create or replace function catalog.ring_doorbell() returns trigger language plpgsql as $$ begin return null; end $$',
+        'create or replace function catalog.ring_doorbell() returns boolean language sql begin atomic select false; end',
       );
       let oldest_ms = 0;
       const until_ms = performance.now() + Math.max(4_000, 15_000 * patience);

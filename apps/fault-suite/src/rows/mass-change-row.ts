@@ -1,5 +1,6 @@
 /** So many changes at once that a worker which took them all in would grow. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { withTransaction } from '@catalog/database';
 import { eventually } from '@catalog/testing';
 import { metric } from '../system/metrics.ts';
 import { ownWorker } from '../system/own-worker.ts';
@@ -21,24 +22,21 @@ end $$`;
 
 /** @returns how many changes, once all of them are applied */
 async function changeAndAwait({ sql }: System, times: number): Promise<number> {
-  const newest = async (): Promise<number> => {
-    const { rows } = await sql.query<{ seq: number }>(
-      'select coalesce(max(seq), 0) as seq from catalog.outbox',
+  const transaction = await withTransaction(sql, async (client) => {
+    await client.query(changeAll(times));
+    const { rows } = await client.query<{ id: string }>('select pg_current_xact_id() as id');
+    return rows[0]?.id;
+  });
+  const count = async (): Promise<{ all: number; waiting: number } | undefined> => {
+    const { rows } = await sql.query<{ all: number; waiting: number }>(
+      `select count(*) as all, count(*) filter (where applied_at is null) as waiting
+       from catalog.outbox where transaction_id = $1`,
+      [transaction],
     );
-    return rows[0]?.seq ?? 0;
+    return rows[0];
   };
-  const from = await newest();
-  await sql.query(changeAll(times));
-  const to = await newest();
-  const isApplied = async (): Promise<boolean> => {
-    const { rows } = await sql.query<{ waiting: number }>(
-      'select count(*) as waiting from catalog.outbox where applied_at is null and seq between $1 and $2',
-      [from, to],
-    );
-    return rows[0]?.waiting === 0;
-  };
-  await eventually(isApplied, { timeout_ms: 60_000, interval_ms: 100 });
-  return to - from;
+  await eventually(async () => (await count())?.waiting === 0, { timeout_ms: 60_000, interval_ms: 100 });
+  return (await count())?.all ?? 0;
 }
 
 async function sample(look: () => Promise<number>, over: AbortSignal): Promise<number[]> {

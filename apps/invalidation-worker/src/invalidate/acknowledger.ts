@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GenerationBumper } from '@catalog/cache';
-import type { Acknowledgement, AppliedChange, Outbox } from '@catalog/change-feed';
+import type { Acknowledgement, AppliedChange, Outbox, OutboxRow } from '@catalog/change-feed';
 
 export interface Applied {
-  readonly seqs: readonly number[];
+  readonly rows: readonly OutboxRow[];
   /** Lists whose pages the changes may have made wrong. */
   readonly lists: readonly string[];
   /** The life of the cache in which all of it was done, from the first key to the announcement. */
@@ -46,7 +46,7 @@ export class Acknowledger {
 
   add(applied: Applied): void {
     this.#waiting.push(applied);
-    this.#waitingChanges += applied.seqs.length;
+    this.#waitingChanges += applied.rows.length;
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
     });
@@ -70,7 +70,7 @@ export class Acknowledger {
       this.#waiting = [];
       const byIncarnation = Map.groupBy(batch, ({ incarnation }) => incarnation);
       for (const [incarnation, applied] of byIncarnation) await this.#acknowledge(incarnation, applied);
-      for (const { seqs } of batch) this.#waitingChanges -= seqs.length;
+      for (const { rows } of batch) this.#waitingChanges -= rows.length;
     }
   }
 
@@ -80,9 +80,9 @@ export class Acknowledger {
       const lists = new Set(applied.flatMap((each) => each.lists));
       await Promise.all([...lists].map((list) => bumper.bump(list)));
       const now_ms = performance.now();
-      const changes = applied.flatMap(({ seqs, queued_ms, appliedAt_ms }): AppliedChange[] => {
+      const changes = applied.flatMap(({ rows, queued_ms, appliedAt_ms }): AppliedChange[] => {
         const applied_ms = now_ms - appliedAt_ms;
-        return seqs.map((seq) => ({ seq, applied_ms, queued_ms: applied_ms + queued_ms }));
+        return rows.map((row) => ({ ...row, applied_ms, queued_ms: applied_ms + queued_ms }));
       });
       const { accepted, traces } = await outbox.acknowledge(changes, incarnation, tracesWanted());
       if (accepted) onAcknowledged(traces, changes.length);

@@ -6,6 +6,7 @@ import { Invalidator } from './invalidate.ts';
 
 const change = (seq: number, key: string, version: number, entity: string = PRODUCT.name) => ({
   seq,
+  transaction: 100 + seq,
   entity,
   key,
   version,
@@ -37,7 +38,8 @@ function invalidator(
       },
     },
     acknowledge: (each) => {
-      steps.push(['acknowledge', ...each.seqs]);
+      steps.push(['acknowledge', ...each.rows.map(({ seq }) => seq)]);
+      for (const { seq, transaction } of each.rows) expect(transaction).toBe(100 + seq);
       applied.push(each);
     },
     refresh: (keys) => void steps.push(['refresh', ...keys.map(({ key }) => key)]),
@@ -88,7 +90,7 @@ describe('a job', () => {
 
 describe('acknowledging', () => {
   const job = (incarnation: string, ...seqs: number[]): Applied => ({
-    seqs,
+    rows: seqs.map((seq) => ({ seq, transaction: 100 + seq })),
     lists: ['products'],
     incarnation,
     appliedAt_ms: performance.now(),
@@ -100,6 +102,7 @@ describe('acknowledging', () => {
     const subject = new Acknowledger({
       outbox: {
         async acknowledge(changes, incarnation) {
+          for (const { seq, transaction } of changes) expect(transaction).toBe(100 + seq);
           steps.push([incarnation, ...changes.map(({ seq }) => seq)]);
           return { accepted: answer(incarnation), traces: [] };
         },

@@ -4,7 +4,7 @@ import {
   type InvalidatedKey,
   type InvalidationPublisher,
 } from '@catalog/cache';
-import type { RefreshJob } from '@catalog/change-feed';
+import type { OutboxRow, RefreshJob } from '@catalog/change-feed';
 import type { Change, Entity } from '@catalog/contracts';
 import type { Applied } from './acknowledger.ts';
 import { listsOf } from './lists.ts';
@@ -23,7 +23,7 @@ interface KeyChange {
   readonly key: string;
   readonly cacheKey: string;
   version: number;
-  readonly seqs: number[];
+  readonly rows: OutboxRow[];
 }
 
 /**
@@ -72,28 +72,32 @@ export class Invalidator {
       appliedAt_ms: performance.now(),
       queued_ms: Math.max(0, Date.now() - queuedAt_ms),
       // Nobody caches an entity that this release does not know.
-      seqs: [...done.flatMap(({ seqs }) => seqs), ...unknown],
+      rows: [...done.flatMap(({ rows }) => rows), ...unknown],
       lists: [...new Set(done.flatMap(({ entity }) => listsOf[entity.name] ?? []))],
     });
-    if (hit.length > 0) refresh(hit.map(({ entity, key, seqs }) => ({ entity: entity.name, key, seqs })));
+    if (hit.length === 0) return;
+    refresh(
+      hit.map(({ entity, key, rows }) => ({ entity: entity.name, key, seqs: rows.map(({ seq }) => seq) })),
+    );
   }
 
   /** Of several changes of a key, the newest says it all. */
-  #byKey(changes: readonly Change[]): { known: KeyChange[]; unknown: number[] } {
+  #byKey(changes: readonly Change[]): { known: KeyChange[]; unknown: OutboxRow[] } {
     const known = new Map<string, KeyChange>();
-    const unknown: number[] = [];
-    for (const { seq, entity: name, key, version } of changes) {
+    const unknown: OutboxRow[] = [];
+    for (const { seq, transaction, entity: name, key, version } of changes) {
+      const row = { seq, transaction };
       const entity = this.#entities.get(name);
       if (entity === undefined) {
-        unknown.push(seq);
+        unknown.push(row);
         continue;
       }
       const cacheKey = entity.cacheKey(key);
       const before = known.get(cacheKey);
-      if (before === undefined) known.set(cacheKey, { entity, key, cacheKey, version, seqs: [seq] });
+      if (before === undefined) known.set(cacheKey, { entity, key, cacheKey, version, rows: [row] });
       else {
         before.version = Math.max(before.version, version);
-        before.seqs.push(seq);
+        before.rows.push(row);
       }
     }
     return { known: [...known.values()], unknown };

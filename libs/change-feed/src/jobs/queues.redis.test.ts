@@ -15,6 +15,7 @@ test('changes become jobs of bounded size, with new ids each time, and those com
   const queue = createInvalidationQueue(connection);
   const changes = Array.from({ length: 2 * limits.jobChanges + 1 }, (_, index) => ({
     seq: index + 1,
+    transaction: 7,
     entity: 'product',
     key: `p${index + 1}`,
     version: index + 1,

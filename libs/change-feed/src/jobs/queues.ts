@@ -43,7 +43,7 @@ export function createRefreshQueue(connection: ConnectionOptions): Queue<Refresh
  * several jobs the last goes to the front: what was committed last may be an edit that somebody waits for, the others
  * are a backlog.
  *
- * @param changes by their numbers
+ * @param changes by their transactions
  * @returns how many jobs
  */
 export async function addInvalidations(
@@ -54,7 +54,15 @@ export async function addInvalidations(
   for (let start = 0; start < changes.length; start += limits.jobChanges) {
     const some = changes.slice(start, start + limits.jobChanges);
     // Nothing else that a caller's objects may carry: workers of another release refuse what they do not know.
-    const data = { changes: some.map(({ seq, entity, key, version }) => ({ seq, entity, key, version })) };
+    const data = {
+      changes: some.map(({ seq, transaction, entity, key, version }) => ({
+        seq,
+        transaction,
+        entity,
+        key,
+        version,
+      })),
+    };
     const isBehindOthers = start > 0 && start + limits.jobChanges >= changes.length;
     jobs.push({ name: 'invalidate', data, opts: { lifo: isBehindOthers } });
   }

@@ -1,7 +1,7 @@
 -- Marks changes as applied to one incarnation of the cache; none if another is registered meanwhile, so that a
 -- worker still writing to a Redis of a former life cannot make anyone believe that changes were applied.
 -- $1 their seqs, ascending; in the same order $2 how many ms ago its job was queued, $3 how many ms ago it was invalidated
--- and announced; $4 the incarnation that it was applied to, $5 how many traces are wanted
+-- and announced; $4 the incarnation that it was applied to, $5 how many traces are wanted, $6 their transactions, each once
 -- Answer: accepted, whether the incarnation is the registered one; and beside it the columns of a trace, if any is wanted
 -- The share lock makes a registration wait, and this wait for a registration: without it a change could be acknowledged
 -- for the former life after the replay has looked for such changes.
@@ -14,7 +14,7 @@ with registered as materialized (
     queued_at = clock_timestamp() - make_interval(secs => ($2::float8[])[width_bucket(o.seq, $1::bigint[])] / 1000),
     applied_at = clock_timestamp() - make_interval(secs => ($3::float8[])[width_bucket(o.seq, $1::bigint[])] / 1000),
     applied_to = $4
-  where o.seq = any ($1::bigint[]) and o.applied_at is null and exists (select from registered)
+  where o.transaction_id = any ($6::text[]::xid8[]) and o.seq = any ($1::bigint[]) and o.applied_at is null and exists (select from registered)
   returning
     o.seq, o.entity, o.key, o.version, o.changed_at as "changedAt", o.committed_at as "committedAt",
     o.rung_at as "rungAt", o.dispatched_at as "claimedAt", o.queued_at as "queuedAt", o.applied_at as "appliedAt",

@@ -1,7 +1,23 @@
 -- $1 the incarnation that the asking process writes to
--- Answer: oldest and newest, the first and the last change that are visible now and not applied, both null when there is
--- none; registered, whether what counts as applied was applied to that incarnation.
+-- Answer: oldest and newest, the first and the last transaction with changes that are visible now and not applied, both null
+-- when there is none; registered, whether what counts as applied was applied to that incarnation.
+with unapplied as (
+  select first.id as oldest, last.id as newest
+  from catalog.ended_transactions() as ended
+  cross join lateral (
+    select o.transaction_id as id from catalog.outbox o
+    where o.applied_at is null and o.transaction_id > ended.above and o.transaction_id < ended.below
+    order by o.transaction_id, o.seq
+    limit 1
+  ) as first
+  cross join lateral (
+    select o.transaction_id as id from catalog.outbox o
+    where o.applied_at is null and o.transaction_id > ended.above and o.transaction_id < ended.below
+    order by o.transaction_id desc, o.seq desc
+    limit 1
+  ) as last
+)
 select
-  (select seq from catalog.outbox where applied_at is null order by seq limit 1) as oldest,
-  (select seq from catalog.outbox where applied_at is null order by seq desc limit 1) as newest,
+  (select min(oldest) from unapplied)::text::bigint as oldest,
+  (select max(newest) from unapplied)::text::bigint as newest,
   exists (select from catalog.cache_incarnation where incarnation = $1) as registered

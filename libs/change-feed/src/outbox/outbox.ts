@@ -10,6 +10,7 @@ const sql = {
   seen: loadSql(import.meta.url, './seen.sql'),
   isDeserted: loadSql(import.meta.url, './is-deserted.sql'),
   replay: loadSql(import.meta.url, './replay.sql'),
+  adopt: loadSql(import.meta.url, './adopt.sql'),
   look: loadSql(import.meta.url, './look.sql'),
   isBeingWritten: loadSql(import.meta.url, './is-being-written.sql'),
   retire: loadSql(import.meta.url, './retire.sql'),
@@ -35,9 +36,11 @@ export interface ClaimedChange extends Change {
   readonly dispatches: number;
 }
 
+/** What a row of the outbox is found by. */
+export type OutboxRow = Pick<Change, 'seq' | 'transaction'>;
+
 /** A change whose key has been invalidated and announced. */
-export interface AppliedChange {
-  readonly seq: number;
+export interface AppliedChange extends OutboxRow {
   /** How long ago its job was queued. */
   readonly queued_ms: number;
   readonly applied_ms: number;
@@ -50,6 +53,7 @@ export interface Acknowledgement {
   readonly traces: readonly ChangeTrace[];
 }
 
+/** Transactions, by their numbers. */
 export interface Look {
   readonly oldest: number | null;
   readonly newest: number | null;
@@ -68,7 +72,7 @@ export interface Backlog {
   readonly notification_queue_usage: number;
 }
 
-const replayChunk = 20_000;
+const part = 20_000;
 
 /** The outbox table, as the worker sees it. */
 export class Outbox {
@@ -80,10 +84,10 @@ export class Outbox {
   }
 
   /**
-   * @param limit how many of the oldest at most
+   * @param limit how many of the oldest transactions at most
    * @param newest how many of the newest, besides
    * @param rung_ms how long ago the doorbell was heard that led here, if one was
-   * @returns them by their numbers
+   * @returns them by their transactions
    */
   async claim(
     limit: number,
@@ -94,11 +98,11 @@ export class Outbox {
       text: sql.claim,
       values: [limit, timings.redispatch_ms, rung_ms ?? null, newest],
     });
-    return rows.sort((a, b) => a.seq - b.seq);
+    return rows.sort((a, b) => a.transaction - b.transaction || a.seq - b.seq);
   }
 
-  async release(seqs: readonly number[]): Promise<void> {
-    await this.#db.query(sql.release, [seqs]);
+  async release(changes: readonly OutboxRow[]): Promise<void> {
+    await this.#db.query(sql.release, [changes.map(({ seq }) => seq), transactionsOf(changes)]);
   }
 
   /** @param incarnation the life of the cache that all of them were applied to */
@@ -120,6 +124,7 @@ export class Outbox {
         sorted.map(({ applied_ms }) => applied_ms),
         incarnation,
         maxTraces,
+        transactionsOf(sorted),
       ],
     });
     const traces: ChangeTrace[] = [];
@@ -162,12 +167,18 @@ export class Outbox {
    */
   async register(incarnation: string): Promise<number> {
     await this.#db.query(sql.register, [incarnation]);
-    // In any case: whoever registered it may have died before this. In parts, each well within a statement's time.
-    for (let replayed = 0; ;) {
-      const values = [incarnation, timings.replayWindow_ms, replayChunk];
-      const { rowCount } = await this.#db.query(sql.replay, values);
-      replayed += rowCount ?? 0;
-      if ((rowCount ?? 0) < replayChunk) return replayed;
+    // In any case: whoever registered it may have died before this.
+    const replayed = await this.#inParts(sql.replay, [incarnation, timings.replayWindow_ms]);
+    await this.#inParts(sql.adopt, []);
+    return replayed;
+  }
+
+  /** Each part well within a statement's time. @param text takes, after its values, how many rows at most */
+  async #inParts(text: string, values: readonly unknown[]): Promise<number> {
+    for (let count = 0; ;) {
+      const { rowCount } = await this.#db.query(text, [...values, part]);
+      count += rowCount ?? 0;
+      if ((rowCount ?? 0) < part) return count;
     }
   }
 
@@ -221,3 +232,7 @@ export class Outbox {
     await this.#db.query(sql.retireRefreshed, [timings.replayWindow_ms]);
   }
 }
+
+const transactionsOf = (rows: readonly OutboxRow[]): number[] => [
+  ...new Set(rows.map(({ transaction }) => transaction)),
+];

@@ -15,7 +15,7 @@ async function applyAll(): Promise<number> {
     const changes = await outbox.claim(5_000);
     if (changes.length === 0) return count;
     count += changes.length;
-    await outbox.acknowledge(applied(changes.map(({ seq }) => seq)), 'first');
+    await outbox.acknowledge(applied(changes), 'first');
   }
 }
 

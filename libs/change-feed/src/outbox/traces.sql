@@ -8,5 +8,5 @@ select
 from catalog.outbox o
 left join catalog.refreshed_changes r on r.seq = o.seq
 where o.entity = $1 and o.key = $2
-order by o.seq desc
+order by o.changed_at desc, o.seq desc
 limit $3

@@ -4,8 +4,8 @@ import type { Look } from './outbox.ts';
  * The time up to which every committed change is known to be applied.
  *
  * A look notes a time, and after it the changes that are visible and unapplied. Once all of those are applied,
- * everything committed before that time is. A change that becomes visible later with a lower number (its
- * transaction took longer) holds the watermark back for a moment without need, which errs on the safe side.
+ * everything committed before that time is. They are told by their transactions: one that ends later with a lower
+ * number (it took longer) holds the watermark back for a moment without need, which errs on the safe side.
  */
 export class Watermark {
   #at: number | undefined;

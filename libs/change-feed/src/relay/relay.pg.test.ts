@@ -39,7 +39,7 @@ test('a change whose acknowledgement is lost is dispatched again, until one arri
   await owner.query(`insert into catalog.outbox (entity, key, version) values ('product', 'lost', 1)`);
   await eventually(() => dispatched.length === 2, { timeout_ms: 6_000 });
   await outbox.register('first');
-  await outbox.acknowledge(applied(dispatched.map(({ seq }) => seq)), 'first');
+  await outbox.acknowledge(applied(dispatched), 'first');
   expect(await feed.unapplied()).toBe(0);
 });
 

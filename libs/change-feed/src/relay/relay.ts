@@ -142,7 +142,7 @@ export class Relay {
     } catch (error) {
       onError(error);
       // What cannot be given back now comes back when its dispatch is overdue.
-      await outbox.release(changes.map(({ seq }) => seq)).catch(onError);
+      await outbox.release(changes).catch(onError);
       return 0;
     }
     return changes.length;
@@ -150,7 +150,7 @@ export class Relay {
 
   async #sleep(time_ms: number): Promise<void> {
     if (this.#rung || this.#stopped) return;
-    // A look in vain that takes long goes through what a mass change has written and not committed: half of the time at most.
+    // A look in vain that takes long goes through rows that vacuum may not take away yet: half of the time at most.
     const pause_ms = this.#vainLook_ms > mostBetweenLooks_ms ? Math.max(time_ms, this.#vainLook_ms) : time_ms;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, pause_ms);

@@ -1,6 +1,6 @@
 import { createPool, type Pool } from '@catalog/database';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
-import { Outbox, outboxPoolOptions } from '../outbox/outbox.ts';
+import { Outbox, type OutboxRow, outboxPoolOptions } from '../outbox/outbox.ts';
 
 export interface FeedDatabase extends AsyncDisposable {
   readonly database: TestDatabase;
@@ -54,4 +54,5 @@ export async function feedDatabase(options: { serverUrl?: string } = {}): Promis
 }
 
 /** Acknowledged at once. */
-export const applied = (seqs: readonly number[]) => seqs.map((seq) => ({ seq, queued_ms: 0, applied_ms: 0 }));
+export const applied = (rows: readonly OutboxRow[]) =>
+  rows.map(({ seq, transaction }) => ({ seq, transaction, queued_ms: 0, applied_ms: 0 }));

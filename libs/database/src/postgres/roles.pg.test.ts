@@ -151,7 +151,8 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write usage': 'catalog versions',
   'catalog_write select':
     'fences idempotency_keys imports product_history products settings tombstones versions',
-  'catalog_write insert': 'fences idempotency_keys imports outbox product_history products tombstones',
+  'catalog_write insert':
+    'fences idempotency_keys imports outbox.entity outbox.key outbox.version product_history products tombstones',
   'catalog_write update': 'fences imports products settings tombstones',
   'catalog_write delete': 'idempotency_keys imports products tombstones',
   'invalidation_worker usage': 'catalog',
@@ -164,11 +165,12 @@ const rights: Readonly<Record<string, string>> = {
   'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes',
   'orders usage': 'catalog',
   'orders select': 'idempotency_keys order_items orders stock stock_adjustments',
-  'orders insert': 'idempotency_keys order_items orders outbox stock stock_adjustments',
+  'orders insert':
+    'idempotency_keys order_items orders outbox.entity outbox.key outbox.version stock stock_adjustments',
   'orders update': 'orders.cancelled_at orders.completed_at orders.status stock',
   'console usage': 'catalog',
   'console select': 'console_users',
-  'console insert': 'console_users outbox',
+  'console insert': 'console_users outbox.entity outbox.key outbox.version',
   'console update': 'console_users',
   'console delete': 'console_users',
 };

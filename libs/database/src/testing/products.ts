@@ -38,7 +38,7 @@ export interface OutboxRow {
 /** What the outbox holds, oldest first, and empties it. */
 export async function takeOutbox(db: Queryable): Promise<OutboxRow[]> {
   const { rows } = await db.query<OutboxRow>(
-    'with taken as (delete from catalog.outbox returning *) select entity, key, version from taken order by seq',
+    'with taken as (delete from catalog.outbox returning *) select entity, key, version from taken order by changed_at, seq',
   );
   return rows;
 }
