@@ -7,7 +7,7 @@ import { percentile } from '../report/percentiles.ts';
 import type { Section } from '../report/report.ts';
 import { markdownTable, format, lineChart } from '@catalog/testing';
 import { lastChange, type BenchStack } from '../stack/bench-stack.ts';
-import { probeOthers, read, watchMemory, type Probe } from '../stack/watch.ts';
+import { memoryHeadroom_MiB, probeOthers, read, watchMemory, type Probe } from '../stack/watch.ts';
 import type { Sizes } from '../sizes.ts';
 import { addProducts } from '../throughput/more-products.ts';
 
@@ -16,7 +16,6 @@ const update = "update catalog.products set price_minor = price_minor + 1 where 
 /** Of a tenth of the rows: many times what the worker takes in at once. */
 const tenth = update.replace("'GEN-%'", "'GEN-%0'");
 const onPeers = (statement: string): string => statement.replace('catalog.products', 'catalog.bulk');
-const memoryHeadroom_MiB = 64;
 
 export async function measureBulkUpdate(bench: BenchStack, sizes: Sizes): Promise<Section> {
   const { stack, catalog, peers, say } = bench;

@@ -10,7 +10,7 @@ import { percentile } from '../report/percentiles.ts';
 import type { Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
 import { drained, lastChange, type BenchStack } from '../stack/bench-stack.ts';
-import { probeOthers, watchMemory, type Probe } from '../stack/watch.ts';
+import { memoryHeadroom_MiB, probeOthers, watchMemory, type Probe } from '../stack/watch.ts';
 import { importFile, type ImportFile } from './import-file.ts';
 import { watchQueue, type QueueSeen } from './watch-queue.ts';
 
@@ -37,8 +37,6 @@ interface Memory {
 }
 
 const goal_rowsPerSecond = 10_000;
-/** What a heap under full load may grow before it is collected; a million rows kept, of 280 bytes each, would be twice that. */
-const memoryHeadroom_MiB = 150;
 
 export async function measureImports(bench: BenchStack, sizes: Sizes): Promise<Section> {
   const runs: Run[] = [];

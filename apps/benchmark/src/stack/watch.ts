@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BenchStack } from './bench-stack.ts';
 
+/** What a heap under full load may grow before it is collected; a million rows kept, of 280 bytes each, would be twice that. */
+export const memoryHeadroom_MiB = 150;
+
 export interface Probe {
   readonly since_s: number;
   /** How long the edited key went on to be answered with the old value, without a word that it is stale. */
