@@ -18,7 +18,7 @@ export async function read(url: string, id: string): Promise<{ status: string; p
   return { status: response.headers.get('cache-status') ?? '', price: priceMinor };
 }
 
-export async function resident_MiB(pid: number): Promise<number> {
+async function resident_MiB(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
 }
