@@ -48,7 +48,7 @@ end;
 
 drop index catalog.outbox_unapplied;
 alter table catalog.outbox
-  -- What the feed cannot carry must not get in: greatest lengths are told by the type, and cost nothing. A domain is
+  -- What the feed cannot carry must not get in: greatest lengths are told by the type, at little cost. A domain is
   -- prepared anew by each statement that inserts; what it told besides, the claim puts right.
   alter column entity type varchar(63),
   alter column key type varchar(512),
@@ -89,6 +89,7 @@ begin
     execute function catalog.track_truncate(%L)', tracked, entity);
 end
 $$;
+
 -- Whoever writes tracked tables may name the columns that triggers name, and nothing else.
 revoke insert on catalog.outbox from catalog_write, orders, console;
 grant insert (entity, key, version) on catalog.outbox to catalog_write, orders, console;
