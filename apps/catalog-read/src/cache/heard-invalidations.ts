@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+
 export interface HeardInvalidation {
   readonly version: number;
   readonly heardAt: string;
@@ -5,25 +7,18 @@ export interface HeardInvalidation {
 
 /** The last invalidation of each key that this process has heard of, for those who ask why a key is as it is. */
 export class HeardInvalidations {
-  readonly #last = new Map<string, { version: number; heardAt_ms: number }>();
-  readonly #limit: number;
+  readonly #last: LRUCache<string, { version: number; heardAt_ms: number }>;
 
   constructor(limit = 10_000) {
-    this.#limit = limit;
+    this.#last = new LRUCache({ max: limit });
   }
 
   note(key: string, version: number): void {
-    this.#last.delete(key);
     this.#last.set(key, { version, heardAt_ms: Date.now() });
-    if (this.#last.size <= this.#limit) return;
-    for (const oldest of this.#last.keys()) {
-      this.#last.delete(oldest);
-      break;
-    }
   }
 
   get(key: string): HeardInvalidation | null {
-    const last = this.#last.get(key);
+    const last = this.#last.peek(key);
     if (last === undefined) return null;
     return { version: last.version, heardAt: new Date(last.heardAt_ms).toISOString() };
   }
