@@ -1,4 +1,5 @@
 /** When the relay sleeps, who wakes it, and beside whom it does not sleep. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { Outbox } from '../outbox/outbox.ts';
@@ -14,17 +15,19 @@ beforeEach(async () => {
   await owner.query('truncate catalog.outbox');
 });
 
-/** How long the looks of an outbox take, all together. */
+/** How long the looks of an outbox take, all together, and how many have ended. */
 function lookingTime(outbox: Outbox) {
+  let looks = 0;
   let time_ms = 0;
   const claim = outbox.claim.bind(outbox);
   outbox.claim = async (...args) => {
     const began_ms = performance.now();
     const changes = await claim(...args);
     time_ms += performance.now() - began_ms;
+    looks += 1;
     return changes;
   };
-  return { outbox, time_ms: () => time_ms };
+  return { outbox, time_ms: () => time_ms, looks: () => looks };
 }
 
 test('while the relay sleeps a commit rings, and while it is awake nobody rings', async () => {
@@ -162,4 +165,41 @@ test('beside rows that vacuum may not take away, looking in vain takes at most h
     reader.release(true);
     writer.release(true);
   }
+}, 60_000);
+
+test('in a dense stream looks are few: they and what they lead to take a small part of the time', async () => {
+  const dispatch_ms = 20;
+  const looking = lookingTime(new Outbox(feed.pool));
+  const { awakeLock } = await startRelay({ outbox: looking.outbox, dispatch: () => pause(dispatch_ms) });
+  const end = new AbortController();
+  const stream = (async () => {
+    // Dense, and no more than a claim can take.
+    for (; !end.signal.aborted; await pause(2)) await feed.insertProducts(10);
+  })();
+  try {
+    await eventually(() => awakeLock.isHeld);
+    await betweenLooks_ms(looking.looks, 5);
+    const before_ms = looking.time_ms();
+    const each_ms = await betweenLooks_ms(looking.looks, 20);
+    const look_ms = (looking.time_ms() - before_ms) / 20 + dispatch_ms;
+    expect(look_ms / each_ms).toBeLessThan(0.45);
+  } finally {
+    end.abort();
+    await stream;
+  }
+}, 60_000);
+
+test('what one claim cannot take does not wait', async () => {
+  const dispatch_ms = 20;
+  await owner.query(
+    `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, 60000) n`,
+  );
+  const looking = lookingTime(new Outbox(feed.pool));
+  const { awakeLock } = await startRelay({ outbox: looking.outbox, dispatch: () => pause(dispatch_ms) });
+  await eventually(() => awakeLock.isHeld);
+  await betweenLooks_ms(looking.looks, 2);
+  const before_ms = looking.time_ms();
+  const each_ms = await betweenLooks_ms(looking.looks, 10);
+  const look_ms = (looking.time_ms() - before_ms) / 10 + dispatch_ms;
+  expect(look_ms / each_ms).toBeGreaterThan(0.7);
 }, 60_000);

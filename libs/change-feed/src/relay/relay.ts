@@ -30,8 +30,9 @@ export class Relay {
   readonly #options: RelayOptions;
   #rung = false;
   #rungAt_ms: number | undefined;
-  /** How long the last look took, if it found nothing. */
-  #vainLook_ms = 0;
+  /** How long the last look took, with the dispatch of what it found. */
+  #lookTook_ms = 0;
+  #foundNothing = false;
   #wake: (() => void) | undefined;
   #stopped = false;
   #running: Promise<void> | undefined;
@@ -93,10 +94,7 @@ export class Relay {
     // While somebody else has it they are: then this relay goes on until it gets it.
     while (!this.#stopped && (emptyLooks < looksBeforeSleep || awakeLock.isRequested || awakeLock.isDenied)) {
       if (emptyLooks < looksBeforeSleep || awakeLock.isDenied) awakeLock.request();
-      // In a dense stream a look that waits a little takes many changes for the price of one.
-      // So does one beside another relay that has the lock.
-      const pause_ms = awakeLock.isDenied ? mostBetweenLooks_ms : Math.max(found, betweenLooks_ms);
-      await this.#sleep(Math.min(pause_ms, mostBetweenLooks_ms));
+      await this.#sleep(awakeLock.isDenied ? besideAnother_ms : untilNextLook_ms(found, this.#lookTook_ms));
       found = await this.#move();
       emptyLooks = found > 0 ? 0 : Math.min(emptyLooks + 1, looksBeforeSleep);
     }
@@ -121,6 +119,7 @@ export class Relay {
     this.#rung = false;
     if (!mayDispatch()) return 0;
     let changes: ClaimedChange[];
+    let beganAt_ms = 0;
     try {
       while (!(await hasRoom())) {
         if (this.#stopped || !mayDispatch()) return 0;
@@ -129,9 +128,10 @@ export class Relay {
       const rungAt_ms = this.#rungAt_ms;
       this.#rungAt_ms = undefined;
       const rung_ms = rungAt_ms === undefined ? undefined : performance.now() - rungAt_ms;
-      const beganAt_ms = performance.now();
+      beganAt_ms = performance.now();
       changes = await outbox.claim(limits.claimChanges, { newest: limits.jobChanges, rung_ms });
-      this.#vainLook_ms = changes.length === 0 ? performance.now() - beganAt_ms : 0;
+      this.#lookTook_ms = performance.now() - beganAt_ms;
+      this.#foundNothing = changes.length === 0;
     } catch (error) {
       onError(error);
       return 0;
@@ -139,6 +139,7 @@ export class Relay {
     if (changes.length === 0) return 0;
     try {
       await dispatch(changes);
+      this.#lookTook_ms = performance.now() - beganAt_ms;
     } catch (error) {
       onError(error);
       // What cannot be given back now comes back when its dispatch is overdue.
@@ -151,7 +152,8 @@ export class Relay {
   async #sleep(time_ms: number): Promise<void> {
     if (this.#rung || this.#stopped) return;
     // A look in vain that takes long goes through rows that vacuum may not take away yet: half of the time at most.
-    const pause_ms = this.#vainLook_ms > mostBetweenLooks_ms ? Math.max(time_ms, this.#vainLook_ms) : time_ms;
+    const isSlow = this.#foundNothing && this.#lookTook_ms > slowLook_ms;
+    const pause_ms = isSlow ? Math.max(time_ms, this.#lookTook_ms) : time_ms;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, pause_ms);
       this.#wake = () => {
@@ -165,9 +167,22 @@ export class Relay {
 
 /** A change that could not ring waits half of this: short beside the way that it still has to go. */
 const betweenLooks_ms = 1;
+/** A twentieth of the bound; a look takes a hundred changes or more by then, and is as cheap for each as it can be. */
+const mostBetweenLooks_ms = 100;
 /** Twice what a change takes to become visible in readers, once it is claimed. */
-const mostBetweenLooks_ms = 10;
+const besideAnother_ms = 10;
+const slowLook_ms = 10;
 /** Asleep beside a transaction that may commit without a ring: as often as that a look costs next to nothing. */
 const mostBesideWriters_ms = 16;
 /** Falling asleep costs the next writer a NOTIFY, staying awake costs a look each time. */
 const looksBeforeSleep = 3;
+
+/**
+ * In a dense stream a look that waits takes many changes for the price of one. So it waits a millisecond for each that the last
+ * one found, unless looks would take less than a tenth of the time then: at rest a machine looks more often than one that is
+ * busy. What one claim could not take has waited enough.
+ */
+function untilNextLook_ms(found: number, lookTook_ms: number): number {
+  if (found >= limits.claimChanges) return betweenLooks_ms;
+  return Math.max(betweenLooks_ms, Math.min(found, 9 * lookTook_ms, mostBetweenLooks_ms));
+}
