@@ -94,21 +94,3 @@ end
 $$;
 create trigger told after update on catalog.deferred_outbox referencing new table as changed_rows
   for each statement execute function catalog.shape_deferred_outbox();
-
--- The change feed as every tracked table has it, without the history that products keep besides.
-create table catalog.tracked (like catalog.products including all) with (fillfactor = 85);
-call catalog.track_changes('catalog.tracked', 'product');
-
--- The same rows in each; how_many of them.
-create function catalog.fill_shapes(how_many integer) returns void language plpgsql as $$
-declare
-  tracked text;
-begin
-  foreach tracked in array array['products', 'bare', 'notifying', 'versioned', 'row_outbox', 'statement_outbox', 'deferred_outbox',
-    'tracked'] loop
-    execute format('insert into catalog.%I (sku, name, description, brand, category, price_minor, currency, version, updated_at)
-      select ''S-'' || n, ''Product '' || n, repeat(''x'', 200), ''Brand '' || n %% 500, ''category-'' || n %% 50, 100, ''EUR'', 0, now()
-      from generate_series(1, $1) n', tracked) using how_many;
-  end loop;
-end
-$$;
