@@ -91,7 +91,7 @@ export const changeFeedRows: readonly Row[] = [
     quick: true,
     often: true,
     async inject({ system, patience, random, soak, observe }) {
-      const kills = soak ? 25 : Math.max(3, Math.round(100 * patience));
+      const kills = soak ? 50 : Math.max(3, Math.round(100 * patience));
       await using worker = await ownWorker(system);
       for (let kill = 0; kill < kills; kill++) {
         await worker.start();
