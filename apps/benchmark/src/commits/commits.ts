@@ -133,6 +133,13 @@ export async function measureCommits(bench: BenchStack, sizes: Sizes): Promise<S
     ),
     goals: (['own', 'slow'] as const).flatMap((disk) => [
       goal(disk, feed, notify, 'with the whole feed running … times NOTIFY in every transaction', 2.5),
+      goal(
+        disk,
+        feed,
+        notifyChain,
+        'with the whole feed running … times NOTIFY with its whole chain running',
+        2.5,
+      ),
       goal(disk, idle, notify, 'with the relay idle … times NOTIFY in every transaction', 2.5),
       goal(disk, idle, none, 'triggers alone … of none', 0.75),
     ]),
