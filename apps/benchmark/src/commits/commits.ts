@@ -166,7 +166,7 @@ async function prepare({ peers, catalog }: BenchStack): Promise<void> {
   await peers.query('vacuum analyze');
 }
 
-/** @returns and how old the oldest change is that the feed has not applied at the end */
+/** @returns commits per second, and how old the oldest change was at the end that the feed had not applied */
 async function commitsPerSecond(
   { stack, catalog, peers, peersUrl, startPeer }: BenchStack,
   { table, relay, listensTo, hasChain = false }: Shape,
