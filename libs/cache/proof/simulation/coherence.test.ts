@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { MonotonicReads } from '../monotonic-reads.ts';
-import { NearCache, type Ticket } from '../near-cache.ts';
-import { Freshness } from '../freshness.ts';
-import type { ChannelMessage } from '../messages.ts';
+import { MonotonicReads } from '../../src/monotonic-reads.ts';
+import { NearCache, type Ticket } from '../../src/near-cache.ts';
+import { Freshness } from '../../src/freshness.ts';
+import type { ChannelMessage } from '../../src/messages.ts';
 import type { Breakable } from './process.ts';
 import { play } from './play.ts';
 import { schedules } from './schedule.ts';
@@ -12,7 +12,7 @@ import { schedules } from './schedule.ts';
  * Long random histories of the whole EntityCache: two processes, their near caches and channels, a worker, Redis
  * and Postgres. Every call arrives and is answered when the schedule says so, and time passes when it says so.
  *
- * More of them: `SCHEDULES=100000 npx vitest run src/simulation`. A failure prints its seed and its story.
+ * More of them: `SCHEDULES=100000 npx vitest run proof/simulation`. A failure prints its seed and its story.
  */
 const SCHEDULES = Number(process.env['SCHEDULES'] ?? 1_000);
 const timeout_ms = 120_000 + SCHEDULES * 100;
