@@ -9,6 +9,7 @@ export { databaseWords } from './hostile/hostile-strings.ts';
 export { hostileRequests } from './hostile/hostile-requests.ts';
 export { freePort } from './network/free-port.ts';
 export { manualClock, type ManualClock } from './time/manual-clock.ts';
+export { stressPart } from './parts/stress-part.ts';
 export { eventually } from './time/eventually.ts';
 export {
   stackPlace,

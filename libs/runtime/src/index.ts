@@ -1,0 +1,5 @@
+export { backoff, reconnectDelay_ms } from './backoff.ts';
+export { type Deadline, withDeadline } from './deadline.ts';
+export { type Part, type RunningPart, startPart, together } from './part.ts';
+export { pause } from './pause.ts';
+export { repeat, type RepeatOptions } from './repeat.ts';
