@@ -11,8 +11,8 @@ import {
 } from '@catalog/service-kit';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Redis } from 'ioredis';
-import { ApplyTurns } from './imports/apply-turns.ts';
-import { DryRuns } from './imports/dry-runs.ts';
+import { ApplyTurns } from './imports/apply/apply-turns.ts';
+import { DryRuns } from './imports/progress/dry-runs.ts';
 import { importLimits } from './imports/limits.ts';
 import { importRoutes } from './imports/routes.ts';
 import { openApi } from './openapi.ts';

@@ -4,10 +4,10 @@ import { withConnection } from '@catalog/database';
 import { parse, requireContentType, waitsUntil } from '@catalog/service-kit';
 import type { Express, RequestHandler } from 'express';
 import { z } from 'zod';
-import { readImport } from './import-table.ts';
+import { readImport } from './progress/import-table.ts';
 import { importLimits } from './limits.ts';
 import { runImport, type ImportDependencies } from './run-import.ts';
-import { dropRest, uploadedBytes } from './upload.ts';
+import { dropRest, uploadedBytes } from './receive/upload.ts';
 
 const uuid = z.uuid({ error: 'must be a UUID' }).toLowerCase();
 export const importQuery = z.strictObject({

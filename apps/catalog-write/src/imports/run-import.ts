@@ -1,17 +1,17 @@
 import { CatalogError, type ImportResult } from '@catalog/contracts';
 import type { Clock, Logger } from '@catalog/service-kit';
 import type { Pool } from 'pg';
-import type { ApplyTurns } from './apply-turns.ts';
-import { apply, preview } from './apply.ts';
-import { Collector } from './collector.ts';
-import { CsvRecords } from './csv-records.ts';
-import type { DryRuns } from './dry-runs.ts';
-import type { ImportJournal, ImportMode, ImportOutcome } from './import-journal.ts';
-import { ImportRow } from './import-table.ts';
+import type { ApplyTurns } from './apply/apply-turns.ts';
+import { apply, preview } from './apply/apply.ts';
+import { RecordStager } from './stage/record-stager.ts';
+import { CsvRecords } from './parse/csv-records.ts';
+import type { DryRuns } from './progress/dry-runs.ts';
+import type { ImportJournal, ImportMode, ImportOutcome } from './progress/import-journal.ts';
+import { ImportRow } from './progress/import-table.ts';
 import { importLimits } from './limits.ts';
-import { NdjsonRecords } from './ndjson-records.ts';
-import { Staging } from './staging.ts';
-import { Utf8Text } from './utf8-text.ts';
+import { NdjsonRecords } from './parse/ndjson-records.ts';
+import { Staging } from './stage/staging.ts';
+import { Utf8Text } from './receive/utf8-text.ts';
 
 export interface ImportRequest {
   readonly id: string;
@@ -83,29 +83,29 @@ async function stageAndApply(
   run: Run,
 ): Promise<FinishedImport> {
   await using staging = await Staging.open(deps.importPool, request.signal);
-  const collector = new Collector(staging);
-  const records = request.format === 'csv' ? new CsvRecords(collector) : new NdjsonRecords(collector);
+  const stager = new RecordStager(staging);
+  const records = request.format === 'csv' ? new CsvRecords(stager) : new NdjsonRecords(stager);
   const text = new Utf8Text();
   let bytes = 0;
   for await (const chunk of request.body) {
     bytes += chunk.length;
     records.push(text.push(chunk));
-    Object.assign(run, { received: collector.received, failed: collector.failed });
+    Object.assign(run, { received: stager.received, failed: stager.failed });
     await staging.flush();
   }
   if (bytes === 0) throw new CatalogError('malformed_request', 'The body is empty.');
   records.push(text.end());
   records.end();
   await staging.complete();
-  collector.duplicates(await staging.dropDuplicates());
-  Object.assign(run, { received: collector.received, failed: collector.failed });
+  stager.duplicates(await staging.dropDuplicates());
+  Object.assign(run, { received: stager.received, failed: stager.failed });
 
   const outcome = (state: ImportOutcome['state'], created: number, updated: number): ImportOutcome => {
-    const { received, failed, errors } = collector;
+    const { received, failed, errors } = stager;
     const unchanged = state === 'succeeded' ? received - failed - created - updated : 0;
     return { state, received, created, updated, unchanged, failed, errors };
   };
-  if (request.mode === 'reject-all' && collector.failed > 0) {
+  if (request.mode === 'reject-all' && stager.failed > 0) {
     return {
       result: await journal.finish(outcome('rejected', 0, 0), staging.client),
       lowestVersion: 0,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { importLimits } from './limits.ts';
+import { importLimits } from '../limits.ts';
 import { NdjsonRecords } from './ndjson-records.ts';
 
 function read(text: string, chunkLength: number): { records: unknown[]; bad: unknown[] } {

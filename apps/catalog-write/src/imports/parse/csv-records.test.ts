@@ -2,7 +2,7 @@ import { parse as parseWithLibrary } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CsvRecords } from './csv-records.ts';
-import { importLimits } from './limits.ts';
+import { importLimits } from '../limits.ts';
 
 const header = 'sku,name,brand,category,priceMinor,currency,description,attributes\n';
 

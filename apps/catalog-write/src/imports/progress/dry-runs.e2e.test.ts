@@ -11,10 +11,10 @@ import {
   postImport,
   readImport,
   slowBody,
-} from '../testing/import-calls.ts';
-import { runningService, type RunningService } from '../testing/running-service.ts';
+} from '../../testing/import-calls.ts';
+import { runningService, type RunningService } from '../../testing/running-service.ts';
 import { DryRuns } from './dry-runs.ts';
-import { importLimits } from './limits.ts';
+import { importLimits } from '../limits.ts';
 
 let service: RunningService;
 let redis: Redis;

@@ -1,11 +1,11 @@
 import type { ImportError } from '@catalog/contracts';
-import { importLimits } from './limits.ts';
-import { checkRecord } from './product-record.ts';
-import type { RecordSink } from './records.ts';
+import { importLimits } from '../limits.ts';
+import { checkRecord } from '../parse/product-record.ts';
+import type { RecordSink } from '../parse/product-record.ts';
 import type { Duplicates, Staging } from './staging.ts';
 
 /** Counts the records of an import, stages the good ones and keeps the first errors of the others. */
-export class Collector implements RecordSink {
+export class RecordStager implements RecordSink {
   readonly #staging: Pick<Staging, 'add'>;
   readonly #errors: ImportError[] = [];
   received = 0;

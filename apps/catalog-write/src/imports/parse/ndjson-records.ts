@@ -1,5 +1,5 @@
-import { importLimits } from './limits.ts';
-import type { RecordReader, RecordSink } from './records.ts';
+import { importLimits } from '../limits.ts';
+import type { RecordReader, RecordSink } from './product-record.ts';
 
 /** One JSON object a line; empty lines are passed over. */
 export class NdjsonRecords implements RecordReader {

@@ -11,9 +11,9 @@ import {
   refusedImport,
   slowBody,
   type ImportCall,
-} from '../testing/import-calls.ts';
-import { runningService, type CallOptions, type RunningService } from '../testing/running-service.ts';
-import { importLimits } from './limits.ts';
+} from '../../testing/import-calls.ts';
+import { runningService, type CallOptions, type RunningService } from '../../testing/running-service.ts';
+import { importLimits } from '../limits.ts';
 
 let service: RunningService;
 beforeAll(async () => {

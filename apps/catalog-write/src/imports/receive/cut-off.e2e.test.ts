@@ -11,9 +11,9 @@ import {
   postImport,
   readImport,
   slowBody,
-} from '../testing/import-calls.ts';
-import { runningService, type RunningService } from '../testing/running-service.ts';
-import { importLimits } from './limits.ts';
+} from '../../testing/import-calls.ts';
+import { runningService, type RunningService } from '../../testing/running-service.ts';
+import { importLimits } from '../limits.ts';
 
 // Two cores are shared with whatever else runs.
 vi.setConfig({ testTimeout: 30_000 });

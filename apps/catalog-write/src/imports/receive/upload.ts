@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { CatalogError } from '@catalog/contracts';
-import { importLimits } from './limits.ts';
+import { importLimits } from '../limits.ts';
 
 /**
  * The body in chunks, read only as fast as they are taken. Fails when the client goes away before the end, or sends

@@ -1,6 +1,6 @@
 import { CsvColumns } from './csv-columns.ts';
-import { importLimits } from './limits.ts';
-import type { RecordReader, RecordSink } from './records.ts';
+import { importLimits } from '../limits.ts';
+import type { RecordReader, RecordSink } from './product-record.ts';
 
 interface Row {
   readonly cells: string[];

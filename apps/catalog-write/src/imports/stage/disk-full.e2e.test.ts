@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { problemSchema } from '@catalog/contracts';
 import { startPostgres } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { counts, csv, csvRow, imported, postImport } from '../testing/import-calls.ts';
-import { runningService, type RunningService } from '../testing/running-service.ts';
+import { counts, csv, csvRow, imported, postImport } from '../../testing/import-calls.ts';
+import { runningService, type RunningService } from '../../testing/running-service.ts';
 
 const disk = await mkdtemp(join(tmpdir(), 'catalog-small-disk-'));
 const mounted =

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import type { ImportFailure, ImportJournal, ImportOutcome, ImportStart } from './import-journal.ts';
 import { readImport } from './import-table.ts';
-import { importLimits } from './limits.ts';
+import { importLimits } from '../limits.ts';
 
 export interface DryRunsOptions {
   /** Where a dry run may not take the id of an import. */

@@ -13,10 +13,10 @@ import {
   postImport,
   readImport,
   refusedImport,
-} from '../testing/import-calls.ts';
-import { runningService, type RunningService } from '../testing/running-service.ts';
+} from '../../testing/import-calls.ts';
+import { runningService, type RunningService } from '../../testing/running-service.ts';
 import { ApplyTurns } from './apply-turns.ts';
-import { importLimits } from './limits.ts';
+import { importLimits } from '../limits.ts';
 
 const key = 'lock:{import-apply}';
 const patience = { timeout: 10_000, interval: 10 };

@@ -2,7 +2,7 @@ import { CatalogError } from '@catalog/contracts';
 import { loadSql, setChangedBy } from '@catalog/database';
 import type { PoolClient } from 'pg';
 import type { ApplyTurn } from './apply-turns.ts';
-import { importLimits } from './limits.ts';
+import { importLimits } from '../limits.ts';
 
 const sql = {
   hasNew: loadSql(import.meta.url, './sql/has-new.sql'),

@@ -5,7 +5,7 @@ import {
   type FieldError,
   type ProductCreate,
 } from '@catalog/contracts';
-import type { RecordSink } from './records.ts';
+import type { RecordSink } from './product-record.ts';
 
 type Field = keyof ProductCreate;
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { counts, csv, csvRow, imported } from '../testing/import-calls.ts';
-import { runningService, validProduct, type RunningService } from '../testing/running-service.ts';
+import { counts, csv, csvRow, imported } from '../../testing/import-calls.ts';
+import { runningService, validProduct, type RunningService } from '../../testing/running-service.ts';
 
 let service: RunningService;
 beforeAll(async () => {

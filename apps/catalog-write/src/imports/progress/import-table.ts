@@ -2,15 +2,15 @@ import type { ImportResult } from '@catalog/contracts';
 import { loadSql, type Queryable } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { ImportFailure, ImportJournal, ImportOutcome, ImportStart } from './import-journal.ts';
-import { importLimits } from './limits.ts';
+import { importLimits } from '../limits.ts';
 
 const sql = {
-  start: loadSql(import.meta.url, './sql/progress-start.sql'),
-  beat: loadSql(import.meta.url, './sql/progress-beat.sql'),
-  finish: loadSql(import.meta.url, './sql/progress-finish.sql'),
-  fail: loadSql(import.meta.url, './sql/progress-fail.sql'),
-  read: loadSql(import.meta.url, './sql/progress-read.sql'),
-  abandoned: loadSql(import.meta.url, './sql/progress-abandoned.sql'),
+  start: loadSql(import.meta.url, './sql/start.sql'),
+  beat: loadSql(import.meta.url, './sql/beat.sql'),
+  finish: loadSql(import.meta.url, './sql/finish.sql'),
+  fail: loadSql(import.meta.url, './sql/fail.sql'),
+  read: loadSql(import.meta.url, './sql/read.sql'),
+  abandoned: loadSql(import.meta.url, './sql/fail-abandoned.sql'),
 };
 
 /** The row of one import in `catalog.imports`. */
