@@ -1,26 +1,33 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { inject } from 'vitest';
 
 export interface TestDatabase extends AsyncDisposable {
-  /** As the superuser. */
+  /** Signs in as the superuser. */
   readonly url: string;
   readonly name: string;
-  /** As a service's own role, with only its rights. Needs `migrated: true`. */
+  /** Signs in as the role of a service. Needs `migrated: true`. */
   urlFor(role: string): string;
-  /** Ends every session in it but ours, as an operator or a failover would. */
+  /** Ends every session of this database, as an operator or a failover would. */
   disconnectAll(): Promise<void>;
 }
 
 const serviceRoles = ['catalog_read', 'catalog_write', 'invalidation_worker', 'console', 'orders'] as const;
 const rolePassword = 'test';
 const template = 'catalog_test_template';
-/** One bigint, on the database `postgres`: only one test file at a time makes or copies the template. */
+/** Started as a process and not imported, so that this package depends on no other lib. */
+const migrateMain = resolve(import.meta.dirname, '../../../database/src/migrate-main.ts');
+/** A Postgres advisory lock on the database `postgres`: one test file at a time makes or copies the template. */
 const templateLock = 7_236_900;
 
 async function asSuperuser<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
-  // A server that stops mid-test breaks this connection too; the query in flight reports it.
+  // A server that stops during a test breaks this connection too. The running query reports it.
   client.on('error', () => {});
   await client.connect();
   try {
@@ -39,28 +46,41 @@ function withDatabase(url: string, database: string): string {
 async function makeTemplate(client: pg.Client, serverUrl: string): Promise<void> {
   const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [template]);
   if (found.rowCount === 1) return;
-  // Imported here, so that tests which need no migrated database do not load it.
-  const { migrate, provisionLogins } = await import('@catalog/database');
   const building = `${template}_building`;
   await client.query(`DROP DATABASE IF EXISTS ${building} WITH (FORCE)`);
   await client.query(`CREATE DATABASE ${building}`);
-  const url = withDatabase(serverUrl, building);
-  await migrate(url);
-  await provisionLogins(url, Object.fromEntries(serviceRoles.map((role) => [role, rolePassword])));
-  // Renamed last: a migration that fails leaves no half template behind for the next file.
+  await migrate(withDatabase(serverUrl, building));
+  // Rename it last. A migration that fails then leaves no incomplete template for the next test file.
   await client.query(`ALTER DATABASE ${building} RENAME TO ${template}`);
 }
 
+/** Migrates the database and lets every service role sign in. */
+async function migrate(url: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'catalog-test-logins-'));
+  try {
+    const loginsFile = join(folder, 'logins.json');
+    await writeFile(
+      loginsFile,
+      JSON.stringify(Object.fromEntries(serviceRoles.map((role) => [role, rolePassword]))),
+    );
+    await promisify(execFile)(process.execPath, [migrateMain], {
+      env: { ...process.env, DATABASE_DIRECT_URL: url, LOGINS_FILE: loginsFile },
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 /**
- * A fresh database, dropped when disposed. `migrated` copies a template that is migrated once per run.
- * `serverUrl` names another server than the one of `@catalog/testing/postgres-setup`.
+ * Creates a database and drops it when disposed. With `migrated` it is a copy of a template, which is migrated once
+ * per run. `serverUrl` names a server other than that of `@catalog/testing/postgres-setup`.
  */
 export async function createTestDatabase(
   options: { migrated?: boolean; serverUrl?: string } = {},
 ): Promise<TestDatabase> {
   const serverUrl = options.serverUrl ?? inject('postgresUrl');
   if (serverUrl === undefined)
-    throw new Error('no Postgres: add globalSetup "@catalog/testing/postgres-setup" to vitest.config.ts');
+    throw new Error('There is no Postgres. Use testConfig({ postgres: true }) in vitest.config.ts.');
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await asSuperuser(serverUrl, async (client) => {
     if (options.migrated !== true) {
