@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { runScript, scripts } from './scripts.ts';
+import { runScript, scripts } from './redis/scripts.ts';
 
 export interface HeldLock extends AsyncDisposable {
   /**

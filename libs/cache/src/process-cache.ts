@@ -1,11 +1,11 @@
-import { CacheConnection, type CacheConnectionOptions } from './cache-connection.ts';
-import { createCacheBreaker } from './cache-breaker.ts';
-import type { CacheEvents, CacheParts } from './entity-cache.ts';
-import { EntryStore } from './entry-store.ts';
-import { Freshness } from './freshness.ts';
-import { InvalidationChannel } from './invalidation-channel.ts';
-import { MonotonicReads } from './monotonic-reads.ts';
-import { NearCache } from './near-cache.ts';
+import { CacheConnection, type CacheConnectionOptions } from './redis/cache-connection.ts';
+import { createCacheBreaker } from './redis/cache-breaker.ts';
+import type { CacheEvents, CacheParts } from './reading/entity-cache.ts';
+import { EntryStore } from './redis/entry-store.ts';
+import { Freshness } from './channel/freshness.ts';
+import { InvalidationChannel } from './channel/invalidation-channel.ts';
+import { MonotonicReads } from './reading/monotonic-reads.ts';
+import { NearCache } from './near-cache/near-cache.ts';
 
 export interface ProcessCacheOptions extends CacheConnectionOptions {
   readonly nearCache_bytes: number;

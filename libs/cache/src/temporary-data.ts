@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { z } from 'zod';
-import { runScript, scripts } from './scripts.ts';
+import { runScript, scripts } from './redis/scripts.ts';
 
 export interface TemporaryDataOptions<Value> {
   /** The state Redis. Keys are `temporary:{<kind>}:<id>`, and `temporary:{<kind>}` for the list of them. */

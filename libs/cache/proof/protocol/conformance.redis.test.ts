@@ -1,7 +1,7 @@
 import { startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { scripts } from '../../src/scripts.ts';
+import { scripts } from '../../src/redis/scripts.ts';
 import { type EntryData, type Fill, type Operation, type Slot, transition } from './entry-protocol.ts';
 
 /**

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { MonotonicReads } from '../../src/monotonic-reads.ts';
-import { NearCache, type Ticket } from '../../src/near-cache.ts';
-import { Freshness } from '../../src/freshness.ts';
-import type { ChannelMessage } from '../../src/messages.ts';
+import { MonotonicReads } from '../../src/reading/monotonic-reads.ts';
+import { NearCache, type Ticket } from '../../src/near-cache/near-cache.ts';
+import { Freshness } from '../../src/channel/freshness.ts';
+import type { ChannelMessage } from '../../src/channel/messages.ts';
 import type { Breakable } from './process.ts';
 import { play } from './play.ts';
 import { schedules } from './schedule.ts';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { type Operation, type ScriptAnswer, type Slot, transition } from '../protocol/entry-protocol.ts';
-import { scripts } from '../../src/scripts.ts';
+import { scripts } from '../../src/redis/scripts.ts';
 
 /**
  * A cache Redis that runs the specification of the three scripts by the test's clock. The conformance test

@@ -1,4 +1,4 @@
-import type { Load } from '../../src/batch-loader.ts';
+import type { Load } from '../../src/reading/batch-loader.ts';
 import type { Underway } from './underway.ts';
 
 export interface Commit {

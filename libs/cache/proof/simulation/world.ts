@@ -1,5 +1,5 @@
 import { timings } from '@catalog/contracts';
-import type { Answer } from '../../src/entity-cache.ts';
+import type { Answer } from '../../src/reading/entity-cache.ts';
 import type { Slot } from '../protocol/entry-protocol.ts';
 import { ModelRedis } from './model-redis.ts';
 import { type Commit, Primary } from './primary.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { Freshness } from './freshness.ts';
+import { Freshness } from '../channel/freshness.ts';
 import { NearCache } from './near-cache.ts';
 
 let now_ms: number;

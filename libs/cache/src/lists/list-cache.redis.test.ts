@@ -2,8 +2,8 @@ import { timings } from '@catalog/contracts';
 import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { CacheConnection } from './cache-connection.ts';
-import { Freshness } from './freshness.ts';
+import { CacheConnection } from '../redis/cache-connection.ts';
+import { Freshness } from '../channel/freshness.ts';
 import { GenerationBumper, ListCache } from './list-cache.ts';
 
 const now = () => performance.now();

@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { inTime, timings } from '@catalog/contracts';
-import type { Patience } from './batch-loader.ts';
-import type { CacheConnection } from './cache-connection.ts';
-import type { Freshness } from './freshness.ts';
+import type { Patience } from '../reading/batch-loader.ts';
+import type { CacheConnection } from '../redis/cache-connection.ts';
+import type { Freshness } from '../channel/freshness.ts';
 
 const generationKey = (name: string) => `generation:${name}`;
 

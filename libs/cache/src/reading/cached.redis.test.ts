@@ -1,16 +1,16 @@
 import { type RedisServer, startRedis } from '@catalog/testing';
 import { UNCONDITIONAL_VERSION, type Entity } from '@catalog/contracts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createCacheBreaker } from './cache-breaker.ts';
-import { CacheConnection } from './cache-connection.ts';
+import { createCacheBreaker } from '../redis/cache-breaker.ts';
+import { CacheConnection } from '../redis/cache-connection.ts';
 import { cached, keyOf } from './cached.ts';
 import type { CacheParts } from './entity-cache.ts';
-import { EntryStore } from './entry-store.ts';
-import { Freshness } from './freshness.ts';
-import { InvalidationChannel } from './invalidation-channel.ts';
-import { InvalidationPublisher } from './invalidation-publisher.ts';
+import { EntryStore } from '../redis/entry-store.ts';
+import { Freshness } from '../channel/freshness.ts';
+import { InvalidationChannel } from '../channel/invalidation-channel.ts';
+import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
-import { NearCache } from './near-cache.ts';
+import { NearCache } from '../near-cache/near-cache.ts';
 
 const entity: Entity = { name: 'greeting', cacheKey: (key) => `greeting:${key}`, payloadSchema: 1 };
 const now = () => performance.now();

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterEach, expect, test } from 'vitest';
 import { CacheConnection, CacheUnavailable } from './cache-connection.ts';
 import { EntryStore } from './entry-store.ts';
-import { InvalidationPublisher } from './invalidation-publisher.ts';
+import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
 
 const open: CacheConnection[] = [];
 const errors: Error[] = [];

@@ -2,10 +2,10 @@ import { timings } from '@catalog/contracts';
 import { eventually, startRedis, type RedisServer, tcpProxy, type TcpProxy } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { CacheConnection } from './cache-connection.ts';
+import { CacheConnection } from '../redis/cache-connection.ts';
 import { Freshness } from './freshness.ts';
 import { InvalidationChannel } from './invalidation-channel.ts';
-import { InvalidationPublisher } from './invalidation-publisher.ts';
+import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
 import { INVALIDATION_CHANNEL, type InvalidatedKey } from './messages.ts';
 
 const now = () => performance.now();

@@ -3,14 +3,14 @@ import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { BatchLoader, type Load } from './batch-loader.ts';
-import { type CacheBreaker, createCacheBreaker } from './cache-breaker.ts';
-import { CacheConnection } from './cache-connection.ts';
+import { type CacheBreaker, createCacheBreaker } from '../redis/cache-breaker.ts';
+import { CacheConnection } from '../redis/cache-connection.ts';
 import { EntityCache } from './entity-cache.ts';
-import { EntryStore, type Loaded } from './entry-store.ts';
-import { Freshness } from './freshness.ts';
+import { EntryStore, type Loaded } from '../redis/entry-store.ts';
+import { Freshness } from '../channel/freshness.ts';
 import { createLoadGuard } from './load-guard.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
-import { NearCache } from './near-cache.ts';
+import { NearCache } from '../near-cache/near-cache.ts';
 
 const THING: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloadSchema: 1 };
 

@@ -1,10 +1,10 @@
 import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { CacheConnection } from './cache-connection.ts';
-import { EntryStore } from './entry-store.ts';
+import { CacheConnection } from '../redis/cache-connection.ts';
+import { EntryStore } from '../redis/entry-store.ts';
 import { InvalidationPublisher } from './invalidation-publisher.ts';
-import { decodeMessage, INVALIDATION_CHANNEL, type Invalidation } from './messages.ts';
+import { decodeMessage, INVALIDATION_CHANNEL, type Invalidation } from '../channel/messages.ts';
 
 let server: RedisServer;
 let connection: CacheConnection;

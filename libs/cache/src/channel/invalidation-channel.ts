@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { timings } from '@catalog/contracts';
-import type { CacheConnection } from './cache-connection.ts';
+import type { CacheConnection } from '../redis/cache-connection.ts';
 import type { Freshness } from './freshness.ts';
 import { decodeMessage, INVALIDATION_CHANNEL, type InvalidatedKey } from './messages.ts';
 

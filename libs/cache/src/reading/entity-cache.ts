@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { CatalogError, type Entity, inTime, limits, timings } from '@catalog/contracts';
 import type { BatchLoader, Patience } from './batch-loader.ts';
-import type { CacheBreaker } from './cache-breaker.ts';
-import type { EntryStore, LeasedEntry, Loaded } from './entry-store.ts';
-import type { Freshness } from './freshness.ts';
+import type { CacheBreaker } from '../redis/cache-breaker.ts';
+import type { EntryStore, LeasedEntry, Loaded } from '../redis/entry-store.ts';
+import type { Freshness } from '../channel/freshness.ts';
 import type { MonotonicReads } from './monotonic-reads.ts';
-import type { NearCache, Ticket } from './near-cache.ts';
+import type { NearCache, Ticket } from '../near-cache/near-cache.ts';
 
 /**
  * near, redis: from a cache, within the bound · stored: from Postgres, and now in Redis · bypass: from Postgres,

@@ -6,14 +6,14 @@ import type { Entity } from '@catalog/contracts';
 import { startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createCacheBreaker } from './cache-breaker.ts';
-import { CacheConnection } from './cache-connection.ts';
+import { createCacheBreaker } from '../redis/cache-breaker.ts';
+import { CacheConnection } from '../redis/cache-connection.ts';
 import { EntityCache } from './entity-cache.ts';
-import { EntryStore, type Loaded } from './entry-store.ts';
-import { Freshness } from './freshness.ts';
+import { EntryStore, type Loaded } from '../redis/entry-store.ts';
+import { Freshness } from '../channel/freshness.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
-import { NearCache } from './near-cache.ts';
-import { scripts } from './scripts.ts';
+import { NearCache } from '../near-cache/near-cache.ts';
+import { scripts } from '../redis/scripts.ts';
 
 const THING: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloadSchema: 1 };
 /** All of a batch are in the gap at the same time. Small enough to be through long before a lease ends. */

@@ -7,7 +7,7 @@ export interface Script {
   readonly sha: string;
 }
 
-const read = (name: string) => readFileSync(new URL(`../lua/${name}`, import.meta.url), 'utf8');
+const read = (name: string) => readFileSync(new URL(`../../lua/${name}`, import.meta.url), 'utf8');
 
 function script(...names: string[]): Script {
   return scriptOf(names.map(read).join('\n'));

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { timings } from '@catalog/contracts';
 import type { ChainableCommander } from 'ioredis';
-import type { CacheConnection } from './cache-connection.ts';
+import type { CacheConnection } from '../redis/cache-connection.ts';
 import {
   encodeHeartbeatHead,
   encodeInvalidation,
   INVALIDATION_CHANNEL,
   type InvalidatedKey,
-} from './messages.ts';
-import { scripts } from './scripts.ts';
+} from '../channel/messages.ts';
+import { scripts } from '../redis/scripts.ts';
 
 /**
  * The worker's end of the invalidation channel. Every message carries the next number of one sequence, taken

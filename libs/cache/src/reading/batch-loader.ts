@@ -1,5 +1,5 @@
 import { limits } from '@catalog/contracts';
-import type { Loaded } from './entry-store.ts';
+import type { Loaded } from '../redis/entry-store.ts';
 import type { LoadGuard } from './load-guard.ts';
 
 /** Reads keys from the primary, in one snapshot; every key has an answer. */

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Freshness } from './freshness.ts';
+import type { Freshness } from '../channel/freshness.ts';
 
 /** A copy in this process of what was the answer for a key. */
 export interface NearEntry {
