@@ -1,5 +1,6 @@
 export { backoff, reconnectDelay_ms } from './backoff.ts';
 export { type Deadline, withDeadline } from './deadline.ts';
+export { Flag, untilAborted } from './flag.ts';
 export { type Part, type RunningPart, startPart, together } from './part.ts';
 export { pause } from './pause.ts';
 export { repeat, type RepeatOptions } from './repeat.ts';

@@ -1,6 +1,6 @@
 import { stressPart } from '@catalog/testing';
 import { expect, test } from 'vitest';
-import { backoff, pause, repeat, startPart, together, withDeadline } from './index.ts';
+import { backoff, Flag, pause, repeat, startPart, together, untilAborted, withDeadline } from './index.ts';
 
 const late = () => new Error('late');
 const never = () => new Promise<never>(() => undefined);
@@ -18,6 +18,21 @@ test('a pause ends when its signal aborts, also when it had aborted before', asy
   await paused;
   await pause(60_000, controller.signal);
   expect(performance.now() - began_ms).toBeLessThan(60_000);
+});
+
+test('a flag ends a wait: raised meanwhile, raised before, by the time, and by the signal', async () => {
+  const flag = new Flag();
+  const controller = new AbortController();
+  const waiting = flag.wait(controller.signal);
+  flag.raise();
+  await waiting;
+  await flag.wait(controller.signal, 60_000);
+  flag.lower();
+  await flag.wait(controller.signal, 1);
+  expect(flag.isRaised).toBe(false);
+  const ended = untilAborted(controller.signal);
+  controller.abort();
+  await Promise.all([flag.wait(controller.signal), ended, untilAborted(controller.signal)]);
 });
 
 test('work that is in time gives its result, and its failure', async () => {
