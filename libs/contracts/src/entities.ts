@@ -11,25 +11,34 @@ export interface Entity {
   readonly softTtl_ms?: number;
 }
 
+/** An entity of the catalog. */
+interface CatalogEntity extends Entity {
+  /** The service that reads and fills these keys. Its ACL user in the cache Redis gets them from this. */
+  readonly readBy: 'catalog-read' | 'orders' | 'console';
+}
+
 export const PRODUCT = {
   name: 'product',
   cacheKey: (id) => `product:${id}`,
   payloadSchema: 1,
-} as const satisfies Entity;
+  readBy: 'catalog-read',
+} as const satisfies CatalogEntity;
 
 /** SKU → product id. Its changes carry no usable order, so they invalidate unconditionally. */
 export const SKU = {
   name: 'sku',
   cacheKey: (sku) => `sku:${sku}`,
   payloadSchema: 1,
-} as const satisfies Entity;
+  readBy: 'catalog-read',
+} as const satisfies CatalogEntity;
 
 /** The one row of settings has the key `app`. */
 export const SETTINGS = {
   name: 'settings',
   cacheKey: (key) => `${key}:settings`,
   payloadSchema: 1,
-} as const satisfies Entity;
+  readBy: 'catalog-read',
+} as const satisfies CatalogEntity;
 export const SETTINGS_KEY = 'app';
 
 /**
@@ -40,15 +49,17 @@ export const SALES_MONTH = {
   name: 'sales_month',
   cacheKey: (month) => `report:sales:${month}`,
   payloadSchema: 1,
-} as const satisfies Entity;
+  readBy: 'orders',
+} as const satisfies CatalogEntity;
 
 /** Who may sign in to the console, by id. Its changes invalidate unconditionally too. */
 export const USER_PROFILE = {
   name: 'user_profile',
   cacheKey: (id) => `user:${id}:profile`,
   payloadSchema: 1,
+  readBy: 'console',
   softTtl_ms: 5 * 60_000,
-} as const satisfies Entity;
+} as const satisfies CatalogEntity;
 
 export const entities = [
   PRODUCT,
@@ -56,7 +67,7 @@ export const entities = [
   SETTINGS,
   SALES_MONTH,
   USER_PROFILE,
-] as const satisfies readonly Entity[];
+] as const satisfies readonly CatalogEntity[];
 
 /** What stands before and behind the row's key in the Redis keys of an entity. */
 const frames = entities.map((entity) => {

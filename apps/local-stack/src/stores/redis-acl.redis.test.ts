@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Lock, TemporaryData } from '@catalog/cache';
+import * as contracts from '@catalog/contracts';
+import { entities } from '@catalog/contracts';
 import { RateLimiter } from '@catalog/service-kit';
 import { startRedis, type RedisServer as TestRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { repositoryRoot } from '../machine/stack-folder.ts';
 import { aclFile, aclUsers, operator, redisServers, type RedisServer } from './redis-acl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'acl-'));
@@ -82,7 +85,7 @@ test.each([
   ['cache', 'catalog-read', 'SUBSCRIBE invalidations'],
   ['cache', 'orders', 'EVALSHA abc 1 report:sales:2026-01'],
   ['cache', 'orders', 'SUBSCRIBE invalidations'],
-  ['cache', 'console', 'EVALSHA abc 1 user:1'],
+  ['cache', 'console', 'EVALSHA abc 1 user:1:profile'],
   ['cache', 'console', 'SUBSCRIBE invalidations'],
   ['cache', 'invalidation-worker', 'PUBLISH invalidations x'],
   ['cache', 'invalidation-worker', 'DEL generation:products'],
@@ -145,15 +148,51 @@ test.each([
   expect(await dryRun(server, user, command)).not.toBe('OK');
 });
 
+test.each(entities)(
+  'on the cache Redis, the keys of $name are for $readBy and the worker, and for no other service',
+  async ({ cacheKey, readBy }) => {
+    expect(await usersWhoMay('cache', `GET ${cacheKey('1')}`)).toEqual(
+      [readBy, 'invalidation-worker'].sort(),
+    );
+  },
+);
+
+test.each(readdirSync(join(repositoryRoot, 'apps')))(
+  '%s caches only entities that its ACL user may read',
+  (app) => {
+    const foreign = entityImports(app).filter(({ readBy }) => readBy !== app);
+    expect(foreign.map(({ name }) => name)).toEqual([]);
+  },
+);
+
+/** The entities that are named in the files of a service which use the cache library. The worker may touch all. */
+function entityImports(app: string) {
+  if (app === 'invalidation-worker') return [];
+  const folder = join(repositoryRoot, 'apps', app);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => !file.includes('node_modules') && /(?<!\.test|\.fixture)\.ts$/.test(file),
+  );
+  const code = files
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .filter((text) => text.includes("from '@catalog/cache'"))
+    .join('\n');
+  return Object.entries(contracts).flatMap(([constant, value]) => {
+    const entity = entities.find((each) => each === value);
+    return entity !== undefined && new RegExp(`\\b${constant}\\b`).test(code) ? [entity] : [];
+  });
+}
+
+async function usersWhoMay(server: RedisServer, command: string): Promise<string[]> {
+  const users: string[] = [];
+  for (const user of aclUsers(server).filter((name) => name !== operator))
+    if ((await dryRun(server, user, command)) === 'OK') users.push(user);
+  return users.sort();
+}
+
 const ofCatalog = ['catalog-read', 'invalidation-worker'];
 test.each<[RedisServer, string, string[]]>([
-  ['cache', 'product:1', ofCatalog],
-  ['cache', 'sku:A', ofCatalog],
-  ['cache', 'app:settings', ofCatalog],
   ['cache', 'list:products:x', ofCatalog],
   ['cache', 'generation:products', ofCatalog],
-  ['cache', 'report:sales:2026-01', ['orders', 'invalidation-worker']],
-  ['cache', 'user:1:profile', ['console', 'invalidation-worker']],
   ['state', 'views:products', ofCatalog],
   ['state', 'bull:q:meta', ['invalidation-worker', 'console']],
   ['state', 'session:x', ['console']],
@@ -165,11 +204,8 @@ test.each<[RedisServer, string, string[]]>([
   ['state', 'rate:catalog-read:caller:x', ['catalog-read']],
   ['state', 'rate:catalog-write:caller:x', ['catalog-write']],
   ['state', 'rate:orders:caller:x', ['orders']],
-])('on the %s Redis, %s is there for %j and no other service', async (server, key, users) => {
-  const may: string[] = [];
-  for (const user of aclUsers(server).filter((name) => name !== operator))
-    if ((await dryRun(server, user, `GET ${key}`)) === 'OK') may.push(user);
-  expect(may.sort()).toEqual(users.toSorted());
+])('on the %s Redis, %s is for %j and no other service', async (server, key, users) => {
+  expect(await usersWhoMay(server, `GET ${key}`)).toEqual(users.toSorted());
 });
 
 test.each([
