@@ -1,12 +1,11 @@
--- One role per service, with only the rights it needs; each table grants them where it is created.
--- Roles belong to the whole server, so another database of it may have made them already, or be making
--- them at this moment.
+-- One role per service, with only the rights it needs. Each table grants them in the migration that creates it.
+-- Roles belong to the whole server: another database of it may have created them already, or may be creating them now.
 do $$
 declare
   role_name text;
 begin
-  foreach role_name in array array['catalog_read', 'catalog_write', 'invalidation_worker'] loop
-    -- Looked for first: an owner that may not create roles needs no such right where an operator made them.
+  foreach role_name in array array['catalog_read', 'catalog_write', 'invalidation_worker', 'orders', 'console'] loop
+    -- Look first: where an operator has created the roles, the owner needs no right to create any.
     if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
       begin
         execute format('create role %I nologin', role_name);
@@ -18,6 +17,6 @@ begin
 end
 $$;
 
--- Nobody creates objects here but the owner.
+-- Only the owner creates objects in this schema.
 revoke all on schema catalog from public;
-grant usage on schema catalog to catalog_read, catalog_write, invalidation_worker;
+grant usage on schema catalog to catalog_read, catalog_write, invalidation_worker, orders, console;

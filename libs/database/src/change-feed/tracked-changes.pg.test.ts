@@ -1,4 +1,4 @@
-/** What the triggers of 0002_change_feed.sql and 0003_products.sql record, whoever changes a row. */
+/** What the triggers of tracked tables record, no matter who changes a row. */
 import { randomUUID } from 'node:crypto';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';

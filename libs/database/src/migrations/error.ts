@@ -1,11 +1,11 @@
 export type MigrationErrorCode =
-  /** The folder's files are not numbered 1, 2, 3, … */
+  /** The files of the folder are not numbered 1, 2, 3, … */
   | 'misnumbered'
-  /** The database has migrations that this code does not know: run newer code. */
+  /** The database has later migrations than this code: run newer code. */
   | 'database_newer'
-  /** A file was edited after it was applied: undo the edit and write a new migration. */
-  | 'checksum_changed'
-  /** The statement that failed is in `cause`; the migration was rolled back. */
+  /** The database has other migrations than this code, by name or by checksum. */
+  | 'different_history'
+  /** `cause` is the error of the statement; Postgres has rolled the migration back. */
   | 'failed';
 
 export class MigrationError extends Error {

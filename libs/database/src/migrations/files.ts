@@ -6,13 +6,13 @@ export interface Migration {
   readonly id: number;
   readonly name: string;
   readonly sql: string;
-  /** SHA-256 of the file, with the line ends of Unix. */
+  /** SHA-256 of the file with Unix line ends. */
   readonly checksum: string;
 }
 
 const ours = new URL('../../migrations/', import.meta.url);
 
-/** The migrations of a folder in order. Throws unless they are numbered 1, 2, 3, … without a gap. */
+/** The migrations of a folder in order. Throws MigrationError unless they are numbered 1, 2, 3, … without a gap. */
 export function readMigrations(folder: URL = ours): readonly Migration[] {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith('.sql'))

@@ -55,34 +55,47 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   }
 }
 
+interface AppliedMigration {
+  readonly id: number;
+  readonly name: string;
+  readonly checksum: string;
+}
+
 async function applyMissing(
   client: Client,
   migrations: readonly Migration[],
   { log }: MigrateOptions,
 ): Promise<MigrateResult> {
   await client.query(prepare);
-  const { rows } = await client.query<{ id: number; name: string; checksum: string }>(applied);
-  for (const row of rows) {
-    const file = migrations[row.id - 1];
-    if (file === undefined) {
-      throw new MigrationError(
-        'database_newer',
-        `the database has migration ${row.id} (${row.name}), this code ends at ${migrations.length}`,
-      );
-    }
-    if (file.checksum !== row.checksum || file.name !== row.name) {
-      throw new MigrationError(
-        'checksum_changed',
-        `migration ${row.id} (${row.name}) differs from what was applied`,
-      );
-    }
-  }
+  const { rows } = await client.query<AppliedMigration>(applied);
+  assertSameHistory(rows, migrations);
   const missing = migrations.slice(rows.length);
   for (const migration of missing) {
     await retryOnCatalogRace(() => applyOne(client, migration));
     log?.info({ migration: migration.id, name: migration.name }, 'migrated');
   }
   return { current: migrations.length, applied: missing.map((migration) => migration.name) };
+}
+
+/** What the database has must be the beginning of what this code has, else the missing ones would not fit on it. */
+function assertSameHistory(inDatabase: readonly AppliedMigration[], inCode: readonly Migration[]): void {
+  for (const { id, name, checksum } of inDatabase) {
+    const file = inCode[id - 1];
+    if (file === undefined) {
+      throw new MigrationError(
+        'database_newer',
+        `the database has migration ${id} (${name}), this code ends at ${inCode.length}: run newer code`,
+      );
+    }
+    if (file.checksum !== checksum || file.name !== name) {
+      const difference = file.name === name ? 'with another text' : `where this code has ${file.name}`;
+      throw new MigrationError(
+        'different_history',
+        `the database has migration ${id} (${name}) ${difference}, so this code cannot migrate it: ` +
+          'run the code that created the database, or start with an empty one (local stack: npm run reset)',
+      );
+    }
+  }
 }
 
 async function applyOne(client: Client, migration: Migration): Promise<void> {

@@ -36,8 +36,8 @@ test('each kind leaves by its own age, and not before; an import that runs stays
       values (gen_random_uuid(), 1, 'create', 'test', clock_timestamp() - interval '2 days' + interval '1 minute');
     insert into catalog.tombstones (entity, key, version, deleted_at)
       values ('product', 'x', 1, clock_timestamp() - interval '3 days' + interval '1 minute');
-    insert into catalog.idempotency_keys (subject, key, request_hash, product_id, answer, created_at)
-      values ('test', 'k', '\\x00', gen_random_uuid(), '{}', clock_timestamp() - interval '4 days' + interval '1 minute');
+    insert into catalog.idempotency_keys (operation, subject, key, request_hash, answer, created_at)
+      values ('create_product', 'test', 'k', '\\x00', '{}', clock_timestamp() - interval '4 days' + interval '1 minute');
     insert into catalog.imports (id, subject, mode, dry_run, state, created_at)
       values (gen_random_uuid(), 'test', 'reject-all', false, 'succeeded', clock_timestamp() - interval '5 days' + interval '1 minute'),
              (gen_random_uuid(), 'test', 'reject-all', false, 'running', clock_timestamp() - interval '50 days')`);

@@ -1,8 +1,9 @@
--- Functions of checks and indexes have bodies of standard SQL: Postgres binds every name in them here and now, so that
--- no caller's search_path can put something else there, and can inline them.
+-- Products, and the index from SKU to product.
+--
+-- Functions of checks and indexes have bodies of standard SQL: Postgres binds every name in them now, so no caller's
+-- search_path can replace one, and it can inline them.
 
--- GS1 check digit: from the right, digits weigh 1, 3, 1, …; the sum is a multiple of ten. Missing digits in
--- front weigh nothing.
+-- GS1 check digit: from the right, digits weigh 1, 3, 1, …; the sum is a multiple of ten. Missing leading digits count 0.
 create function catalog.is_valid_gtin(gtin text) returns boolean
 language sql immutable parallel safe
 begin atomic
@@ -20,9 +21,9 @@ begin atomic
   end;
 end;
 
--- At most 100 strings, numbers and booleans, on one level, under names as the contract has them. A bounded repetition such
--- as {0,63} makes a regular expression slow, so that only a text with a word that is too long for a key is looked at in
--- that way. The text of a jsonb has one form: "key": value, "key": value.
+-- At most 100 strings, numbers and booleans, on one level; key names follow the contract. Postgres writes the text of a
+-- jsonb in one form: "key": value, "key": value. A bounded repetition such as {0,63} makes a regular expression slow, so
+-- the last check runs only if some word is too long for a key.
 create function catalog.is_flat(attributes jsonb) returns boolean
 language sql immutable parallel safe
 begin atomic
@@ -37,9 +38,9 @@ begin atomic
       or not jsonb_path_exists(attributes, '$.keyvalue() ? (@.key like_regex "^.{65}")'));
 end;
 
--- The words of a text: runs of letters and digits, in lower case. Not Postgres' own parser: it takes "HS110/HS100" for
--- a path and "-12" for a number, so that what a person types of an SKU would not find it. One fixed collation, so
--- that the index means the same on every server.
+-- The words of a text: runs of letters and digits, in lower case. Postgres' own parser takes "HS110/HS100" for a path
+-- and "-12" for a number, so that typing a part of an SKU would not find it. The collation is fixed, so that the index
+-- means the same on every server.
 create function catalog.search_words(searched text) returns text[]
 language sql immutable parallel safe
 begin atomic
@@ -53,7 +54,7 @@ begin atomic
   select array_to_tsvector(catalog.search_words(name || ' ' || brand || ' ' || sku));
 end;
 
--- All the words, the last one as the start of a word. Null for a text without a word, which matches nothing.
+-- All words must match, the last one as the start of a word. Null for a text without a word, which matches nothing.
 create function catalog.search_query(searched text) returns tsquery
 language sql immutable parallel safe
 begin atomic
@@ -61,9 +62,8 @@ begin atomic
   from unnest(catalog.search_words(searched)) with ordinality as words (word, position);
 end;
 
--- The checks are domains, not check constraints: a check constraint is read and planned anew by every statement, all
--- fifteen for each UPDATE of one row, while a session remembers what a domain checks, and checks only what is assigned.
--- Measured on an UPDATE of one price: 260 → 23 µs.
+-- The checks are domains, not check constraints. Every statement reads and plans all check constraints of its table anew;
+-- a session caches a domain's check and runs it only for assigned columns. Measured on an UPDATE of one price: 260 → 23 µs.
 create domain catalog.product_sku as text collate "C" constraint products_sku_format
   check (length(value) <= 64 and value ~ '^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$');
 create domain catalog.product_name as text constraint products_name_length
@@ -111,8 +111,10 @@ create table catalog.products (
   -- Deferrable, so that one statement can swap two SKUs. ON CONFLICT cannot use it: imports match rows first.
   constraint products_sku_unique unique (sku) deferrable initially immediate
 ) with (fillfactor = 85);
+grant select on catalog.products to catalog_read, catalog_write, invalidation_worker;
+grant insert, update, delete on catalog.products to catalog_write;
 
--- One index for each filter that a list can have, in the order of its pages.
+-- One index for each filter of a list, in the order of its pages.
 create index products_by_status on catalog.products (status, id);
 create index products_by_category on catalog.products (category, status, id);
 create index products_by_brand on catalog.products (brand, status, id);
@@ -121,8 +123,8 @@ create index products_search on catalog.products
 
 call catalog.track_changes('catalog.products', 'product');
 
--- The SKU index is an entity of its own: sku → id. Two rows' locks do not order the versions of one SKU, so its
--- changes carry the version above all (2^53 - 1): the invalidation spares nothing.
+-- The SKU index is an entity of its own: sku → id. One SKU can move between rows, and the locks of two rows do not order
+-- its versions. So its changes carry the highest version (2^53 - 1): the invalidation is unconditional.
 create function catalog.products_skus_inserted() returns trigger
 language plpgsql as $$
 begin
@@ -159,6 +161,3 @@ end
 $$;
 create trigger skus_truncated before truncate on catalog.products
   for each statement execute function catalog.products_skus_truncated();
-
-grant select on catalog.products to catalog_read, catalog_write, invalidation_worker;
-grant insert, update, delete on catalog.products to catalog_write;

@@ -1,5 +1,5 @@
--- One row per import: its progress while it runs, its result afterwards. The result is written in the transaction
--- that applies the records.
+-- One row per import: its progress while it runs, then its result. The transaction that applies the records writes the
+-- result.
 create table catalog.imports (
   id uuid primary key,
   subject text not null,
@@ -12,15 +12,14 @@ create table catalog.imports (
   updated bigint not null default 0,
   unchanged bigint not null default 0,
   failed bigint not null default 0,
-  -- The first errors, bounded by whoever writes them.
+  -- The first errors; the writer limits their number.
   errors jsonb not null default '[]',
-  -- The last sign of life of the process that runs it.
+  -- The process that runs the import renews it.
   heartbeat_at timestamptz not null default clock_timestamp(),
-  -- For whoever clears away old imports, too.
   created_at timestamptz not null default clock_timestamp(),
   finished_at timestamptz
 );
 create index imports_running on catalog.imports (heartbeat_at) where state = 'running';
+-- For retention.
 create index imports_by_age on catalog.imports (created_at);
-
 grant select, insert, update, delete on catalog.imports to catalog_write;

@@ -1,13 +1,7 @@
--- The highest version of the tombstones that have been deleted by age: absence never has a lower one, so that for nobody
--- who has seen more a key goes back to what it was before it was ever there.
-create table catalog.purged_tombstones (
-  entity text primary key,
-  version bigint not null
-);
-grant select on catalog.purged_tombstones to catalog_read, invalidation_worker;
-
--- As before, and what tombstones leave behind is noted.
-create or replace function catalog.delete_expired(
+-- Deletes rows that are older than their age, the oldest first, at most at_most of each kind; answers how many. It runs
+-- with the rights of its owner: the worker that calls it may not read or delete these rows otherwise.
+-- A tombstone stays for a day at least: if it left too early, an older version could come back.
+create function catalog.delete_expired(
   history_age interval, tombstone_age interval, idempotency_age interval, import_age interval, at_most integer,
   out history bigint, out tombstones bigint, out idempotency_keys bigint, out imports bigint
 )
@@ -38,3 +32,5 @@ begin
   get diagnostics imports = row_count;
 end
 $$;
+revoke execute on function catalog.delete_expired from public;
+grant execute on function catalog.delete_expired to invalidation_worker;

@@ -11,9 +11,8 @@ create table catalog.settings (
   updated_at timestamptz not null
 );
 call catalog.track_changes('catalog.settings', 'settings');
+grant select on catalog.settings to catalog_read, catalog_write, invalidation_worker;
+grant update on catalog.settings to catalog_write;
 
 insert into catalog.settings (store_name, support_email, default_currency, low_stock_threshold, orders_enabled)
 values ('Product catalog', null, 'EUR', 10, true);
-
-grant select on catalog.settings to catalog_read, catalog_write, invalidation_worker;
-grant update on catalog.settings to catalog_write;

@@ -1,0 +1,30 @@
+-- The incarnation that changes count as applied to. A worker that is still connected to a Redis of a former incarnation
+-- cannot acknowledge anything: its incarnation is not the one in this row.
+create table catalog.cache_incarnation (
+  only_row boolean primary key default true check (only_row),
+  incarnation text not null,
+  registered_at timestamptz not null default clock_timestamp(),
+  -- When a worker that writes to it last looked, to within some seconds.
+  seen_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update on catalog.cache_incarnation to invalidation_worker;
+
+-- Incarnations that were registered before, and their end. A Redis that returns with one of them has missed every change
+-- that was applied to others since.
+create table catalog.former_incarnations (
+  incarnation text primary key,
+  ended_at timestamptz not null
+);
+grant select, insert, update, delete on catalog.former_incarnations to invalidation_worker;
+
+create function catalog.note_former_incarnation() returns trigger
+language plpgsql as $$
+begin
+  insert into catalog.former_incarnations (incarnation, ended_at) values (old.incarnation, clock_timestamp())
+  on conflict (incarnation) do update set ended_at = excluded.ended_at;
+  delete from catalog.former_incarnations where incarnation = new.incarnation;
+  return null;
+end
+$$;
+create trigger note_former_incarnation after update on catalog.cache_incarnation
+  for each row when (old.incarnation <> new.incarnation) execute function catalog.note_former_incarnation();

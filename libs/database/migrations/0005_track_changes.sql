@@ -1,0 +1,123 @@
+-- The triggers that record every change of a tracked table, no matter who makes it: the API, an import, a person in psql.
+-- Triggers do not fire, and changes are lost, under session_replication_role = replica, with disabled triggers, and for
+-- logical apply.
+--
+-- A tracked table has the columns id, version and updated_at. The trigger functions run with the rights of the writer, so
+-- all names are qualified.
+
+-- BEFORE INSERT, FOR EACH ROW
+create function catalog.draw_version() returns trigger
+language plpgsql as $$
+begin
+  new.version := nextval('catalog.versions');
+  new.updated_at := clock_timestamp();
+  return new;
+end
+$$;
+
+-- AFTER INSERT, FOR EACH STATEMENT, with the new rows as `inserted`.
+-- The race: draw_version runs before the unique index makes this insert wait for a delete of the same id. That delete may
+-- draw a later version meanwhile. It is rare and the caller can retry, so refuse the insert.
+-- Under REPEATABLE READ the tombstone of such a delete is invisible here. Inserting one makes Postgres find it and refuse.
+create function catalog.track_inserts() returns trigger
+language plpgsql as $$
+declare
+  deleted_key text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    insert into catalog.tombstones (entity, key, version)
+    select tg_argv[0], i.id::text, 0 from inserted i
+    on conflict (entity, key) do nothing;
+  end if;
+  with revived as (
+    delete from catalog.tombstones t using inserted i
+    where t.entity = tg_argv[0] and t.key = i.id::text
+    returning t.key, t.version > i.version as deleted_later
+  )
+  select r.key into deleted_key from revived r where r.deleted_later limit 1;
+  if deleted_key is not null then
+    raise exception '% % was deleted while it was being inserted', tg_argv[0], deleted_key
+      using errcode = 'serialization_failure';
+  end if;
+  insert into catalog.outbox (entity, key, version)
+  select tg_argv[0], i.id::text, i.version from inserted i;
+  return null;
+end
+$$;
+
+-- BEFORE UPDATE OF id, FOR EACH ROW: Postgres asks only for statements that name the column.
+create function catalog.refuse_new_id() returns trigger
+language plpgsql as $$
+begin
+  raise exception '% % cannot change its id', tg_argv[0], old.id using errcode = 'restrict_violation';
+end
+$$;
+
+-- BEFORE DELETE, FOR EACH ROW: the row is locked, as in track_update.
+create function catalog.track_delete() returns trigger
+language plpgsql as $$
+declare
+  drawn_version constant bigint := nextval('catalog.versions');
+begin
+  insert into catalog.tombstones (entity, key, version) values (tg_argv[0], old.id::text, drawn_version)
+  on conflict (entity, key) do update set version = excluded.version, deleted_at = excluded.deleted_at;
+  insert into catalog.outbox (entity, key, version) values (tg_argv[0], old.id::text, drawn_version);
+  return old;
+end
+$$;
+
+-- BEFORE TRUNCATE, FOR EACH STATEMENT: the rows are still readable, and nobody else can write them.
+create function catalog.track_truncate() returns trigger
+language plpgsql as $$
+begin
+  execute format(
+    'with deleted as (
+       insert into catalog.tombstones (entity, key, version)
+       select %L, id::text, nextval(''catalog.versions'') from only %I.%I
+       on conflict (entity, key) do update set version = excluded.version, deleted_at = excluded.deleted_at
+       returning entity, key, version
+     )
+     insert into catalog.outbox (entity, key, version) select entity, key, version from deleted',
+    tg_argv[0], tg_table_schema, tg_table_name);
+  return null;
+end
+$$;
+
+-- Makes every change of a table reach the cache. Call it once, in the migration that creates the table:
+--   call catalog.track_changes('catalog.settings', 'settings');
+create procedure catalog.track_changes(tracked regclass, entity text)
+language plpgsql as $$
+begin
+  execute format('create trigger draw_version before insert on %s for each row
+    execute function catalog.draw_version()', tracked);
+  execute format('create trigger track_inserts after insert on %s
+    referencing new table as inserted for each statement
+    execute function catalog.track_inserts(%L)', tracked, entity);
+  execute format('create trigger refuse_new_id before update of id on %s for each row
+    when (old.id is distinct from new.id) execute function catalog.refuse_new_id(%L)', tracked, entity);
+  -- Updates have a function per entity: reading the entity from the trigger's arguments takes as long as drawing the
+  -- version. The trigger is by row: one by statement has to be given all rows once more, which takes longer.
+  execute format('create function catalog.%I() returns trigger language plpgsql as %L',
+    'track_update_of_' || entity,
+    format($body$
+begin
+  -- A row that stays as it was is no change: no version, no invalidation. Bytes compare faster than the operators of the
+  -- columns. It is not a WHEN condition, because every statement prepares that anew.
+  if old operator(pg_catalog.*=) new then
+    return new;
+  end if;
+  -- The row is locked here, so the versions of a key grow in the order of its commits.
+  new.version := nextval('catalog.versions');
+  new.updated_at := clock_timestamp();
+  insert into catalog.outbox (entity, key, version) values (%L, new.id::text, new.version);
+  return new;
+end
+$body$, entity));
+  execute format('create trigger track_update before update on %s for each row execute function catalog.%I()',
+    tracked, 'track_update_of_' || entity);
+  execute format('create trigger track_delete before delete on %s for each row
+    execute function catalog.track_delete(%L)', tracked, entity);
+  execute format('create trigger track_truncate before truncate on %s for each statement
+    execute function catalog.track_truncate(%L)', tracked, entity);
+end
+$$;

@@ -1,0 +1,20 @@
+-- Stock on hand, apart from products: a sale does not change a product's details and must not invalidate them.
+-- No foreign key: deleting a catalog page does not remove the pieces from the shelf.
+create table catalog.stock (
+  sku text collate "C" primary key constraint stock_sku_length check (length(sku) between 1 and 64),
+  on_hand integer not null default 0 constraint stock_never_negative check (on_hand >= 0),
+  updated_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update on catalog.stock to orders;
+
+-- Why people changed stock. What orders took is in the orders.
+create table catalog.stock_adjustments (
+  id uuid primary key default uuidv7(),
+  sku text collate "C" not null,
+  delta integer not null,
+  reason text not null,
+  adjusted_by text not null,
+  adjusted_at timestamptz not null default clock_timestamp()
+);
+create index stock_adjustments_by_sku on catalog.stock_adjustments (sku, id);
+grant select, insert on catalog.stock_adjustments to orders;

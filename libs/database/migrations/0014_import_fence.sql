@@ -1,2 +1,0 @@
--- The transaction that applies an import takes its fencing token first.
-grant select, insert, update on catalog.fences to catalog_write;
