@@ -1,5 +1,5 @@
 import { createPool } from '@catalog/database';
-import { timings } from '@catalog/contracts';
+import { timings } from '@catalog/cache/timings';
 import {
   createLogger,
   createMetrics,

@@ -7,7 +7,7 @@ export interface Entity {
   cacheKey(key: string): string;
   /** Grows when the payload's shape changes, so that no deploy misreads an entry of another one. */
   readonly payloadSchema: number;
-  /** How long a cached value is taken for current if nothing says that it changed; `timings.softTtl_ms` unless set. */
+  /** How long a cached value counts as current while no change is heard of; an hour unless set. */
   readonly softTtl_ms?: number;
 }
 

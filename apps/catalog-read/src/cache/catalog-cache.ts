@@ -10,10 +10,14 @@ import {
   loadPayloads,
   type Patience,
 } from '@catalog/cache';
-import { type entities, limits, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
+import { limits } from '@catalog/cache/timings';
+import { type entities, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
 import { databaseIdentity, entityLoaders, readAgainIfCut } from '@catalog/database';
 import type { Pool } from 'pg';
 import { HeardInvalidations } from './heard-invalidations.ts';
+
+/** A few ten thousand products. */
+const nearCache_bytes = 64 * 1024 * 1024;
 
 export interface CatalogCacheOptions {
   readonly pool: Pool;
@@ -40,7 +44,7 @@ export function createCatalogCache({
     name: 'catalog-read',
     databaseIdentity: () => databaseIdentity(pool),
     incarnationMode,
-    nearCache_bytes: limits.nearCache_bytes,
+    nearCache_bytes,
     events,
     onInvalidation: (key, version) => heard.note(key, version),
     onError,

@@ -1,5 +1,6 @@
 /** Callers that say how long they wait. Tables are locked, so that every load hangs until the test lets it go. */
-import { limits, problemSchema } from '@catalog/contracts';
+import { limits } from '@catalog/cache/timings';
+import { problemSchema } from '@catalog/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
 

@@ -7,6 +7,7 @@ import type {
   Loaded,
   StoredEntry,
 } from '@catalog/cache';
+import { limits as cacheLimits } from '@catalog/cache/timings';
 import type { Outbox } from '@catalog/change-feed';
 import {
   type AuditResult,
@@ -240,8 +241,8 @@ export class Auditor {
     const loaded = new Map<string, Loaded>();
     for (const [name, some] of byEntity) {
       const load = this.#options.loads.get(name);
-      for (let start = 0; start < some.length; start += limits.loadBatch) {
-        const keys = some.slice(start, start + limits.loadBatch).map(({ key }) => key);
+      for (let start = 0; start < some.length; start += cacheLimits.loadBatch) {
+        const keys = some.slice(start, start + cacheLimits.loadBatch).map(({ key }) => key);
         for (const [key, value] of (await load?.(keys)) ?? []) loaded.set(`${name} ${key}`, value);
       }
     }

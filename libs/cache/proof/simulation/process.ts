@@ -1,4 +1,5 @@
-import { type Entity, timings } from '@catalog/contracts';
+import type { Entity } from '@catalog/contracts';
+import { timings } from '../../src/timings.ts';
 import { BatchLoader, type Load } from '../../src/reading/batch-loader.ts';
 import { createCacheBreaker } from '../../src/redis/cache-breaker.ts';
 import { CacheUnavailable } from '../../src/redis/cache-connection.ts';

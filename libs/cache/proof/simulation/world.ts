@@ -1,4 +1,5 @@
-import { timings } from '@catalog/contracts';
+import { timings as feedTimings } from '@catalog/contracts';
+import { timings } from '../../src/timings.ts';
 import type { Answer } from '../../src/reading/entity-cache.ts';
 import type { Slot } from '../protocol/entry-protocol.ts';
 import { ModelRedis } from './model-redis.ts';
@@ -128,7 +129,7 @@ export class World {
     if (!this.redis.isUp || this.#workerIncarnation === this.redis.incarnation) return;
     this.#workerIncarnation = this.redis.incarnation;
     for (const change of this.#changes) {
-      if (Date.now() - change.commit.at_ms > timings.replayWindow_ms) continue;
+      if (Date.now() - change.commit.at_ms > feedTimings.replayWindow_ms) continue;
       change.isApplied = false;
       change.isAcknowledged = false;
     }

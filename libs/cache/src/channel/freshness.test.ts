@@ -1,4 +1,4 @@
-import { timings } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import { beforeEach, expect, test } from 'vitest';
 import { Freshness, type Silence } from './freshness.ts';
 

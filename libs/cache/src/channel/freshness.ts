@@ -1,4 +1,4 @@
-import { timings } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import type { ChannelMessage } from './messages.ts';
 
 export type Silence = 'start' | 'disconnected' | 'gap' | 'overdue' | 'incarnation';

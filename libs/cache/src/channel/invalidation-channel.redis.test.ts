@@ -1,4 +1,4 @@
-import { timings } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import { eventually, startRedis, type RedisServer, tcpProxy, type TcpProxy } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';

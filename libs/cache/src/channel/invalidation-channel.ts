@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { timings } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import type { Freshness } from './freshness.ts';
 import { decodeMessage, INVALIDATION_CHANNEL, type InvalidatedKey } from './messages.ts';

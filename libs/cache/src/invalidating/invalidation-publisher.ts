@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { timings } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import type { ChainableCommander } from 'ioredis';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import {

@@ -1,4 +1,4 @@
-import { timings } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';

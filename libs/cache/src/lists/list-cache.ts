@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { inTime, timings } from '@catalog/contracts';
+import { inTime } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import type { Patience } from '../reading/batch-loader.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import type { Freshness } from '../channel/freshness.ts';

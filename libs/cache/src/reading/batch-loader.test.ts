@@ -1,4 +1,4 @@
-import { limits } from '@catalog/contracts';
+import { limits } from '../timings.ts';
 import { expect, test } from 'vitest';
 import { BatchLoader, type Load, loadPayloads } from './batch-loader.ts';
 import type { LoadGuard } from './load-guard.ts';

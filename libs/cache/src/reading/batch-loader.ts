@@ -1,4 +1,4 @@
-import { limits } from '@catalog/contracts';
+import { limits } from '../timings.ts';
 import type { Loaded } from '../redis/entry-store.ts';
 import type { LoadGuard } from './load-guard.ts';
 

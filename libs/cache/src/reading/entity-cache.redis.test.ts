@@ -1,4 +1,5 @@
-import { CatalogError, type Entity, timings } from '@catalog/contracts';
+import { CatalogError, type Entity } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';

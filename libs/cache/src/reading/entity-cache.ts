@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { CatalogError, type Entity, inTime, limits, timings } from '@catalog/contracts';
+import { CatalogError, type Entity, inTime } from '@catalog/contracts';
+import { limits, timings } from '../timings.ts';
 import type { BatchLoader, Patience } from './batch-loader.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
 import type { EntryStore, LeasedEntry, Loaded } from '../redis/entry-store.ts';

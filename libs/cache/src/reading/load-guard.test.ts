@@ -1,4 +1,5 @@
-import { CatalogError, limits, timings } from '@catalog/contracts';
+import { CatalogError } from '@catalog/contracts';
+import { limits, timings } from '../timings.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLoadGuard } from './load-guard.ts';
 

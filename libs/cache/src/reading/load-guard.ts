@@ -6,7 +6,8 @@ import {
   ConsecutiveBreaker,
   handleWhen,
 } from 'cockatiel';
-import { callerGaveUp, CatalogError, limits, timings } from '@catalog/contracts';
+import { callerGaveUp, CatalogError } from '@catalog/contracts';
+import { limits, timings } from '../timings.ts';
 
 /**
  * @param isWanted asked when the load's turn has come: whether anybody still waits for it

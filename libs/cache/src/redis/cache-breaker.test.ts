@@ -1,4 +1,4 @@
-import { limits, timings } from '@catalog/contracts';
+import { limits, timings } from '../timings.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createCacheBreaker } from './cache-breaker.ts';
 

@@ -1,5 +1,5 @@
 import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleAll, type IPolicy } from 'cockatiel';
-import { limits, timings } from '@catalog/contracts';
+import { limits, timings } from '../timings.ts';
 
 /** While Redis hangs, every call would wait for its timeout; after a few, readers go straight to Postgres. */
 export type CacheBreaker = Pick<IPolicy, 'execute'>;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { timings } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 
 /** Nothing can be asked of the cache: it is away, or it is not yet known which life of it this is. */
 export class CacheUnavailable extends Error {

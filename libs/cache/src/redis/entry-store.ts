@@ -1,4 +1,4 @@
-import { timings } from '@catalog/contracts';
+import { timings } from '../timings.ts';
 import type { CacheConnection } from './cache-connection.ts';
 import { type Script, runScript, scripts } from './scripts.ts';
 

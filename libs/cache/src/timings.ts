@@ -1,0 +1,54 @@
+import { timings as shared } from '@catalog/contracts';
+
+/** The times of the cache, each with its reason. Milliseconds, unless the name says otherwise. */
+export const timings = {
+  bound_ms: shared.bound_ms,
+  heartbeat_ms: shared.heartbeat_ms,
+  heartbeatOverdue_ms: shared.heartbeatOverdue_ms,
+  /** Long enough for a slow read of Postgres. A holder that dies blocks the key for no longer than this. */
+  lease_ms: 3_000,
+  /** Most loads end within this time. Waiting longer for the holder costs more than reading Postgres without a lease. */
+  leaseWait_ms: 50,
+  /** A read joins another read of its key only if that one began within the bound. Its answer is then within the bound. */
+  flightJoin_ms: 2_000,
+  /** A value is loaded again after this time, even if no change was heard of. It limits how long an unnoticed bug lasts. */
+  softTtl_ms: 3_600_000,
+  /** After the soft TTL an entry is kept until this time, and served only if Postgres cannot be read. */
+  hardTtl_ms: 6 * 3_600_000,
+  /** Each soft TTL is shortened by up to this part, so that keys loaded together do not expire together. */
+  softTtlJitter: 0.1,
+  /** In the last tenth of its soft TTL an entry is refreshed while it is still served. */
+  refreshAhead: 0.1,
+  /** Absence is cheap to load again, and a scan over random ids must not fill the cache. */
+  missingTtl_ms: 60_000,
+  /** A dead payload is kept for this long, to be served as stale if Postgres cannot be read. */
+  deadTtl_ms: 600_000,
+  /** A new generation ends a list page. The TTL only removes pages that nobody asks for. */
+  listTtl_ms: 300_000,
+  /** Lists change with every product. Starting generations more often would leave nothing cached. */
+  generationBump_ms: 100,
+  /** A reader gives up a call to Redis that takes longer, because Postgres answers faster. */
+  cacheCall_ms: 250,
+  /** A connection that leaves a command unanswered for this long is half-open: it is closed and opened again. */
+  cacheSilence_ms: 2_000,
+  /** A read of Postgres that takes longer is given up, so that the caller gets its 503 within a second. */
+  load_ms: 800,
+  /** While Redis or Postgres fails, one call in this time tests whether it is back. */
+  breakerRetry_ms: 500,
+} as const;
+
+/** The limits that protect a slow store, each with its reason. */
+export const limits = {
+  /** Queries for keys that run at once. More than Postgres has cores gains nothing. */
+  loadConcurrency: 6,
+  /** Queries for pages and searches that run at once. They have their own limit, so that they cannot delay products. */
+  listConcurrency: 4,
+  /** Queries that wait for their turn, each of up to `loadBatch` keys. Beyond that, callers get 503 at once. */
+  loadWaiting: 16,
+  /** Keys in a query: the plan stays an index scan and the answer stays below a megabyte. */
+  loadBatch: 100,
+  /** How often an answer may be overtaken by a newer one, and be read again, before its caller gets 503. */
+  overtakenReads: 3,
+  /** After this many failures in a row a store is not called for `breakerRetry_ms`. */
+  breakerFailures: 5,
+} as const;
