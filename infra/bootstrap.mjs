@@ -17,7 +17,7 @@ import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
 const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
 const benchmarkMain = join(repositoryRoot, 'apps/benchmark/src/main.ts');
 const faultsMain = join(repositoryRoot, 'apps/fault-suite/src/main.ts');
-const proofMain = join(repositoryRoot, 'libs/cache/proof/protocol/main.ts');
+const proofMain = join(repositoryRoot, 'libs/cache/proof/main.ts');
 
 /** @type {Record<string, (args: string[]) => Promise<number>>} */
 const commands = {

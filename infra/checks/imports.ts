@@ -51,9 +51,11 @@ function reasonAgainst(
   return undefined;
 }
 
-/** Tests, what configures them, the folders that hold nothing but help for tests, and the apps that are tests in themselves. */
+/** Tests, their configuration, proofs, folders of test code, and the two apps that are tests themselves. */
 function isTest({ path }: SourceFile): boolean {
-  return /\.test\.tsx?$|\.config\.ts$|\/testing\/|^apps\/(?:benchmark|fault-suite)\//.test(path);
+  return /\.test\.tsx?$|\.config\.ts$|\/testing\/|^libs\/[^/]+\/proof\/|^apps\/(?:benchmark|fault-suite)\//.test(
+    path,
+  );
 }
 
 /** Import cycles between files, across packages too; each is a path that ends where it begins. */

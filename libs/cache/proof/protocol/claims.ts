@@ -1,99 +1,106 @@
 import { UNCONDITIONAL_VERSION } from '@catalog/contracts';
-import { invalidationLeavesTheLease, leaseWithoutFloors, plainCacheAside, setIfNewer } from './controls.ts';
+import { invalidationKeepsLease, leaseWithoutFloors, plainCacheAside, setIfNewer } from './controls.ts';
+import type { EntryModelOptions } from './entry-model.ts';
 import { transition } from './entry-protocol.ts';
 import type { Row } from './entry-table.ts';
-import type { WalkOptions } from './walk.ts';
 
-export interface Claim {
+export interface EntryClaim {
   readonly name: string;
-  readonly options: WalkOptions;
-  /** What `npm test` explores of a walk that takes longer than it can spend; `npm run prove` goes to the end. */
+  readonly options: EntryModelOptions;
+  /** `npm test` stops a long search at so many states; `npm run prove` searches all of them. */
   readonly testedStates?: number;
-  readonly onlyInFull?: true;
+  /** Only `npm run prove` searches it. */
+  readonly onlyInProve?: true;
 }
 
 const value = (version: number): Row => ({ state: 'V', version, invalidates: version });
-const absence = (version: number): Row => ({ state: 'M', version, invalidates: version });
-const updated = [value(1), value(2), value(3)];
+const tombstone = (version: number): Row => ({ state: 'M', version, invalidates: version });
+const updatedTwice = [value(1), value(2), value(3)];
 const histories = [
-  ['updated twice', updated],
-  ['deleted and inserted again', [value(1), absence(2), value(3)]],
-  ['inserted and deleted', [absence(0), value(1), absence(2)]],
+  ['updated twice', updatedTwice],
+  ['deleted and inserted again', [value(1), tombstone(2), value(3)]],
+  ['inserted and deleted', [tombstone(0), value(1), tombstone(2)]],
 ] as const;
 
-const three = [0, 0, 0];
-const overReaders = { transition, readers: three, rule: 'over-readers' } as const;
-const perProcess = { transition, rule: 'per-process', guarded: true, livesAndLosses: true } as const;
+const threeReaders = [0, 0, 0];
+const acrossProcesses = { transition, readers: threeReaders, order: 'across-processes' } as const;
+const perProcess = { transition, order: 'per-process', remembersServed: true, withFaults: true } as const;
 
-/** What holds, in every state that can be reached. */
-export const claims: readonly Claim[] = [
-  ...histories.flatMap(([name, history]): Claim[] => [
-    { name: `three readers, over all processes, of a row ${name}`, options: { ...overReaders, history } },
+/** These hold in every state that any order of events can reach. */
+export const claims: readonly EntryClaim[] = [
+  ...histories.flatMap(([name, history]): EntryClaim[] => [
     {
-      name: `two readers of one process, lives and losses, of a row ${name}`,
+      name: `a row ${name}: three readers, order across processes`,
+      options: { ...acrossProcesses, history },
+    },
+    {
+      name: `a row ${name}: two readers of one process, with faults`,
       options: { ...perProcess, history, readers: [0, 0] },
     },
     {
-      name: `three readers of two processes, lives and losses, of a row ${name}`,
+      name: `a row ${name}: three readers of two processes, with faults`,
       options: { ...perProcess, history, readers: [0, 0, 1] },
       testedStates: 100_000,
     },
   ]),
   {
-    name: 'three readers of one process, lives and losses, of a row updated twice',
-    options: { ...perProcess, history: updated, readers: three },
+    name: 'a row updated twice: three readers of one process, with faults',
+    options: { ...perProcess, history: updatedTwice, readers: threeReaders },
   },
   {
-    name: 'three readers of an entry without an order, as by SKU (rule 2)',
+    name: 'an entry without an order of versions, as by SKU: three readers, only rule 2',
     options: {
-      ...overReaders,
+      ...acrossProcesses,
       history: [0, 1, 2].map(() => ({ state: 'V', version: 0, invalidates: UNCONDITIONAL_VERSION })),
       onlyRule2: true,
     },
   },
   {
-    name: 'four readers, over all processes, of a row deleted, inserted again and updated',
+    name: 'a row deleted, inserted again and updated: four readers, order across processes',
     options: {
-      ...overReaders,
-      history: [value(1), absence(2), value(3), value(4)],
+      ...acrossProcesses,
+      history: [value(1), tombstone(2), value(3), value(4)],
       readers: [0, 0, 0, 0],
     },
-    onlyInFull: true,
+    onlyInProve: true,
   },
 ];
 
-/** What does not hold, each refuted by the same walk. */
-export const controls: readonly Claim[] = [
-  { name: 'plain cache-aside', options: { ...overReaders, history: updated, transition: plainCacheAside } },
+/** Plausible alternatives. Each breaks a rule. */
+export const controls: readonly EntryClaim[] = [
+  {
+    name: 'plain cache-aside',
+    options: { ...acrossProcesses, history: updatedTwice, transition: plainCacheAside },
+  },
   {
     name: 'set if newer, with tombstones in Redis',
-    options: { ...overReaders, history: updated, transition: setIfNewer },
+    options: { ...acrossProcesses, history: updatedTwice, transition: setIfNewer },
   },
   {
-    name: 'the lease without floors',
-    options: { ...overReaders, history: updated, transition: leaseWithoutFloors },
+    name: 'a lease without floors',
+    options: { ...acrossProcesses, history: updatedTwice, transition: leaseWithoutFloors },
   },
   {
-    name: 'absence without versions',
+    name: 'deleted rows without versions',
     options: {
-      ...overReaders,
-      history: [value(1), { ...absence(0), invalidates: 2 }, value(3)],
+      ...acrossProcesses,
+      history: [value(1), { ...tombstone(0), invalidates: 2 }, value(3)],
     },
   },
   {
-    name: 'an invalidation that leaves the lease standing',
-    options: { ...overReaders, history: updated, transition: invalidationLeavesTheLease },
+    name: 'an invalidation that keeps the lease',
+    options: { ...acrossProcesses, history: updatedTwice, transition: invalidationKeepsLease },
   },
   {
     name: 'floor and lease in two keys',
-    options: { ...overReaders, history: updated, floorMayBeLost: true },
+    options: { ...acrossProcesses, history: updatedTwice, floorMayBeLost: true },
   },
   {
-    name: 'a process that does not remember what it has served',
-    options: { ...perProcess, history: updated, readers: [0, 0], guarded: false },
+    name: 'a process that does not remember which versions it has served',
+    options: { ...perProcess, history: updatedTwice, readers: [0, 0], remembersServed: false },
   },
   {
-    name: 'the scripts alone, over all processes, where fills may be lost',
-    options: { ...overReaders, history: updated, readers: [0, 0], livesAndLosses: true },
+    name: 'the scripts without that memory, across processes, when fills may be lost',
+    options: { ...acrossProcesses, history: updatedTwice, readers: [0, 0], withFaults: true },
   },
 ];

@@ -5,10 +5,11 @@ import { scripts } from '../../src/redis/scripts.ts';
 import { type EntryData, type Fill, type Operation, type Slot, transition } from './entry-protocol.ts';
 
 /**
- * Every script on every (entry, operation) of a small domain, in a real Redis, beside the specification.
+ * Runs every script on every entry and operation of a small domain in a real Redis, and compares it with the
+ * specification.
  *
- * The texts run unchanged, as functions inside one larger script that puts each entry in place, with TIME
- * answering a moment of our choice: so whole products of states take seconds, and times compare exactly.
+ * One larger script writes each entry and calls the unchanged text of ours as a function, with a TIME that we choose.
+ * So hundreds of thousands of cases take seconds, and times compare exactly.
  */
 let server: RedisServer;
 let redis: Redis;
@@ -34,7 +35,7 @@ const leases = [
     ),
   ),
 ];
-/** Fresh, on both sides of the refresh-ahead window's edge (a tenth of 100,000), at the end of freshness, past it. */
+/** Fresh; on both sides of the start of the refresh-ahead window (a tenth of 100,000); at the end of freshness; past it. */
 const freshness = [50_000, 10_001, 10_000, 1, 0, -5_000].map((left_ms) => ({
   stored_ms: NOW + left_ms - 100_000,
   freshUntil_ms: NOW + left_ms,
@@ -85,7 +86,7 @@ const fills: Operation[] = ['', 'mine'].flatMap((token) =>
       state,
       version,
       fresh_ms: 7_000,
-      life_ms: 90_000,
+      ttl_ms: 90_000,
       payload: state === 'M' ? '' : '{"new":1}',
     })),
   ),
@@ -135,7 +136,7 @@ function argsOf(operation: Operation): (string | number)[] {
         operation.state,
         operation.version,
         operation.fresh_ms,
-        operation.life_ms,
+        operation.ttl_ms,
         operation.payload,
       ];
     case 'invalidate':
@@ -145,7 +146,7 @@ function argsOf(operation: Operation): (string | number)[] {
 
 const texts = { 'read-or-lease': scripts.readOrLease, fill: scripts.fill, invalidate: scripts.invalidate };
 
-/** Puts raw strings in place one after another, runs the operation on each: { answer, raw or false, life left }. */
+/** Writes each raw string and runs the operation on it. Answers { answer, raw or false, TTL left } for each. */
 function bench(text: string): string {
   return `
     local server = redis
@@ -173,20 +174,20 @@ async function run(operation: Operation, raws: string[]): Promise<[unknown, stri
   return answer as [unknown, string | null, number][];
 }
 
-/** Redis' own clock goes on while the bench runs, so lives are compared to within two seconds. */
+/** The real clock of Redis runs on during the script, so TTLs are compared with a tolerance of two seconds. */
 function expectSame(
   before: Slot,
   operation: Operation,
   [answer, raw, left_ms]: [unknown, string | null, number],
 ) {
   const expected = transition(before, operation, NOW);
-  const story = `${before === undefined ? 'nothing' : JSON.stringify(encode(before))} ← ${JSON.stringify(operation)}`;
-  expect(answer, story).toEqual(expected.answer);
-  expect(raw, story).toBe(expected.entry === undefined ? null : encode(expected.entry));
+  const scene = `${before === undefined ? 'nothing' : JSON.stringify(encode(before))} ← ${JSON.stringify(operation)}`;
+  expect(answer, scene).toEqual(expected.answer);
+  expect(raw, scene).toBe(expected.entry === undefined ? null : encode(expected.entry));
   if (expected.entry === undefined) return;
-  const life_ms = expected.entry.expiresAt_ms - NOW;
-  if (left_ms > life_ms || left_ms < life_ms - 2_000) {
-    expect.fail(`${story}: lives for ${left_ms} ms instead of ${life_ms}`);
+  const ttl_ms = expected.entry.expiresAt_ms - NOW;
+  if (left_ms > ttl_ms || left_ms < ttl_ms - 2_000) {
+    expect.fail(`${scene}: TTL is ${left_ms} ms instead of ${ttl_ms}`);
   }
 }
 
@@ -195,7 +196,7 @@ test.each([
   ['fill', fills],
   ['invalidate', invalidations],
 ])(
-  '%s does what the specification says, on every entry',
+  '%s agrees with the specification on every entry',
   async (_name, operations) => {
     const entries: Slot[] = [undefined, ...everyEntry()];
     const chunk = 2_000;
@@ -218,7 +219,7 @@ test.each([
   60_000,
 );
 
-test('what cannot be read counts as nothing: another format, a torn header, another type', async () => {
+test('an unreadable entry counts as absent: another format, a broken header, another Redis type', async () => {
   const garbage = ['x', '2|V|1|0|0|ours|1||0|0\n{}', '1|V|one|0|0|ours|1||0|0\n{}', '1|V|1|0|0|ours|1||0|0'];
   for (const operation of [...reads, ...fills, ...invalidations]) {
     for (const [i, [answer, raw]] of (await run(operation, garbage)).entries()) {
@@ -235,8 +236,8 @@ test('what cannot be read counts as nothing: another format, a torn header, anot
   }
 });
 
-test('versions are exact up to the end of the sequence', async () => {
-  // ioredis' parser rounds the 48 numbers below 2^53; no version gets there.
+test('versions stay exact up to the end of the sequence', async () => {
+  // ioredis' parser rounds the 48 numbers below 2^53. No version gets that high.
   const last = Number.MAX_SAFE_INTEGER - 48;
   const before: EntryData = {
     state: 'V',
@@ -258,12 +259,12 @@ test('versions are exact up to the end of the sequence', async () => {
     state: 'V',
     version: last,
     fresh_ms: 1,
-    life_ms: 9_000,
+    ttl_ms: 9_000,
     payload: 'q',
   };
   for (const operation of [fill, ...invalidations]) {
     const [result] = await run(operation, [encode(before)]);
-    if (result === undefined) expect.fail('no answer');
+    if (result === undefined) expect.fail('Redis gave no answer');
     expectSame(before, operation, result);
   }
 });

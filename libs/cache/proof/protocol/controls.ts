@@ -1,8 +1,8 @@
 import { isLive, type EntryData, type Transition, transition } from './entry-protocol.ts';
 
 /**
- * Protocols that are known to be wrong. The walk that finds nothing wrong with ours must find fault with
- * each of these, or it proves nothing.
+ * Protocols that are known to be wrong. A search that finds no fault in ours must find one in each of these, or it
+ * would prove nothing.
  */
 
 const bare = {
@@ -17,7 +17,7 @@ const bare = {
 const missed = ['A', 0, 0, 0, '', 0] as const;
 const refused = [0, 'A', 0, 0, 0, ''] as const;
 
-/** Set what was read on a miss, delete on a change. */
+/** A miss stores what the reader loaded; a change deletes the key. */
 export const plainCacheAside: Transition = (entry, operation, now_ms) => {
   switch (operation.kind) {
     case 'read-or-lease':
@@ -29,7 +29,7 @@ export const plainCacheAside: Transition = (entry, operation, now_ms) => {
   }
 };
 
-/** Set only what is newer than what is there; a change leaves its version behind as a tombstone in Redis. */
+/** Stores only a newer version than the present one. A change leaves its version as a tombstone in Redis. */
 export const setIfNewer: Transition = (entry, operation, now_ms) => {
   const own = entry?.incarnation === operation.incarnation ? entry : undefined;
   switch (operation.kind) {
@@ -46,15 +46,15 @@ export const setIfNewer: Transition = (entry, operation, now_ms) => {
   }
 };
 
-/** Ours, but a reader that is refused leaves the holder of the lease as it is. */
+/** Ours, but a refused reader does not raise the floor of the lease holder. */
 export const leaseWithoutFloors: Transition = (entry, operation, now_ms) => {
   const step = transition(entry, operation, now_ms);
   if (operation.kind !== 'fill' || step.entry === undefined) return step;
   return { ...step, entry: { ...step.entry, floor: 0 } };
 };
 
-/** Ours, but an invalidation does not take the lease away. */
-export const invalidationLeavesTheLease: Transition = (entry, operation, now_ms) => {
+/** Ours, but an invalidation does not end the lease. */
+export const invalidationKeepsLease: Transition = (entry, operation, now_ms) => {
   const step = transition(entry, operation, now_ms);
   if (operation.kind !== 'invalidate' || entry?.incarnation !== operation.incarnation) return step;
   const { token, floor, leaseUntil_ms, incarnation } = entry;

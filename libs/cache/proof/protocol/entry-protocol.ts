@@ -1,22 +1,23 @@
 /**
- * The three scripts of `lua/` as one pure function: (entry, operation, time) → (entry, answer).
+ * The specification: the three scripts of `lua/` as one pure function, (entry, operation, time) → (entry, answer).
  *
- * This is the specification. `conformance.redis.test.ts` holds every script to it on every pair of a small
- * domain; `walk.ts` explores all schedules of it. Data only: no clock, no Redis, nothing random.
+ * `conformance.redis.test.ts` compares every script with it, on every entry and operation of a small domain.
+ * `entry-model.ts` searches all orders of its operations. It uses no clock, no Redis and nothing random.
  */
 export interface EntryData {
+  /** V value, M missing, D dead, A absent. */
   readonly state: 'V' | 'M' | 'D' | 'A';
   readonly version: number;
   readonly stored_ms: number;
   readonly freshUntil_ms: number;
   readonly incarnation: string;
   readonly schema: number;
-  /** '' without a lease. */
+  /** '' if the entry has no lease. */
   readonly token: string;
   readonly floor: number;
   readonly leaseUntil_ms: number;
   readonly payload: string;
-  /** When Redis drops the key. */
+  /** When Redis deletes the key. */
   readonly expiresAt_ms: number;
 }
 
@@ -36,7 +37,7 @@ export interface Fill {
   readonly state: 'V' | 'M';
   readonly version: number;
   readonly fresh_ms: number;
-  readonly life_ms: number;
+  readonly ttl_ms: number;
   readonly payload: string;
 }
 export interface Invalidate {
@@ -47,10 +48,10 @@ export interface Invalidate {
 }
 export type Operation = ReadOrLease | Fill | Invalidate;
 
-/** As Redis answers it: see the headers of the scripts. */
+/** The answer of Redis; the header of each script describes it. */
 export type ScriptAnswer = number | readonly (string | number)[];
 
-/** undefined: there is no such key, or nothing readable under it. */
+/** undefined: the key does not exist, or its content is not readable. */
 export type Slot = EntryData | undefined;
 
 export interface Step {
@@ -58,7 +59,7 @@ export interface Step {
   readonly answer: ScriptAnswer;
 }
 
-/** What a protocol is to the walk; the controls are others of this shape. */
+/** A protocol, as the model sees it. The controls are other functions of this type. */
 export type Transition = (entry: Slot, operation: Operation, now_ms: number) => Step;
 
 export const transition: Transition = (entry, operation, now_ms) => {
@@ -107,7 +108,7 @@ function readOrLease(there: Slot, operation: ReadOrLease, now_ms: number): Step 
 }
 
 function fill(there: Slot, operation: Fill, now_ms: number): Step {
-  const { incarnation, schema, token, state, version, fresh_ms, life_ms, payload } = operation;
+  const { incarnation, schema, token, state, version, fresh_ms, ttl_ms, payload } = operation;
   const own = there?.incarnation === incarnation ? there : undefined;
   const leased = own !== undefined && isLeased(own, now_ms);
   const holder = leased && own.token === token;
@@ -125,7 +126,7 @@ function fill(there: Slot, operation: Fill, now_ms: number): Step {
             floor: leased ? Math.max(own.floor, version) : own.floor,
             leaseUntil_ms: own.leaseUntil_ms,
           };
-    const times = { stored_ms: now_ms, freshUntil_ms: now_ms + fresh_ms, expiresAt_ms: now_ms + life_ms };
+    const times = { stored_ms: now_ms, freshUntil_ms: now_ms + fresh_ms, expiresAt_ms: now_ms + ttl_ms };
     return {
       entry: { state, version, schema, payload, incarnation, ...times, ...lease },
       answer: [1, state, version, 0, fresh_ms, ''],

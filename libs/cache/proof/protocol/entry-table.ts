@@ -1,6 +1,6 @@
 import type { EntryData, Operation, Slot, Step, Transition } from './entry-protocol.ts';
 
-/** Only what a transition depends on: moments become "live or over", "fresh, due or past". */
+/** A transition depends only on whether a lease is live or over, and an entry fresh, due or past. Few moments do. */
 const NOW = 1_000;
 const LATER = 2_000;
 const LEASE_MS = 1_000;
@@ -9,35 +9,34 @@ const due = { stored_ms: 0, freshUntil_ms: NOW + 50 };
 const past = { stored_ms: 0, freshUntil_ms: NOW - 500 };
 const never = { stored_ms: 0, freshUntil_ms: 0 };
 
-/** The life of the stores that holds, and the one that a change of incarnation has ended. */
-export type Life = 'now' | 'former';
+export type Incarnation = 'current' | 'former';
 
-/** One version of the row, in the order of history. A position is an index into these. */
+/** One version of the row. A position is an index into the history of these. */
 export interface Row {
   readonly state: 'V' | 'M';
   readonly version: number;
-  /** What the change that led here invalidates below. */
+  /** The version with which the change to this row invalidates. */
   readonly invalidates: number;
 }
 
 interface Outcome {
   readonly entry: number;
-  /** The lease is now the actor's. */
+  /** The actor now holds the lease. */
   readonly granted: boolean;
-  /** What may be served: the position of a row, or -1. */
+  /** The position of the row that may be served, or -1. */
   readonly shown: number;
   readonly stored: boolean;
 }
 
-/** No entry at all. */
+/** The number of a key without an entry. */
 export const NOTHING = 0;
 
 /**
- * All entries that occur, numbered, and the outcome of each operation on each, computed once by the pure
- * transition function: so the walk explores that function, at the price of a table lookup.
+ * Numbers all entries that occur. The pure transition function computes each outcome once; then the search pays only
+ * for a table lookup.
  *
- * A payload is the position in history that it was read at, which lets the rules be checked against
- * the truth rather than against versions.
+ * A payload is the position in history at which it was read. So the rules are checked against the truth, not against
+ * versions.
  */
 export class EntryTable {
   readonly #entries: Slot[] = [];
@@ -45,9 +44,9 @@ export class EntryTable {
   readonly #outcomes: (Outcome | undefined)[] = [];
   readonly #transition: Transition;
   readonly #history: readonly Row[];
-  /** By entry: the position of a live entry of the present life, else -1. */
+  /** By entry: the position of a live entry of the current incarnation, else -1. */
   readonly livePosition: number[] = [];
-  /** By entry: whether it bears a lease. */
+  /** By entry: whether it has a lease. */
   readonly leased: boolean[] = [];
 
   constructor(transition: Transition, history: readonly Row[]) {
@@ -56,10 +55,10 @@ export class EntryTable {
     this.#idOf(undefined);
   }
 
-  read(entry: number, life: Life): Outcome {
-    return this.#outcome(entry, life === 'now' ? 0 : 1, () => ({
+  read(entry: number, incarnation: Incarnation): Outcome {
+    return this.#outcome(entry, incarnation === 'current' ? 0 : 1, () => ({
       kind: 'read-or-lease',
-      incarnation: life,
+      incarnation,
       schema: 1,
       token: 'actor',
       lease_ms: LEASE_MS,
@@ -70,43 +69,43 @@ export class EntryTable {
   invalidate(entry: number, position: number): Outcome {
     return this.#outcome(entry, 2 + position, () => ({
       kind: 'invalidate',
-      incarnation: 'now',
+      incarnation: 'current',
       version: this.#row(position).invalidates,
       dead_ms: 0,
     }));
   }
 
-  fill(entry: number, position: number, holds: boolean, life: Life): Outcome {
-    const variant = position * 4 + (holds ? 2 : 0) + (life === 'now' ? 1 : 0);
+  fill(entry: number, position: number, holds: boolean, incarnation: Incarnation): Outcome {
+    const variant = position * 4 + (holds ? 2 : 0) + (incarnation === 'current' ? 1 : 0);
     return this.#outcome(entry, 2 + this.#history.length + variant, () => {
       const { state, version } = this.#row(position);
       const payload = String(position);
-      const times = { fresh_ms: LATER - NOW, life_ms: 0 };
+      const times = { fresh_ms: LATER - NOW, ttl_ms: 0 };
       const token = holds ? 'holder' : '';
-      return { kind: 'fill', incarnation: life, schema: 1, token, state, version, ...times, payload };
+      return { kind: 'fill', incarnation, schema: 1, token, state, version, ...times, payload };
     });
   }
 
-  /** Its lease runs out: it no longer differs from having none. */
+  /** The lease ends: the entry is equal to one without a lease. */
   expireLease(entry: number): number {
     const data = this.#entries[entry];
     return data === undefined || data.token === '' ? entry : this.#idOf({ ...data, token: '' });
   }
 
-  /** The floor is lost and the lease is not, as if they stood in two keys and one had been evicted. */
+  /** The floor is lost but not the lease, as if Redis kept them in two keys and evicted one. */
   loseFloor(entry: number): number {
     const data = this.#entries[entry];
     return data === undefined ? entry : this.#idOf({ ...data, floor: 0 });
   }
 
-  /** Time passes for a live entry: from fresh to due for a refresh, and on to past its soft TTL. */
+  /** A live entry grows old: from fresh to due for a refresh, then past its soft TTL. */
   age(entry: number): number {
     const data = this.#entries[entry];
     if (data === undefined || !isLive(data) || data.freshUntil_ms === past.freshUntil_ms) return entry;
     return this.#idOf({ ...data, ...(data.freshUntil_ms === LATER ? due : past) });
   }
 
-  /** The stores begin another life, and what is there was written in the former one. */
+  /** A new incarnation begins: the entry now belongs to the former one. */
   inherit(entry: number): number {
     const data = this.#entries[entry];
     return data === undefined ? entry : this.#idOf({ ...data, incarnation: 'former' });
@@ -114,7 +113,7 @@ export class EntryTable {
 
   #row(position: number): Row {
     const row = this.#history[position];
-    if (row === undefined) throw new Error(`there is no row ${position}`);
+    if (row === undefined) throw new Error(`The history has no row ${position}.`);
     return row;
   }
 
@@ -140,7 +139,7 @@ export class EntryTable {
     const id = this.#entries.length;
     this.#ids.set(key, id);
     this.#entries.push(plain);
-    const live = plain !== undefined && isLive(plain) && plain.incarnation === 'now';
+    const live = plain !== undefined && isLive(plain) && plain.incarnation === 'current';
     this.livePosition.push(live ? Number(plain.payload) : -1);
     this.leased.push(plain !== undefined && plain.token !== '');
     return id;
@@ -149,7 +148,7 @@ export class EntryTable {
 
 const isLive = ({ state }: EntryData) => state === 'V' || state === 'M';
 
-/** Entries that no operation can tell apart become one. Who holds the lease is the walk's to know. */
+/** Entries that no operation can tell apart become one. The model knows who holds the lease. */
 function canonical(data: Slot): Slot {
   if (data === undefined) return undefined;
   const leased = data.token !== '';

@@ -1,50 +1,52 @@
-import type { Life } from './entry-table.ts';
+import type { Incarnation } from './entry-table.ts';
 
 /**
- * What a reader is about:
- * asking: has been told to read Postgres, or to wait · loaded: has read it, and its fill is on the way ·
- * refreshing, refreshed: the same ahead of time, when its caller has already been answered.
+ * What a reader is doing.
+ * asking: it must wait, or read Postgres · loaded: it has read Postgres, and its fill is on the way ·
+ * refreshing, refreshed: the same ahead of time; its caller already has an answer.
  */
 export interface ReaderState {
   readonly phase: 'idle' | 'asking' | 'loaded' | 'refreshing' | 'refreshed';
-  /** In which life of the stores it began. */
-  readonly life: Life;
-  /** asking: the highest position that had been served when it began · loaded, refreshed: what it has read. */
+  /** The incarnation in which it began. */
+  readonly incarnation: Incarnation;
+  /** asking: the highest position served before it began · loaded, refreshed: the position that it has read. */
   readonly position: number;
 }
 
-/** Reader states as small numbers, for a history of so many positions. */
+/** Reader states as small numbers, for a history of `positions` rows. */
 export class ReaderCodes {
-  readonly all: readonly ReaderState[];
+  readonly #states: readonly ReaderState[];
   readonly #codes = new Map<string, number>();
 
   constructor(positions: number) {
-    const all: ReaderState[] = [{ phase: 'idle', life: 'now', position: 0 }];
-    for (const life of ['now', 'former'] as const) {
-      all.push({ phase: 'refreshing', life, position: 0 });
+    const states: ReaderState[] = [{ phase: 'idle', incarnation: 'current', position: 0 }];
+    for (const incarnation of ['current', 'former'] as const) {
+      states.push({ phase: 'refreshing', incarnation, position: 0 });
       for (let position = 0; position < positions; position++) {
-        for (const phase of ['asking', 'loaded', 'refreshed'] as const) all.push({ phase, life, position });
+        for (const phase of ['asking', 'loaded', 'refreshed'] as const) {
+          states.push({ phase, incarnation, position });
+        }
       }
     }
-    this.all = all;
-    for (const [code, reader] of all.entries()) this.#codes.set(name(reader), code);
+    this.#states = states;
+    for (const [code, state] of states.entries()) this.#codes.set(keyOf(state), code);
   }
 
-  of(phase: ReaderState['phase'], life: Life = 'now', position = 0): number {
-    const code = this.#codes.get(name({ phase, life, position }));
-    if (code === undefined) throw new Error(`no reader is ${phase} at ${position}`);
+  of(phase: ReaderState['phase'], incarnation: Incarnation = 'current', position = 0): number {
+    const code = this.#codes.get(keyOf({ phase, incarnation, position }));
+    if (code === undefined) throw new Error(`The model has no reader ${phase} at position ${position}.`);
     return code;
   }
 
   at(code: number): ReaderState {
-    const reader = this.all[code];
-    if (reader === undefined) throw new Error(`no reader state has the number ${code}`);
-    return reader;
+    const state = this.#states[code];
+    if (state === undefined) throw new Error(`The model has no reader state with the number ${code}.`);
+    return state;
   }
 }
 
-/** What a phase has no use for makes no difference. */
-function name({ phase, life, position }: ReaderState): string {
+/** Leaves out the fields that a phase does not use. */
+function keyOf({ phase, incarnation, position }: ReaderState): string {
   if (phase === 'idle') return phase;
-  return phase === 'refreshing' ? `${phase} ${life}` : `${phase} ${life} ${position}`;
+  return phase === 'refreshing' ? `${phase} ${incarnation}` : `${phase} ${incarnation} ${position}`;
 }

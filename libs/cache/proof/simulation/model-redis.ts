@@ -3,14 +3,14 @@ import { type Operation, type ScriptAnswer, type Slot, transition } from '../pro
 import { scripts } from '../../src/redis/scripts.ts';
 
 /**
- * A cache Redis that runs the specification of the three scripts by the test's clock. The conformance test
- * holds the scripts to that specification, so what is found here holds for them.
+ * A cache Redis that runs the specification of the three scripts on the test's clock. The conformance test
+ * compares the real scripts with that specification, so a result from this model holds for the scripts too.
  */
 export class ModelRedis {
-  incarnation = 'life-1';
+  incarnation = 'incarnation-1';
   isUp = true;
   #entries = new Map<string, Slot>();
-  #lives = 1;
+  #incarnations = 1;
 
   at(key: string): Slot {
     const entry = this.#entries.get(key);
@@ -30,19 +30,19 @@ export class ModelRedis {
     this.#entries.delete(key);
   }
 
-  /** What a replica has copied, or a dump has saved. */
+  /** The state that a replica has copied or a dump has saved. */
   snapshot(): ReadonlyMap<string, Slot> {
     return new Map(this.#entries);
   }
 
-  beginLife(inherited: ReadonlyMap<string, Slot>): void {
-    this.#lives += 1;
-    this.incarnation = `life-${this.#lives}`;
+  beginIncarnation(inherited: ReadonlyMap<string, Slot>): void {
+    this.#incarnations += 1;
+    this.incarnation = `incarnation-${this.#incarnations}`;
     this.#entries = new Map(inherited);
   }
 }
 
-/** What EntryStore sends, as an operation of the specification. */
+/** Translates a script call of EntryStore into an operation of the specification. */
 function parseCall(sha: string, args: readonly (string | number | Buffer)[]): Operation {
   const [a, b, c, d, e, f, g, h] = args.map(String);
   const incarnation = a ?? '';
@@ -65,17 +65,17 @@ function parseCall(sha: string, args: readonly (string | number | Buffer)[]): Op
         state: d === 'M' ? 'M' : 'V',
         version: Number(e),
         fresh_ms: Number(f),
-        life_ms: Number(g),
+        ttl_ms: Number(g),
         payload: h ?? '',
       };
     case scripts.invalidate.sha:
       return { kind: 'invalidate', incarnation, version: Number(b), dead_ms: Number(c) };
     default:
-      throw new Error('no such script');
+      throw new Error(`the specification has no script with the hash ${sha}`);
   }
 }
 
-/** The part of ioredis that EntryStore uses; `call` decides when the call arrives and when it is answered. */
+/** The part of ioredis that EntryStore uses. `call` decides when Redis runs the call and when the answer arrives. */
 export function modelClient(call: (key: string, operation: Operation) => Promise<ScriptAnswer>): Redis {
   return {
     evalshaBuffer: async (

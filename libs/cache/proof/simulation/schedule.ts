@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { vi } from 'vitest';
 import type { World } from './world.ts';
 
-/** One thing that happens, and how it is told. */
+/** One event of a schedule, with its line in the story. */
 interface Action {
-  readonly told: string;
+  readonly description: string;
   run(world: World): void;
 }
 
-/** Faults are drawn for a whole schedule, so that most schedules meet few of them, and get somewhere. */
+/** Each schedule draws its faults once. Most have few, so that they make progress. */
 const faults = [
   'time',
   'eviction',
@@ -22,7 +22,7 @@ const faults = [
 ] as const;
 type Fault = (typeof faults)[number];
 
-interface Possible {
+interface PossibleAction {
   readonly weight: number;
   readonly action: fc.Arbitrary<Action>;
   readonly fault?: Fault;
@@ -31,12 +31,12 @@ interface Possible {
 function possible<T>(
   weight: number,
   arbitrary: fc.Arbitrary<T>,
-  tell: (value: T) => string,
+  describe: (value: T) => string,
   run: (world: World, value: T) => void,
   fault?: Fault,
-): Possible {
+): PossibleAction {
   const action = arbitrary.map((value) => ({
-    told: tell(value),
+    description: describe(value),
     run: (world: World) => run(world, value),
   }));
   return fault === undefined ? { weight, action } : { weight, action, fault };
@@ -44,61 +44,65 @@ function possible<T>(
 
 const none = fc.constant(undefined);
 const key = fc.constantFrom('a', 'a', 'a', 'a', 'b', 'c');
-const process = fc.constantFrom(0, 0, 1);
+const processIndex = fc.constantFrom(0, 0, 1);
 const seldom = fc.integer({ min: 0, max: 6 }).map((n) => n === 0);
 const nth = fc.nat(20);
 const pass = (ms: number) => {
   vi.advanceTimersByTime(ms);
 };
 
-/** Weighted so that most of what happens is work, and most of what is under way gets on. */
-const everything: readonly Possible[] = [
+/** The weights make most events useful work, and let most calls in flight continue. */
+const possibleActions: readonly PossibleAction[] = [
   possible(
     14,
-    fc.record({ process, key, client: fc.constantFrom('any', 'any', 'any', 'monotonic', 'writer') }),
+    fc.record({
+      process: processIndex,
+      key,
+      client: fc.constantFrom('any', 'any', 'any', 'monotonic', 'writer'),
+    }),
     ({ process, key, client }) => `a client (${client}) reads ${key} from process ${process}`,
     (world, { process, key, client }) => world.read(process, key, client),
   ),
   possible(
     2,
-    process,
-    (process) => `a client reads a from process ${process} in another way`,
-    (world, process) => void world.adopt(process).catch(() => undefined),
+    processIndex,
+    (process) => `process ${process} admits a primary read of a`,
+    (world, process) => void world.admitPrimaryRead(process).catch(() => undefined),
   ),
   possible(
     24,
     nth,
-    (n) => `call ${n} goes on`,
+    (n) => `call ${n} continues`,
     (world, n) => world.release(n),
   ),
   possible(
     8,
     fc.integer({ min: 1, max: 4 }),
-    (n) => `all calls go on, ${n} times`,
-    (world, n) => world.goOn(n),
+    (n) => `all calls continue, ${n} times`,
+    (world, n) => world.continueAll(n),
   ),
   possible(
     7,
     fc.record({ key, isDelete: seldom }),
-    ({ key, isDelete }) => `${key} is ${isDelete ? 'deleted' : 'written'}`,
+    ({ key, isDelete }) => `${key} is ${isDelete ? 'deleted' : 'written'} in Postgres`,
     (world, { key, isDelete }) => world.commit(key, isDelete),
   ),
   possible(
     6,
     fc.record({ nth, again: seldom }),
-    ({ nth, again }) => `the worker applies change ${nth}${again ? ' of all' : ''}`,
+    ({ nth, again }) => `the worker applies ${again ? 'again any change' : 'a waiting change'} (${nth})`,
     (world, { nth, again }) => world.apply(nth, again),
   ),
   possible(
     6,
     seldom,
-    (fails) => `the worker ${fails ? 'fails to announce' : 'announces'}`,
-    (world, fails) => world.announce(fails),
+    (fails) => `the worker ${fails ? 'fails to publish' : 'publishes'} its invalidations`,
+    (world, fails) => world.publishInvalidations(fails),
   ),
   possible(
     5,
     none,
-    () => 'the worker applies and announces all',
+    () => 'the worker applies and publishes all changes',
     (world) => world.catchUp(),
   ),
   possible(
@@ -109,20 +113,20 @@ const everything: readonly Possible[] = [
   ),
   possible(
     10,
-    fc.record({ process, count: fc.integer({ min: 1, max: 6 }) }),
-    ({ process, count }) => `process ${process} receives ${count}`,
+    fc.record({ process: processIndex, count: fc.integer({ min: 1, max: 6 }) }),
+    ({ process, count }) => `process ${process} receives up to ${count} messages`,
     (world, { process, count }) => world.processes[process]?.receive(count),
   ),
   possible(
     4,
-    process,
+    processIndex,
     (process) => `process ${process} pings`,
     (world, process) => world.processes[process]?.ping(),
   ),
   possible(
     9,
-    process,
-    (process) => `process ${process} pings, and hears a heartbeat sent since`,
+    processIndex,
+    (process) => `process ${process} pings and receives a newer heartbeat`,
     (world, process) => {
       world.processes[process]?.ping();
       world.heartbeat();
@@ -157,22 +161,22 @@ const everything: readonly Possible[] = [
   ),
   possible(
     2,
-    process,
+    processIndex,
     (process) => `a message to process ${process} is lost`,
     (world, process) => world.processes[process]?.loseMessage(),
     'lost message',
   ),
   possible(
     2,
-    process,
+    processIndex,
     (process) => `the channel of process ${process} is cut`,
     (world, process) => world.processes[process]?.cutChannel(),
     'channel',
   ),
   possible(
     2,
-    process,
-    (process) => `process ${process} loses its connection for commands`,
+    processIndex,
+    (process) => `process ${process} loses its command connection`,
     (world, process) => world.processes[process]?.cutCommands(),
     'commands',
   ),
@@ -180,21 +184,21 @@ const everything: readonly Possible[] = [
     2,
     none,
     () => 'a replica copies Redis',
-    (world) => world.save(),
+    (world) => world.copyToReplica(),
     'failover',
   ),
   possible(
     2,
     none,
     () => 'Redis fails over to the replica',
-    (world) => world.beginLife(false),
+    (world) => world.beginIncarnation(false),
     'failover',
   ),
   possible(
     2,
     none,
-    () => 'Redis begins another life, and all connections stay',
-    (world) => world.beginLife(true),
+    () => 'Redis begins another incarnation, and all connections stay open',
+    (world) => world.beginIncarnation(true),
     'promotion',
   ),
   possible(
@@ -214,18 +218,18 @@ const everything: readonly Possible[] = [
   possible(
     4,
     none,
-    () => 'everyone connects, subscribes and learns the incarnation',
+    () => 'all processes connect, subscribe and learn the incarnation',
     (world) => world.reconnect(),
   ),
   possible(
     1,
-    process,
+    processIndex,
     (process) => `process ${process} subscribes`,
     (world, process) => world.processes[process]?.subscribe(),
   ),
   possible(
     1,
-    process,
+    processIndex,
     (process) => `process ${process} learns the incarnation`,
     (world, process) => world.processes[process]?.learn(),
   ),
@@ -238,15 +242,15 @@ const everything: readonly Possible[] = [
 ];
 
 export interface Schedule {
-  /** Everything happens to one key, and is read through one process. */
+  /** All events concern one key and one reading process. */
   readonly isNarrow: boolean;
   readonly faults: readonly Fault[];
-  readonly actions: readonly { readonly told: string; readonly fault?: Fault; run(world: World): void }[];
+  readonly actions: readonly (Action & { readonly fault?: Fault })[];
 }
 
 export function schedules(length: number): fc.Arbitrary<Schedule> {
   const action = fc.oneof(
-    ...everything.map(({ weight, action, fault }) => ({
+    ...possibleActions.map(({ weight, action, fault }) => ({
       weight,
       arbitrary: fault === undefined ? action : action.map((one) => ({ ...one, fault })),
     })),

@@ -3,9 +3,9 @@ import { timings } from '../../src/timings.ts';
 import type { Answer } from '../../src/reading/entity-cache.ts';
 import type { Slot } from '../protocol/entry-protocol.ts';
 import { ModelRedis } from './model-redis.ts';
-import { type Commit, Primary } from './primary.ts';
-import { type Breakable, ENTITY, SimulatedProcess } from './process.ts';
-import { Underway } from './underway.ts';
+import { CallsInFlight } from './calls-in-flight.ts';
+import { type Commit, ModelPrimary } from './model-primary.ts';
+import { ENTITY, type Replacements, SimulatedProcess } from './simulated-process.ts';
 
 interface Change {
   readonly commit: Commit;
@@ -19,11 +19,11 @@ interface Read {
   answer: Answer | undefined;
 }
 
-/** Two readers, a worker, Redis and Postgres, and the rules that hold whatever happens between them. */
+/** Two reading processes, a worker, Redis and Postgres, and the rules that every schedule must keep. */
 export class World {
   readonly redis = new ModelRedis();
-  readonly underway = new Underway();
-  readonly primary = new Primary(this.underway);
+  readonly inFlight = new CallsInFlight();
+  readonly primary = new ModelPrimary(this.inFlight);
   readonly processes: readonly SimulatedProcess[];
   readonly #changes: Change[] = [];
   readonly #applied = new Map<string, number>();
@@ -31,16 +31,16 @@ export class World {
   readonly #seenByClient = new Map<string, number>();
   #workerIncarnation: string | undefined = this.redis.incarnation;
   #sequence = 0;
-  #saved: ReadonlyMap<string, Slot> = new Map();
+  #replica: ReadonlyMap<string, Slot> = new Map();
   readonly story: string[] = [];
   readonly violations: string[] = [];
 
   readonly #isNarrow: boolean;
 
-  constructor(broken: Breakable, isNarrow: boolean) {
+  constructor(replaced: Replacements, isNarrow: boolean) {
     this.#isNarrow = isNarrow;
     this.processes = [0, 1].map(
-      () => new SimulatedProcess(this.redis, this.underway, this.primary.load, broken),
+      () => new SimulatedProcess(this.redis, this.inFlight, this.primary.load, replaced),
     );
     this.#servedBy = this.processes.map(() => new Map());
   }
@@ -53,16 +53,16 @@ export class World {
     }
   }
 
-  /** Everything that is under way, and then what that has set off. */
-  goOn(times: number): void {
+  /** Each round continues the calls in flight; the next round continues the calls that these caused. */
+  continueAll(times: number): void {
     for (let i = 0; i < times; i++) {
-      for (let n = this.underway.size; n > 0; n--) this.release(0);
+      for (let n = this.inFlight.size; n > 0; n--) this.release(0);
     }
   }
 
   release(nth: number): void {
-    const what = this.underway.release(nth);
-    if (what !== undefined) this.story.push(`    ${what}`);
+    const name = this.inFlight.release(nth);
+    if (name !== undefined) this.story.push(`    ${name}`);
   }
 
   setPrimary(isUp: boolean): void {
@@ -75,7 +75,7 @@ export class World {
     this.#changes.push({ commit, isApplied: false, isAcknowledged: false });
   }
 
-  /** The worker invalidates the nth change that is not acknowledged, or any one again. */
+  /** The worker applies the nth change that waits; with `again`, the nth of all changes. */
   apply(nth: number, again: boolean): void {
     const waiting = this.#changes.filter((change) => again || !change.isApplied);
     const change = waiting[nth % Math.max(1, waiting.length)];
@@ -90,11 +90,11 @@ export class World {
 
   catchUp(): void {
     for (let waiting = this.#changes.length; waiting > 0; waiting--) this.apply(0, false);
-    this.announce(false);
+    this.publishInvalidations(false);
   }
 
-  /** The worker announces what it has invalidated, and acknowledges it unless that fails. */
-  announce(fails: boolean): void {
+  /** The worker publishes what it has invalidated. If that works, it acknowledges the changes. */
+  publishInvalidations(fails: boolean): void {
     const incarnation = this.#workerIncarnation;
     const changes = this.#changes.filter(({ isApplied, isAcknowledged }) => isApplied && !isAcknowledged);
     if (changes.length === 0 || incarnation === undefined) return;
@@ -110,7 +110,7 @@ export class World {
   heartbeat(): void {
     const incarnation = this.#workerIncarnation;
     if (incarnation === undefined || !this.redis.isUp) return;
-    // As life.lua has it.
+    // The script refuses it; see `is_other_life` in libs/cache/lua.
     if (incarnation !== this.redis.incarnation) {
       this.workerLearns();
       return;
@@ -124,7 +124,7 @@ export class World {
     }
   }
 
-  /** The worker learns of another life, and applies again all that is in the replay window. */
+  /** The worker learns another incarnation and applies again all changes of the replay window. */
   workerLearns(): void {
     if (!this.redis.isUp || this.#workerIncarnation === this.redis.incarnation) return;
     this.#workerIncarnation = this.redis.incarnation;
@@ -135,13 +135,16 @@ export class World {
     }
   }
 
-  save(): void {
-    this.#saved = this.redis.snapshot();
+  copyToReplica(): void {
+    this.#replica = this.redis.snapshot();
   }
 
-  /** Another server, or the same one with an old dump; `connectionsStay`: promoted where it stands, after it took over old data. */
-  beginLife(connectionsStay: boolean): void {
-    this.redis.beginLife(this.#saved);
+  /**
+   * Another server takes over, or the same one with an old dump. With `connectionsStay` the same server loads the
+   * old data and is promoted again, so nobody is disconnected.
+   */
+  beginIncarnation(connectionsStay: boolean): void {
+    this.redis.beginIncarnation(this.#replica);
     if (connectionsStay) return;
     this.#workerIncarnation = undefined;
     for (const process of this.processes) {
@@ -160,7 +163,7 @@ export class World {
     }
   }
 
-  /** A client that sends Min-Version asks for no less than it has seen, or than was committed. */
+  /** Min-Version by client: `any` sends none, `monotonic` the version it saw last, `writer` the newest commit. */
   read(anyProcess: number, anyKey: string, client: 'any' | 'monotonic' | 'writer'): void {
     const index = this.#isNarrow ? 0 : anyProcess;
     const key = this.#isNarrow ? 'a' : anyKey;
@@ -203,12 +206,14 @@ export class World {
       const newest = this.primary.newest(key)?.version ?? 0;
       if (answer?.version === newest && answer.source !== 'stale') continue;
       const what = answer === undefined ? 'nothing' : `version ${answer.version} (${answer.source})`;
-      this.violations.push(`healed: process ${index} answers ${key} with ${what} instead of ${newest}`);
+      this.violations.push(
+        `after all faults: process ${index} answers ${key} with ${what} instead of version ${newest}`,
+      );
     }
   }
 
-  /** As by SKU: the caller reads the primary in its own way, and hands over what it found. */
-  async adopt(anyProcess: number): Promise<void> {
+  /** The path of a read by SKU: the caller reads the primary itself and hands the row to the cache. */
+  async admitPrimaryRead(anyProcess: number): Promise<void> {
     const index = this.#isNarrow ? 0 : anyProcess;
     const cache = this.processes[index]?.cache;
     const began_ms = Date.now();
@@ -226,10 +231,11 @@ export class World {
     this.story.push(`    process ${index} answers ${key} in version ${version} (${source})`);
     const served = this.#servedBy[index];
     const before = served?.get(key) ?? 0;
-    const told = `process ${index} served ${key} in version ${version} (${source})`;
-    if (version < before) this.violations.push(`rule 1: ${told} after version ${before}`);
+    const answered = `process ${index} served ${key} in version ${version} (${source})`;
+    if (version < before) this.violations.push(`rule 1: ${answered} after version ${before}`);
     served?.set(key, Math.max(before, version));
-    if (version < minVersion) this.violations.push(`rule 4: ${told} though ${minVersion} was asked for`);
+    if (version < minVersion)
+      this.violations.push(`rule 4: ${answered} though Min-Version was ${minVersion}`);
     const overdue = this.primary.commits.find(
       (commit) =>
         commit.key === key && commit.version > version && commit.at_ms < began_ms - timings.bound_ms,
@@ -237,16 +243,16 @@ export class World {
     if (overdue !== undefined && source !== 'stale') {
       const age_ms = began_ms - overdue.at_ms;
       this.violations.push(
-        `rule 3: ${told}, though version ${overdue.version} had been there for ${age_ms} ms`,
+        `rule 3: ${answered}, though version ${overdue.version} was committed ${age_ms} ms before`,
       );
     }
     const row = this.primary.commits.find((commit) => commit.key === key && commit.version === version);
     const truth = row === undefined || row.isDelete ? null : String(version);
     if ((payload?.toString() ?? null) !== truth)
-      this.violations.push(`${told} with the body ${payload?.toString()}`);
+      this.violations.push(`${answered} with the wrong payload ${payload?.toString()}`);
   }
 
-  /** Rule 2, in the state as it is. */
+  /** Checks rule 2 in the present state. */
   checkStores(): void {
     for (const [key, version] of this.#applied) {
       const entry = this.redis.at(ENTITY.cacheKey(key));

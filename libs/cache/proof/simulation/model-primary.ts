@@ -1,5 +1,5 @@
 import type { Load } from '../../src/reading/batch-loader.ts';
-import type { Underway } from './underway.ts';
+import type { CallsInFlight } from './calls-in-flight.ts';
 
 export interface Commit {
   readonly key: string;
@@ -8,15 +8,15 @@ export interface Commit {
   readonly at_ms: number;
 }
 
-/** Postgres, as far as this matters: rows with versions from one sequence, and all that was ever committed. */
-export class Primary {
+/** Postgres, reduced to what the rules need: every commit, each with a version from one sequence. */
+export class ModelPrimary {
   readonly commits: Commit[] = [];
   isUp = true;
-  readonly #underway: Underway;
+  readonly #inFlight: CallsInFlight;
   #version = 0;
 
-  constructor(underway: Underway) {
-    this.#underway = underway;
+  constructor(inFlight: CallsInFlight) {
+    this.#inFlight = inFlight;
   }
 
   commit(key: string, isDelete: boolean): Commit {
@@ -30,10 +30,10 @@ export class Primary {
     return this.commits.findLast((commit) => commit.key === key);
   }
 
-  /** Arrives at one time, in whose snapshot all keys are read, and is answered at another. */
+  /** One step runs the query: its snapshot holds all keys. A later step delivers the answer. */
   readonly load: Load = (keys) =>
     new Promise((resolve, reject) => {
-      this.#underway.add('a load arrives', () => {
+      this.#inFlight.add('Postgres runs a query', () => {
         if (!this.isUp) {
           reject(new Error('the database is down'));
           return;
@@ -44,7 +44,7 @@ export class Primary {
             return [key, { version, payload: isDelete ? null : Buffer.from(String(version)) }];
           }),
         );
-        this.#underway.add('a load is answered', () => resolve(rows));
+        this.#inFlight.add('a query is answered', () => resolve(rows));
       });
     });
 }

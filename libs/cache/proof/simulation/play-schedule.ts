@@ -1,17 +1,17 @@
 import { vi } from 'vitest';
-import type { Breakable } from './process.ts';
+import type { Replacements } from './simulated-process.ts';
 import type { Schedule } from './schedule.ts';
 import { World } from './world.ts';
 
-/** Node's own, which fake timers do not replace. */
+/** Node's own function; fake timers do not replace this reference. */
 const realImmediate = setImmediate;
 const nextTurn = () =>
   new Promise<void>((resolve) => {
     realImmediate(resolve);
   });
 
-/** What the last step has set off gets on, up to where it waits for a store or for time. */
-async function comeToRest(): Promise<void> {
+/** Lets the code run until it waits for a store or for time. */
+async function settle(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) {
     await nextTurn();
     vi.advanceTimersByTime(0);
@@ -19,44 +19,47 @@ async function comeToRest(): Promise<void> {
   await nextTurn();
 }
 
-/** All faults end and the worker catches up: then everyone answers what is true, within one more second. */
+/** Ends all faults and lets the worker catch up. Within one more second every process must give the newest version. */
 async function heal(world: World): Promise<void> {
   world.story.push('all faults end');
   world.setRedis(true);
   world.setPrimary(true);
-  const getOn = async (wait_ms: number) => {
+  const continueCalls = async (wait_ms: number) => {
     for (let round = 0; round < 6; round++) {
-      world.goOn(1);
-      await comeToRest();
+      world.continueAll(1);
+      await settle();
       vi.advanceTimersByTime(wait_ms);
     }
   };
   world.reconnect();
-  // Whatever was under way is answered or given up, and breakers try again.
-  await getOn(600);
+  // Calls in flight are answered or time out, and the breakers allow a new try.
+  await continueCalls(600);
   world.reconnect();
   world.catchUp();
   for (const process of world.processes) process.ping();
   world.heartbeat();
   for (const process of world.processes) process.receive(1_000);
   const reads = world.readAll();
-  // Who waits for the lease of another waits for 50 ms.
-  await getOn(10);
-  await getOn(10);
+  // A reader that waits for another reader's lease waits for 50 ms.
+  await continueCalls(10);
+  await continueCalls(10);
   world.judgeHealed(reads);
 }
 
-/** Plays a schedule up to the first rule that is broken; the clock must be vitest's. */
-export async function play({ isNarrow, faults, actions }: Schedule, broken: Breakable = {}): Promise<World> {
-  const world = new World(broken, isNarrow);
+/** Plays a schedule up to the first broken rule. Needs vitest's fake clock. */
+export async function playSchedule(
+  { isNarrow, faults, actions }: Schedule,
+  replaced: Replacements = {},
+): Promise<World> {
+  const world = new World(replaced, isNarrow);
   world.reconnect();
   world.heartbeat();
   for (const process of world.processes) process.receive(2);
-  for (const { told, fault, run } of actions) {
+  for (const { description, fault, run } of actions) {
     if (fault !== undefined && !faults.includes(fault)) continue;
-    world.story.push(told);
+    world.story.push(description);
     run(world);
-    await comeToRest();
+    await settle();
     world.checkStores();
     if (world.violations.length > 0) return world;
   }

@@ -4,15 +4,15 @@ import { MonotonicReads } from '../../src/reading/monotonic-reads.ts';
 import { NearCache, type Ticket } from '../../src/near-cache/near-cache.ts';
 import { Freshness } from '../../src/channel/freshness.ts';
 import type { ChannelMessage } from '../../src/channel/messages.ts';
-import type { Breakable } from './process.ts';
-import { play } from './play.ts';
+import { playSchedule } from './play-schedule.ts';
 import { schedules } from './schedule.ts';
+import type { Replacements } from './simulated-process.ts';
 
 /**
- * Long random histories of the whole EntityCache: two processes, their near caches and channels, a worker, Redis
- * and Postgres. Every call arrives and is answered when the schedule says so, and time passes when it says so.
+ * Long random schedules for the whole EntityCache: two processes with near caches and channels, a worker, Redis and
+ * Postgres. The schedule decides when each call runs, when its answer arrives, and when time passes.
  *
- * More of them: `SCHEDULES=100000 npx vitest run proof/simulation`. A failure prints its seed and its story.
+ * To run more of them: `SCHEDULES=100000 npx vitest run proof/simulation`. A failure prints its seed and its story.
  */
 const SCHEDULES = Number(process.env['SCHEDULES'] ?? 1_000);
 const timeout_ms = 120_000 + SCHEDULES * 100;
@@ -27,24 +27,24 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** @returns the shortest story found of a rule that is broken */
+/** @returns the shortest story that fast-check found of a broken rule */
 async function findViolation(
   parameters: { numRuns: number; seed?: number },
-  broken?: Breakable,
+  replaced?: Replacements,
 ): Promise<string | undefined> {
   const property = fc.asyncProperty(schedules(200), async (schedule) => {
-    const { violations } = await play(schedule, broken);
+    const { violations } = await playSchedule(schedule, replaced);
     return violations.length === 0;
   });
   const result = await fc.check(property, parameters);
   const shortest = result.counterexample?.[0];
   if (shortest === undefined) return undefined;
-  const { story, violations } = await play(shortest, broken);
+  const { story, violations } = await playSchedule(shortest, replaced);
   return [`seed ${result.seed}, path ${result.counterexamplePath}`, ...story, ...violations].join('\n');
 }
 
 test(
-  'no schedule breaks a rule, and when all faults have ended everyone answers what is true',
+  'no schedule breaks a rule, and after all faults every process answers with the newest version',
   {
     timeout: timeout_ms,
   },
@@ -54,12 +54,12 @@ test(
   },
 );
 
-class KeepsWhatWasOvertaken extends NearCache {
+class KeepsOutdatedFills extends NearCache {
   override begin(key: string): Ticket {
     return { ...super.begin(key), floor: 0 };
   }
 }
-class OverlooksGaps extends Freshness {
+class IgnoresGaps extends Freshness {
   #sequence = 0;
   override received(message: ChannelMessage, sentAfter_ms: number) {
     this.#sequence += 1;
@@ -70,32 +70,35 @@ class OverlooksGaps extends Freshness {
     super.subscribed();
   }
 }
-class TrustsArrival extends Freshness {
+class CountsAgeFromArrival extends Freshness {
   override received(message: ChannelMessage) {
     return super.received(message, performance.now());
   }
 }
-class Forgetful extends MonotonicReads {
+class RemembersNothing extends MonotonicReads {
   override isOvertaken(): boolean {
     return false;
   }
 }
-test.each<[string, Breakable]>([
+test.each<[string, Replacements]>([
   [
-    'a near cache that keeps what an invalidation has overtaken',
-    { near: (freshness, now) => new KeepsWhatWasOvertaken(freshness, now, { maxBytes: 800 }) },
+    'a near cache that keeps a fill older than a received invalidation',
+    { near: (freshness, now) => new KeepsOutdatedFills(freshness, now, { maxBytes: 800 }) },
   ],
-  ['a gap in the sequence that is overlooked', { freshness: (now, own) => new OverlooksGaps(now, own) }],
   [
-    'a message whose age is counted from its arrival',
-    { freshness: (now, own) => new TrustsArrival(now, own) },
+    'a process that ignores a gap in the message sequence',
+    { freshness: (now, own) => new IgnoresGaps(now, own) },
   ],
-  ['a process that forgets what it has served', { monotonic: () => new Forgetful() }],
+  [
+    'a process that counts the age of a message from its arrival',
+    { freshness: (now, own) => new CountsAgeFromArrival(now, own) },
+  ],
+  ['a process that forgets which versions it has served', { monotonic: () => new RemembersNothing() }],
 ])(
-  'is found: %s',
-  async (_name, broken) => {
-    const found = await findViolation({ numRuns: 20_000, seed: 1 }, broken);
-    expect(found).toMatch(/^(?:rule \d|healed):/m);
+  'the simulation finds %s',
+  async (_name, replaced) => {
+    const found = await findViolation({ numRuns: 20_000, seed: 1 }, replaced);
+    expect(found).toMatch(/^(?:rule \d|after all faults):/m);
   },
   300_000,
 );

@@ -12,17 +12,17 @@ import { MonotonicReads } from '../../src/reading/monotonic-reads.ts';
 import { NearCache } from '../../src/near-cache/near-cache.ts';
 import type { Operation, ScriptAnswer } from '../protocol/entry-protocol.ts';
 import { type ModelRedis, modelClient } from './model-redis.ts';
-import type { Underway } from './underway.ts';
+import type { CallsInFlight } from './calls-in-flight.ts';
 
 export const ENTITY: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloadSchema: 1 };
 
-/** What has been published, and waits in the socket of a subscriber. */
+/** Published data that waits in a subscriber's socket. */
 type Arrival =
   | { readonly kind: 'message'; readonly message: ChannelMessage }
   | { readonly kind: 'subscribed' | 'pong'; readonly sent_ms: number };
 
-/** The parts of a process that a test may break, to see that it is noticed. */
-export interface Breakable {
+/** Parts of a process that a test replaces by broken ones, to see that the simulation notices. */
+export interface Replacements {
   readonly near?: (freshness: Freshness, now: () => number) => NearCache;
   readonly freshness?: (now: () => number, ownIncarnation: () => string | undefined) => Freshness;
   readonly monotonic?: () => MonotonicReads;
@@ -31,29 +31,29 @@ export interface Breakable {
 const now = () => performance.now();
 const ignore = () => undefined;
 
-/** One catalog-read, whole but for its sockets, which the schedule plays. */
+/** One catalog-read process with its real cache code. The schedule stands in for its sockets. */
 export class SimulatedProcess {
   readonly cache: EntityCache;
   readonly #near: NearCache;
   readonly #freshness: Freshness;
   readonly #redis: ModelRedis;
-  readonly #underway: Underway;
+  readonly #inFlight: CallsInFlight;
   #incarnation: string | undefined;
   readonly #calls = new Set<(error: Error) => void>();
   #inbox: Arrival[] | undefined;
   #sentAfter_ms = Number.NEGATIVE_INFINITY;
   #isPinging = false;
 
-  constructor(redis: ModelRedis, underway: Underway, load: Load, broken: Breakable = {}) {
+  constructor(redis: ModelRedis, inFlight: CallsInFlight, load: Load, replaced: Replacements = {}) {
     this.#redis = redis;
-    this.#underway = underway;
+    this.#inFlight = inFlight;
     const own = () => this.#incarnation;
-    this.#freshness = broken.freshness?.(now, own) ?? new Freshness(now, own);
-    // Room for two entries, so that a third drives one out.
+    this.#freshness = replaced.freshness?.(now, own) ?? new Freshness(now, own);
+    // Room for two entries, so that a third one evicts another.
     this.#near =
-      broken.near?.(this.#freshness, now) ?? new NearCache(this.#freshness, now, { maxBytes: 800 });
+      replaced.near?.(this.#freshness, now) ?? new NearCache(this.#freshness, now, { maxBytes: 800 });
     const requireIncarnation = () => {
-      if (this.#incarnation === undefined) throw new CacheUnavailable('the cache is away');
+      if (this.#incarnation === undefined) throw new CacheUnavailable('the cache is not connected');
       return this.#incarnation;
     };
     const store = new EntryStore({
@@ -71,18 +71,18 @@ export class SimulatedProcess {
       breaker: createCacheBreaker(),
       freshness: this.#freshness,
       near: this.#near,
-      monotonic: broken.monotonic?.() ?? new MonotonicReads(),
+      monotonic: replaced.monotonic?.() ?? new MonotonicReads(),
       now,
       events: { fillRefused: ignore, overtaken: ignore, cacheFailed: ignore, loadFailed: ignore },
     });
   }
 
-  /** The connection for commands is there (again), and the life of the stores has been asked for. */
+  /** The command connection is open, and the process has asked for the incarnation. */
   learn(): void {
     if (this.#redis.isUp) this.#incarnation = this.#redis.incarnation;
   }
 
-  /** The connection for commands closes: calls fail, though what has been sent may still arrive. */
+  /** The command connection closes. Open calls fail, but Redis may still run those already sent. */
   cutCommands(): void {
     this.#incarnation = undefined;
     for (const fail of this.#calls) fail(new Error('Connection is closed.'));
@@ -111,13 +111,13 @@ export class SimulatedProcess {
     this.#inbox?.push({ kind: 'message', message });
   }
 
-  /** Something on the way loses a message. */
+  /** The network loses one message. */
   loseMessage(): void {
     const lost = this.#inbox?.findIndex(({ kind }) => kind === 'message') ?? -1;
     if (lost >= 0) this.#inbox?.splice(lost, 1);
   }
 
-  /** The process gets to read its socket. */
+  /** The process reads messages from its socket. */
   receive(count: number): void {
     for (const arrival of this.#inbox?.splice(0, count) ?? []) {
       if (arrival.kind === 'message') {
@@ -132,7 +132,7 @@ export class SimulatedProcess {
     }
   }
 
-  /** Arrives at Redis at one time and is answered at another, or is given up; then it may still arrive. */
+  /** One step runs the call in Redis, a later one delivers the answer. After a timeout Redis may still run the call. */
   #call(key: string, operation: Operation): Promise<ScriptAnswer> {
     return new Promise((resolve, reject) => {
       if (!this.#redis.isUp) {
@@ -149,18 +149,18 @@ export class SimulatedProcess {
         reject(error);
       };
       this.#calls.add(fail);
-      this.#underway.add(`${operation.kind} arrives`, () => {
+      this.#inFlight.add(`Redis runs ${operation.kind}`, () => {
         if (!this.#redis.isUp) {
           fail(new Error('Connection is closed.'));
           return;
         }
-        // As life.lua has it.
+        // The script refuses it; see `is_other_life` in libs/cache/lua.
         if (operation.kind === 'read-or-lease' && operation.incarnation !== this.#redis.incarnation) {
-          this.#underway.add('a read of another life is refused', () => fail(new Error('OTHERLIFE')));
+          this.#inFlight.add('a read for another incarnation is refused', () => fail(new Error('OTHERLIFE')));
           return;
         }
         const answer = this.#redis.run(key, operation);
-        this.#underway.add(`${operation.kind} is answered`, () => {
+        this.#inFlight.add(`${operation.kind} is answered`, () => {
           end();
           resolve(answer);
         });
