@@ -65,7 +65,7 @@ export function createApp(deps: Dependencies): Express {
           redis: deps.stateRedis,
           lock_ms: importLimits.turnLock_ms,
           wait_ms: deps.turnWait_ms ?? importLimits.turnWait_ms,
-          look_ms: importLimits.turnLook_ms,
+          poll_ms: importLimits.turnPoll_ms,
           retryAfter_s: importLimits.turnRetryAfter_s,
         }),
       });

@@ -31,7 +31,7 @@ async function outbox(): Promise<{ entity: string; changes: number }[]> {
   return rows;
 }
 
-test('CSV creates what is new, updates what differs and leaves the rest alone', async () => {
+test('a CSV import creates new products, updates those that differ and leaves the rest alone', async () => {
   const first = await imported(service, csv(csvRow('A'), csvRow('B'), csvRow('C')));
   expect(first).toMatchObject({ state: 'succeeded', received: 3, dryRun: false, mode: 'reject-all' });
   expect(counts(first)).toEqual([3, 0, 0, 0]);
@@ -50,7 +50,7 @@ test('CSV creates what is new, updates what differs and leaves the rest alone', 
   expect(after[2]?.version).toBeGreaterThan(before[2]?.version ?? 0);
 });
 
-test('NDJSON does the same', async () => {
+test('an NDJSON import does the same', async () => {
   const record = {
     sku: 'N',
     name: 'Lamp',
@@ -64,7 +64,7 @@ test('NDJSON does the same', async () => {
   expect(counts(await imported(service, file, { type: 'application/x-ndjson' }))).toEqual([0, 0, 2, 0]);
 });
 
-test('the demo catalog goes in, and going in again touches nothing', async () => {
+test('a second import of the demo catalog changes nothing', async () => {
   const file = await readFile(new URL('../../../local-stack/demo/smart-home-products.csv', import.meta.url));
   expect(counts(await imported(service, file))).toEqual([7975, 0, 0, 0]);
   const before = await service.state();
@@ -74,7 +74,7 @@ test('the demo catalog goes in, and going in again touches nothing', async () =>
   expect(await service.state()).toEqual(before);
 });
 
-test('each changed row is one change of its key, and an unchanged one is none', async () => {
+test('each changed row makes one change in the outbox, and an unchanged row makes none', async () => {
   await imported(service, csv(csvRow('A'), csvRow('B'), csvRow('C')));
   expect(await outbox()).toEqual([
     { entity: 'product', changes: 3 },
@@ -85,7 +85,7 @@ test('each changed row is one change of its key, and an unchanged one is none', 
   expect(await outbox()).toEqual([{ entity: 'product', changes: 1 }]);
 });
 
-test('Catalog-Version is a version that every changed row has reached', async () => {
+test('Catalog-Version is the lowest version of the changed rows', async () => {
   await imported(service, csv(csvRow('A')));
   const [old] = await products();
   const res = await postImport(service, csv(csvRow('A'), csvRow('B'), csvRow('C')));
@@ -96,7 +96,7 @@ test('Catalog-Version is a version that every changed row has reached', async ()
   expect(res.headers.get('location')).toBe(`/v1/imports/${((await res.json()) as { id: string }).id}`);
 });
 
-test('a record is a whole product: what it leaves out takes its default', async () => {
+test('a record is a whole product, so a field that it leaves out gets its default', async () => {
   const header = 'sku,name,brand,category,priceMinor,currency,gtin,attributes,status';
   await imported(service, `${header}\nA,Lamp,Acme,Lighting,1,EUR,4006381333931,"{""a"":1}",active`);
   expect(counts(await imported(service, csv(csvRow('A', 'Lamp', 1))))).toEqual([0, 1, 0, 0]);
@@ -104,7 +104,7 @@ test('a record is a whole product: what it leaves out takes its default', async 
   expect(rows).toEqual([{ gtin: null, attributes: {}, status: 'draft' }]);
 });
 
-test('two products exchange all but their SKUs in one file', async () => {
+test('one file can swap all fields of two products', async () => {
   await imported(service, csv(csvRow('A', 'one'), csvRow('B', 'two')));
   expect(counts(await imported(service, csv(csvRow('A', 'two'), csvRow('B', 'one'))))).toEqual([0, 2, 0, 0]);
   expect((await products()).map(({ sku, name }) => [sku, name])).toEqual([
@@ -115,7 +115,7 @@ test('two products exchange all but their SKUs in one file', async () => {
 
 const mixed = csv(csvRow('A', 'new name'), csvRow('B', 'Lamp', 'free'), csvRow('C'), csvRow('A', 'again'));
 
-test('reject-all: one bad record, and nothing has changed', async () => {
+test('reject-all changes nothing when one record is bad', async () => {
   await imported(service, csv(csvRow('A')));
   const before = await service.state();
   const result = await imported(service, mixed);
@@ -128,12 +128,12 @@ test('reject-all: one bad record, and nothing has changed', async () => {
       code: 'invalid_type',
       message: 'must be a whole number, digits only',
     },
-    { line: 5, field: 'sku', code: 'duplicate_sku', message: 'The SKU "A" stands on line 2 already.' },
+    { line: 5, field: 'sku', code: 'duplicate_sku', message: 'Line 2 already has the SKU "A".' },
   ]);
   expect(await service.state()).toEqual(before);
 });
 
-test('skip-failed: the good records and only those', async () => {
+test('skip-failed applies only the valid records', async () => {
   await imported(service, csv(csvRow('A')));
   const result = await imported(service, mixed, { query: 'mode=skip-failed' });
   expect(result).toMatchObject({ state: 'succeeded', mode: 'skip-failed' });
@@ -145,7 +145,7 @@ test('skip-failed: the good records and only those', async () => {
   ]);
 });
 
-test.each(['reject-all', 'skip-failed'])('a dry run in %s counts, and changes nothing', async (mode) => {
+test.each(['reject-all', 'skip-failed'])('a dry run with %s counts and changes nothing', async (mode) => {
   await imported(service, csv(csvRow('A'), csvRow('B')));
   const before = await service.state();
   const result = await imported(service, csv(csvRow('A'), csvRow('B', 'x'), csvRow('C'), csvRow('D')), {
@@ -156,14 +156,14 @@ test.each(['reject-all', 'skip-failed'])('a dry run in %s counts, and changes no
   expect(await service.state()).toEqual(before);
 });
 
-test('a dry run tells the errors that the import would meet', async () => {
+test('a dry run reports the errors that the import would have', async () => {
   const strict = await imported(service, mixed, { query: 'dryRun=true' });
   expect([strict.state, ...counts(strict)]).toEqual(['rejected', 0, 0, 0, 2]);
   const lenient = await imported(service, mixed, { query: 'dryRun=true&mode=skip-failed' });
   expect([lenient.state, ...counts(lenient)]).toEqual(['succeeded', 2, 0, 0, 2]);
 });
 
-test('the result can be read again by its id, and an id is used once', async () => {
+test('the result can be read again by its id, and an id can be used once', async () => {
   const id = '01890000-0000-7000-8000-000000000001';
   const result = await imported(service, csv(csvRow('A')), { headers: { 'Import-Id': id } });
   expect(result.id).toBe(id);
@@ -173,6 +173,6 @@ test('the result can be read again by its id, and an id is used once', async () 
   expect(await readImport(service, id)).toEqual(result);
 });
 
-test('a file of a header only is an import of nothing', async () => {
+test('a file with only a header imports nothing and succeeds', async () => {
   expect(counts(await imported(service, csv()))).toEqual([0, 0, 0, 0]);
 });

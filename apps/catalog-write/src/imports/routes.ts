@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { readImport } from './progress/import-table.ts';
 import { importLimits } from './limits.ts';
 import { runImport, type ImportDependencies } from './run-import.ts';
-import { dropRest, uploadedBytes } from './receive/upload.ts';
+import { discardRest, uploadedBytes } from './receive/upload.ts';
 
 const uuid = z.uuid({ error: 'must be a UUID' }).toLowerCase();
 export const importQuery = z.strictObject({
@@ -26,7 +26,7 @@ export function importRoutes(app: Express, deps: ImportDependencies & { mayWrite
     const { mode, dryRun } = parse(importQuery, req.query, 'query');
     const header = parse(importHeaders, { 'Import-Id': req.get('Import-Id') }, 'header');
     if (running >= importLimits.simultaneous) {
-      throw new CatalogError('unavailable', `${running} imports are running already.`, {
+      throw new CatalogError('unavailable', `${running} imports are already running.`, {
         retryAfterSeconds: 10,
       });
     }
@@ -48,7 +48,7 @@ export function importRoutes(app: Express, deps: ImportDependencies & { mayWrite
         .set('Location', `/v1/imports/${result.id}`)
         .json(result);
     } catch (error) {
-      await dropRest(req);
+      await discardRest(req);
       if (!req.complete) res.set('Connection', 'close');
       throw error;
     } finally {

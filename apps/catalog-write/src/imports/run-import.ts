@@ -1,17 +1,18 @@
 import { CatalogError, type ImportResult } from '@catalog/contracts';
-import type { Clock, Logger } from '@catalog/service-kit';
+import { repeat, startPart, type RunningPart } from '@catalog/runtime';
+import type { Logger } from '@catalog/service-kit';
 import type { Pool } from 'pg';
 import type { ApplyTurns } from './apply/apply-turns.ts';
 import { apply, preview } from './apply/apply.ts';
-import { RecordStager } from './stage/record-stager.ts';
+import { importLimits } from './limits.ts';
 import { CsvRecords } from './parse/csv-records.ts';
+import { NdjsonRecords } from './parse/ndjson-records.ts';
 import type { DryRuns } from './progress/dry-runs.ts';
 import type { ImportJournal, ImportMode, ImportOutcome } from './progress/import-journal.ts';
 import { ImportRow } from './progress/import-table.ts';
-import { importLimits } from './limits.ts';
-import { NdjsonRecords } from './parse/ndjson-records.ts';
-import { Staging } from './stage/staging.ts';
 import { Utf8Text } from './receive/utf8-text.ts';
+import { RecordStager } from './stage/record-stager.ts';
+import { Staging } from './stage/staging.ts';
 
 export interface ImportRequest {
   readonly id: string;
@@ -20,18 +21,17 @@ export interface ImportRequest {
   readonly dryRun: boolean;
   readonly format: 'csv' | 'ndjson';
   readonly body: AsyncIterable<Buffer>;
-  /** Aborts when nobody waits for the answer any more; what is not committed by then never will be. */
+  /** Aborts when the client has gone. Nothing is committed after that. */
   readonly signal: AbortSignal;
 }
 
 export interface ImportDependencies {
   /** For progress: short statements. */
   readonly pool: Pool;
-  /** For the staging table: straight to Postgres, without a limit on the length of statements. */
+  /** For the staging table: straight to Postgres, and without a limit on the length of statements. */
   readonly importPool: Pool;
   readonly dryRuns: DryRuns;
   readonly applyTurns: ApplyTurns;
-  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -42,37 +42,40 @@ export interface FinishedImport {
 }
 
 /**
- * One import: read, check and stage while the body comes in, then apply in one transaction. Until that commits
- * nothing has changed, so that a client or a process that goes away leaves nothing half-done, in both modes.
- * Memory does not depend on the size of the body. Throws when the file as a whole cannot be read.
+ * Runs one import. It reads, checks and stages the records while the body comes in, then applies them in one
+ * transaction. Nothing changes before that transaction commits, so in both modes a client or a process that goes away
+ * leaves nothing half done. Memory does not depend on the size of the body.
+ *
+ * @throws CatalogError when the file as a whole cannot be read
  */
 export async function runImport(deps: ImportDependencies, request: ImportRequest): Promise<FinishedImport> {
   const journal = request.dryRun ? deps.dryRuns.journal(request) : new ImportRow(deps.pool, request);
   if (!(await journal.start())) {
-    throw new CatalogError('conflict', `An import with the id ${request.id} exists already.`);
+    throw new CatalogError('conflict', `An import with the id ${request.id} already exists.`);
   }
-  const run: Run = { received: 0, failed: 0 };
-  const stopBeating = keepBeating(deps, request.id, journal, run);
+  const run: ImportRun = { received: 0, failed: 0 };
+  const heartbeat = startHeartbeat(deps, request.id, journal, run);
   try {
     return await stageAndApply(deps, request, journal, run);
   } catch (error) {
     const failure = clientIsGone(request.signal, error)
-      ? new CatalogError('malformed_request', 'The client went away; nothing has changed.', { cause: error })
+      ? new CatalogError('malformed_request', 'The client went away. Nothing has changed.', { cause: error })
       : error;
     if (await recordFailure(deps, request.id, journal, run, failure)) throw failure;
-    // The connection to Postgres broke at the commit, which had come through.
+    // The connection to Postgres broke during the commit, but the commit succeeded.
     if (run.applied === undefined) throw failure;
     return run.applied;
   } finally {
-    stopBeating();
+    // The answer does not wait for a heartbeat that Postgres or Redis has not answered yet.
+    void heartbeat.stop();
   }
 }
 
-/** What is known of an import while it runs. */
-interface Run {
+/** What is known about an import while it runs. */
+interface ImportRun {
   received: number;
   failed: number;
-  /** What the answer is, if the commit comes through. */
+  /** The answer, if the commit succeeds. */
   applied?: FinishedImport;
 }
 
@@ -80,25 +83,10 @@ async function stageAndApply(
   deps: ImportDependencies,
   request: ImportRequest,
   journal: ImportJournal,
-  run: Run,
+  run: ImportRun,
 ): Promise<FinishedImport> {
   await using staging = await Staging.open(deps.importPool, request.signal);
-  const stager = new RecordStager(staging);
-  const records = request.format === 'csv' ? new CsvRecords(stager) : new NdjsonRecords(stager);
-  const text = new Utf8Text();
-  let bytes = 0;
-  for await (const chunk of request.body) {
-    bytes += chunk.length;
-    records.push(text.push(chunk));
-    Object.assign(run, { received: stager.received, failed: stager.failed });
-    await staging.flush();
-  }
-  if (bytes === 0) throw new CatalogError('malformed_request', 'The body is empty.');
-  records.push(text.end());
-  records.end();
-  await staging.complete();
-  stager.duplicates(await staging.dropDuplicates());
-  Object.assign(run, { received: stager.received, failed: stager.failed });
+  const stager = await stageRecords(staging, request, run);
 
   const outcome = (state: ImportOutcome['state'], created: number, updated: number): ImportOutcome => {
     const { received, failed, errors } = stager;
@@ -106,17 +94,13 @@ async function stageAndApply(
     return { state, received, created, updated, unchanged, failed, errors };
   };
   if (request.mode === 'reject-all' && stager.failed > 0) {
-    return {
-      result: await journal.finish(outcome('rejected', 0, 0), staging.client),
-      lowestVersion: 0,
-    };
+    const result = await journal.finish(outcome('rejected', 0, 0), staging.client);
+    return { result, lowestVersion: 0 };
   }
   if (request.dryRun) {
     const { created, updated } = await preview(staging.client);
-    return {
-      result: await journal.finish(outcome('succeeded', created, updated), staging.client),
-      lowestVersion: 0,
-    };
+    const result = await journal.finish(outcome('succeeded', created, updated), staging.client);
+    return { result, lowestVersion: 0 };
   }
   await using turn = await deps.applyTurns.take(request.signal);
   await apply(staging.client, turn, request.subject, async ({ created, updated, lowestVersion }) => {
@@ -127,57 +111,68 @@ async function stageAndApply(
   return run.applied;
 }
 
+/** Reads the whole body. After this, all valid records are in the staging table. */
+async function stageRecords(
+  staging: Staging,
+  { body, format }: ImportRequest,
+  run: ImportRun,
+): Promise<RecordStager> {
+  const stager = new RecordStager(staging);
+  const records = format === 'csv' ? new CsvRecords(stager) : new NdjsonRecords(stager);
+  const text = new Utf8Text();
+  const report = () => Object.assign(run, { received: stager.received, failed: stager.failed });
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    records.push(text.push(chunk));
+    report();
+    await staging.flush();
+  }
+  if (bytes === 0) throw new CatalogError('malformed_request', 'The body is empty.');
+  records.push(text.end());
+  records.end();
+  await staging.complete();
+  stager.duplicates(await staging.dropDuplicates());
+  report();
+  return stager;
+}
+
 function clientIsGone(signal: AbortSignal, error: unknown): boolean {
   return signal.aborted && !(error instanceof CatalogError);
 }
 
-/** Progress for who asks, and the sign of life that tells a running import from an abandoned one. */
-function keepBeating(
-  deps: ImportDependencies,
-  id: string,
+/** Shows the progress to a caller that asks for it. Its absence shows that the process has died. */
+function startHeartbeat(
+  { log }: ImportDependencies,
+  importId: string,
   journal: ImportJournal,
-  run: Readonly<Run>,
-): () => void {
-  let stopped = false;
-  let timer: unknown;
-  const next = (): void => {
-    timer = deps.clock.setTimeout(() => void once(), importLimits.progress_ms);
-  };
-  const once = async (): Promise<void> => {
-    try {
-      await journal.beat(run.received, run.failed);
-    } catch (error) {
-      // The import itself finds out whether Postgres is away; a lost beat alone is no reason to fail it. A dry run
-      // that Redis keeps no more is answered all the same.
-      deps.log.warn({ err: error, importId: id }, 'the progress of an import could not be written');
-    }
-    if (!stopped) next();
-  };
-  next();
-  return () => {
-    stopped = true;
-    deps.clock.clearTimeout(timer);
-  };
+  run: Readonly<ImportRun>,
+): RunningPart {
+  const beat = () => journal.beat(run.received, run.failed);
+  // One lost heartbeat is no reason to fail the import. The import itself notices when Postgres is away, and a dry run
+  // is answered without Redis.
+  const onError = (error: unknown) => log.warn({ err: error, importId }, 'the progress was not written');
+  const every_ms = importLimits.progress_ms;
+  return startPart({ run: (signal) => repeat(beat, { signal, every_ms, waitFirst: true, onError }) });
 }
 
-/** False when the import turns out to have succeeded. */
+/** @returns false when the import has in fact succeeded */
 async function recordFailure(
-  deps: ImportDependencies,
-  id: string,
+  { log }: ImportDependencies,
+  importId: string,
   journal: ImportJournal,
-  { received, failed }: Readonly<Run>,
+  { received, failed }: Readonly<ImportRun>,
   error: unknown,
 ): Promise<boolean> {
-  const message =
+  const { code, message } =
     error instanceof CatalogError
-      ? error.message
-      : 'The import failed before it was applied; nothing has changed.';
-  const code = error instanceof CatalogError ? error.code : 'failed';
+      ? error
+      : { code: 'failed', message: 'The import failed before it was applied. Nothing has changed.' };
   try {
     return await journal.fail({ received, failed, errors: [{ line: 1, field: null, code, message }] });
   } catch (unrecorded) {
-    // Without a sign of life it counts as failed soon.
-    deps.log.warn({ err: unrecorded, importId: id }, 'the failure of an import could not be recorded');
+    // Without a heartbeat it soon counts as abandoned.
+    log.warn({ err: unrecorded, importId }, 'the failure of an import was not recorded');
     return true;
   }
 }

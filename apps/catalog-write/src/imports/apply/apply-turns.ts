@@ -1,7 +1,8 @@
 import { type HeldLock, Lock } from '@catalog/cache';
 import { CatalogError } from '@catalog/contracts';
 import { LockLost, passFence, type Queryable } from '@catalog/database';
-import type { Clock, Logger } from '@catalog/service-kit';
+import { pause, repeat, startPart } from '@catalog/runtime';
+import type { Logger } from '@catalog/service-kit';
 import type { Redis } from 'ioredis';
 
 const lockName = 'import-apply';
@@ -9,33 +10,32 @@ const lockName = 'import-apply';
 export interface ApplyTurnsOptions {
   /** The state Redis. */
   readonly redis: Redis;
-  readonly clock: Clock;
   readonly log: Logger;
-  /** For these see `importLimits`. */
+  /** `importLimits` explains the next four. */
   readonly lock_ms: number;
   readonly wait_ms: number;
-  readonly look_ms: number;
+  readonly poll_ms: number;
   readonly retryAfter_s: number;
 }
 
 export interface ApplyTurn extends AsyncDisposable {
   /**
-   * The first statement of a transaction that applies an import.
+   * Must be the first statement of a transaction that applies an import.
    *
-   * @throws CatalogError `unavailable` where a later import has had its turn already
+   * @throws CatalogError `unavailable` when a later import has already had its turn
    */
   pass(client: Queryable): Promise<void>;
 }
 
 /**
- * Over all processes one import at a time brings its rows into the products; the others wait here, without a transaction.
- * That spares work, and no more: two that apply at once would wait for each other's rows in Postgres, hold vacuum up
- * meanwhile, and be tried again. What is right rests on Postgres, on the locks of rows and in `apply`; so while the state
- * Redis is away imports are applied without turns.
+ * Across all processes, one import at a time writes its rows into the products. The others wait here, without an open
+ * transaction. This only saves work: two imports that apply at once would wait for each other's rows in Postgres, hold
+ * back vacuum meanwhile, and have to try again. Correctness rests on the row locks of Postgres and on `apply`. So while
+ * the state Redis is away, imports are applied without turns.
  *
- * An import may take longer than its lock lasts. While it is applied, the lock is extended. Should it end all the same
- * (a pause of this process, a Redis that lost it), the next import may begin: it waits at the fence for a transaction
- * that has passed it, and one that has not is refused there.
+ * Applying an import may take longer than its lock lasts, so the lock is extended meanwhile. The lock can still expire
+ * when the process pauses or Redis loses it, and then the next import may begin. At the fence it waits for a transaction
+ * that has passed the fence before it. A transaction that has not passed yet is refused there.
  */
 export class ApplyTurns {
   readonly #options: ApplyTurnsOptions;
@@ -47,35 +47,36 @@ export class ApplyTurns {
   }
 
   /**
-   * Waits for the turn until `signal` aborts.
+   * Waits for the turn. Rejects with the reason of `signal` when that aborts.
    *
-   * @throws CatalogError `unavailable` where it does not come in time
+   * @throws CatalogError `unavailable` when the turn does not come within `wait_ms`
    */
   async take(signal: AbortSignal): Promise<ApplyTurn> {
-    const { clock, log, wait_ms, look_ms, retryAfter_s } = this.#options;
-    const began_ms = clock.monotonic();
+    const { log, wait_ms, poll_ms, retryAfter_s } = this.#options;
+    const until_ms = performance.now() + wait_ms;
     for (;;) {
       let lock: HeldLock | undefined;
       try {
         lock = await this.#lock.acquire();
       } catch (error) {
-        log.warn({ err: error }, 'the state Redis is away: an import is applied without a turn');
+        log.warn({ err: error }, 'the state Redis is away; an import is applied without a turn');
         return withoutTurn;
       }
       if (lock !== undefined) return this.#turn(lock);
-      if (clock.monotonic() - began_ms >= wait_ms) {
-        throw new CatalogError('unavailable', 'Another import is being applied; nothing has changed.', {
+      if (performance.now() >= until_ms) {
+        throw new CatalogError('unavailable', 'Another import is being applied. Nothing has changed.', {
           retryAfterSeconds: retryAfter_s,
         });
       }
-      // Not all that wait at the same moment.
-      await pause(clock, look_ms * (0.5 + Math.random()), signal);
+      // With jitter, so that waiting imports do not all ask at the same moment.
+      await pause(poll_ms * (0.5 + Math.random()), signal);
+      signal.throwIfAborted();
     }
   }
 
   #turn(lock: HeldLock): ApplyTurn {
-    const stopExtending = this.#keepExtending(lock);
     const { retryAfter_s } = this.#options;
+    const extending = startPart({ run: (signal) => this.#keepExtended(lock, signal) });
     return {
       async pass(client) {
         try {
@@ -84,42 +85,33 @@ export class ApplyTurns {
           if (!(error instanceof LockLost)) throw error;
           throw new CatalogError(
             'unavailable',
-            'The turn of this import was over before it was applied; nothing has changed.',
+            'The turn of this import ended before it was applied. Nothing has changed.',
             { retryAfterSeconds: retryAfter_s, cause: error },
           );
         }
       },
       async [Symbol.asyncDispose]() {
-        stopExtending();
+        await extending.stop();
         await lock[Symbol.asyncDispose]();
       },
     };
   }
 
-  #keepExtending(lock: HeldLock): () => void {
-    const { clock, log, lock_ms } = this.#options;
-    let stopped = false;
-    let timer: unknown;
-    const next = (): void => {
-      // Two may fail.
-      timer = clock.setTimeout(() => void extend(), lock_ms / 3);
+  async #keepExtended(lock: HeldLock, signal: AbortSignal): Promise<void> {
+    const { log, lock_ms } = this.#options;
+    const expired = new AbortController();
+    const extend = async () => {
+      if (await lock.extend()) return;
+      expired.abort();
+      log.warn('the turn of an import expired while it was applied; the fence protects the products');
     };
-    const extend = async (): Promise<void> => {
-      try {
-        if (!(await lock.extend())) {
-          if (!stopped) log.warn('the turn of an import ended while it was applied; its fence decides');
-          return;
-        }
-      } catch (error) {
-        log.warn({ err: error }, 'the turn of an import could not be extended');
-      }
-      if (!stopped) next();
-    };
-    next();
-    return () => {
-      stopped = true;
-      clock.clearTimeout(timer);
-    };
+    await repeat(extend, {
+      signal: AbortSignal.any([signal, expired.signal]),
+      // Two attempts may fail before the lock expires.
+      every_ms: lock_ms / 3,
+      waitFirst: true,
+      onError: (error) => log.warn({ err: error }, 'the turn of an import was not extended'),
+    });
   }
 }
 
@@ -127,19 +119,3 @@ const withoutTurn: ApplyTurn = {
   async pass() {},
   async [Symbol.asyncDispose]() {},
 };
-
-function pause(clock: Clock, delay_ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clock.clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = clock.setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, delay_ms);
-    signal.addEventListener('abort', onAbort, { once: true });
-    // While the lock was asked for.
-    if (signal.aborted) onAbort();
-  });
-}

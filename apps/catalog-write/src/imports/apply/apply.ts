@@ -1,8 +1,8 @@
 import { CatalogError } from '@catalog/contracts';
 import { loadSql, setChangedBy } from '@catalog/database';
 import type { PoolClient } from 'pg';
-import type { ApplyTurn } from './apply-turns.ts';
 import { importLimits } from '../limits.ts';
+import type { ApplyTurn } from './apply-turns.ts';
 
 const sql = {
   hasNew: loadSql(import.meta.url, './sql/has-new.sql'),
@@ -12,24 +12,24 @@ const sql = {
   preview: loadSql(import.meta.url, './sql/preview.sql'),
 };
 
-/** Held by an import that creates products. */
+/** An import that creates products holds this advisory lock. */
 const creatingImportsLock = 7_236_002;
 
 export interface Applied {
   readonly created: number;
   readonly updated: number;
-  /** The lowest version written: every row that changed has at least this one. 0 when none changed. */
+  /** The lowest version written. Every changed row has at least this version. 0 when no row changed. */
   readonly lowestVersion: number;
 }
 
 /**
- * Brings the products to what the staged rows say, in the name of `changedBy`, and runs `record` in the same transaction. Tried again when
- * another commit got in between. Right also where several do it at once; the turn only keeps them from waiting for each
- * other in here, and refuses one that slept past it.
+ * Makes the products equal to the staged rows, in the name of `changedBy`, and runs `record` in the same transaction.
+ * Tries again when another commit came in between. Several imports may run this at once: the locks of Postgres keep the
+ * result right. The turn only saves them from waiting for each other here, and refuses an import that slept past it.
  *
- * Imports that create products apply one after another: the SKU constraint is deferrable, so that two inserts of
- * the same SKUs would not wait for each other row by row, but meet at the end of both statements, each
- * waiting for the other. The lock is taken before any row's, so that it cannot be part of a deadlock.
+ * Imports that create products still apply one after another. The SKU constraint is deferrable, so two inserts of the
+ * same SKUs would not wait for each other row by row. They would meet at the end of both statements, each waiting for
+ * the other. The advisory lock is taken before any row lock, so it cannot be part of a deadlock.
  */
 export async function apply(
   client: PoolClient,
@@ -49,7 +49,7 @@ export async function apply(
     } catch (error) {
       if (!isRace(error)) throw error;
       if (attempt === importLimits.applyAttempts) {
-        throw new CatalogError('busy', 'Other changes of the same products kept getting in between.', {
+        throw new CatalogError('busy', 'Other changes of the same products kept coming in between.', {
           retryAfterSeconds: 5,
           cause: error,
         });
@@ -63,8 +63,8 @@ export function preview(client: PoolClient): Promise<{ created: number; updated:
 }
 
 /**
- * A row that another commit deletes or changes after we found that it needs nothing counts as unchanged: as if
- * that commit had come after all of the import.
+ * Another commit may delete or change a row after this import found that the row needs no change. The row then counts as
+ * unchanged, as if that commit came after the whole import.
  */
 async function applyOnce(client: PoolClient): Promise<Applied> {
   const { hasNew } = await oneRow<{ hasNew: boolean }>(client, sql.hasNew);
@@ -89,7 +89,7 @@ const nothing: Written = { rows: 0, lowestVersion: null };
 async function oneRow<Row extends object>(client: PoolClient, statement: string): Promise<Row> {
   const { rows } = await client.query<Row>(statement);
   const [row] = rows;
-  if (row === undefined) throw new Error('an aggregate without a row');
+  if (row === undefined) throw new Error('a statement that always answers one row answered none');
   return row;
 }
 
@@ -100,13 +100,13 @@ async function inTransaction<T>(client: PoolClient, work: () => Promise<T>): Pro
     await client.query('commit');
     return result;
   } catch (error) {
-    // Fails only on a broken connection, which `error` tells about.
+    // The rollback fails only on a broken connection, and `error` already reports that.
     await client.query('rollback').catch(() => {});
     throw error;
   }
 }
 
-/** unique_violation, serialization_failure, deadlock_detected: somebody else's commit got in between. */
+/** unique_violation, serialization_failure and deadlock_detected mean that another commit came in between. */
 function isRace(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return code === '23505' || code === '40001' || code === '40P01';

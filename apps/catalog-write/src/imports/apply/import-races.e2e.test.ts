@@ -34,7 +34,7 @@ async function untilWaiting(): Promise<void> {
     .toBeGreaterThan(0);
 }
 
-test('imports of the same new SKUs at once: each SKU is created once, and the last one wins every row', async () => {
+test('imports of the same new SKUs at once create each SKU once, and the last import wins every row', async () => {
   for (let round = 0; round < 5; round++) {
     await service.owner.query('delete from catalog.products');
     const results = await Promise.all(
@@ -50,7 +50,7 @@ test('imports of the same new SKUs at once: each SKU is created once, and the la
   }
 }, 60_000);
 
-test('imports of the same existing SKUs at once, each in another order, beside single changes: no deadlock', async () => {
+test('imports of the same existing SKUs in different orders, beside single changes, do not deadlock', async () => {
   await imported(service, csv(...skus.map((sku) => csvRow(sku))));
   const { rows } = await service.owner.query<{ id: string }>('select id from catalog.products limit 20');
   for (let round = 0; round < 5; round++) {
@@ -72,7 +72,7 @@ test('imports of the same existing SKUs at once, each in another order, beside s
   }
 }, 60_000);
 
-test('products that are posted while an import creates them: either comes first, and nothing is lost', async () => {
+test('a POST and an import that create the same product at once lose nothing, whichever comes first', async () => {
   const [posts, result] = await Promise.all([
     Promise.all(
       skus
@@ -88,11 +88,11 @@ test('products that are posted while an import creates them: either comes first,
     'select count(*) as products from catalog.products',
   );
   expect(rows[0]?.products).toBe(skus.length);
-  // A post is refused only where the import was first.
+  // A POST is refused only when the import was first.
   expect(created).toBeGreaterThanOrEqual(result.updated);
 });
 
-test('an SKU that somebody else commits while the import waits for it is updated in a second try', async () => {
+test('a SKU that another transaction creates while the import waits for it is updated by a second attempt', async () => {
   const other = await service.owner.connect();
   try {
     await other.query('begin');
@@ -111,7 +111,7 @@ test('an SKU that somebody else commits while the import waits for it is updated
   expect(rows).toEqual([{ name: 'import' }]);
 });
 
-test('a row that somebody else is changing is waited for, and changed on top of that', async () => {
+test('an import waits for a row that another transaction changes, and then changes it', async () => {
   await imported(service, csv(csvRow('SKU-0'), csvRow('SKU-1')));
   const other = await service.owner.connect();
   try {

@@ -28,35 +28,38 @@ const utf16 = Buffer.from(file, 'utf16le');
 
 const refused: [string, CallOptions['raw'], ImportCall, [number, string, RegExp]][] = [
   ['UTF-16 with a byte-order mark', Buffer.concat([Buffer.of(0xff, 0xfe), utf16]), {}, [400, 'malformed_request', /UTF-16 \(little endian\)/]],
-  ['UTF-16 without one', utf16, {}, [400, 'malformed_request', /UTF-16/]],
+  ['UTF-16 without a byte-order mark', utf16, {}, [400, 'malformed_request', /UTF-16/]],
   ['big-endian UTF-16', Buffer.concat([Buffer.of(0xfe, 0xff), Buffer.from(utf16).swap16()]), {}, [400, 'malformed_request', /big endian/]],
   ['Latin-1', Buffer.from(csv(csvRow('A'), csvRow('B', 'Küche')), 'latin1'), {}, [400, 'malformed_request', /Line 3 is not UTF-8.*Latin-1/]],
   ['Latin-1 in NDJSON', Buffer.from('\n{"name":"Küche"}', 'latin1'), ndjson, [400, 'malformed_request', /Line 2 is not UTF-8/]],
-  ['semicolons', file.replaceAll(',', ';'), {}, [400, 'invalid_request', /separated by commas, not semicolons/]],
+  ['semicolons', file.replaceAll(',', ';'), {}, [400, 'invalid_request', /Separate cells by commas, not semicolons/]],
   ['tabs', file.replaceAll(',', '\t'), {}, [400, 'invalid_request', /not tabs/]],
-  ['lines that end with CR alone', file.replaceAll('\n', '\r'), {}, [400, 'invalid_request', /not with CR alone/]],
+  ['CR alone as line end', file.replaceAll('\n', '\r'), {}, [400, 'invalid_request', /not with CR alone/]],
   ['an unknown column', `${csvHeader},colour\n${csvRow('A')},red`, {}, [400, 'invalid_request', /"colour" is unknown/]],
-  ['a column twice', `${csvHeader},name\n${csvRow('A')},x`, {}, [400, 'invalid_request', /"name" stands twice/]],
+  ['a repeated column', `${csvHeader},name\n${csvRow('A')},x`, {}, [400, 'invalid_request', /"name" appears twice/]],
   ['a missing column', 'sku,name\nA,x', {}, [400, 'invalid_request', /"brand" is missing/]],
   ['a broken header', '"sku,name\nA,x\n', {}, [400, 'invalid_request', /no readable header/]],
-  ['no byte', '', {}, [400, 'malformed_request', /empty/]],
-  ['a byte-order mark alone', Buffer.of(0xef, 0xbb, 0xbf), {}, [400, 'invalid_request', /no readable header/]],
-  ['JSON as its type', '[]', { type: 'application/json' }, [415, 'unsupported_media_type', /text\/csv/]],
+  ['no bytes', '', {}, [400, 'malformed_request', /empty/]],
+  ['only a byte-order mark', Buffer.of(0xef, 0xbb, 0xbf), {}, [400, 'invalid_request', /no readable header/]],
+  ['the content type JSON', '[]', { type: 'application/json' }, [415, 'unsupported_media_type', /text\/csv/]],
   ['a charset that is not UTF-8', file, { type: 'text/csv; charset=iso-8859-1' }, [415, 'unsupported_media_type', /UTF-8/]],
-  ['gzip', file, { headers: { 'Content-Encoding': 'gzip' } }, [415, 'unsupported_media_type', /./]],
+  ['gzip encoding', file, { headers: { 'Content-Encoding': 'gzip' } }, [415, 'unsupported_media_type', /./]],
   ['an unknown mode', file, { query: 'mode=all' }, [400, 'invalid_request', /mode/]],
   ['an unknown parameter', file, { query: 'dryrun=true' }, [400, 'invalid_request', /dryrun/]],
   ['dryRun=yes', file, { query: 'dryRun=yes' }, [400, 'invalid_request', /dryRun/]],
-  ['an Import-Id that is no UUID', file, { headers: { 'Import-Id': '7' } }, [400, 'invalid_request', /Import-Id/]],
+  ['an Import-Id that is not a UUID', file, { headers: { 'Import-Id': '7' } }, [400, 'invalid_request', /Import-Id/]],
 ]; // prettier-ignore
 
-test.each(refused)('%s is refused as a whole', async (_name, raw, options, [status, code, says]) => {
-  const before = await service.state();
-  const problem = await refusedImport(service, raw, options);
-  expect([problem.status, problem.code]).toEqual([status, code]);
-  expect(`${problem.detail} ${JSON.stringify(problem.errors)}`).toMatch(says);
-  expect(await service.state()).toEqual(before);
-});
+test.each(refused)(
+  'a file with %s is refused as a whole',
+  async (_name, raw, options, [status, code, says]) => {
+    const before = await service.state();
+    const problem = await refusedImport(service, raw, options);
+    expect([problem.status, problem.code]).toEqual([status, code]);
+    expect(`${problem.detail} ${JSON.stringify(problem.errors)}`).toMatch(says);
+    expect(await service.state()).toEqual(before);
+  },
+);
 
 const badRecords: [string, string, ImportCall, [line: number, field: string | null, code: string][]][] = [
   ['a NUL byte', csv(csvRow('A'), csvRow('B', 'La\0mp')), {}, [[3, 'name', 'custom']]],
@@ -64,16 +67,16 @@ const badRecords: [string, string, ImportCall, [line: number, field: string | nu
   ['a stray quote', csv('A"B,Lamp,Acme,Lighting,1,EUR', csvRow('C')), {}, [[2, null, 'stray_quote']]],
   ['text after a quote', csv('"A"x,Lamp,Acme,Lighting,1,EUR', csvRow('C')), {}, [[2, null, 'text_after_quote']]],
   ['a quote that is never closed', csv(csvRow('A'), '"B,Lamp,Acme,Lighting,1,EUR', csvRow('C')), {}, [[3, null, 'quote_not_closed']]],
-  ['a cell too many', csv(`${csvRow('A')},x`, csvRow('B')), {}, [[2, null, 'column_count']]],
+  ['one cell too many', csv(`${csvRow('A')},x`, csvRow('B')), {}, [[2, null, 'column_count']]],
   ['a bad check digit', `${csvHeader},gtin\n${csvRow('A')},4006381333932`, {}, [[2, 'gtin', 'custom']]],
   ['a formula where a number belongs', csv(csvRow('A', 'Lamp', '=1+1')), {}, [[2, 'priceMinor', 'invalid_type']]],
-  ['an SKU twice', csv(csvRow('A'), csvRow('B'), csvRow('A', 'x'), csvRow('A', 'y')), {}, [[4, 'sku', 'duplicate_sku'], [5, 'sku', 'duplicate_sku']]],
+  ['a repeated SKU', csv(csvRow('A'), csvRow('B'), csvRow('A', 'x'), csvRow('A', 'y')), {}, [[4, 'sku', 'duplicate_sku'], [5, 'sku', 'duplicate_sku']]],
   ['an unknown field in NDJSON', '{"sku":"A","id":"x","version":3}', ndjson, [[1, 'id', 'unknown_field'], [1, 'version', 'unknown_field']]],
   ['__proto__ in NDJSON', '{"__proto__":{"admin":true}}', ndjson, [[1, '__proto__', 'unknown_field']]],
   ['broken JSON', '{"sku":\n[]\n7\n', ndjson, [[1, null, 'malformed_json'], [2, null, 'not_an_object'], [3, null, 'not_an_object']]],
 ]; // prettier-ignore
 
-test.each(badRecords)('%s is told by line and field', async (_name, raw, options, errors) => {
+test.each(badRecords)('%s is reported with line and field', async (_name, raw, options, errors) => {
   const before = await service.state();
   const result = await imported(service, raw, options);
   expect(result.state).toBe('rejected');
@@ -83,7 +86,7 @@ test.each(badRecords)('%s is told by line and field', async (_name, raw, options
   expect(await service.state()).toEqual(before);
 });
 
-test('a byte-order mark before the header is passed over', async () => {
+test('a byte-order mark before the header is ignored', async () => {
   const result = await imported(service, Buffer.concat([Buffer.of(0xef, 0xbb, 0xbf), Buffer.from(file)]), {
     query: 'dryRun=true',
   });
@@ -95,7 +98,7 @@ test.each([
   ['quoted CSV', csv(csvRow('A'), csvRow('B', `"${'x\n'.repeat(5_000_000)}"`), csvRow('C')), {}],
   ['NDJSON', `${JSON.stringify({ sku: 'x'.repeat(10_000_000) })}\n`, ndjson],
 ] as [string, string, ImportCall][])(
-  'a record of 10 MB in %s is one error, and the next ones are read',
+  'a record of 10 MB in %s is one error, and the next records are read',
   async (_name, raw, options) => {
     const result = await imported(service, raw, { ...options, query: 'mode=skip-failed&dryRun=true' });
     expect(result.errors.map(({ code }) => code)).toEqual(['record_too_long']);
@@ -109,7 +112,7 @@ test.each([
   ['quoted CSV', `${csvHeader}\n"`, {}],
   ['NDJSON', '{"sku":"', ndjson],
 ] as [string, string, ImportCall][])(
-  'a record without end in %s is given up while it comes, not kept until its end',
+  'an endless record in %s is reported while it arrives, before its end',
   async (_name, begin, options) => {
     const id = randomUUID();
     const { body, send, end } = slowBody();
@@ -126,9 +129,9 @@ test.each([
   },
 );
 
-test('of a million errors the first are listed and all are counted', async () => {
+test('a file with a million errors lists the first and counts all', async () => {
   const rows = 1_000_000;
-  // Made piece by piece: what grows would be the service's.
+  // Sent piece by piece, so that the test itself needs no memory for the file.
   async function* body(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(`${csvHeader}\n`);
     const piece = Buffer.from('one cell\n'.repeat(1_000));
@@ -143,7 +146,7 @@ test('of a million errors the first are listed and all are counted', async () =>
   );
 }, 120_000);
 
-test('of many duplicates the first are listed and all are counted', async () => {
+test('a file with many duplicates lists the first and counts all', async () => {
   const rows = 5_000;
   const result = await imported(service, csv(...Array.from({ length: rows }, () => csvRow('A'))));
   expect(result.failed).toBe(rows - 1);
@@ -151,14 +154,14 @@ test('of many duplicates the first are listed and all are counted', async () => 
   expect(result.errors[0]?.line).toBe(3);
 });
 
-test('a formula cell is text, kept as it is', async () => {
+test('a cell with a formula is stored as text', async () => {
   const name = '"=HYPERLINK(""http://x"",""y"")"';
   await imported(service, csv(csvRow('FORMULA', name)));
   const { rows } = await service.owner.query("select name from catalog.products where sku = 'FORMULA'");
   expect(rows).toEqual([{ name: '=HYPERLINK("http://x","y")' }]);
 });
 
-test('what would end a column, a row or the copying itself is text too', async () => {
+test('text that looks like the end of a column, a row or the COPY is stored as text', async () => {
   const name = 'a\tb\r\n\\.\n\\N\\';
   const record = { sku: 'COPIED', name, brand: '\\N', category: 'Lighting', priceMinor: 1, currency: 'EUR' };
   expect(counts(await imported(service, JSON.stringify(record), ndjson))).toEqual([1, 0, 0, 0]);
@@ -166,7 +169,7 @@ test('what would end a column, a row or the copying itself is text too', async (
   expect(rows).toEqual([{ name, brand: '\\N' }]);
 });
 
-test('a refusal of a long body reaches the client before it has sent all of it', async () => {
+test('the refusal of a long body reaches the client before it has sent everything', async () => {
   async function* body(): AsyncGenerator<Uint8Array> {
     yield Buffer.from('sku;name\n');
     for (let sent = 0; sent < 200; sent++) yield Buffer.alloc(65_536, 0x61);

@@ -15,7 +15,7 @@ const required = writableProductFields.filter(
 );
 const numbers = new Set<Field>(['weightGrams', 'lengthMm', 'widthMm', 'heightMm', 'priceMinor']);
 
-/** The columns of one file, by its header: names of the product's fields, in any order. */
+/** The columns of one file. Its header names fields of a product, in any order. */
 export class CsvColumns {
   readonly #fields: readonly Field[];
 
@@ -23,14 +23,14 @@ export class CsvColumns {
     this.#fields = fields;
   }
 
-  /** Throws `invalid_request` naming every column that is unknown, double or missing. */
+  /** @throws CatalogError `invalid_request` with every unknown, repeated and missing column */
   static fromHeader(header: readonly string[]): CsvColumns {
     const errors: FieldError[] = [];
     const seen = new Set<string>();
     for (const name of header) {
       if (!known.has(name)) errors.push({ code: 'unknown_column', message: unknownColumn(name) });
       else if (seen.has(name))
-        errors.push({ code: 'double_column', message: `The column "${name}" stands twice.` });
+        errors.push({ code: 'double_column', message: `The column "${name}" appears twice.` });
       seen.add(name);
     }
     for (const name of required) {
@@ -51,7 +51,7 @@ export class CsvColumns {
     return new CsvColumns(header as readonly Field[]);
   }
 
-  /** An empty cell is an absent field. Numbers are digits only; anything else stays text, which the schema refuses. */
+  /** An empty cell is an absent field. A number has digits only; anything else stays text, and the schema refuses it. */
   read(line: number, cells: readonly string[], sink: RecordSink): void {
     if (cells.length !== this.#fields.length) {
       sink.bad(
@@ -83,11 +83,10 @@ export class CsvColumns {
 
 function unknownColumn(name: string): string {
   const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
-  if (name.includes(';'))
-    return `The column ${shown} is unknown: cells are separated by commas, not semicolons.`;
-  if (name.includes('\t')) return `The column ${shown} is unknown: cells are separated by commas, not tabs.`;
-  if (name.includes('|')) return `The column ${shown} is unknown: cells are separated by commas, not bars.`;
+  if (name.includes(';')) return `The column ${shown} is unknown. Separate cells by commas, not semicolons.`;
+  if (name.includes('\t')) return `The column ${shown} is unknown. Separate cells by commas, not tabs.`;
+  if (name.includes('|')) return `The column ${shown} is unknown. Separate cells by commas, not bars.`;
   if (name.includes('\r'))
-    return `The column ${shown} is unknown: lines end with LF or CR LF, not with CR alone.`;
+    return `The column ${shown} is unknown. End lines with LF or CR LF, not with CR alone.`;
   return `The column ${shown} is unknown.`;
 }

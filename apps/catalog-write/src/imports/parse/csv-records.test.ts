@@ -25,7 +25,7 @@ function read(text: string, chunkLength = Infinity): Found {
 
 const lines = (found: Found): number[] => found.records.map(([line]) => line);
 
-test('any cells come back as csv-parse reads them, wherever the text is cut', () => {
+test('all cells are read as csv-parse reads them, wherever the text is cut', () => {
   const cell = fc.string({
     unit: fc.constantFrom('a', '"', ',', '\n', '\r\n', ' ', 'ü', '😀', '\t', "'"),
     maxLength: 8,
@@ -41,7 +41,7 @@ test('any cells come back as csv-parse reads them, wherever the text is cut', ()
         const end = crlf ? '\r\n' : '\n';
         const quoted = (value: string): string =>
           /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
-        // Without attributes, which are parsed further.
+        // Without attributes, because their cells are parsed as JSON.
         const cells = rows.map((row) => [...row.slice(0, 7), '']);
         const body = cells.map((row) => row.map(quoted).join(',')).join(end) + (open ? '' : end);
         const text = header.trimEnd() + end + body;
@@ -57,7 +57,7 @@ test('any cells come back as csv-parse reads them, wherever the text is cut', ()
   );
 });
 
-test('each record is told with the line that it starts on', () => {
+test('each record is reported with the line on which it starts', () => {
   const found = read(`${header}A,n,b,c,1,EUR,"two\nlines",\n\n  \nB,n,b,c,1,EUR,,\r\nC,"q",b,c,1,EUR,,`, 5);
   expect(lines(found)).toEqual([2, 6, 7]);
   expect(found.bad).toEqual([[5, null, 'column_count']]);
@@ -86,7 +86,7 @@ test('numbers are digits only, empty cells are absent, attributes are JSON', () 
   expect(found.bad).toEqual([[5, 'attributes', 'malformed_json']]);
 });
 
-test('formulas are data', () => {
+test('formulas are read as text', () => {
   const found = read(`${header}A,=1+1,@b,+c,1,EUR,-d,`);
   expect(found.records[0]?.[1]).toMatchObject({
     name: '=1+1',
@@ -101,7 +101,7 @@ test.each([
   ['text after a closing quote', 'B,"n"x,b,c,1,EUR,,', 'text_after_quote'],
   ['too few cells', 'B,n', 'column_count'],
   ['too many cells', 'B,n,b,c,1,EUR,,,,', 'column_count'],
-])('%s fails that line alone', (_name, line, code) => {
+])('%s fails only its own line', (_name, line, code) => {
   for (const size of [1, 4, 1000]) {
     const found = read(`${header}A,n,b,c,1,EUR,,\n${line}\nC,n,b,c,1,EUR,,\n`, size);
     expect(lines(found)).toEqual([2, 4]);
@@ -109,13 +109,13 @@ test.each([
   }
 });
 
-test('what stands after a quote that is never closed is no record', () => {
+test('text after a quote that is never closed is not read as records', () => {
   const found = read(`${header}A,n,b,c,1,EUR,,\nB,"n,b,c,1,EUR,,\nC,n,b,c,1,EUR,,\n`, 7);
   expect(lines(found)).toEqual([2]);
   expect(found.bad).toEqual([[3, null, 'quote_not_closed']]);
 });
 
-test('a record over the limit is one error, cheap, and the next line is read again', () => {
+test('a record over the limit is one cheap error, and the next line is read again', () => {
   const long = 'x'.repeat(10 * importLimits.record_chars);
   for (const record of [`B,${long},b,c,1,EUR,,`, `B,"${long}""\n${long}",b,c,1,EUR,"a\nb",`]) {
     const text = `${header}A,n,b,c,1,EUR,,\n${record}\nC,n,b,c,1,EUR,,\n`;
@@ -133,7 +133,7 @@ test.each([
     'sku,name,brand,category,priceMinor,currency,id,version,createdAt',
     /"id" is unknown.*"version" is unknown.*"createdAt" is unknown/,
   ],
-  ['sku,sku,name,brand,category,priceMinor,currency', /"sku" stands twice/],
+  ['sku,sku,name,brand,category,priceMinor,currency', /"sku" appears twice/],
   ['sku,name', /"brand" is missing/],
   ['"sku"x,name', /no readable header/],
   ['__proto__,constructor', /"__proto__" is unknown/],
@@ -141,11 +141,11 @@ test.each([
   expect(() => read(`${text}\nA,b\n`)).toThrow(reason);
 });
 
-test('a file without anything but line ends has no header', () => {
+test('a file of empty lines has no header', () => {
   expect(() => read('\n\n')).toThrow(/no readable header/);
 });
 
-test('a header alone holds no records', () => {
+test('a file with only a header has no records', () => {
   expect(read(header)).toEqual({ records: [], bad: [] });
   expect(read(header.trimEnd())).toEqual({ records: [], bad: [] });
 });

@@ -2,35 +2,35 @@ import { CsvColumns } from './csv-columns.ts';
 import { importLimits } from '../limits.ts';
 import type { RecordReader, RecordSink } from './product-record.ts';
 
-interface Row {
+interface QuotedRow {
   readonly cells: string[];
-  /** Where the next record starts. */
+  /** Position of the next record. */
   readonly next: number;
 }
 interface BrokenRow {
   readonly code: string;
   readonly message: string;
-  /** The line that this position is on is given up. */
+  /** Position of the error. The reader skips the rest of this line. */
   readonly at: number;
 }
 
 /**
- * CSV as RFC 4180 has it: comma, quotes doubled inside quotes, LF or CRLF, a header.
+ * CSV after RFC 4180: commas, doubled quotes inside quotes, LF or CRLF, a header.
  *
- * Our own, since csv-parse 7 loses the rest of the chunk after a record over `max_record_size` when
- * bad records are to be skipped, does not tell the line that a record starts on, and reads byte by byte.
+ * This reader is our own. csv-parse 7 loses the rest of the chunk after a record over `max_record_size` when it skips
+ * bad records, does not report the line on which a record starts, and reads byte by byte.
  *
- * A row with broken quoting is given up to the end of the line that the break is on. What stands between an
- * opening quote and the next one belongs to the quoted cell, even if it looks like rows: taking it
- * for rows would let the text of a cell write products.
+ * When the quoting of a row is broken, the reader skips to the end of the line with the error. All text between an
+ * opening quote and the next quote belongs to the quoted cell, even if it looks like rows. If it were read as rows,
+ * the text of a cell could write products.
  */
 export class CsvRecords implements RecordReader {
   readonly #sink: RecordSink;
   #columns: CsvColumns | undefined;
   #carry = '';
   #line = 1;
-  /** What was reported already and is dropped: the rest of a line, or of a record, which ends outside quotes. */
-  #dropping: 'nothing' | 'line' | 'record' | 'quoted part of record' = 'nothing';
+  /** The rest of a line or record whose error is already reported. A record ends at a line end outside quotes. */
+  #skipping: 'nothing' | 'line' | 'record' | 'quoted part of record' = 'nothing';
 
   constructor(sink: RecordSink) {
     this.#sink = sink;
@@ -42,12 +42,12 @@ export class CsvRecords implements RecordReader {
 
   end(): void {
     this.#consume(this.#carry, true);
-    // A header without a line end was read above; without any header there is nothing to report on.
+    // Reports the missing header of an empty file. A header without a line end was read just above.
     this.#columns ??= CsvColumns.fromHeader([]);
   }
 
   #consume(text: string, final: boolean): void {
-    let from = this.#dropping === 'nothing' ? 0 : this.#drop(text, 0);
+    let from = this.#skipping === 'nothing' ? 0 : this.#skip(text, 0);
     let quote = text.indexOf('"', from);
     while (from < text.length) {
       const lineEnd = text.indexOf('\n', from);
@@ -67,8 +67,8 @@ export class CsvRecords implements RecordReader {
     this.#carry = text.slice(from);
     if (this.#carry.length > importLimits.record_chars) {
       this.#tooLong();
-      this.#dropping = 'record';
-      this.#drop(this.#carry, 0);
+      this.#skipping = 'record';
+      this.#skip(this.#carry, 0);
       this.#carry = '';
     }
   }
@@ -79,7 +79,7 @@ export class CsvRecords implements RecordReader {
     else this.#emit(line.split(','));
   }
 
-  #quotedRow(text: string, from: number, row: Row): number {
+  #quotedRow(text: string, from: number, row: QuotedRow): number {
     if (row.next - from > importLimits.record_chars) this.#tooLong();
     else this.#emit(row.cells);
     this.#line += newlines(text, from, row.next);
@@ -88,35 +88,35 @@ export class CsvRecords implements RecordReader {
 
   #brokenRow(text: string, from: number, row: BrokenRow): number {
     this.#sink.bad(this.#line, null, row.code, row.message);
-    // A header that cannot be read gives no columns to read the rest by.
+    // Without a readable header, no later row can be read.
     this.#columns ??= CsvColumns.fromHeader([]);
     this.#line += newlines(text, from, row.at);
-    this.#dropping = 'line';
-    return this.#drop(text, row.at);
+    this.#skipping = 'line';
+    return this.#skip(text, row.at);
   }
 
-  /** Passes over what is given up, counting lines; returns where the next record starts, or the end of the text. */
-  #drop(text: string, from: number): number {
+  /** @returns the position of the next record, or the end of the text. Counts the skipped lines. */
+  #skip(text: string, from: number): number {
     let at = from;
     while (at < text.length) {
-      if (this.#dropping === 'quoted part of record') {
+      if (this.#skipping === 'quoted part of record') {
         const quote = text.indexOf('"', at);
         const to = quote === -1 ? text.length : quote + 1;
         this.#line += newlines(text, at, to);
         at = to;
-        if (quote !== -1) this.#dropping = 'record';
+        if (quote !== -1) this.#skipping = 'record';
         continue;
       }
       const lineEnd = text.indexOf('\n', at);
-      const quote = this.#dropping === 'record' ? text.indexOf('"', at) : -1;
+      const quote = this.#skipping === 'record' ? text.indexOf('"', at) : -1;
       if (quote !== -1 && (lineEnd === -1 || quote < lineEnd)) {
-        // Doubled quotes leave and enter the quoted part at once, which comes to the same.
-        this.#dropping = 'quoted part of record';
+        // A doubled quote leaves the quoted part and enters it again at once, so it needs no case of its own.
+        this.#skipping = 'quoted part of record';
         at = quote + 1;
         continue;
       }
       if (lineEnd === -1) return text.length;
-      this.#dropping = 'nothing';
+      this.#skipping = 'nothing';
       this.#line++;
       return lineEnd + 1;
     }
@@ -136,13 +136,13 @@ export class CsvRecords implements RecordReader {
       this.#line,
       null,
       'record_too_long',
-      `The record is longer than ${importLimits.record_chars} characters; is a quote not closed?`,
+      `The record is longer than ${importLimits.record_chars} characters. Look for a quote that is not closed.`,
     );
     this.#columns ??= CsvColumns.fromHeader([]);
   }
 }
 
-function readQuotedRow(text: string, from: number, final: boolean): Row | BrokenRow | 'unfinished' {
+function readQuotedRow(text: string, from: number, final: boolean): QuotedRow | BrokenRow | 'unfinished' {
   const cells: string[] = [];
   let at = from;
   for (;;) {
@@ -155,7 +155,7 @@ function readQuotedRow(text: string, from: number, final: boolean): Row | Broken
           if (!final) return 'unfinished';
           return {
             code: 'quote_not_closed',
-            message: 'A quote opens in this record and is never closed.',
+            message: 'This record opens a quote and never closes it.',
             at: text.length,
           };
         }
@@ -173,7 +173,7 @@ function readQuotedRow(text: string, from: number, final: boolean): Row | Broken
         return {
           code: 'stray_quote',
           message:
-            'A quote stands inside a cell that does not begin with one; put the cell in quotes and double those inside.',
+            'A cell contains a quote but does not begin with one. Put the cell in quotes and double the quotes inside.',
           at: to,
         };
       }
@@ -188,7 +188,7 @@ function readQuotedRow(text: string, from: number, final: boolean): Row | Broken
     if (text[at] !== ',') {
       return {
         code: 'text_after_quote',
-        message: 'A closing quote is followed by neither a comma nor the end of the line.',
+        message: 'Neither a comma nor the end of the line follows a closing quote.',
         at,
       };
     }
@@ -196,7 +196,7 @@ function readQuotedRow(text: string, from: number, final: boolean): Row | Broken
   }
 }
 
-/** At a comma, a line end (LF, or CR before LF), a quote, or the end of the text. */
+/** A cell without quotes ends at a comma, a line end (LF, or CR before LF), a quote, or the end of the text. */
 function endOfPlainCell(text: string, from: number): number {
   for (let at = from; at < text.length; at++) {
     const character = text[at];

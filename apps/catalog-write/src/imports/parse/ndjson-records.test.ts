@@ -15,19 +15,22 @@ function read(text: string, chunkLength: number): { records: unknown[]; bad: unk
   return { records, bad };
 }
 
-test.each([1, 3, 1000])('one object a line, bad lines told by number, cut every %i characters', (size) => {
-  const found = read('{"sku":"A"}\r\n\n  \n{"sku":\n[]\nnull\n"x"\n{"sku":"B"}', size);
-  expect(found.records).toEqual([
-    [1, { sku: 'A' }],
-    [8, { sku: 'B' }],
-  ]);
-  expect(found.bad).toEqual([
-    [4, 'malformed_json'],
-    [5, 'not_an_object'],
-    [6, 'not_an_object'],
-    [7, 'not_an_object'],
-  ]);
-});
+test.each([1, 3, 1000])(
+  'reads one object per line and reports bad lines by number, cut every %i characters',
+  (size) => {
+    const found = read('{"sku":"A"}\r\n\n  \n{"sku":\n[]\nnull\n"x"\n{"sku":"B"}', size);
+    expect(found.records).toEqual([
+      [1, { sku: 'A' }],
+      [8, { sku: 'B' }],
+    ]);
+    expect(found.bad).toEqual([
+      [4, 'malformed_json'],
+      [5, 'not_an_object'],
+      [6, 'not_an_object'],
+      [7, 'not_an_object'],
+    ]);
+  },
+);
 
 test('a line over the limit is one error, and the next line is read again', () => {
   const long = JSON.stringify({ name: 'x'.repeat(10 * importLimits.record_chars) });

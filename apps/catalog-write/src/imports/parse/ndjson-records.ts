@@ -1,13 +1,13 @@
 import { importLimits } from '../limits.ts';
 import type { RecordReader, RecordSink } from './product-record.ts';
 
-/** One JSON object a line; empty lines are passed over. */
+/** One JSON object per line. Skips empty lines. */
 export class NdjsonRecords implements RecordReader {
   readonly #sink: RecordSink;
   #carry = '';
   #line = 1;
-  /** The current line is over the limit and was reported: the rest of it is dropped unread. */
-  #dropping = false;
+  /** The current line is over the limit and is already reported. The rest of it is skipped. */
+  #skipping = false;
 
   constructor(sink: RecordSink) {
     this.#sink = sink;
@@ -17,21 +17,21 @@ export class NdjsonRecords implements RecordReader {
     const all = this.#carry + text;
     let from = 0;
     for (let at = all.indexOf('\n'); at !== -1; at = all.indexOf('\n', from)) {
-      if (this.#dropping) this.#dropping = false;
+      if (this.#skipping) this.#skipping = false;
       else this.#read(all.slice(from, at));
       this.#line++;
       from = at + 1;
     }
-    this.#carry = this.#dropping ? '' : all.slice(from);
+    this.#carry = this.#skipping ? '' : all.slice(from);
     if (this.#carry.length > importLimits.record_chars) {
       this.#tooLong();
-      this.#dropping = true;
+      this.#skipping = true;
       this.#carry = '';
     }
   }
 
   end(): void {
-    if (!this.#dropping) this.#read(this.#carry);
+    if (!this.#skipping) this.#read(this.#carry);
     this.#carry = '';
   }
 

@@ -8,7 +8,7 @@ function problemsOf(change: Record<string, unknown>): unknown {
   return 'problems' in checked ? checked.problems.map(({ field, code }) => [field, code]) : [];
 }
 
-test('absent fields take their defaults', () => {
+test('absent fields get their defaults', () => {
   expect(checkRecord(valid)).toEqual({
     product: {
       ...valid,
@@ -52,7 +52,7 @@ test.each<[Record<string, unknown>, [string | null, string][]]>([
     JSON.parse('{"attributes":{"__proto__":{"admin":true}}}') as Record<string, unknown>,
     [['attributes', 'invalid_key']],
   ],
-])('%j is refused by field and rule', (change, problems) => {
+])('%j is refused with field and rule', (change, problems) => {
   expect(problemsOf(change)).toEqual(problems);
 });
 

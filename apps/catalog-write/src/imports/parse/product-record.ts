@@ -1,13 +1,13 @@
 import { productCreateSchema, writableProductFields, type ProductCreate } from '@catalog/contracts';
 
-/** Where a reader of records puts what it finds, in the order of the file. */
+/** Takes the records of a file, in their order. */
 export interface RecordSink {
-  /** `line` is the line that the record starts on, from 1. */
+  /** `line` is the line on which the record starts, counted from 1. */
   record(line: number, value: Record<string, unknown>): void;
   bad(line: number, field: string | null, code: string, message: string): void;
 }
 
-/** Reads records out of text that comes in pieces cut anywhere. Throws `CatalogError` where no record can be read. */
+/** Reads records from text that arrives in pieces, cut anywhere. Throws `CatalogError` when no record can be read. */
 export interface RecordReader {
   push(text: string): void;
   end(): void;
@@ -25,8 +25,8 @@ export type CheckedRecord =
 const known = new Set<string>(writableProductFields);
 
 /**
- * One record against the rules of `POST /v1/products`. The schema alone checks 170,000 records a second
- * on one core, several times what Postgres can take, so there is no second, faster set of rules.
+ * Checks one record by the rules of `POST /v1/products`. The schema checks 170,000 records a second on one core, several
+ * times what Postgres can take, so a second, faster set of rules is not needed.
  */
 export function checkRecord(record: Record<string, unknown>): CheckedRecord {
   const unknown = unknownFields(record);
@@ -53,8 +53,8 @@ export function checkRecord(record: Record<string, unknown>): CheckedRecord {
 }
 
 /**
- * The schema refuses unknown fields too, all but `__proto__`, which zod passes over in silence; JSON.parse makes
- * it a plain field of the object.
+ * The schema also refuses unknown fields, except `__proto__`: JSON.parse makes that a plain field, and zod silently
+ * ignores it.
  */
 function unknownFields(record: Record<string, unknown>): RecordProblem[] {
   const problems: RecordProblem[] = [];

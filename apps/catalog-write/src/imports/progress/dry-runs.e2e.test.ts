@@ -13,15 +13,15 @@ import {
   slowBody,
 } from '../../testing/import-calls.ts';
 import { runningService, type RunningService } from '../../testing/running-service.ts';
-import { DryRuns } from './dry-runs.ts';
 import { importLimits } from '../limits.ts';
+import { DryRuns } from './dry-runs.ts';
 
 let service: RunningService;
 let redis: Redis;
 beforeAll(async () => {
   service = await runningService();
   redis = new Redis(service.stateRedis.url);
-  // It is away in one of the tests.
+  // One test kills Redis. Without a listener, Node would end the process on the first connection error.
   redis.on('error', () => {});
 });
 afterAll(async () => {
@@ -47,7 +47,7 @@ async function untilFound(id: string, expected: object): Promise<void> {
   await expect.poll(() => readImport(service, id).catch(() => undefined)).toMatchObject(expected);
 }
 
-test('its result is found by its id for an hour, stands in Redis only, and then is gone', async () => {
+test('the result of a dry run is readable for an hour and exists only in Redis', async () => {
   const result = await imported(service, csv(csvRow('A'), csvRow('B', 'Lamp', 'free')), {
     query: 'dryRun=true&mode=skip-failed',
   });
@@ -55,14 +55,14 @@ test('its result is found by its id for an hour, stands in Redis only, and then 
   expect(await readImport(service, result.id)).toEqual(result);
   expect(await rowsOf(result.id)).toBe(0);
   const left_ms = await redis.pttl(keyOf(result.id));
-  expect(left_ms).toBeGreaterThan(importLimits.dryRunFound_ms - 60_000);
-  expect(left_ms).toBeLessThanOrEqual(importLimits.dryRunFound_ms);
+  expect(left_ms).toBeGreaterThan(importLimits.dryRunResult_ms - 60_000);
+  expect(left_ms).toBeLessThanOrEqual(importLimits.dryRunResult_ms);
 
   await redis.pexpire(keyOf(result.id), 1);
   await expect.poll(async () => (await get(result.id)).status).toBe(404);
 });
 
-test('a rejected one and a failed one are found too', async () => {
+test('the results of a rejected and of a failed dry run are readable too', async () => {
   const rejected = await imported(service, csv(csvRow('A', 'Lamp', 'free')), dryRun);
   expect(rejected.state).toBe('rejected');
   expect(await readImport(service, rejected.id)).toEqual(rejected);
@@ -72,7 +72,7 @@ test('a rejected one and a failed one are found too', async () => {
   expect(await readImport(service, id)).toMatchObject({ state: 'failed', dryRun: true });
 });
 
-test('its progress is told while the body is still coming, and not for long after a sign of life', async () => {
+test('the progress of a dry run is readable while the body arrives, and expires soon after the last heartbeat', async () => {
   const { body, send, end } = slowBody();
   const id = randomUUID();
   const answer = postImport(service, body, { ...dryRun, ...withId(id) });
@@ -86,7 +86,7 @@ test('its progress is told while the body is still coming, and not for long afte
   expect(await readImport(service, id)).toMatchObject({ state: 'succeeded', received: 2, created: 2 });
 });
 
-test('a beat that comes late does not take the place of the result', async () => {
+test('a late heartbeat does not overwrite the result', async () => {
   const log = createLogger({ service: 'test', level: 'silent' });
   const runs = new DryRuns({ pool: service.owner, redis, clock: systemClock, log });
   const id = randomUUID();
@@ -100,7 +100,7 @@ test('a beat that comes late does not take the place of the result', async () =>
   expect(await runs.read(id)).toMatchObject({ state: 'failed', received: 2 });
 });
 
-test('an id is taken by a dry run that runs or is found, and by an import', async () => {
+test('an id is taken while a dry run with it runs or is readable, and by an import for ever', async () => {
   const id = randomUUID();
   const { body, send, end } = slowBody();
   const first = postImport(service, body, { ...dryRun, ...withId(id) });
@@ -116,24 +116,24 @@ test('an id is taken by a dry run that runs or is found, and by an import', asyn
   expect(await readImport(service, importId)).toMatchObject({ dryRun: false, created: 1 });
 });
 
-test('an import under the id of a dry run is what is found from then on', async () => {
+test('an import may reuse the id of a finished dry run and replaces its result', async () => {
   const { id } = await imported(service, csv(csvRow('TRIED')), dryRun);
   const result = await imported(service, csv(csvRow('TRIED')), withId(id));
   expect(result).toMatchObject({ dryRun: false, created: 1 });
   expect(await readImport(service, id)).toEqual(result);
 });
 
-test('when enough of them are kept another one is answered, not found later, and that is logged', async () => {
+test('a dry run beyond the limit of stored results is answered but not stored, and that is logged', async () => {
   const ended = Date.now() + 60_000;
   const others = Array.from({ length: importLimits.keptDryRuns }, (_, index) => [ended, `other-${index}`]);
   await redis.zadd('temporary:{import-dry-run}', ...others.flat());
   const { id } = await imported(service, csv(csvRow('A')), dryRun);
   expect((await get(id)).status).toBe(404);
-  expect(service.warnings.at(-1)).toContain('a dry run cannot be kept');
+  expect(service.warnings.at(-1)).toContain('the result of a dry run was not stored');
 });
 
-test('the longest result fits', async () => {
-  // Each bad record has the longest field, in letters that take the most room.
+test('the largest possible result can be stored', async () => {
+  // Each bad record has the longest field name, in the widest characters.
   const bad = Array.from({ length: importLimits.listedErrors }, () =>
     JSON.stringify({ ['\u{1F4A1}'.repeat(100)]: 1 }),
   );
@@ -142,13 +142,13 @@ test('the longest result fits', async () => {
   expect(await readImport(service, result.id)).toEqual(result);
 });
 
-test('without the state Redis a dry run is answered, and whether one is there is not denied', async () => {
+test('without the state Redis a dry run is answered, and an unknown id gets 503 instead of 404', async () => {
   const real = await imported(service, csv(csvRow('REAL')));
   await service.stateRedis.kill('SIGKILL');
   try {
     const result = await imported(service, csv(csvRow('NEW-1'), csvRow('NEW-2')), dryRun);
     expect(result).toMatchObject({ state: 'succeeded', dryRun: true, created: 2 });
-    expect(service.warnings.at(-1)).toContain('a dry run cannot be kept: it is not found by its id');
+    expect(service.warnings.at(-1)).toContain('the result of a dry run was not stored');
 
     const unknown = await get(result.id);
     expect(unknown.headers.get('retry-after')).toBe('1');

@@ -8,7 +8,7 @@ import { readImport } from './import-table.ts';
 import { importLimits } from '../limits.ts';
 
 export interface DryRunsOptions {
-  /** Where a dry run may not take the id of an import. */
+  /** For imports: a dry run may not use the id of one. */
   readonly pool: Pool;
   /** The state Redis. */
   readonly redis: Redis;
@@ -17,53 +17,54 @@ export interface DryRunsOptions {
 }
 
 /**
- * Dry runs change nothing, and what they found is of use for a while only: it stands in the state Redis, and ends by
- * itself. Without Redis a dry run is answered all the same, and only not found later.
+ * The results of dry runs. They are useful for a while only, so they live in the state Redis and expire there. While
+ * Redis is away, a dry run is still answered, but nobody can read its result later.
  */
 export class DryRuns {
   readonly #options: DryRunsOptions;
-  readonly #found: TemporaryData<ImportResult>;
+  readonly #results: TemporaryData<ImportResult>;
 
   constructor(options: DryRunsOptions) {
     this.#options = options;
-    this.#found = new TemporaryData({
+    this.#results = new TemporaryData({
       redis: options.redis,
       kind: 'import-dry-run',
       schema: importResultSchema,
       max_bytes: importLimits.dryRun_bytes,
       maxValues: importLimits.keptDryRuns,
-      onUnreadable: (error) => options.log.warn({ err: error }, 'a dry run in Redis cannot be read'),
+      onUnreadable: (error) =>
+        options.log.warn({ err: error }, 'the result of a dry run in the state Redis cannot be read'),
     });
   }
 
-  /** @throws CatalogError `unavailable`: without Redis nobody knows */
+  /** @throws CatalogError `unavailable` while Redis is away, because then nobody knows */
   async read(id: string): Promise<ImportResult | undefined> {
     try {
-      return await this.#found.get(id);
+      return await this.#results.get(id);
     } catch (cause) {
       throw new CatalogError(
         'unavailable',
-        'No import has this id; whether a dry run has it cannot be told now.',
+        'No import has this id. Whether a dry run has it is unknown while the state Redis does not answer.',
         { retryAfterSeconds: 1, cause },
       );
     }
   }
 
   journal(start: ImportStart): ImportJournal {
-    return new DryRunJournal(this.#options, this.#found, start);
+    return new DryRunJournal(this.#options, this.#results, start);
   }
 }
 
 class DryRunJournal implements ImportJournal {
   readonly #options: DryRunsOptions;
-  readonly #found: TemporaryData<ImportResult>;
+  readonly #results: TemporaryData<ImportResult>;
   readonly #running: ImportResult;
-  /** A beat that came after the result would take its place. */
+  /** Set before the result is written: a later heartbeat would overwrite the result. */
   #ended = false;
 
-  constructor(options: DryRunsOptions, found: TemporaryData<ImportResult>, { id, mode }: ImportStart) {
+  constructor(options: DryRunsOptions, results: TemporaryData<ImportResult>, { id, mode }: ImportStart) {
     this.#options = options;
-    this.#found = found;
+    this.#results = results;
     this.#running = {
       id,
       mode,
@@ -83,15 +84,15 @@ class DryRunJournal implements ImportJournal {
   async start(): Promise<boolean> {
     const { id } = this.#running;
     if ((await readImport(this.#options.pool, id)) !== null) return false;
-    const put = this.#found.putNew(id, this.#running, importLimits.abandoned_ms);
-    return (await this.#orTold(put)) !== 'taken';
+    const put = this.#results.putNew(id, this.#running, importLimits.abandoned_ms);
+    return (await this.#logUnlessStored(put)) !== 'taken';
   }
 
-  /** One whose process died is not found any more once it counts as abandoned: there is nothing to know of it. */
+  /** The entry of a dry run whose process died expires as soon as the dry run counts as abandoned. */
   async beat(received: number, failed: number): Promise<void> {
     if (this.#ended) return;
     const progress = { ...this.#running, received, failed };
-    await this.#found.put(this.#running.id, progress, importLimits.abandoned_ms);
+    await this.#results.put(this.#running.id, progress, importLimits.abandoned_ms);
   }
 
   async finish(outcome: ImportOutcome): Promise<ImportResult> {
@@ -106,22 +107,22 @@ class DryRunJournal implements ImportJournal {
 
   async #end(result: ImportResult): Promise<ImportResult> {
     this.#ended = true;
-    await this.#orTold(this.#found.put(result.id, result, importLimits.dryRunFound_ms));
+    await this.#logUnlessStored(this.#results.put(result.id, result, importLimits.dryRunResult_ms));
     return result;
   }
 
-  async #orTold(put: Promise<PutOutcome>): Promise<PutOutcome | 'away'> {
+  async #logUnlessStored(put: Promise<PutOutcome>): Promise<PutOutcome | 'away'> {
     const outcome = await put.catch((error: unknown) => {
-      this.#tell({ err: error });
+      this.#warn({ err: error });
       return 'away' as const;
     });
-    if (outcome === 'full' || outcome === 'too-large') this.#tell({ outcome });
+    if (outcome === 'full' || outcome === 'too-large') this.#warn({ outcome });
     return outcome;
   }
 
-  #tell(reason: object): void {
+  #warn(reason: object): void {
     const importId = this.#running.id;
-    this.#options.log.warn({ ...reason, importId }, 'a dry run cannot be kept: it is not found by its id');
+    this.#options.log.warn({ ...reason, importId }, 'the result of a dry run was not stored');
   }
 
   #now(): string {

@@ -3,7 +3,7 @@ import type { Queryable } from '@catalog/database';
 
 export type ImportMode = (typeof importModes)[number];
 
-/** What is known of an import from its beginning. */
+/** What is known when an import starts. */
 export interface ImportStart {
   readonly id: string;
   readonly subject: string;
@@ -21,14 +21,14 @@ export interface ImportOutcome {
 }
 export type ImportFailure = Pick<ImportOutcome, 'received' | 'failed' | 'errors'>;
 
-/** Where one import tells how far it is, and what became of it: imports in Postgres, dry runs in the state Redis. */
+/** Where one import writes its progress and its result: an import in Postgres, a dry run in the state Redis. */
 export interface ImportJournal {
-  /** False when the id is taken; then nothing was written. */
+  /** False when the id is already used. Then nothing was written. */
   start(): Promise<boolean>;
-  /** Progress, and a sign of life. */
+  /** Writes progress. It is also the heartbeat of the import. */
   beat(received: number, failed: number): Promise<void>;
-  /** With `client`, in the transaction that applies the records, so that both are true or neither. */
+  /** With `client`, this runs in the transaction that applies the records, so that both are committed or neither. */
   finish(outcome: ImportOutcome, client: Queryable): Promise<ImportResult>;
-  /** False when the import turns out to have succeeded. */
+  /** False when the import has in fact succeeded. */
   fail(failure: ImportFailure): Promise<boolean>;
 }

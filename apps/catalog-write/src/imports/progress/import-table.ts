@@ -39,11 +39,11 @@ export class ImportRow implements ImportJournal {
     const values = [id, state, received, created, updated, unchanged, failed, JSON.stringify(errors)];
     const { rows } = await client.query<ImportResult>(sql.finish, values);
     const [result] = rows;
-    if (result === undefined) throw new Error(`the import ${id} has no row`);
+    if (result === undefined) throw new Error(`the import ${id} has no row in catalog.imports`);
     return result;
   }
 
-  /** It is not running any more where its transaction had committed, although we were not told. */
+  /** When the answer to a commit got lost, the import has succeeded and is no longer running. */
   async fail({ received, failed, errors }: ImportFailure): Promise<boolean> {
     const { id } = this.#start;
     const { rowCount } = await this.#pool.query(sql.fail, [id, received, failed, JSON.stringify(errors)]);
@@ -57,7 +57,7 @@ export async function readImport(db: Queryable, id: string): Promise<ImportResul
   return rows[0] ?? null;
 }
 
-/** An import whose process died would run for ever. */
+/** Without this, an import whose process died would stay in the state "running" for ever. */
 async function failAbandonedImports(db: Queryable): Promise<void> {
   await db.query(sql.abandoned, [importLimits.abandoned_ms]);
 }

@@ -15,7 +15,7 @@ import {
 import { runningService, type RunningService } from '../../testing/running-service.ts';
 import { importLimits } from '../limits.ts';
 
-// Two cores are shared with whatever else runs.
+// Other test files use the same two cores.
 vi.setConfig({ testTimeout: 30_000 });
 const patience = { timeout: 10_000, interval: 10 };
 
@@ -38,8 +38,8 @@ beforeEach(async () => {
   await imported(service, csv(csvRow('KEPT'), csvRow('HELD')));
 });
 
-/** Starts an import that can be given up, and that a test can follow. */
-function follow(raw: unknown): { id: string; answer: Promise<Response>; giveUp: () => void } {
+/** Starts an import that the test can observe and cut off. */
+function startImport(raw: unknown): { id: string; answer: Promise<Response>; cutOff: () => void } {
   const id = randomUUID();
   const client = new AbortController();
   const answer = postImport(service, raw as never, {
@@ -48,7 +48,7 @@ function follow(raw: unknown): { id: string; answer: Promise<Response>; giveUp: 
     signal: client.signal,
   });
   answer.catch(() => {});
-  return { id, answer, giveUp: () => client.abort() };
+  return { id, answer, cutOff: () => client.abort() };
 }
 
 const stateOf = async (id: string) => {
@@ -59,8 +59,8 @@ const untilState = async (id: string, expected: object) => {
   await expect.poll(() => stateOf(id), patience).toMatchObject(expected);
 };
 
-/** Statements of imports that Postgres is working on. */
-async function busyImports(): Promise<string[]> {
+/** The import statements that Postgres runs at this moment. */
+async function runningStatements(): Promise<string[]> {
   const { rows } = await service.owner.query<{ query: string }>(
     "select query from pg_stat_activity where datname = current_database() and application_name like '% import' and state = 'active'",
   );
@@ -73,7 +73,7 @@ async function importConnections(): Promise<number> {
   return rows[0]?.connections ?? -1;
 }
 
-/** Past the service and its proxy. */
+/** Read without the service and its proxy. */
 async function committedState(id: string): Promise<unknown> {
   const { rows } = await service.owner.query<{ state: string }>(
     'select state from catalog.imports where id = $1',
@@ -85,9 +85,9 @@ async function committedState(id: string): Promise<unknown> {
 const manyRows = (count: number): string =>
   Array.from({ length: count }, (_, index) => `${csvRow(`NEW-${index}`)}\n`).join('');
 
-test('progress is told while the body is still coming', async () => {
+test('progress can be read while the body is still arriving', async () => {
   const { body, send, end } = slowBody();
-  const { id, answer } = follow(body);
+  const { id, answer } = startImport(body);
   send(`${csvHeader}\n${manyRows(3)}${csvRow('BAD', 'x', 'free')}\n`);
   await untilState(id, { state: 'running', received: 4, failed: 1, finishedAt: null });
   send(csvRow('LAST'));
@@ -97,33 +97,35 @@ test('progress is told while the body is still coming', async () => {
   expect(await stateOf(id)).toMatchObject({ state: 'succeeded', received: 5, created: 4 });
 });
 
-test('a connection that is cut half-way leaves nothing behind', async () => {
+test('an upload that breaks off half-way changes nothing', async () => {
   const before = await service.state();
   const { body, send } = slowBody();
-  const { id, giveUp } = follow(body);
-  // More than a piece, so that some of it is in Postgres already.
+  const { id, cutOff } = startImport(body);
+  // More than one COPY piece, so that some of it is already in Postgres.
   send(csvHeader + '\n' + manyRows(40_000));
   await untilState(id, { state: 'running', received: 40_000 });
-  giveUp();
+  cutOff();
   await untilState(id, { state: 'failed', created: 0, errors: [{ code: 'malformed_request' }] });
   await expect.poll(importConnections, patience).toBe(0);
   expect(await service.state()).toEqual(before);
 });
 
-test('a client that goes away while its records are applied frees what they hold, and nothing has changed', async () => {
+test('a client that goes away while its records are applied frees its locks and changes nothing', async () => {
   const before = await service.state();
   const other = await service.owner.connect();
   try {
     await other.query('begin');
     await other.query("select from catalog.products where sku = 'HELD' for update");
-    const { id, giveUp } = follow(csv(csvRow('KEPT', 'x'), csvRow('HELD', 'x'), csvRow('NEW')));
-    await expect.poll(busyImports, patience).toEqual([expect.stringContaining('Locks the rows that differ')]);
-    giveUp();
+    const { id, cutOff } = startImport(csv(csvRow('KEPT', 'x'), csvRow('HELD', 'x'), csvRow('NEW')));
+    await expect
+      .poll(runningStatements, patience)
+      .toEqual([expect.stringContaining('Locks the rows that differ')]);
+    cutOff();
     await untilState(id, {
       state: 'failed',
-      errors: [{ message: 'The client went away; nothing has changed.' }],
+      errors: [{ message: 'The client went away. Nothing has changed.' }],
     });
-    // The row that somebody else holds is still held: Postgres itself gave up waiting for it.
+    // The other transaction still holds its row, so Postgres itself ended the import that waited for it.
     await expect.poll(importConnections, patience).toBe(0);
   } finally {
     await other.query('rollback');
@@ -132,10 +134,10 @@ test('a client that goes away while its records are applied frees what they hold
   expect(await service.state()).toEqual(before);
 });
 
-test('a Postgres that goes away while the body comes is told, and nothing has changed', async () => {
+test('an import whose Postgres connection breaks while the body arrives fails with 503 and changes nothing', async () => {
   const before = await service.state();
   const { body, send, end } = slowBody();
-  const { id, answer } = follow(body);
+  const { id, answer } = startImport(body);
   send(csvHeader + '\n' + manyRows(40_000));
   await untilState(id, { state: 'running', received: 40_000 });
   await service.owner.query(
@@ -149,8 +151,8 @@ test('a Postgres that goes away while the body comes is told, and nothing has ch
   expect(await service.state()).toEqual(before);
 });
 
-test('a commit whose answer is lost is found out about, and told as what it is', async () => {
-  // Its commit waits for a lock, so that the connection can be cut while Postgres commits.
+test('an import whose commit succeeds but whose commit answer is lost is reported as succeeded', async () => {
+  // The commit waits for a lock, so that the test can cut the connection while Postgres commits.
   await service.owner.query(`
     create function public.held_commit() returns trigger language plpgsql as $$
       begin perform pg_advisory_xact_lock(4711); return null; end $$;
@@ -159,8 +161,8 @@ test('a commit whose answer is lost is found out about, and told as what it is',
   const holder = await service.owner.connect();
   await holder.query('select pg_advisory_lock(4711)');
   try {
-    const { id, answer } = follow(csv(csvRow('NEW')));
-    await expect.poll(busyImports, patience).toEqual(['commit']);
+    const { id, answer } = startImport(csv(csvRow('NEW')));
+    await expect.poll(runningStatements, patience).toEqual(['commit']);
     postgres.blackhole();
     await holder.query('select pg_advisory_unlock(4711)');
     await expect.poll(() => committedState(id), patience).toBe('succeeded');
@@ -187,16 +189,16 @@ test('an import whose process died counts as abandoned', async () => {
   expect(await readImport(service, id)).toMatchObject({ state: 'failed', errors: [{ code: 'abandoned' }] });
 });
 
-test('more imports than run at once are asked to come again', async () => {
+test('one import more than may run at once is refused with Retry-After', async () => {
   const slow = Array.from({ length: importLimits.simultaneous }, slowBody);
-  const followed = slow.map(({ body }) => follow(body));
+  const started = slow.map(({ body }) => startImport(body));
   for (const [index, { send }] of slow.entries()) {
     send(`${csvHeader}\n`);
-    await untilState(followed[index]?.id ?? '', { state: 'running' });
+    await untilState(started[index]?.id ?? '', { state: 'running' });
   }
   const res = await postImport(service, csv(csvRow('ONE-MORE')));
   expect([res.status, res.headers.get('retry-after')]).toEqual([503, '10']);
   for (const { end } of slow) end();
-  for (const { answer } of followed) expect((await answer).status).toBe(200);
+  for (const { answer } of started) expect((await answer).status).toBe(200);
   expect((await postImport(service, csv(csvRow('ONE-MORE')))).status).toBe(200);
 });

@@ -14,7 +14,7 @@ function pieces(bytes: Buffer, size: number): Buffer[] {
   );
 }
 
-test('text comes through whole, wherever the chunks are cut', () => {
+test('text is decoded whole, wherever the chunks are cut', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 1, max: 7 }), (written, size) => {
       const text = written
@@ -26,7 +26,7 @@ test('text comes through whole, wherever the chunks are cut', () => {
   );
 });
 
-test('a UTF-8 byte-order mark is dropped, even when it comes byte by byte', () => {
+test('a UTF-8 byte-order mark is dropped, even when it arrives byte by byte', () => {
   expect(read(...pieces(Buffer.from('\uFEFFsku\n'), 1))).toBe('sku\n');
 });
 
@@ -35,17 +35,17 @@ test.each([
   ['UTF-16 (big endian)', Buffer.from('\uFEFFsku,name\n', 'utf16le').swap16()],
   ['UTF-16 (little endian)', Buffer.from('sku,name\n', 'utf16le')],
   ['UTF-16 (big endian)', Buffer.from('sku,name\n', 'utf16le').swap16()],
-])('%s is refused by name', (name, bytes) => {
+])('%s is refused, and the refusal names it', (name, bytes) => {
   expect(() => read(bytes)).toThrow(name);
 });
 
-test('Latin-1 is refused, naming encoding and line', () => {
+test('the refusal of Latin-1 names encoding and line', () => {
   const bytes = Buffer.concat([Buffer.from('sku,name\nA,b\n'), Buffer.from('B,Küche\n', 'latin1')]);
   for (const size of [1, 3, 1000]) {
     expect(() => read(...pieces(bytes, size))).toThrow(/Line 3 is not UTF-8.*Latin-1/);
   }
 });
 
-test('a character cut off by the end of the file is refused', () => {
+test('a file that ends inside a character is refused', () => {
   expect(() => read(Buffer.from('sku,ü').subarray(0, 5))).toThrow(CatalogError);
 });

@@ -4,15 +4,15 @@ import { CatalogError } from '@catalog/contracts';
 const newline = 0x0a;
 
 /**
- * Turns the bytes of an upload into text, piece by piece. Only UTF-8 is taken (a byte-order mark is
- * dropped): decoding anything else loosely would store broken names without a word.
+ * Turns the bytes of an upload into text, piece by piece. It accepts only UTF-8 and drops a byte-order mark. Guessing
+ * another encoding would store broken names, and nobody would notice.
  */
 export class Utf8Text {
   #tail: Buffer = Buffer.alloc(0);
   #lines = 1;
   #atStart = true;
 
-  /** Throws `malformed_request`, naming the line and, where it can be told, the encoding. */
+  /** @throws CatalogError `malformed_request` with the line and, where it is known, the encoding */
   push(chunk: Buffer): string {
     return this.#decode(this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]), false);
   }
@@ -24,7 +24,7 @@ export class Utf8Text {
   #decode(bytes: Buffer, final: boolean): string {
     let start = 0;
     if (this.#atStart) {
-      // Four bytes tell every byte-order mark.
+      // Four bytes are enough to recognise UTF-16, with or without a byte-order mark.
       if (bytes.length < 4 && !final) {
         this.#tail = bytes;
         return '';
@@ -50,7 +50,7 @@ export class Utf8Text {
       from = to + 1;
     }
     throw refusal(
-      `Line ${line} is not UTF-8; the file seems to be in Latin-1 or Windows-1252. Save it as UTF-8 and send it again.`,
+      `Line ${line} is not UTF-8. The file seems to be in Latin-1 or Windows-1252. Save it as UTF-8 and send it again.`,
     );
   }
 }
@@ -75,7 +75,7 @@ function looksWide(bytes: Buffer, zeroAt: 0 | 1): boolean {
   );
 }
 
-/** How many bytes at the end begin a character that the next chunk ends. */
+/** How many bytes at the end belong to a character that continues in the next chunk. */
 function unfinishedBytes(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;

@@ -1,4 +1,4 @@
-/** Postgres on a small disk of its own. Only who may mount one can run this. */
+/** Runs Postgres on a small disk of its own. The test needs the right to mount one and is skipped without it. */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -49,12 +49,12 @@ async function leaveFree(free_MiB: number): Promise<void> {
 const file = (rows: number): string =>
   csv(...Array.from({ length: rows }, (_, index) => csvRow(`ROW-${index}`, 'x'.repeat(200))));
 
-// The records are 300 bytes each in the staging table, and several times that with indexes, history, outbox and log.
+// A record takes 300 bytes in the staging table, and several times that with indexes, history, outbox and WAL.
 test.runIf(mounted).each([
   ['while the records are staged', 8, 100_000],
   ['while they are applied', 24, 40_000],
 ])(
-  'a disk that gets full %s: 503, nothing has changed, and it works again once there is room',
+  'a disk that fills up %s answers 503, changes nothing, and works again once there is room',
   async (_name, free_MiB, rows) => {
     const before = await service.state();
     await leaveFree(free_MiB);
@@ -63,7 +63,7 @@ test.runIf(mounted).each([
     expect([res.status, problem.code]).toEqual([503, 'unavailable']);
     expect(res.headers.get('retry-after')).not.toBeNull();
     await rm(ballast);
-    // It may have had to start again.
+    // Postgres may have restarted.
     await expect.poll(() => service.state().catch(() => undefined), { timeout: 20_000 }).toEqual(before);
     const dryRun = { query: 'dryRun=true' };
     expect(counts(await imported(service, file(rows), dryRun))).toEqual([rows, 0, 0, 0]);

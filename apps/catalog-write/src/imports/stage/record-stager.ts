@@ -1,10 +1,9 @@
 import type { ImportError } from '@catalog/contracts';
 import { importLimits } from '../limits.ts';
-import { checkRecord } from '../parse/product-record.ts';
-import type { RecordSink } from '../parse/product-record.ts';
+import { checkRecord, type RecordSink } from '../parse/product-record.ts';
 import type { Duplicates, Staging } from './staging.ts';
 
-/** Counts the records of an import, stages the good ones and keeps the first errors of the others. */
+/** Counts the records of an import, stages the valid ones and keeps the first errors of the others. */
 export class RecordStager implements RecordSink {
   readonly #staging: Pick<Staging, 'add'>;
   readonly #errors: ImportError[] = [];
@@ -23,23 +22,23 @@ export class RecordStager implements RecordSink {
       return;
     }
     this.failed++;
-    for (const problem of checked.problems) this.#list({ line, ...problem });
+    for (const problem of checked.problems) this.#addError({ line, ...problem });
   }
 
   bad(line: number, field: string | null, code: string, message: string): void {
     this.received++;
     this.failed++;
-    this.#list({ line, field, code, message });
+    this.#addError({ line, field, code, message });
   }
 
   duplicates(found: Duplicates): void {
     this.failed += found.total;
     for (const { line, sku, firstLine } of found.first) {
-      this.#list({
+      this.#addError({
         line,
         field: 'sku',
         code: 'duplicate_sku',
-        message: `The SKU ${JSON.stringify(sku)} stands on line ${firstLine} already.`,
+        message: `Line ${firstLine} already has the SKU ${JSON.stringify(sku)}.`,
       });
     }
   }
@@ -49,7 +48,7 @@ export class RecordStager implements RecordSink {
     return this.#errors.toSorted((one, other) => one.line - other.line);
   }
 
-  #list(error: ImportError): void {
+  #addError(error: ImportError): void {
     if (this.#errors.length < importLimits.listedErrors) this.#errors.push(error);
   }
 }

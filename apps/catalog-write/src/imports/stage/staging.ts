@@ -7,8 +7,8 @@ import { importLimits } from '../limits.ts';
 
 const sql = {
   tune: loadSql(import.meta.url, './sql/tune.sql'),
-  createTable: loadSql(import.meta.url, './sql/staging-table.sql'),
-  copy: loadSql(import.meta.url, './sql/stage.sql'),
+  createTable: loadSql(import.meta.url, './sql/create-table.sql'),
+  copy: loadSql(import.meta.url, './sql/copy.sql'),
   dropDuplicates: loadSql(import.meta.url, './sql/drop-duplicates.sql'),
 };
 
@@ -18,9 +18,10 @@ export interface Duplicates {
 }
 
 /**
- * The staging table of one import, on a connection of its own. No transaction is open while the client is
- * sending: a slow upload would keep vacuum from the outbox. Disposed with its connection, and the table with both.
- * When `signal` aborts, the connection is cut: what runs on it fails, and what was not committed never will be.
+ * The staging table of one import, on a connection of its own. No transaction is open while the client sends, because a
+ * slow upload would then keep vacuum from cleaning the outbox. Disposing closes the connection, which drops the table.
+ *
+ * When `signal` aborts, the connection is cut. The running statement fails, and nothing is committed after that.
  */
 export class Staging implements AsyncDisposable {
   readonly client: PoolClient;
@@ -32,7 +33,7 @@ export class Staging implements AsyncDisposable {
   private constructor(client: PoolClient, signal: AbortSignal) {
     this.client = client;
     this.#signal = signal;
-    // What breaks the connection fails the query in flight too, and that is where it is told.
+    // A broken connection also fails the running query, and the query reports it.
     client.on('error', () => {});
     signal.addEventListener('abort', this.#close);
     if (signal.aborted) this.#close();
@@ -43,7 +44,7 @@ export class Staging implements AsyncDisposable {
     try {
       await staging.client.query(sql.tune, [
         `${importLimits.workMemory_kB}kB`,
-        `${importLimits.goneCheck_ms}ms`,
+        `${importLimits.clientCheck_ms}ms`,
       ]);
       await staging.client.query(sql.createTable);
       return staging;
@@ -53,24 +54,27 @@ export class Staging implements AsyncDisposable {
     }
   }
 
-  /** Kept in memory until `flush`. */
+  /** Keeps the row in memory until `flush`. */
   add(line: number, product: ProductCreate): void {
     this.#piece += copyLine(line, product);
   }
 
-  /** Hands rows over when enough have come together, and waits for those before: at most two pieces are in memory. */
+  /**
+   * Sends the rows to Postgres once there are enough for a piece, and first waits for the previous piece. So at most two
+   * pieces are in memory.
+   */
   async flush(): Promise<void> {
     if (this.#piece.length >= importLimits.copyPiece_chars) await this.#startCopy();
   }
 
-  /** Everything is in the table after this, and the planner knows how much that is. */
+  /** After this all rows are in the table, and the planner knows their number. */
   async complete(): Promise<void> {
     if (this.#piece !== '') await this.#startCopy();
     await this.#copying;
     await this.client.query('analyze pg_temp.import_rows');
   }
 
-  /** Of records with the same SKU only the first stays. */
+  /** Keeps only the first of the records with the same SKU. */
   async dropDuplicates(): Promise<Duplicates> {
     const { rows } = await this.client.query<{ total: number; line: number; sku: string; firstLine: number }>(
       sql.dropDuplicates,
@@ -79,14 +83,14 @@ export class Staging implements AsyncDisposable {
     return { total: rows[0]?.total ?? 0, first: rows };
   }
 
-  /** Postgres takes the piece while the next one is read and checked. */
+  /** Postgres takes this piece while the next one is read and checked. */
   async #startCopy(): Promise<void> {
     await this.#copying;
     const stream = this.client.query(copyFrom(sql.copy));
     stream.end(this.#piece);
     this.#piece = '';
     this.#copying = finished(stream);
-    // It is awaited later; failing before that must not count as unhandled.
+    // It is awaited later. A failure before that must not count as an unhandled rejection.
     this.#copying.catch(() => {});
   }
 
@@ -103,7 +107,7 @@ export class Staging implements AsyncDisposable {
   }
 }
 
-/** In the order of `stage.sql`. */
+/** One row in the text format of COPY, with the columns in the order of `copy.sql`. */
 function copyLine(line: number, product: ProductCreate): string {
   return `${line}\t${text(product.sku)}\t${text(product.name)}\t${text(product.description)}\t${text(product.brand)}\t${text(product.category)}\t${product.gtin ?? '\\N'}\t${number(product.weightGrams)}\t${number(product.lengthMm)}\t${number(product.widthMm)}\t${number(product.heightMm)}\t${product.priceMinor}\t${product.currency}\t${product.status}\t${text(JSON.stringify(product.attributes))}\n`;
 }
@@ -115,7 +119,7 @@ function number(value: number | null): string {
 const special = /[\\\n\r\t]/;
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** The text format of COPY (PostgreSQL manual, COPY, "Text Format"). */
+/** Escaped as the PostgreSQL manual says under COPY, "Text Format". */
 function text(value: string): string {
   return special.test(value) ? value.replace(/[\\\n\r\t]/g, (found) => escapes[found] ?? found) : value;
 }

@@ -1,4 +1,4 @@
--- Whether some SKU of the import has no product yet.
+-- Answers whether the import has a SKU without a product.
 select exists (
   select from pg_temp.import_rows r
   where not exists (select from catalog.products p where p.sku = r.sku)

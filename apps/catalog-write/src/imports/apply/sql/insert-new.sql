@@ -1,5 +1,6 @@
--- In the order of the file. Not ON CONFLICT: the constraint on the SKU is deferrable. A product that somebody
--- inserted since this statement began is a unique violation (23505), and the transaction is tried again.
+-- Inserts the missing products in the order of the file. ON CONFLICT cannot be used: the constraint on the SKU is
+-- deferrable. If another transaction inserted the same SKU after this statement began, it fails with a unique violation
+-- (23505), and the caller tries the transaction again. Answers how many rows were inserted, and their lowest version.
 with inserted as (
   insert into catalog.products (
     sku, name, description, brand, category, gtin, weight_grams, length_mm, width_mm, height_mm,

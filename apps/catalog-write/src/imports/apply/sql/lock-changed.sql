@@ -1,5 +1,5 @@
--- Locks the rows that differ, in the order of their SKUs: imports of the same SKUs wait for each other and
--- cannot deadlock. Rows that are as the file has them are not touched at all.
+-- Locks the rows that differ from the file, in the order of their SKUs, so that imports of the same SKUs wait for each
+-- other instead of deadlocking. Does not touch the other rows. Answers how many rows are locked.
 select count(*) as locked
 from (
   select p.id

@@ -1,4 +1,4 @@
--- What applying would do. Writes and locks nothing.
+-- Answers how many products an import would create and update. Writes and locks nothing.
 select
   count(*) filter (where p.id is null) as created,
   count(*) filter (where p.id is not null and

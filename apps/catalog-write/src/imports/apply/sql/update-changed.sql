@@ -1,4 +1,4 @@
--- Answers how many rows changed, and the lowest version that was written.
+-- Updates the products that differ from the file. Answers how many rows were updated, and their lowest version.
 with changed as (
   update catalog.products p
   set name = r.name, description = r.description, brand = r.brand, category = r.category, gtin = r.gtin,

@@ -1,4 +1,5 @@
--- $1 id, $2 state, $3 received, $4 created, $5 updated, $6 unchanged, $7 failed, $8 errors
+-- Writes the result. Inputs: $1 id, $2 state, $3 received, $4 created, $5 updated, $6 unchanged, $7 failed, $8 errors.
+-- Answers the import as the API shows it.
 update catalog.imports
 set state = $2, received = $3, created = $4, updated = $5, unchanged = $6, failed = $7, errors = $8,
   heartbeat_at = clock_timestamp(), finished_at = clock_timestamp()

@@ -1,4 +1,5 @@
--- $1 id, $2 subject, $3 mode. No row when the id is used already. Dry runs have none: they are in Redis.
+-- Inputs: $1 id, $2 caller, $3 mode. Answers no row when the id is already used. Dry runs have no row here: the state
+-- Redis holds them.
 insert into catalog.imports (id, subject, mode, dry_run) values ($1, $2, $3, false)
 on conflict (id) do nothing
 returning id

@@ -1,5 +1,5 @@
--- Of records with the same SKU the first stays. Answers how many were dropped, and the first $1 of them with
--- the line that has the SKU already.
+-- Keeps only the first of the records with the same SKU. Inputs: $1 how many dropped records to list.
+-- Answers: how many were dropped, and for each listed one its line and the earlier line with the same SKU.
 with numbered as (
   select line, first_value(line) over same_sku as first_line
   from pg_temp.import_rows

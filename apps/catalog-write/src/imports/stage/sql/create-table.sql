@@ -1,5 +1,5 @@
--- The records of one import that obey the rules. Temporary: no WAL, and gone with the connection,
--- whatever becomes of the process.
+-- The valid records of one import. A temporary table writes no WAL, and Postgres drops it with the connection, even
+-- when the process dies.
 create temporary table import_rows (
   line bigint not null,
   sku text collate "C" not null,
