@@ -5,6 +5,8 @@ export interface Deadline {
   readonly after_ms?: number;
   /** What the caller hears when the time is over. */
   readonly late: () => Error;
+  /** Ends the wait early, when the caller gives up. Its reason is then what the caller hears. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -15,23 +17,25 @@ export interface Deadline {
  */
 export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  { until_ms, after_ms, late }: Deadline,
+  { until_ms, after_ms, late, signal }: Deadline,
 ): Promise<T> {
+  signal?.throwIfAborted();
   const left_ms = after_ms ?? (until_ms ?? Number.POSITIVE_INFINITY) - performance.now();
-  const controller = new AbortController();
-  if (left_ms === Number.POSITIVE_INFINITY) return work(controller.signal);
   if (left_ms <= 0) throw late();
-  let timer: NodeJS.Timeout | undefined;
-  const end = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      const error = late();
-      reject(error);
-      controller.abort(error);
-    }, left_ms);
-  });
+  const controller = new AbortController();
+  const ended = Promise.withResolvers<never>();
+  const end = (error: Error) => {
+    ended.reject(error);
+    controller.abort(error);
+  };
+  const onAbort = () => end(signal?.reason as Error);
+  signal?.addEventListener('abort', onAbort);
+  // Node would turn an infinite delay into one millisecond.
+  const timer = left_ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => end(late()), left_ms);
   try {
-    return await Promise.race([work(controller.signal), end]);
+    return await Promise.race([work(controller.signal), ended.promise]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
   }
 }

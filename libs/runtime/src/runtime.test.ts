@@ -52,6 +52,23 @@ test('the caller of late work hears that it is late, and the work is told so by 
   expect(told?.aborted).toBe(true);
 });
 
+test('a caller that gives up hears the reason of its signal at once, and the work is told so', async () => {
+  const caller = new AbortController();
+  let told: AbortSignal | undefined;
+  const work = (signal: AbortSignal) => {
+    told = signal;
+    return never();
+  };
+  const reason = new Error('gave up');
+  const limited = withDeadline(work, { after_ms: 60_000, late, signal: caller.signal });
+  const unlimited = withDeadline(never, { until_ms: Infinity, late, signal: caller.signal });
+  caller.abort(reason);
+  await expect(limited).rejects.toBe(reason);
+  await expect(unlimited).rejects.toBe(reason);
+  expect(told?.reason).toBe(reason);
+  await expect(withDeadline(work, { after_ms: 60_000, late, signal: caller.signal })).rejects.toBe(reason);
+});
+
 test('work whose time is over does not begin', async () => {
   let began = false;
   const work = async () => {
