@@ -7,15 +7,16 @@ export {
   type Isolation,
   type TransactionOptions,
 } from './postgres/transaction.ts';
-export { readAgainIfCut } from './postgres/read-again.ts';
+export { retryRead } from './postgres/retry-read.ts';
+export type { ReportUnreadable, UnreadableRow } from './postgres/unreadable.ts';
 export { loadSql } from './postgres/sql.ts';
 export { databaseIdentity } from './postgres/identity.ts';
 export { readVersionReached } from './postgres/versions.ts';
 export { migrate, type MigrateOptions, type MigrateResult } from './migrations/migrate.ts';
 export { MigrationError, type MigrationErrorCode } from './migrations/error.ts';
 export { provisionLogins } from './migrations/provision.ts';
-export { entityLoaders, type EntityLoader, type EntityLoaders } from './entities/loaders.ts';
-export type { Loaded } from './entities/loaded.ts';
+export { entityLoaders, type EntityLoaders } from './entities/loaders.ts';
+export type { EntityLoader, EntityRow } from './entities/entity-row.ts';
 export { loadProductBySku, loadProducts, loadSkus } from './products/load.ts';
 export {
   listProducts,

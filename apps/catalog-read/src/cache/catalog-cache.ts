@@ -12,7 +12,7 @@ import {
 } from '@catalog/cache';
 import { limits } from '@catalog/cache/timings';
 import { type entities, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
-import { databaseIdentity, entityLoaders, readAgainIfCut } from '@catalog/database';
+import { databaseIdentity, entityLoaders, retryRead } from '@catalog/database';
 import type { Pool } from 'pg';
 import { HeardInvalidations } from './heard-invalidations.ts';
 
@@ -56,7 +56,7 @@ export function createCatalogCache({
     (guard: LoadGuard) =>
     <T>(read: () => Promise<T>, patience?: Readonly<Patience>) =>
       guard(
-        () => readAgainIfCut(read),
+        () => retryRead(read),
         () => patience === undefined || patience.until_ms > performance.now(),
       );
   const loaders = entityLoaders(pool);

@@ -1,48 +1,43 @@
-import {
-  PRODUCT,
-  SALES_MONTH,
-  SETTINGS,
-  SETTINGS_KEY,
-  SKU,
-  USER_PROFILE,
-  type Product,
-  type SalesMonth,
-  type Settings,
-  type UserProfile,
-} from '@catalog/contracts';
+import { PRODUCT, SALES_MONTH, SETTINGS, SKU, USER_PROFILE, type entities } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
+import { retryRead } from '../postgres/retry-read.ts';
+import type { ReportUnreadable } from '../postgres/unreadable.ts';
 import { loadProducts, loadSkus } from '../products/load.ts';
 import { loadSalesMonths } from '../sales/load.ts';
-import { loadSettings } from '../settings/settings.ts';
+import { loadSettingsKeys } from '../settings/settings.ts';
 import { loadUserProfiles } from '../users/load.ts';
-import { readAgainIfCut } from '../postgres/read-again.ts';
-import type { Loaded } from './loaded.ts';
+import type { EntityLoader, EntityRow } from './entity-row.ts';
 
-/** Loads all these keys of one entity with one query, in one snapshot. The answer has every key asked for. */
-export type EntityLoader<Body> = (keys: readonly string[]) => Promise<Map<string, Loaded<Body>>>;
+/** Each entity of the contract must stand here: the compiler names the one that does not. */
+const loads = {
+  [PRODUCT.name]: loadProducts,
+  [SKU.name]: loadSkus,
+  [SETTINGS.name]: loadSettingsKeys,
+  [SALES_MONTH.name]: loadSalesMonths,
+  [USER_PROFILE.name]: loadUserProfiles,
+} as const satisfies Record<(typeof entities)[number]['name'], Load<unknown>>;
+
+type Load<Body> = (
+  db: Queryable,
+  keys: readonly string[],
+  onUnreadable?: ReportUnreadable,
+) => Promise<Map<string, EntityRow<Body>>>;
+type BodyOf<L> = L extends Load<infer Body> ? Body : never;
 
 export type EntityLoaders = {
-  readonly [PRODUCT.name]: EntityLoader<Product>;
-  readonly [SKU.name]: EntityLoader<{ id: string }>;
-  readonly [SETTINGS.name]: EntityLoader<Settings>;
-  readonly [SALES_MONTH.name]: EntityLoader<SalesMonth>;
-  readonly [USER_PROFILE.name]: EntityLoader<UserProfile>;
+  readonly [Name in keyof typeof loads]: EntityLoader<BodyOf<(typeof loads)[Name]>>;
 };
 
 /**
- * The one place that says how each cached entity is read, for the services that serve it and the worker alike.
+ * How each cached entity is read: the services that serve it and the worker use the same loaders.
  *
- * @param db a pool: a read whose connection is cut is asked for again on another one
+ * @param db a pool: a read whose connection is cut is sent again on another one
+ * @param onUnreadable hears of each row that JSON cannot show; its key is answered as missing
  */
-export function entityLoaders(db: Queryable): EntityLoaders {
-  return {
-    [PRODUCT.name]: (ids) => readAgainIfCut(() => loadProducts(db, ids)),
-    [SKU.name]: (skus) => readAgainIfCut(() => loadSkus(db, skus)),
-    [SETTINGS.name]: async (keys) => {
-      const settings = await readAgainIfCut(() => loadSettings(db));
-      return new Map(keys.map((key) => [key, key === SETTINGS_KEY ? settings : { version: 0, body: null }]));
-    },
-    [SALES_MONTH.name]: (months) => readAgainIfCut(() => loadSalesMonths(db, months)),
-    [USER_PROFILE.name]: (ids) => readAgainIfCut(() => loadUserProfiles(db, ids)),
-  };
+export function entityLoaders(db: Queryable, onUnreadable?: ReportUnreadable): EntityLoaders {
+  const retrying = Object.entries<Load<unknown>>(loads).map(([name, load]) => [
+    name,
+    (keys: readonly string[]) => retryRead(() => load(db, keys, onUnreadable)),
+  ]);
+  return Object.fromEntries(retrying) as EntityLoaders;
 }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { CatalogError, type Product } from '@catalog/contracts';
+import { CatalogError, PRODUCT, type Product } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
+import { readRows, type ReportUnreadable } from '../postgres/unreadable.ts';
 
 export interface ProductFilter {
   readonly category?: string | undefined;
   readonly brand?: string | undefined;
   readonly status: Product['status'];
-  /** Words that name, brand and SKU together must all have; the last one may be the start of a word. */
+  /** All words must be in the name, brand or SKU; the last one may be the start of a word. */
   readonly q?: string | undefined;
 }
 
@@ -27,23 +28,33 @@ export interface ProductPage {
 const sql = loadSql(import.meta.url, './list.sql');
 
 /**
- * One page of products by id, after the cursor: rows that come or go meanwhile shift no page. Throws
- * CatalogError `invalid_request` for a cursor that is malformed or of another filter.
+ * One page of products by id, after the cursor: rows that appear or disappear meanwhile shift no page. A product that JSON
+ * cannot show is left out and reported. Throws CatalogError `invalid_request` for a cursor that is malformed or belongs to
+ * another filter.
  */
-export async function listProducts(db: Queryable, request: ProductPageRequest): Promise<ProductPage> {
+export async function listProducts(
+  db: Queryable,
+  request: ProductPageRequest,
+  onUnreadable?: ReportUnreadable,
+): Promise<ProductPage> {
   const { limit } = request;
   if (!Number.isInteger(limit) || limit < 1 || limit > 100)
     throw new RangeError(`limit ${limit} is not 1 … 100`);
   const after = request.cursor === undefined ? null : readCursor(request.cursor, request);
-  const values = [request.category, request.brand, request.status, request.q];
+  const filters = [request.category, request.brand, request.status, request.q];
   // Postgres refuses NUL in any text; nothing stored has one.
-  if (values.some((value) => value?.includes('\0'))) return { data: [], nextCursor: null };
-  // One more than asked tells whether there is another page.
-  const { rows } = await db.query<Product>(sql, [...values.map((value) => value ?? null), after, limit + 1]);
-  const data = rows.slice(0, limit);
-  const last = data.at(-1);
+  if (filters.some((value) => value?.includes('\0'))) return { data: [], nextCursor: null };
+  // One row more than asked tells whether there is another page.
+  const values = [...filters.map((value) => value ?? null), after, limit + 1];
+  const rows = await readRows<Product>(
+    db,
+    { text: sql, values },
+    { entity: PRODUCT.name, keyOf: ({ id }) => id, onUnreadable },
+  );
+  const page = rows.slice(0, limit);
+  const last = page.at(-1)?.row;
   return {
-    data,
+    data: page.filter(({ isUnreadable }) => !isUnreadable).map(({ row }) => row),
     nextCursor: rows.length > limit && last !== undefined ? writeCursor(last.id, request) : null,
   };
 }
@@ -64,7 +75,7 @@ function writeCursor(lastId: string, filter: ProductFilter): string {
 
 function readCursor(cursor: string, filter: ProductFilter): string {
   const bytes = Buffer.from(cursor, 'base64url');
-  // Node skips what is no base64url; only the exact text that we wrote comes back the same.
+  // Node skips characters that are no base64url; only a text that we wrote survives the round trip.
   if (bytes.length !== cursorBytes || bytes.toString('base64url') !== cursor) {
     throw cursorError('malformed', 'is not a cursor that this service gave');
   }

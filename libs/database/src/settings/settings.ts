@@ -1,7 +1,9 @@
-import type { Settings, SettingsPatch } from '@catalog/contracts';
-import type { Loaded } from '../entities/loaded.ts';
+import { SETTINGS, SETTINGS_KEY, type Settings, type SettingsPatch } from '@catalog/contracts';
+import type { EntityRow } from '../entities/entity-row.ts';
 import type { Queryable } from '../postgres/pool.ts';
+import { prepared } from '../postgres/retry-read.ts';
 import { loadSql } from '../postgres/sql.ts';
+import { readRows, type ReportUnreadable } from '../postgres/unreadable.ts';
 import { translateViolation } from '../products/violations.ts';
 import type { ExpectedVersion, NotChanged } from '../products/write.ts';
 
@@ -21,12 +23,30 @@ const fields = Object.keys(columns) as (keyof SettingsPatch)[];
 
 type LoadedRow = { [Field in keyof Settings]: Settings[Field] | null } & { tombstoneVersion: number | null };
 
-export async function loadSettings(db: Queryable): Promise<Loaded<Settings>> {
-  const { rows } = await db.query<LoadedRow>({ name: 'settings/load', text: sql.load });
-  const [row] = rows;
-  if (row === undefined || row.version === null) return { version: row?.tombstoneVersion ?? 0, body: null };
-  const { tombstoneVersion: _none, ...settings } = row;
-  return { version: row.version, body: settings as Settings };
+export async function loadSettings(
+  db: Queryable,
+  onUnreadable?: ReportUnreadable,
+): Promise<EntityRow<Settings>> {
+  const rows = await readRows<LoadedRow>(db, prepared('settings/load', sql.load), {
+    entity: SETTINGS.name,
+    keyOf: () => SETTINGS_KEY,
+    onUnreadable,
+  });
+  const [first] = rows;
+  if (first === undefined || first.row.version === null)
+    return { version: first?.row.tombstoneVersion ?? 0, body: null };
+  const { tombstoneVersion: _none, ...settings } = first.row;
+  return { version: first.row.version, body: first.isUnreadable ? null : (settings as Settings) };
+}
+
+/** As the loader of an entity: every key but that of the one row is missing. */
+export async function loadSettingsKeys(
+  db: Queryable,
+  keys: readonly string[],
+  onUnreadable?: ReportUnreadable,
+): Promise<Map<string, EntityRow<Settings>>> {
+  const settings = await loadSettings(db, onUnreadable);
+  return new Map(keys.map((key) => [key, key === SETTINGS_KEY ? settings : { version: 0, body: null }]));
 }
 
 /** Merges a patch into the settings. Throws CatalogError `invalid_request` naming the field, or `busy`. */

@@ -1,19 +1,27 @@
-import type { UserProfile } from '@catalog/contracts';
+import { USER_PROFILE, type UserProfile } from '@catalog/contracts';
 import { z } from 'zod';
-import type { Loaded } from '../entities/loaded.ts';
+import type { EntityRow } from '../entities/entity-row.ts';
 import type { Queryable } from '../postgres/pool.ts';
+import { prepared } from '../postgres/retry-read.ts';
 import { loadSql } from '../postgres/sql.ts';
+import { readRows, type ReportUnreadable } from '../postgres/unreadable.ts';
 
 const sql = loadSql(import.meta.url, './load.sql');
 const uuid = z.uuid();
 
-/** The users with these ids, in one query. What is no id is missing. */
+/** The users with these ids, in one query. A key that is no id is missing. */
 export async function loadUserProfiles(
   db: Queryable,
   ids: readonly string[],
-): Promise<Map<string, Loaded<UserProfile>>> {
+  onUnreadable?: ReportUnreadable,
+): Promise<Map<string, EntityRow<UserProfile>>> {
   const wanted = [...new Set(ids)].filter((id) => uuid.safeParse(id).success);
-  const { rows } = await db.query<UserProfile>({ name: 'users/load', text: sql, values: [wanted] });
-  const found = new Map(rows.map((profile) => [profile.id, profile]));
+  const rows = await readRows<UserProfile>(db, prepared('users/load', sql, [wanted]), {
+    entity: USER_PROFILE.name,
+    keyOf: ({ id }) => id,
+    onUnreadable,
+  });
+  const readable = rows.filter(({ isUnreadable }) => !isUnreadable);
+  const found = new Map(readable.map(({ row }) => [row.id, row]));
   return new Map(ids.map((id) => [id, { version: 0, body: found.get(id) ?? null }]));
 }
