@@ -1,10 +1,10 @@
+import type { RateLimiter } from '@catalog/redis';
 import {
   authenticate,
   createServiceApp,
   limitRate,
   type Logger,
   type Metrics,
-  type RateLimiter,
   type Readiness,
   requireScope,
 } from '@catalog/service-kit';

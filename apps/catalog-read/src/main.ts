@@ -1,14 +1,13 @@
 import { createPool } from '@catalog/database';
 import { timings } from '@catalog/cache/timings';
+import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import {
   createLogger,
   createMetrics,
-  RateLimiter,
   readiness as createReadiness,
   runService,
   startServer,
 } from '@catalog/service-kit';
-import { Redis } from 'ioredis';
 import { createApp } from './app.ts';
 import { createCatalogCache } from './cache/catalog-cache.ts';
 import { readConfig } from './config.ts';
@@ -49,14 +48,11 @@ await runService({
     scope.onStop('cache', () => cache.stop());
     await cache.start();
 
-    const stateRedis = new Redis(config.STATE_REDIS_URL, {
-      connectionName: service,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      commandTimeout: 1_000,
-      retryStrategy: (attempt) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 6)),
+    const stateRedis = connectStateRedis({
+      url: config.STATE_REDIS_URL,
+      name: service,
+      onError: warn('the state Redis failed'),
     });
-    stateRedis.on('error', warn('the state Redis failed'));
     scope.onStop('state redis', () => stateRedis.disconnect());
     const views = new ViewCounters(stateRedis, warn('view counts were lost'));
     views.start();

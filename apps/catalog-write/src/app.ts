@@ -1,4 +1,5 @@
 import type { Pool } from '@catalog/database';
+import type { RateLimiter } from '@catalog/redis';
 import {
   createServiceApp,
   limitRate,
@@ -6,7 +7,6 @@ import {
   type Clock,
   type Logger,
   type Metrics,
-  type RateLimiter,
   type Readiness,
 } from '@catalog/service-kit';
 import express, { type Express, type RequestHandler } from 'express';

@@ -1,9 +1,9 @@
 import { createPool } from '@catalog/database';
+import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import {
   authenticate,
   createLogger,
   createMetrics,
-  RateLimiter,
   readiness,
   runService,
   startServer,
@@ -12,7 +12,6 @@ import {
 import { createApp, serviceName } from './app.ts';
 import { readConfig } from './config.ts';
 import { importPoolOptions, uploadTimeout_ms } from './imports/limits.ts';
-import { connectStateRedis } from './state-redis.ts';
 
 const config = readConfig();
 const log = createLogger({ service: serviceName, level: config.LOG_LEVEL });
@@ -29,8 +28,10 @@ await runService({
       log,
     });
     scope.onStop('import pool', () => importPool.end());
-    const stateRedis = connectStateRedis(config.STATE_REDIS_URL, (error) => {
-      log.warn({ err: error }, 'the state Redis failed');
+    const stateRedis = connectStateRedis({
+      url: config.STATE_REDIS_URL,
+      name: serviceName,
+      onError: (error) => log.warn({ err: error }, 'the state Redis failed'),
     });
     scope.onStop('state redis', () => stateRedis.disconnect());
     const ready = readiness();

@@ -1,5 +1,6 @@
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
 import { createPool, databaseIdentity } from '@catalog/database';
+import { connectStateRedis } from '@catalog/redis';
 import {
   createLogger,
   createMetrics,
@@ -16,7 +17,6 @@ import { readConfig } from './config.ts';
 import { tokenSigner } from './purges/service-key.ts';
 import { createWorkerClient } from './purges/worker-client.ts';
 import { createThrottle } from './sign-in/throttle.ts';
-import { connectStateRedis } from './state-redis.ts';
 
 const config = readConfig();
 const log = createLogger({ service: serviceName, level: config.LOG_LEVEL });
@@ -34,9 +34,12 @@ await runService({
       log,
     });
     scope.onStop('pool', () => pool.end());
-    const redis = connectStateRedis(config.STATE_REDIS_URL, (error) =>
-      log.warn({ err: error }, 'the state Redis does not answer'),
-    );
+    const redis = connectStateRedis({
+      url: config.STATE_REDIS_URL,
+      name: serviceName,
+      call_ms: 2_000,
+      onError: (error) => log.warn({ err: error }, 'the state Redis does not answer'),
+    });
     scope.onStop('redis', () => redis.disconnect());
     const queues = [createInvalidationQueue(redis), createRefreshQueue(redis)];
     for (const queue of queues) {

@@ -1,5 +1,6 @@
 import type { CatalogClient } from '@catalog/catalog-client';
 import type { Pool } from '@catalog/database';
+import type { RateLimiter } from '@catalog/redis';
 import {
   createServiceApp,
   limitRate,
@@ -7,7 +8,6 @@ import {
   type Clock,
   type Logger,
   type Metrics,
-  type RateLimiter,
   type Readiness,
 } from '@catalog/service-kit';
 import express, { type Express, type RequestHandler } from 'express';

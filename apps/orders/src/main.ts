@@ -1,16 +1,15 @@
 import { createCatalogClient } from '@catalog/catalog-client';
 import { createPool } from '@catalog/database';
+import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import {
   authenticate,
   createLogger,
   createMetrics,
-  RateLimiter,
   readiness as createReadiness,
   runService,
   startServer,
   systemClock,
 } from '@catalog/service-kit';
-import { Redis } from 'ioredis';
 import { createApp, serviceName } from './app.ts';
 import { readConfig } from './config.ts';
 import { createSalesCache } from './sales/sales-cache.ts';
@@ -37,14 +36,11 @@ await runService({
     });
     scope.onStop('sales cache', () => sales.stop());
     await sales.start();
-    const stateRedis = new Redis(config.STATE_REDIS_URL, {
-      connectionName: serviceName,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      commandTimeout: 1_000,
-      retryStrategy: (attempt) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 6)),
+    const stateRedis = connectStateRedis({
+      url: config.STATE_REDIS_URL,
+      name: serviceName,
+      onError: warn('the state Redis failed'),
     });
-    stateRedis.on('error', warn('the state Redis failed'));
     scope.onStop('state redis', () => stateRedis.disconnect());
 
     const readiness = createReadiness();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Lock } from '@catalog/cache';
+import { Lock } from '@catalog/redis';
 import { importResultSchema, type ImportResult } from '@catalog/contracts';
 import { LockLost, passFence } from '@catalog/database';
 import { eventually } from '@catalog/testing';

@@ -11,7 +11,6 @@ export { createServiceApp, type ServiceAppOptions } from './http/app.ts';
 export { startServer, type RunningServer, type ServerOptions } from './http/server.ts';
 export { jsonBody, parseJson, readBody, type JsonBodyOptions } from './http/json-body.ts';
 export { callerKey, limitRate } from './rate-limit/limit-rate.ts';
-export { RateLimiter } from './rate-limit/rate-limiter.ts';
 export { requireContentType } from './http/content-type.ts';
 export { httpLimits } from './http/limits.ts';
 export { parseIdempotencyKey } from './http/idempotency-key.ts';

@@ -1,12 +1,7 @@
 import { createPool, insertProduct, type Pool } from '@catalog/database';
 import { productCreateSchema, type Product } from '@catalog/contracts';
-import {
-  createLogger,
-  createMetrics,
-  RateLimiter,
-  readiness as createReadiness,
-  startServer,
-} from '@catalog/service-kit';
+import { RateLimiter } from '@catalog/redis';
+import { createLogger, createMetrics, readiness as createReadiness, startServer } from '@catalog/service-kit';
 import {
   createTestDatabase,
   createTestTokens,

@@ -1,9 +1,9 @@
 import { createPool, type Pool } from '@catalog/database';
+import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import {
   authenticate,
   createLogger,
   createMetrics,
-  RateLimiter,
   readiness,
   startServer,
   systemClock,
@@ -18,7 +18,6 @@ import {
 } from '@catalog/testing';
 import { createApp, serviceName } from '../app.ts';
 import { importPoolOptions } from '../imports/limits.ts';
-import { connectStateRedis } from '../state-redis.ts';
 
 export interface RunningService extends AsyncDisposable {
   readonly port: number;
@@ -67,7 +66,7 @@ export async function runningService(
     destination: { write: (line) => void warnings.push(line) },
   });
   const redisServer = await startRedis();
-  const stateRedis = connectStateRedis(redisServer.url, () => {});
+  const stateRedis = connectStateRedis({ url: redisServer.url, name: serviceName, onError: () => {} });
   await eventually(() => stateRedis.status === 'ready');
   const pool = createPool({ url, applicationName: serviceName, max: 25 });
   const importPool = createPool({ ...importPoolOptions, url, applicationName: `${serviceName} import` });

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
 import { createPool, databaseIdentity, type Pool } from '@catalog/database';
+import { connectStateRedis } from '@catalog/redis';
 import { createLogger, createMetrics, readiness, startServer } from '@catalog/service-kit';
 import {
   createTestDatabase,
@@ -26,7 +27,6 @@ import { createApp, serviceName } from '../app.ts';
 import { tokenSigner } from '../purges/service-key.ts';
 import { createWorkerClient } from '../purges/worker-client.ts';
 import { createThrottle, type ThrottleRules } from '../sign-in/throttle.ts';
-import { connectStateRedis } from '../state-redis.ts';
 
 export interface ScriptedService extends AsyncDisposable {
   readonly url: string;
@@ -124,7 +124,7 @@ export async function runningConsole(
   const clock = manualClock(Date.now());
   const pool = createPool({ url: database.urlFor('console'), applicationName: serviceName, max: 4 });
   const owner = createPool({ url: database.url, applicationName: 'test' });
-  const redis = connectStateRedis(redisServer.url, () => undefined);
+  const redis = connectStateRedis({ url: redisServer.url, name: serviceName, onError: () => undefined });
   await once(redis, 'ready');
   const queues = { invalidation: createInvalidationQueue(redis), refresh: createRefreshQueue(redis) };
   for (const queue of Object.values(queues)) queue.on('error', () => undefined);

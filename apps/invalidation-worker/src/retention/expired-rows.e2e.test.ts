@@ -1,4 +1,4 @@
-import { Lock } from '@catalog/cache';
+import { Lock } from '@catalog/redis';
 import { createPool, type Deleted, type Pool } from '@catalog/database';
 import { type ManualClock, manualClock } from '@catalog/testing';
 import { Redis } from 'ioredis';

@@ -1,4 +1,4 @@
-import { type HeldLock, Lock } from '@catalog/cache';
+import { type HeldLock, Lock } from '@catalog/redis';
 import { deleteExpired, type Deleted, type Pool, type RetentionAges } from '@catalog/database';
 import type { Clock } from '@catalog/service-kit';
 import type { Redis } from 'ioredis';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type HeldLock, Lock } from '@catalog/cache';
+import { type HeldLock, Lock } from '@catalog/redis';
 import { archivedViews, archiveViews, passFence, type Pool, withTransaction } from '@catalog/database';
 import type { Redis } from 'ioredis';
 import { GoneViews } from './gone-views.ts';

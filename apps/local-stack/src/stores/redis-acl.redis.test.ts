@@ -1,10 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Lock, TemporaryData } from '@catalog/cache';
 import * as contracts from '@catalog/contracts';
 import { entities } from '@catalog/contracts';
-import { RateLimiter } from '@catalog/service-kit';
+import { Lock, RateLimiter, TemporaryData } from '@catalog/redis';
 import { startRedis, type RedisServer as TestRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,6 +1,7 @@
 import { timings } from '../timings.ts';
 import type { CacheConnection } from './cache-connection.ts';
-import { type Script, runScript, scripts } from './scripts.ts';
+import type { Script } from '@catalog/redis';
+import { runScript, scripts } from './scripts.ts';
 
 export type EntryState = 'value' | 'missing' | 'dead' | 'absent';
 
@@ -173,7 +174,7 @@ export class EntryStore {
     };
   }
 
-  async #run(script: Script, key: string, args: (string | number | Buffer)[]): Promise<unknown> {
+  async #run(script: Script<unknown>, key: string, args: (string | number | Buffer)[]): Promise<unknown> {
     try {
       return await runScript(this.#connection.redis, script, [key], args);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { CatalogError } from '@catalog/contracts';
 import type { Request, RequestHandler, Response } from 'express';
-import type { RateDecision, RateLimiter } from './rate-limiter.ts';
+import type { RateDecision, RateLimiter } from '@catalog/redis';
 
 /** Who a request counts for: the caller that its token names, or the address of one without a token. */
 export function callerKey(req: Request): string {

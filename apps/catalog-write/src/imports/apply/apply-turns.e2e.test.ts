@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Lock } from '@catalog/cache';
+import { Lock } from '@catalog/redis';
 import { CatalogError } from '@catalog/contracts';
 import { createLogger } from '@catalog/service-kit';
 import { Redis } from 'ioredis';

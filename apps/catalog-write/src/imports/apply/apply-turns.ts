@@ -1,4 +1,4 @@
-import { type HeldLock, Lock } from '@catalog/cache';
+import { type HeldLock, Lock } from '@catalog/redis';
 import { CatalogError } from '@catalog/contracts';
 import { LockLost, passFence, type Queryable } from '@catalog/database';
 import { pause, repeat, startPart } from '@catalog/runtime';

@@ -1,4 +1,4 @@
-import { type PutOutcome, TemporaryData } from '@catalog/cache';
+import { type PutOutcome, TemporaryData } from '@catalog/redis';
 import { CatalogError, importResultSchema, type ImportResult } from '@catalog/contracts';
 import type { Clock, Logger } from '@catalog/service-kit';
 import type { Redis } from 'ioredis';

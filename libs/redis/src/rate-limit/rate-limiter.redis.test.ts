@@ -3,8 +3,6 @@ import { createInterface } from 'node:readline';
 import { type RedisServer, startRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { startTestService } from '../http/service.fixture.ts';
-import { limitRate } from './limit-rate.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
 let server: RedisServer;
@@ -101,27 +99,4 @@ test('without Redis each process counts for itself, and says so', async () => {
   away.on('error', () => undefined);
   expect(await allowedOf(limiter(10, { connection: away }), 50)).toBe(10);
   expect(errors.length).toBeGreaterThan(0);
-});
-
-test('over HTTP the limit is a 429 with Retry-After, and every answer tells what is left', async () => {
-  const process = limiter(3);
-  await using service = await startTestService({
-    routes(app) {
-      app.get('/v1/things', limitRate(process), (_req, res) => {
-        res.json('ok');
-      });
-    },
-  });
-  const answers = [];
-  for (let n = 0; n < 4; n++) answers.push(await fetch(`${service.url}/v1/things`));
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
-  expect(answers.map(({ headers }) => headers.get('ratelimit'))).toEqual([
-    '"default";r=2;t=60',
-    '"default";r=1;t=60',
-    '"default";r=0;t=60',
-    '"default";r=0;t=60',
-  ]);
-  expect(answers[0]?.headers.get('ratelimit-policy')).toBe('"default";q=3;w=60');
-  expect(answers[3]?.headers.get('retry-after')).toBe('60');
-  expect(await answers[3]?.json()).toMatchObject({ code: 'rate_limited' });
 });

@@ -1,8 +1,8 @@
--- Gives a lock back if it is still the owner's: after its end it may be somebody else's.
+-- Releases a lock, if it still belongs to its owner. After its end another may hold it.
 --
 -- KEYS[1] the lock
 -- ARGV 1 the owner's random name
--- Answer: 1 if it was released
+-- Answer: 1 if it was released, else 0
 
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('DEL', KEYS[1])

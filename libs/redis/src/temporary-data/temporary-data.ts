@@ -1,59 +1,66 @@
 import type { Redis } from 'ioredis';
 import type { z } from 'zod';
-import { runScript, scripts } from './redis/scripts.ts';
+import { defineScript, runScript } from '../script.ts';
+
+const putScript = defineScript<PutOutcome>(import.meta.url, './put.lua');
 
 export interface TemporaryDataOptions<Value> {
-  /** The state Redis. Keys are `temporary:{<kind>}:<id>`, and `temporary:{<kind>}` for the list of them. */
+  /** The state Redis. Keys are `temporary:{<kind>}:<id>`, and `temporary:{<kind>}` for their list. */
   readonly redis: Redis;
-  /** Lower case and hyphens. */
+  /** Lower case letters and hyphens. */
   readonly kind: string;
   readonly schema: z.ZodType<Value>;
-  /** Of one value as JSON. With `maxValues` it bounds what this kind takes of a server that evicts nothing. */
+  /** The most bytes of one value as JSON. With `maxValues` it bounds the memory of a server that evicts nothing. */
   readonly max_bytes: number;
   readonly maxValues: number;
-  /** A value that does not fit the schema: another deploy wrote it. It counts as absent. */
+  /** A value does not fit the schema, since another release wrote it. It counts as absent. */
   readonly onUnreadable: (error: unknown) => void;
 }
 
-/** taken: there is one already · full: `maxValues` are kept · too-large: beyond `max_bytes`. Then nothing was stored. */
+/**
+ * stored · taken: the id has a value · full: `maxValues` are kept · too-large: more than `max_bytes`. Only `stored` has
+ * changed anything.
+ */
 export type PutOutcome = 'stored' | 'taken' | 'full' | 'too-large';
 
 /**
- * Values that somebody may ask for in the next while, and that may be lost: whoever keeps something here can go on
- * without. Each has an end from the step that stores it.
+ * Values with a TTL that may be lost: their users can go on without them. The step that stores a value also sets its
+ * TTL.
  */
 export class TemporaryData<Value> {
   readonly #options: TemporaryDataOptions<Value>;
 
   constructor(options: TemporaryDataOptions<Value>) {
-    // Else the keys of two kinds could meet.
+    // Other characters could make the keys of two kinds equal.
     if (!/^[a-z-]+$/.test(options.kind)) {
-      throw new RangeError(`a kind of temporary data is lower case and hyphens, not ${options.kind}`);
+      throw new RangeError(
+        `a kind of temporary data has lower case letters and hyphens only: ${options.kind}`,
+      );
     }
     this.#options = options;
   }
 
   /**
-   * In place of what is there, for `ttl_ms` from now.
+   * Stores a value for `ttl_ms`, and replaces an older one.
    *
-   * @throws ioredis errors where Redis is away
+   * @throws ioredis errors while Redis is away
    */
   put(id: string, value: Value, ttl_ms: number): Promise<PutOutcome> {
     return this.#put(id, value, ttl_ms, 'any');
   }
 
   /**
-   * Only where there is none.
+   * Stores a value for `ttl_ms`, unless the id has one.
    *
-   * @throws ioredis errors where Redis is away
+   * @throws ioredis errors while Redis is away
    */
   putNew(id: string, value: Value, ttl_ms: number): Promise<PutOutcome> {
     return this.#put(id, value, ttl_ms, 'new');
   }
 
   /**
-   * @returns undefined where there is none (any more)
-   * @throws ioredis errors where Redis is away; then nobody knows whether there is one
+   * @returns undefined when the id has no value, or no longer
+   * @throws ioredis errors while Redis is away; the id may have a value
    */
   async get(id: string): Promise<Value | undefined> {
     const { redis, schema, onUnreadable } = this.#options;
@@ -70,17 +77,16 @@ export class TemporaryData<Value> {
   async #put(id: string, value: Value, ttl_ms: number, over: 'any' | 'new'): Promise<PutOutcome> {
     const { redis, kind, max_bytes, maxValues } = this.#options;
     if (!Number.isSafeInteger(ttl_ms) || ttl_ms < 1) {
-      throw new RangeError(`temporary data lasts for a whole number of milliseconds, not ${ttl_ms}`);
+      throw new RangeError(`ttl_ms must be a whole number of milliseconds above 0: ${ttl_ms}`);
     }
     const text = JSON.stringify(value);
     if (Buffer.byteLength(text) > max_bytes) return 'too-large';
-    const answer = await runScript(
+    return runScript(
       redis,
-      scripts.putTemporary,
+      putScript,
       [this.#key(id), `temporary:{${kind}}`],
       [text, ttl_ms, maxValues, over],
     );
-    return String(answer) as PutOutcome;
   }
 
   #key(id: string): string {

@@ -1,13 +1,18 @@
-import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
+import { defineScript, runScript } from '../script.ts';
+
+const reserveScript = defineScript<[granted: number, left: number, endsIn_ms: number]>(
+  import.meta.url,
+  './reserve.lua',
+);
 
 export interface RateLimiterOptions {
   /** The state Redis. Keys are `rate:<name>:<caller>`. */
   readonly redis: Redis;
-  /** Tells limits on the same Redis apart. */
+  /** Part of the keys: separates several limiters on one Redis. */
   readonly name: string;
-  /** Requests that a caller has in a window, over all processes. */
+  /** Requests of one caller in a window, over all processes. */
   readonly limit: number;
   readonly window_ms: number;
   /** Monotonic. */
@@ -17,41 +22,41 @@ export interface RateLimiterOptions {
 
 export interface RateDecision {
   readonly allowed: boolean;
-  /** At least so many are left in the window, as far as this process knows. */
+  /** Requests left in the window, as far as this process knows; there may be more. */
   readonly left: number;
   /** Until the window ends. */
   readonly reset_ms: number;
 }
 
-/** What this process knows of a caller's window. */
+/** A caller's window, as far as this process knows. */
 interface Window {
-  /** Reserved in Redis for this process, and not used yet. */
+  /** Requests that this process has reserved in Redis and not used yet. */
   reserved: number;
-  /** Left in Redis for everybody. */
+  /** Requests left in Redis for all processes. */
   left: number;
-  /** By our clock, and never after the end by that of Redis. */
+  /** By this process's clock, and never later than the end by the clock of Redis. */
   endsAt_ms: number;
 }
 
 interface Caller {
   window: Window | undefined;
-  /** Those that wait for the answer to come, first come first served. */
+  /** Requests that wait for Redis, in the order in which they came. */
   waiting: ((decision: RateDecision) => void)[];
   asking: boolean;
 }
 
-/** Callers that are remembered; one that is forgotten loses what was reserved for it, and no more. */
+/** A caller that is forgotten loses only the requests that were reserved for it. */
 const rememberedCallers = 10_000;
-/** While much is left, so large a part of it is reserved beyond what is needed now. */
+/** The part of the remaining requests that one call reserves ahead. */
 const reserveAhead = 1 / 50;
 
 /**
- * Counts requests of callers in windows, exactly: over all processes together no caller gets more than `limit`
- * in a window, and Redis is asked only now and then. A process reserves requests ahead while many are left, and
- * just what it needs as they run out; what it reserved and did not use by the end of the window is lost.
+ * An exact limit: all processes together let a caller send at most `limit` requests in a window. Few requests ask
+ * Redis. While many requests are left, a process reserves some ahead; as they run out, it reserves only those it needs.
+ * Reserved requests that are not used by the end of the window are lost.
  *
- * A window begins with a caller's first request and ends `window_ms` later, by the clock of Redis. Without Redis
- * each process counts for itself: a limit that protects must not become an outage.
+ * A window begins with a caller's first request and ends `window_ms` later, by the clock of Redis. While Redis is away
+ * each process counts alone, since a limit that protects must not become an outage.
  */
 export class RateLimiter {
   readonly limit: number;
@@ -63,10 +68,9 @@ export class RateLimiter {
     this.#options = options;
     this.limit = options.limit;
     this.window_ms = options.window_ms;
-    options.redis.defineCommand('reserveRequests', { numberOfKeys: 1, lua: reserveScript });
   }
 
-  /** At once where this process can tell by itself. */
+  /** Decides at once when this process knows enough, else asks Redis. */
   take(name: string): RateDecision | Promise<RateDecision> {
     const caller = this.#callerOf(name);
     const decision = this.#decideHere(caller);
@@ -100,7 +104,7 @@ export class RateLimiter {
 
   async #ask(name: string, caller: Caller): Promise<void> {
     caller.asking = true;
-    // All that ask in this turn of the loop are asked for together.
+    // Requests of one turn of the event loop share one call.
     await new Promise(setImmediate);
     while (caller.waiting.length > 0) {
       caller.window = await this.#reserve(name, caller);
@@ -119,13 +123,13 @@ export class RateLimiter {
     const isOpen = window !== undefined && asked_ms < window.endsAt_ms;
     const wanted = waiting.length + Math.floor((isOpen ? window.left : 0) * reserveAhead);
     try {
-      const [reserved, left, endsIn_ms] = await (redis as unknown as WithReserve).reserveRequests(
-        `rate:${this.#options.name}:${name}`,
-        wanted,
-        limit,
-        window_ms,
+      const [reserved, left, endsIn_ms] = await runScript(
+        redis,
+        reserveScript,
+        [`rate:${this.#options.name}:${name}`],
+        [wanted, limit, window_ms],
       );
-      // Counted from before the call: never later than Redis counts.
+      // Counted from before the call, so that this process never ends the window later than Redis does.
       return { reserved, left, endsAt_ms: asked_ms + Math.max(1, endsIn_ms) };
     } catch (error) {
       onError(error);
@@ -133,14 +137,3 @@ export class RateLimiter {
     }
   }
 }
-
-interface WithReserve {
-  reserveRequests(
-    key: string,
-    wanted: number,
-    limit: number,
-    window_ms: number,
-  ): Promise<[granted: number, left: number, endsIn_ms: number]>;
-}
-
-const reserveScript = readFileSync(new URL('./reserve.lua', import.meta.url), 'utf8');

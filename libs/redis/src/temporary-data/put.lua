@@ -1,7 +1,7 @@
--- Keeps a value for a while, beside at most so many others of its kind.
+-- Stores a value with a TTL, and keeps the number of values of its kind below a limit.
 --
--- KEYS[1] the value  KEYS[2] the values of this kind that have not ended, a sorted set of keys by the ms of their end
--- ARGV 1 the value  2 ms until it ends  3 at most so many values of this kind  4 "new" to leave alone what is there
+-- KEYS[1] the value  KEYS[2] the keys of this kind, a sorted set by the time of their end in ms
+-- ARGV 1 the value  2 TTL in ms  3 the most values of this kind  4 "new" refuses to replace a value
 -- Answer: stored, taken, full
 
 local time = redis.call('TIME')

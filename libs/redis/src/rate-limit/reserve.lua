@@ -1,8 +1,8 @@
--- Takes requests out of a caller's window, as many as are left of those wanted. One step: no process can take what
--- another has, and the key never stands without its end.
+-- Takes requests out of a caller's window: as many as wanted, or what is left. One step, so that no two processes take
+-- the same request, and the key never stands without a TTL.
 --
 -- KEYS[1] the caller's window
--- ARGV 1 how many are wanted  2 how many a window has  3 its length in ms, for a new one
+-- ARGV 1 requests wanted  2 requests in a window  3 length of a window in ms
 -- Answer: { granted, left after that, ms until the window ends }
 
 local wanted, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
