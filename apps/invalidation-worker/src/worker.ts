@@ -1,5 +1,6 @@
 import {
   CacheConnection,
+  ChangeInvalidator,
   EntryStore,
   GenerationBumper,
   InvalidationPublisher,
@@ -134,9 +135,7 @@ export function createInvalidationWorker(options: InvalidationWorkerOptions) {
     onError: survive('refresh'),
   });
   const invalidator = new Invalidator({
-    entities,
-    store,
-    publisher,
+    changeInvalidator: new ChangeInvalidator(entities, connection, publisher),
     acknowledge: (applied) => acknowledger.add(applied),
     refresh: (keys) => refreshRequests.add(keys),
     onError: survive('invalidate'),

@@ -6,6 +6,7 @@ export * from './reading/entity-cache.ts';
 export * from './redis/entry-store.ts';
 export * from './channel/freshness.ts';
 export * from './channel/invalidation-channel.ts';
+export * from './invalidating/change-invalidator.ts';
 export * from './invalidating/invalidation-publisher.ts';
 export * from './lists/list-cache.ts';
 export * from './reading/load-guard.ts';

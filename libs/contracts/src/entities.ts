@@ -9,6 +9,8 @@ export interface Entity {
   readonly payloadSchema: number;
   /** How long a cached value counts as current while no change is heard of; an hour unless set. */
   readonly softTtl_ms?: number;
+  /** The list whose cached pages end with every change of this entity. */
+  readonly list?: string;
 }
 
 /** An entity of the catalog. */
@@ -21,6 +23,7 @@ export const PRODUCT = {
   name: 'product',
   cacheKey: (id) => `product:${id}`,
   payloadSchema: 1,
+  list: 'products',
   readBy: 'catalog-read',
 } as const satisfies CatalogEntity;
 

@@ -74,7 +74,7 @@ export class ProductReads {
       }
       if (product.version < minVersion) throw versionNotReached(minVersion, product.version);
       const loaded = { version: product.version, payload: Buffer.from(JSON.stringify(product)) };
-      const answer = await this.#cache.products.adopt(product.id, loaded);
+      const answer = await this.#cache.products.admitPrimaryRead(product.id, loaded);
       if (answer !== undefined) return answer;
     }
     throw new CatalogError('unavailable', 'The product changes faster than it can be read.', {

@@ -1,23 +1,23 @@
-import { CacheConnection, EntryStore, GenerationBumper, InvalidationPublisher } from '@catalog/cache';
+import { CacheConnection, ChangeInvalidator, GenerationBumper, InvalidationPublisher } from '@catalog/cache';
 import { entities } from '@catalog/contracts';
 import { databaseIdentity, type Pool } from '@catalog/database';
 
 interface OutboxRow {
-  readonly seq: string;
+  readonly seq: number;
   readonly entity: string;
   readonly key: string;
-  readonly version: string;
+  readonly version: number;
 }
 
 /**
- * Applies the outbox when the test says so, and only then: with it a test stands between a commit and its
- * invalidation for as long as it likes. It does with the library's parts what the worker does.
+ * Applies the outbox only when the test says so, so that a test can act between a commit and its invalidation. It
+ * invalidates with the worker's own parts. Only the feed is left out: no relay, no queue, no registration.
  */
 export class ChangeApplier {
   readonly #pool: Pool;
   readonly #connection: CacheConnection;
-  readonly #store: EntryStore;
   readonly #publisher: InvalidationPublisher;
+  readonly #invalidator: ChangeInvalidator;
   readonly #bumper: GenerationBumper;
   #following: Promise<void> | undefined;
   #stopped = false;
@@ -28,11 +28,11 @@ export class ChangeApplier {
       url: cacheRedisUrl,
       name: 'change-applier',
       databaseIdentity: () => databaseIdentity(pool),
-      // A test that takes Redis away expects errors; what fails is done again at the next turn.
+      // A test that stops Redis expects errors. The next round applies what failed.
       onError: () => undefined,
     });
-    this.#store = new EntryStore(this.#connection);
     this.#publisher = new InvalidationPublisher(this.#connection);
+    this.#invalidator = new ChangeInvalidator(entities, this.#connection, this.#publisher);
     this.#bumper = new GenerationBumper(this.#connection, () => performance.now());
   }
 
@@ -41,27 +41,23 @@ export class ChangeApplier {
     this.follow();
   }
 
-  /** Applies what is committed, and says up to when that is. */
+  /** Applies every committed change, then sends a heartbeat with that moment as the watermark. */
   async apply(): Promise<void> {
     const at_ms = await this.#connection.time_ms();
     const { rows } = await this.#pool.query<OutboxRow>(
       'select seq, entity, key, version from catalog.outbox where applied_at is null order by seq',
     );
-    const keys = rows.flatMap(({ entity: name, key, version }) => {
-      const entity = entities.find((candidate) => candidate.name === name);
-      return entity === undefined ? [] : [[entity.cacheKey(key), Number(version)] as const];
-    });
-    for (const [key, version] of keys) await this.#store.invalidate(key, version);
-    if (keys.length > 0) {
-      await this.#publisher.publish(keys);
-      await this.#bumper.bump('products');
+    if (rows.length > 0) {
+      const { applied, failure, lists } = await this.#invalidator.invalidate(rows);
+      if (failure !== undefined) throw failure;
+      await Promise.all(lists.map((list) => this.#bumper.bump(list)));
+      const seqs = applied.map(({ seq }) => seq);
+      await this.#pool.query('update catalog.outbox set applied_at = now() where seq = any ($1)', [seqs]);
     }
-    const seqs = rows.map(({ seq }) => seq);
-    await this.#pool.query('update catalog.outbox set applied_at = now() where seq = any ($1)', [seqs]);
     await this.#publisher.heartbeat(at_ms);
   }
 
-  /** Applies whatever comes, until `hold`. */
+  /** Applies changes as they come, until `hold`. */
   follow(): void {
     this.#stopped = false;
     this.#following ??= (async () => {
@@ -72,14 +68,14 @@ export class ChangeApplier {
     })();
   }
 
-  /** From when this returns nothing is applied, and no heartbeat sent, until `apply` or `follow`. */
+  /** After this returns no change is applied and no heartbeat is sent, until `apply` or `follow`. */
   async hold(): Promise<void> {
     this.#stopped = true;
     await this.#following;
     this.#following = undefined;
   }
 
-  /** Heartbeats go on, as of a worker that is alive but sees no end of its backlog. */
+  /** Sends heartbeats only, as a worker does that is alive but far behind. */
   async beatWithoutApplying(watermark_ms: number): Promise<void> {
     await this.#publisher.heartbeat(watermark_ms);
   }

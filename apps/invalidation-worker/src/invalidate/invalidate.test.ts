@@ -1,4 +1,4 @@
-import { CacheUnavailable } from '@catalog/cache';
+import { CacheUnavailable, ChangeInvalidator } from '@catalog/cache';
 import { PRODUCT, SETTINGS } from '@catalog/contracts';
 import { describe, expect, test } from 'vitest';
 import { Acknowledger, type Applied } from './acknowledger.ts';
@@ -19,24 +19,24 @@ function invalidator(
   const life: { now: string | undefined } = { now: 'first' };
   const steps: unknown[] = [];
   const applied: Applied[] = [];
+  const connection = {
+    get incarnation() {
+      return life.now;
+    },
+  };
+  const changeInvalidator = new ChangeInvalidator([PRODUCT, SETTINGS], connection, {
+    async invalidate(keys) {
+      steps.push(['invalidate', ...keys]);
+      options.during?.(life);
+      return keys.map(([key]) =>
+        key === options.broken
+          ? { status: 'rejected', reason: new Error('this key fails') }
+          : { status: 'fulfilled', value: true },
+      );
+    },
+  });
   const subject = new Invalidator({
-    entities: [PRODUCT, SETTINGS],
-    store: {
-      get incarnation() {
-        return life.now;
-      },
-    },
-    publisher: {
-      async invalidate(keys) {
-        steps.push(['invalidate', ...keys]);
-        options.during?.(life);
-        return keys.map(([key]) =>
-          key === options.broken
-            ? { status: 'rejected', reason: new Error('this key fails') }
-            : { status: 'fulfilled', value: true },
-        );
-      },
-    },
+    changeInvalidator,
     acknowledge: (each) => {
       steps.push(['acknowledge', ...each.rows.map(({ seq }) => seq)]);
       for (const { seq, transaction } of each.rows) expect(transaction).toBe(100 + seq);

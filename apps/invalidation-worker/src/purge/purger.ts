@@ -1,6 +1,8 @@
 import type { CacheConnection, GenerationBumper, InvalidationPublisher } from '@catalog/cache';
 import {
   CatalogError,
+  entities,
+  type Entity,
   limits,
   parseCacheKey,
   PRODUCT,
@@ -9,7 +11,6 @@ import {
   UNCONDITIONAL_VERSION,
 } from '@catalog/contracts';
 import { invalidateNow } from '../invalidate/invalidate-now.ts';
-import { listsOf } from '../invalidate/lists.ts';
 
 interface PurgerOptions {
   readonly connection: CacheConnection;
@@ -45,7 +46,7 @@ export class Purger {
     const { connection, publisher } = this.#options;
     const entries = await connection.redis.exists(key);
     const invalidated = await invalidateNow(publisher, [[key, UNCONDITIONAL_VERSION]]);
-    await this.#endPages(parseCacheKey(key)?.entity.name);
+    await this.#endPages(parseCacheKey(key)?.entity);
     return { entries, invalidated };
   }
 
@@ -68,14 +69,13 @@ export class Purger {
         purged.map((key) => [key, UNCONDITIONAL_VERSION] as const),
       );
     } while (cursor !== '0');
-    await this.#endPages(entity ?? PRODUCT.name);
+    await this.#endPages(entities.find(({ name }) => name === (entity ?? PRODUCT.name)));
     // A near cache may hold what Redis has evicted.
     await publisher.publishGap();
     return { entries, invalidated };
   }
 
-  async #endPages(entity: string | undefined): Promise<void> {
-    const list = entity === undefined ? undefined : listsOf[entity];
-    if (list !== undefined) await this.#options.bumper.bump(list);
+  async #endPages(entity: Entity | undefined): Promise<void> {
+    if (entity?.list !== undefined) await this.#options.bumper.bump(entity.list);
   }
 }

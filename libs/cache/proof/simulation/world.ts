@@ -219,7 +219,7 @@ export class World {
     const began_ms = Date.now();
     for (let attempt = 0; attempt < 3; attempt++) {
       const loaded = (await this.primary.load(['a'])).get('a');
-      const answer = loaded && (await cache?.adopt('a', loaded));
+      const answer = loaded && (await cache?.admitPrimaryRead('a', loaded));
       if (answer === undefined) continue;
       this.#judge(index, 'a', answer, 0, began_ms);
       return;

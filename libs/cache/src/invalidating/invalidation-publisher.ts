@@ -40,20 +40,12 @@ export class InvalidationPublisher {
     }
   }
 
-  /** Announces what has been invalidated in Redis. */
-  async publish(keys: readonly InvalidatedKey[]): Promise<void> {
-    const pipeline = this.#connection.redis.pipeline();
-    this.#announce(pipeline, keys);
-    await lastAnswer(pipeline);
-  }
-
-  /**
-   * Makes every near cache empty itself, as after a message that was lost: one number of the sequence is left out, and
-   * the next message shows it.
-   */
+  /** Empties every near cache, as a lost message does: skips a number of the sequence, so that the next message shows a gap. */
   async publishGap(): Promise<void> {
     this.#sequence += 1;
-    await this.publish([]);
+    const pipeline = this.#connection.redis.pipeline();
+    this.#announce(pipeline, []);
+    await lastAnswer(pipeline);
   }
 
   /**

@@ -86,8 +86,7 @@ async function newProcess(): Promise<CacheParts> {
 }
 
 async function drop(key: string): Promise<void> {
-  await new EntryStore(worker).invalidate(entity.cacheKey(key), UNCONDITIONAL_VERSION);
-  await publisher.publish([[entity.cacheKey(key), UNCONDITIONAL_VERSION]]);
+  await publisher.invalidate([[entity.cacheKey(key), UNCONDITIONAL_VERSION]]);
 }
 
 test('over two processes a call is made once, and again after its change', async () => {

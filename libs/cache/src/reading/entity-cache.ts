@@ -126,17 +126,12 @@ export class EntityCache {
     return answer;
   }
 
-  /** Reads past every cache, and tells Redis what was found. */
-  readPrimary(key: string): Promise<Answer> {
-    return this.#readPrimary(key);
-  }
-
   /**
    * Takes in what the caller has read from the primary in another way, as by SKU.
    *
    * @returns undefined if this process has meanwhile served something newer: read again
    */
-  async adopt(key: string, loaded: Loaded): Promise<Answer | undefined> {
+  async admitPrimaryRead(key: string, loaded: Loaded): Promise<Answer | undefined> {
     const { store, monotonic, near } = this.#parts;
     const cacheKey = this.entity.cacheKey(key);
     const { stored } = await this.#fill(

@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCacheBreaker } from '../redis/cache-breaker.ts';
 import { CacheConnection } from '../redis/cache-connection.ts';
+import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
 import { EntityCache } from './entity-cache.ts';
 import { EntryStore, type Loaded } from '../redis/entry-store.ts';
 import { Freshness } from '../channel/freshness.ts';
@@ -78,6 +79,7 @@ async function startReader(load: (key: string) => Promise<Loaded>, fillScript = 
   const freshness = new Freshness(now, () => connection.incarnation);
   let sequence = 0;
   const failures: unknown[] = [];
+  const publisher = new InvalidationPublisher(connection);
   const cache = new EntityCache(
     THING,
     { load },
@@ -100,6 +102,10 @@ async function startReader(load: (key: string) => Promise<Loaded>, fillScript = 
     cache,
     store,
     failures,
+    async invalidate(key: string, version: number) {
+      const [outcome] = await publisher.invalidate([[THING.cacheKey(key), version]]);
+      expect(outcome?.status).toBe('fulfilled');
+    },
     hear() {
       sequence += 1;
       const incarnation = connection.incarnation ?? '';
@@ -152,7 +158,7 @@ async function play(count: number, fillScript?: string): Promise<{ late: number;
         await other.cache.get(one.key);
         one.version = 2;
         write(one.key, 2);
-        await other.store.invalidate(THING.cacheKey(one.key), 2);
+        await other.invalidate(one.key, 2);
       }),
     );
     inGap = 0;
@@ -171,7 +177,7 @@ async function play(count: number, fillScript?: string): Promise<{ late: number;
       await Promise.all(
         plays.map(async ({ key, steps, version }) => {
           if (steps[at] === 'commit') write(key, version + 1);
-          if (steps[at] === 'invalidate') await other.store.invalidate(THING.cacheKey(key), version + 1);
+          if (steps[at] === 'invalidate') await other.invalidate(key, version + 1);
           if (steps[at] === 'del') await admin.del(THING.cacheKey(key));
           if (steps[at] === 'other') await other.cache.get(key);
         }),

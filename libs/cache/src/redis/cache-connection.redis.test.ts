@@ -32,7 +32,7 @@ test('no command goes out before the life of the stores is known', async () => {
   const connection = connect(server.url, { databaseIdentity });
   const starting = connection.start();
   await eventually(() => connection.redis.status === 'ready');
-  await expect(new EntryStore(connection).invalidate('k', 1)).rejects.toBeInstanceOf(CacheUnavailable);
+  await expect(new EntryStore(connection).readOrLease('k', 1, 'x')).rejects.toBeInstanceOf(CacheUnavailable);
   const admin = new Redis(server.url);
   expect(await admin.info('commandstats')).not.toMatch(/cmdstat_eval/);
   admin.disconnect();
@@ -161,7 +161,7 @@ test('a call that Redis does not answer is given up, and nothing is sent again o
   await connection.start();
   const store = new EntryStore(connection);
   await server.kill('SIGSTOP');
-  const hanging = store.invalidate('k', 1).catch((error: unknown) => error);
+  const hanging = store.readOrLease('k', 1, 'x').catch((error: unknown) => error);
   expect(await hanging).toMatchObject({ message: 'Command timed out' });
   await server.kill('SIGCONT');
   await server.restart();
@@ -203,7 +203,7 @@ test('a connection that has become half-open is given up for another', async () 
   await connection.start();
   const before = connection.requireIncarnation();
   proxy.blackhole();
-  await expect(new EntryStore(connection).invalidate('k', 1)).rejects.toThrow('Command timed out');
+  await expect(new EntryStore(connection).readOrLease('k', 1, 'x')).rejects.toThrow('Command timed out');
   await eventually(() => connection.incarnation === undefined);
   proxy.passThrough();
   expect(await known(connection)).toBe(before);

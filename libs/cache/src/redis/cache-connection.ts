@@ -2,9 +2,13 @@ import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { timings } from '../timings.ts';
 
-/** Nothing can be asked of the cache: it is away, or it is not yet known which life of it this is. */
+/** The cache cannot be asked: Redis is away, or its incarnation is not known yet. */
 export class CacheUnavailable extends Error {
   override readonly name = 'CacheUnavailable';
+
+  constructor(message = 'the cache Redis is away, or its incarnation is not known yet') {
+    super(message);
+  }
 }
 
 /** One life of the stores behind a connection. */
@@ -88,7 +92,7 @@ export class CacheConnection {
 
   /** @throws CacheUnavailable */
   requireLife(): Life {
-    if (this.#life === undefined) throw new CacheUnavailable('the cache is away');
+    if (this.#life === undefined) throw new CacheUnavailable();
     return this.#life;
   }
 

@@ -2,6 +2,7 @@ import { startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CacheConnection } from './cache-connection.ts';
+import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
 import { EntryStore } from './entry-store.ts';
 
 let server: RedisServer;
@@ -33,6 +34,12 @@ const loaded = (version: number, text: string | null = `{"v":${version}}`) => ({
   version,
   payload: text === null ? null : Buffer.from(text),
 });
+/** @returns whether a live entry was invalidated */
+async function invalidate(key: string, version: number): Promise<boolean> {
+  const [outcome] = await new InvalidationPublisher(connection).invalidate([[key, version]]);
+  if (outcome?.status !== 'fulfilled') expect.fail(`${key} was not invalidated`);
+  return outcome.value;
+}
 async function put(key: string, version: number, text?: string | null): Promise<void> {
   const { incarnation } = await store.readOrLease(key, 1, 'putter');
   expect(await store.fill(key, 1, 'putter', incarnation, loaded(version, text), 60_000)).toEqual({
@@ -56,16 +63,16 @@ test('a miss gives one reader the lease, its fill is read by all, byte for byte'
 test('absence is kept with its version, and a later row replaces it', async () => {
   await put('k', 3, null);
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'missing', version: 3 });
-  expect(await store.invalidate('k', 4)).toBe(true);
+  expect(await invalidate('k', 4)).toBe(true);
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'absent', lease: 'granted' });
 });
 
 test('a fill that an invalidation has overtaken is refused; its payload is only seen as dead', async () => {
   await put('k', 3);
-  expect(await store.invalidate('k', 4)).toBe(true);
-  expect(await store.invalidate('k', 4)).toBe(false);
+  expect(await invalidate('k', 4)).toBe(true);
+  expect(await invalidate('k', 4)).toBe(false);
   const { incarnation } = await store.readOrLease('k', 1, 'slow');
-  expect(await store.invalidate('k', 5)).toBe(false);
+  expect(await invalidate('k', 5)).toBe(false);
   expect(await store.fill('k', 1, 'slow', incarnation, loaded(4), 60_000)).toMatchObject({ stored: false });
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'dead', version: 3 });
 });
@@ -106,7 +113,7 @@ test('nobody notices that the scripts are lost', async () => {
   await admin.script('FLUSH');
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'value', version: 3 });
   await admin.script('FLUSH');
-  expect(await store.invalidate('k', 4)).toBe(true);
+  expect(await invalidate('k', 4)).toBe(true);
 });
 
 test('to inspect an entry changes nothing, takes no lease, and is told what cannot be read', async () => {

@@ -123,12 +123,6 @@ export class EntryStore {
     return { stored: stored === 1, newer: stored === 0 && there.state !== 'absent' ? there : undefined };
   }
 
-  /** @returns whether a live entry was invalidated */
-  async invalidate(key: string, version: number): Promise<boolean> {
-    const incarnation = this.#connection.requireIncarnation();
-    return (await this.#run(scripts.invalidate, key, [incarnation, version, timings.deadTtl_ms])) === 1;
-  }
-
   /** What stands under a key, for people; it counts as no read, takes no lease, and changes nothing. */
   async inspect(key: string): Promise<InspectedEntry> {
     const { redis } = this.#connection;
