@@ -28,7 +28,7 @@ const lamp = (sku: string) => ({
   status: 'active' as const,
 });
 
-/** How many requests catalog-read has answered, by route and status. */
+/** How many requests of a route catalog-read has answered with this status. */
 async function answered(route: string, status = 200): Promise<number> {
   const text = await (await fetch(`${catalog.read.url}/metrics`)).text();
   const line = text
@@ -42,7 +42,7 @@ async function answered(route: string, status = 200): Promise<number> {
   return line === undefined ? 0 : Number(line.split(' ').at(-1));
 }
 
-test('what was created is read by id and by SKU, changed, and deleted', async () => {
+test('a product can be created, read by id and by SKU, changed and deleted', async () => {
   const client = newClient();
   const created = await client.products.create(lamp('CLIENT-1'));
   expect(await client.products.get(created.id)).toEqual(created);
@@ -71,7 +71,7 @@ test('the history of a product is read to its end', async () => {
   expect(prices).toEqual([...Array.from({ length: 60 }, (_, index) => 60 - index), 1999]);
 });
 
-test('a mistake names the field', async () => {
+test('a refused create names the wrong field', async () => {
   await expect(newClient().products.create({ ...lamp('CLIENT-2'), priceMinor: -1 })).rejects.toMatchObject({
     status: 400,
     code: 'invalid_request',
@@ -79,12 +79,12 @@ test('a mistake names the field', async () => {
   });
 });
 
-test('what this client wrote, it reads at once, however it reads', async () => {
+test('a client reads its own writes at once, by id, by SKU and in a batch', async () => {
   const client = newClient();
   const created = await client.products.create(lamp('OWN-1'));
   const other = await client.products.create(lamp('OWN-2'));
   for (let price = 1; price <= 50; price++) {
-    // Both are in the near cache now, and the worker is as far behind as it is.
+    // Fills the near cache. The worker may not have applied the change yet when the next reads come.
     await client.products.getMany([created.id, other.id]);
     await client.products.update(created.id, { priceMinor: price });
     const reads = [client.products.get(created.id), client.products.getBySku('OWN-1')];
@@ -95,7 +95,7 @@ test('what this client wrote, it reads at once, however it reads', async () => {
   }
 });
 
-test('an SKU that this client moved is found where it is, and nowhere else', async () => {
+test('a SKU that this client moved is found only at its new product', async () => {
   const client = newClient();
   let product = await client.products.create(lamp('MOVED-0'));
   for (let step = 1; step <= 20; step++) {
@@ -106,11 +106,11 @@ test('an SKU that this client moved is found where it is, and nowhere else', asy
   }
 });
 
-test('an SKU that was moved without having been read by it is not found where it was', async () => {
+test('a SKU that this client moved without reading it is not found at its old product', async () => {
   const other = newClient();
   let product = await other.products.create(lamp('AWAY-0'));
   for (let step = 1; step <= 20; step++) {
-    // In every cache of the catalog now, under the SKU that it is about to lose.
+    // Fills every cache of the catalog under the SKU that the product is about to lose.
     await newClient().products.getBySku(`AWAY-${step - 1}`);
     const client = newClient();
     product = await client.products.update(product.id, { sku: `AWAY-${step}` });
@@ -129,7 +129,7 @@ describe('with a hundred products', () => {
     );
   });
 
-  test('100 reads in one tick are one request', async () => {
+  test('100 reads of one tick travel in one request', async () => {
     const client = newClient();
     const before = await answered('/v1/products');
     const read = await Promise.all(products.map(({ id }) => client.products.get(id)));
@@ -137,7 +137,7 @@ describe('with a hundred products', () => {
     expect(await answered('/v1/products')).toBe(before + 1);
   });
 
-  test('reads that come after a few awaits of the same tick are one request too', async () => {
+  test('reads after a few awaits in the same tick travel in that request too', async () => {
     const client = newClient();
     const before = await answered('/v1/products');
     const readAfterAwaits = async (id: string, awaits: number) => {
@@ -148,7 +148,7 @@ describe('with a hundred products', () => {
     expect(await answered('/v1/products')).toBe(before + 1);
   });
 
-  test('201 ids, some of them unknown, are three requests', async () => {
+  test('201 ids, some of them unknown, need three requests', async () => {
     const client = newClient();
     const unknown = Array.from(
       { length: 101 },
@@ -158,11 +158,11 @@ describe('with a hundred products', () => {
     const found = await client.products.getMany([...products.map(({ id }) => id), ...unknown]);
     expect(found.size).toBe(100);
     const requests = (await answered('/v1/products')) - before;
-    // The third holds a single id, and goes to that product's own address.
+    // The third batch has a single id, so it goes to the address of that product.
     expect(requests).toBe(2);
   });
 
-  test('SKUs that were read before are read together', async () => {
+  test('reads by known SKUs travel in one request', async () => {
     const client = newClient();
     await Promise.all(products.map(({ sku }) => client.products.getBySku(sku)));
     const before = [await answered('/v1/products'), await answered('/v1/products/by-sku/:sku')];
@@ -174,7 +174,7 @@ describe('with a hundred products', () => {
     ]);
   });
 
-  test('a list is read to its end, page by page, and not further than it is consumed', async () => {
+  test('a list is read page by page, and only as far as the caller consumes it', async () => {
     const client = newClient();
     const listed: string[] = [];
     for await (const { id } of client.products.list({ brand: 'Many' }, { pageSize: 30 })) listed.push(id);
@@ -184,9 +184,9 @@ describe('with a hundred products', () => {
     expect(await answered('/v1/products')).toBe(before + 1);
   });
 
-  test('a product that is kept here comes without a body while it is current', async () => {
+  test('a cached product is revalidated without a body until it changes', async () => {
     const [product] = products;
-    if (product === undefined) throw new Error('there are products');
+    if (product === undefined) throw new Error('no product was created');
     const client = newClient({ cacheEntries: 10 });
     await client.products.get(product.id);
     const before = await answered('/v1/products/:id', 304);
@@ -197,7 +197,7 @@ describe('with a hundred products', () => {
   });
 });
 
-test('settings are read, changed, and read as changed', async () => {
+test('a client reads the settings that it has changed', async () => {
   const client = newClient({ cacheEntries: 1 });
   const settings = await client.settings.get();
   for (let threshold = 1; threshold <= 20; threshold++) {
@@ -209,16 +209,16 @@ test('settings are read, changed, and read as changed', async () => {
   });
 });
 
-test('a key that was replaced is taken up without a restart, on both sides', async () => {
+test('a replaced key file is used without a restart, by client and service', async () => {
   await using old = await createTestTokens();
   const client = newClient({ identity: { service: 'test', keyFile: old.keyFile } });
   await expect(client.settings.get()).rejects.toMatchObject({ status: 401, code: 'unauthenticated' });
-  // The same client, whose token was refused, after its key file was replaced by one that is believed.
+  // The token of this client was refused. Now its key file is replaced by one that the service trusts.
   await writeFile(old.keyFile, await readFile(catalog.tokens.keyFile));
   expect(await client.settings.get()).toMatchObject({ storeName: expect.any(String) as string });
 });
 
-test('while catalog-read is away: an error, or what is kept here where the caller allows it', async () => {
+test('while catalog-read is away, a read fails unless the caller accepts a cached product', async () => {
   const away = await startCatalog();
   try {
     const client = createCatalogClient({
@@ -227,8 +227,8 @@ test('while catalog-read is away: an error, or what is kept here where the calle
       identity: { service: 'test', keyFile: away.tokens.keyFile },
       cacheEntries: 10,
     });
-    const kept = await client.products.create(lamp('KEPT-1'));
-    await client.products.get(kept.id);
+    const cached = await client.products.create(lamp('KEPT-1'));
+    await client.products.get(cached.id);
     await away.read.kill('SIGKILL');
     await expect(client.products.getBySku('KEPT-1')).rejects.toMatchObject({
       name: 'CatalogUnavailable',
@@ -238,7 +238,7 @@ test('while catalog-read is away: an error, or what is kept here where the calle
     const onStale = (ms: number) => {
       stale_ms = ms;
     };
-    expect(await client.products.getBySku('KEPT-1', { staleIfError_ms: 600_000, onStale })).toEqual(kept);
+    expect(await client.products.getBySku('KEPT-1', { staleIfError_ms: 600_000, onStale })).toEqual(cached);
     expect(stale_ms).toBeGreaterThan(0);
     await expect(client.products.getBySku('KEPT-1', { staleIfError_ms: 0.001 })).rejects.toThrow();
     await expect(client.products.getBySku('NEVER-READ', { staleIfError_ms: 600_000 })).rejects.toMatchObject({

@@ -1,21 +1,21 @@
 import { TokenSigner, type Identity } from './auth/token-signer.ts';
 import { LocalCache } from './local-cache.ts';
+import { OwnWrites } from './own-writes.ts';
 import { Products } from './products/products.ts';
 import { StoreSettings } from './settings/store-settings.ts';
 import { Deadline, type CallOptions } from './transport/deadline.ts';
 import { Transport, type ClientEvents } from './transport/transport.ts';
-import { WrittenVersions } from './written-versions.ts';
 
 export interface CatalogClientOptions {
   /** Address of catalog-read, such as `http://catalog-read:4001`. */
   readonly readUrl: string;
-  /** Address of catalog-write; without it this client only reads. */
+  /** Address of catalog-write. Without it this client can only read. */
   readonly writeUrl?: string;
-  /** Who calls; without it no token is sent. */
+  /** The calling service. Without it no token is sent. */
   readonly identity?: Identity;
-  /** For calls that say nothing else. */
+  /** For calls that set no timeout of their own. 5 s unless given. */
   readonly timeout_ms?: number;
-  /** Products that this process keeps, revalidated by ETag; 0 keeps none. */
+  /** How many products this process caches and revalidates by ETag. 0 unless given. */
   readonly cacheEntries?: number;
   readonly events?: ClientEvents;
   readonly clock?: { now(): number; monotonic(): number };
@@ -29,7 +29,7 @@ export interface CatalogClient {
 const systemClock = { now: () => Date.now(), monotonic: () => performance.now() };
 const defaultTimeout_ms = 5_000;
 
-/** Makes no connection before the first call, and needs no closing. One for a process is enough. */
+/** Opens no connection before the first call and needs no closing. One client per process is enough. */
 export function createCatalogClient(options: CatalogClientOptions): CatalogClient {
   const { identity, readUrl, writeUrl, cacheEntries = 0, timeout_ms = defaultTimeout_ms } = options;
   const clock = options.clock ?? systemClock;
@@ -44,12 +44,12 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
   });
   const context = {
     transport,
-    written: new WrittenVersions(),
+    ownWrites: new OwnWrites(),
     now,
     deadline: (call: CallOptions) => new Deadline(now, call.timeout_ms ?? timeout_ms, call.signal),
   };
   return {
-    products: new Products({ ...context, products: new LocalCache(cacheEntries) }),
+    products: new Products({ ...context, cache: new LocalCache(cacheEntries) }),
     settings: new StoreSettings(context, cacheEntries > 0),
   };
 }

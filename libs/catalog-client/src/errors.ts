@@ -1,17 +1,17 @@
 import { errorCatalogue, fieldErrorSchema, type ErrorCode, type FieldError } from '@catalog/contracts';
 import { z } from 'zod';
 
-/** What a problem is told apart by; a server that is newer than this client may have codes of its own. */
+/** Identifies a problem. A server that is newer than this client may send codes that are not listed here. */
 export type ProblemCode = ErrorCode | (string & {});
 
-/** The service answered, and the answer is no (RFC 9457). */
+/** The service answered with an error (RFC 9457). */
 export class CatalogProblem extends Error {
   override readonly name = 'CatalogProblem';
   readonly status: number;
   readonly code: ProblemCode;
   /** Which fields broke which rule. */
   readonly errors: readonly FieldError[];
-  /** Under which the service has logged it. */
+  /** The id with which the service logged the request. */
   readonly requestId: string | undefined;
   readonly retryAfter_ms: number | undefined;
 
@@ -34,7 +34,7 @@ export class CatalogProblem extends Error {
 
 export type UnavailableReason = 'unreachable' | 'overloaded' | 'deadline';
 
-/** No usable answer in time, after what may be repeated was repeated. `cause` says what the last attempt met. */
+/** No usable answer came in time, even after the retries that are safe. `cause` is the error of the last attempt. */
 export class CatalogUnavailable extends Error {
   override readonly name = 'CatalogUnavailable';
   readonly reason: UnavailableReason;
@@ -51,7 +51,7 @@ export class CatalogUnavailable extends Error {
   }
 }
 
-/** This service cannot sign in: its key file cannot be read, or holds no key. Nothing was asked. */
+/** The key file of this service cannot be read or holds no key. No request was sent. */
 export class ServiceKeyError extends Error {
   override readonly name = 'ServiceKeyError';
   readonly file: string;
@@ -62,7 +62,7 @@ export class ServiceKeyError extends Error {
   }
 }
 
-/** Refused here, as the service would refuse it: one bad id must not fail the batch that it would travel in. */
+/** The error that the service itself would answer. It is made here, so that one bad id does not fail a whole batch. */
 export function invalidArgument(parameter: string, message: string): CatalogProblem {
   return new CatalogProblem({
     status: errorCatalogue.invalid_request.status,
@@ -104,7 +104,7 @@ function parseProblem(headers: Headers, body: string): z.infer<typeof problemSch
   }
 }
 
-/** Seconds, as our services send it; the other form, a date, is not worth a guess about clocks. */
+/** Our services send seconds. The other form, a date, would depend on clocks being equal, so it is ignored. */
 function retryAfterOf(headers: Headers): number | undefined {
   const value = headers.get('Retry-After');
   return value !== null && /^\d{1,6}$/.test(value) ? Number(value) * 1_000 : undefined;

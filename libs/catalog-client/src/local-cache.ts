@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-export interface Kept<Body> {
+export interface CachedBody<Body> {
   readonly body: Body;
   readonly version: number;
   readonly etag: string;
@@ -9,29 +9,29 @@ export interface Kept<Body> {
 }
 
 /**
- * What this process has read, by key. It saves bytes, not questions: an entry is used after the service has said
- * that it is still current, or, where a caller allows that, when the service cannot be asked.
+ * The bodies that this process has read, by key. The cache saves bytes, not requests: the client uses an entry only
+ * after the service has said that it is current, or when the service cannot answer and the caller allows that.
  */
 export class LocalCache<Body> {
-  readonly #entries: LRUCache<string, Kept<Body>> | undefined;
+  readonly #entries: LRUCache<string, CachedBody<Body>> | undefined;
 
-  /** 0 keeps nothing. */
+  /** With 0 it stores nothing. */
   constructor(maxEntries: number) {
     this.#entries = maxEntries > 0 ? new LRUCache({ max: maxEntries }) : undefined;
   }
 
-  get(key: string): Kept<Body> | undefined {
+  get(key: string): CachedBody<Body> | undefined {
     return this.#entries?.get(key);
   }
 
-  /** Answers may overtake each other: the newer version stays. */
-  keep(key: string, entry: Kept<Body>): void {
-    const there = this.#entries?.get(key);
-    if (there !== undefined && there.version > entry.version) return;
+  /** Answers may overtake each other, so an older version never replaces a newer one. */
+  set(key: string, entry: CachedBody<Body>): void {
+    const present = this.#entries?.get(key);
+    if (present !== undefined && present.version > entry.version) return;
     this.#entries?.set(key, entry);
   }
 
-  forget(key: string): void {
+  delete(key: string): void {
     this.#entries?.delete(key);
   }
 }

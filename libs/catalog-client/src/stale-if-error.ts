@@ -1,30 +1,31 @@
+import type { ReadResult } from './answers.ts';
 import { CatalogUnavailable } from './errors.ts';
-import type { Kept } from './local-cache.ts';
-import type { Reading } from './reading.ts';
+import type { CachedBody } from './local-cache.ts';
 import type { CallOptions } from './transport/deadline.ts';
 
 export interface ReadOptions extends CallOptions {
-  /** Where the catalog cannot answer, take what the local cache has if it was current this long ago. */
+  /** When the catalog cannot answer, accept an entry of the local cache that was current at most this long ago. */
   readonly staleIfError_ms?: number;
-  /** Called when the answer may be older than the bound: by how much. */
+  /** Called when the answer may be older than the bound, with the time since it was current. */
   readonly onStale?: (staleFor_ms: number) => void;
 }
 
-/** What the catalog says, or, where it cannot and the caller allows it, what is kept here. */
-export async function readOrKept<Body>(
-  read: () => Promise<Reading<Body>>,
-  kept: Kept<Body> | undefined,
+/** The answer of the catalog. When it cannot answer, the cached body, if the caller accepts its age. */
+export async function readOrUseCached<Body>(
+  read: () => Promise<ReadResult<Body>>,
+  cached: CachedBody<Body> | undefined,
   { staleIfError_ms = 0, onStale }: ReadOptions,
   now: () => number,
 ): Promise<Body | null> {
   try {
-    const { body, staleFor_ms: stale_ms } = await read();
-    if (stale_ms !== undefined) onStale?.(stale_ms);
+    const { body, staleFor_ms } = await read();
+    if (staleFor_ms !== undefined) onStale?.(staleFor_ms);
     return body;
   } catch (error) {
-    const age_ms = kept === undefined ? Infinity : now() - kept.checkedAt_ms;
-    if (!(error instanceof CatalogUnavailable) || kept === undefined || age_ms > staleIfError_ms) throw error;
+    const age_ms = cached === undefined ? Infinity : now() - cached.checkedAt_ms;
+    if (!(error instanceof CatalogUnavailable) || cached === undefined || age_ms > staleIfError_ms)
+      throw error;
     onStale?.(age_ms);
-    return kept.body;
+    return cached.body;
   }
 }

@@ -12,7 +12,7 @@ const serviceKeySchema = z.object({
 export type ServiceKey = z.infer<typeof serviceKeySchema>;
 
 /**
- * A private Ed25519 key as a JWK with a `kid`; its public half stands in the JWKS file of the services called.
+ * A private Ed25519 key as a JWK with a `kid`. The called services have the public half in their JWKS file.
  *
  * @throws ServiceKeyError
  */
@@ -26,7 +26,7 @@ export async function readServiceKey(file: string): Promise<ServiceKey> {
   try {
     return serviceKeySchema.parse(JSON.parse(text));
   } catch {
-    // The parser's own message could quote the key.
+    // The message of the parser is dropped, because it could quote the key.
     throw new ServiceKeyError(file, 'holds no private Ed25519 key as a JWK with a kid');
   }
 }

@@ -2,19 +2,19 @@ import { importJWK, SignJWT } from 'jose';
 import { readServiceKey } from './service-key.ts';
 
 const issuer = 'catalog-auth';
-/** The longest that services accept. */
+/** The longest lifetime that services accept. */
 const lifetime_s = 300;
-/** A token is renewed this long before its end: it outlives the request that carries it, and clocks that differ. */
+/** A token is renewed this early, so that it outlives its request even when the clocks differ. */
 const renewBefore_s = 60;
 
 export interface Identity {
   /** The name of the calling service: `sub` of its tokens. */
   readonly service: string;
-  /** See `readServiceKey`. Read again at each renewal, so that a new key needs no restart. */
+  /** `readServiceKey` describes it. It is read again at each renewal, so a new key needs no restart. */
   readonly keyFile: string;
 }
 
-/** Makes this service's own tokens, one for each audience, and keeps each while it lives. */
+/** Signs the tokens of this service, one per audience, and reuses each until it must be renewed. */
 export class TokenSigner {
   readonly #identity: Identity;
   readonly #now: () => number;
@@ -28,17 +28,17 @@ export class TokenSigner {
 
   /** @throws ServiceKeyError */
   token(audience: string, scope: string): Promise<string> {
-    const kept = this.#tokens.get(audience);
-    if (kept !== undefined && this.#now() < kept.renewAt_ms) return kept.token;
+    const current = this.#tokens.get(audience);
+    if (current !== undefined && this.#now() < current.renewAt_ms) return current.token;
     const token = this.#sign(audience, scope);
     this.#tokens.set(audience, { token, renewAt_ms: this.#now() + (lifetime_s - renewBefore_s) * 1_000 });
-    // A key that cannot be read now may be there in a moment.
+    // A key file that cannot be read now may be readable at the next call.
     token.catch(() => this.#tokens.delete(audience));
     return token;
   }
 
-  /** The service did not believe this token: its key may have been replaced. */
-  refused(audience: string): void {
+  /** Drops the token that the service refused. The next one is signed with the key file as it is then. */
+  dropRefused(audience: string): void {
     this.#tokens.delete(audience);
   }
 

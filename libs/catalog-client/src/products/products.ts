@@ -10,181 +10,161 @@ import {
   type productCreateSchema,
 } from '@catalog/contracts';
 import { z } from 'zod';
-import { bodyOf, versionOf } from '../reading.ts';
-import type { CallOptions } from '../transport/deadline.ts';
+import { bodyOf, versionOf } from '../answers.ts';
 import type { ReadOptions } from '../stale-if-error.ts';
-import { lenientProductSchema, ProductReads, type ReadContext } from './product-reads.ts';
+import type { CallOptions } from '../transport/deadline.ts';
+import type { CatalogAnswer, CatalogRequest, CatalogService } from '../transport/transport.ts';
+import { lenientProductSchema, ProductReader, type ProductContext } from './product-reader.ts';
 
 export type NewProduct = z.input<typeof productCreateSchema>;
 export type ProductFilter = Omit<ProductListQuery, 'limit' | 'cursor'>;
 
 export interface ListOptions extends CallOptions {
-  /** Products to a request, 1 … 100. */
+  /** Products per request, 1 to 100. */
   readonly pageSize?: number;
 }
 
 export interface CreateOptions extends CallOptions {
-  /** The same key is answered the same, whoever of this service asks again; drawn at random unless given. */
+  /** A second call of this service with the same key gets the same answer. Random unless given. */
   readonly idempotencyKey?: string;
 }
 
-/** What a write applies to: the version that was read, or, by its id alone, whatever is there. */
+/** What a write applies to: the version that was read, or, given only an id, any version. */
 export type Target = Pick<Product, 'id' | 'version'> | string;
 
-const pageSchema = z.object({
-  data: z.array(lenientProductSchema),
-  page: z.object({ nextCursor: z.string().nullable() }),
-});
-const historySchema = z.object({
-  data: z.array(z.object(productChangeSchema.shape)),
-  page: pageSchema.shape.page,
-});
 const dataSchema = z.object({ data: z.array(lenientProductSchema) });
+const lenientChangeSchema: z.ZodType<ProductChange> = z.object(productChangeSchema.shape);
 
-/** Products of the catalog. Everything throws CatalogProblem, CatalogUnavailable or ServiceKeyError. */
+/** Products of the catalog. Every method may throw CatalogProblem, CatalogUnavailable or ServiceKeyError. */
 export class Products {
-  readonly #context: ReadContext;
-  readonly #reads: ProductReads;
+  readonly #context: ProductContext;
+  readonly #reader: ProductReader;
 
-  constructor(context: ReadContext) {
+  constructor(context: ProductContext) {
     this.#context = context;
-    this.#reads = new ProductReads(context);
+    this.#reader = new ProductReader(context);
   }
 
-  /** null where there is none. Reads made in one tick are one request. */
+  /** null when it does not exist. Reads of one tick travel in one request. */
   get(id: string, options: ReadOptions = {}): Promise<Product | null> {
-    return this.#reads.byId(id, options);
+    return this.#reader.byId(id, options);
   }
 
   getBySku(sku: string, options: ReadOptions = {}): Promise<Product | null> {
-    return this.#reads.bySku(sku, options);
+    return this.#reader.bySku(sku, options);
   }
 
-  /** Those of any number of ids that exist, by id. */
+  /** The products that exist, by id. Takes any number of ids. */
   async getMany(ids: Iterable<string>, options: ReadOptions = {}): Promise<Map<string, Product>> {
-    const products = await Promise.all([...new Set(ids)].map((id) => this.#reads.byId(id, options)));
+    const products = await Promise.all([...new Set(ids)].map((id) => this.#reader.byId(id, options)));
     return new Map(products.filter((product) => product !== null).map((product) => [product.id, product]));
   }
 
-  /** All that match, by id, read page by page as they are consumed; `timeout_ms` is that of each page. */
-  async *list(
-    filter: ProductFilter = {},
-    { pageSize = 100, ...options }: ListOptions = {},
-  ): AsyncGenerator<Product> {
-    let cursor: string | null = null;
-    do {
-      const query = new URLSearchParams({ limit: String(pageSize) });
-      for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value);
-      if (cursor !== null) query.set('cursor', cursor);
-      const answer = await this.#context.transport.send(
-        {
-          service: 'catalog-read',
-          method: 'GET',
-          path: `/v1/products?${query.toString()}`,
-          repeatable: true,
-        },
-        this.#context.deadline(options),
-      );
-      const { data, page } = bodyOf(pageSchema, answer);
-      yield* data;
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+  /** All products that match. Requests a page only when the caller needs it; `timeout_ms` limits each page. */
+  list(filter: ProductFilter = {}, options: ListOptions = {}): AsyncGenerator<Product> {
+    const query = new URLSearchParams({ limit: String(options.pageSize ?? 100) });
+    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value);
+    return this.#pages('catalog-read', '/v1/products', query, lenientProductSchema, options);
   }
 
-  /** The most read, most read first. */
+  /** The most read products, most read first. */
   async popular(limit = 10, options: CallOptions = {}): Promise<Product[]> {
-    const answer = await this.#context.transport.send(
-      {
-        service: 'catalog-read',
-        method: 'GET',
-        path: `/v1/products/popular?limit=${limit}`,
-        repeatable: true,
-      },
-      this.#context.deadline(options),
+    const path = `/v1/products/popular?limit=${limit}`;
+    const answer = await this.#send(
+      { service: 'catalog-read', method: 'GET', path, idempotent: true },
+      options,
     );
     return bodyOf(dataSchema, answer).data;
   }
 
-  /** Who changed what, newest first, as far back as history is kept; read page by page as it is consumed. */
-  async *history(id: string, options: CallOptions = {}): AsyncGenerator<ProductChange> {
-    let cursor: string | null = null;
-    do {
-      const query: string = cursor === null ? '' : `?cursor=${cursor}`;
-      const answer = await this.#context.transport.send(
-        {
-          service: 'catalog-write',
-          method: 'GET',
-          path: `/v1/products/${encodeURIComponent(id)}/history${query}`,
-          repeatable: true,
-        },
-        this.#context.deadline(options),
-      );
-      const { data, page } = bodyOf(historySchema, answer);
-      yield* data;
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+  /** Who changed what, newest first, as far back as history is kept. Requests a page only when the caller needs it. */
+  history(id: string, options: CallOptions = {}): AsyncGenerator<ProductChange> {
+    const path = `/v1/products/${encodeURIComponent(id)}/history`;
+    return this.#pages('catalog-write', path, new URLSearchParams(), lenientChangeSchema, options);
   }
 
-  /** Made once, however often it had to be asked for. */
+  /** Creates the product once, even when the request has to be sent again. */
   async create(
     product: NewProduct,
     { idempotencyKey = randomUUID(), ...options }: CreateOptions = {},
   ): Promise<Product> {
-    const answer = await this.#context.transport.send(
+    const answer = await this.#send(
       {
         service: 'catalog-write',
         method: 'POST',
         path: '/v1/products',
-        repeatable: true,
+        idempotent: true,
         headers: { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey },
         body: product,
       },
-      this.#context.deadline(options),
+      options,
     );
-    return this.#written(bodyOf(lenientProductSchema, answer), answer.headers);
+    return this.#written(answer);
   }
 
-  /** Merges a patch. `version_changed` where somebody else was faster: read it again and decide anew. */
+  /** Merges a patch. On `version_changed` another caller was faster: read the product again and decide again. */
   async update(target: Target, patch: ProductPatch, options: CallOptions = {}): Promise<Product> {
-    const { id, ifMatch } = addressOf(target);
-    const answer = await this.#context.transport.send(
+    const { path, ifMatch } = addressOf(target);
+    const answer = await this.#send(
       {
         service: 'catalog-write',
         method: 'PATCH',
-        path: `/v1/products/${encodeURIComponent(id)}`,
-        repeatable: false,
+        path,
+        idempotent: false,
         headers: { 'Content-Type': 'application/merge-patch+json', 'If-Match': ifMatch },
         body: patch,
       },
-      this.#context.deadline(options),
+      options,
     );
-    return this.#written(bodyOf(lenientProductSchema, answer), answer.headers);
+    return this.#written(answer);
   }
 
   async delete(target: Target, options: CallOptions = {}): Promise<void> {
-    const { id, ifMatch } = addressOf(target);
-    const answer = await this.#context.transport.send(
-      {
-        service: 'catalog-write',
-        method: 'DELETE',
-        path: `/v1/products/${encodeURIComponent(id)}`,
-        repeatable: false,
-        headers: { 'If-Match': ifMatch },
-      },
-      this.#context.deadline(options),
+    const { id, path, ifMatch } = addressOf(target);
+    const headers = { 'If-Match': ifMatch };
+    const answer = await this.#send(
+      { service: 'catalog-write', method: 'DELETE', path, idempotent: false, headers },
+      options,
     );
-    this.#context.written.note(id.toLowerCase(), versionOf(answer));
-    this.#context.products.forget(id.toLowerCase());
+    this.#context.ownWrites.note(id.toLowerCase(), versionOf(answer));
+    this.#context.cache.delete(id.toLowerCase());
   }
 
-  #written(product: Product, headers: Headers): Product {
-    this.#context.written.note(product.id, product.version);
-    this.#reads.learned(product, headers.get('ETag') ?? etagOf(PRODUCT, product.version));
+  async *#pages<Item>(
+    service: CatalogService,
+    path: string,
+    query: URLSearchParams,
+    itemSchema: z.ZodType<Item>,
+    options: CallOptions,
+  ): AsyncGenerator<Item> {
+    const pageSchema = z.object({
+      data: z.array(itemSchema),
+      page: z.object({ nextCursor: z.string().nullable() }),
+    });
+    for (;;) {
+      const pagePath = query.size === 0 ? path : `${path}?${query.toString()}`;
+      const answer = await this.#send({ service, method: 'GET', path: pagePath, idempotent: true }, options);
+      const { data, page } = bodyOf(pageSchema, answer);
+      yield* data;
+      if (page.nextCursor === null) return;
+      query.set('cursor', page.nextCursor);
+    }
+  }
+
+  #send(request: CatalogRequest, options: CallOptions): Promise<CatalogAnswer> {
+    return this.#context.transport.send(request, this.#context.deadline(options));
+  }
+
+  #written(answer: CatalogAnswer): Product {
+    const product = bodyOf(lenientProductSchema, answer);
+    this.#context.ownWrites.note(product.id, product.version);
+    this.#reader.remember(product, answer.headers.get('ETag') ?? etagOf(PRODUCT, product.version));
     return product;
   }
 }
 
-function addressOf(target: Target): { id: string; ifMatch: string } {
-  if (typeof target === 'string') return { id: target, ifMatch: '*' };
-  return { id: target.id, ifMatch: etagOf(PRODUCT, target.version) };
+function addressOf(target: Target): { id: string; path: string; ifMatch: string } {
+  const id = typeof target === 'string' ? target : target.id;
+  const ifMatch = typeof target === 'string' ? '*' : etagOf(PRODUCT, target.version);
+  return { id, path: `/v1/products/${encodeURIComponent(id)}`, ifMatch };
 }

@@ -12,7 +12,7 @@ const settings = {
   updatedAt: '2026-01-01T00:00:00.000Z',
 };
 
-test('what is kept for bad times is never older than what this client wrote', async () => {
+test('cached settings that serve while the catalog is away are never older than what this client wrote', async () => {
   const changed = { ...settings, storeName: 'Market hall', version: 8 };
   await using server = await scriptedServer(
     answer(200, settings, { ETag: '"7"' }),

@@ -1,27 +1,26 @@
 import { etagOf, SETTINGS, settingsSchema, type Settings, type SettingsPatch } from '@catalog/contracts';
 import { z } from 'zod';
-import { EntityReads } from '../entity-reads.ts';
+import { bodyOf } from '../answers.ts';
+import { EntityReader, type ClientContext } from '../entity-reader.ts';
 import { CatalogProblem } from '../errors.ts';
 import { LocalCache } from '../local-cache.ts';
-import type { ReadContext } from '../products/product-reads.ts';
-import { readOrKept, type ReadOptions } from '../stale-if-error.ts';
-import { bodyOf } from '../reading.ts';
+import { readOrUseCached, type ReadOptions } from '../stale-if-error.ts';
 import type { CallOptions } from '../transport/deadline.ts';
 
 const path = '/v1/settings';
 const key = 'settings';
 const lenientSchema: z.ZodType<Settings> = z.object(settingsSchema.shape);
 
-/** Settings of the store. */
+/** The settings of the store. */
 export class StoreSettings {
-  readonly #context: Omit<ReadContext, 'products'>;
-  readonly #reads: EntityReads<Settings>;
+  readonly #context: ClientContext;
+  readonly #reader: EntityReader<Settings>;
   readonly #cache: LocalCache<Settings>;
 
-  constructor(context: Omit<ReadContext, 'products'>, cached: boolean) {
+  constructor(context: ClientContext, cached: boolean) {
     this.#context = context;
     this.#cache = new LocalCache(cached ? 1 : 0);
-    this.#reads = new EntityReads({
+    this.#reader = new EntityReader({
       ...context,
       schema: lenientSchema,
       keyOf: () => key,
@@ -30,13 +29,13 @@ export class StoreSettings {
   }
 
   async get(options: ReadOptions = {}): Promise<Settings> {
-    const read = () => this.#reads.read(key, path, this.#context.deadline(options));
-    const settings = await readOrKept(read, this.#cache.get(key), options, this.#context.now);
+    const read = () => this.#reader.read(key, path, this.#context.deadline(options));
+    const settings = await readOrUseCached(read, this.#cache.get(key), options, this.#context.now);
     if (settings !== null) return settings;
     throw new CatalogProblem({ status: 404, code: 'not_found', detail: 'There are no settings.' });
   }
 
-  /** Merges a patch into the settings that were read, or, for `*`, into whatever is there. */
+  /** Merges a patch into the settings that were read, or, with `*`, into any version. */
   async update(
     target: Pick<Settings, 'version'> | '*',
     patch: SettingsPatch,
@@ -47,7 +46,7 @@ export class StoreSettings {
         service: 'catalog-write',
         method: 'PATCH',
         path,
-        repeatable: false,
+        idempotent: false,
         headers: {
           'Content-Type': 'application/merge-patch+json',
           'If-Match': target === '*' ? '*' : etagOf(SETTINGS, target.version),
@@ -57,9 +56,9 @@ export class StoreSettings {
       this.#context.deadline(options),
     );
     const settings = bodyOf(lenientSchema, answer);
-    this.#context.written.note(key, settings.version);
-    // What was kept before is older than what this client wrote, and would be served where the catalog cannot answer.
-    this.#cache.keep(key, {
+    this.#context.ownWrites.note(key, settings.version);
+    // Replaces the entry from before this write, which would otherwise be used while the catalog cannot answer.
+    this.#cache.set(key, {
       body: settings,
       version: settings.version,
       etag: answer.headers.get('ETag') ?? etagOf(SETTINGS, settings.version),

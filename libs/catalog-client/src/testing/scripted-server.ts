@@ -4,14 +4,17 @@ import type { AddressInfo } from 'node:net';
 
 export interface ScriptedServer extends AsyncDisposable {
   readonly url: string;
-  /** What was asked, as `GET /path`, in order. */
+  /** The requests, as `GET /path`, in order. */
   readonly asked: string[];
   readonly headers: IncomingMessage['headers'][];
 }
 
 export type Step = (res: ServerResponse) => void;
 
-/** Answers the n-th request with the n-th step, and every later one with the last: what no real service does on demand. */
+/**
+ * Answers the n-th request with the n-th step, and all later ones with the last step. It shows the client failures that
+ * no real service produces on demand.
+ */
 export async function scriptedServer(...steps: readonly Step[]): Promise<ScriptedServer> {
   const asked: string[] = [];
   const headers: IncomingMessage['headers'][] = [];
@@ -54,5 +57,5 @@ export function problem(status: number, code: string, headers: Record<string, st
 }
 
 export const cut: Step = (res) => res.destroy();
-/** The request is taken, and nothing comes back. */
+/** Accepts the request and never answers. */
 export const silent: Step = () => undefined;

@@ -1,8 +1,9 @@
+import { withDeadline } from '@catalog/runtime';
 import { CatalogUnavailable } from '../errors.ts';
 
 /** When a caller stops waiting. */
 export interface CallOptions {
-  /** For the whole call, repetitions included. */
+  /** For the whole call, with its retries. */
   readonly timeout_ms?: number;
   readonly signal?: AbortSignal;
 }
@@ -23,27 +24,17 @@ export class Deadline {
     return Math.max(0, this.#until_ms - this.#now());
   }
 
-  /** Of several callers who wait for one request, the most patient; nobody's own signal ends it for all. */
+  /** The latest deadline of several callers that share one request. The signal of one caller does not end it for all. */
   static latest(deadlines: readonly Deadline[], now: () => number): Deadline {
     return new Deadline(now, Math.max(0, ...deadlines.map(({ remaining_ms }) => remaining_ms)));
   }
 
-  /** The outcome of shared work, for one caller: later than its deadline is too late for it alone. */
-  async bound<T>(work: () => Promise<T>): Promise<T> {
-    this.signal?.throwIfAborted();
-    const { promise: ended, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(late()), this.remaining_ms);
-    const onAbort = () => reject(this.signal?.reason as Error);
-    this.signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([work(), ended]);
-    } finally {
-      clearTimeout(timer);
-      this.signal?.removeEventListener('abort', onAbort);
-    }
+  /** Ends the wait of this caller for shared work. The work goes on for the others. */
+  bound<T>(work: () => Promise<T>): Promise<T> {
+    return withDeadline(work, { after_ms: this.remaining_ms, signal: this.signal, late });
   }
 }
 
 export function late(cause?: unknown): CatalogUnavailable {
-  return new CatalogUnavailable('deadline', 'There was no answer in time.', { cause });
+  return new CatalogUnavailable('deadline', 'The catalog did not answer within the deadline.', { cause });
 }

@@ -58,17 +58,17 @@ async function serverAnd(...steps: readonly Step[]) {
   return { server, client, retried };
 }
 
-test('a field that this client does not know is no error', async () => {
+test('an unknown field in an answer is dropped', async () => {
   const { client } = await serverAnd(answer(200, { ...product, colour: 'red' }));
   expect(await client.products.get(id)).toEqual(product);
 });
 
 test.each([
-  ['a connection that breaks', cut],
+  ['a broken connection', cut],
   ['503', problem(503, 'unavailable')],
-  ['502 of a proxy that says nothing', answer(502, {})],
-  ['429 that says when to come back', problem(429, 'rate_limited', { 'Retry-After': '0' })],
-])('a read is repeated after %s', async (_what, failure) => {
+  ['502 of a proxy without a problem document', answer(502, {})],
+  ['429 with Retry-After', problem(429, 'rate_limited', { 'Retry-After': '0' })],
+])('a read is retried after %s', async (_what, failure) => {
   const { client, retried } = await serverAnd(failure, answer(200, product));
   expect(await client.products.get(id)).toEqual(product);
   expect(retried).toEqual([`GET /v1/products/${id}`]);
@@ -80,7 +80,7 @@ test('a read that keeps failing is tried three times', async () => {
   expect(server.asked).toHaveLength(3);
 });
 
-test('a create is repeated under the same Idempotency-Key', async () => {
+test('a create is retried under the same Idempotency-Key', async () => {
   const { client, server } = await serverAnd(
     cut,
     problem(409, 'conflict', { 'Retry-After': '0' }),
@@ -94,16 +94,16 @@ test('a create is repeated under the same Idempotency-Key', async () => {
 });
 
 test.each([
-  ['a connection that breaks', cut],
-  ['503, which may have come after the commit', problem(503, 'unavailable')],
+  ['a broken connection', cut],
+  ['503, which may come after the commit', problem(503, 'unavailable')],
   ['409 with Retry-After', problem(409, 'busy', { 'Retry-After': '0' })],
-])('a change is not repeated after %s', async (_what, failure) => {
+])('a change is not retried after %s', async (_what, failure) => {
   const { client, server } = await serverAnd(failure, answer(200, product));
   await expect(client.products.update(product, { name: 'x' })).rejects.toThrow();
   expect(server.asked).toHaveLength(1);
 });
 
-test('a change is repeated where it cannot have arrived', async () => {
+test('a change is retried when it cannot have had an effect', async () => {
   const { client, server } = await serverAnd(
     problem(429, 'rate_limited', { 'Retry-After': '0' }),
     answer(200, product),
@@ -112,15 +112,15 @@ test('a change is repeated where it cannot have arrived', async () => {
   expect(server.asked).toHaveLength(2);
 });
 
-test('no read is repeated once the budget is used up, and it fills with use', async () => {
+test('reads are not retried once the retry budget is used up, and requests refill it', async () => {
   const { client, server } = await serverAnd(problem(503, 'unavailable'));
   for (let call = 0; call < 20; call++) await client.products.get(id).catch(() => undefined);
-  // 20 calls, 10 repetitions at the start, and one for every ten calls.
+  // 20 calls, 10 retries from the reserve, and one retry for every ten calls.
   expect(server.asked.length).toBeGreaterThanOrEqual(30);
   expect(server.asked.length).toBeLessThanOrEqual(32);
 });
 
-test('what the service says is wrong is told as it says it, once', async () => {
+test('a refusal of the service is passed on as it is, without a retry', async () => {
   const { client, server } = await serverAnd(problem(403, 'forbidden'));
   const error: unknown = await client.products.get(id).catch((error: unknown) => error);
   expect(error).toBeInstanceOf(CatalogProblem);
@@ -133,19 +133,19 @@ test('what the service says is wrong is told as it says it, once', async () => {
   expect(server.asked).toHaveLength(1);
 });
 
-test('an answer that is no product is an error, not a product', async () => {
+test('an answer that does not fit the schema is an error', async () => {
   const { client } = await serverAnd(answer(200, { ...product, priceMinor: -1 }));
   await expect(client.products.get(id)).rejects.toMatchObject({ code: 'unexpected_answer' });
 });
 
-test('a redirect is not followed: the token is for this service alone', async () => {
+test('a redirect is not followed, because the token is only for this service', async () => {
   const elsewhere = open.use(await scriptedServer(answer(200, product)));
   const { client } = await serverAnd(answer(307, {}, { Location: elsewhere.url }));
   await expect(client.products.get(id)).rejects.toThrow(CatalogUnavailable);
   expect(elsewhere.asked).toEqual([]);
 });
 
-test('a pause that the deadline has no room for is not begun', async () => {
+test('a retry whose pause would exceed the deadline is not made', async () => {
   const { client, server } = await serverAnd(problem(503, 'unavailable', { 'Retry-After': '1' }));
   await expect(client.products.get(id, { timeout_ms: 900 })).rejects.toMatchObject({
     reason: 'overloaded',
@@ -154,7 +154,7 @@ test('a pause that the deadline has no room for is not begun', async () => {
   expect(server.asked).toHaveLength(1);
 });
 
-test('a deadline ends the call, and is passed on', async () => {
+test('a deadline ends the call and is passed on to the service', async () => {
   const { client, server } = await serverAnd(silent);
   await expect(client.products.get(id, { timeout_ms: 60 })).rejects.toMatchObject({ reason: 'deadline' });
   const passedOn_ms = Number(server.headers[0]?.['request-timeout-ms']);
@@ -162,7 +162,7 @@ test('a deadline ends the call, and is passed on', async () => {
   expect(passedOn_ms).toBeLessThanOrEqual(60);
 });
 
-test('of two callers in one batch, the impatient one fails alone', async () => {
+test('of two callers in one batch, only the one whose deadline is over fails', async () => {
   const { client } = await serverAnd((res) => {
     setTimeout(() => answer(200, { data: [product], missing: [] })(res), 150);
   });
@@ -175,7 +175,7 @@ test('of two callers in one batch, the impatient one fails alone', async () => {
   expect(impatient).toMatchObject({ status: 'rejected', reason: { reason: 'deadline' } });
 });
 
-test("the caller's own signal ends its wait with its own reason", async () => {
+test('the signal of the caller ends its wait with the reason of the signal', async () => {
   const { client } = await serverAnd(silent);
   const controller = new AbortController();
   const read = client.products.get(id, { signal: controller.signal });
@@ -183,7 +183,7 @@ test("the caller's own signal ends its wait with its own reason", async () => {
   await expect(read).rejects.toThrow('the user went away');
 });
 
-test('it ends a pause before a repetition too, with that reason', async () => {
+test('the signal of the caller also ends the pause before a retry', async () => {
   const controller = new AbortController();
   const server = open.use(await scriptedServer(problem(503, 'unavailable', { 'Retry-After': '2' })));
   const client = createCatalogClient({
@@ -195,9 +195,9 @@ test('it ends a pause before a repetition too, with that reason', async () => {
 });
 
 test.each([
-  ['is not there', 'nowhere/key.json', 'cannot be read: ENOENT'],
-  ['holds something else', import.meta.filename, 'holds no private Ed25519 key as a JWK with a kid'],
-])('a key file that %s is an error of its own, and nothing is asked', async (_what, keyFile, message) => {
+  ['does not exist', 'nowhere/key.json', 'cannot be read: ENOENT'],
+  ['has other content', import.meta.filename, 'holds no private Ed25519 key as a JWK with a kid'],
+])('a key file that %s throws ServiceKeyError, and no request is sent', async (_what, keyFile, message) => {
   const server = open.use(await scriptedServer(answer(200, product)));
   const client = createCatalogClient({ readUrl: server.url, identity: { service: 'test', keyFile } });
   const error: unknown = await client.products.get(id).catch((error: unknown) => error);
@@ -206,13 +206,13 @@ test.each([
   expect(server.asked).toEqual([]);
 });
 
-test.each(['.', '..'])('the SKU %j names no address of its own, and is refused', async (sku) => {
+test.each(['.', '..'])('the SKU %j is refused, because it cannot be part of a URL', async (sku) => {
   const { client, server } = await serverAnd(answer(200, product));
   await expect(client.products.getBySku(sku)).rejects.toMatchObject({ code: 'invalid_request' });
   expect(server.asked).toEqual([]);
 });
 
-test('a bad id fails alone, before it is sent', async () => {
+test('a bad id in a batch fails alone, before the request is sent', async () => {
   const { client, server } = await serverAnd(answer(200, product));
   const [bad, good] = await Promise.allSettled([client.products.get('1 OR 1=1'), client.products.get(id)]);
   expect(bad).toMatchObject({ status: 'rejected', reason: { status: 400, code: 'invalid_request' } });

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { REQUEST_TIMEOUT_HEADER } from '@catalog/contracts';
+import { backoff, pause } from '@catalog/runtime';
 import type { TokenSigner } from '../auth/token-signer.ts';
 import { CatalogProblem, CatalogUnavailable, errorOf } from '../errors.ts';
 import { late, type Deadline } from './deadline.ts';
@@ -10,12 +10,12 @@ export type CatalogService = 'catalog-read' | 'catalog-write';
 export interface CatalogRequest {
   readonly service: CatalogService;
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** From the root, encoded. */
+  /** From the root, URL-encoded. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  /** Whether doing it twice is the same as doing it once. */
-  readonly repeatable: boolean;
+  /** Whether doing it twice has the same effect as doing it once. */
+  readonly idempotent: boolean;
 }
 
 export interface CatalogAnswer {
@@ -24,7 +24,7 @@ export interface CatalogAnswer {
   readonly body: string;
 }
 
-/** What happens inside, for metrics. */
+/** Callbacks for metrics. */
 export interface ClientEvents {
   retried?(request: { service: CatalogService; method: string; path: string }, error: Error): void;
 }
@@ -36,12 +36,12 @@ interface TransportOptions {
 }
 
 const maxAttempts = 3;
-/** A server that accepts a connection and then says nothing costs this much of the deadline, not all of it. */
+/** Limits the attempt of an idempotent request, so that a server that accepts a connection but never answers costs only this. */
 const attempt_ms = 2_000;
-const firstPause_ms = 50;
+const maxRetryPause_ms = backoff({ first_ms: 100, most_ms: 1_000 });
 const scopes = { 'catalog-read': 'catalog:read', 'catalog-write': 'catalog:write' } as const;
 
-/** Requests with a token, within a deadline, repeated where that is safe. */
+/** Sends requests with a token, within a deadline, and retries them when that is safe. */
 export class Transport {
   readonly #options: TransportOptions;
   readonly #budgets = { 'catalog-read': new RetryBudget(), 'catalog-write': new RetryBudget() };
@@ -51,8 +51,7 @@ export class Transport {
   }
 
   /**
-   * Answers what is below 400.
-   *
+   * @returns an answer with a status below 400
    * @throws CatalogProblem, CatalogUnavailable, ServiceKeyError, or the reason of the caller's own signal
    */
   async send(request: CatalogRequest, deadline: Deadline): Promise<CatalogAnswer> {
@@ -64,12 +63,11 @@ export class Transport {
       } catch (error) {
         deadline.signal?.throwIfAborted();
         if (!(error instanceof Error) || attempt === maxAttempts) throw error;
-        const pause_ms = pauseBeforeRepeating(request, error, attempt);
+        const pause_ms = retryPause_ms(request, error, attempt);
         if (pause_ms === undefined || pause_ms >= deadline.remaining_ms) throw error;
         if (!this.#budgets[service].withdraw()) throw error;
         this.#options.events.retried?.({ service, method, path }, error);
-        // Aborted, it throws an error of its own and not the reason that the caller gave.
-        await pause(pause_ms, undefined, { signal: deadline.signal }).catch(() => undefined);
+        await pause(pause_ms, deadline.signal);
         deadline.signal?.throwIfAborted();
       }
     }
@@ -82,24 +80,25 @@ export class Transport {
     try {
       return await this.#sendOnce(request, deadline, await signer.token(service, scopes[service]));
     } catch (error) {
-      // Nothing has happened yet, whatever the request was. A key that was replaced is read anew.
+      // A refused token had no effect, so any request can be sent again. The key may have been replaced.
       if (!(error instanceof CatalogProblem) || error.code !== 'unauthenticated') throw error;
-      signer.refused(service);
+      signer.dropRefused(service);
       return this.#sendOnce(request, deadline, await signer.token(service, scopes[service]));
     }
   }
 
   async #sendOnce(
-    { service, method, path, headers, body, repeatable }: CatalogRequest,
+    { service, method, path, headers, body, idempotent }: CatalogRequest,
     deadline: Deadline,
     token: string | undefined,
   ): Promise<CatalogAnswer> {
     const url = this.#options.urls[service];
-    if (url === undefined) throw new TypeError(`this client was made without the address of ${service}`);
+    if (url === undefined)
+      throw new TypeError(`the catalog client was created without the URL of ${service}`);
     const { remaining_ms } = deadline;
     if (remaining_ms < 1) throw late();
     const timeout = AbortSignal.timeout(
-      Math.ceil(repeatable ? Math.min(attempt_ms, remaining_ms) : remaining_ms),
+      Math.ceil(idempotent ? Math.min(attempt_ms, remaining_ms) : remaining_ms),
     );
     const signal = deadline.signal === undefined ? timeout : AbortSignal.any([timeout, deadline.signal]);
     let response: Response;
@@ -126,25 +125,21 @@ export class Transport {
   }
 }
 
-/** How long to wait before the request is made again; undefined where it must not be. */
-function pauseBeforeRepeating(
-  { repeatable }: CatalogRequest,
-  error: Error,
-  attempt: number,
-): number | undefined {
-  // Full jitter: callers that failed together do not come back together.
-  const jitter_ms = Math.random() * firstPause_ms * 2 ** attempt;
+/** @returns undefined when the request must not be sent again */
+function retryPause_ms({ idempotent }: CatalogRequest, error: Error, attempt: number): number | undefined {
+  // Full jitter, so that callers that failed together do not come back together.
+  const jitter_ms = Math.random() * maxRetryPause_ms(attempt);
   if (error instanceof CatalogProblem) {
-    // 429: refused before anything happened. 409 with Retry-After: somebody else was in the way, and will not be for long.
-    const worthwhile = error.status === 429 || (repeatable && error.status === 409);
+    // With 429 nothing has happened yet. 409 with Retry-After means a short conflict with another request.
+    const worthwhile = error.status === 429 || (idempotent && error.status === 409);
     return worthwhile && error.retryAfter_ms !== undefined ? error.retryAfter_ms + jitter_ms : undefined;
   }
   if (!(error instanceof CatalogUnavailable)) return undefined;
-  if (!repeatable && !wasNeverSent(error)) return undefined;
+  if (!idempotent && !wasNeverSent(error)) return undefined;
   return (error.retryAfter_ms ?? 0) + jitter_ms;
 }
 
-/** fetch hides the reason in the cause of its own error, and one for each address in an AggregateError. */
+/** `fetch` puts the reason into the cause of its own error. */
 function wasNeverSent(error: CatalogUnavailable): boolean {
   const cause = (error.cause as { cause?: { code?: unknown } } | undefined)?.cause;
   return cause?.code === 'ECONNREFUSED' || cause?.code === 'ENOTFOUND' || cause?.code === 'EAI_AGAIN';

@@ -2,16 +2,16 @@ import type { z } from 'zod';
 import { CatalogProblem } from './errors.ts';
 import type { CatalogAnswer } from './transport/transport.ts';
 
-/** What was read of one key, and whether that may be older than the bound. */
-export interface Reading<Body> {
-  /** null: there is no such thing. */
+/** The result of reading one key, and whether it may be older than the bound. */
+export interface ReadResult<Body> {
+  /** null when it does not exist. */
   readonly body: Body | null;
   readonly version: number;
-  /** How long ago it was current; undefined for an answer that is within the bound. */
+  /** The time since it was current. undefined for an answer within the bound. */
   readonly staleFor_ms: number | undefined;
 }
 
-/** `Cache-Status: catalog-read; hit; detail=stale` with `Age` in seconds. */
+/** Reads `Cache-Status: catalog-read; hit; detail=stale` and `Age`, which is in seconds. */
 export function staleFor_ms({ headers }: CatalogAnswer): number | undefined {
   if (headers.get('Cache-Status')?.includes('detail=stale') !== true) return undefined;
   return Number(headers.get('Age') ?? 0) * 1_000;
@@ -22,7 +22,7 @@ export function versionOf({ headers }: CatalogAnswer): number {
 }
 
 /**
- * The body, with the fields that this client knows: a service that is newer may send more.
+ * The body with the fields that this client knows. A newer service may send more, and they are dropped.
  *
  * @throws CatalogProblem `unexpected_answer`
  */
@@ -31,7 +31,7 @@ export function bodyOf<Schema extends z.ZodType>(schema: Schema, answer: Catalog
   try {
     parsed = schema.safeParse(JSON.parse(answer.body));
   } catch {
-    throw unexpected(answer, 'no JSON');
+    throw unexpected(answer, 'it is not JSON');
   }
   if (parsed.success) return parsed.data;
   throw unexpected(
@@ -44,7 +44,7 @@ function unexpected({ status, headers }: CatalogAnswer, what: string): CatalogPr
   return new CatalogProblem({
     status,
     code: 'unexpected_answer',
-    detail: `The answer cannot be understood: ${what.slice(0, 500)}`,
+    detail: `The answer does not fit the schema of this client: ${what.slice(0, 500)}`,
     requestId: headers.get('X-Request-Id') ?? undefined,
   });
 }
