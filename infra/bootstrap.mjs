@@ -17,7 +17,7 @@ import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
 const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
 const benchmarkMain = join(repositoryRoot, 'apps/benchmark/src/main.ts');
 const faultsMain = join(repositoryRoot, 'apps/fault-suite/src/main.ts');
-const proofMain = join(repositoryRoot, 'libs/cache/proof/main.ts');
+const proofMains = ['libs/cache/proof/main.ts', 'libs/change-feed/proof/main.ts'];
 
 /** @type {Record<string, (args: string[]) => Promise<number>>} */
 const commands = {
@@ -44,10 +44,12 @@ const commands = {
     const redis = await step('Redis', ensureRedis);
     return runPinned([faultsMain, ...args], { REDIS_SERVER: redis }, throughShutFolders());
   },
-  /** Every schedule of the cache's protocol; needs no server. */
+  /** Searches all states of the cache's protocol and of the change feed. Needs no server. */
   async prove(args) {
     await prepare();
-    return runPinned([proofMain, ...args]);
+    let failed = 0;
+    for (const main of proofMains) failed ||= await runPinned([join(repositoryRoot, main), ...args]);
+    return failed;
   },
   async reset(args) {
     await prepare();

@@ -1,54 +1,53 @@
 /**
- * What becomes of a change, from its commit to the acknowledgement, as the statements beside `outbox.ts`, the relay and the
- * worker have it: under crashes, lost queues, doubled jobs and caches that begin another life, or go back to a former one.
+ * The way of a change from its commit to its acknowledgement, as the outbox statements, the relay and the worker have it.
+ * It includes crashes, lost queues, duplicate jobs, and caches that begin a new incarnation or go back to a former one.
  *
- * A life of the cache knows a change once its key has been invalidated in it. A change counts as applied to a life; whatever
- * happens, a change that counts as applied to the life at hand must be known in it, and once nothing more breaks, every
- * committed change comes to that.
+ * An incarnation knows a change once its key has been invalidated there. Two rules: a change that the outbox records as
+ * applied to an incarnation is known there; and after the last fault, every committed change is applied to the current one.
  */
-import type { Model, Step } from './search.ts';
+import { type Model, numberedStates, type VisitStep } from '@catalog/testing/model-search';
 
-type Life = 0 | 1;
+type Incarnation = 0 | 1;
 
 interface Change {
   readonly committed: boolean;
   readonly claimed: boolean;
-  readonly appliedTo: Life | null;
-  /** By life: whether its key has been invalidated there since the commit. */
+  readonly appliedTo: Incarnation | null;
+  /** By incarnation: whether its key has been invalidated there since the commit. */
   readonly known: readonly [boolean, boolean];
 }
 
 interface Job {
   readonly change: number;
-  /** The life that its key has been invalidated in, which is not acknowledged yet. */
-  readonly invalidatedIn: Life | null;
+  /** The incarnation in which its key has been invalidated, before the acknowledgement. */
+  readonly invalidatedIn: Incarnation | null;
 }
 
-export interface State {
-  /** In the order of their numbers; they commit in any. */
+interface State {
+  /** In the order of their numbers. They commit in any order. */
   readonly changes: readonly Change[];
-  /** Claimed, and not in the queue: lost with the relay. */
-  readonly inHand: readonly number[];
+  /** Claimed by the relay but not yet in the queue. A crash loses them. */
+  readonly inRelay: readonly number[];
   readonly jobs: readonly Job[];
-  readonly life: Life;
-  readonly registered: Life;
-  /** What the worker has to do yet since it began, or found another life. */
+  readonly incarnation: Incarnation;
+  readonly registered: Incarnation;
+  /** What the worker must still do since it started or found another incarnation. */
   readonly due: 'registration' | 'replay' | 'nothing';
-  /** A cursor over the numbers; only a control claims by it. */
+  /** Only one control uses it: a relay that claims by a cursor over the numbers. */
   readonly cursor: number;
-  /** How often what may break still. */
+  /** How often each fault may still happen. */
   readonly faults: {
     readonly crash: number;
-    readonly queueLost: number;
-    readonly doubled: number;
-    readonly life: number;
+    readonly lostQueue: number;
+    readonly duplicateJob: number;
+    readonly newIncarnation: number;
   };
 }
 
-export interface Options {
+export interface AccountingOptions {
   readonly changes: number;
   readonly faults: State['faults'];
-  /** What must be left in for the rule to hold. */
+  /** A control leaves out one part, and a rule breaks. */
   readonly without?:
     | 'claims by state'
     | 'invalidating first'
@@ -59,7 +58,11 @@ export interface Options {
 
 const mostJobs = 3;
 
-export function accountingModel({ changes, faults, without }: Options): Model<State> {
+export const APPLIED_BUT_NOT_KNOWN =
+  'A change is recorded as applied to an incarnation that does not know it.';
+export const NEVER_APPLIED = 'Without further faults, a committed change is never applied.';
+
+export function accountingModel({ changes, faults, without }: AccountingOptions): Model<State> {
   return {
     initial: {
       changes: Array.from({ length: changes }, () => ({
@@ -68,57 +71,75 @@ export function accountingModel({ changes, faults, without }: Options): Model<St
         appliedTo: null,
         known: [false, false],
       })),
-      inHand: [],
+      inRelay: [],
       jobs: [],
-      life: 0,
+      incarnation: 0,
       registered: 0,
       due: 'nothing',
       cursor: 0,
       faults,
     },
-    *steps(state) {
-      yield* commits(state);
-      yield* work(state);
-      yield* breaks(state);
+    codec: numberedStates(),
+    steps(state, visit) {
+      commitSteps(state, visit);
+      workSteps(state, visit);
+      faultSteps(state, visit);
     },
     violation(state) {
       if (state.changes.some(({ appliedTo, known }) => appliedTo !== null && !known[appliedTo]))
-        return 'a change counts as applied to a life that does not know it';
-      const end = healed(state);
+        return APPLIED_BUT_NOT_KNOWN;
+      const end = settled(state);
       return end.changes.some(
-        ({ committed, appliedTo, known }) => committed && (appliedTo !== end.life || !known[end.life]),
+        ({ committed, appliedTo, known }) =>
+          committed && (appliedTo !== end.incarnation || !known[end.incarnation]),
       )
-        ? 'from here on nothing breaks, and a committed change is never applied'
+        ? NEVER_APPLIED
         : undefined;
     },
   };
 
-  function* commits(state: State): Iterable<Step<State>> {
+  function commitSteps(state: State, visit: VisitStep<State>): void {
     for (const [index, { committed }] of state.changes.entries())
       if (!committed)
-        yield [`change ${index + 1} is committed`, withChange(state, index, { committed: true })];
+        visit(withChange(state, index, { committed: true }), () => `change ${index + 1} is committed`);
   }
 
-  /** What the worker does, whenever it gets to it. */
-  function* work(state: State): Iterable<Step<State>> {
-    const { due, life, inHand, jobs } = state;
+  /** The work of relay and worker, at any moment. */
+  function workSteps(state: State, visit: VisitStep<State>): void {
+    const { due, incarnation, inRelay, jobs } = state;
     if (due === 'registration')
-      yield ['the worker registers the life at hand', { ...state, registered: life, due: 'replay' }];
-    if (due === 'replay') yield ['it replays what was applied to another', replayed(state)];
+      visit(
+        { ...state, registered: incarnation, due: 'replay' },
+        () => 'the worker registers the incarnation',
+      );
+    if (due === 'replay')
+      visit(replayed(state), () => 'the worker replays the changes that were applied to another incarnation');
 
     for (const [index, change] of state.changes.entries()) {
       const isNext = without !== 'claims by state' || index >= state.cursor;
-      if (change.committed && !change.claimed && change.appliedTo === null && isNext && inHand.length === 0) {
+      if (
+        change.committed &&
+        !change.claimed &&
+        change.appliedTo === null &&
+        isNext &&
+        inRelay.length === 0
+      ) {
         const claimed = withChange(state, index, { claimed: true });
-        yield [`change ${index + 1} is claimed`, { ...claimed, inHand: [index], cursor: index + 1 }];
+        visit(
+          { ...claimed, inRelay: [index], cursor: index + 1 },
+          () => `the relay claims change ${index + 1}`,
+        );
       }
-      const isOut = inHand.includes(index);
-      if (change.claimed && change.appliedTo === null && !isOut && without !== 'dispatching again')
-        yield [`change ${index + 1} is overdue`, withChange(state, index, { claimed: false })];
+      const isInRelay = inRelay.includes(index);
+      if (change.claimed && change.appliedTo === null && !isInRelay && without !== 'dispatching again')
+        visit(withChange(state, index, { claimed: false }), () => `change ${index + 1} ${OVERDUE}`);
     }
-    if (inHand.length > 0 && jobs.length + inHand.length <= mostJobs) {
-      const queued = inHand.map((change) => ({ change, invalidatedIn: null }));
-      yield ['what was claimed is queued', { ...state, inHand: [], jobs: [...jobs, ...queued] }];
+    if (inRelay.length > 0 && jobs.length + inRelay.length <= mostJobs) {
+      const queued = inRelay.map((change) => ({ change, invalidatedIn: null }));
+      visit(
+        { ...state, inRelay: [], jobs: [...jobs, ...queued] },
+        () => 'the relay queues the claimed change',
+      );
     }
 
     for (const [index, job] of jobs.entries()) {
@@ -126,56 +147,58 @@ export function accountingModel({ changes, faults, without }: Options): Model<St
       const name = `the job of change ${job.change + 1}`;
       const acknowledgesFirst = without === 'invalidating first';
       if (job.invalidatedIn === null) {
-        const invalidated = withChange(state, job.change, { known: knownIn(known, life) });
-        yield acknowledgesFirst
-          ? [`${name} acknowledges`, withJob(acknowledged(state, job.change, life), index, life)]
-          : [`${name} invalidates`, withJob(invalidated, index, life)];
+        const invalidated = withChange(state, job.change, { known: knownIn(known, incarnation) });
+        const first = acknowledgesFirst ? acknowledged(state, job.change, incarnation) : invalidated;
+        visit(
+          withJob(first, index, incarnation),
+          () => `${name} ${acknowledgesFirst ? 'acknowledges' : 'invalidates'}`,
+        );
       } else if (acknowledgesFirst) {
-        const invalidated = withChange(state, job.change, { known: knownIn(known, life) });
-        yield [`${name} invalidates`, { ...invalidated, jobs: jobs.toSpliced(index, 1) }];
+        const invalidated = withChange(state, job.change, { known: knownIn(known, incarnation) });
+        visit({ ...invalidated, jobs: jobs.toSpliced(index, 1) }, () => `${name} invalidates`);
       } else {
         const done = acknowledged(state, job.change, job.invalidatedIn);
-        yield [`${name} acknowledges`, { ...done, jobs: jobs.toSpliced(index, 1) }];
+        visit({ ...done, jobs: jobs.toSpliced(index, 1) }, () => `${name} acknowledges`);
       }
     }
   }
 
-  function* breaks(state: State): Iterable<Step<State>> {
+  function faultSteps(state: State, visit: VisitStep<State>): void {
     const { faults: left, jobs } = state;
     const less = (fault: keyof State['faults']) => ({ ...left, [fault]: left[fault] - 1 });
     if (left.crash > 0) {
-      // A job that was under way begins again, with nothing that it remembers.
+      // A running job starts again and remembers nothing.
       const again = jobs.map(({ change }) => ({ change, invalidatedIn: null }));
-      const began = {
+      const restarted = {
         ...state,
-        inHand: [],
+        inRelay: [],
         jobs: again,
         due: 'registration' as const,
         faults: less('crash'),
       };
-      yield ['the worker dies and begins again', began];
+      visit(restarted, () => 'the worker crashes and starts again');
     }
-    if (left.queueLost > 0 && jobs.length > 0)
-      yield ['the queue is lost', { ...state, jobs: [], faults: less('queueLost') }];
-    if (left.doubled > 0 && jobs.length < mostJobs)
+    if (left.lostQueue > 0 && jobs.length > 0)
+      visit({ ...state, jobs: [], faults: less('lostQueue') }, () => 'the queue is lost');
+    if (left.duplicateJob > 0 && jobs.length < mostJobs)
       for (const [index, { change }] of jobs.entries())
-        yield [
-          `job ${index + 1} is doubled`,
-          { ...state, jobs: [...jobs, { change, invalidatedIn: null }], faults: less('doubled') },
-        ];
-    if (left.life > 0) {
-      const life = state.life === 0 ? 1 : 0;
-      yield [
-        `the cache is in life ${life + 1}`,
-        { ...state, life, due: 'registration', faults: less('life') },
-      ];
+        visit(
+          { ...state, jobs: [...jobs, { change, invalidatedIn: null }], faults: less('duplicateJob') },
+          () => `job ${index + 1} is duplicated`,
+        );
+    if (left.newIncarnation > 0) {
+      const incarnation = state.incarnation === 0 ? 1 : 0;
+      visit(
+        { ...state, incarnation, due: 'registration', faults: less('newIncarnation') },
+        () => `the cache switches to incarnation ${incarnation + 1}`,
+      );
     }
   }
 
-  function acknowledged(state: State, index: number, life: Life): State {
+  function acknowledged(state: State, index: number, incarnation: Incarnation): State {
     const { appliedTo } = state.changes[index] as Change;
-    const isAccepted = state.registered === life || without === 'the incarnation in acknowledgements';
-    return isAccepted && appliedTo === null ? withChange(state, index, { appliedTo: life }) : state;
+    const isAccepted = state.registered === incarnation || without === 'the incarnation in acknowledgements';
+    return isAccepted && appliedTo === null ? withChange(state, index, { appliedTo: incarnation }) : state;
   }
 
   function replayed(state: State): State {
@@ -189,23 +212,28 @@ export function accountingModel({ changes, faults, without }: Options): Model<St
     return { ...state, changes, due: 'nothing' };
   }
 
-  /** Where the worker gets to if nothing breaks any more, and nobody writes. */
-  function healed(from: State): State {
+  /** The state that relay and worker reach without further faults and commits. */
+  function settled(from: State): State {
     let state = from;
     for (let steps = 0; steps < 100; steps++) {
-      const isDone = (step: Step<State>) => !step[0].endsWith('is overdue');
-      const next = [...work(state)];
-      // What is overdue comes last: by then all jobs have ended.
-      const step = next.find(isDone) ?? next[0];
-      if (step === undefined) return state;
-      state = step[1];
+      const work: { next?: State; overdue?: State } = {};
+      workSteps(state, (to, describe) => {
+        if (describe().endsWith(OVERDUE)) work.overdue ??= to;
+        else work.next ??= to;
+      });
+      // Changes become overdue last, when all jobs have ended.
+      const next = work.next ?? work.overdue;
+      if (next === undefined) return state;
+      state = next;
     }
-    throw new Error('the worker never comes to rest');
+    throw new Error('The worker of the model never comes to rest.');
   }
 }
 
-function knownIn([first, second]: Change['known'], life: Life): Change['known'] {
-  return life === 0 ? [true, second] : [first, true];
+const OVERDUE = 'is overdue: the relay may claim it again';
+
+function knownIn([first, second]: Change['known'], incarnation: Incarnation): Change['known'] {
+  return incarnation === 0 ? [true, second] : [first, true];
 }
 
 function withChange(state: State, index: number, changed: Partial<Change>): State {
@@ -215,6 +243,6 @@ function withChange(state: State, index: number, changed: Partial<Change>): Stat
   };
 }
 
-function withJob(state: State, index: number, invalidatedIn: Life): State {
+function withJob(state: State, index: number, invalidatedIn: Incarnation): State {
   return { ...state, jobs: state.jobs.with(index, { ...(state.jobs[index] as Job), invalidatedIn }) };
 }

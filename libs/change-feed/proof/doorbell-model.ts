@@ -1,100 +1,103 @@
 /**
- * Who rings, who is refused, and who sleeps: the relays, their lock and the writers, as `relay.ts`, `awake-lock.ts` and
- * `catalog.ring_doorbell` have it, without the safety poll. A change that is committed while every relay sleeps soundly, and
- * that rings for none, would wait for that poll.
+ * The doorbell: relays, their lock and writers, as in the relay's code and in `catalog.ring_doorbell`, without the safety
+ * poll. A change waits for that poll if it is committed while every relay sleeps and no writer rings.
  */
-import type { Model, Step } from './search.ts';
+import { type Model, numberedStates, type VisitStep } from '@catalog/testing/model-search';
 
-/** A transaction with one change. It asks for the bell when it writes; granted, it shares the lock until its end. */
+/** A transaction with one change. When it writes, it tries for a share of the lock, and keeps it until its end. */
 interface Writer {
   readonly at: 'not begun' | 'written' | 'committed' | 'claimed';
+  /** It got its share, so it rings when it commits. */
   readonly rings: boolean;
 }
 
 interface Relay {
-  /** dozing: its next look is near. sure: dozing, and nobody who may have been refused is under way. */
-  readonly at: 'dozing' | 'sure' | 'asleep' | 'awake';
+  /** polling: it looks again soon. sure: polling, and no open transaction can have been refused the bell. */
+  readonly at: 'polling' | 'sure' | 'asleep' | 'awake';
   readonly lock: 'none' | 'asked' | 'held' | 'releasing';
   readonly rung: boolean;
 }
 
-export interface State {
+interface State {
   readonly writers: readonly Writer[];
   readonly relays: readonly Relay[];
 }
 
-export interface Options {
+export interface DoorbellOptions {
   readonly writers: number;
   readonly relays: number;
-  /** What must be left in for the rule to hold. */
+  /** A control leaves out one part, and the rule breaks. */
   readonly without?: 'asking who writes' | 'waiting for the release' | 'asking before the look' | 'ringing';
 }
 
-export function doorbellModel({ writers, relays, without }: Options): Model<State> {
+export const NO_WRITER_HAS_RUNG = 'A change is committed, every relay sleeps, and no writer has rung.';
+
+export function doorbellModel({ writers, relays, without }: DoorbellOptions): Model<State> {
   return {
     initial: {
       writers: Array.from({ length: writers }, () => ({ at: 'not begun', rings: false })),
-      relays: Array.from({ length: relays }, () => ({ at: 'dozing', lock: 'none', rung: false })),
+      relays: Array.from({ length: relays }, () => ({ at: 'polling', lock: 'none', rung: false })),
     },
-    *steps(state) {
-      for (const index of state.writers.keys()) yield* writerSteps(state, index);
-      for (const index of state.relays.keys()) yield* relaySteps(state, index);
+    codec: numberedStates(),
+    steps(state, visit) {
+      for (const index of state.writers.keys()) writerSteps(state, index, visit);
+      for (const index of state.relays.keys()) relaySteps(state, index, visit);
     },
     violation: ({ writers, relays }) =>
       writers.some(({ at }) => at === 'committed') && relays.every(({ at, rung }) => at === 'asleep' && !rung)
-        ? 'a change is committed, every relay sleeps, and nobody has rung'
+        ? NO_WRITER_HAS_RUNG
         : undefined,
   };
 
-  function* writerSteps(state: State, index: number): Iterable<Step<State>> {
+  function writerSteps(state: State, index: number, visit: VisitStep<State>): void {
     const { at, rings } = state.writers[index] as Writer;
     const name = `writer ${index + 1}`;
     if (at === 'not begun') {
-      // Tried for, and so refused behind one who waits for it too.
+      // It only tries for the lock, so it is also refused while a relay waits for the lock.
       const granted = without !== 'ringing' && state.relays.every(({ lock }) => lock === 'none');
-      const told = granted ? 'may ring' : 'is refused the bell';
-      yield [`${name} writes and ${told}`, withWriter(state, index, { at: 'written', rings: granted })];
+      const bell = granted ? 'may ring' : 'is refused the bell';
+      visit(withWriter(state, index, { at: 'written', rings: granted }), () => `${name} writes and ${bell}`);
     }
     if (at === 'written') {
       const committed = withWriter(state, index, { at: 'committed', rings });
       const heard = committed.relays.map((relay) => (rings ? { ...relay, rung: true } : relay));
-      yield [`${name} commits${rings ? ' and rings' : ''}`, { ...committed, relays: heard }];
-      yield [`${name} rolls back`, withWriter(state, index, { at: 'claimed', rings })];
+      visit({ ...committed, relays: heard }, () => `${name} commits${rings ? ' and rings' : ''}`);
+      visit(withWriter(state, index, { at: 'claimed', rings }), () => `${name} rolls back`);
     }
   }
 
-  function* relaySteps(state: State, index: number): Iterable<Step<State>> {
+  function relaySteps(state: State, index: number, visit: VisitStep<State>): void {
     const relay = state.relays[index] as Relay;
     const name = `relay ${index + 1}`;
     const become = (changed: Partial<Relay>, from = state) =>
       withRelay(from, index, { ...relay, ...changed });
-    const taken = {
+    const claimed = {
       ...state,
       writers: state.writers.map((writer) =>
         writer.at === 'committed' ? { ...writer, at: 'claimed' as const } : writer,
       ),
     };
-    const finds = state.writers.some(({ at }) => at === 'committed');
+    const hasWork = state.writers.some(({ at }) => at === 'committed');
 
     if (relay.lock === 'asked') {
       const isFree =
         state.relays.every(({ lock }) => lock !== 'held' && lock !== 'releasing') &&
         state.writers.every(({ at, rings }) => at !== 'written' || !rings);
-      if (isFree) yield [`${name} gets the lock`, become({ lock: 'held' })];
-      else yield [`${name} waits for the lock in vain`, become({ lock: 'none' })];
+      if (isFree) visit(become({ lock: 'held' }), () => `${name} gets the lock`);
+      else visit(become({ lock: 'none' }), () => `${name} does not get the lock`);
     }
-    if (relay.lock === 'releasing') yield [`${name}'s lock is free`, become({ lock: 'none' })];
+    if (relay.lock === 'releasing') visit(become({ lock: 'none' }), () => `${name} has released the lock`);
 
     if (relay.at === 'asleep') {
-      if (relay.rung) yield [`${name} is woken`, become({ at: 'dozing', rung: false })];
+      if (relay.rung) visit(become({ at: 'polling', rung: false }), () => `${name} is woken`);
       return;
     }
     if (relay.at === 'awake') {
-      if (relay.lock === 'none') yield [`${name} asks for the lock`, become({ lock: 'asked' })];
-      if (relay.lock === 'held' && !finds) {
-        yield [`${name} gives the lock back`, become({ at: 'dozing', lock: 'releasing' })];
+      if (relay.lock === 'none') visit(become({ lock: 'asked' }), () => `${name} asks for the lock`);
+      if (relay.lock === 'held' && !hasWork) {
+        visit(become({ at: 'polling', lock: 'releasing' }), () => `${name} begins to release the lock`);
       }
-      if (finds) yield [`${name}, awake, claims`, become({ rung: false }, taken)];
+      if (hasWork) visit(become({ rung: false }, claimed), () => `${name} claims while awake`);
       return;
     }
     const isSilencing = without !== 'waiting for the release' && relay.lock !== 'none';
@@ -102,18 +105,19 @@ export function doorbellModel({ writers, relays, without }: Options): Model<Stat
     const isQuiet = !isSilencing && !isWritten;
     const asksLast = without === 'asking before the look';
     if (asksLast && relay.at === 'sure') {
-      if (isQuiet) yield [`${name} asks who writes: nobody; it falls asleep`, become({ at: 'asleep' })];
-      else yield [`${name} asks who writes: somebody`, become({ at: 'dozing' })];
-    } else if (finds) {
-      yield [`${name} claims, and looks again later`, become({ at: 'dozing', rung: false }, taken)];
-      yield [`${name} claims, and stays awake`, become({ at: 'awake', rung: false }, taken)];
+      if (isQuiet)
+        visit(become({ at: 'asleep' }), () => `${name} finds no open transaction and falls asleep`);
+      else visit(become({ at: 'polling' }), () => `${name} finds an open transaction`);
+    } else if (hasWork) {
+      visit(become({ at: 'polling', rung: false }, claimed), () => `${name} claims and will look again soon`);
+      visit(become({ at: 'awake', rung: false }, claimed), () => `${name} claims and stays awake`);
     } else if (asksLast) {
-      yield [`${name} looks, and finds nothing`, become({ at: 'sure', rung: false })];
+      visit(become({ at: 'sure', rung: false }), () => `${name} looks and finds nothing`);
     } else if (relay.at === 'sure') {
-      yield [`${name} looks, finds nothing and falls asleep`, become({ at: 'asleep', rung: false })];
+      visit(become({ at: 'asleep', rung: false }), () => `${name} looks, finds nothing and falls asleep`);
     }
-    if (!asksLast && relay.at === 'dozing' && isQuiet)
-      yield [`${name} asks who writes: nobody`, become({ at: 'sure' })];
+    if (!asksLast && relay.at === 'polling' && isQuiet)
+      visit(become({ at: 'sure' }), () => `${name} finds no open transaction`);
   }
 }
 

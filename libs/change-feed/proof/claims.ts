@@ -1,0 +1,98 @@
+import type { Claim } from '@catalog/testing/model-search';
+import {
+  accountingModel,
+  APPLIED_BUT_NOT_KNOWN,
+  NEVER_APPLIED,
+  type AccountingOptions,
+} from './accounting-model.ts';
+import { doorbellModel, type DoorbellOptions, NO_WRITER_HAS_RUNG } from './doorbell-model.ts';
+
+/** The tests check that the search is not trivially small. */
+interface FeedClaim extends Claim {
+  readonly moreStatesThan: number;
+}
+
+/** A control with the rule that it breaks. */
+interface Control extends Claim {
+  readonly breaks: string;
+}
+
+const none = { crash: 0, lostQueue: 0, duplicateJob: 0, newIncarnation: 0 };
+
+export const claims: readonly FeedClaim[] = [
+  accounting(2, { crash: 1, lostQueue: 1, duplicateJob: 1, newIncarnation: 0 }),
+  accounting(2, { ...none, crash: 1, newIncarnation: 1 }),
+  accounting(2, { ...none, newIncarnation: 2 }),
+  accounting(3, { ...none, crash: 1 }),
+  doorbell({ writers: 3, relays: 1 }),
+  doorbell({ writers: 3, relays: 2 }),
+];
+
+export const controls: readonly Control[] = [
+  accountingControl(
+    'a relay that claims by a cursor over the numbers',
+    'claims by state',
+    none,
+    NEVER_APPLIED,
+  ),
+  accountingControl(
+    'a job that acknowledges before it invalidates',
+    'invalidating first',
+    none,
+    APPLIED_BUT_NOT_KNOWN,
+  ),
+  accountingControl(
+    'acknowledgements without the incarnation',
+    'the incarnation in acknowledgements',
+    { ...none, newIncarnation: 1 },
+    NEVER_APPLIED,
+  ),
+  accountingControl(
+    'a new incarnation without a replay',
+    'the replay',
+    { ...none, newIncarnation: 1 },
+    NEVER_APPLIED,
+  ),
+  accountingControl(
+    'a relay that claims no change again',
+    'dispatching again',
+    { ...none, crash: 1 },
+    NEVER_APPLIED,
+  ),
+  doorbellControl('a relay that sleeps without asking for open transactions', 'asking who writes'),
+  doorbellControl('a relay that sleeps before its lock is released', 'waiting for the release'),
+  doorbellControl('a relay that looks before it asks for open transactions', 'asking before the look'),
+  doorbellControl('writers that never ring', 'ringing'),
+];
+
+function accounting(changes: number, faults: AccountingOptions['faults']): FeedClaim {
+  const list = Object.entries(faults).flatMap(([fault, times]) => (times > 0 ? [`${fault} × ${times}`] : []));
+  return {
+    name: `no change of ${changes} is lost, with ${list.join(', ')}`,
+    moreStatesThan: 1_000,
+    createModel: () => accountingModel({ changes, faults }),
+  };
+}
+
+function doorbell(options: DoorbellOptions): FeedClaim {
+  const relays = options.relays === 1 ? 'one relay sleeps' : `${options.relays} relays sleep`;
+  return {
+    name: `no commit of ${options.writers} writers waits while ${relays}`,
+    moreStatesThan: 500,
+    createModel: () => doorbellModel(options),
+  };
+}
+
+function accountingControl(
+  name: string,
+  without: NonNullable<AccountingOptions['without']>,
+  faults: AccountingOptions['faults'],
+  breaks: string,
+): Control {
+  return { name, breaks, createModel: () => accountingModel({ changes: 2, faults, without }) };
+}
+
+function doorbellControl(name: string, without: NonNullable<DoorbellOptions['without']>): Control {
+  const createModel = () => doorbellModel({ writers: 3, relays: 1, without });
+  return { name, breaks: NO_WRITER_HAS_RUNG, createModel };
+}
