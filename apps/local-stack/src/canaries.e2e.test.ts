@@ -94,12 +94,12 @@ test('no person stands in a job, in the key of an entry or in what the change fe
 });
 
 test('no secret stands in a log, in what was printed, in a command line or in a job', async () => {
-  const { tokenKey, serviceKeys, words, ...passwords } = JSON.parse(
+  const { tokenKey, serviceKeys, random, ...passwords } = JSON.parse(
     await readFile(join(folder, 'secrets.json'), 'utf8'),
   ) as Record<string, Record<string, string>>;
   const secrets = [
     ...Object.values(passwords).flatMap((each) => Object.values(each)),
-    words?.['console-session-secret'] ?? '',
+    random?.['console-session-secret'] ?? '',
     ...[tokenKey, ...Object.values((serviceKeys ?? {}) as unknown as Record<string, { d: string }>)].map(
       (key) => key?.d ?? '',
     ),

@@ -1,10 +1,10 @@
-/** The demo catalog, loaded on the first start as any client would: through `POST /v1/imports`. */
-import { createReadStream } from 'node:fs';
-import { stat, writeFile } from 'node:fs/promises';
+/** Loads the demo catalog on the first start, through `POST /v1/imports` as any client would. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { importResultSchema, productSchema, type Product } from '@catalog/contracts';
 import { z } from 'zod';
+import { upload } from './import/upload.ts';
+import { exists } from './machine/stack-folder.ts';
 import { StackProblem } from './problem.ts';
 
 const file = join(import.meta.dirname, '../demo/smart-home-products.csv');
@@ -13,15 +13,16 @@ const pageSchema = z.object({ data: z.array(productSchema) });
 export interface DemoOptions {
   readonly readUrl: string;
   readonly writeUrl: string;
-  /** Marks that it was loaded. */
+  /** Exists when it was loaded. */
   readonly markerFile: string;
-  /** For catalog-write. */
+  /** A token for catalog-write. */
   token(): Promise<string>;
+  readonly signal: AbortSignal;
 }
 
 /**
- * Loads it unless it was loaded before or there are products already.
- * @returns how many products were created; undefined when nothing was to do
+ * Loads it unless it was loaded before, or there are other products.
+ * @returns how many products were created; undefined when there was nothing to do
  */
 export async function loadDemoCatalog(options: DemoOptions): Promise<number | undefined> {
   if (await exists(options.markerFile)) return undefined;
@@ -29,44 +30,31 @@ export async function loadDemoCatalog(options: DemoOptions): Promise<number | un
     await writeFile(options.markerFile, '');
     return undefined;
   }
-  const response = await fetch(`${options.writeUrl}/v1/imports?mode=reject-all`, {
-    method: 'POST',
+  const { status, body } = await upload({
+    url: `${options.writeUrl}/v1/imports?mode=reject-all`,
+    file,
     headers: { 'content-type': 'text/csv', authorization: `Bearer ${await options.token()}` },
-    body: Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>,
-    duplex: 'half',
+    signal: options.signal,
   });
-  const text = await response.text();
-  if (!response.ok) {
+  if (status !== 200) {
     throw new StackProblem(
-      `The demo catalog was refused (${response.status}).`,
-      `catalog-write said: ${text.slice(0, 2_000)}`,
+      `catalog-write refused the demo catalog (${status}).`,
+      `It answered: ${body.slice(0, 2_000)}`,
     );
   }
-  const result = importResultSchema.parse(JSON.parse(text));
+  const result = importResultSchema.parse(JSON.parse(body));
   await writeFile(options.markerFile, '');
   return result.created;
 }
 
-/**
- * Some active product, found through a list so that the product itself is not cached by being looked for.
- * @returns undefined when there is none
- */
+/** Any active product. It reads a list, so that the product itself does not get into the cache. */
 export async function anyProduct(readUrl: string, query = 'limit=1'): Promise<Product | undefined> {
   const response = await fetch(`${readUrl}/v1/products?${query}`);
   if (!response.ok) {
     throw new StackProblem(
-      `catalog-read answers ${response.status} to a list.`,
+      `catalog-read answers ${response.status} to a list of products.`,
       (await response.text()).slice(0, 2_000),
     );
   }
   return pageSchema.parse(await response.json()).data[0];
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,24 +1,25 @@
-/**
- * The whole local stack: stores, migrations, services, demo catalog; up in this order; down come all services at once, then the stores.
- */
-import { join } from 'node:path';
+/** The whole local stack. It starts the stores, migrations, services and demo catalog, and stops services first. */
 import { migrate, MigrationError, provisionLogins } from '@catalog/database';
-import { loadOrCreateSecrets, writePublicKeys, writeServiceKey, type Secrets } from './access/secrets.ts';
+import { type Part, type RunningPart, startPart } from '@catalog/runtime';
+import { loadOrCreateSecrets, writeKeyFiles, type Secrets } from './access/secrets.ts';
 import { signToken } from './access/token.ts';
-import { cachesHaveCaughtUp } from './caches.ts';
 import { anyProduct, loadDemoCatalog } from './demo-catalog.ts';
 import { host, requireFree, type Listener, type Ports } from './machine/ports.ts';
-import { RunFile } from './machine/run-file.ts';
-import { createStackFolder, repositoryRoot, type StackFolder } from './machine/stack-folder.ts';
-import { tellUnwrittenOnce } from './machine/unwritten.ts';
+import { reportFirstWriteError, RunFile, type RunEntry } from './machine/run-file.ts';
+import { createStackFolder, type StackFolder } from './machine/stack-folder.ts';
 import { StackProblem } from './problem.ts';
-import { SupervisedProcess, type ProcessSpec, type Surroundings } from './processes/supervised-process.ts';
-import { serviceEnv, type ExternalStores } from './services/service-env.ts';
-import { serviceProcess } from './services/service-process.ts';
-import { consoleAdmin, type ServiceEntry } from './services/service-table.ts';
+import {
+  SupervisedProcess,
+  untilAborted,
+  type ProcessSpec,
+  type Surroundings,
+} from './processes/supervised-process.ts';
+import { serviceProcess, type ExternalStores } from './service-process.ts';
+import { consoleAdmin, type ServiceEntry } from './service-table.ts';
 import { ensureDatabase, preparePostgres, superuser } from './stores/postgres.ts';
-import { aclUsers, type RedisServer } from './stores/redis-acl.ts';
+import type { RedisServer } from './stores/redis-acl.ts';
 import { prepareRedis } from './stores/redis.ts';
+import { cachesHaveCaughtUp } from './wait-for-caches.ts';
 import { welcomeText } from './welcome.ts';
 
 export interface StackOptions {
@@ -27,124 +28,117 @@ export interface StackOptions {
   readonly external: ExternalStores;
   readonly services: readonly ServiceEntry[];
   readonly redisProgram: string;
-  /** As it must be typed before npm commands to reach this stack. */
+  /** What a person must type before npm commands to reach this stack. */
   readonly prefix: string;
-  readonly marker: string;
+  /** This process, for the run file. */
+  readonly supervisor: RunEntry;
   say(line: string): void;
 }
 
-export interface Stack {
-  /** Resolves when everything is ready. @throws StackProblem */
-  run(): Promise<void>;
-  /** Ends everything that was started; safe at any moment, and once is enough. */
-  stop(): Promise<void>;
-}
+type StartAll = (kind: 'stores' | 'services', specs: readonly ProcessSpec[]) => Promise<void>;
 
-export function createStack(options: StackOptions): Stack {
-  const { folder, ports, external, say } = options;
-  const callers = options.services.filter(({ calls }) => calls !== undefined);
-  const unwritten = tellUnwrittenOnce(say);
-  const running: { readonly stores: SupervisedProcess[]; readonly services: SupervisedProcess[] } = {
-    stores: [],
-    services: [],
-  };
-  let runFile: RunFile | undefined;
-  let stopped: Promise<void> | undefined;
+/** Its `run` ends everything that it has started, whenever the signal aborts. It throws a StackProblem. */
+export function createStack({
+  folder,
+  ports,
+  external,
+  services,
+  redisProgram,
+  prefix,
+  supervisor,
+  say,
+}: StackOptions): Part {
+  const readUrl = `http://${host}:${ports['catalog-read']}`;
+  const writeUrl = `http://${host}:${ports['catalog-write']}`;
+  const ownStores = [
+    { name: 'postgres', externalUrl: external.database },
+    { name: 'cache-redis', externalUrl: external.cacheRedis },
+    { name: 'state-redis', externalUrl: external.stateRedis },
+  ] as const;
+  const isOwn = (store: Listener) =>
+    ownStores.some(({ name, externalUrl }) => name === store && externalUrl === undefined);
+  const listeners = [...ownStores, ...services].map(({ name }) => name);
 
-  async function run(): Promise<void> {
-    const began = performance.now();
+  async function run(signal: AbortSignal): Promise<void> {
+    const reportWriteError = reportFirstWriteError(say);
     await createStackFolder(folder);
-    runFile = await RunFile.claim(
-      folder.runFile,
-      { name: 'local-stack', pid: process.pid, marker: options.marker, stopSignal: 'SIGTERM' },
-      say,
-      unwritten,
-    );
-    await requireFree(ports, ownListeners());
-    const secrets = await loadOrCreateSecrets(folder.secretsFile, {
-      postgres: [superuser, ...options.services.map(({ databaseRole }) => databaseRole)],
-      redis: [...new Set([...aclUsers('cache'), ...aclUsers('state')])],
-      serviceKeys: callers.map(({ name }) => name),
-      words: options.services.flatMap(({ words }) => Object.values(words ?? {})),
-    });
-    await writePublicKeys(folder.publicKeysFile, secrets);
-    for (const { name } of callers) await writeServiceKey(folder.serviceKeyFile(name), secrets, name);
-    await step('stores', async () => {
-      await startAll('stores', await storeSpecs(secrets));
-    });
-    await step('database', () => prepareDatabase(secrets));
-    for (const service of options.services) {
-      await step(service.name, () => startAll('services', [specOf(service, secrets)]));
-    }
-    const created = await step('demo catalog', () => loadDemo(secrets));
-    if (created !== undefined) say(`${created} products of the demo catalog were imported`);
-    const caughtUp = await step('caches', () => cachesHaveCaughtUp(readUrl, () => stopped !== undefined));
-    if (!caughtUp) say('the caches lag behind; reads come from Postgres meanwhile');
-    if (stopped) return;
-    say(`ready after ${seconds(performance.now() - began)}`);
-    say(await welcome(secrets));
-  }
-
-  function stop(): Promise<void> {
-    stopped ??= (async () => {
-      // One that hangs holds up none of the others: together they have the patience of one.
-      await Promise.all(running.services.map((service) => service.stop()));
-      await Promise.all(running.stores.map((store) => store.stop()));
-      await runFile?.release();
-    })();
-    return stopped;
-  }
-
-  async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
-    if (stopped)
-      throw new StackProblem('The stack was stopped while it started.', 'Start it again: npm start');
-    const began = performance.now();
-    const result = await work();
-    say(`${name.padEnd(20)} ready (${seconds(performance.now() - began)})`);
-    return result;
-  }
-
-  async function startAll(kind: keyof typeof running, specs: readonly ProcessSpec[]): Promise<void> {
+    const runFile = await RunFile.claim(folder.runFile, supervisor, say, reportWriteError);
     const surroundings: Surroundings = {
       logFolder: folder.logs,
       say,
-      unwritten,
-      note: (entry) => runFile?.note(entry),
-      forget: (name) => runFile?.forget(name),
+      reportWriteError,
+      record: (entry) => runFile.record(entry),
+      forget: (name) => runFile.forget(name),
     };
-    const processes = specs.map((spec) => new SupervisedProcess(spec, surroundings));
-    running[kind].push(...processes);
-    await Promise.all(processes.map((process) => process.start()));
+    const running = { stores: [] as RunningPart[], services: [] as RunningPart[] };
+    const startAll: StartAll = async (kind, specs) => {
+      signal.throwIfAborted();
+      const processes = specs.map((spec) => new SupervisedProcess(spec, surroundings));
+      running[kind].push(...processes.map(startPart));
+      await Promise.all(processes.map(({ ready }) => ready));
+    };
+    try {
+      const stopped = untilAborted(signal);
+      // A migration that runs cannot be stopped, and Ctrl-C does not wait for it.
+      await Promise.race([start(signal, startAll), stopped]);
+      await stopped;
+    } finally {
+      // All services at once, then all stores at once: one that hangs delays no other.
+      await Promise.all(running.services.map((service) => service.stop()));
+      await Promise.all(running.stores.map((store) => store.stop()));
+      await runFile.release();
+    }
   }
 
-  function ownListeners(): Listener[] {
-    const stores: Listener[] = [];
-    if (external.database === undefined) stores.push('postgres');
-    if (external.cacheRedis === undefined) stores.push('cache-redis');
-    if (external.stateRedis === undefined) stores.push('state-redis');
-    return [...stores, ...options.services.map(({ name }) => name)];
+  async function start(signal: AbortSignal, startAll: StartAll): Promise<void> {
+    const began_ms = performance.now();
+    const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+      signal.throwIfAborted();
+      const stepBegan_ms = performance.now();
+      const result = await work();
+      say(`${name.padEnd(20)} ready (${seconds(performance.now() - stepBegan_ms)})`);
+      return result;
+    };
+    await requireFree(
+      ports,
+      listeners.filter((name) => isOwn(name) || services.some((service) => service.name === name)),
+    );
+    const secrets = await loadOrCreateSecrets(folder.secretsFile, services);
+    await writeKeyFiles(secrets, folder.publicKeysFile, folder.serviceKeyFile);
+    await step('stores', async () => startAll('stores', await storeSpecs(secrets)));
+    await step('database', () => prepareDatabase(secrets));
+    for (const service of services) {
+      const spec = serviceProcess(service, { ports, secrets, external, folder });
+      await step(service.name, () => startAll('services', [spec]));
+    }
+    const created = await step('demo catalog', () => loadDemo(secrets, signal));
+    if (created !== undefined) say(`${created} products of the demo catalog were imported`);
+    const caughtUp = await step('caches', () => cachesHaveCaughtUp(readUrl, signal));
+    if (signal.aborted) return;
+    if (!caughtUp) say('the caches lag behind; until they catch up, reads come from Postgres');
+    say(`ready after ${seconds(performance.now() - began_ms)}`);
+    say(await welcome(secrets));
   }
 
   async function storeSpecs(secrets: Secrets): Promise<ProcessSpec[]> {
     const redis = (server: RedisServer, place: string) =>
       prepareRedis({
         server,
-        program: options.redisProgram,
+        program: redisProgram,
         folder: place,
         port: ports[`${server}-redis`],
         passwords: secrets.redis,
       });
+    const password = secrets.postgres[superuser] ?? '';
     const specs: Promise<ProcessSpec>[] = [];
-    if (external.database === undefined) {
-      const password = secrets.postgres[superuser] ?? '';
+    if (isOwn('postgres'))
       specs.push(preparePostgres({ folder: folder.postgres, port: ports.postgres, password }));
-    }
-    if (external.cacheRedis === undefined) specs.push(redis('cache', folder.cacheRedis));
-    if (external.stateRedis === undefined) specs.push(redis('state', folder.stateRedis));
+    if (isOwn('cache-redis')) specs.push(redis('cache', folder.cacheRedis));
+    if (isOwn('state-redis')) specs.push(redis('state', folder.stateRedis));
     return Promise.all(specs);
   }
 
-  /** A real database is migrated too, but its logins are its owner's affair. */
+  /** It migrates a real database too, but does not touch its logins: they belong to its owner. */
   async function prepareDatabase(secrets: Secrets): Promise<void> {
     try {
       if (external.database !== undefined) {
@@ -153,63 +147,47 @@ export function createStack(options: StackOptions): Stack {
       }
       const url = await ensureDatabase(ports.postgres, secrets.postgres[superuser] ?? '');
       await migrate(url);
-      const roles = options.services.map(({ databaseRole }) => databaseRole);
-      await provisionLogins(
-        url,
-        Object.fromEntries(roles.map((role) => [role, secrets.postgres[role] ?? ''])),
-      );
+      const logins = services.map(({ databaseRole: role }) => [role, secrets.postgres[role] ?? '']);
+      await provisionLogins(url, Object.fromEntries(logins) as Record<string, string>);
     } catch (cause) {
       if (!(cause instanceof MigrationError)) throw cause;
       throw new StackProblem(
         `The database cannot be migrated: ${cause.message}`,
-        'Check out the commit that wrote it, or begin anew (all local data is lost): npm run reset && npm start',
+        'Check out the commit that wrote the data, or start again without it (all local data is lost): npm run reset && npm start',
         { cause },
       );
     }
   }
 
-  function specOf(service: ServiceEntry, secrets: Secrets): ProcessSpec {
-    return serviceProcess({
-      name: service.name,
-      port: ports[service.name],
-      main: join(repositoryRoot, 'apps', service.name, service.main ?? 'src/main.ts'),
-      env: serviceEnv(service, { ports, secrets, external, folder }),
-    });
-  }
-
-  const readUrl = `http://${host}:${ports['catalog-read']}`;
-  const writeUrl = `http://${host}:${ports['catalog-write']}`;
-
-  function loadDemo(secrets: Secrets): Promise<number | undefined> {
+  function loadDemo(secrets: Secrets, signal: AbortSignal): Promise<number | undefined> {
     return loadDemoCatalog({
       readUrl,
       writeUrl,
       markerFile: folder.demoLoadedFile,
       token: () => signToken(secrets, { scope: 'catalog:write' }, Date.now()),
+      signal,
     });
   }
 
   async function welcome(secrets: Secrets): Promise<string> {
-    const own = (name: Listener, externalUrl: string | undefined) => ({
-      name,
-      where: externalUrl === undefined ? `${host}:${ports[name]}` : 'as the environment says',
-    });
     return welcomeText({
       ports,
-      prefix: options.prefix,
-      services: options.services.map(({ name }) => name),
-      stores: [
-        own('postgres', external.database),
-        own('cache-redis', external.cacheRedis),
-        own('state-redis', external.stateRedis),
-      ],
+      prefix,
+      services: services.map(({ name }) => name),
+      stores: ownStores.map(({ name }) => ({
+        name,
+        where: isOwn(name) ? `${host}:${ports[name]}` : 'a real server, from the environment',
+      })),
       logFolder: folder.logs,
-      signIn: { username: consoleAdmin.username, password: secrets.words[consoleAdmin.word] ?? '' },
+      signIn: {
+        username: consoleAdmin.username,
+        password: secrets.random[consoleAdmin.password] ?? '',
+      },
       product: (await anyProduct(readUrl, 'category=light&limit=1')) ?? (await anyProduct(readUrl)),
     });
   }
 
-  return { run, stop };
+  return { run };
 }
 
 function seconds(duration_ms: number): string {

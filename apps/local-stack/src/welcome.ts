@@ -1,17 +1,17 @@
-/** What the person at the terminal reads when everything is up. */
+/** The text that the person at the terminal reads when everything is up. */
 import type { Product } from '@catalog/contracts';
 import { host, type Listener, type Ports } from './machine/ports.ts';
 
 export interface Welcome {
   readonly ports: Ports;
-  /** As it must be typed before npm commands to reach this stack; empty for the usual ports. */
+  /** What a person must type before npm commands to reach this stack; empty for the default ports. */
   readonly prefix: string;
   readonly services: readonly Listener[];
   readonly stores: readonly { readonly name: string; readonly where: string }[];
   readonly logFolder: string;
-  /** Of the console's first admin, as it was drawn on the first start. */
+  /** The sign-in of the console's first admin, drawn on the first start. */
   readonly signIn: { readonly username: string; readonly password: string };
-  /** To try things with; undefined when the catalog is empty. */
+  /** The product of the example lines; undefined when the catalog is empty. */
   readonly product: Product | undefined;
 }
 
@@ -44,7 +44,7 @@ export function welcomeText({
   return lines.join('\n');
 }
 
-/** Lines to paste, one after the other. `-w '%header{…}'` would be shorter than `-D - … | sed`, but curl has it since 7.84 only. */
+/** Lines to paste one after the other. `-w '%header{…}'` would be shorter than `-D - … | sed`, but needs curl 7.84. */
 function tryIt(product: Product, readUrl: string, writeUrl: string, prefix: string): string[] {
   const token = `${prefix}npm run --silent token -- --scope catalog:write`;
   const path = `/v1/products/${product.id}`;
@@ -54,13 +54,13 @@ function tryIt(product: Product, readUrl: string, writeUrl: string, prefix: stri
   return [
     `  Try it on "${product.name}" (${product.sku}).`,
     '',
-    '  1  A miss, then a hit (Cache-Status tells):',
+    '  1  A miss, then a hit (see Cache-Status):',
     `     for i in 1 2; do ${read()}; done`,
     `  2  An edit, price ${product.priceMinor} → ${price}:`,
     `     V=$(curl -sS -o /dev/null -D - -X PATCH ${writeUrl}${path} -H "Authorization: Bearer $(${token})" -H 'If-Match: *' -H 'Content-Type: application/merge-patch+json' -d '{"priceMinor":${price}}' | sed -n 's/^[Cc]atalog-[Vv]ersion: *\\([0-9]*\\).*/\\1/p'); echo "edited, now version $V"`,
-    '  3  The fresh value. Every reader has it milliseconds later; Min-Version has it at once:',
+    '  3  The new value. Other reads show it within milliseconds, a read with Min-Version at once:',
     `     ${read('-H "Min-Version: $V" ')}`,
-    '  4  The same by hand in SQL, which knows nothing of caches; then 1 again:',
+    '  4  The same by hand in SQL, which knows nothing of caches. Then run 1 again:',
     `     ${prefix}npm run --silent sql -- "update catalog.products set price_minor = ${price + 100} where id = '${product.id}'"`,
     '',
   ];

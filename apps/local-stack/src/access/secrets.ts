@@ -1,13 +1,15 @@
 /**
- * The passwords and the signing keys of one local stack: drawn at random on its first start, kept in
- * `.stack/` readable by this user only, never committed. None is printed but the sign-in of the console.
+ * The passwords and the signing keys of one local stack. The first start draws them at random and keeps them in
+ * `.stack/`, where only this user can read them. Only the console's sign-in is ever printed.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { calculateJwkThumbprint } from 'jose';
 import { z } from 'zod';
 import { StackProblem } from '../problem.ts';
-import { services } from '../services/service-table.ts';
+import { services as allServices, type ServiceEntry } from '../service-table.ts';
+import { superuser } from '../stores/postgres.ts';
+import { aclUsers, redisServers } from '../stores/redis-acl.ts';
 
 const privateKeySchema = z.object({
   kty: z.literal('OKP'),
@@ -19,7 +21,7 @@ const privateKeySchema = z.object({
 });
 
 const secretsSchema = z.object({
-  /** By login: the superuser `postgres`, and each service's role. */
+  /** By login: the superuser, and the role of each service. */
   postgres: z.record(z.string(), z.string()),
   /** By ACL user. */
   redis: z.record(z.string(), z.string()),
@@ -27,8 +29,8 @@ const secretsSchema = z.object({
   tokenKey: privateKeySchema,
   /** By service: signs its calls to other services. */
   serviceKeys: z.record(z.string(), privateKeySchema).default({}),
-  /** Whatever else a service needs that nobody must guess, by name. */
-  words: z.record(z.string(), z.string()).default({}),
+  /** The `randomSecrets` of the services, by name. */
+  random: z.record(z.string(), z.string()).default({}),
 });
 export type Secrets = z.infer<typeof secretsSchema>;
 
@@ -36,27 +38,26 @@ export type Secrets = z.infer<typeof secretsSchema>;
 const newPassword = () => randomBytes(24).toString('base64url');
 
 /**
- * The secrets of this folder; those that are missing are drawn now, so that a new service gets its own
- * without the others changing.
+ * The secrets of this folder. It draws the missing ones, so that a new service gets its own and no other secret
+ * changes.
  */
-export async function loadOrCreateSecrets(
-  file: string,
-  wanted: {
-    readonly postgres: readonly string[];
-    readonly redis: readonly string[];
-    readonly serviceKeys?: readonly string[];
-    readonly words?: readonly string[];
-  },
-): Promise<Secrets> {
+export async function loadOrCreateSecrets(file: string, services: readonly ServiceEntry[]): Promise<Secrets> {
   const found = await loadSecrets(file);
   const secrets: Secrets = {
-    postgres: withPasswords(wanted.postgres, found?.postgres),
-    redis: withPasswords(wanted.redis, found?.redis),
+    postgres: withPasswords(
+      [superuser, ...services.map(({ databaseRole }) => databaseRole)],
+      found?.postgres,
+    ),
+    redis: withPasswords(redisServers.flatMap(aclUsers), found?.redis),
     tokenKey: found?.tokenKey ?? (await newSigningKey()),
     serviceKeys: { ...found?.serviceKeys },
-    words: withPasswords(wanted.words ?? [], found?.words),
+    random: withPasswords(
+      services.flatMap(({ randomSecrets }) => Object.values(randomSecrets ?? {})),
+      found?.random,
+    ),
   };
-  for (const service of wanted.serviceKeys ?? []) secrets.serviceKeys[service] ??= await newSigningKey();
+  for (const { name, calls } of services)
+    if (calls !== undefined) secrets.serviceKeys[name] ??= await newSigningKey();
   await writePrivately(file, secrets);
   return secrets;
 }
@@ -73,13 +74,15 @@ export async function loadSecrets(file: string): Promise<Secrets | undefined> {
   try {
     return secretsSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new StackProblem(`${file} cannot be understood.`, 'Wipe the local data: npm run reset', { cause });
+    throw new StackProblem(`${file} is not a file of secrets.`, 'Delete the local data: npm run reset', {
+      cause,
+    });
   }
 }
 
 /**
- * The public halves, as the services read them to check tokens; that of a service grants what it needs itself, to
- * itself and its users.
+ * The public keys, with which the services check tokens. The key of a service grants only the scopes of that service,
+ * to the service itself and its users.
  */
 export function publicKeys({ tokenKey, serviceKeys }: Pick<Secrets, 'tokenKey' | 'serviceKeys'>) {
   const publicHalf = ({ kty, crv, x, kid, alg }: Secrets['tokenKey']) => ({
@@ -93,18 +96,20 @@ export function publicKeys({ tokenKey, serviceKeys }: Pick<Secrets, 'tokenKey' |
   const keysOfServices = Object.entries(serviceKeys).map(([service, key]) => ({
     ...publicHalf(key),
     sub: service,
-    scope: (services.find(({ name }) => name === service)?.scopes ?? []).join(' '),
+    scope: (allServices.find(({ name }) => name === service)?.scopes ?? []).join(' '),
   }));
   return { keys: [publicHalf(tokenKey), ...keysOfServices] };
 }
 
-export async function writePublicKeys(file: string, secrets: Secrets): Promise<void> {
-  await writePrivately(file, publicKeys(secrets));
-}
-
-/** The private key of one service, in a file that only it is told of. */
-export async function writeServiceKey(file: string, secrets: Secrets, service: string): Promise<void> {
-  await writePrivately(file, secrets.serviceKeys[service]);
+/** Writes the files that the services read: the public keys, and for each service that calls others its private key. */
+export async function writeKeyFiles(
+  secrets: Secrets,
+  publicKeysFile: string,
+  serviceKeyFile: (service: string) => string,
+): Promise<void> {
+  await writePrivately(publicKeysFile, publicKeys(secrets));
+  for (const [service, key] of Object.entries(secrets.serviceKeys))
+    await writePrivately(serviceKeyFile(service), key);
 }
 
 function withPasswords(

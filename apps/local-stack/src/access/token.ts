@@ -1,14 +1,14 @@
-/** Tokens for trying the services by hand, signed with the key of the local stack. */
+/** `npm run token`: tokens to try the services by hand, signed with the key of the local stack. */
 import { OPERATE_SCOPE } from '@catalog/contracts';
 import { importJWK, SignJWT } from 'jose';
 import { StackProblem } from '../problem.ts';
 import type { Secrets } from './secrets.ts';
 
 const issuer = 'catalog-auth';
-/** The longest that services accept. */
+/** The longest lifetime that the services accept. */
 const lifetime_s = 300;
 
-/** Which service a scope is for, when `--aud` does not say. */
+/** The service of each scope, used when `--aud` is not given. */
 const audiences: Readonly<Record<string, string>> = {
   'catalog:read': 'catalog-read',
   [OPERATE_SCOPE]: 'invalidation-worker',
@@ -21,7 +21,7 @@ export interface TokenRequest {
   /** One or more, separated by spaces. */
   readonly scope: string;
   readonly audience?: string;
-  /** Who asks, for the logs of the services. */
+  /** The caller's name in the logs of the services. */
   readonly subject?: string;
 }
 

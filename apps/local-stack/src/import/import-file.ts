@@ -1,10 +1,10 @@
-/** `npm run import -- FILE`: sends a file to catalog-write as any client would, and shows how far it is. */
+/** `npm run import -- FILE`: sends a file to catalog-write as any client would, and shows the progress. */
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { importModes, importResultSchema, problemSchema, type ImportResult } from '@catalog/contracts';
-import { StackProblem } from '../problem.ts';
+import { importModes, importResultSchema, type ImportResult } from '@catalog/contracts';
+import { pause, repeat } from '@catalog/runtime';
+import { parseProblem, StackProblem } from '../problem.ts';
 import { count, rowsPerSecond, showProgress } from './progress.ts';
 import { upload, type Answer } from './upload.ts';
 
@@ -14,7 +14,7 @@ const types: Readonly<Record<string, string>> = {
   '.jsonl': 'application/x-ndjson',
 };
 const poll_ms = 500;
-/** An import that was cut off is known to have ended within about a second. */
+/** catalog-write notices within about a second that an import was cut off. */
 const untilEnded_ms = 20_000;
 
 export interface ImportFileOptions {
@@ -22,9 +22,8 @@ export interface ImportFileOptions {
   readonly mode: string;
   readonly dryRun: boolean;
   readonly writeUrl: string;
-  /** For catalog-write. */
+  /** A token for catalog-write. */
   token(): Promise<string>;
-  /** Aborts when the person wants no more of it. */
   readonly signal: AbortSignal;
   readonly terminal: { readonly isTTY?: boolean; write(text: string): unknown };
   say(line: string): void;
@@ -49,8 +48,15 @@ export async function importFile(options: ImportFileOptions): Promise<boolean> {
     elapsed_ms: elapsed_ms(),
   }));
   const done = new AbortController();
-  const following = follow(done.signal, async () => {
+  const look = async () => {
     known = (await readImport(options, id)) ?? known;
+  };
+  // A look that fails only delays the progress line.
+  const following = repeat(look, {
+    signal: done.signal,
+    every_ms: poll_ms,
+    waitFirst: true,
+    onError: () => {},
   });
   let answer: Answer;
   try {
@@ -70,18 +76,18 @@ export async function importFile(options: ImportFileOptions): Promise<boolean> {
     });
   } catch (cause) {
     progress.stop();
-    return await tellHowItEnded(options, id, cause);
+    return await sayHowItEnded(options, id, cause);
   } finally {
     done.abort();
     progress.stop();
     await following;
   }
   if (answer.status !== 200) {
-    tellRefusal(answer, say);
+    sayRefusal(answer, say);
     return false;
   }
   const result = importResultSchema.parse(JSON.parse(answer.body));
-  tellResult(result, elapsed_ms(), say);
+  sayResult(result, elapsed_ms(), say);
   return result.state === 'succeeded';
 }
 
@@ -89,8 +95,8 @@ function typeOf(file: string): string {
   const type = types[extname(file).toLowerCase()];
   if (type === undefined)
     throw new StackProblem(
-      file === '' ? 'No file was given.' : `What "${file}" holds cannot be told from its name.`,
-      `npm run import -- FILE [--mode ${importModes.join('|')}] [--dry-run]\nThe file's name ends with one of: ${Object.keys(types).join(', ')}`,
+      file === '' ? 'No file was given.' : `The format of "${file}" is not known from its name.`,
+      `npm run import -- FILE [--mode ${importModes.join('|')}] [--dry-run]\nThe name must end with one of: ${Object.keys(types).join(', ')}`,
     );
   return type;
 }
@@ -98,24 +104,20 @@ function typeOf(file: string): string {
 async function sizeOf(file: string): Promise<number> {
   try {
     const found = await stat(file);
-    if (!found.isFile()) throw new Error('it is no file');
+    if (!found.isFile()) throw new Error('it is not a file');
     return found.size;
   } catch (cause) {
-    throw new StackProblem(`${file} cannot be read.`, 'Check the path; it counts from where you are.', {
-      cause,
-    });
+    throw new StackProblem(
+      `${file} cannot be read.`,
+      'Check the path. It is relative to the folder you are in.',
+      {
+        cause,
+      },
+    );
   }
 }
 
-/** What is lost of the progress is only not shown. */
-async function follow(signal: AbortSignal, look: () => Promise<void>): Promise<void> {
-  while (!signal.aborted) {
-    await pause(poll_ms, undefined, { signal }).catch(() => {});
-    if (!signal.aborted) await look().catch(() => {});
-  }
-}
-
-/** @returns undefined when it has not begun. @throws when nothing is known */
+/** @returns undefined when the import has not begun. @throws when catalog-write cannot tell */
 async function readImport(options: ImportFileOptions, id: string): Promise<ImportResult | undefined> {
   const response = await fetch(`${options.writeUrl}/v1/imports/${id}`, {
     headers: { authorization: `Bearer ${await options.token()}` },
@@ -126,8 +128,8 @@ async function readImport(options: ImportFileOptions, id: string): Promise<Impor
   return importResultSchema.parse(await response.json());
 }
 
-/** No answer came: because of Ctrl-C, or because something broke. The import itself knows what became of it. */
-async function tellHowItEnded(options: ImportFileOptions, id: string, cause: unknown): Promise<boolean> {
+/** There was no answer, because of Ctrl-C or a broken connection. So it asks catalog-write for the state of the import. */
+async function sayHowItEnded(options: ImportFileOptions, id: string, cause: unknown): Promise<boolean> {
   const { say } = options;
   if ((cause as { code?: unknown }).code === 'ECONNREFUSED')
     throw new StackProblem(
@@ -144,19 +146,21 @@ async function tellHowItEnded(options: ImportFileOptions, id: string, cause: unk
       continue;
     }
     if (found?.state === 'succeeded') {
-      say('All of it had been applied already:');
-      tellResult(found, undefined, say);
+      say('The whole file was applied before the connection ended:');
+      sayResult(found, undefined, say);
       return true;
     }
-    // Failed, or cut off before it began.
+    // It failed, or it was cut off before it began.
     say('Nothing has changed.');
     return false;
   }
-  say(`What became of it is not known yet; ask later: GET ${options.writeUrl}/v1/imports/${id}`);
+  say(
+    `It is not known yet whether the file was applied. Ask later: GET ${options.writeUrl}/v1/imports/${id}`,
+  );
   return false;
 }
 
-function tellResult(result: ImportResult, elapsed_ms: number | undefined, say: (line: string) => void): void {
+function sayResult(result: ImportResult, elapsed_ms: number | undefined, say: (line: string) => void): void {
   const { state, dryRun, received, created, updated, unchanged, failed } = result;
   const time =
     elapsed_ms === undefined
@@ -178,20 +182,12 @@ function tellResult(result: ImportResult, elapsed_ms: number | undefined, say: (
   if (unlisted > 0) say(`  and ${count(unlisted)} more bad rows`);
 }
 
-function tellRefusal({ status, body }: Answer, say: (line: string) => void): void {
-  const problem = problemSchema.safeParse(parseJson(body));
-  if (!problem.success) {
+function sayRefusal({ status, body }: Answer, say: (line: string) => void): void {
+  const problem = parseProblem(body);
+  if (!problem) {
     say(`Refused (${status}), nothing has changed: ${body.slice(0, 2_000)}`);
     return;
   }
-  say(`Refused (${status} ${problem.data.code}), nothing has changed. ${problem.data.detail}`);
-  for (const { message } of problem.data.errors) if (message !== problem.data.detail) say(`  ${message}`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  say(`Refused (${status} ${problem.code}), nothing has changed. ${problem.detail}`);
+  for (const { message } of problem.errors) if (message !== problem.detail) say(`  ${message}`);
 }

@@ -1,8 +1,8 @@
-/** What the person at the terminal sees while an import runs. */
+/** The progress line of an import. */
 export interface Progress {
   readonly sent_bytes: number;
   readonly total_bytes: number;
-  /** Records that catalog-write has read, and those of them that it will not take. */
+  /** Records that catalog-write has read, and those of them that it refuses. */
   readonly received: number;
   readonly failed: number;
   readonly elapsed_ms: number;
@@ -34,7 +34,7 @@ interface Terminal {
   write(text: string): unknown;
 }
 
-/** One line that is drawn over itself on a terminal; a line every few seconds where the output is kept. */
+/** On a terminal it redraws one line. In a file it writes a line every few seconds. */
 export function showProgress(terminal: Terminal, read: () => Progress): { stop(): void } {
   const live = terminal.isTTY === true;
   const timer = setInterval(

@@ -1,4 +1,4 @@
-/** The body of `POST /v1/imports`, straight from the disk, as fast as catalog-write takes it. */
+/** Sends a file as the body of `POST /v1/imports`, as fast as catalog-write takes it. */
 import { createReadStream } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { Transform } from 'node:stream';
@@ -10,8 +10,8 @@ export interface Upload {
   readonly file: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** After each piece that was sent. */
-  onSent(bytes: number): void;
+  /** Called after each sent chunk. */
+  onSent?(bytes: number): void;
 }
 
 export interface Answer {
@@ -20,8 +20,8 @@ export interface Answer {
 }
 
 /**
- * Not fetch: that gives up when the answer takes five minutes, and the answer comes when all is applied.
- * Rejects when the connection breaks before an answer, or with the signal's reason.
+ * It does not use fetch, which gives up when an answer takes five minutes. The answer comes when all rows are applied.
+ * It rejects when the connection breaks before the answer, or with the signal's reason.
  */
 export async function upload({ url, file, headers, signal, onSent }: Upload): Promise<Answer> {
   const { promise: answered, resolve, reject } = Promise.withResolvers<IncomingMessage>();
@@ -30,11 +30,11 @@ export async function upload({ url, file, headers, signal, onSent }: Upload): Pr
   call.on('error', reject);
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      onSent(chunk.length);
+      onSent?.(chunk.length);
       done(null, chunk);
     },
   });
-  // An early refusal ends the sending; what counts is the answer. A file that cannot be read ends both.
+  // An early refusal ends the sending, and the answer counts. A file that cannot be read ends both.
   pipeline(createReadStream(file, { highWaterMark: 256 * 1024 }), counter, call).catch(() => call.destroy());
   const answer = await answered;
   return { status: answer.statusCode ?? 0, body: await text(answer) };

@@ -15,12 +15,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { StackProblem } from '../problem.ts';
-import { resetStack } from '../reset.ts';
 import { portBase, portsFrom, requireFree } from './ports.ts';
 import { isRunning } from './process-table.ts';
-import { RunFile } from './run-file.ts';
-import { createStackFolder, stackFolder } from './stack-folder.ts';
-import { tellUnwrittenOnce } from './unwritten.ts';
+import { reportFirstWriteError, RunFile } from './run-file.ts';
+import { createStackFolder, resetStack, stackFolder } from './stack-folder.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'machine-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -32,7 +30,7 @@ const supervisor = {
   stopSignal: 'SIGTERM',
 } as const;
 
-/** A process of which the command line holds `marker`. */
+/** A process whose command line contains `marker`. */
 async function sleeper(marker: string) {
   const child = spawn(process.execPath, ['-e', "console.log('up'); setInterval(() => {}, 60_000)", marker]);
   await once(child.stdout, 'data');
@@ -53,15 +51,15 @@ test.each(['x', '80', '65530', '4000.5', '-1', '6000', '6665'])('PORT_BASE=%s is
   expect(() => portBase({ PORT_BASE: text })).toThrow(StackProblem);
 });
 
-test('a base that would put something on a port which fetch blocks is refused', async () => {
+test('a base that puts a server on a port which fetch blocks is refused', async () => {
   for (const port of [1719, 4045, 5060, 6000, 6566, 6669, 6697, 10_080]) {
-    // It says "bad port" before it tries; any other port is refused by nobody listening.
+    // fetch says "bad port" before it tries. On any other port the connection is refused.
     await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toMatchObject({ cause: { message: 'bad port' } });
-    expect(() => portBase({ PORT_BASE: String(port) })).toThrow(`${port}, which no browser opens`);
+    expect(() => portBase({ PORT_BASE: String(port) })).toThrow(`${port}, which browsers refuse to open`);
   }
 });
 
-test('a taken port is named, with who holds it', async () => {
+test('a taken port is named, with the process that holds it', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -93,7 +91,7 @@ test('a second start is refused while the first runs', async () => {
   await claimed.release();
 });
 
-test('what a killed stack left running is ended, but never a stranger with its pid', async () => {
+test('a start ends the processes that a killed stack left running, but no other process with the same pid', async () => {
   const file = join(root, 'leftovers.json');
   const leftover = await sleeper('left-over-child');
   const stranger = await sleeper('somebody-else');
@@ -113,7 +111,7 @@ test('what a killed stack left running is ended, but never a stranger with its p
   await claimed.release();
 });
 
-test('a run file that a crash cut short does not keep the next start from working', async () => {
+test('a start works after a crash that cut the run file short', async () => {
   const file = join(root, 'cut-short.json');
   writeFileSync(file, '{"supervis');
   const claimed = await RunFile.claim(file, supervisor, silent, silent);
@@ -121,7 +119,7 @@ test('a run file that a crash cut short does not keep the next start from workin
   expect(existsSync(file)).toBe(false);
 });
 
-test('of two starts after a crash one gets the folder, and its record stands', async () => {
+test('of two starts after a crash only one gets the folder, and its record stays', async () => {
   const starts = await Promise.all(
     ['a', 'b'].map(async (name) => {
       const { pid, exited } = await sleeper(`start-${name}`);
@@ -153,20 +151,20 @@ test('of two starts after a crash one gets the folder, and its record stands', a
   }
 });
 
-test('a record that cannot be written is said once, and the folder is given back all the same', async () => {
+test('a record that cannot be written is reported once, and the folder is released all the same', async () => {
   const folder = join(root, 'vanishing');
   mkdirSync(folder);
   const said: string[] = [];
-  const tell = tellUnwrittenOnce((line) => said.push(line));
+  const tell = reportFirstWriteError((line) => said.push(line));
   const claimed = await RunFile.claim(join(folder, 'run.json'), supervisor, silent, tell);
   rmSync(folder, { recursive: true });
-  claimed.note({ ...supervisor, name: 'a child' });
+  claimed.record({ ...supervisor, name: 'a child' });
   claimed.forget('a child');
   await claimed.release();
   expect(said).toEqual([expect.stringMatching(/run\.json cannot be written \(ENOENT/)]);
 });
 
-test('reset wipes a folder, but not under a running stack', async () => {
+test('reset deletes a folder, but not that of a running stack', async () => {
   const folder = stackFolder(4000, root);
   await createStackFolder(folder);
   const { pid, exited } = await sleeper('running-stack');
@@ -174,12 +172,12 @@ test('reset wipes a folder, but not under a running stack', async () => {
     folder.runFile,
     JSON.stringify({ supervisor: { ...supervisor, pid, marker: 'running-stack' }, children: [] }),
   );
-  await expect(resetStack(folder, silent)).rejects.toThrow(StackProblem);
+  await expect(resetStack(folder, supervisor, silent)).rejects.toThrow(StackProblem);
   process.kill(pid);
   await exited;
-  await resetStack(folder, silent);
+  await resetStack(folder, supervisor, silent);
   expect(() => statSync(folder.path)).toThrow('ENOENT');
   const said: string[] = [];
-  await resetStack(folder, (line) => said.push(line));
+  await resetStack(folder, supervisor, (line) => said.push(line));
   expect(said.join()).toContain('nothing to wipe');
 });

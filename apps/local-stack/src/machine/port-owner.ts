@@ -1,4 +1,7 @@
-/** Who listens on a port, as far as the system tells this user. */
+/**
+ * Finds the process that listens on a port, if this user may see it. On Linux it reads /proc, because small images have
+ * neither lsof nor ss. The libraries that look up a port need one of them.
+ */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -16,7 +19,7 @@ export async function portOwner(port: number): Promise<PortOwner | undefined> {
   return { pid, command: command.slice(0, 120) };
 }
 
-/** proc_net(5): local address in hexadecimal, state 0A is LISTEN, the tenth column is the socket's inode. */
+/** proc_net(5): the address is hexadecimal, state 0A is LISTEN, and the tenth column is the inode of the socket. */
 async function pidFromProc(port: number): Promise<number | undefined> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const tables = await Promise.all(
@@ -30,7 +33,7 @@ async function pidFromProc(port: number): Promise<number | undefined> {
   if (sockets.size === 0) return undefined;
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   for (const pid of pids) {
-    // Processes end while we look, and those of other users cannot be looked into.
+    // A process may have ended meanwhile, and another user's process cannot be read.
     const handles = await readdir(`/proc/${pid}/fd`).catch(() => []);
     for (const handle of handles) {
       const target = await readlink(`/proc/${pid}/fd/${handle}`).catch(() => '');
@@ -46,7 +49,7 @@ async function pidFromLsof(port: number): Promise<number | undefined> {
     const pid = Number.parseInt(stdout, 10);
     return Number.isNaN(pid) ? undefined : pid;
   } catch {
-    // lsof answers 1 when nothing matches.
+    // lsof exits with 1 when nothing matches.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** Which port everything listens on: `PORT_BASE` shifts them all, so that two stacks can run side by side. */
+/** The ports of the stack. `PORT_BASE` shifts them all, so that two stacks can run side by side. */
 import { createServer } from 'node:net';
 import { StackProblem } from '../problem.ts';
 import { portOwner } from './port-owner.ts';
@@ -21,7 +21,7 @@ export type Ports = Readonly<Record<Listener, number>>;
 const defaultBase = 4000;
 const highestOffset = Math.max(...Object.values(offsets));
 
-/** Browsers and fetch open no connection to these (WHATWG Fetch, 2.9 "Port blocking"); those above 1023. */
+/** Browsers and fetch refuse these ports (WHATWG Fetch, 2.9 "Port blocking"). Those below 1024 are left out. */
 const blocked = [
   1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
   10_080,
@@ -33,14 +33,14 @@ export function portBase(env: NodeJS.ProcessEnv): number {
   const base = Number(text);
   if (!Number.isInteger(base) || base < 1024 || base > 65_535 - highestOffset) {
     throw new StackProblem(
-      `PORT_BASE is "${text}", which is no usable port.`,
+      `PORT_BASE is "${text}", which is not a usable port.`,
       `Set it to a whole number from 1024 to ${65_535 - highestOffset}, such as 5000.`,
     );
   }
   const [listener, port] = Object.entries(portsFrom(base)).find(([, each]) => blocked.includes(each)) ?? [];
   if (port !== undefined) {
     throw new StackProblem(
-      `With PORT_BASE=${base} ${listener} would get port ${port}, which no browser opens.`,
+      `With PORT_BASE=${base} ${listener} would get port ${port}, which browsers refuse to open.`,
       `Choose another, such as ${base + 100}.`,
     );
   }
@@ -52,20 +52,20 @@ export function portsFrom(base: number): Ports {
   return Object.fromEntries(entries) as Record<Listener, number>;
 }
 
-/** @throws StackProblem that names every taken port and, where the system tells, who holds it. */
+/** @throws StackProblem that names every taken port and, if the system tells it, the process that holds it */
 export async function requireFree(ports: Ports, listeners: readonly Listener[]): Promise<void> {
   const taken: string[] = [];
   for (const listener of listeners) {
     const port = ports[listener];
     if (await isFree(port)) continue;
     const owner = await portOwner(port);
-    const by = owner ? `by ${owner.command} (pid ${owner.pid})` : 'by a process that this user may not see';
+    const by = owner ? `by ${owner.command} (pid ${owner.pid})` : 'by a process of another user';
     taken.push(`port ${port} (for ${listener}) is taken ${by}`);
   }
   if (taken.length === 0) return;
   throw new StackProblem(
     `${taken.join('; ')}.`,
-    'Stop what holds it, or shift every port of this stack: PORT_BASE=5000 npm start',
+    'Stop that process, or shift every port of this stack: PORT_BASE=5000 npm start',
   );
 }
 

@@ -1,10 +1,10 @@
-/** Looks at processes by pid, on Linux without needing `ps`, which small images lack. */
+/** Looks up processes by pid. On Linux it reads /proc, because small images have no `ps`. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { pause } from '@catalog/runtime';
 
-/** Program and arguments; undefined when there is no such process, or only its zombie. */
+/** Program and arguments; undefined when there is no such process, or when it is a zombie. */
 export async function commandLine(pid: number): Promise<string | undefined> {
   try {
     if (process.platform === 'linux') {
@@ -18,12 +18,12 @@ export async function commandLine(pid: number): Promise<string | undefined> {
   }
 }
 
-/** Whether `pid` still is the process we mean: pids are used again, so its command line must hold `marker`. */
+/** Whether `pid` is still the same process. Pids are used again, so its command line must contain `marker`. */
 export async function isRunning(pid: number, marker: string): Promise<boolean> {
   return (await commandLine(pid))?.includes(marker) ?? false;
 }
 
-/** Ends a process that is not our child: asks, waits, then kills. */
+/** Ends a process that is not our child: sends the signal, waits, then kills. */
 export async function endProcess(
   pid: number,
   marker: string,
@@ -37,7 +37,7 @@ export async function endProcess(
     } catch {
       return;
     }
-    // No event tells of the end of somebody else's child.
+    // There is no event for the end of a process that is not our child.
     for (let waited_ms = 0; waited_ms < patience_ms; waited_ms += 50) {
       if (!(await isRunning(pid, marker))) return;
       await pause(50);

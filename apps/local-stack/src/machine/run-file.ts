@@ -1,17 +1,16 @@
 /**
- * The record of a running stack: its own pid and those of its children. It tells a second start that one is
- * running, and a start after a crash which processes were left behind.
+ * The record of a running stack: its own pid and those of its children. It tells a second start that a stack is
+ * running, and it tells a start after a crash which processes still run.
  */
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { StackProblem } from '../problem.ts';
 import { endProcess, isRunning } from './process-table.ts';
-import type { TellUnwritten } from './unwritten.ts';
 
 const entrySchema = z.object({
   name: z.string(),
   pid: z.int().positive(),
-  /** A part of its command line that no other program has. */
+  /** A part of its command line that no other program has. Pids are used again, so the pid is not enough. */
   marker: z.string().min(1),
   stopSignal: z.enum(['SIGTERM', 'SIGINT']),
 });
@@ -19,46 +18,59 @@ export type RunEntry = z.infer<typeof entrySchema>;
 const recordSchema = z.object({ supervisor: entrySchema, children: z.array(entrySchema) });
 type RunRecord = z.infer<typeof recordSchema>;
 
-/** No process has this pid, and no command line this marker. */
+/** No process has this pid, and no command line has this marker. */
 const nobody: RunEntry = { name: 'nobody', pid: 2 ** 31 - 1, marker: '\0', stopSignal: 'SIGTERM' };
 
-/** How long a leftover may take to end by itself; Postgres writes a checkpoint first. */
+/** How long a leftover process may take to end by itself. Postgres writes a checkpoint first. */
 const patience_ms = 10_000;
+
+/** Called when a file for people or for later starts cannot be written. The stack runs on without it. */
+export type ReportWriteError = (file: string, error: Error) => void;
+
+/** A full disk fails every file and every line at once, so only the first error is reported. */
+export function reportFirstWriteError(say: (line: string) => void): ReportWriteError {
+  let isReported = false;
+  return (file, error) => {
+    if (isReported) return;
+    isReported = true;
+    say(`${file} cannot be written (${error.message}); the stack runs on, but its logs will have gaps`);
+  };
+}
 
 export class RunFile {
   readonly #file: string;
   readonly #record: RunRecord;
-  readonly #unwritten: TellUnwritten;
+  readonly #reportWriteError: ReportWriteError;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(file: string, record: RunRecord, unwritten: TellUnwritten) {
+  private constructor(file: string, record: RunRecord, reportWriteError: ReportWriteError) {
     this.#file = file;
     this.#record = record;
-    this.#unwritten = unwritten;
+    this.#reportWriteError = reportWriteError;
   }
 
   /**
-   * Takes the folder for this process. Leftovers of a stack that was killed are ended first.
+   * Claims the folder for this process. It first ends the processes that a killed stack left running.
    * @throws StackProblem when a stack is running here
    */
   static async claim(
     file: string,
     supervisor: RunEntry,
     say: (line: string) => void,
-    unwritten: TellUnwritten,
+    reportWriteError: ReportWriteError,
   ): Promise<RunFile> {
     const text = await readText(file);
     if (text !== undefined) {
       const old = parseRecord(text);
       await refuseIfRunning(old);
       await endLeftovers(old, say);
-      await takeAway(file, text, `${file}.of-${supervisor.pid}`);
+      await removeStale(file, text, `${file}.of-${supervisor.pid}`);
     }
     const record = { supervisor, children: [] };
     const own = `${file}.by-${supervisor.pid}`;
     await writeFile(own, JSON.stringify(record), { mode: 0o600 });
     try {
-      // Complete from the first moment, and never in the place of another: an empty file would look cut short.
+      // A link is complete at once and never replaces a file. An empty file would look like one that a crash cut short.
       await link(own, file);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
@@ -66,11 +78,11 @@ export class RunFile {
     } finally {
       await rm(own, { force: true });
     }
-    return new RunFile(file, record, unwritten);
+    return new RunFile(file, record, reportWriteError);
   }
 
-  /** Notes a child under its name; a restarted one takes the place of the one before. */
-  note(entry: RunEntry): void {
+  /** Replaces the record of a child with the same name. */
+  record(entry: RunEntry): void {
     this.#record.children = [...this.#record.children.filter(({ name }) => name !== entry.name), entry];
     this.#write();
   }
@@ -86,8 +98,8 @@ export class RunFile {
   }
 
   /**
-   * Beside the file and renamed, so that a crash in the middle leaves the former record. Without it the stack
-   * still runs and stops; only a start after a crash would miss a child, and find its port taken.
+   * Writes another file and renames it, so that a crash in the middle leaves the record before. A stack whose record
+   * cannot be written still runs and stops. But the start after a crash would miss a child, and find its port taken.
    */
   #write(): void {
     const text = JSON.stringify(this.#record);
@@ -96,22 +108,10 @@ export class RunFile {
         await writeFile(`${this.#file}.new`, text, { mode: 0o600 });
         await rename(`${this.#file}.new`, this.#file);
       } catch (error) {
-        this.#unwritten(this.#file, error as Error);
+        this.#reportWriteError(this.#file, error as Error);
       }
     });
   }
-}
-
-/** @throws StackProblem when the stack of this file is running */
-export async function requireNotRunning(file: string): Promise<void> {
-  const record = await readRecord(file);
-  if (record) await refuseIfRunning(record);
-}
-
-/** Ends the children of a stack that was killed, and says so. */
-export async function clearLeftovers(file: string, say: (line: string) => void): Promise<void> {
-  const record = await readRecord(file);
-  if (record) await endLeftovers(record, say);
 }
 
 async function refuseIfRunning({ supervisor: { pid, marker } }: RunRecord): Promise<void> {
@@ -123,7 +123,7 @@ async function refuseIfRunning({ supervisor: { pid, marker } }: RunRecord): Prom
   }
 }
 
-/** The last started first: services before the stores they use. */
+/** Ends the process that was started last first: services before the stores they use. */
 async function endLeftovers({ children }: RunRecord, say: (line: string) => void): Promise<void> {
   for (const { name, pid, marker, stopSignal } of children.toReversed()) {
     if (!(await isRunning(pid, marker))) continue;
@@ -133,34 +133,29 @@ async function endLeftovers({ children }: RunRecord, say: (line: string) => void
 }
 
 /**
- * Removes the record of a stack that is gone, unless another start was quicker: of two that rename the same file
- * one succeeds, and whoever then holds another text than it read has caught the winner's claim, and gives it back.
- * @throws StackProblem when another start was quicker
+ * Removes the record of a dead stack. Two starts may race: only one can rename the file. The slower one may rename the
+ * new record of the faster one instead; it sees another text than it has read, and puts that record back.
+ *
+ * @throws StackProblem when another start was faster
  */
-async function takeAway(file: string, text: string, aside: string): Promise<void> {
+async function removeStale(file: string, text: string, aside: string): Promise<void> {
   try {
     await rename(file, aside);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
     throw anotherStart();
   }
-  const ours = (await readText(aside)) === text;
-  if (!ours) await link(aside, file).catch(() => {});
+  const isStale = (await readText(aside)) === text;
+  if (!isStale) await link(aside, file).catch(() => {});
   await rm(aside, { force: true });
-  if (!ours) throw anotherStart();
+  if (!isStale) throw anotherStart();
 }
 
 function anotherStart(): StackProblem {
   return new StackProblem(
-    'Another npm start has begun at the same moment.',
+    'Another npm start began at the same moment.',
     'Use that one, or end it with Ctrl-C.',
   );
-}
-
-/** @returns undefined when there is no file */
-async function readRecord(file: string): Promise<RunRecord | undefined> {
-  const text = await readText(file);
-  return text === undefined ? undefined : parseRecord(text);
 }
 
 /** @returns undefined when there is no file */
@@ -176,7 +171,7 @@ function parseRecord(text: string): RunRecord {
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch {
-    // A crash cut it short, so it tells nothing; Postgres' own lock and the port check still guard the data.
+    // A crash cut it short, so it says nothing. Postgres' own lock and the check of the ports still guard the data.
     return { supervisor: nobody, children: [] };
   }
 }

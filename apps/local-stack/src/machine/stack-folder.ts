@@ -1,6 +1,10 @@
-/** `.stack/<PORT_BASE>/`: all that one stack keeps on disk. Two stacks never share a folder. `STACK_FOLDER` names another place than `.stack/`. */
-import { mkdir } from 'node:fs/promises';
+/**
+ * `.stack/<PORT_BASE>/`: everything that one stack keeps on disk. Two stacks never share a folder. `STACK_FOLDER`
+ * replaces `.stack/`.
+ */
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { RunFile, type RunEntry } from './run-file.ts';
 
 export const repositoryRoot = resolve(import.meta.dirname, '../../../..');
 
@@ -12,10 +16,10 @@ export interface StackFolder {
   readonly logs: string;
   readonly secretsFile: string;
   readonly publicKeysFile: string;
-  /** Of a service that signs its calls to others. */
+  /** The private key of a service that calls other services. */
   serviceKeyFile(service: string): string;
   readonly runFile: string;
-  /** Exists once the demo catalog was loaded, so that products deleted on purpose stay deleted. */
+  /** Exists when the demo catalog was loaded, so that products which a person deleted stay deleted. */
   readonly demoLoadedFile: string;
 }
 
@@ -40,10 +44,34 @@ export function stackFolder(base: number, root: string): StackFolder {
 }
 
 export async function createStackFolder(folder: StackFolder): Promise<void> {
-  // Postgres refuses to run as root; the user it then runs as must be able to pass through. Every file and
-  // folder inside is closed to others by its own mode.
+  // Postgres refuses to run as root. The user that it then runs as must be able to pass through this folder. Every
+  // file and folder inside is closed to others by its own mode.
   await mkdir(folder.path, { recursive: true, mode: 0o711 });
   for (const path of [folder.cacheRedis, folder.stateRedis, folder.logs]) {
     await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+}
+
+/** `npm run reset`: deletes what one stack keeps on disk. @throws StackProblem while the stack runs */
+export async function resetStack(
+  folder: StackFolder,
+  supervisor: RunEntry,
+  say: (line: string) => void,
+): Promise<void> {
+  if (!(await exists(folder.path))) {
+    say(`nothing to wipe: there is no ${folder.path}`);
+    return;
+  }
+  await RunFile.claim(folder.runFile, supervisor, say, () => {});
+  await rm(folder.path, { recursive: true, force: true });
+  say(`wiped ${folder.path}`);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,10 +1,10 @@
-/** `npm run purge` and `npm run audit`: what an operator asks of the running worker, at the terminal. */
-import { type AuditResult, auditResultSchema, problemSchema, purgeResultSchema } from '@catalog/contracts';
-import { StackProblem } from '../problem.ts';
+/** `npm run purge` and `npm run audit`: calls to the running worker. */
+import { type AuditResult, auditResultSchema, purgeResultSchema } from '@catalog/contracts';
+import { parseProblem, StackProblem } from '../problem.ts';
 
 export interface WorkerCallOptions {
   readonly workerUrl: string;
-  /** One that may operate; it names who asks. */
+  /** Has the scope to operate, and names the caller. */
   readonly token: string;
 }
 
@@ -16,7 +16,7 @@ export interface PurgeArguments {
 }
 
 const usage =
-  'Say what and why: npm run purge -- --key product:<id> | --entity product | --all --reason "wrong prices at noon"';
+  'Name the keys and the reason: npm run purge -- --key product:<id> | --entity product | --all --reason "wrong prices at noon"';
 
 /** @returns what to print */
 export async function purge(
@@ -73,18 +73,9 @@ async function post(
   }
   const text = await response.text();
   if (response.ok) return JSON.parse(text);
-  const problem = problemSchema.safeParse(parsed(text));
+  const problem = parseProblem(text);
   throw new StackProblem(
-    `The worker refused (${response.status}): ${problem.data?.detail ?? text.slice(0, 500)}`,
-    problem.data?.errors.map(({ pointer, message }) => `${pointer ?? ''} ${message}`.trim()).join('\n') ||
-      usage,
+    `The worker refused (${response.status}): ${problem?.detail ?? text.slice(0, 500)}`,
+    problem?.errors.map(({ pointer, message }) => `${pointer ?? ''} ${message}`.trim()).join('\n') || usage,
   );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

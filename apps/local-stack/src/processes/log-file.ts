@@ -1,20 +1,16 @@
-/** What a child prints goes to its own file; a file of an earlier start is kept once, under `.1`. */
+/** What a child prints goes to its own file. The file of the start before is kept under `.1`. */
 import { createWriteStream, existsSync, renameSync, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
-import type { TellUnwritten } from '../machine/unwritten.ts';
-
-/** Enough lines to show why a child died. */
-const remembered = 15;
+import type { ReportWriteError } from '../machine/run-file.ts';
 
 export class LogFile {
   readonly path: string;
-  readonly #unwritten: TellUnwritten;
+  readonly #report: ReportWriteError;
   #stream: WriteStream | undefined;
-  #last: string[] = [];
 
-  constructor(folder: string, name: string, unwritten: TellUnwritten) {
+  constructor(folder: string, name: string, report: ReportWriteError) {
     this.path = join(folder, `${name}.log`);
-    this.#unwritten = unwritten;
+    this.#report = report;
     if (existsSync(this.path)) renameSync(this.path, `${this.path}.1`);
     this.#stream = this.#open();
   }
@@ -22,11 +18,6 @@ export class LogFile {
   line(text: string): void {
     this.#stream ??= this.#open();
     this.#stream.write(`${text}\n`);
-    this.#last = [...this.#last, text].slice(-remembered);
-  }
-
-  last(): readonly string[] {
-    return this.#last;
   }
 
   close(): Promise<void> {
@@ -35,11 +26,11 @@ export class LogFile {
     return new Promise((resolve) => stream.end(() => resolve()));
   }
 
-  /** A stream that failed writes no more, so the next line opens another: a disk may have room again by then. */
+  /** A stream that has failed writes no more. The next line opens another one, because a full disk may have room again. */
   #open(): WriteStream {
     const stream = createWriteStream(this.path, { flags: 'a', mode: 0o600 });
     stream.on('error', (error) => {
-      this.#unwritten(this.path, error);
+      this.#report(this.path, error);
       if (this.#stream === stream) this.#stream = undefined;
     });
     return stream;

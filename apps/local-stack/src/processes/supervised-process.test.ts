@@ -11,19 +11,20 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import type { RunEntry } from '../machine/run-file.ts';
+import { pause, type RunningPart, startPart } from '@catalog/runtime';
+import { stressPart } from '@catalog/testing';
 import { commandLine } from '../machine/process-table.ts';
-import { tellUnwrittenOnce } from '../machine/unwritten.ts';
+import { reportFirstWriteError, type RunEntry } from '../machine/run-file.ts';
 import { SupervisedProcess, type ProcessSpec } from './supervised-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'supervised-'));
-const started: SupervisedProcess[] = [];
+const started: RunningPart[] = [];
 afterEach(async () => {
   await Promise.all(started.splice(0).map((one) => one.stop()));
 });
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-/** A child that runs `code`; what is said is collected and can be awaited. */
+/** A child that runs `code`. It collects what the supervisor says, and `hears` awaits a line of it. */
 function child(name: string, code: string, change: Partial<ProcessSpec> = {}, logFolder = folder) {
   const script = join(folder, `${name}.mjs`);
   writeFileSync(script, code);
@@ -34,7 +35,7 @@ function child(name: string, code: string, change: Partial<ProcessSpec> = {}, lo
     said.push(line);
     for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);
   };
-  const supervised = new SupervisedProcess(
+  const part = new SupervisedProcess(
     {
       name,
       file: process.execPath,
@@ -52,20 +53,31 @@ function child(name: string, code: string, change: Partial<ProcessSpec> = {}, lo
     {
       logFolder,
       say,
-      unwritten: tellUnwrittenOnce(say),
-      note: (entry) => noted.set(entry.name, entry),
+      reportWriteError: reportFirstWriteError(say),
+      record: (entry) => noted.set(entry.name, entry),
       forget: (entry) => noted.delete(entry),
     },
   );
-  started.push(supervised);
+  let running: RunningPart | undefined;
+  const supervised = {
+    start() {
+      running = startPart(part);
+      started.push(running);
+      return part.ready;
+    },
+    stop: () => running?.stop(),
+    get pid() {
+      return part.pid;
+    },
+  };
   const hears = (pattern: RegExp) =>
     new Promise<string>((resolve) => void waiting.push({ pattern, resolve }));
-  return { supervised, said, hears, noted };
+  return { part, supervised, said, hears, noted };
 }
 
 const lives = "console.log('ready'); setInterval(() => {}, 60_000);";
 
-test('is started when it says that it is ready, and is recorded until it is stopped', async () => {
+test('a process is started when it says that it is ready, and is recorded until it is stopped', async () => {
   const { supervised, noted } = child('good', lives);
   await supervised.start();
   expect(noted.get('good')).toMatchObject({ pid: supervised.pid, stopSignal: 'SIGTERM' });
@@ -75,7 +87,7 @@ test('is started when it says that it is ready, and is recorded until it is stop
   expect(await commandLine(pid)).toBeUndefined();
 });
 
-test('is started again when it dies, and that is said', async () => {
+test('a process that dies is started again, and the terminal is told', async () => {
   const { supervised, hears, noted } = child('mortal', lives);
   await supervised.start();
   const first = supervised.pid ?? 0;
@@ -88,7 +100,7 @@ test('is started again when it dies, and that is said', async () => {
   expect(noted.get('mortal')?.pid).toBe(supervised.pid);
 });
 
-test('is tried again with growing pauses while it does not come up', async () => {
+test('a process that does not come up is tried again with growing pauses', async () => {
   const flag = join(folder, 'broken');
   const code = `import { existsSync } from 'node:fs'; if (existsSync(${JSON.stringify(flag)})) process.exit(3); ${lives}`;
   const { supervised, said, hears } = child('flaky', code);
@@ -102,30 +114,63 @@ test('is tried again with growing pauses while it does not come up', async () =>
   expect(said.filter((line) => line.includes('starting it again')).length).toBeGreaterThanOrEqual(3);
 });
 
-test('that ends before it is ready fails the start with its last words', async () => {
+test('a process that ends before it is ready fails the start with its first errors', async () => {
+  const lines = Array.from(
+    { length: 500 },
+    (_, index) => `console.log('error: another try fails ${index}');`,
+  );
   const { supervised } = child(
     'bad',
-    "console.log('error: no database'); console.log('more'); process.exit(2);",
+    `console.log('starting'); console.log('error: no permission for key x'); ${lines.join('')} process.exit(2);`,
   );
   await expect(supervised.start()).rejects.toMatchObject({
     message: 'bad ended while it started.',
-    remedy: expect.stringMatching(/bad\.log:\nerror: no database$/) as string,
+    remedy: expect.stringMatching(
+      /^error: no permission for key x\nerror: another.*\nerror: another.*\nerror: another.*\nThe whole log: .*bad\.log$/,
+    ) as string,
   });
 });
 
-test('that cannot be started at all fails the start', async () => {
+test('a process that reports no error fails the start with the end of its output', async () => {
+  const { supervised } = child('quiet', "console.log('one'); console.log('two'); process.exit(2);");
+  await expect(supervised.start()).rejects.toMatchObject({
+    remedy: expect.stringMatching(/^one\ntwo\nThe whole log: /) as string,
+  });
+});
+
+test('a process that is not ready in time fails the start with the reason that it gave last', async () => {
+  const { supervised } = child('unready', 'setInterval(() => {}, 60_000);', {
+    startPatience_ms: 300,
+    ready: async ({ notReady, signal }) => {
+      notReady('/readyz: redis fails: NOPERM');
+      await pause(60_000, signal);
+    },
+  });
+  await expect(supervised.start()).rejects.toMatchObject({
+    remedy: expect.stringMatching(/^\/readyz: redis fails: NOPERM\nThe whole log: /) as string,
+  });
+});
+
+test('a supervised process starts and stops in any order', async () => {
+  const children = Array.from({ length: 20 }, (_, index) => child(`stressed-${index}`, lives));
+  let next = 0;
+  await stressPart(() => children[next++]?.part ?? expect.fail('there are too few children'));
+  expect(children.flatMap(({ noted }) => [...noted.keys()])).toEqual([]);
+}, 60_000);
+
+test('a program that does not exist fails the start', async () => {
   const { supervised } = child('absent', '', { file: join(folder, 'no-such-program') });
   await expect(supervised.start()).rejects.toMatchObject({
     remedy: expect.stringContaining('ENOENT') as string,
   });
 });
 
-test('that is not ready in time is killed and fails the start', async () => {
+test('a process that is not ready in time is killed and fails the start', async () => {
   const { supervised } = child('slow', 'setInterval(() => {}, 60_000);', { startPatience_ms: 300 });
   await expect(supervised.start()).rejects.toMatchObject({ message: 'slow was not ready after 0.3 s.' });
 });
 
-test('that ignores the signal is killed when patience ends, with its children', async () => {
+test('a process that ignores the signal is killed with its children when its patience ends', async () => {
   const grandchild = `import { spawn } from 'node:child_process'; import { writeFileSync } from 'node:fs'; process.on('SIGTERM', () => {});
     const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60_000)']); writeFileSync('stubborn.pid', String(pid)); ${lives}`;
   const { supervised, said } = child('stubborn', grandchild, { stopPatience_ms: 200 });
@@ -136,14 +181,14 @@ test('that ignores the signal is killed when patience ends, with its children', 
   for (const pid of pids) expect(await commandLine(pid)).toBeUndefined();
 });
 
-test('leads a process group of its own, so that Ctrl-C in the terminal does not reach it', async () => {
+test('a process leads its own process group, so that Ctrl-C in the terminal does not reach it', async () => {
   const { supervised } = child('grouped', lives);
   await supervised.start();
   const stat = execFileSync('cat', [`/proc/${supervised.pid}/stat`], { encoding: 'utf8' });
   expect(Number(stat.split(') ')[1]?.split(' ')[2])).toBe(supervised.pid);
 });
 
-test('stopped while it waits to be started again stays down', async () => {
+test('a process that is stopped while it waits for its restart stays down', async () => {
   const { supervised, hears } = child('resting', lives);
   await supervised.start();
   const death = hears(/starting it again/);
@@ -153,7 +198,7 @@ test('stopped while it waits to be started again stays down', async () => {
   expect(await commandLine(supervised.pid ?? 0)).toBeUndefined();
 });
 
-test('tells of errors while it is up', async () => {
+test('the errors of a process that is up are shown', async () => {
   const { supervised, hears } = child(
     'wordy',
     `process.on('SIGUSR2', () => console.log('error: late')); ${lives}`,
@@ -165,7 +210,7 @@ test('tells of errors while it is up', async () => {
   expect(supervised.pid).toBeDefined();
 });
 
-/** Answers each SIGUSR2 with a line, so that a test decides when its log is written. */
+/** Prints a line for each SIGUSR2, so that a test decides when the log is written. */
 const answers = `let said = 0; process.on('SIGUSR2', () => console.log('error: line ' + ++said)); ${lives}`;
 
 async function expectLogToComeBack(logFolder: string, makeRoom: () => void): Promise<void> {
@@ -190,7 +235,7 @@ async function expectLogToComeBack(logFolder: string, makeRoom: () => void): Pro
   expect(await commandLine(pid)).toBeUndefined();
 }
 
-test('runs on while its log cannot be written, which is said once, and is logged again when it can', async () => {
+test('a process runs on while its log cannot be written; the error is shown once, and logging resumes', async () => {
   const gone = join(folder, 'not-yet');
   await expectLogToComeBack(gone, () => mkdirSync(gone));
 });
@@ -204,7 +249,7 @@ afterAll(() => {
   rmSync(disk, { recursive: true, force: true });
 });
 
-test.runIf(mounted)('runs on while the disk is full', async () => {
+test.runIf(mounted)('a process runs on while the disk is full', async () => {
   const ballast = join(disk, 'ballast');
   writeFileSync(ballast, '');
   expect(() => {

@@ -1,16 +1,14 @@
 /**
  * One child process that is kept alive.
  *
- *   idle ──start()──▶ starting ──ready──▶ up ──dies──▶ waiting ──backoff over──▶ starting …
- *                        │ dies before it was ever ready: start() throws
- *   any  ──stop()───▶ stopping ──▶ stopped
+ *   starting ──ready──▶ up ──dies──▶ waiting ──backoff over──▶ starting …
+ *      │ dies before it was ever ready: `ready` rejects, and the part ends
+ *   any ──signal aborts──▶ stopping ──▶ ended
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setTimeout as pause } from 'node:timers/promises';
-import type { RunEntry } from '../machine/run-file.ts';
-import type { TellUnwritten } from '../machine/unwritten.ts';
+import { backoff, pause, type Part } from '@catalog/runtime';
+import type { ReportWriteError, RunEntry } from '../machine/run-file.ts';
 import { StackProblem } from '../problem.ts';
 import { LogFile } from './log-file.ts';
 
@@ -22,215 +20,225 @@ export interface ProcessSpec {
   readonly cwd: string;
   readonly uid?: number;
   readonly gid?: number;
-  /** What tells this process from every other on the machine: a part of its command line. */
+  /** A part of its command line that no other process of the machine has. */
   readonly marker: string;
   /** Asks for an orderly end. */
   readonly stopSignal: 'SIGTERM' | 'SIGINT';
+  /**
+   * How long it may take to end before it is killed. Ctrl-C promises an end within 10 s. All services end at once, then
+   * all stores at once, so the longest of both plus a second for killing must fit.
+   */
   readonly stopPatience_ms: number;
   readonly startPatience_ms: number;
-  /** Resolves when the process can be used; called anew after each start. `sawLine` awaits a line of output. */
-  ready(child: { sawLine(pattern: RegExp): Promise<void>; signal: AbortSignal }): Promise<void>;
-  /** What of a line of output the person at the terminal should see, if anything. */
+  /** Resolves when the process can be used. It is called after each start. */
+  ready(child: StartingChild): Promise<void>;
+  /** The part of an output line that the person at the terminal should see, if any. */
   surface(line: string): string | undefined;
+  /** The same for a process that does not come up. The default is `surface`. */
+  cause?(line: string): string | undefined;
+}
+
+export interface StartingChild {
+  /** Resolves when the child prints a line that matches. */
+  sawLine(pattern: RegExp): Promise<void>;
+  /** Remembers why it is not ready, for the error of a start that fails. */
+  notReady(reason: string): void;
+  readonly signal: AbortSignal;
 }
 
 export interface Surroundings {
   readonly logFolder: string;
   say(line: string): void;
-  readonly unwritten: TellUnwritten;
-  note(entry: RunEntry): void;
+  readonly reportWriteError: ReportWriteError;
+  record(entry: RunEntry): void;
   forget(name: string): void;
 }
 
-/** Doubled with each death in a row; a process that dies at once must not eat a core. */
-const firstBackoff_ms = 100;
-const longestBackoff_ms = 5_000;
-/** Whoever lived this long did not die of starting. */
+/** A process that dies at once must not use up a core. */
+const restartDelay_ms = backoff({ first_ms: 100, most_ms: 5_000 });
+/** A process that ran this long did not die from starting. */
 const stable_ms = 10_000;
+/** The person at the terminal hears the cause when a start takes this long. */
+const slowStart_ms = 5_000;
+/** Enough to show why a start fails. The rest is in the log. */
+const shownErrors = 4;
+const shownLines = 15;
 
-export class SupervisedProcess {
+interface Child {
+  readonly process: ChildProcess;
+  readonly exited: Promise<void>;
+  readonly exit: AbortSignal;
+  sawLine(pattern: RegExp): Promise<void>;
+  /** Why it does not come up: its first errors, or else the end of its output. */
+  cause(): readonly string[];
+  notReady(reason: string): void;
+}
+
+export class SupervisedProcess implements Part {
   readonly spec: ProcessSpec;
+  /** Resolves when the process is ready for the first time. Rejects with a StackProblem when the first start fails. */
+  readonly ready: Promise<void>;
+  readonly #firstStart = Promise.withResolvers<void>();
   readonly #surroundings: Surroundings;
-  readonly #log: LogFile;
-  readonly #stopping = new AbortController();
-  #child: ChildProcess | undefined;
-  #exited: Promise<void> = Promise.resolve();
-  #deathsInARow = 0;
-  #keeping: Promise<void> | undefined;
+  #pid: number | undefined;
+  #isUp = false;
 
   constructor(spec: ProcessSpec, surroundings: Surroundings) {
     this.spec = spec;
     this.#surroundings = surroundings;
-    this.#log = new LogFile(surroundings.logFolder, spec.name, surroundings.unwritten);
+    this.ready = this.#firstStart.promise;
+    // Without this line Node ends the process when a start fails before anybody waits for it.
+    this.ready.catch(() => undefined);
   }
 
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#pid;
   }
 
-  /** Starts it, waits until it is ready, then keeps it alive. @throws StackProblem when it does not come up */
-  async start(): Promise<void> {
-    const exited = await this.#launch();
-    this.#keeping = this.#keepAlive(exited);
-  }
-
-  /** Ends it for good. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    const child = this.#child;
-    if (child && isAlive(child)) {
-      child.kill(this.spec.stopSignal);
-      const late = await Promise.race([
-        this.#exited.then(() => false),
-        pause(this.spec.stopPatience_ms, true, { ref: false }),
-      ]);
-      if (late) {
-        this.#surroundings.say(
-          `${this.spec.name} did not end in ${this.spec.stopPatience_ms / 1000} s and is killed`,
-        );
-        killGroup(child);
-        await this.#exited;
+  async run(signal: AbortSignal): Promise<void> {
+    const { name } = this.spec;
+    const { say, logFolder, reportWriteError, forget } = this.#surroundings;
+    const log = new LogFile(logFolder, name, reportWriteError);
+    let wasReady = false;
+    for (let failures = 0; !signal.aborted;) {
+      const began_ms = performance.now();
+      const child = this.#spawn(log);
+      try {
+        await this.#untilReady(child, log, signal);
+        if (wasReady) say(`${name} is back`);
+        wasReady = true;
+        this.#isUp = true;
+        this.#firstStart.resolve();
+        await untilAborted(AbortSignal.any([child.exit, signal]));
+      } catch (error) {
+        if (!wasReady) {
+          this.#firstStart.reject(error);
+          break;
+        }
+        if (!signal.aborted) say(`${(error as Error).message} See ${log.path}`);
+      } finally {
+        const isStable = this.#isUp && performance.now() - began_ms > stable_ms;
+        this.#isUp = false;
+        failures = isStable ? 1 : failures + 1;
+        await this.#end(child.process, child.exited, signal.aborted);
       }
+      if (signal.aborted) break;
+      const { signalCode, exitCode } = child.process;
+      const wait_ms = restartDelay_ms(failures);
+      say(`${name} ended (${signalCode ?? `exit code ${exitCode}`}); starting it again in ${wait_ms} ms`);
+      await pause(wait_ms, signal);
     }
-    await this.#keeping;
-    this.#surroundings.forget(this.spec.name);
-    await this.#log.close();
+    forget(name);
+    await log.close();
   }
 
-  /** One life: resolves when it is ready, to a promise of its end. */
-  async #launch(): Promise<{ readonly ended: Promise<void> }> {
-    const { spec } = this;
-    const started = performance.now();
-    const child = spawn(spec.file, spec.args, {
-      cwd: spec.cwd,
-      env: spec.env,
+  #spawn(log: LogFile): Child {
+    const { name, file, args, cwd, env, uid, gid, marker, stopSignal } = this.spec;
+    const process = spawn(file, args, {
+      cwd,
+      env,
       stdio: ['ignore', 'pipe', 'pipe'],
       // A process group of its own: Ctrl-C must reach only the supervisor, which knows the right order.
       detached: true,
-      ...(spec.uid === undefined ? {} : { uid: spec.uid }),
-      ...(spec.gid === undefined ? {} : { gid: spec.gid }),
+      ...(uid !== undefined && { uid }),
+      ...(gid !== undefined && { gid }),
     });
-    this.#child = child;
-    this.#exited = new Promise((resolve) => {
-      child.once('close', () => resolve());
-      child.once('error', (error) => {
-        this.#log.line(String(error));
+    this.#pid = process.pid;
+    if (process.pid !== undefined) this.#surroundings.record({ name, pid: process.pid, marker, stopSignal });
+    const exit = new AbortController();
+    const exited = new Promise<void>((resolve) => {
+      process.once('close', () => resolve());
+      process.once('error', (error) => {
+        read(String(error));
         resolve();
       });
     });
-    if (child.pid !== undefined) {
-      const { name, marker, stopSignal } = spec;
-      this.#surroundings.note({ name, pid: child.pid, marker, stopSignal });
-    }
-    const watchers = this.#readOutput(child);
-    const over = new AbortController();
-    const ended = this.#exited;
-    void ended.then(() => over.abort());
-    const tooLate = AbortSignal.timeout(spec.startPatience_ms);
-    try {
-      const signal = AbortSignal.any([over.signal, tooLate, this.#stopping.signal]);
-      const sawLine = (pattern: RegExp) => watchers.expect(pattern);
-      await Promise.race([spec.ready({ sawLine, signal }), aborted(signal)]);
-    } catch (cause) {
-      if (isAlive(child)) killGroup(child);
-      await ended;
-      const why = tooLate.aborted
-        ? `was not ready after ${spec.startPatience_ms / 1000} s`
-        : `ended while it started`;
-      throw new StackProblem(
-        `${spec.name} ${why}.`,
-        `Its last words, the rest is in ${this.#log.path}:\n${this.#lastWords().join('\n')}`,
-        { cause },
-      );
-    }
-    void ended.then(() => {
-      const lived_ms = performance.now() - started;
-      this.#deathsInARow = lived_ms > stable_ms ? 1 : this.#deathsInARow + 1;
-    });
-    return { ended };
-  }
+    void exited.then(() => exit.abort());
 
-  async #keepAlive(life: { readonly ended: Promise<void> }): Promise<void> {
-    const { name } = this.spec;
-    let current: { readonly ended: Promise<void> } | undefined = life;
-    while (!this.#stopping.signal.aborted) {
-      await current?.ended;
-      if (this.#stopping.signal.aborted) return;
-      const { exitCode, signalCode } = this.#child ?? {};
-      const wait_ms = Math.min(longestBackoff_ms, firstBackoff_ms * 2 ** Math.max(0, this.#deathsInARow - 1));
-      this.#surroundings.say(
-        `${name} ended (${signalCode ?? `exit code ${exitCode}`}); starting it again in ${wait_ms} ms`,
-      );
-      if (await pauseUnless(wait_ms, this.#stopping.signal)) return;
-      try {
-        current = await this.#launch();
-        this.#surroundings.say(`${name} is back`);
-      } catch (error) {
-        if (this.#stopping.signal.aborted) return;
-        if (!(error instanceof StackProblem)) throw error;
-        this.#surroundings.say(`${error.message} See ${this.#log.path}`);
-        this.#deathsInARow += 1;
-        current = undefined;
+    const awaited = new Set<{ readonly pattern: RegExp; readonly resolve: () => void }>();
+    const errors = new Set<string>();
+    let lastLines: readonly string[] = [];
+    let reason: string | undefined;
+    const read = (line: string): void => {
+      log.line(line);
+      for (const { pattern, resolve } of awaited) if (pattern.test(line)) resolve();
+      if (this.#isUp) {
+        const shown = this.spec.surface(line);
+        if (shown !== undefined) this.#surroundings.say(`${name}: ${shown}`);
+        return;
       }
-    }
-  }
-
-  /** Before the first start is through, the problem it throws tells all; at the end, endings are no news. */
-  #isTold(): boolean {
-    return this.#keeping !== undefined && !this.#stopping.signal.aborted;
-  }
-
-  /** What it would have shown, or else its raw output. */
-  #lastWords(): readonly string[] {
-    const lines = this.#log.last();
-    const shown = lines.map((line) => this.spec.surface(line)).filter((line) => line !== undefined);
-    return shown.length > 0 ? shown : lines;
-  }
-
-  #readOutput(child: ChildProcess) {
-    const expected = new Set<{ pattern: RegExp; resolve: () => void }>();
-    for (const stream of [child.stdout, child.stderr]) {
-      if (!stream) continue;
-      createInterface({ input: stream }).on('line', (line) => {
-        this.#log.line(line);
-        for (const expectation of expected) {
-          if (expectation.pattern.test(line)) expectation.resolve();
-        }
-        const shown = this.#isTold() ? this.spec.surface(line) : undefined;
-        if (shown !== undefined) this.#surroundings.say(`${this.spec.name}: ${shown}`);
-      });
-    }
+      const cause = this.spec.cause?.(line) ?? this.spec.surface(line);
+      if (cause !== undefined && errors.size < shownErrors) errors.add(cause);
+      lastLines = [...lastLines, line].slice(-shownLines);
+    };
+    for (const stream of [process.stdout, process.stderr])
+      if (stream) createInterface({ input: stream }).on('line', read);
     return {
-      expect: (pattern: RegExp) => new Promise<void>((resolve) => void expected.add({ pattern, resolve })),
+      process,
+      exited,
+      exit: exit.signal,
+      sawLine: (pattern) => new Promise((resolve) => void awaited.add({ pattern, resolve })),
+      notReady: (text) => void (reason = text),
+      cause() {
+        const said = [...errors, ...(reason === undefined ? [] : [reason])];
+        return said.length > 0 ? said : lastLines;
+      },
     };
   }
-}
 
-function isAlive(child: ChildProcess): boolean {
-  return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
-}
+  /** @throws StackProblem when it ends first, or takes too long */
+  async #untilReady(child: Child, log: LogFile, stop: AbortSignal): Promise<void> {
+    const { name, startPatience_ms } = this.spec;
+    const tooLate = AbortSignal.timeout(startPatience_ms);
+    const signal = AbortSignal.any([child.exit, tooLate, stop]);
+    const slow = setTimeout(() => {
+      this.#surroundings.say(
+        [`${name} is not ready after ${slowStart_ms / 1000} s:`, ...child.cause()].join('\n    '),
+      );
+    }, slowStart_ms);
+    try {
+      const failed = untilAborted(signal).then(() => Promise.reject(signal.reason as Error));
+      await Promise.race([this.spec.ready({ ...child, signal }), failed]);
+      // `ready` may return early because the signal has aborted.
+      signal.throwIfAborted();
+    } catch (cause) {
+      const why = tooLate.aborted
+        ? `was not ready after ${startPatience_ms / 1000} s`
+        : 'ended while it started';
+      const remedy = [...child.cause(), `The whole log: ${log.path}`].join('\n');
+      throw new StackProblem(`${name} ${why}.`, remedy, { cause });
+    } finally {
+      clearTimeout(slow);
+    }
+  }
 
-/** The whole group, since a child may have children; it leads its group because it was started detached. */
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    child.kill('SIGKILL');
+  /** A child that has not come up is killed. Any other is asked first, and killed when its patience is over. */
+  async #end(child: ChildProcess, exited: Promise<void>, isOrderly: boolean): Promise<void> {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return exited;
+    const { name, stopSignal, stopPatience_ms } = this.spec;
+    if (isOrderly) child.kill(stopSignal);
+    else killGroup(child.pid);
+    const late = setTimeout(() => {
+      this.#surroundings.say(`${name} did not end in ${stopPatience_ms / 1000} s and is killed`);
+      killGroup(child.pid);
+    }, stopPatience_ms);
+    await exited;
+    clearTimeout(late);
   }
 }
 
-async function aborted(signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort');
-  throw signal.reason;
+/** The child leads its group, because it was started detached. The group holds its own children too. */
+function killGroup(pid = 0): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
-/** @returns true when it was cut short */
-async function pauseUnless(duration_ms: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await pause(duration_ms, undefined, { signal });
-    return false;
-  } catch {
-    return true;
-  }
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

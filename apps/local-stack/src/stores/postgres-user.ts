@@ -1,4 +1,4 @@
-/** Postgres refuses to run as root. There, it runs as the system user `postgres`, made if it is missing. */
+/** Postgres refuses to run as root. For root it runs as the system user `postgres`, which is created if it is missing. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { StackProblem } from '../problem.ts';
@@ -11,7 +11,7 @@ export interface SystemUser {
 const run = promisify(execFile);
 const name = 'postgres';
 
-/** @returns undefined when we are not root, so that Postgres runs as who we are */
+/** @returns undefined when we are not root. Postgres then runs as our own user. */
 export async function postgresUser(): Promise<SystemUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const existing = await find();
@@ -20,7 +20,7 @@ export async function postgresUser(): Promise<SystemUser | undefined> {
     await run('useradd', ['--system', '--user-group', '--no-create-home', name]);
   } catch (cause) {
     throw new StackProblem(
-      'Postgres does not run as root, and the user "postgres" could not be made.',
+      'Postgres does not run as root, and the user "postgres" could not be created.',
       `Run npm start as another user than root, or type: useradd --system --user-group ${name}`,
       { cause },
     );

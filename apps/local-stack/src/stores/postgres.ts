@@ -1,4 +1,4 @@
-/** The Postgres of the local stack: the one store whose loss would be a loss, so it runs with full durability. */
+/** The Postgres of the local stack. It holds the only data that cannot be rebuilt, so it runs with full durability. */
 import { execFile } from 'node:child_process';
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,6 @@ import pg from 'pg';
 import { z } from 'zod';
 import { host } from '../machine/ports.ts';
 import { isRunning } from '../machine/process-table.ts';
-import { stopPatience_ms } from '../processes/stop-patience.ts';
 import type { ProcessSpec } from '../processes/supervised-process.ts';
 import { StackProblem } from '../problem.ts';
 import { postgresUser, type SystemUser } from './postgres-user.ts';
@@ -15,7 +14,7 @@ import { postgresUser, type SystemUser } from './postgres-user.ts';
 export const superuser = 'postgres';
 export const databaseName = 'catalog';
 
-/** What a data directory of ours must have been written by. */
+/** The version that must have written the data directory. */
 const major = '18';
 
 const binariesSchema = z.object({ postgres: z.string(), initdb: z.string() });
@@ -24,7 +23,7 @@ export interface PostgresOptions {
   /** The data directory. */
   readonly folder: string;
   readonly port: number;
-  /** Of the superuser. */
+  /** The superuser's password. */
   readonly password: string;
 }
 
@@ -32,7 +31,7 @@ export function databaseUrl(port: number, login: string, password: string, datab
   return `postgres://${login}:${password}@${host}:${port}/${database}`;
 }
 
-/** Makes the data directory if there is none, and says how to start a server on it. */
+/** Creates the data directory if there is none. @returns how to start a server on it */
 export async function preparePostgres(options: PostgresOptions): Promise<ProcessSpec> {
   const { folder, port } = options;
   const binaries = await findBinaries();
@@ -43,11 +42,11 @@ export async function preparePostgres(options: PostgresOptions): Promise<Process
   else await removeStaleLock(folder);
   const settings = {
     listen_addresses: host,
-    // A socket file would need a folder that the user running Postgres may write.
+    // A socket file would need a folder that the user of Postgres may write.
     unix_socket_directories: '',
     max_connections: '200',
     shared_buffers: '128MB',
-    // The traces of changes say when each was committed.
+    // The traces of changes read the commit time of each transaction.
     track_commit_timestamp: 'on',
   };
   return {
@@ -64,9 +63,9 @@ export async function preparePostgres(options: PostgresOptions): Promise<Process
     cwd: '/',
     ...user,
     marker: folder,
-    // A fast shutdown: sessions are ended, everything committed is kept.
+    // A fast shutdown ends the sessions and writes a checkpoint.
     stopSignal: 'SIGINT',
-    stopPatience_ms: stopPatience_ms.postgres,
+    stopPatience_ms: 4_000,
     // After a crash it replays its log first.
     startPatience_ms: 120_000,
     ready: ({ sawLine }) => sawLine(/database system is ready to accept connections/),
@@ -74,7 +73,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Process
   };
 }
 
-/** Waits for nothing: the server is up. @returns the superuser's URL of our database, made if it is missing */
+/** Creates our database if it is missing. The server must be up. @returns the superuser's URL of the database */
 export async function ensureDatabase(port: number, password: string): Promise<string> {
   const client = new pg.Client({ connectionString: databaseUrl(port, superuser, password, 'postgres') });
   await client.connect();
@@ -87,7 +86,7 @@ export async function ensureDatabase(port: number, password: string): Promise<st
   return databaseUrl(port, superuser, password);
 }
 
-/** While the stack starts or a service restarts, sessions are refused; that is not worth a line. */
+/** Postgres refuses sessions while it starts and stops. That is not worth a line. */
 function isOrdinaryRefusal(line: string): boolean {
   return /starting up|shutting down|terminating connection|in recovery mode|not yet accepting/.test(line);
 }
@@ -124,7 +123,7 @@ function otherVersion(folder: string, version: string): StackProblem {
   );
 }
 
-/** In a folder beside the final one, renamed by nobody: PG_VERSION is written last, so a cut-short one is made again. */
+/** initdb writes PG_VERSION last. A folder without it is incomplete, so it is deleted and made again. */
 async function initialise(
   { folder, password }: PostgresOptions,
   initdb: string,
@@ -144,7 +143,7 @@ async function initialise(
     `--pwfile=${passwordFile}`,
     '--auth=scram-sha-256',
     '--encoding=UTF8',
-    // The same order and rules for letters on every machine.
+    // Sort and compare text in the same way on every machine.
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
     '--locale=C',
@@ -152,16 +151,16 @@ async function initialise(
   try {
     await promisify(execFile)(initdb, flags, { ...user, cwd: '/', env: { ...process.env, LC_ALL: 'C' } });
   } catch (cause) {
-    const words = (cause as { stderr?: string }).stderr ?? String(cause);
-    throw new StackProblem('The Postgres data directory could not be made.', words.trim(), { cause });
+    const output = (cause as { stderr?: string }).stderr ?? String(cause);
+    throw new StackProblem('The Postgres data directory could not be created.', output.trim(), { cause });
   } finally {
     await rm(passwordFile, { force: true });
   }
 }
 
 /**
- * After a crash of the machine or container, pids start over, and Postgres would take an unrelated process
- * with the pid in its lock file for itself.
+ * Pids start over after a crash of the machine or container. Postgres would then take an unrelated process that has the
+ * pid in its lock file for a running Postgres.
  */
 async function removeStaleLock(folder: string): Promise<void> {
   const lock = join(folder, 'postmaster.pid');

@@ -1,8 +1,7 @@
-/** The two Redis servers of the local stack: one may lose anything, the other must not. */
+/** The two Redis servers of the local stack. The cache Redis may lose anything, the state Redis nothing. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { host } from '../machine/ports.ts';
-import { stopPatience_ms } from '../processes/stop-patience.ts';
 import type { ProcessSpec } from '../processes/supervised-process.ts';
 import { aclFile, type RedisServer } from './redis-acl.ts';
 
@@ -18,7 +17,7 @@ export interface RedisOptions {
 
 const settings: Readonly<Record<RedisServer, readonly string[]>> = {
   cache: [
-    // The demo catalog takes a twentieth of this; the limit is there to be met by those who load more.
+    // The demo catalog takes a twentieth of this. A larger catalog meets the limit, and the cache then evicts.
     'maxmemory 256mb',
     'maxmemory-policy allkeys-lfu',
     'save ""',
@@ -28,7 +27,7 @@ const settings: Readonly<Record<RedisServer, readonly string[]>> = {
     'maxmemory-policy noeviction',
     'save ""',
     'appendonly yes',
-    // At most a second of queue entries is lost with the machine; the outbox in Postgres still has them.
+    // A crash of the machine loses at most a second of queue entries. The outbox in Postgres still has them.
     'appendfsync everysec',
   ],
 };
@@ -37,7 +36,7 @@ export function redisUrl(port: number, user: string, password: string): string {
   return `redis://${user}:${password}@${host}:${port}`;
 }
 
-/** Writes the server's configuration, and says how to start it. */
+/** Writes the server's configuration. @returns how to start the server */
 export async function prepareRedis({
   server,
   program,
@@ -53,7 +52,7 @@ export async function prepareRedis({
     `dir "${folder}"`,
     `aclfile "${aclPath}"`,
     'daemonize no',
-    // The command line must keep the path of this file, by which a later start knows the process as ours.
+    // Keep the path of this file in the command line. By it a later start recognises the process as ours.
     'set-proc-title no',
     ...settings[server],
     '',
@@ -68,10 +67,10 @@ export async function prepareRedis({
     cwd: folder,
     marker: configFile,
     stopSignal: 'SIGTERM',
-    stopPatience_ms: stopPatience_ms.redis,
+    stopPatience_ms: 3_000,
     startPatience_ms: 60_000,
     ready: ({ sawLine }) => sawLine(/Ready to accept connections/),
-    // Advice on kernel settings is printed as a warning at each start, and is no news on a developer's machine.
+    // Redis prints advice on kernel settings as a warning at each start. A developer's machine needs none of it.
     surface: (line) => (/ # .*(error|fatal|can't|failed)/i.test(line) ? line : undefined),
   };
 }

@@ -1,28 +1,27 @@
-/** The services of the stack, in the order in which they are started; they are stopped all at once. */
-import type { Listener } from '../machine/ports.ts';
+/** The services of the stack, in the order of their start. They are stopped all at once. */
+import type { Listener } from './machine/ports.ts';
 
 export interface ServiceEntry {
-  /** Its folder under apps/, its port's name, its ACL user. */
+  /** Names its folder under apps/, its port and its ACL user. */
   readonly name: Listener;
-  /** Its role in Postgres. */
   readonly databaseRole: string;
   readonly usesCacheRedis: boolean;
   readonly usesStateRedis: boolean;
   readonly env: Readonly<Record<string, string>>;
-  /** What Node runs, in the service's folder; `src/main.ts` where unset. */
+  /** The file in the service's folder that Node runs. The default is `src/main.ts`. */
   readonly main?: string;
-  /** It gets the URL of each, and a key of its own to sign its calls with, under its own name. */
+  /** The services that it calls. It gets their URLs, and a key of its own to sign its calls. */
   readonly calls?: readonly Listener[];
-  /** All that tokens signed with that key may grant. */
+  /** The scopes that tokens signed with that key may grant. */
   readonly scopes?: readonly string[];
-  /** Secrets of its own, drawn at random: the variable, and the name under which the stack keeps it. */
-  readonly words?: Readonly<Record<string, string>>;
+  /** Random secrets of its own: by variable, the name under which the stack keeps the secret. */
+  readonly randomSecrets?: Readonly<Record<string, string>>;
 }
 
-/** Kept under these names. */
-export const consoleAdmin = { username: 'admin', word: 'console-admin-password' } as const;
+/** The first admin of the console; `password` is the name of a random secret. */
+export const consoleAdmin = { username: 'admin', password: 'console-admin-password' } as const;
 
-/** Nobody's load test of a stack on its own machine is somebody's abuse. */
+/** A load test of a stack on one's own machine is no abuse. */
 const unlimited = { RATE_LIMIT_REQUESTS: '1000000000' } as const;
 
 export const services: readonly ServiceEntry[] = [
@@ -38,7 +37,7 @@ export const services: readonly ServiceEntry[] = [
     databaseRole: 'catalog_read',
     usesCacheRedis: true,
     usesStateRedis: true,
-    // For trying it with curl; a deployment asks for a token.
+    // So that a person can try it with curl. A deployment asks for a token.
     env: { ALLOW_ANONYMOUS_READS: 'true', ...unlimited },
   },
   {
@@ -65,8 +64,11 @@ export const services: readonly ServiceEntry[] = [
     env: { FIRST_ADMIN_USERNAME: consoleAdmin.username },
     main: 'server/main.ts',
     calls: ['catalog-read', 'catalog-write', 'invalidation-worker', 'orders'],
-    // It asks the others only how they are, which needs no token; of the worker it asks purges.
+    // It asks the worker for purges. Reading the state of the others needs no token.
     scopes: ['catalog:operate'],
-    words: { SESSION_SECRET: 'console-session-secret', FIRST_ADMIN_PASSWORD: consoleAdmin.word },
+    randomSecrets: {
+      SESSION_SECRET: 'console-session-secret',
+      FIRST_ADMIN_PASSWORD: consoleAdmin.password,
+    },
   },
 ];

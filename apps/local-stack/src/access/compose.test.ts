@@ -1,12 +1,12 @@
-/** docker-compose.yml, held to the tables of the local stack. */
+/** docker-compose.yml must agree with the tables of the local stack. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { repositoryRoot } from '../machine/stack-folder.ts';
-import { services } from '../services/service-table.ts';
 import { portsFrom } from '../machine/ports.ts';
+import { services } from '../service-table.ts';
 import { composeSecretsFile, writeComposeSecrets } from './compose-secrets.ts';
 
 interface ComposeService {
@@ -30,13 +30,13 @@ afterAll(() => rmSync(join(folder, '..'), { recursive: true }));
 
 const contentOf = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
-test('each file that compose mounts is written, and no other', () => {
+test('every file that compose mounts is written, and no other', () => {
   const mounted = Object.entries(compose.secrets);
   expect(mounted.map(([name]) => name).sort()).toEqual([...written].sort());
   for (const [name, { file }] of mounted) expect(file).toBe(`.stack/compose/${name}`);
 });
 
-test('only this user gets to the files, and a second time nothing changes', async () => {
+test('only this user can reach the files, and a second run changes nothing', async () => {
   expect(statSync(folder).mode & 0o777).toBe(0o700);
   expect(statSync(join(folder, composeSecretsFile)).mode & 0o777).toBe(0o600);
   const before = readdirSync(folder).map((name) => [name, contentOf(name)]);
@@ -45,7 +45,7 @@ test('only this user gets to the files, and a second time nothing changes', asyn
 });
 
 test('each service gets only the secrets that its variables name', () => {
-  // The Redis servers name theirs on the command line.
+  // The Redis servers name their secret on the command line.
   const ours = Object.entries(compose.services).filter(([name]) => !name.endsWith('-redis'));
   const mounted = ours.map(([name, { secrets = [] }]) => [name, [...secrets].sort()]);
   const named = ours.map(([name, { environment }]) => [
@@ -91,5 +91,6 @@ test.each(services)('$name runs as in the local stack: its own role, ACL user, p
     const { kid } = JSON.parse(read('SERVICE_KEY_FILE')) as { kid: string };
     expect(contentOf('service-jwks.json')).toContain(kid);
   }
-  for (const variable of Object.keys(service.words ?? {})) expect(read(variable)).toMatch(/^[\w-]{32}$/);
+  for (const variable of Object.keys(service.randomSecrets ?? {}))
+    expect(read(variable)).toMatch(/^[\w-]{32}$/);
 });

@@ -1,22 +1,22 @@
-/** One statement as a person would send it with psql, for those who have no psql. */
+/** `npm run sql`: runs one statement, for a person who has no psql. */
 import { createPool } from '@catalog/database';
 import { StackProblem } from '../problem.ts';
 
-/** Its rows as a table of text, or its tag, as `UPDATE 1`. */
+/** @returns the rows as a table of text, and the command tag such as `UPDATE 1` */
 export async function runSql(url: string, statement: string): Promise<string> {
   const pool = createPool({ url, applicationName: 'npm run sql', max: 1, connectTimeout_ms: 3_000 });
   try {
     const result = await pool.query<Record<string, unknown>>(statement);
-    // A statement with semicolons in it answers once for each part.
+    // A text of several statements gives one result for each.
     const parts = Array.isArray(result) ? (result as unknown as (typeof result)[]) : [result];
     return parts
       .map(({ rows, command, rowCount }) => `${table(rows)}${command} ${rowCount ?? ''}`)
       .join('\n');
   } catch (cause) {
-    const words = cause instanceof AggregateError ? cause.errors.join('; ') : String(cause);
+    const reason = cause instanceof AggregateError ? cause.errors.join('; ') : String(cause);
     throw new StackProblem(
-      `Postgres did not run it: ${words}`,
-      'Is the stack running, and the SQL right? npm run --silent sql -- "select count(*) from catalog.products"',
+      `Postgres did not run the statement: ${reason}`,
+      'Check that the stack runs and that the SQL is correct. Example: npm run --silent sql -- "select count(*) from catalog.products"',
       { cause },
     );
   } finally {

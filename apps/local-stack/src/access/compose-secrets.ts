@@ -1,31 +1,26 @@
 /**
- * `npm run secrets`: what docker-compose.yml reads from `.stack/compose/`, from the same tables as the local
- * stack: the same roles, the same ACL users, the same keys.
+ * `npm run secrets`: writes the files in `.stack/compose/` that docker-compose.yml mounts. They come from the same
+ * tables as the local stack: the same roles, ACL users and keys.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadOrCreateSecrets, publicKeys } from '../access/secrets.ts';
-import type { ServiceEntry } from '../services/service-table.ts';
+import type { ServiceEntry } from '../service-table.ts';
 import { databaseName, superuser } from '../stores/postgres.ts';
-import { aclFile, aclUsers, redisServers, type RedisServer } from '../stores/redis-acl.ts';
+import { aclFile, redisServers, type RedisServer } from '../stores/redis-acl.ts';
+import { loadOrCreateSecrets, publicKeys } from './secrets.ts';
 
 export const composeFolderName = 'compose';
 export const composeSecretsFile = 'secrets.json';
 
-/** The names of the files written. Those that were there keep their passwords. */
+/** @returns the names of the files. A file that was there keeps its password. */
 export async function writeComposeSecrets(
   folder: string,
   services: readonly ServiceEntry[],
 ): Promise<readonly string[]> {
-  // Nobody else gets in; inside, everybody may read: the engine mounts these files as they are, and the users
-  // in the containers are others than ours.
+  // Only this user may enter the folder. Inside, everybody may read: Docker mounts the files as they are, and the
+  // users in the containers are not ours.
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const secrets = await loadOrCreateSecrets(join(folder, composeSecretsFile), {
-    postgres: [superuser, ...services.map(({ databaseRole }) => databaseRole)],
-    redis: [...new Set(redisServers.flatMap(aclUsers))],
-    serviceKeys: services.filter(({ calls }) => calls !== undefined).map(({ name }) => name),
-    words: services.flatMap(({ words }) => Object.values(words ?? {})),
-  });
+  const secrets = await loadOrCreateSecrets(join(folder, composeSecretsFile), services);
   const databaseUrl = (login: string): string =>
     `postgres://${login}:${secrets.postgres[login]}@postgres:5432/${databaseName}`;
   const redisUrl = (server: RedisServer, user: string): string =>
@@ -39,12 +34,12 @@ export async function writeComposeSecrets(
     'service-jwks.json': JSON.stringify(publicKeys(secrets)),
   };
   for (const server of redisServers) files[`${server}-users.acl`] = aclFile(server, secrets.redis);
-  for (const { name, databaseRole, usesCacheRedis, usesStateRedis, calls, words } of services) {
+  for (const { name, databaseRole, usesCacheRedis, usesStateRedis, calls, randomSecrets } of services) {
     files[`${name}-database-url`] = databaseUrl(databaseRole);
     if (usesCacheRedis) files[`${name}-cache-redis-url`] = redisUrl('cache', name);
     if (usesStateRedis) files[`${name}-state-redis-url`] = redisUrl('state', name);
     if (calls !== undefined) files[`${name}-key.json`] = JSON.stringify(secrets.serviceKeys[name]);
-    for (const word of Object.values(words ?? {})) files[word] = secrets.words[word] ?? '';
+    for (const secret of Object.values(randomSecrets ?? {})) files[secret] = secrets.random[secret] ?? '';
   }
   for (const [name, content] of Object.entries(files))
     await writeFile(join(folder, name), content, { mode: 0o644 });
