@@ -1,4 +1,4 @@
-/** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--plain]`, and the control's reader, which it starts. */
+/** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--plain]`. It also runs the reader of the control. */
 import { parseArgs } from 'node:util';
 import { servePlainly } from './control/plain-reader.ts';
 import { rows } from './rows/rows.ts';
@@ -10,7 +10,7 @@ const { positionals, values } = parseArgs({
   options: {
     /** One row, or several with commas. */
     row: { type: 'string' },
-    /** How long all of it may take: the long times of the matrix are shortened to fit. With --soak, how long it goes on. */
+    /** How long the run may take. Long waits of the matrix are shortened to fit. With --soak, how long it runs. */
     minutes: { type: 'string' },
     seed: { type: 'string' },
     soak: { type: 'boolean', default: false },
@@ -31,7 +31,7 @@ if (positionals[0] === 'plain-reader') {
     );
     process.exit(2);
   }
-  // A row takes about 12 s besides the long times of the matrix, which add up to about 10 minutes.
+  // A row takes about 12 s plus the long waits of the matrix. Those of all rows add up to about 10 minutes.
   const patience = values.soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 5) / 10));
   const { outcomes } = await runSuite({
     rows: values.soak ? chosen.filter(({ withoutLoad }) => withoutLoad !== true) : chosen,
@@ -42,6 +42,6 @@ if (positionals[0] === 'plain-reader') {
     say: (line) => console.log(line),
   });
   const failed = outcomes.some(({ violations }) => violations > 0);
-  // The control passes by failing.
+  // The control must fail.
   process.exit(failed === values.plain ? 0 : 1);
 }

@@ -1,4 +1,4 @@
-/** One row: load, fault, recovery, and the judgement over everything that was seen. */
+/** Runs one row: load, fault, recovery, and the judgement of the whole history. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { timings } from '@catalog/contracts';
@@ -8,7 +8,7 @@ import type { Operation } from './history/operation.ts';
 import type { Keys } from './load/client.ts';
 import { startLoad } from './load/load.ts';
 import { isHit, read } from './load/read.ts';
-import { insertAgain } from './load/writers.ts';
+import { insertProduct } from './load/writers.ts';
 import type { Row, Stage } from './rows/row.ts';
 import { wrongEntries } from './system/entries.ts';
 import type { System } from './system/system.ts';
@@ -16,20 +16,20 @@ import type { System } from './system/system.ts';
 export interface RowResult {
   readonly row: Row;
   readonly observed: readonly string[];
-  /** Violated invariants and expectations; empty when the row holds. */
+  /** Violated invariants and expectations; empty if the row passes. */
   readonly violations: readonly {
     readonly invariant: string;
     readonly text: string;
     readonly operations: readonly Operation[];
   }[];
   readonly history: readonly Operation[];
-  /** When the fault was there, by the clock of the history. */
+  /** Begin and end of the fault, by the clock of the history. */
   readonly fault: { readonly from_ms: number; readonly to_ms: number };
 }
 
-/** Everything is allowed to be settled this long after the fault is gone. */
+/** The system must be consistent again this long after the fault has ended. */
 const recovery_ms = 5_000;
-/** Several heartbeats, with which a cache begins to count as fresh. */
+/** Several heartbeats. A cache counts as fresh from its first heartbeat. */
 const warmUp_ms = 3_000;
 
 async function createKeys(system: System): Promise<Keys> {
@@ -38,7 +38,7 @@ async function createKeys(system: System): Promise<Keys> {
     mortal: Array.from({ length: 10 }, () => randomUUID()),
   };
   const all = [...keys.lasting, ...keys.mortal];
-  await Promise.all(all.map((key) => system.sql.query(insertAgain, [key])));
+  await Promise.all(all.map((key) => system.sql.query(insertProduct, [key])));
   return keys;
 }
 
@@ -47,9 +47,9 @@ export async function runRow(
   surroundings: Pick<Stage, 'system' | 'random' | 'patience' | 'soak'>,
 ): Promise<RowResult> {
   const { system, random } = surroundings;
-  // New keys for each row: what an earlier one did wrong is its own affair.
+  // New keys for each row, so that an earlier row cannot cause a violation in this one.
   const keys = await createKeys(system);
-  // In use before the fault comes.
+  // The keys are in use before the fault begins.
   await Promise.all(
     system.readers.map(async ({ name, url }) => {
       for (const key of [...keys.lasting, ...keys.mortal])
@@ -73,7 +73,7 @@ export async function runRow(
       },
     });
   } catch (error) {
-    unmet.push({ invariant: 'row', text: `could not be done: ${String(error)}`, operations: [] });
+    unmet.push({ invariant: 'row', text: `the row failed: ${String(error)}`, operations: [] });
     system.proxies.cache.passThrough();
     system.proxies.postgres.passThrough();
   }
@@ -81,7 +81,7 @@ export async function runRow(
   await pause(2_500);
   await load.stop();
   await pause(Math.max(0, recovery_ms - (performance.now() - to_ms)));
-  const violations: RowResult['violations'][number][] = [...unmet, ...(await settled(system, keys))];
+  const violations: RowResult['violations'][number][] = [...unmet, ...(await checkEnd(system, keys))];
   violations.push(...(await judge(system, keys, load.history, row)));
   return { row, observed, violations, history: load.history, fault: { from_ms, to_ms } };
 }
@@ -110,8 +110,11 @@ async function versions(system: System, keys: Keys): Promise<Map<string, number>
   return new Map(rows.map(({ key, version }) => [key, version]));
 }
 
-/** Caches that do not serve again. Each key was just read from each reader, so that all are in both its caches or on the way. */
-async function cold(system: System, all: readonly string[]): Promise<RowResult['violations'][number][]> {
+/** Finds caches that do not serve again. Each reader was just asked for each key, so its caches should hold all of them. */
+async function coldCaches(
+  system: System,
+  all: readonly string[],
+): Promise<RowResult['violations'][number][]> {
   const findings = await Promise.all(
     system.readers.map(async ({ name, url }) => {
       let missed: Operation[] = [];
@@ -133,13 +136,13 @@ async function cold(system: System, all: readonly string[]): Promise<RowResult['
     .filter(({ missed }) => missed.length > 0)
     .map(({ name, missed }) => ({
       invariant: 'caches',
-      text: `${name} still answers ${missed.length} of ${all.length} keys from no cache ${warmUp_ms / 1000} s after they were read`,
+      text: `${name} answers ${missed.length} of ${all.length} keys without a cache ${warmUp_ms / 1000} s after it read them`,
       operations: missed.slice(0, 3),
     }));
 }
 
-/** I1, I7 and whether caches serve, once nothing changes any more. */
-async function settled(system: System, keys: Keys): Promise<RowResult['violations'][number][]> {
+/** Checks I1, I7 and the caches, after the load has stopped. */
+async function checkEnd(system: System, keys: Keys): Promise<RowResult['violations'][number][]> {
   const found: RowResult['violations'][number][] = [];
   const final = await versions(system, keys);
   const compare = async ({ name, url }: System['readers'][number]): Promise<void> => {
@@ -155,7 +158,7 @@ async function settled(system: System, keys: Keys): Promise<RowResult['violation
     }
   };
   await Promise.all(system.readers.map(compare));
-  if (!system.plain) found.push(...(await cold(system, [...final.keys()])));
+  if (!system.plain) found.push(...(await coldCaches(system, [...final.keys()])));
   for (const text of await wrongEntries(system)) found.push({ invariant: 'I1', text, operations: [] });
   if (!system.plain) {
     const { rows } = await system.sql.query<{ waiting: number }>(

@@ -1,5 +1,5 @@
-import { randomFrom } from './load/random.ts';
-import { outcomeOf, together, type Outcome } from './report/outcome.ts';
+import { randomFrom, shuffled } from './load/random.ts';
+import { outcomeOf, combine, type Outcome } from './report/outcome.ts';
 import { summary, writeReport, type Run } from './report/report.ts';
 import type { Row } from './rows/row.ts';
 import { runRow } from './run-row.ts';
@@ -8,11 +8,11 @@ import { startSystem } from './system/system.ts';
 export interface SuiteOptions {
   readonly rows: readonly Row[];
   readonly seed: number;
-  /** Runs plain cache-aside instead of this system: it must fail. */
+  /** Runs plain cache-aside instead of this system. It must fail. */
   readonly plain: boolean;
-  /** Part of the matrix's long times that is waited for. */
+  /** The part of the matrix's long waits that is really waited for: 0 to 1. */
   readonly patience: number;
-  /** Runs rows at random until then, by the monotonic clock, instead of each once. */
+  /** Until this time of the monotonic clock it runs all rows again and again, each round in a random order. */
   readonly until_ms?: number;
   readonly say: (line: string) => void;
 }
@@ -37,18 +37,18 @@ export async function runSuite(options: SuiteOptions): Promise<Run & { readonly 
   const one = async (row: Row): Promise<void> => {
     const stage = { system, random, patience, soak: until_ms !== undefined };
     const outcome = outcomeOf(await runRow(row, stage));
-    outcomes.set(row.id, together(outcomes.get(row.id), outcome));
+    outcomes.set(row.id, combine(outcomes.get(row.id), outcome));
     const verdict = outcome.violations === 0 ? '✔' : '✖';
-    const seen = outcome.observed.join('; ');
-    say(`${verdict} ${row.id.padEnd(4)} ${row.fault} (${outcome.operations} operations) ${seen}`);
+    const observed = outcome.observed.join('; ');
+    say(`${verdict} ${row.id.padEnd(4)} ${row.fault} (${outcome.operations} operations) ${observed}`);
     for (const line of outcome.story) say(`    ${line}`);
   };
   if (until_ms === undefined) for (const row of possible) await one(row);
   else {
-    const often = possible.filter((row) => row.often);
-    while (performance.now() < until_ms) {
-      const among = often.length > 0 && random() < 0.2 ? often : possible;
-      const row = among[Math.floor(random() * among.length)];
+    // Every row comes once in a round, so that all come equally often.
+    for (let round: Row[] = []; performance.now() < until_ms && possible.length > 0;) {
+      if (round.length === 0) round = shuffled(possible, random);
+      const row = round.pop();
       if (row !== undefined) await one(row);
     }
   }

@@ -1,4 +1,4 @@
-/** What must stand nowhere but where it belongs: secrets and people. */
+/** Secrets and personal data must not leak into logs, jobs, keys or command lines. */
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ async function readLogs(): Promise<string[]> {
   return Promise.all(names.map((name) => readFile(join(folder, 'logs', name), 'utf8')));
 }
 
-/** All that the queues hold, whatever its type: each key with its content. */
+/** Every key of the queues with its content. */
 async function queueContents(): Promise<string[]> {
   const redis = new Redis(await stack.redisUrl('state'));
   const contents: Record<string, (key: string) => Promise<unknown>> = {
@@ -39,7 +39,7 @@ async function queueContents(): Promise<string[]> {
     for await (const keys of redis.scanStream({ match: 'bull:*' })) {
       for (const key of keys as string[]) {
         const type = await redis.type(key);
-        // Gone since the scan.
+        // It was deleted since the scan.
         if (type === 'none') continue;
         found.push(`${key} ${JSON.stringify(await contents[type]?.(key))}`);
       }
@@ -50,7 +50,7 @@ async function queueContents(): Promise<string[]> {
   return found;
 }
 
-test('no person stands in a job, in the key of an entry or in what the change feed and orders log: they go by ids', async () => {
+test('no job, no cache key and no log names a person: they hold ids only', async () => {
   const [user, customer] = ['canary.user@example.com', 'canary-customer@example.com'];
   const { rows: users } = await sql.query<{ id: string }>(
     "insert into catalog.console_users (username, password_hash, role) values ($1, '$argon2id$', 'viewer') returning id",
@@ -76,7 +76,7 @@ test('no person stands in a job, in the key of an entry or in what the change fe
   const { id } = await orders('/v1/orders', { customerId: customer, lines: [{ sku, quantity: 1 }] });
   await orders(`/v1/orders/${id}/complete`, {});
 
-  // Both changes have been through the queue.
+  // Wait until both changes are in the queue.
   const queued = await eventually(async () => {
     const jobs = await queueContents();
     const text = jobs.join('\n');
@@ -93,7 +93,7 @@ test('no person stands in a job, in the key of an entry or in what the change fe
   }
 });
 
-test('no secret stands in a log, in what was printed, in a command line or in a job', async () => {
+test('no secret is in a log, in the printed output, in a command line or in a job', async () => {
   const { tokenKey, serviceKeys, random, ...passwords } = JSON.parse(
     await readFile(join(folder, 'secrets.json'), 'utf8'),
   ) as Record<string, Record<string, string>>;

@@ -1,11 +1,11 @@
-/** The stack on servers that are not its own, and on data that it cannot read. */
+/** The stack on real servers, and on data that it cannot read. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createPool } from '@catalog/database';
 import { eventually, stackPlace, startLocalStack, startPostgres, startRedis } from '@catalog/testing';
 import { expect, test } from 'vitest';
 
-test('on real servers it starts none of its own, and an edit in theirs is read', async () => {
+test('with real servers it starts none of its own, and reads show an edit in the real database', async () => {
   await using postgres = await startPostgres();
   await using cacheRedis = await startRedis({ config: { 'maxmemory-policy': 'allkeys-lfu' } });
   await using stateRedis = await startRedis({ config: { 'maxmemory-policy': 'noeviction' } });
@@ -41,7 +41,7 @@ test('on real servers it starts none of its own, and an edit in theirs is read',
   expect(await stack.exited).toBe(0);
 }, 120_000);
 
-test('data of another Postgres version is refused, with what to do about it', async () => {
+test('data of another Postgres version is refused with a remedy', async () => {
   await using place = await stackPlace();
   const data = join(place.root, String(place.base), 'postgres');
   await mkdir(data, { recursive: true });

@@ -1,4 +1,4 @@
-/** The real stack, as a person starts it: one place, several lives, in the order of the tests. */
+/** The real stack, as a person starts it. The tests share one folder, start the stack several times, and run in order. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -19,13 +19,13 @@ interface Row {
 
 const services = ['invalidation-worker', 'catalog-read', 'catalog-write'] as const;
 const stores = ['cache-redis', 'state-redis', 'postgres'] as const;
-/** What one life of a process may take to come back, on a machine that is busy with other tests. */
+/** How long a killed process may take to come back, on a machine that is busy with other tests. */
 const back_ms = 15_000;
 
 let place: StackPlace;
 let stack: LocalStack;
 let sql: Pool;
-/** Every child of every life, by pid. */
+/** The pids of all children of all starts. */
 const seen = new Set<number>();
 
 async function start(options: Parameters<typeof startLocalStack>[1] = {}): Promise<void> {
@@ -38,7 +38,7 @@ async function noteChildren(): Promise<void> {
   for (const pid of Object.values(await stack.pids())) seen.add(pid);
 }
 
-/** Within the 10 s that are promised, with the data safe and no process left. */
+/** The stack must end within the promised 10 s, keep the data, and leave no process. */
 async function expectEnd(end: () => void): Promise<void> {
   const began_ms = performance.now();
   end();
@@ -49,10 +49,10 @@ async function expectEnd(end: () => void): Promise<void> {
 }
 
 async function expectNothingLeft(): Promise<void> {
-  // A service is known by its file, a store by its folder; the pid alone may be somebody else's by now.
+  // A service is recognised by its file, a store by its folder. Another process may have the pid by now.
   const ours = new RegExp(`${place.root}|src/main.ts`);
   for (const pid of seen) {
-    // A killed child of a killed stack may need a moment.
+    // A killed child of a killed stack may need a moment to end.
     await eventually(async () => expect((await commandLine(pid)) ?? '').not.toMatch(ours));
   }
 }
@@ -86,7 +86,7 @@ async function rows(count: number, offset = 0): Promise<Row[]> {
   return rows;
 }
 
-/** Awaits the committed row through the cache. Read before, so that there is something old to be served. */
+/** Waits until reads show the committed rows. The caller has read them before, so that an old value is cached. */
 async function expectFresh(ids: readonly string[]): Promise<void> {
   const { rows } = await sql.query<Row>(
     'select id, sku, price_minor as "priceMinor", version from catalog.products where id = any ($1)',
@@ -112,14 +112,13 @@ async function patch(id: string, body: object): Promise<Response> {
   });
 }
 
-test('the first start imports the demo catalog and says what to try', async () => {
+test('the first start imports the demo catalog and shows lines to try', async () => {
   const { rows } = await sql.query<{ products: number }>('select count(*) as products from catalog.products');
   expect(rows[0]?.products).toBe(7_975);
-  const words = stack.said.join('\n');
-  expect(words).toContain('7975 products of the demo catalog were imported');
+  expect(stack.said.join('\n')).toContain('7975 products of the demo catalog were imported');
 });
 
-test('the lines to paste do what they say, one after the other in a shell', async () => {
+test('the lines to paste work one after the other in a shell', async () => {
   const script = stack.said.filter((line) => /^ {5}\S/.test(line));
   expect(script).toHaveLength(4);
   const { stdout } = await promisify(execFile)('sh', ['-ec', [...script, script[0]].join('\n')], {
@@ -138,7 +137,7 @@ test('the lines to paste do what they say, one after the other in a shell', asyn
   await eventually(async () => expect((await read(product(id))).row.priceMinor).toBe(newPrice + 100));
 });
 
-test('a read is a miss, then a hit in the process, and a hit in Redis for another process', async () => {
+test('the first read is a miss, the second a near hit, and the first one of another process a hit in Redis', async () => {
   const [row] = await rows(1);
   const path = product(row?.id ?? '');
   expect(await read(path)).toMatchObject({ from: 'catalog-read; fwd=miss; stored', row });
@@ -146,7 +145,7 @@ test('a read is a miss, then a hit in the process, and a hit in Redis for anothe
   const from = stack.said.length;
   process.kill((await stack.pids())['catalog-read'] ?? 0, 'SIGKILL');
   await stack.hears(/catalog-read is back/, from);
-  // It counts Redis as fresh from the first heartbeat that it hears.
+  // The process counts Redis as fresh from the first heartbeat that it hears.
   await eventually(async () => {
     const metrics = await fetch(`${stack.url('catalog-read')}/metrics`);
     expect(await metrics.text()).toMatch(/^cache_fresh(?:\{.*\})? 1$/m);
@@ -154,7 +153,7 @@ test('a read is a miss, then a hit in the process, and a hit in Redis for anothe
   expect(await read(path)).toMatchObject({ from: 'catalog-read; hit; detail=redis', row });
 });
 
-test('the console shows all of it behind the sign-in that was printed, purges a key, and acts on queues', async () => {
+test('the console accepts the printed sign-in, shows the state, purges a key, and acts on queues', async () => {
   const told = stack.said.find((line) => line.includes('The console:')) ?? '';
   const [, url = '', username = '', password = ''] =
     /(http\S+) +sign in as (\S+), password (\S+)/.exec(told) ?? [];
@@ -173,7 +172,7 @@ test('the console shows all of it behind the sign-in that was printed, purges a 
     async () => {
       const state = await (await fetch(`${url}/state`, { headers: { Cookie } })).text();
       expect(state).toContain('All is well');
-      // The four services that it asks.
+      // One for each of the four services that it asks.
       expect(state.match(/pill good/g)?.length).toBe(4);
       expect(state).toMatch(/Watermark age<\/dt>\s*<dd class="">\d/);
     },
@@ -188,7 +187,7 @@ test('the console shows all of it behind the sign-in that was printed, purges a 
   expect(await purged.json()).toEqual({ entries: 1, invalidated: 1 });
   expect((await read(product(id))).row).toMatchObject({ id });
 
-  // As the ACL user of the console, which may do what the buttons of the dashboard need.
+  // The ACL user of the console may do what the buttons of the dashboard need.
   for (const action of ['pause', 'resume', 'empty', 'clean/completed', 'clean/failed', 'promote']) {
     const address = `${url}/queues/api/queues/refresh/${action}`;
     const { ok } = await fetch(address, { method: 'PUT', headers: { Cookie } });
@@ -196,7 +195,7 @@ test('the console shows all of it behind the sign-in that was printed, purges a 
   }
 });
 
-test('an edit through the API, through SQL and of many rows at once is read fresh', async () => {
+test('reads show an edit through the API, an edit through SQL, and an edit of all rows', async () => {
   const ids = (await rows(30)).map(({ id }) => id);
   const readAll = () => Promise.all(ids.map(async (id) => read(product(id))));
   const [first = ''] = ids;
@@ -217,7 +216,7 @@ test('an edit through the API, through SQL and of many rows at once is read fres
   expect((await read(product(first))).row.priceMinor).toBe(223);
 });
 
-test('SKUs that one statement swaps lead to the other product each', async () => {
+test('after one statement swaps two SKUs, each SKU leads to the other product', async () => {
   const [one, other] = await rows(2, 100);
   if (one === undefined || other === undefined) throw new Error('two products are needed');
   const bySku = (sku: string) => `/v1/products/by-sku/${encodeURIComponent(sku)}`;
@@ -233,7 +232,7 @@ test('SKUs that one statement swaps lead to the other product each', async () =>
   });
 });
 
-test('a deleted product is gone, also by SKU', async () => {
+test('a deleted product is not found, neither by id nor by SKU', async () => {
   const [row] = await rows(1, 200);
   if (row === undefined) throw new Error('a product is needed');
   const paths = [product(row.id), `/v1/products/by-sku/${encodeURIComponent(row.sku)}`];
@@ -243,13 +242,13 @@ test('a deleted product is gone, also by SKU', async () => {
 });
 
 test.each([...services, ...stores])(
-  '%s is killed, comes back, and the data is right',
+  '%s is killed and comes back, and reads show the right data',
   async (name) => {
     const ids = (await rows(20, 300)).map(({ id }) => id);
     await Promise.all(ids.map((id) => read(product(id))));
     const from = stack.said.length;
     process.kill((await stack.pids())[name] ?? 0, 'SIGKILL');
-    // While it is away, unless it is what is needed for it.
+    // Change the data while the process is away.
     if (name !== 'postgres') await sql.query('update catalog.products set price_minor = price_minor + 1');
     await stack.hears(new RegExp(`${name} is back`), from);
     await sql.query('update catalog.products set weight_grams = 7 where id = $1', [ids[0]]);
@@ -262,7 +261,7 @@ test.each([...services, ...stores])(
   40_000,
 );
 
-test('the port of a running stack is refused to another one, with the name of who holds it', async () => {
+test('a second stack on the same ports is refused, and the process that holds the port is named', async () => {
   await using elsewhere = await stackPlace();
   await using second = await startLocalStack(
     { base: place.base, root: elsewhere.root },
@@ -275,14 +274,14 @@ test('the port of a running stack is refused to another one, with the name of wh
   expect(second.said.join('\n')).toContain('PORT_BASE=5000 npm start');
 });
 
-test('what a killed stack left running is cleared away by the next start, which has the data', async () => {
+test('the next start ends what a killed stack left running, and has the data', async () => {
   const [row] = await rows(1);
   await sql.query('update catalog.products set price_minor = 4711 where id = $1', [row?.id]);
   await sql.end();
   stack.signal('SIGKILL');
   await stack.exited;
 
-  // As `npm start` does it, for the Ctrl-C further down.
+  // Start it through npm, for the Ctrl-C in the next test.
   await start({ through: 'npm' });
   expect(stack.said.join('\n')).toContain('left over from a stack that was killed');
   expect(stack.said.join('\n')).not.toContain('were imported');
@@ -290,7 +289,7 @@ test('what a killed stack left running is cleared away by the next start, which 
   expect((await read(product(row?.id ?? ''))).row.priceMinor).toBe(4711);
 }, 60_000);
 
-test('Ctrl-C, which reaches the whole process group, ends everything in order within 10 s', async () => {
+test('Ctrl-C reaches the whole process group, and everything ends in order within 10 s', async () => {
   await sql.query('update catalog.products set price_minor = 4712');
   await sql.end();
   await expectEnd(() => stack.signal('SIGINT', 'group'));
@@ -301,14 +300,14 @@ test('Ctrl-C, which reaches the whole process group, ends everything in order wi
   expect((await read(product(row?.id ?? ''))).row.priceMinor).toBe(4712);
 }, 60_000);
 
-test('services that hang are killed together, so that the stores have their time within the 10 s', async () => {
+test('services that hang are killed at the same time, so that the stores can still end in order within 10 s', async () => {
   const hung = ['invalidation-worker', 'catalog-read', 'catalog-write', 'orders', 'console'] as const;
   await noteChildren();
   const pids = await stack.pids();
   const log = join(stack.folder, 'logs/postgres.log');
   await sql.end();
   const from = stack.said.length;
-  // Stopped, a process takes no notice of SIGTERM.
+  // A process in SIGSTOP does not react to SIGTERM.
   for (const name of hung) process.kill(pids[name] ?? 0, 'SIGSTOP');
   await expectEnd(() => stack.signal('SIGTERM'));
   const killed = stack.said
@@ -319,14 +318,14 @@ test('services that hang are killed together, so that the stores have their time
   await start();
 }, 60_000);
 
-test('TRUNCATE empties the cache too', async () => {
+test('after TRUNCATE reads find nothing', async () => {
   const [row] = await rows(1);
   expect((await read(product(row?.id ?? ''))).status).toBe(200);
   await sql.query('truncate catalog.products');
   await eventually(async () => expect((await read(product(row?.id ?? ''))).status).toBe(404));
 });
 
-test('reset is refused while the stack runs; after SIGTERM it wipes everything', async () => {
+test('reset is refused while the stack runs, and deletes everything after SIGTERM', async () => {
   const reset = () =>
     promisify(execFile)(process.execPath, [join(import.meta.dirname, 'main.ts'), 'reset'], {
       env: { ...process.env, PORT_BASE: String(place.base), STACK_FOLDER: place.root },

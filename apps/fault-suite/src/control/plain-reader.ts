@@ -1,4 +1,4 @@
-/** Cache-aside as everybody writes it: GET; on a miss SELECT and SET; DEL on write. The control that must fail. */
+/** The control, which must fail: plain cache-aside. A read does GET, and on a miss SELECT and SET. A write does DEL. */
 import { createServer } from 'node:http';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -15,7 +15,7 @@ export function servePlainly(env: NodeJS.ProcessEnv): void {
     const cached = await redis.get(`plain:${id}`).catch(() => null);
     if (cached !== null) return cached;
     const { rows } = await pool.query<{ version: string; present: boolean }>(truth, [id]);
-    // Told by the tombstone, so that the checker has the same to judge as in the real system.
+    // The tombstone gives absence a version, so that the checker can judge the control as it judges the system.
     const body = JSON.stringify({
       version: Number(rows[0]?.version ?? 0),
       present: rows[0]?.present ?? false,

@@ -23,18 +23,18 @@ const judge = (history: Operation[], final = 100) =>
     ({ invariant }) => invariant,
   );
 
-test('a history as it should be has no violation', () => {
+test('a correct history has no violation', () => {
   expect(judge([read(0, 1), write(10, 2), read(20, 1), read(500, 2), read(5_000, 2)])).toEqual([]);
 });
 
-test('I2: a version that goes back in one process, not one in another process or at the same time', () => {
+test('I2: finds a version that goes back in one process, but not in another process or in parallel reads', () => {
   expect(judge([read(0, 2), read(10, 1)])).toEqual(['I2']);
   expect(judge([read(0, 2), read(10, 1, { stale: true })])).toEqual(['I2']);
   expect(judge([read(0, 2), read(10, 1, { process: 'another' })])).toEqual([]);
   expect(judge([read(0, 2, { end_ms: 20 }), read(10, 1)])).toEqual([]);
 });
 
-test('I2: a version that goes back for a client that always sends Min-Version, over whichever processes', () => {
+test('I2: finds a version that goes back across processes for a client that always sends Min-Version', () => {
   const other = { process: 'another' };
   const insists = { insists: true, minVersion: 2 } as const;
   expect(judge([read(0, 2, insists), read(10, 1, { ...insists, ...other, minVersion: 1 })])).toEqual(['I2']);
@@ -45,7 +45,7 @@ test('I2: a version that goes back for a client that always sends Min-Version, o
   );
 });
 
-test('I3: less than Min-Version, or a version that was acknowledged and is not reached', () => {
+test('I3: finds an answer below Min-Version, and an acknowledged version that is not reached', () => {
   expect(judge([read(0, 1, { minVersion: 2 })])).toEqual(['I3']);
   expect(judge([read(0, 2, { minVersion: 2 })])).toEqual([]);
   const refused = operation({ minVersion: 2, outcome: 'failed' });
@@ -53,40 +53,40 @@ test('I3: less than Min-Version, or a version that was acknowledged and is not r
   expect(judge([{ ...refused, unreached: true }])).toEqual(['I3']);
 });
 
-test('I3: writers read their own writes back, from any process', () => {
+test('I3: finds a writer that does not read its own write back from another process', () => {
   expect(judge([write(0, 2), read(2, 2, { minVersion: 2 })])).toEqual([]);
   expect(judge([write(0, 2), read(2, 1, { minVersion: 2, process: 'another' })])).toEqual(['I3']);
 });
 
-test('I4: a row that is there beyond the bound after its delete', () => {
+test('I4: finds a row that is still served after its delete and the bound', () => {
   expect(judge([write(0, 2, { kind: 'delete' }), read(2_002, 1)])).toEqual(['I4']);
   expect(judge([write(0, 2, { kind: 'delete' }), read(2_002, 2, { present: false })])).toEqual([]);
 });
 
-test('I5: an acknowledged change that Postgres does not have', () => {
+test('I5: finds an acknowledged change that Postgres does not hold', () => {
   expect(judge([write(0, 101)])).toEqual(['I5']);
   expect(judge([write(0, 101, { outcome: 'unknown' })])).toEqual([]);
 });
 
-test('I6: an answer behind the bound, unless it says so or asked before', () => {
+test('I6: finds an answer older than the bound, unless it is marked stale or was asked for earlier', () => {
   expect(judge([write(0, 2), read(2_001, 1)])).toEqual(['I6']);
   expect(judge([write(0, 2), read(2_000, 1)])).toEqual([]);
   expect(judge([write(0, 2), read(9_000, 1, { stale: true })])).toEqual([]);
 });
 
-test('I8: too many reads that fail', () => {
+test('I8: finds too many failed reads', () => {
   const good = Array.from({ length: 998 }, (_, index) => read(index * 2, 1));
   const bad = read(3_000, 0, { outcome: 'failed' });
   expect(judge([...good, bad])).toEqual(['I8']);
   expect(judge([...good, ...good, bad])).toEqual([]);
 });
 
-test('I8 is of reads that demand no version', () => {
+test('I8 does not count reads that demand a version', () => {
   const good = Array.from({ length: 998 }, (_, index) => read(index * 2, 1));
   expect(judge([...good, read(3_000, 0, { outcome: 'failed', minVersion: 2 })])).toEqual([]);
 });
 
-test('staleness counts from the oldest change that was missed', () => {
+test('staleness counts from the oldest change that the answer lacks', () => {
   const changes = [write(0, 2), write(100, 3)];
   expect(staleness_ms(read(500, 1), changes)).toBe(499);
   expect(staleness_ms(read(500, 2), changes)).toBe(399);

@@ -1,4 +1,4 @@
-/** Judges a whole history after the run. Pure: the same history has the same verdict. */
+/** Judges a whole history after the run. The same history always gets the same verdict. */
 import type { Operation } from './operation.ts';
 
 export interface Violation {
@@ -10,7 +10,7 @@ export interface Violation {
 
 export interface Judgement {
   readonly bound_ms: number;
-  /** What Postgres holds in the end: version of the row, or of its tombstone. */
+  /** By key: the version of the row or tombstone that Postgres holds at the end. */
   readonly final: ReadonlyMap<string, number>;
   /** The part of reads that must succeed. */
   readonly readsThatSucceed: number;
@@ -22,15 +22,15 @@ export function check(history: readonly Operation[], judgement: Judgement): Viol
   const answered = reads.filter((read) => read.outcome === 'ok');
   const changes = history.filter(({ kind, outcome }) => kind !== 'read' && outcome === 'ok');
   for (const own of groups(answered, (read) => `${read.process} ${read.key}`))
-    violations.push(...goingBack(own));
+    violations.push(...versionsThatGoBack(own));
   const insisting = answered.filter(({ insists }) => insists === true);
   for (const own of groups(insisting, ({ client, key }) => `${client} ${key}`))
-    violations.push(...goingBack(own));
-  violations.push(...demandsUnmet(reads));
+    violations.push(...versionsThatGoBack(own));
+  violations.push(...unmetDemands(reads));
   const readsOf = new Map(groups(answered, ({ key }) => key).map((own) => [own[0]?.key, own]));
   for (const own of groups(changes, ({ key }) => key)) {
     const key = own[0]?.key ?? '';
-    violations.push(...tooOld(readsOf.get(key) ?? [], own, judgement.bound_ms));
+    violations.push(...tooOldAnswers(readsOf.get(key) ?? [], own, judgement.bound_ms));
     const last = own.reduce((newest, change) => (version(change) > version(newest) ? change : newest));
     const stands = judgement.final.get(key);
     if (stands === undefined || stands < version(last)) {
@@ -41,7 +41,7 @@ export function check(history: readonly Operation[], judgement: Judgement): Viol
       });
     }
   }
-  // Who demands more than the caches hold is rightly refused while Postgres cannot be asked.
+  // A read that demands a version which no cache holds may fail while Postgres is down. So such reads do not count.
   const modest = reads.filter(({ minVersion }) => minVersion === undefined);
   const failed = modest.filter(({ outcome }) => outcome !== 'ok');
   const succeeded = modest.length === 0 ? 1 : 1 - failed.length / modest.length;
@@ -55,7 +55,7 @@ export function check(history: readonly Operation[], judgement: Judgement): Viol
   return violations;
 }
 
-/** How far a read was behind: since when the newest change that it missed had been acknowledged; 0 if it missed none. */
+/** How old an answer was: the time since the oldest acknowledged change that it lacks. 0 if it lacks none. */
 export function staleness_ms(read: Operation, changes: readonly Operation[]): number {
   let since_ms = read.start_ms;
   for (const change of changes) {
@@ -64,8 +64,8 @@ export function staleness_ms(read: Operation, changes: readonly Operation[]): nu
   return read.start_ms - since_ms;
 }
 
-/** I3: what was acknowledged or seen before is reached, and never answered with less. */
-function demandsUnmet(reads: readonly Operation[]): Violation[] {
+/** I3: Postgres has reached every version that was acknowledged or seen, and no answer has a lower version. */
+function unmetDemands(reads: readonly Operation[]): Violation[] {
   return reads.flatMap((read): Violation[] => {
     if (read.minVersion === undefined) return [];
     const isLess = read.outcome === 'ok' && version(read) < read.minVersion;
@@ -75,8 +75,8 @@ function demandsUnmet(reads: readonly Operation[]): Violation[] {
   });
 }
 
-/** I2, of the reads of one process or of one client: one that began after another had ended has at least its version. */
-function goingBack(reads: readonly Operation[]): Violation[] {
+/** I2, for the reads of one process or one client: a read that begins after another has ended has at least its version. */
+function versionsThatGoBack(reads: readonly Operation[]): Violation[] {
   const violations: Violation[] = [];
   const byEnd = reads.toSorted((a, b) => a.end_ms - b.end_ms);
   let ended = 0;
@@ -96,8 +96,12 @@ function goingBack(reads: readonly Operation[]): Violation[] {
   return violations;
 }
 
-/** I6, and I4 where what was missed is a delete: an answer without a word misses nothing older than the bound. */
-function tooOld(reads: readonly Operation[], changes: readonly Operation[], bound_ms: number): Violation[] {
+/** I6: an answer that is not marked stale includes every change older than the bound. It is I4 when the change is a delete. */
+function tooOldAnswers(
+  reads: readonly Operation[],
+  changes: readonly Operation[],
+  bound_ms: number,
+): Violation[] {
   const violations: Violation[] = [];
   const byEnd = changes.toSorted((a, b) => a.end_ms - b.end_ms);
   let seen = 0;

@@ -1,4 +1,4 @@
-/** How far reads were behind, over a whole history. */
+/** How old the answers were, over a whole history. */
 import { staleness_ms } from './checker.ts';
 import type { Operation } from './operation.ts';
 
@@ -8,7 +8,8 @@ export interface Staleness {
 }
 
 export interface Worst {
-  readonly behindUnsaid_ms: number;
+  /** The oldest answer that was not marked stale. */
+  readonly unmarkedStaleness_ms: number;
   readonly markedStale: number;
   readonly failed: number;
   /** Reads with Min-Version that were not answered. */
@@ -29,7 +30,7 @@ export function worstOf(history: readonly Operation[], points: readonly Stalenes
   const unanswered = history.filter(({ kind, outcome }) => kind === 'read' && outcome !== 'ok');
   const refused = unanswered.filter(({ minVersion }) => minVersion !== undefined).length;
   return {
-    behindUnsaid_ms: points
+    unmarkedStaleness_ms: points
       .filter(({ read }) => read.stale !== true)
       .reduce((most, { behind_ms }) => Math.max(most, behind_ms), 0),
     markedStale: history.filter(({ stale }) => stale === true).length,

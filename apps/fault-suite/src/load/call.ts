@@ -1,4 +1,4 @@
-/** One HTTP call over a kept connection, with an end to its patience. */
+/** One HTTP call with a timeout. An agent keeps its connection. */
 import { request, type Agent, type IncomingHttpHeaders } from 'node:http';
 
 export interface Answer {
@@ -9,7 +9,7 @@ export interface Answer {
 
 const patience_ms = 5_000;
 
-/** @throws when no whole answer came */
+/** @throws when there is no complete answer */
 export function call(
   agent: Agent | undefined,
   method: string,
@@ -28,7 +28,7 @@ export function call(
       response.on('error', reject);
     });
     sent.on('error', reject);
-    sent.setTimeout(patience_ms, () => sent.destroy(new Error(`no answer in ${patience_ms} ms`)));
+    sent.setTimeout(patience_ms, () => sent.destroy(new Error(`no answer within ${patience_ms} ms`)));
     sent.end(body);
   });
 }

@@ -1,4 +1,4 @@
-/** Checked load: clients that read, write and delete, and note what they saw. */
+/** The checked load: clients that read, write and delete, and record what they saw. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Operation } from '../history/operation.ts';
 import type { System } from '../system/system.ts';
@@ -28,11 +28,11 @@ export function startLoad(system: System, keys: Keys, random: () => number): Loa
     system,
     keys,
     random,
-    note: (operation) => void history.push(operation),
+    record: (operation) => void history.push(operation),
     pick(list) {
       const among = random() < 0.5 ? Math.min(hotKeys, list.length) : list.length;
       const item = list[Math.floor(random() * among)];
-      if (item === undefined) throw new Error('nothing to pick from');
+      if (item === undefined) throw new Error('The list to pick from is empty.');
       return item;
     },
     async repeat(pause_ms, work) {

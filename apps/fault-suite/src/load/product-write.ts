@@ -1,4 +1,4 @@
-/** One write of a product through the API, by a row. */
+/** Writes a product through the API, for a row. */
 import type { System } from '../system/system.ts';
 import { call, type Answer } from './call.ts';
 

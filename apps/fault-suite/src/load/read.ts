@@ -1,4 +1,4 @@
-/** One read of a product, as it is noted in the history. */
+/** Reads a product. @returns the operation for the history */
 import type { Agent } from 'node:http';
 import type { Operation } from '../history/operation.ts';
 import { call } from './call.ts';
@@ -18,7 +18,7 @@ export async function read(
   return (await readBody(agent, question, minVersion)).operation;
 }
 
-/** The same, with what was answered. */
+/** The same, with the body of the answer. */
 export async function readBody(
   agent: Agent | undefined,
   { client, process, url, key }: Question,
@@ -59,7 +59,7 @@ export async function readBody(
   }
 }
 
-/** Answered by a cache that is not behind. */
+/** Whether a cache answered, and not with a stale value. */
 export function isHit({ said }: Operation): boolean {
   return said !== undefined && /; hit; detail=(?:near|redis)/.test(said);
 }

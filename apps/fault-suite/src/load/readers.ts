@@ -1,11 +1,12 @@
 /** Clients that read. */
 import { Agent } from 'node:http';
 import type { Scene } from './client.ts';
+import { anyOf } from './random.ts';
 import { read } from './read.ts';
 
 const pause_ms = 4;
 
-/** Stays with one process, as a connection does, and now and then demands to see again what it has seen. */
+/** Stays with one process, as a connection does. One read in ten demands at least the version that it saw before. */
 export async function residentReader(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
   const { name, url } = system.readers[index % system.readers.length] ?? { name: '', url: '' };
@@ -17,7 +18,7 @@ export async function residentReader(scene: Scene, index: number): Promise<void>
   }));
 }
 
-/** Is sent to any process, as by a load balancer, and always demands what it has seen. */
+/** Goes to any process, as behind a load balancer. It always demands at least the version that it saw before. */
 export async function roamingReader(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
   await readAgain(
@@ -27,15 +28,9 @@ export async function roamingReader(scene: Scene, index: number): Promise<void> 
       const { name, url } = anyOf(system.readers, random);
       return { process: name, url, demands: true, key: scene.pick([...keys.lasting, ...keys.mortal]) };
     },
-    // The control knows no Min-Version.
+    // The control does not support Min-Version.
     system.plain ? {} : { insists: true },
   );
-}
-
-export function anyOf<Item>(list: readonly Item[], random: () => number): Item {
-  const item = list[Math.floor(random() * list.length)];
-  if (item === undefined) throw new Error('nothing to choose from');
-  return item;
 }
 
 async function readAgain(
@@ -57,7 +52,7 @@ async function readAgain(
     const demanded = demands && !scene.system.plain ? known : undefined;
     const operation = await read(agent, { client, process, url, key }, demanded);
     if (operation.outcome === 'ok') seen.set(key, Math.max(known ?? 0, operation.version ?? 0));
-    scene.note({ ...operation, ...about });
+    scene.record({ ...operation, ...about });
   });
   agent.destroy();
 }

@@ -1,14 +1,14 @@
-/** Clients that write, through the API and through SQL, and read back at once what they wrote. */
+/** Clients that write through the API and through SQL. They read back at once what they wrote. */
 import { Agent } from 'node:http';
 import type { Operation } from '../history/operation.ts';
 import { call } from './call.ts';
 import type { Scene } from './client.ts';
+import { anyOf } from './random.ts';
 import { read, versionOf } from './read.ts';
-import { anyOf } from './readers.ts';
 
 const pause_ms = 20;
 
-interface Written {
+interface WriteResult {
   readonly outcome: Operation['outcome'];
   readonly version: number | undefined;
   readonly said?: string;
@@ -20,7 +20,7 @@ export async function apiWriter(scene: Scene, index: number): Promise<void> {
   const base = `${system.stack.url('catalog-write')}/v1/products`;
   let token = '';
   let tokenUntil_ms = 0;
-  const send = async (method: string, key: string, body?: string): Promise<Written> => {
+  const send = async (method: string, key: string, body?: string): Promise<WriteResult> => {
     if (performance.now() > tokenUntil_ms) {
       token = await system.stack.token('catalog-write', 'catalog:write');
       tokenUntil_ms = performance.now() + 120_000;
@@ -61,12 +61,12 @@ export async function sqlWriter(scene: Scene, index: number): Promise<void> {
     const isMortal = random() < 0.25;
     const key = scene.pick(isMortal ? keys.mortal : keys.lasting);
     const statement = isMortal
-      ? insertAgain
+      ? insertProduct
       : 'update catalog.products set price_minor = price_minor + 1 where id = $1 returning version';
     await write(scene, { client: `sql ${index}`, kind: 'write', key }, async () => {
       try {
         const { rows } = await system.sql.query<{ version: number }>(statement, [key]);
-        // No row: it was there already, or is not there.
+        // No row: an insert found the row, or an update did not find it.
         if (rows[0] === undefined) return { outcome: 'failed', version: undefined };
         return { outcome: 'ok', version: rows[0].version };
       } catch (error) {
@@ -76,20 +76,20 @@ export async function sqlWriter(scene: Scene, index: number): Promise<void> {
   });
 }
 
-export const insertAgain = `insert into catalog.products (id, sku, name, brand, category, price_minor, currency, status)
+export const insertProduct = `insert into catalog.products (id, sku, name, brand, category, price_minor, currency, status)
   values ($1::uuid, 'FAULT-' || $1::uuid::text, 'Checked product', 'Acme', 'checked', 100, 'EUR', 'active')
   on conflict (id) do nothing returning version`;
 
 async function write(
-  { system, random, note }: Scene,
+  { system, random, record }: Scene,
   about: Pick<Operation, 'client' | 'key'> & { readonly kind: 'write' | 'delete' },
-  work: () => Promise<Written>,
+  work: () => Promise<WriteResult>,
 ): Promise<void> {
   const start_ms = performance.now();
   const { outcome, version, said } = await work();
   const end_ms = performance.now();
   await system.afterWrite(about.key).catch(() => undefined);
-  note({
+  record({
     ...about,
     process: '',
     start_ms,
@@ -99,8 +99,8 @@ async function write(
     ...(version !== undefined && { version }),
     ...(said !== undefined && { said }),
   });
-  // The control knows no Min-Version.
+  // The control does not support Min-Version.
   if (system.plain || outcome !== 'ok' || version === undefined) return;
   const { name, url } = anyOf(system.readers, random);
-  note(await read(undefined, { client: about.client, process: name, url, key: about.key }, version));
+  record(await read(undefined, { client: about.client, process: name, url, key: about.key }, version));
 }

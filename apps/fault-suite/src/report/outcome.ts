@@ -1,6 +1,6 @@
 /**
- * What is kept of a row once it is judged: counts, the plot, and the operations that contradict each other. The history
- * itself is let go, so that a soak of hours stays small.
+ * What stays of a row after its judgement: counts, the plot, and the operations that contradict each other. The history
+ * is dropped, so that a soak of hours needs little memory.
  */
 import { staleness, worstOf, type Worst } from '../history/staleness.ts';
 import type { Row } from '../rows/row.ts';
@@ -11,7 +11,7 @@ export interface Outcome {
   readonly row: Row;
   readonly runs: number;
   readonly operations: number;
-  /** Of the last run. */
+  /** What the last run observed. */
   readonly observed: readonly string[];
   readonly worst: Worst;
   readonly violations: number;
@@ -19,11 +19,11 @@ export interface Outcome {
   readonly violated: readonly string[];
   /** The first violations, for people. */
   readonly story: readonly string[];
-  /** SVG of the last run, or of the last in which something was violated. */
+  /** SVG of the last run, or of the last run with a violation. */
   readonly plot: string;
 }
 
-const toldViolations = 10;
+const shownViolations = 10;
 
 export function outcomeOf(result: RowResult): Outcome {
   const { row, observed, history, violations, fault } = result;
@@ -38,7 +38,7 @@ export function outcomeOf(result: RowResult): Outcome {
     violations: violations.length,
     violated: [...new Set(violations.map(({ invariant }) => invariant))],
     story: violations
-      .slice(0, toldViolations)
+      .slice(0, shownViolations)
       .flatMap(({ invariant, text, operations }) => [
         `- ${invariant}: ${text}`,
         ...operations.map(
@@ -50,8 +50,8 @@ export function outcomeOf(result: RowResult): Outcome {
   };
 }
 
-/** Of all runs of one row. */
-export function together(before: Outcome | undefined, next: Outcome): Outcome {
+/** Adds a run to the outcome of the runs before. */
+export function combine(before: Outcome | undefined, next: Outcome): Outcome {
   if (before === undefined) return next;
   const [a, b] = [before.worst, next.worst];
   return {
@@ -60,7 +60,7 @@ export function together(before: Outcome | undefined, next: Outcome): Outcome {
     operations: before.operations + next.operations,
     observed: next.observed,
     worst: {
-      behindUnsaid_ms: Math.max(a.behindUnsaid_ms, b.behindUnsaid_ms),
+      unmarkedStaleness_ms: Math.max(a.unmarkedStaleness_ms, b.unmarkedStaleness_ms),
       markedStale: a.markedStale + b.markedStale,
       failed: a.failed + b.failed,
       refused: a.refused + b.refused,

@@ -1,4 +1,4 @@
-/** The report: a table of rows, what each violated, and how staleness and errors went over time. */
+/** The report: a table of rows with their violations, and a plot of staleness and errors for each row. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { markdownTable } from '@catalog/testing';
@@ -11,11 +11,11 @@ export interface Run {
   readonly plain: boolean;
   readonly seed: number;
   readonly took_ms: number;
-  /** One for each row that was run. */
+  /** One for each row that ran. */
   readonly outcomes: readonly Outcome[];
-  /** Rows that this machine cannot show, and why. */
+  /** The rows that cannot run on this machine, with the reason. */
   readonly skipped: readonly { readonly row: Row; readonly why: string }[];
-  /** How often each process was ended with SIGKILL. */
+  /** By process: how often it was killed with SIGKILL. */
   readonly kills: ReadonlyMap<string, number>;
 }
 
@@ -24,18 +24,18 @@ export function summary({ outcomes, skipped, plain, seed, took_ms, kills }: Run)
   const violations = outcomes.reduce((sum, outcome) => sum + outcome.violations, 0);
   const bound =
     violations === 0 && operations > 0
-      ? `; at 95 % at most ${(3 / operations).toExponential(1)} of operations are wrong (3 in ${operations})`
+      ? `; with 95 % confidence at most ${(3 / operations).toExponential(1)} of the operations are wrong (3 in ${operations})`
       : '';
   const killed = [...kills].map(([name, count]) => `${count} × ${name}`).join(', ');
   return [
     `${plain ? 'plain cache-aside, the control' : 'this system'}, seed ${seed}: ${operations} checked operations ` +
       `in ${(took_ms / 60_000).toFixed(1)} minutes, ${violations} violations${bound}`,
     ...(killed === '' ? [] : [`kill -9: ${killed}`]),
-    ...skipped.map(({ row, why }) => `not shown here: ${row.id} ${row.fault}: ${why}`),
+    ...skipped.map(({ row, why }) => `skipped: ${row.id} ${row.fault}: ${why}`),
   ];
 }
 
-/** @returns where it was written */
+/** @returns the path of the report */
 export async function writeReport(run: Run): Promise<string> {
   await mkdir(folder, { recursive: true });
   const name = run.plain ? 'faults-control' : 'faults';
@@ -48,7 +48,7 @@ export async function writeReport(run: Run): Promise<string> {
         row.id,
         row.fault,
         row.injected,
-        [...observed, inWords(worst)].join('; '),
+        [...observed, describe(worst)].join('; '),
         String(runs),
         String(operations),
         violated.join(' ') || 'none',
@@ -67,9 +67,9 @@ export async function writeReport(run: Run): Promise<string> {
   return file;
 }
 
-function inWords({ behindUnsaid_ms, markedStale, failed, refused }: Outcome['worst']): string {
+function describe({ unmarkedStaleness_ms, markedStale, failed, refused }: Outcome['worst']): string {
   return (
-    `behind by at most ${behindUnsaid_ms.toFixed(0)} ms without a word, ${markedStale} reads marked stale, ` +
-    `${failed} failed, ${refused} with Min-Version refused`
+    `unmarked answers at most ${unmarkedStaleness_ms.toFixed(0)} ms old, ${markedStale} reads marked stale, ` +
+    `${failed} reads failed, ${refused} with Min-Version refused`
   );
 }

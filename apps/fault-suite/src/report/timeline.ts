@@ -1,4 +1,4 @@
-/** How staleness and errors went over the time of one row. */
+/** Plots staleness and errors over the time of one row. */
 import { lineChart } from '@catalog/testing';
 import type { Staleness } from '../history/staleness.ts';
 import type { RowResult } from '../run-row.ts';
@@ -18,11 +18,11 @@ export function timeline({ row, history, fault }: RowResult, staleness: readonly
   const [from_s, to_s] = [fault.from_ms, fault.to_ms].map((at_ms) => ((at_ms - start_ms) / 1000).toFixed(1));
   return lineChart(
     `Row ${row.id}: ${row.fault} (${from_s} … ${to_s} s)`,
-    { x: 's', y: 'ms behind; reads failed per 100 ms' },
+    { x: 's', y: 'staleness in ms; failed reads per 100 ms' },
     [
-      { label: 'behind, without a word', points: inBuckets(behind(false), Math.max) },
-      { label: 'behind, marked stale', points: inBuckets(behind(true), Math.max) },
-      { label: 'reads failed', points: inBuckets(failed, (before, value) => before + value) },
+      { label: 'staleness of unmarked answers', points: inBuckets(behind(false), Math.max) },
+      { label: 'staleness of answers marked stale', points: inBuckets(behind(true), Math.max) },
+      { label: 'failed reads', points: inBuckets(failed, (before, value) => before + value) },
     ],
   );
 }

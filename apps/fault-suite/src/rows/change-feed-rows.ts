@@ -89,7 +89,6 @@ export const changeFeedRows: readonly Row[] = [
     fault: 'worker dies anywhere in a job',
     injected: 'kill -9 of the only worker, up to 400 ms after it is ready, again and again',
     quick: true,
-    often: true,
     async inject({ system, patience, random, soak, observe }) {
       const kills = soak ? 50 : Math.max(3, Math.round(100 * patience));
       await using worker = await ownWorker(system);

@@ -5,7 +5,7 @@ import { timings } from '@catalog/contracts';
 import { Client } from 'pg';
 import { writeProduct } from '../load/product-write.ts';
 import { read } from '../load/read.ts';
-import { insertAgain } from '../load/writers.ts';
+import { insertProduct } from '../load/writers.ts';
 import { massChangeRow } from './mass-change-row.ts';
 import type { Row } from './row.ts';
 import { writerRow } from './writer-row.ts';
@@ -157,7 +157,7 @@ export const databaseRows: readonly Row[] = [
       const deleted: string[] = [];
       for (let round = 0; round < rounds; round++) {
         const key = randomUUID();
-        await system.sql.query(insertAgain, [key]);
+        await system.sql.query(insertProduct, [key]);
         const racing = system.readers.flatMap(({ name, url }) =>
           [1, 2].map(() => read(undefined, { client: 'racer', process: name, url, key })),
         );
@@ -193,7 +193,7 @@ export const databaseRows: readonly Row[] = [
           ),
         );
       await readAll();
-      for (const key of keys) await system.sql.query(insertAgain, [key]);
+      for (const key of keys) await system.sql.query(insertProduct, [key]);
       await pause(timings.bound_ms);
       const missing = (await readAll()).filter(({ present }) => present !== true).length;
       observe(`${missing} of ${keys.length * system.readers.length} still missing after the bound`);

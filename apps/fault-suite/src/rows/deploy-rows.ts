@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startReader } from '@catalog/testing';
 import { read } from '../load/read.ts';
-import { anyOf } from '../load/readers.ts';
+import { anyOf } from '../load/random.ts';
 import { readBeside, type OwnReader } from './own-readers.ts';
 import type { Row, Stage } from './row.ts';
 

@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { call } from '../load/call.ts';
-import { anyOf } from '../load/readers.ts';
+import { anyOf } from '../load/random.ts';
 import { slowPostgres } from '../system/slow-postgres.ts';
 import type { Row, Stage } from './row.ts';
 

@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Operation } from '../history/operation.ts';
 import { readBody } from '../load/read.ts';
-import { anyOf } from '../load/readers.ts';
+import { anyOf } from '../load/random.ts';
 import type { Stage } from './row.ts';
 
 export interface OwnReader {

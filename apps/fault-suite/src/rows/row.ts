@@ -2,36 +2,34 @@ import type { Load } from '../load/load.ts';
 import type { Keys } from '../load/client.ts';
 import type { System } from '../system/system.ts';
 
-/** What a row works with while the load runs. */
+/** What a row gets to work with. */
 export interface Stage {
   readonly system: System;
   readonly keys: Keys;
   readonly load: Load;
   readonly random: () => number;
-  /** Part of the long times of the matrix that is waited for: 1 for all of it. */
+  /** The part of the matrix's long waits that is really waited for: 0 to 1. */
   readonly patience: number;
-  /** It is one of many runs, of which each is short and none is like another. */
+  /** Whether this run belongs to a soak, which runs each row many times. */
   readonly soak: boolean;
-  /** Something that was seen, for the report. */
+  /** Adds a text to the report. */
   observe(text: string): void;
-  /** An expectation of the row beyond the invariants; what is false fails the row. */
+  /** An expectation of the row beyond the invariants. The row fails if it does not hold. */
   expect(holds: boolean, text: string): void;
 }
 
 export interface Row {
-  /** As in the fault matrix. */
+  /** Its number in the fault matrix. */
   readonly id: string;
   readonly fault: string;
   readonly injected: string;
-  /** Part of the subset that `npm test` runs. */
+  /** `npm test` runs it. */
   readonly quick?: true;
-  /** A soak spends a fifth of its runs on rows of this kind: they are chances, and need many. */
-  readonly often?: true;
-  /** Its load is stopped before it begins: it takes every key away. */
+  /** The load stops before the fault, for instance because the row deletes every key. */
   readonly withoutLoad?: true;
-  /** Part of reads that must succeed; 0.999 unless the row takes both caches and Postgres away. */
+  /** The part of reads that must succeed; 0.999 unless the row takes both caches and Postgres away. */
   readonly readsThatSucceed?: number;
-  /** Why this machine cannot show it, if it cannot. */
+  /** The reason why it cannot run on this machine, and what to do about it; undefined if it can. */
   impossible?(): Promise<string | undefined>;
   /** Injects the fault, and resolves when it is gone. */
   inject(stage: Stage): Promise<void>;

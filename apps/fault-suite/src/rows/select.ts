@@ -1,6 +1,6 @@
 import type { Row } from './row.ts';
 
-/** Rows by their ids in the fault matrix; the row `3+4` is meant by either number. What no row has is in `unknown`. */
+/** Finds rows by their ids in the fault matrix. `3` and `4` both mean the row `3+4`. `unknown` has the ids of no row. */
 export function selectRows(
   rows: readonly Row[],
   ids: readonly string[],

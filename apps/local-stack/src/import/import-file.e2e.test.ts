@@ -1,4 +1,4 @@
-/** `npm run import`, as a person types it, against the real stack. */
+/** `npm run import`, as a person types it, on the real stack. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -35,7 +35,7 @@ function start(...args: string[]) {
     [join(repositoryRoot, 'apps/local-stack/src/main.ts'), 'import', ...args],
     {
       cwd: repositoryRoot,
-      // As npm says it: paths count from where the person is.
+      // npm sets INIT_CWD. Paths are relative to it.
       env: {
         ...process.env,
         INIT_CWD: place.root,
@@ -69,7 +69,7 @@ test('a file goes in, and the result is told', async () => {
   expect(said).toMatch(/2 rows read in .* rows\/s\n\s+created 2, updated 0, unchanged 0; bad 0/);
 });
 
-test('bad rows are told by line and field, and it ends with 1 unless they were to be skipped', async () => {
+test('bad rows are named by line and field, and it exits with 1 unless they may be skipped', async () => {
   await writeFile(join(place.root, 'bad.csv'), header + row('BAD-1') + row('BAD-2', 'free'));
   const [code, said] = await run('bad.csv');
   expect([code, await products('BAD-')]).toEqual([1, 0]);
@@ -83,16 +83,16 @@ test.each([
   ['a file that is refused as a whole', ['semicolons.csv'], /Refused \(400 invalid_request\).*semicolons/s],
   ['no file', [], /No file was given/],
   ['a file that is not there', ['gone.csv'], /gone\.csv cannot be read/],
-  ['a name that tells no format', ['new.txt'], /cannot be told from its name/],
+  ['a name of no known format', ['new.txt'], /format of .*new\.txt" is not known from its name/],
   ['an unknown mode', ['new.csv', '--mode', 'all'], /There is no mode "all"/],
-])('%s: it says so and ends with 1', async (_name, args, says) => {
+])('%s: it says so and exits with 1', async (_name, args, says) => {
   await writeFile(join(place.root, 'semicolons.csv'), header.replaceAll(',', ';'));
   const [code, said] = await run(...args);
   expect(code).toBe(1);
   expect(said).toMatch(says);
 });
 
-test('Ctrl-C ends it at once, and nothing has changed', async () => {
+test('Ctrl-C ends it at once, and nothing changes', async () => {
   const file = createWriteStream(join(place.root, 'long.csv'));
   file.write(header);
   for (let first = 0; first < 400_000; first += 1_000) {

@@ -9,7 +9,7 @@ const halfway: Progress = {
   elapsed_ms: 2_000,
 };
 
-test('the line tells how much was sent, how many rows were read, and how fast', () => {
+test('the line shows how much was sent, how many rows were read, and how fast', () => {
   expect(progressLine(halfway)).toBe(`${'█'.repeat(12)}${'░'.repeat(12)}  50 %  12,000 rows  6,000 rows/s`);
 });
 
@@ -17,11 +17,11 @@ test('bad rows are counted', () => {
   expect(progressLine({ ...halfway, failed: 1_234 })).toContain('12,000 rows, 1,234 bad  ');
 });
 
-test('once all is sent, it is being applied', () => {
+test('when everything is sent, the line says that it is being applied', () => {
   expect(progressLine({ ...halfway, sent_bytes: 1_000 })).toMatch(/100 % {2}12,000 rows {2}applying, 2 s$/);
 });
 
-test('an empty file, and no time at all, divide by nothing', () => {
+test('an empty file and an elapsed time of zero cause no division by zero', () => {
   const nothing = { sent_bytes: 0, total_bytes: 0, received: 0, failed: 0, elapsed_ms: 0 };
   expect(progressLine(nothing)).toContain('100 %  0 rows');
 });
@@ -29,7 +29,7 @@ test('an empty file, and no time at all, divide by nothing', () => {
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-test('on a terminal the line is drawn over itself and taken away in the end', () => {
+test('on a terminal the line is redrawn, and removed at the end', () => {
   const written: string[] = [];
   const shown = showProgress({ isTTY: true, write: (text) => written.push(text) }, () => halfway);
   vi.advanceTimersByTime(200);
@@ -39,7 +39,7 @@ test('on a terminal the line is drawn over itself and taken away in the end', ()
   expect(written.every((text) => text.startsWith('\r') && !text.includes('\n'))).toBe(true);
 });
 
-test('where the output is kept, a whole line comes every few seconds', () => {
+test('in a file a new line is written every few seconds', () => {
   const written: string[] = [];
   const shown = showProgress({ write: (text) => written.push(text) }, () => halfway);
   vi.advanceTimersByTime(10_000);

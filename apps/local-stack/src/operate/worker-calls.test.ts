@@ -19,7 +19,7 @@ const result: AuditResult = {
   nines: 3,
 };
 
-test('an audit that found nothing claims no more than its size allows', () => {
+test('an audit without a finding claims no more than its size allows', () => {
   expect(auditReport(result)).toEqual([
     'checked    3000 cached entries against Postgres in 1.5 s',
     'right      3000',
@@ -28,7 +28,7 @@ test('an audit that found nothing claims no more than its size allows', () => {
   ]);
 });
 
-test('an audit that found something says what, for how long it was wrong, and what it could not tell', () => {
+test('an audit with findings lists them, for how long they were wrong, and how many entries it could not decide', () => {
   const lines = auditReport({
     ...result,
     right: 2_996,
@@ -52,11 +52,11 @@ test.each([
   [{ all: true }, '--reason'],
   [{ all: true, reason: '  ' }, '--reason'],
   [{ all: true, reason: 'why' }, 'does not answer'],
-])('a purge of %j is not asked for, and says why', async (what, message) => {
+])('a purge of %j is refused with the reason', async (what, message) => {
   await expect(purge(what, nobody)).rejects.toThrow(message);
 });
 
-test('a purge sends what was asked with the token, and tells what was done', async () => {
+test('a purge sends the request with the token, and says what was done', async () => {
   const asked: unknown[] = [];
   const worker = createServer((req, res) => {
     void (async () => {
