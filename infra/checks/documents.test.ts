@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { missingFrom, readPages, type Repository, thisRepository } from './documents.ts';
+
+test('every link, path and npm script that a page names exists', () => {
+  const pages = readPages();
+  expect(pages.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['README.md', 'docs/protocol.md', 'libs/cache/README.md']),
+  );
+  expect(pages.flatMap((page) => missingFrom(page, thisRepository))).toEqual([]);
+});
+
+const repository: Repository = {
+  exists: (path) => ['docs/a.md', 'libs/x/src/b.ts', 'libs/x/package.json', 'package.json'].includes(path),
+  scripts: (folder) => (folder === '' ? ['prove'] : ['migrate']),
+};
+const inLib = (text: string) => missingFrom({ path: 'libs/x/README.md', text }, repository);
+
+test.each([
+  ['[a](../../docs/a.md#part)'],
+  ['[elsewhere](https://example.org/none.md)'],
+  ['`src/b.ts`, `libs/x/src/b.ts`'],
+  ['`npm run prove -- --fast`, `npm run migrate -w @catalog/x`'],
+  ['```\nlibs/none.ts\n```'],
+  ['`apps/…/main.ts`, `libs/*/README.md`, `SELECT/none`'],
+])('accepts %s', (text) => {
+  expect(inLib(text)).toEqual([]);
+});
+
+test.each([
+  ['[a](../docs/a.md)', 'link to ../docs/a.md'],
+  ['`src/c.ts`', 'path src/c.ts'],
+  ['`libs/none/folder`', 'path libs/none/folder'],
+  ['`npm run none`', 'npm run none'],
+  ['`npm run --silent migrate`', 'npm run migrate'],
+  ['`npm run prove -w @catalog/x`', 'npm run prove -w @catalog/x'],
+])('names what is missing in %s', (text, missing) => {
+  expect(inLib(text)).toEqual([`libs/x/README.md: ${missing}`]);
+});

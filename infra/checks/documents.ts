@@ -1,0 +1,88 @@
+/** Finds what the pages of the repository name: links, paths in backticks, and npm scripts. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { repositoryRoot } from './sources.ts';
+
+export interface Page {
+  /** Relative to the repository. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface Repository {
+  exists(path: string): boolean;
+  /** The npm scripts of the package in a folder; '' is the root. */
+  scripts(folder: string): readonly string[];
+}
+
+export function readPages(): Page[] {
+  const packages = ['apps', 'libs'].flatMap((group) =>
+    readdirSync(join(repositoryRoot, group)).map((name) => `${group}/${name}/README.md`),
+  );
+  const docs = readdirSync(join(repositoryRoot, 'docs')).map((name) => `docs/${name}`);
+  return ['README.md', 'CONTRIBUTING.md', 'infra/README.md', ...packages, ...docs]
+    .filter((path) => path.endsWith('.md') && existsSync(join(repositoryRoot, path)))
+    .map((path) => ({ path, text: readFileSync(join(repositoryRoot, path), 'utf8') }));
+}
+
+export const thisRepository: Repository = {
+  exists: (path) => existsSync(join(repositoryRoot, path)),
+  scripts: (folder) => {
+    const manifest: unknown = JSON.parse(readFileSync(join(repositoryRoot, folder, 'package.json'), 'utf8'));
+    return Object.keys((manifest as { scripts?: Record<string, string> }).scripts ?? {});
+  },
+};
+
+/** What a page names and the repository does not have. */
+export function missingFrom(page: Page, repository: Repository): string[] {
+  const folder = posix.dirname(page.path);
+  const missing = new Set<string>();
+  for (const target of linksOf(page.text)) {
+    if (!repository.exists(posix.join(folder, target))) missing.add(`${page.path}: link to ${target}`);
+  }
+  for (const path of pathsOf(page.text)) {
+    const places = isRooted(path) ? [path] : [posix.join(folder, path), posix.join(folder, 'src', path)];
+    if (!places.some((place) => repository.exists(place))) missing.add(`${page.path}: path ${path}`);
+  }
+  for (const { script, workspace } of scriptsOf(page.text)) {
+    const folders = workspace === undefined ? [''] : [`apps/${workspace}`, `libs/${workspace}`];
+    const isThere = folders.some(
+      (one) => repository.exists(posix.join(one, 'package.json')) && repository.scripts(one).includes(script),
+    );
+    if (!isThere)
+      missing.add(
+        `${page.path}: npm run ${script}${workspace === undefined ? '' : ` -w @catalog/${workspace}`}`,
+      );
+  }
+  return [...missing];
+}
+
+function linksOf(text: string): string[] {
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = '']) => target.replace(/#.*$/, ''))
+    .filter((target) => target !== '' && !/^[a-z]+:/.test(target));
+}
+
+const isRooted = (path: string) => /^(?:apps|libs|infra|docs|\.ci)\//.test(path);
+
+/** In backticks, below a top-level folder, or below a folder that packages have. Not those with a placeholder. */
+function pathsOf(text: string): string[] {
+  const prose = text.replaceAll(/^```[\s\S]*?^```/gm, '');
+  return (
+    [...prose.matchAll(/`([^`\s]+)`/g)]
+      .map(([, path = '']) => path)
+      .filter((path) =>
+        /^(?:apps|libs|infra|docs|\.ci|src|lua|proof|migrations|server|web|demo|checks)\/[\w./-]+$/.test(
+          path,
+        ),
+      )
+      // A file that only exists after a command was run.
+      .filter((path) => !path.includes('/reports/'))
+  );
+}
+
+function scriptsOf(text: string): { script: string; workspace: string | undefined }[] {
+  return [...text.matchAll(/\bnpm run(?: --silent)? (\w[\w:-]*)(?: -w @catalog\/([\w-]+))?/g)].map(
+    ([, script = '', workspace]) => ({ script, workspace }),
+  );
+}
