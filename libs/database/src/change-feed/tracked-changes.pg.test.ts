@@ -150,6 +150,39 @@ test('TRUNCATE leaves a tombstone for each row, and records each product and SKU
   expect(later.version).toBeGreaterThan(Math.max(...inserted.map(({ version }) => version)));
 });
 
+test.each(
+  ['products', 'settings', 'orders', 'console_users'].flatMap(
+    (table): [string, 'repeatable read' | 'serializable'][] => [
+      [table, 'repeatable read'],
+      [table, 'serializable'],
+    ],
+  ),
+)(
+  'TRUNCATE of %s under %s is refused, since it would lose rows committed since the snapshot',
+  async (table, isolation) => {
+    const truncating = withTransaction(
+      pool,
+      async (client) => {
+        // The snapshot of the transaction begins here: the row below is invisible to the triggers.
+        await client.query('select from catalog.products');
+        await insertRow(pool);
+        await client.query(`truncate catalog.${table} cascade`);
+      },
+      { isolation },
+    );
+    await expect(truncating).rejects.toMatchObject({
+      code: '25000',
+      message: `TRUNCATE of catalog.${table} needs READ COMMITTED, this transaction is ${isolation.toUpperCase()}`,
+    });
+    await withTransaction(pool, (client) => client.query(`truncate catalog.${table} cascade`), {
+      isolation: 'read committed',
+    });
+    await pool.query(
+      "insert into catalog.settings (store_name, default_currency, low_stock_threshold, orders_enabled) values ('s', 'EUR', 1, true) on conflict do nothing",
+    );
+  },
+);
+
 test('what is rolled back is not recorded, also to a savepoint', async () => {
   const row = await insertRow(pool);
   await takeOutbox(pool);
@@ -256,4 +289,14 @@ test('settings are tracked as products are', async () => {
     "update catalog.settings set store_name = 'Another' returning version",
   );
   expect(await takeOutbox(pool)).toEqual([{ entity: 'settings', key: 'app', version: rows[0]?.version }]);
+});
+
+test('every trigger on TRUNCATE requires READ COMMITTED', async () => {
+  const { rows } = await pool.query(
+    `select t.tgrelid::regclass::text as "table", t.tgname as trigger
+     from pg_trigger t join pg_proc f on f.oid = t.tgfoid
+     where t.tgtype & 32 <> 0 and f.pronamespace = 'catalog'::regnamespace
+       and f.prosrc not like '%perform catalog.require_read_committed(%'`,
+  );
+  expect(rows).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { CatalogError, type FieldError } from '@catalog/contracts';
 import { DatabaseError } from 'pg';
 
-/** What each constraint of the schema says to a client. A test compares the names with those in Postgres. */
+/** What each constraint of the schema says to a client. A test compares the names with those of Postgres. */
 export const violations: Readonly<Record<string, FieldError>> = {
   products_sku_unique: field('sku', 'taken', 'belongs to another product'),
   products_sku_format: field(
@@ -9,10 +9,26 @@ export const violations: Readonly<Record<string, FieldError>> = {
     'invalid',
     'must be 1 to 64 printable ASCII characters that neither start nor end with a space',
   ),
-  products_name_length: field('name', 'invalid', 'must have 1 to 300 characters and not be blank'),
-  products_description_length: field('description', 'too_long', 'must have at most 10000 characters'),
-  products_brand_length: field('brand', 'invalid', 'must have 1 to 200 characters and not be blank'),
-  products_category_length: field('category', 'invalid', 'must have 1 to 200 characters and not be blank'),
+  products_name_length: field(
+    'name',
+    'invalid',
+    'must have 1 to 300 characters, none of them a control character, and not be blank',
+  ),
+  products_description_length: field(
+    'description',
+    'invalid',
+    'must have at most 10000 characters, none of them a control character',
+  ),
+  products_brand_length: field(
+    'brand',
+    'invalid',
+    'must have 1 to 200 characters, none of them a control character, and not be blank',
+  ),
+  products_category_length: field(
+    'category',
+    'invalid',
+    'must have 1 to 200 characters, none of them a control character, and not be blank',
+  ),
   products_gtin_check_digit: field(
     'gtin',
     'invalid',
@@ -28,9 +44,10 @@ export const violations: Readonly<Record<string, FieldError>> = {
   products_attributes_flat: field(
     'attributes',
     'invalid',
-    'must be a flat object of strings, numbers and booleans',
+    'must be a flat object of strings of at most 1000 characters, finite numbers and booleans',
   ),
   settings_store_name_length: field('storeName', 'invalid', 'must have 1 to 200 characters'),
+  settings_support_email_form: field('supportEmail', 'invalid', 'must be an e-mail address'),
   settings_support_email_length: field('supportEmail', 'too_long', 'must have at most 254 characters'),
   settings_default_currency_format: field('defaultCurrency', 'invalid', 'must be three capital letters'),
   settings_low_stock_threshold_range: field('lowStockThreshold', 'out_of_range', 'must be 0 to 1000000'),

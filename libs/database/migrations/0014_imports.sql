@@ -1,23 +1,23 @@
 -- One row per import: its progress while it runs, then its result. The transaction that applies the records writes the
 -- result.
 create table catalog.imports (
-  id uuid primary key,
+  id catalog.resource_id primary key,
   subject text not null,
   mode text not null constraint imports_mode_known check (mode in ('reject-all', 'skip-failed')),
   dry_run boolean not null,
   state text not null default 'running'
     constraint imports_state_known check (state in ('running', 'succeeded', 'rejected', 'failed')),
-  received bigint not null default 0,
-  created bigint not null default 0,
-  updated bigint not null default 0,
-  unchanged bigint not null default 0,
-  failed bigint not null default 0,
+  received catalog.exact_count not null default 0,
+  created catalog.exact_count not null default 0,
+  updated catalog.exact_count not null default 0,
+  unchanged catalog.exact_count not null default 0,
+  failed catalog.exact_count not null default 0,
   -- The first errors; the writer limits their number.
-  errors jsonb not null default '[]',
+  errors jsonb not null default '[]' constraint imports_errors_numbers check (catalog.has_json_numbers(errors)),
   -- The process that runs the import renews it.
-  heartbeat_at timestamptz not null default clock_timestamp(),
-  created_at timestamptz not null default clock_timestamp(),
-  finished_at timestamptz
+  heartbeat_at catalog.moment not null default clock_timestamp(),
+  created_at catalog.moment not null default clock_timestamp(),
+  finished_at catalog.moment
 );
 create index imports_running on catalog.imports (heartbeat_at) where state = 'running';
 -- For retention.

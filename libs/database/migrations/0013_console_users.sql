@@ -1,6 +1,6 @@
 -- The people who may sign in to the console.
 create table catalog.console_users (
-  id uuid primary key default pg_catalog.uuidv7(),
+  id catalog.resource_id primary key default pg_catalog.uuidv7(),
   -- Lower case only: no two names differ by a capital.
   username text not null
     constraint console_users_username_unique unique
@@ -8,9 +8,9 @@ create table catalog.console_users (
   -- Never the password: a PHC string, which names its algorithm and parameters.
   password_hash text not null constraint console_users_password_hashed check (password_hash like '$argon2id$%'),
   role text not null constraint console_users_role_known check (role in ('admin', 'viewer')),
-  created_at timestamptz not null default pg_catalog.clock_timestamp(),
+  created_at catalog.moment not null default pg_catalog.clock_timestamp(),
   -- Sessions that began with the former password end.
-  password_changed_at timestamptz not null default pg_catalog.clock_timestamp()
+  password_changed_at catalog.moment not null default pg_catalog.clock_timestamp()
 );
 grant select, insert, update, delete on catalog.console_users to console;
 -- The worker refreshes the profiles that are in use. It may not read a hash.
@@ -33,6 +33,7 @@ create trigger profile_updated after update on catalog.console_users
 create function catalog.user_profiles_truncated() returns trigger
 language plpgsql as $$
 begin
+  perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)
   select 'user_profile', u.id::text, 9007199254740991 from only catalog.console_users u;
   return null;

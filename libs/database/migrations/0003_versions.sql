@@ -11,7 +11,7 @@ grant select on sequence catalog.versions to catalog_read, catalog_write;
 create table catalog.tombstones (
   entity text not null,
   key text not null,
-  version bigint not null,
+  version catalog.exact_count not null,
   deleted_at timestamptz not null default clock_timestamp(),
   primary key (entity, key)
 );
@@ -22,6 +22,6 @@ grant select on catalog.tombstones to catalog_read, invalidation_worker;
 -- version, so that its version never goes back.
 create table catalog.purged_tombstones (
   entity text primary key,
-  version bigint not null
+  version catalog.exact_count not null
 );
 grant select on catalog.purged_tombstones to catalog_read, invalidation_worker;

@@ -2,6 +2,6 @@
 -- No foreign key: Postgres refuses TRUNCATE of a table that another one references.
 create table catalog.product_views (
   product_id uuid primary key,
-  views bigint not null check (views >= 0)
+  views catalog.exact_count not null
 );
 grant select, insert, update, delete on catalog.product_views to invalidation_worker;

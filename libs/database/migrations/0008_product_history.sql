@@ -156,6 +156,7 @@ create trigger track_delete_history after delete on catalog.products
 create function catalog.record_products_truncate() returns trigger
 language plpgsql as $$
 begin
+  perform catalog.require_read_committed(tg_table_name);
   insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values)
   select p.id, t.version, 'delete', catalog.changed_by(), t.deleted_at, catalog.product_fields(p)
   from only catalog.products p

@@ -2,7 +2,11 @@
 create table catalog.settings (
   id text primary key default 'app' constraint settings_one_row check (id = 'app'),
   store_name text not null constraint settings_store_name_length check (length(store_name) between 1 and 200),
-  support_email text constraint settings_support_email_length check (length(support_email) <= 254),
+  support_email text
+    constraint settings_support_email_length check (length(support_email) <= 254)
+    -- The form that the contract's schema asks for.
+    constraint settings_support_email_form check (support_email ~
+      '^([A-Za-z0-9_''+-]+\.)*[A-Za-z0-9_''+-]*[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9-]*\.)+[A-Za-z]{2,}$'),
   default_currency text not null constraint settings_default_currency_format check (default_currency ~ '^[A-Z]{3}$'),
   low_stock_threshold integer not null
     constraint settings_low_stock_threshold_range check (low_stock_threshold between 0 and 1000000),

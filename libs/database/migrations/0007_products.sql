@@ -1,7 +1,4 @@
 -- Products, and the index from SKU to product.
---
--- Functions of checks and indexes have bodies of standard SQL: Postgres binds every name in them now, so no caller's
--- search_path can replace one, and it can inline them.
 
 -- GS1 check digit: from the right, digits weigh 1, 3, 1, …; the sum is a multiple of ten. Missing leading digits count 0.
 create function catalog.is_valid_gtin(gtin text) returns boolean
@@ -21,21 +18,32 @@ begin atomic
   end;
 end;
 
--- At most 100 strings, numbers and booleans, on one level; key names follow the contract. Postgres writes the text of a
--- jsonb in one form: "key": value, "key": value. A bounded repetition such as {0,63} makes a regular expression slow, so
--- the last check runs only if some word is too long for a key.
+-- Some string of the object is longer than the contract allows. Postgres inlines no function with a subquery, so it
+-- stands apart from is_flat, which calls it only for long objects.
+create function catalog.has_long_string(attributes jsonb) returns boolean
+language sql immutable parallel safe
+begin atomic
+  select exists (select from jsonb_each_text(attributes) each_text where length(each_text.value) > 1000);
+end;
+
+-- At most 100 strings, numbers and booleans, on one level; keys and strings follow the contract. Postgres writes the text
+-- of a jsonb in one form: "key": value, "key": value. It escapes control characters as \b, \f and \u001f, and no other
+-- character as \u. A bounded repetition such as {0,63} makes a regular expression slow, so the check of long keys runs
+-- only if some word is too long for a key.
 create function catalog.is_flat(attributes jsonb) returns boolean
 language sql immutable parallel safe
 begin atomic
   select jsonb_typeof(attributes) = 'object'
     and attributes::text ~
-      '^\{(?:"[A-Za-z][A-Za-z0-9_.-]*": (?:"(?:[^"\\]|\\.)*"|[-0-9.]+|true|false)(?:, )?)*\}$'
+      '^\{(?:"[A-Za-z][A-Za-z0-9_.-]*": (?:"(?:[^"\\\u007f]|\\[^bfu])*"|[-0-9.]+|true|false)(?:, )?)*\}$'
     and not attributes ? 'constructor'
     -- The shortest pair is 8 characters long.
     and (length(attributes::text) < 800
       or not jsonb_path_exists(jsonb_path_query_array(attributes, '$.*'), '$[100]'))
     and (attributes::text !~ '[A-Za-z0-9_.-]{65}'
-      or not jsonb_path_exists(attributes, '$.keyvalue() ? (@.key like_regex "^.{65}")'));
+      or not jsonb_path_exists(attributes, '$.keyvalue() ? (@.key like_regex "^.{65}")'))
+    and (length(attributes::text) < 1000 or not catalog.has_long_string(attributes))
+    and catalog.has_json_numbers(attributes);
 end;
 
 -- The words of a text: runs of letters and digits, in lower case. Postgres' own parser takes "HS110/HS100" for a path
@@ -67,13 +75,13 @@ end;
 create domain catalog.product_sku as text collate "C" constraint products_sku_format
   check (length(value) <= 64 and value ~ '^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$');
 create domain catalog.product_name as text constraint products_name_length
-  check (length(value) between 1 and 300 and value ~ '\S');
+  check (catalog.is_required_text(value, 300));
 create domain catalog.product_description as text constraint products_description_length
-  check (length(value) <= 10000);
+  check (catalog.is_text(value, 10000));
 create domain catalog.product_brand as text constraint products_brand_length
-  check (length(value) between 1 and 200 and value ~ '\S');
+  check (catalog.is_required_text(value, 200));
 create domain catalog.product_category as text constraint products_category_length
-  check (length(value) between 1 and 200 and value ~ '\S');
+  check (catalog.is_required_text(value, 200));
 create domain catalog.product_gtin as text constraint products_gtin_check_digit check (catalog.is_valid_gtin(value));
 create domain catalog.product_weight_grams as integer constraint products_weight_grams_range check (value >= 0);
 create domain catalog.product_length_mm as integer constraint products_length_mm_range
@@ -90,7 +98,7 @@ create domain catalog.product_status as text constraint products_status_known
 create domain catalog.product_attributes as jsonb constraint products_attributes_flat check (catalog.is_flat(value));
 
 create table catalog.products (
-  id uuid primary key default uuidv7(),
+  id catalog.resource_id primary key default uuidv7(),
   sku catalog.product_sku not null,
   name catalog.product_name not null,
   description catalog.product_description not null default '',
@@ -106,7 +114,8 @@ create table catalog.products (
   status catalog.product_status not null default 'draft',
   attributes catalog.product_attributes not null default '{}',
   version bigint not null,
-  created_at timestamptz not null default clock_timestamp(),
+  created_at catalog.moment not null default clock_timestamp(),
+  -- No catalog.moment: the triggers write the time of the clock, and a domain would be checked by each update.
   updated_at timestamptz not null,
   -- Deferrable, so that one statement can swap two SKUs. ON CONFLICT cannot use it: imports match rows first.
   constraint products_sku_unique unique (sku) deferrable initially immediate
@@ -154,6 +163,7 @@ create trigger sku_deleted after delete on catalog.products
 create function catalog.products_skus_truncated() returns trigger
 language plpgsql as $$
 begin
+  perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)
   select 'sku', sku, 9007199254740991 from only catalog.products;
   return null;

@@ -66,10 +66,25 @@ begin
 end
 $$;
 
+-- TRUNCATE removes all rows, also those that a transaction with an older snapshot cannot see. Its triggers would not see
+-- them either, and would lose their deletion. Every trigger BEFORE TRUNCATE calls this first.
+create function catalog.require_read_committed(truncated name) returns void
+language plpgsql as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'TRUNCATE of catalog.% needs READ COMMITTED, this transaction is %',
+        truncated, upper(current_setting('transaction_isolation'))
+      using errcode = 'invalid_transaction_state',
+        hint = 'Begin with "begin isolation level read committed", or use DELETE.';
+  end if;
+end
+$$;
+
 -- BEFORE TRUNCATE, FOR EACH STATEMENT: the rows are still readable, and nobody else can write them.
 create function catalog.track_truncate() returns trigger
 language plpgsql as $$
 begin
+  perform catalog.require_read_committed(tg_table_name);
   execute format(
     'with deleted as (
        insert into catalog.tombstones (entity, key, version)

@@ -3,7 +3,7 @@
 create table catalog.stock (
   sku text collate "C" primary key constraint stock_sku_length check (length(sku) between 1 and 64),
   on_hand integer not null default 0 constraint stock_never_negative check (on_hand >= 0),
-  updated_at timestamptz not null default clock_timestamp()
+  updated_at catalog.moment not null default clock_timestamp()
 );
 grant select, insert, update on catalog.stock to orders;
 
@@ -14,7 +14,7 @@ create table catalog.stock_adjustments (
   delta integer not null,
   reason text not null,
   adjusted_by text not null,
-  adjusted_at timestamptz not null default clock_timestamp()
+  adjusted_at catalog.moment not null default clock_timestamp()
 );
 create index stock_adjustments_by_sku on catalog.stock_adjustments (sku, id);
 grant select, insert on catalog.stock_adjustments to orders;

@@ -1,6 +1,6 @@
 -- Orders with their items, and the sales of each month.
 create table catalog.orders (
-  id uuid primary key default uuidv7(),
+  id catalog.resource_id primary key default uuidv7(),
   customer_id text not null constraint orders_customer_id_length check (length(customer_id) between 1 and 100),
   status text not null default 'placed'
     constraint orders_status_known check (status in ('placed', 'completed', 'cancelled')),
@@ -9,9 +9,9 @@ create table catalog.orders (
   total_minor bigint not null constraint orders_total_minor_range check (total_minor between 0 and 9007199254740991),
   -- The subject of the caller's token.
   placed_by text not null,
-  created_at timestamptz not null default clock_timestamp(),
-  completed_at timestamptz,
-  cancelled_at timestamptz,
+  created_at catalog.moment not null default clock_timestamp(),
+  completed_at catalog.moment,
+  cancelled_at catalog.moment,
   constraint orders_times_match_status check (
     (completed_at is not null) = (status = 'completed') and (cancelled_at is not null) = (status = 'cancelled'))
 );
@@ -28,16 +28,18 @@ grant select (status, completed_at, currency, total_minor) on catalog.orders to 
 
 create table catalog.order_items (
   order_id uuid not null references catalog.orders on delete cascade,
-  -- The place in the request, from 1.
-  line integer not null,
+  -- The place in the request.
+  line integer not null constraint order_items_line_range check (line between 1 and 100),
   -- The product at the moment of the order. No foreign key, because it may be deleted later.
-  product_id uuid not null,
-  product_version bigint not null,
+  product_id catalog.resource_id not null,
+  product_version catalog.exact_count not null,
   sku text collate "C" not null,
   name text not null,
-  price_minor bigint not null constraint order_items_price_minor_range check (price_minor >= 0),
-  weight_grams integer,
+  price_minor catalog.exact_count not null,
+  weight_grams integer constraint order_items_weight_grams_range check (weight_grams >= 0),
   quantity integer not null constraint order_items_quantity_range check (quantity >= 1),
+  -- A hundred lines together weigh at most 2^53 - 1 grams, which a number holds exactly.
+  constraint order_items_line_weight_range check (weight_grams::bigint * quantity <= 90071992547409),
   primary key (order_id, line)
 );
 grant select, insert on catalog.order_items to orders;
@@ -66,6 +68,7 @@ create trigger sales_updated after update on catalog.orders
 create function catalog.orders_truncated() returns trigger
 language plpgsql as $$
 begin
+  perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)
   select distinct 'sales_month', to_char(o.completed_at at time zone 'UTC', 'YYYY-MM'), 9007199254740991
   from only catalog.orders o where o.status = 'completed';

@@ -1,0 +1,40 @@
+-- What JSON and the contract can show. Constraints use these types, so that no table takes a value that a service must
+-- then leave out.
+--
+-- Functions of checks and indexes have bodies of standard SQL: Postgres binds every name in them now, so no caller's
+-- search_path can replace one, and it can inline them.
+
+-- ISO 8601 has four digits for a year and no infinity.
+create domain catalog.moment as timestamptz constraint moment_has_iso_form
+  check (value >= '0001-01-01 00:00:00+00' and value < '10000-01-01 00:00:00+00');
+
+-- A number that JSON and JavaScript hold exactly.
+create domain catalog.exact_count as bigint constraint exact_count_range check (value between 0 and 9007199254740991);
+
+-- A UUID of RFC 9562, as the contract asks for it.
+create domain catalog.resource_id as uuid constraint resource_id_is_rfc_9562
+  check (coalesce(uuid_extract_version(value), 0) between 1 and 8);
+
+-- Text of at most that many characters, without control characters other than tab and line ends.
+create function catalog.is_text(checked text, at_most integer) returns boolean
+language sql immutable parallel safe
+begin atomic
+  select length(checked) <= at_most and checked !~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]';
+end;
+
+-- The same, and not blank. The blanks are those of JavaScript, whatever the locale of the database.
+create function catalog.is_required_text(checked text, at_most integer) returns boolean
+language sql immutable parallel safe
+begin atomic
+  select catalog.is_text(checked, at_most)
+    and checked ~ '[^\u0009-\u000d\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]';
+end;
+
+-- Every number in it is a finite double. Postgres writes numbers of a jsonb without an exponent, so that a shorter text
+-- holds no greater number.
+create function catalog.has_json_numbers(document jsonb) returns boolean
+language sql immutable parallel safe
+begin atomic
+  select length(document::text) < 309 or not jsonb_path_exists(document,
+    '$.** ? (@.type() == "number" && (@ > 1.7976931348623157e308 || @ < -1.7976931348623157e308))');
+end;
