@@ -8,6 +8,8 @@ export const maxOrderLines = 100;
 const maxQuantity = 1_000_000;
 /** Ten thousand million in euros; nine thousand such orders of one month still have an exact sum. */
 export const maxOrderTotalMinor = 1_000_000_000_000;
+/** A million tonnes. Without a limit the total weight of an order could exceed what a number holds exactly. */
+export const maxOrderWeightGrams = 1_000_000_000_000;
 
 /** A URL cannot hold a path segment of dots, encoded or not: the catalog cannot be asked for such a product. */
 const orderSkuSchema = skuSchema.refine((sku) => sku !== '.' && sku !== '..', {

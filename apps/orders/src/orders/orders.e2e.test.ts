@@ -98,6 +98,8 @@ describe('refused, with nothing changed:', () => {
     await orders.sell({ sku: 'REF-2' }, 3);
     await orders.sell({ sku: 'REF-DRAFT', status: 'draft' }, 3);
     await orders.sell({ sku: 'REF-USD', currency: 'USD' }, 3);
+    for (const sku of ['REF-HEAVY-1', 'REF-HEAVY-2'])
+      await orders.sell({ sku, weightGrams: 2_147_483_647, priceMinor: 0 }, 3);
     await orders.sell({ sku: 'REF-DEAR', priceMinor: Number.MAX_SAFE_INTEGER }, 3);
   });
   const line = { sku: 'REF-1', quantity: 1 };
@@ -133,6 +135,16 @@ describe('refused, with nothing changed:', () => {
       { lines: [{ sku: 'REF-DEAR', quantity }] },
       [400, 'invalid_request', ['/lines too_big']],
     ]),
+    [
+      'a total weight that a number does not hold exactly',
+      { lines: [1, 2, 1, 2, 1].map((heavy) => ({ sku: `REF-HEAVY-${heavy}`, quantity: 1_000_000 })) },
+      [400, 'invalid_request', ['/lines too_big']],
+    ],
+    [
+      'two lines that are too heavy only together',
+      { lines: [1, 2].map((heavy) => ({ sku: `REF-HEAVY-${heavy}`, quantity: 250 })) },
+      [400, 'invalid_request', ['/lines too_big']],
+    ],
     ['no lines', { lines: [] }, [400, 'invalid_request', ['/lines too_small']]],
     [
       '101 lines',

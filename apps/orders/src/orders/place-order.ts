@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { CatalogClient } from '@catalog/catalog-client';
-import { CatalogError, maxOrderTotalMinor, type Order, type OrderCreate } from '@catalog/contracts';
+import {
+  CatalogError,
+  maxOrderTotalMinor,
+  maxOrderWeightGrams,
+  type Order,
+  type OrderCreate,
+  type OrderItem,
+} from '@catalog/contracts';
 import { answerOnce, findAnswer, withTransaction, type Pool, type PoolClient } from '@catalog/database';
 import { takeStock } from '../stock/stock-store.ts';
 import { insertOrder } from './order-store.ts';
@@ -55,16 +62,15 @@ async function insertAndTake(
   placedBy: string,
   { currency, items }: PricedLines,
 ): Promise<Order> {
-  const total = items.reduce(
-    (sum, { priceMinor, quantity }) => sum + BigInt(priceMinor) * BigInt(quantity),
-    0n,
-  );
-  if (total > BigInt(maxOrderTotalMinor)) {
-    const message = `must be worth at most ${maxOrderTotalMinor} in the smallest unit of ${currency}`;
-    throw new CatalogError('invalid_request', `The order is worth too much: /lines ${message}.`, {
-      errors: [{ pointer: '/lines', code: 'too_big', message }],
-    });
-  }
+  const value = sumOf(items, ({ priceMinor }) => priceMinor);
+  if (value > maxOrderTotalMinor)
+    throw tooBig(
+      'is worth too much',
+      `must be worth at most ${maxOrderTotalMinor} in the smallest unit of ${currency}`,
+    );
+  const weight = sumOf(items, ({ weightGrams }) => weightGrams ?? 0);
+  if (weight > maxOrderWeightGrams)
+    throw tooBig('weighs too much', `must weigh at most ${maxOrderWeightGrams} grams`);
   const placed = await insertOrder(client, { customerId, placedBy, currency, items });
   const short = await takeStock(client, piecesOf(lines));
   if (short.size === 0) return placed;
@@ -97,4 +103,14 @@ export function piecesOf(
 /** The schema has put the fields in one order. */
 function hashOf(order: OrderCreate): Buffer {
   return createHash('sha256').update(JSON.stringify(order)).digest();
+}
+
+function sumOf(items: readonly OrderItem[], ofOne: (item: OrderItem) => number): bigint {
+  return items.reduce((sum, item) => sum + BigInt(ofOne(item)) * BigInt(item.quantity), 0n);
+}
+
+function tooBig(reason: string, message: string): CatalogError {
+  return new CatalogError('invalid_request', `The order ${reason}: /lines ${message}.`, {
+    errors: [{ pointer: '/lines', code: 'too_big', message }],
+  });
 }
