@@ -1,4 +1,4 @@
-import type { EntryData, Operation, Slot, Step, Transition } from './entry-protocol.ts';
+import { isLive, type Operation, type Slot, type Step, type Transition } from './entry-protocol.ts';
 
 /** A transition depends only on whether a lease is live or over, and an entry fresh, due or past. Few moments do. */
 const NOW = 1_000;
@@ -145,8 +145,6 @@ export class EntryTable {
     return id;
   }
 }
-
-const isLive = ({ state }: EntryData) => state === 'V' || state === 'M';
 
 /** Entries that no operation can tell apart become one. The model knows who holds the lease. */
 function canonical(data: Slot): Slot {

@@ -154,7 +154,7 @@ export class SimulatedProcess {
           fail(new Error('Connection is closed.'));
           return;
         }
-        // The script refuses it; see `is_other_life` in libs/cache/lua.
+        // As the scripts do: they refuse a former incarnation.
         if (operation.kind === 'read-or-lease' && operation.incarnation !== this.#redis.incarnation) {
           this.#inFlight.add('a read for another incarnation is refused', () => fail(new Error('OTHERLIFE')));
           return;

@@ -1,7 +1,7 @@
 import { timings as feedTimings } from '@catalog/contracts';
 import { timings } from '../../src/timings.ts';
 import type { Answer } from '../../src/reading/entity-cache.ts';
-import type { Slot } from '../protocol/entry-protocol.ts';
+import { isLive, type Slot } from '../protocol/entry-protocol.ts';
 import { ModelRedis } from './model-redis.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import { type Commit, ModelPrimary } from './model-primary.ts';
@@ -110,7 +110,7 @@ export class World {
   heartbeat(): void {
     const incarnation = this.#workerIncarnation;
     if (incarnation === undefined || !this.redis.isUp) return;
-    // The script refuses it; see `is_other_life` in libs/cache/lua.
+    // As the scripts do: they refuse a former incarnation.
     if (incarnation !== this.redis.incarnation) {
       this.workerLearns();
       return;
@@ -256,8 +256,8 @@ export class World {
   checkStores(): void {
     for (const [key, version] of this.#applied) {
       const entry = this.redis.at(ENTITY.cacheKey(key));
-      const isLive = entry?.state === 'V' || entry?.state === 'M';
-      if (isLive && entry.incarnation === this.redis.incarnation && entry.version < version) {
+      if (entry === undefined || !isLive(entry)) continue;
+      if (entry.incarnation === this.redis.incarnation && entry.version < version) {
         this.violations.push(
           `rule 2: Redis holds ${key} in version ${entry.version} after invalidate(${version})`,
         );
