@@ -1,9 +1,9 @@
 /**
- * What the npm scripts call: `node infra/bootstrap.mjs start [arguments]`, and so on.
+ * The npm scripts call it: `node infra/bootstrap.mjs start [arguments]`, and so on.
  *
- * Runs before anything is installed, on the Node that the machine happens to have (20 or newer), so it
- * and everything in bootstrap/ is plain JavaScript that imports nothing but Node itself. It makes the
- * machine ready, then hands over to the pinned Node, which runs the TypeScript as it is.
+ * It runs before anything is installed, on the Node of the machine (20 or newer). So it and everything in bootstrap/ is
+ * plain JavaScript that imports only Node's own modules. It prepares the machine, then starts the pinned Node, which
+ * runs the TypeScript without a build.
  */
 import { join } from 'node:path';
 import { ensureInstalled } from './bootstrap/install.mjs';
@@ -11,7 +11,7 @@ import { checkPlatform } from './bootstrap/platform.mjs';
 import { repositoryRoot, runPinned } from './bootstrap/runtime.mjs';
 import { throughShutFolders } from './bootstrap/shut-folders.mjs';
 import { fail, SetupError, step } from './bootstrap/steps.mjs';
-import { ensureChromium, ensureRedis } from './bootstrap/system-packages.mjs';
+import { ensureChromium, ensureRedis, tryFaketime } from './bootstrap/system-packages.mjs';
 import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
 
 const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
@@ -42,6 +42,7 @@ const commands = {
   async faults(args) {
     await prepare();
     const redis = await step('Redis', ensureRedis);
+    await step('Faketime', tryFaketime);
     return runPinned([faultsMain, ...args], { REDIS_SERVER: redis }, throughShutFolders());
   },
   /** Searches all states of the cache's protocol and of the change feed. Needs no server. */
@@ -55,37 +56,19 @@ const commands = {
     await prepare();
     return runPinned([stackMain, 'reset', ...args]);
   },
-  /** Prints the token and nothing else, so it only looks whether the installation is there. */
-  async token(args) {
-    checkPlatform();
-    return runPinned([stackMain, 'token', ...args]);
-  },
-  async import(args) {
-    checkPlatform();
-    return runPinned([stackMain, 'import', ...args]);
-  },
-  async purge(args) {
-    checkPlatform();
-    return runPinned([stackMain, 'purge', ...args]);
-  },
-  async audit(args) {
-    checkPlatform();
-    return runPinned([stackMain, 'audit', ...args]);
-  },
-  async sql(args) {
-    checkPlatform();
-    return runPinned([stackMain, 'sql', ...args]);
-  },
-  /** For docker-compose.yml. */
+  /** Writes the files that docker-compose.yml mounts. */
   async secrets(args) {
     await prepare();
     return runPinned([stackMain, 'secrets', ...args]);
   },
-  async users(args) {
-    checkPlatform();
-    return runPinned([stackMain, 'users', ...args]);
-  },
 };
+// These print their result and nothing else, so they do not install.
+for (const name of ['token', 'import', 'purge', 'audit', 'sql', 'users']) {
+  commands[name] = async (args) => {
+    checkPlatform();
+    return runPinned([stackMain, name, ...args]);
+  };
+}
 
 async function prepare() {
   await step('Platform', checkPlatform);

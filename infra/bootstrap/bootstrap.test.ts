@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { installProblem, satisfies } from './install.mjs';
+import { packageManagers } from './package-managers.mjs';
 import { checkPlatform } from './platform.mjs';
 import { folderShutToOthers } from './shut-folders.mjs';
 import { fail, SetupError } from './steps.mjs';
-import { ensureRedis, findProgram } from './system-packages.mjs';
+import { ensureRedis, findProgram, tryFaketime } from './system-packages.mjs';
 import { countTests, verdict } from './test-reports.mjs';
 
 describe('the platform check', () => {
@@ -14,7 +15,7 @@ describe('the platform check', () => {
   const check = (change: Partial<typeof machine>) => () =>
     checkPlatform(undefined, { ...machine, ...change });
 
-  test('takes the platforms for which Postgres and Node are published', () => {
+  test('accepts the platforms with packages of Postgres and Node', () => {
     expect(check({})).not.toThrow();
     expect(check({ platform: 'darwin', arch: 'arm64' })).not.toThrow();
   });
@@ -43,12 +44,12 @@ describe('what is installed', () => {
   };
   const installed = (packages: Record<string, object>) => ({ packages });
 
-  test('satisfies the lockfile without the optional packages of other platforms, whatever else is there', () => {
+  test('satisfies the lockfile without the optional packages of other platforms, and with additional packages', () => {
     const pg = { version: '8.23.1', integrity: 'sha512-a' };
     expect(satisfies(lock, installed({ 'node_modules/pg': pg, 'node_modules/more': {} }))).toBe(true);
   });
 
-  test('does not satisfy it when a package is missing, older or of other content', () => {
+  test('does not satisfy the lockfile if a package is missing, older or different', () => {
     expect(satisfies(lock, installed({}))).toBe(false);
     expect(
       satisfies(lock, installed({ 'node_modules/pg': { version: '8.0.0', integrity: 'sha512-a' } })),
@@ -60,7 +61,7 @@ describe('what is installed', () => {
 });
 
 describe('an install', () => {
-  test('that failed is told with the exit code, one that left no Node with what kept it away', () => {
+  test('that fails names the exit code, and one without the pinned Node names the cause', () => {
     expect(installProblem(0, true)).toBeUndefined();
     expect(installProblem(7, false)?.message).toContain('npm ci failed (exit code 7)');
     expect(installProblem(0, false)?.message).toContain('its install script did not run');
@@ -83,7 +84,7 @@ describe('the count of a test run', () => {
     });
   });
 
-  test('a check that failed counts, and so does a test run that could not say why it failed', () => {
+  test('a failed check counts, and so does a test run that fails without a failed test', () => {
     expect(verdict([stage('lint', true), stage('tests', true)], { passed: 9, failed: 0 })).toEqual({
       passed: 9,
       failed: 0,
@@ -121,7 +122,7 @@ describe('Redis', () => {
   const server = (version: string) => `echo 'Redis server v=${version} sha=00000000:0 malloc=libc bits=64'`;
   const printed = () => vi.spyOn(console, 'log').mockReturnValue();
 
-  /** A machine whose only programs are in `bin`: what its package manager does is that script. */
+  /** A machine whose only programs are the scripts in `bin`, including its package manager. */
   const machine = (root = true) => ({
     find: (name: string) => (existsSync(join(bin, name)) ? join(bin, name) : undefined),
     managers: [
@@ -134,6 +135,7 @@ describe('Redis', () => {
             ['apt-get', 'install', '-y', 'redis-server'],
           ],
           Chromium: [],
+          libfaketime: [['apt-get', 'install', '-y', 'faketime']],
         },
         async install_quietly(commands: string[][], _prefix: string[], run: Run) {
           for (const [, ...args] of commands) await run([join(bin, 'apt-get'), ...args], { TO: bin });
@@ -155,7 +157,7 @@ describe('Redis', () => {
     }
   };
 
-  test('is taken where it is new enough, under either name', async () => {
+  test('is found under either name if it is new enough', async () => {
     program('redis-server', server('6.2.14'));
     program('valkey-server', server('8.0.1').replace('Redis', 'Valkey'));
     const notes: string[] = [];
@@ -163,7 +165,7 @@ describe('Redis', () => {
     expect(notes).toEqual([`found ${join(bin, 'valkey-server')}`]);
   });
 
-  test('that is missing and may not be installed is told with the command to type', async () => {
+  test('that is missing and cannot be installed is reported with the command to type', async () => {
     program('apt-get', 'exit 0');
     const { message, remedy } = await refused(machine(false));
     expect(message).toBe('Redis is needed and was not found.');
@@ -172,13 +174,13 @@ describe('Redis', () => {
     );
   });
 
-  test('on a system without a package manager that we know is told without one', async () => {
+  test('that is missing on a system with an unknown package manager is reported without a command', async () => {
     const { message, remedy } = await refused(machine());
     expect(message).toBe('Redis is needed and was not found.');
     expect(remedy).toMatch(/^Install Redis with your system's package manager\./);
   });
 
-  test('is installed where that asks no question', async () => {
+  test('is installed if that needs no answer from a person', async () => {
     program('apt-get', '[ $1 = update ] || cp $TO/packaged $TO/$3');
     program('packaged', server('7.0.15'));
     const log = printed();
@@ -186,7 +188,7 @@ describe('Redis', () => {
     log.mockRestore();
   });
 
-  test('that the system packages too old is told by version, with where a newer one comes from', async () => {
+  test('that the system only has in an old version is reported with the source of a newer one', async () => {
     program('apt-get', '[ $1 = update ] || cp $TO/packaged $TO/$3');
     program('packaged', server('6.0.16'));
     const { message, remedy } = await refused(machine());
@@ -195,7 +197,7 @@ describe('Redis', () => {
     expect(remedy).not.toContain('apt-get');
   });
 
-  test('that could not be installed is told with the command to type', async () => {
+  test('that could not be installed is reported with the command to type', async () => {
     program('apt-get', 'exit 100');
     const { message, remedy } = await refused(machine());
     expect(message).toBe('Redis is needed and was not found.');
@@ -203,11 +205,26 @@ describe('Redis', () => {
   });
 });
 
-describe('a folder that others may not enter', () => {
+describe('libfaketime', () => {
+  test('that cannot be installed is no error: the note says that a row is skipped, and what to type', async () => {
+    const notes: string[] = [];
+    const manager = packageManagers.find(({ program }) => program === 'apt-get');
+    await tryFaketime((text) => notes.push(text), {
+      find: (name) => (name === 'apt-get' ? '/usr/bin/apt-get' : undefined),
+      managers: manager ? [manager] : [],
+      asRoot: () => undefined,
+    });
+    expect(notes).toEqual([
+      'not found, so row 38 is skipped. Type: sudo apt-get update && sudo apt-get install -y --no-install-recommends faketime',
+    ]);
+  });
+});
+
+describe('a folder that other users may not enter', () => {
   const root = mkdtempSync(join(tmpdir(), 'shut-'));
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  test('is found on the way up', () => {
+  test('is found among the parent folders', () => {
     const inside = join(root, 'open/clone');
     mkdirSync(inside, { recursive: true });
     chmodSync(root, 0o700);
@@ -218,7 +235,7 @@ describe('a folder that others may not enter', () => {
 });
 
 describe('a failure', () => {
-  test('is told with its remedy', () => {
+  test('is printed with its remedy', () => {
     const printed = vi.spyOn(console, 'error').mockReturnValue();
     expect(fail(new SetupError('No Redis.', 'Type: apt-get install redis'))).toBe(1);
     expect(printed.mock.calls.flat().join('')).toMatch(/No Redis\.[\s\S]*Type: apt-get install redis/);

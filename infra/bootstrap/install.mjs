@@ -1,4 +1,4 @@
-/** Installs the npm packages, but only when what is installed is not what the lockfile says. */
+/** Installs the npm packages, but only if the installed ones differ from the lockfile. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { pinnedNode, repositoryRoot, run, systemPath } from './runtime.mjs';
 import { announce, SetupError } from './steps.mjs';
 
 const lockfile = join(repositoryRoot, 'package-lock.json');
-/** npm's own record of what it installed. It is written last, so it is missing after an interrupted install. */
+/** npm's record of its installation. npm writes it last, so it is missing after an interrupted install. */
 const installedRecord = join(repositoryRoot, 'node_modules/.package-lock.json');
 const stamp = join(repositoryRoot, 'node_modules/.lockfile-hash');
 
@@ -36,26 +36,26 @@ export async function ensureInstalled(note) {
 
 /**
  * @param {number} code of npm ci
- * @param {boolean} nodeIsThere whether the pinned Node is in place, which a script of its package puts there
+ * @param {boolean} nodeIsThere whether the pinned Node exists; a script of its package puts it there
  * @returns {SetupError | undefined}
  */
 export function installProblem(code, nodeIsThere) {
   if (code !== 0) {
     return new SetupError(
-      `npm ci failed (exit code ${code}); its own words are above.`,
-      'Most often the npm registry was not reached, or the disk is full. Then: npm start',
+      `npm ci failed (exit code ${code}). Its output is above.`,
+      'Often the npm registry cannot be reached, or the disk is full. Correct that, then type: npm start',
     );
   }
   if (!nodeIsThere) {
     return new SetupError(
-      'npm installed the packages, but not the Node that is among them: its install script did not run.',
-      'Most often npm is told to run none (npm config get ignore-scripts). For this once: npm_config_ignore_scripts=false npm start',
+      'npm installed the packages, but not the pinned Node, because its install script did not run.',
+      'Often npm is configured to run no scripts (npm config get ignore-scripts). For one run: npm_config_ignore_scripts=false npm start',
     );
   }
   return undefined;
 }
 
-/** npm runs on the Node that started it: the pinned one is about to be replaced. */
+/** npm must run on the Node that started it, because it may replace the pinned one. */
 function npmCi() {
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   const env = { ...process.env, PATH: systemPath() };
@@ -65,8 +65,8 @@ function npmCi() {
 }
 
 /**
- * Whether what npm recorded covers the lockfile, as it does after a plain `npm install` too. Optional
- * packages may be missing: they are for other platforms.
+ * Whether the installed packages match the lockfile, for instance after a plain `npm install`. Optional packages may be
+ * missing, because they are for other platforms.
  * @param {Lockfile} lock
  * @param {Lockfile} installed
  */

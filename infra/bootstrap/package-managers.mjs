@@ -1,14 +1,15 @@
-/** The package managers that can install without asking, and how. */
+/** The package managers that can install without a question, and how. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 
 /**
  * @typedef {string[]} Command
+ * @typedef {'Redis' | 'Chromium' | 'libfaketime'} Wanted
  * @typedef {(command: string[], env: NodeJS.ProcessEnv) => Promise<number>} Run
  * @typedef {object} PackageManager
  * @property {string} program
  * @property {boolean} needsRoot
- * @property {Record<'Redis' | 'Chromium', Command[]>} install what a person would type
+ * @property {Partial<Record<Wanted, Command[]>>} install what a person would type
  * @property {(commands: Command[], prefix: string[], run: Run) => Promise<void>} install_quietly
  */
 
@@ -22,7 +23,7 @@ export const packageManagers = [
   {
     program: 'apt-get',
     needsRoot: true,
-    install: { Redis: apt('redis-server'), Chromium: apt('chromium') },
+    install: { Redis: apt('redis-server'), Chromium: apt('chromium'), libfaketime: apt('faketime') },
     install_quietly: withoutStartingServices,
   },
   {
@@ -31,6 +32,7 @@ export const packageManagers = [
     install: {
       Redis: [['dnf', 'install', '-y', 'valkey']],
       Chromium: [['dnf', 'install', '-y', 'chromium']],
+      libfaketime: [['dnf', 'install', '-y', 'libfaketime']],
     },
     install_quietly: runEach,
   },
@@ -46,8 +48,8 @@ export const packageManagers = [
 ];
 
 /**
- * What to put before a command so that it runs as root without a question.
- * @returns {string[] | undefined} undefined where that cannot be had
+ * The prefix with which a command runs as root without a question.
+ * @returns {string[] | undefined} undefined if this user cannot become root so
  */
 export function asRoot() {
   if (process.getuid?.() === 0) return [];
@@ -56,9 +58,8 @@ export function asRoot() {
 }
 
 /**
- * Debian starts a server when its package is installed. Ours must not: it would hold port 6379 for
- * nothing. Debian's own switch for that is a policy-rc.d that answers 101; one that is there already
- * belongs to the machine and stays.
+ * Debian starts a server when its package is installed. We prevent that, because it would hold port 6379 for nothing.
+ * Debian's own switch is a policy-rc.d that exits with 101. An existing one belongs to the machine and stays.
  * @param {Command[]} commands
  * @param {string[]} prefix
  * @param {Run} run
@@ -68,7 +69,7 @@ async function withoutStartingServices(commands, prefix, run) {
   const ours = prefix.length === 0 && !existsSync(policy);
   if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {
-    // RUNLEVEL=1 says the same to invoke-rc.d where the file cannot be written (sudo).
+    // With sudo we cannot write that file. RUNLEVEL=1 has the same effect on invoke-rc.d.
     const quiet =
       prefix.length === 0 ? [] : [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1'];
     await runEach(commands, quiet, run);
@@ -78,7 +79,7 @@ async function withoutStartingServices(commands, prefix, run) {
 }
 
 /**
- * Stops at the first failure; whether the program is there now is looked at afterwards.
+ * Stops at the first failure. The caller then checks whether the program exists.
  * @param {Command[]} commands
  * @param {string[]} prefix
  * @param {Run} run

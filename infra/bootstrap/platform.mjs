@@ -1,11 +1,11 @@
 import { SetupError } from './steps.mjs';
 
 const oldestNode = 20;
-/** Those for which the pinned Node and Postgres are published as npm packages. */
+/** The platforms with npm packages of the pinned Node and of Postgres. */
 const supported = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 
 /**
- * Refuses machines on which a later step could only fail with a riddle.
+ * Refuses machines on which a later step would fail with an unclear error.
  * @param {(text: string) => void} [note]
  * @param {{ platform: string, arch: string, nodeVersion: string, musl: boolean }} [machine]
  */
@@ -26,7 +26,7 @@ export function checkPlatform(note = () => {}, machine = thisMachine()) {
   if (Number.parseInt(machine.nodeVersion, 10) < oldestNode) {
     throw new SetupError(
       `Node ${machine.nodeVersion} is too old to start the set-up.`,
-      `Install Node ${oldestNode} or newer; the version that runs the services is then installed by itself.`,
+      `Install Node ${oldestNode} or newer. The set-up then installs the version that runs the services.`,
     );
   }
   note(`${name}, Node ${machine.nodeVersion}`);

@@ -1,4 +1,4 @@
-/** The pinned Node: an ordinary npm dependency, so that the lockfile decides which one runs the services. */
+/** Runs scripts on the pinned Node. It is an npm dependency, so the lockfile decides its version. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
@@ -8,7 +8,7 @@ export const repositoryRoot = resolve(import.meta.dirname, '../..');
 const binaries = join(repositoryRoot, 'node_modules/.bin');
 export const pinnedNode = join(repositoryRoot, 'node_modules/node/bin/node');
 
-/** PATH as it was before npm put the installed binaries in front: npm itself must run on the machine's Node. */
+/** PATH without the folders that npm puts in front, because npm itself must run on the machine's Node. */
 export function systemPath() {
   return (process.env['PATH'] ?? '')
     .split(delimiter)
@@ -17,7 +17,7 @@ export function systemPath() {
 }
 
 /**
- * The environment in which everything installed is found first.
+ * An environment whose PATH begins with the installed binaries.
  * @param {Record<string, string>} [extra]
  * @returns {NodeJS.ProcessEnv}
  */
@@ -31,12 +31,12 @@ export function pinnedEnvironment(extra = {}) {
 }
 
 /**
- * Runs a script on the pinned Node and waits for its end. Signals are passed on: the terminal sends
- * Ctrl-C to the child too, which counts it once, but a `kill` reaches only this process. The IPC channel
- * tells the child when this process dies.
+ * Runs a script on the pinned Node and waits for its end. It passes signals on, because a `kill` reaches only this process.
+ * The terminal sends Ctrl-C to the child too, which then gets it twice and ignores the second one. The IPC channel tells
+ * the child when this process dies.
  * @param {string[]} args
  * @param {Record<string, string>} [extra] environment
- * @param {string[]} [prefix] a command that runs Node in its turn, such as `setpriv …`
+ * @param {string[]} [prefix] a command that starts Node, such as `setpriv …`
  * @returns {Promise<number>} the exit code
  */
 export function runPinned(args, extra, prefix = []) {
@@ -61,7 +61,7 @@ export function runPinned(args, extra, prefix = []) {
 }
 
 /**
- * Runs a program to its end with the output going to the terminal.
+ * Runs a program to its end. Its output goes to the terminal.
  * @param {string[]} command the program and its arguments
  * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<number>} the exit code

@@ -1,7 +1,7 @@
 /**
- * Postgres refuses to run as root, so root's stack and tests run it as another user. In a clone below a
- * folder that only root may enter (root's home, a `mktemp -d`), that user reaches neither the programs nor
- * the data. Root may hand on the one capability that lets it pass, without opening the folder to everyone.
+ * Postgres refuses to run as root, so root's stack and tests run it as another user. That user cannot reach a clone
+ * below a folder that only root may enter, such as root's home or a `mktemp -d`. Root can pass on the one capability that
+ * opens the way, without opening the folder to everyone.
  */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,7 +9,7 @@ import { repositoryRoot } from './runtime.mjs';
 import { SetupError } from './steps.mjs';
 import { findProgram } from './system-packages.mjs';
 
-/** @returns {string[]} what to put before a command: nothing, except for root in a folder shut to others */
+/** @returns {string[]} the prefix of the command; empty unless root runs in a folder that is closed to others */
 export function throughShutFolders() {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return [];
   const shut = folderShutToOthers(repositoryRoot);
@@ -18,11 +18,11 @@ export function throughShutFolders() {
   if (!setpriv) {
     throw new SetupError(
       `Only root may enter ${shut}, but Postgres has to run as another user.`,
-      `Move the clone to a folder that others may enter, or type: chmod o+x ${shut}`,
+      `Move the clone to a folder that other users may enter, or type: chmod o+x ${shut}`,
     );
   }
   const pass = '+dac_override';
-  // Ambient capabilities survive the change of user only with the usual clearing switched off.
+  // A change of user normally clears ambient capabilities. no_setuid_fixup prevents that.
   return [setpriv, `--inh-caps=${pass}`, `--ambient-caps=${pass}`, '--securebits=+no_setuid_fixup'];
 }
 

@@ -1,6 +1,6 @@
-/** How the set-up talks: one line a step, saying what was done and how long it took. */
+/** The output of the set-up: one line for each step, with its result and its duration. */
 
-/** Something that the person at the keyboard can mend; `remedy` says how. */
+/** An error that the person at the keyboard can correct. `remedy` says how. */
 export class SetupError extends Error {
   /**
    * @param {string} message what is wrong
@@ -13,10 +13,10 @@ export class SetupError extends Error {
 }
 
 /**
- * Runs one step and prints its name, what it returned or noted, and its duration.
+ * Runs one step and prints its name, its note and its duration.
  * @template T
  * @param {string} name
- * @param {(note: (text: string) => void) => T | Promise<T>} run may call `note` to say what it found or did
+ * @param {(note: (text: string) => void) => T | Promise<T>} run calls `note` to say what it found or did
  * @returns {Promise<T>}
  */
 export async function step(name, run) {
@@ -29,7 +29,7 @@ export async function step(name, run) {
   return result;
 }
 
-/** Says in the middle of a step that something long begins. @param {string} text */
+/** Says that a long part of a step begins. @param {string} text */
 export function announce(text) {
   console.log(`  … ${text}`);
 }
@@ -40,7 +40,7 @@ export function seconds(duration_ms) {
 }
 
 /**
- * Prints an error with its remedy; one that nobody foresaw with its stack.
+ * Prints a SetupError with its remedy, and any other error with its stack.
  * @param {unknown} error
  * @returns {number} the exit code
  */

@@ -1,6 +1,6 @@
 /**
- * Programs that npm has no package for: found on this machine, or installed by its package manager where
- * that asks no question, else the command to type is named.
+ * Finds programs that npm has no package for, or installs them with the machine's package manager if that needs no
+ * answer from a person. Else the error names the command to type.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -9,10 +9,10 @@ import { asRoot, packageManagers } from './package-managers.mjs';
 import { run, systemPath } from './runtime.mjs';
 import { announce, SetupError } from './steps.mjs';
 
-/** Folders that hold servers on some systems although the PATH of an ordinary user lacks them. */
+/** Some systems keep servers in these folders, which an ordinary user's PATH lacks. */
 const moreFolders = ['/usr/local/bin', '/usr/bin', '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
 
-/** ACL rules for commands and channels as this project writes them came with Redis 7; Valkey began after it. */
+/** Redis 7 brought the ACL rules that this project uses. Every Valkey has them. */
 const oldestRedis = 7;
 
 /** @type {Wanted} */
@@ -40,11 +40,11 @@ const chromium = {
 
 /**
  * @typedef {object} Wanted
- * @property {'Redis' | 'Chromium'} what
+ * @property {import('./package-managers.mjs').Wanted} what
  * @property {string[]} programs
- * @property {number} [oldest] major version that is new enough
- * @property {string} [newer] where one comes from that is new enough
- * @property {string} [otherwise] how to do without
+ * @property {number} [oldest] the oldest major version that works
+ * @property {string} [newer] where to get a newer version
+ * @property {string} [otherwise] how to do without it
  *
  * @typedef {object} Machine
  * @property {(name: string) => string | undefined} find the path of a program
@@ -72,6 +72,20 @@ export function ensureChromium(note, machine = thisMachine) {
 }
 
 /**
+ * One row of the fault suite needs it. Without it that row is skipped, so its absence is no error.
+ * @param {(text: string) => void} note
+ * @param {Machine} [machine]
+ */
+export async function tryFaketime(note, machine = thisMachine) {
+  try {
+    await ensureProgram({ what: 'libfaketime', programs: ['faketime'] }, note, machine);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    note(`not found, so row 38 is skipped. ${error.remedy}`);
+  }
+}
+
+/**
  * @param {Wanted} wanted
  * @param {(text: string) => void} note
  * @param {Machine} machine
@@ -93,7 +107,7 @@ async function ensureProgram(wanted, note, machine) {
   if (!manager || !typed || !prefix) throw missing(wanted, before.tooOld, typed);
   announce(`installing ${what} with ${manager.program}`);
   await manager.install_quietly(commands, prefix, run);
-  // What stands there now, not what stood there before: many systems package a Redis that is too old.
+  // Look again: many systems package a Redis that is too old.
   const after = look(wanted, machine);
   if (!after.usable) throw missing(wanted, after.tooOld, after.tooOld.length === 0 ? typed : '');
   note(`installed ${after.usable} with ${manager.program}`);
@@ -116,8 +130,8 @@ function look({ programs, oldest }, { find }) {
 
 /**
  * @param {Wanted} wanted
- * @param {string[]} tooOld what was found and cannot be used
- * @param {string} typed the command that installs it, if one is known to help
+ * @param {string[]} tooOld the programs found that are too old
+ * @param {string} typed the command that installs it, if one is known
  */
 function missing({ what, oldest, newer, otherwise }, tooOld, typed) {
   const remedy = [
@@ -153,7 +167,7 @@ function isExecutable(file) {
 }
 
 /**
- * Redis and Valkey both say `… server v=7.2.4 sha=…`.
+ * Redis and Valkey both print `… server v=7.2.4 sha=…`.
  * @param {string} file
  */
 function versionOf(file) {

@@ -1,4 +1,4 @@
-/** Reads the report that vitest leaves in every project, also when Nx took the result from its cache. */
+/** Reads the report of vitest in every project. Nx restores it when it takes a result from its cache. */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from './runtime.mjs';
@@ -18,7 +18,7 @@ function projectFolders() {
 /** @param {string} folder */
 const reportOf = (folder) => join(folder, 'reports/vitest.json');
 
-/** A report of an earlier run must not be counted for a project that crashed in this one. */
+/** Removes the reports of earlier runs, so that they do not count for a project that crashes in this run. */
 export function removeReports() {
   for (const folder of projectFolders()) rmSync(reportOf(folder), { force: true });
 }
@@ -46,7 +46,7 @@ function sum(counts) {
 }
 
 /**
- * A file that failed before its first test has no failed test, and counts as one.
+ * A file that failed before its first test has no failed test. It counts as one failure.
  * @param {Report} report
  * @returns {Count}
  */
@@ -58,8 +58,7 @@ export function countTests(report) {
 }
 
 /**
- * Tests count one each; a check that failed counts as one failure, as does a test run that failed without
- * being able to say in which test.
+ * Each test counts as one. A failed check counts as one failure, and so does a test run that failed without a failed test.
  * @param {{ name: string, passed: boolean }[]} outcomes
  * @param {Count} tests
  * @returns {Count}

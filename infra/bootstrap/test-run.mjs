@@ -1,10 +1,10 @@
-/** `npm test`: every check in the order in which a failure is cheapest to learn, then every test. */
+/** `npm test`: first every check, the cheapest first, then every test. */
 import { pinnedEnvironment, run } from './runtime.mjs';
 import { throughShutFolders } from './shut-folders.mjs';
 import { seconds } from './steps.mjs';
 import { addReports, findTestFiles, removeReports, verdict } from './test-reports.mjs';
 
-/** Two cores: one project's tests at a time, each of which uses two workers. */
+/** For two cores: the tests of one project at a time, with two workers. */
 const stages = [
   { name: 'format', file: 'oxfmt', args: ['--check', '.'], nx: false },
   {
@@ -22,13 +22,13 @@ const stages = [
   },
 ];
 
-/** Whether any test needs Chromium, which is large and not installed for nothing. */
+/** Whether any test needs Chromium. It is large, so it is installed only if needed. */
 export function hasBrowserTests() {
   return findTestFiles().some((file) => file.endsWith('.browser.test.ts'));
 }
 
 /**
- * Runs every stage even when one fails, so that one run tells all.
+ * Runs every stage even if one fails, so that one run shows all failures.
  * @param {string[]} args for nx, such as `-p cache` to run one project only
  * @param {Record<string, string>} environment
  * @returns {Promise<number>} the exit code

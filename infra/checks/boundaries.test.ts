@@ -7,7 +7,7 @@ import { importsOf } from './sources.ts';
 describe('this workspace', () => {
   const { packages, dependencies } = readWorkspace();
 
-  test('has the projects that this test is about', () => {
+  test('has the projects that these tests expect', () => {
     const roots = packages.map(({ root }) => root);
     expect(roots).toEqual(
       expect.arrayContaining(['libs/contracts', 'libs/cache', 'apps/catalog-read', 'infra']),
@@ -100,7 +100,7 @@ describe('the check', () => {
     expect(importCycles(packages)).toHaveLength(1);
   });
 
-  test('sees every form of import and none in a comment', () => {
+  test('finds every form of import, but none in a comment', () => {
     const text = [
       "import { a } from 'a';",
       'import {\n  b,\n} from "b";',

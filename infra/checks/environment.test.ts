@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const repository = resolve(import.meta.dirname, '../..');
 const text = (file: string) => readFileSync(join(repository, file), 'utf8');
 
-/** Where services say what they read, as `NAME: shape`. */
+/** The files that declare the variables of the services, as `NAME: shape`. */
 const configurations = [
   'libs/service-kit/src/config/base.ts',
   'apps/catalog-read/src/config.ts',
@@ -20,11 +20,11 @@ test('docs/environment.md names every variable that a service reads, and no othe
   const read = configurations.flatMap((file) =>
     [...text(file).matchAll(/^\s+([A-Z][A-Z_]+)(?=:|,$)/gm)].map((match) => match[1] ?? ''),
   );
-  const told = text('docs/environment.md')
+  const documented = text('docs/environment.md')
     .split('\n')
     .filter((line) => line.startsWith('| `'))
     .flatMap((line) =>
       [...(line.split(' | ')[0] ?? '').matchAll(/`([A-Z_]+)`/g)].map((match) => match[1] ?? ''),
     );
-  expect(new Set(told)).toEqual(new Set([...read, ...commands]));
+  expect(new Set(documented)).toEqual(new Set([...read, ...commands]));
 });

@@ -1,4 +1,4 @@
-/** Rules on single import statements, and the search for cycles. */
+/** The rules for single import statements, and the search for import cycles. */
 import { posix } from 'node:path';
 import { testingPackage, type Dependency, type Project } from './rules.ts';
 import type { SourceFile } from './sources.ts';
@@ -11,7 +11,7 @@ export interface Package extends Project {
   readonly exports: Readonly<Record<string, string>>;
 }
 
-/** Imports that no table allows: into the inside of another package, of one's own index, undeclared ones. */
+/** Finds imports of another package's inside, of the package's own index, and of packages that package.json does not name. */
 export function forbiddenImports(packages: readonly Package[], declared: readonly Dependency[]): string[] {
   const byName = new Map(packages.map((one) => [one.name, one]));
   const edges = new Set(declared.map(({ source, target }) => `${source} ${target}`));
@@ -58,7 +58,7 @@ function isTest({ path }: SourceFile): boolean {
   );
 }
 
-/** Import cycles between files, across packages too; each is a path that ends where it begins. */
+/** Finds import cycles between files, also across packages. Each cycle is a path that ends with its first file. */
 export function importCycles(packages: readonly Package[]): string[] {
   const byName = new Map(packages.map((one) => [one.name, one]));
   const files = new Map(packages.flatMap((one) => one.files.map((file) => [file.path, file])));

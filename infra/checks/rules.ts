@@ -1,6 +1,6 @@
-/** Who may import whom: the table of the design, as data. Only tests may import `@catalog/testing`. */
+/** Which package may import which. Only tests may import `@catalog/testing`. */
 
-/** Each lib by its folder name, and the libs it may import. A lib that is missing here fails the test. */
+/** By lib: the libs that it may import. A lib without a row fails the test. */
 const libMayImport: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   contracts: [],
@@ -16,7 +16,7 @@ const libMayImport: Readonly<Record<string, readonly string[]>> = {
 export const testingPackage = '@catalog/testing';
 
 export interface Project {
-  /** As in package.json and in the graph. */
+  /** The name in package.json and in the project graph. */
   readonly name: string;
   /** Relative to the repository, such as `libs/cache`. */
   readonly root: string;
@@ -27,7 +27,7 @@ export interface Dependency {
   readonly target: string;
 }
 
-/** The edges of the project graph that the table forbids, each with the reason. */
+/** Finds dependencies that the table forbids. @returns one sentence for each */
 export function forbiddenDependencies(
   projects: readonly Project[],
   dependencies: readonly Dependency[],
@@ -46,7 +46,7 @@ function reasonAgainst(from: Project, to: Project): string | undefined {
   const [fromGroup, fromName = ''] = from.root.split('/');
   const [toGroup, toName = ''] = to.root.split('/');
   if (toGroup !== 'libs') return 'only libs can be imported';
-  // A devDependency of every project; that only its tests use it is checked file by file.
+  // It is a devDependency of every project. Another check makes sure that only tests import it.
   if (to.name === testingPackage) return undefined;
   if (fromGroup === 'apps') return undefined;
   if (fromGroup !== 'libs') return `${from.root} may import nothing of ours`;

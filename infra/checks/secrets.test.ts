@@ -1,4 +1,4 @@
-/** No secret is committed. What looks like one in a test or a template is told apart by its shape. */
+/** No secret is committed. The patterns are strict enough to ignore what only looks like a secret in a test. */
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -13,11 +13,11 @@ const patterns: readonly RegExp[] = [
   /["']?\bd["']?\s*:\s*["'][\w-]{40,}["']/,
   // A signed token.
   /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{16,}/,
-  // A password in a URL, unless it is put in when it runs, hidden, or a word that says what it is.
+  // A password in a URL, unless it is a placeholder, masked, or an obvious test password.
   /\b[a-z][a-z+.-]*:\/\/[\w.-]*:(?!\*{3}@|\$\{|(?:secret|canary|password|postgres)@)[^\s/@:'"`<>{}$]+@/,
-  // A name that says it is a secret, and a value that nobody made up: long, with letters and digits.
+  // A name of a secret with a random value: long, with letters and digits.
   /(?:password|passwd|secret|token|api_?key|private_?key)["']?\s*[:=]\s*["']?(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-zA-Z])[\w+/=-]{20,}/i,
-  // Keys with a sign of their maker: AWS, GitHub, Slack, Stripe, npm, Google.
+  // Keys with a known prefix: AWS, GitHub, Slack, Stripe, npm, Google.
   /\b(?:AKIA[A-Z\d]{16}|gh[opsur]_\w{36}|github_pat_\w{22}|xox[abprs]-[\w-]{10}|[rs]k_live_\w{20}|npm_\w{36}|AIza[\w-]{35})/,
 ];
 
@@ -40,13 +40,13 @@ test('no tracked file holds a private key, a password or a token', () => {
   expect(found).toEqual([]);
 });
 
-test('no tracked file is one that holds secrets by its nature', () => {
-  const byNature =
+test('no tracked file has a name of a file for secrets', () => {
+  const secretNames =
     /(?:^|\/)(?:\.env(?:\..*)?|\.npmrc\.local|id_(?:rsa|ed25519)|.*\.(?:pem|p12|pfx|key|jks)|secrets\.json|\.stack\/.*)$/;
-  expect(tracked.filter((path) => byNature.test(path))).toEqual([]);
+  expect(tracked.filter((path) => secretNames.test(path))).toEqual([]);
 });
 
-// Drawn as the real ones are, so that no line of this file is one.
+// Random values, so that no line of this file looks like a secret.
 const { privateKey } = generateKeyPairSync('ed25519');
 const drawn = randomBytes(24).toString('base64url');
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -61,6 +61,6 @@ test.each([
   ['a secret in an environment file', `SESSION_SECRET=${drawn}1a`],
   ['an AWS key', `AKIA${'A1'.repeat(8)}`],
   ['a GitHub token', `ghp_${'a1'.repeat(18)}`],
-])('%s would be found', (_, text) => {
+])('finds %s', (_, text) => {
   expect(secretsIn(text)).not.toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** Reads which module imports which, straight from the source files. */
+/** Reads the imports of every source file. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
@@ -12,7 +12,7 @@ export interface SourceFile {
 
 const notOurs = new Set(['node_modules', 'reports', 'coverage', 'dist']);
 
-/** Paths of all code in a folder, relative to the repository. */
+/** The paths of all code in a folder, relative to the repository. */
 export const codeIn = (folder: string): string[] => walk(folder);
 
 export function sourceFiles(projectRoot: string): SourceFile[] {
@@ -31,7 +31,7 @@ function walk(folder: string): string[] {
   });
 }
 
-/** The specifiers of static, dynamic and re-exporting imports; types count too. */
+/** The specifiers of all imports: static, dynamic, re-exports and types. */
 export function importsOf(text: string): string[] {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
   const statements =

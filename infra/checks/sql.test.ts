@@ -5,10 +5,10 @@ import { codeIn, repositoryRoot } from './sources.ts';
 
 const verb = String.raw`\s*(?:select|insert\s+into|update|delete\s+from|truncate|create|alter|drop|grant|copy)\s`;
 const calls = /\.query\s*(?:<[^()`'"]*>)?\(\s*(`[^`]*`|(?:'[^'\n]*'|"[^"\n]*")\s*\+)/g;
-/** Wherever it stands: it may be handed on in a variable or as the `text` of an object. */
+/** A statement anywhere in the code, for instance in a variable or as the `text` of an object. */
 const statements = new RegExp(`(\`${verb}[^\`]*\`|(?:'${verb}[^'\\n]*'|"${verb}[^"\\n]*")\\s*\\+)`, 'gi');
 
-/** Statements put together from strings: a template with a hole that is no escaped identifier, or a sum. */
+/** Finds statements that are built from strings: a sum, or a template with a hole that is not an escaped identifier. */
 function builtFromStrings(code: string): string[] {
   return [calls, statements]
     .flatMap((pattern) => [...code.matchAll(pattern)])
@@ -30,7 +30,7 @@ test.each([
   expect(builtFromStrings(code).length > 0).toBe(isBuilt);
 });
 
-test('no code that ships puts SQL together from strings', () => {
+test('no production code builds SQL from strings', () => {
   const found = ['apps', 'libs']
     .flatMap(codeIn)
     .filter((path) => !/\.test\.ts$|\/testing\/|apps\/benchmark\//.test(path))

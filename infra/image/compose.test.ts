@@ -1,4 +1,4 @@
-/** docker-compose.yml against the JSON schema of the Compose specification, and against our own rules. */
+/** docker-compose.yml must follow the JSON schema of the Compose specification, and our own rules. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ const { DCLinter } = dclint as unknown as {
   };
 };
 
-/** What is against the schema, which dclint carries; its own rules of style are off. */
+/** The violations of the schema, which dclint contains. Its own style rules are off. */
 function violations(content: string): string[] {
   const file = join(folder, 'docker-compose.yml');
   writeFileSync(file, content);
@@ -61,33 +61,33 @@ test.each([
   ['an unknown key', (good: string) => good.replace('restart: unless-stopped', 'restarts: unless-stopped')],
   ['a wrong type', (good: string) => good.replace('read_only: true', 'read_only: [1]')],
   ['a secret without a place', (good: string) => good.replace(/\{ file: [^}]*\}/, '{ files: x }')],
-])('and the check would see %s', (_name, spoil) => {
+])('the check finds %s', (_name, spoil) => {
   expect(spoil(text)).not.toBe(text);
   expect(violations(spoil(text))).not.toEqual([]);
 });
 
 describe.each(all)('%s', (_name, service) => {
-  test('has limits, and listens on this machine only', () => {
+  test('has limits and listens on this machine only', () => {
     expect(Object.keys(service.deploy.resources.limits).sort()).toEqual(['cpus', 'memory', 'pids']);
     for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   });
 
-  test('carries no secret in its environment', () => {
-    const said = Object.entries(service.environment ?? {}).filter(
+  test('has no secret in its environment', () => {
+    const exposed = Object.entries(service.environment ?? {}).filter(
       ([variable, value]) =>
         /PASSWORD|SECRET|DATABASE_URL|REDIS_URL|LOGINS|KEY/.test(variable) &&
         !value.startsWith('/run/secrets/'),
     );
-    expect(said).toEqual([]);
+    expect(exposed).toEqual([]);
   });
 
-  test('is asked whether it is well', () => {
-    // The images of our services bring the question along.
+  test('has a health check', () => {
+    // The images of our services contain their health check.
     expect(service.healthcheck !== undefined || service.build !== undefined).toBe(true);
   });
 });
 
-test('the stores are on a network of their own that leads nowhere', () => {
+test('the stores are on an internal network without ports', () => {
   expect(networks['stores']?.internal).toBe(true);
   for (const name of ['postgres', 'cache-redis', 'state-redis']) {
     expect(services[name]?.networks).toEqual(['stores']);
@@ -96,7 +96,7 @@ test('the stores are on a network of their own that leads nowhere', () => {
 });
 
 test.each(ours)(
-  '%s runs from the one Dockerfile, can write nowhere and may do nothing special',
+  '%s uses the one Dockerfile, a read-only file system and no capabilities',
   (_name, service) => {
     expect(service.build?.dockerfile).toBe('infra/Dockerfile');
     expect(service.image).toBe(`catalog/${service.build?.args['APP']}`);
@@ -104,7 +104,7 @@ test.each(ours)(
   },
 );
 
-test('the manifests of the image name what a service needs in production, and nothing else', () => {
+test('the manifests of the image contain production dependencies only', () => {
   const script = join(root, 'infra/image/production-manifests.mjs');
   const to = join(folder, 'manifests');
   execFileSync(process.execPath, [script, root, to]);
@@ -120,14 +120,14 @@ test('the manifests of the image name what a service needs in production, and no
 describe('the Dockerfile', () => {
   const dockerfile = readFileSync(join(root, 'infra/Dockerfile'), 'utf8');
 
-  test('has the Node that package.json pins', () => {
+  test('uses the Node version of package.json', () => {
     const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       devDependencies: Record<string, string>;
     };
     expect(/^ARG NODE=(.+)$/m.exec(dockerfile)?.[1]).toBe(devDependencies['node']);
   });
 
-  test('installs for production, runs no script of a package, and does not run as root', () => {
+  test('installs for production, runs no package script, and does not run as root', () => {
     expect(dockerfile).toContain('npm ci --omit=dev --ignore-scripts');
     expect(dockerfile.lastIndexOf('USER node')).toBeGreaterThan(dockerfile.lastIndexOf('FROM'));
     expect(dockerfile).toMatch(/^HEALTHCHECK /m);

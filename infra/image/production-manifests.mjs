@@ -1,14 +1,14 @@
 /**
- * `node infra/image/production-manifests.mjs FROM TO`: writes into the folder TO what decides which packages
- * a service needs, and nothing else: the lockfile, npm's settings, and each package.json without its
- * devDependencies (npm counts those of a workspace as needed, whatever is omitted).
+ * `node infra/image/production-manifests.mjs FROM TO`: writes the files that decide which packages are installed to the
+ * folder TO: the lockfile, npm's settings, and each package.json without devDependencies. npm installs the
+ * devDependencies of a workspace even with `--omit=dev`.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const [from, to] = process.argv.slice(2);
 if (from === undefined || to === undefined) {
-  console.error('Say from which folder to which: node infra/image/production-manifests.mjs . /manifests');
+  console.error('Name both folders: node infra/image/production-manifests.mjs . /manifests');
   process.exit(2);
 }
 

@@ -1,4 +1,4 @@
-/** The Redis configurations of the images, read by a real Redis. */
+/** Starts a real Redis with the configurations for Docker. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -1,7 +1,7 @@
 /** Runs one row: load, fault, recovery, and the judgement of the whole history. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import { timings } from '@catalog/contracts';
+import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { check, type Violation } from './history/checker.ts';
 import type { Operation } from './history/operation.ts';

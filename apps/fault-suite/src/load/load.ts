@@ -1,5 +1,5 @@
 /** The checked load: clients that read, write and delete, and record what they saw. */
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@catalog/runtime';
 import type { Operation } from '../history/operation.ts';
 import type { System } from '../system/system.ts';
 import type { Keys, Scene } from './client.ts';

@@ -1,14 +1,14 @@
-/** Faults of the cache Redis and of the readers' way to it. */
+/** Faults of the cache Redis, and of the network between it and the readers. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@catalog/runtime';
 import { eventually, startRedis } from '@catalog/testing';
 import { read } from '../load/read.ts';
 import { nearCacheRow } from './near-cache-row.ts';
 import type { Row, Stage } from './row.ts';
 import { wipeRow } from './wipe-row.ts';
 
-/** Any of the load's readers is slow between reading Postgres and filling Redis while this runs. */
+/** Slows one reader down between its read from Postgres and its fill of Redis, while `beside` runs again and again. */
 async function slowFills({ system, patience }: Stage, beside: () => Promise<void>): Promise<void> {
   system.proxies.cache.delay(60);
   const until_ms = performance.now() + Math.max(5_000, 60_000 * patience);
@@ -19,7 +19,7 @@ async function slowFills({ system, patience }: Stage, beside: () => Promise<void
   system.proxies.cache.passThrough();
 }
 
-/** Makes the cache Redis a replica of `of` until it has taken over its data, then promotes it again. */
+/** Makes the cache Redis a replica of `of` until it has copied the data, then promotes it again. */
 async function takeOver({ system }: Stage, of: { readonly port: number }): Promise<void> {
   await system.cache.replicaof('127.0.0.1', String(of.port));
   await eventually(async () => /master_link_status:up/.test(await system.cache.info('replication')), {
@@ -31,15 +31,15 @@ async function takeOver({ system }: Stage, of: { readonly port: number }): Promi
 export const cacheRows: readonly Row[] = [
   {
     id: '1',
-    fault: 'slow fill meets invalidate',
-    injected: "60 ms between one reader and Redis, so that its fills come after others' invalidations",
+    fault: 'a slow fill races an invalidation',
+    injected: '60 ms latency between one reader and Redis, so that its fills arrive after invalidations',
     quick: true,
     inject: (stage) => slowFills(stage, async () => {}),
   },
   {
     id: '2',
-    fault: 'the same, and keys are lost in the gap',
-    injected: 'the same with FLUSHALL again and again',
+    fault: 'a slow fill races an invalidation, and keys are lost meanwhile',
+    injected: 'as row 1, with repeated FLUSHALL',
     inject: (stage) => slowFills(stage, async () => void (await stage.system.cache.flushall())),
   },
   {
@@ -47,24 +47,20 @@ export const cacheRows: readonly Row[] = [
     fault: 'cache Redis hangs',
     injected: 'SIGSTOP, SIGCONT',
     quick: true,
-    async inject({ system, patience }) {
-      await system.kill('cache-redis', 'SIGSTOP');
-      await pause(Math.max(4_000, 10_000 * patience));
-      await system.kill('cache-redis', 'SIGCONT');
-    },
+    inject: ({ system, patience }) => system.hang('cache-redis', Math.max(4_000, 10_000 * patience)),
   },
   {
     id: '18',
-    fault: 'cache Redis gone',
-    injected: 'kill -9, started empty',
+    fault: 'cache Redis crashes',
+    injected: 'kill -9; it starts again, empty',
     quick: true,
     inject: ({ system }) => system.killAndAwait('cache-redis'),
   },
   wipeRow,
   {
     id: '20',
-    fault: 'Redis connections cut in a loop',
-    injected: 'CLIENT KILL of every other client, 30 times',
+    fault: 'Redis connections are cut in a loop',
+    injected: 'CLIENT KILL of all clients, 30 times',
     async inject({ system }) {
       for (let cut = 0; cut < 30; cut++) {
         for (const type of ['normal', 'pubsub']) await system.cache.call('CLIENT', 'KILL', 'TYPE', type);
@@ -75,7 +71,7 @@ export const cacheRows: readonly Row[] = [
   {
     id: '21',
     fault: 'cache Redis under memory pressure',
-    injected: 'one MiB left, allkeys-lfu, and 20 MiB of rubbish',
+    injected: 'maxmemory 1 MiB above the use, allkeys-lfu, and 20 MiB of other keys',
     async inject({ system }) {
       const used = Number(/used_memory:(\d+)/.exec(await system.cache.info('memory'))?.[1]);
       await system.cache.config('SET', 'maxmemory', String(used + 2 ** 20));
@@ -87,8 +83,8 @@ export const cacheRows: readonly Row[] = [
   },
   {
     id: '24',
-    fault: 'Redis fails over to a replica that missed writes, and back again',
-    injected: 'the data of a replica whose replication was cut, promoted; twice, without a restart',
+    fault: 'Redis fails over to a replica that lacks writes, and back again',
+    injected: 'a replica whose replication was cut is promoted; twice, without a restart',
     quick: true,
     async inject(stage) {
       const { system } = stage;
@@ -111,7 +107,7 @@ export const cacheRows: readonly Row[] = [
         } finally {
           other.disconnect();
         }
-        // What is written now, the replica misses.
+        // The replica lacks what is written from now on.
         await pause(1_500);
         await takeOver(stage, replica);
         await pause(2_500);
@@ -121,7 +117,7 @@ export const cacheRows: readonly Row[] = [
   {
     id: '25',
     fault: 'Redis restarts from an old dump',
-    injected: 'SAVE, more changes, kill -9, started with the dump',
+    injected: 'SAVE, more changes, kill -9; it starts with the dump',
     async inject({ system }) {
       await system.cache.save();
       await pause(1_500);
@@ -131,7 +127,7 @@ export const cacheRows: readonly Row[] = [
   },
   {
     id: '26',
-    fault: 'scripts lost',
+    fault: 'Redis loses its scripts',
     injected: 'SCRIPT FLUSH, 20 times',
     quick: true,
     async inject({ system }) {
@@ -144,8 +140,8 @@ export const cacheRows: readonly Row[] = [
   nearCacheRow,
   {
     id: '36',
-    fault: 'herd',
-    injected: '1,000 reads at once of one key that no cache has',
+    fault: 'many reads of one uncached key at once',
+    injected: '1,000 reads at once of one key that no cache holds',
     async inject({ system, keys, random, observe, expect }) {
       const key = keys.lasting[Math.floor(random() * keys.lasting.length)] ?? '';
       const loads = async (): Promise<number> => {
@@ -167,9 +163,11 @@ export const cacheRows: readonly Row[] = [
       );
       const failed = answers.filter(({ outcome }) => outcome !== 'ok').length;
       const made = (await loads()) - before;
-      observe(`${made} loads while 1,000 asked (the load's own among them), ${failed} failed`);
-      expect(made < 100, 'the herd shares its loads');
-      expect(failed <= 1, 'at least 99.9 % are answered');
+      observe(
+        `${made} loads for 1,000 reads (including loads of the background load), ${failed} reads failed`,
+      );
+      expect(made < 100, 'the reads share their loads');
+      expect(failed <= 1, 'at least 99.9 % of the reads are answered');
     },
   },
 ];

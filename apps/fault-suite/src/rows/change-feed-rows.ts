@@ -1,6 +1,6 @@
-/** Faults of the change feed: relay, worker, queue. */
-import { setTimeout as pause } from 'node:timers/promises';
+/** Faults of the change feed: the relay, the worker and the queue. */
 import { type Change, timings } from '@catalog/contracts';
+import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { invalidations } from '../system/invalidations.ts';
 import { oldestUnapplied_ms } from '../system/outbox.ts';
@@ -8,14 +8,14 @@ import { ownWorker } from '../system/own-worker.ts';
 import { poisonRow } from './poison-row.ts';
 import type { Row } from './row.ts';
 
-/** BullMQ's own, which the worker leaves as it is. */
+/** The default of BullMQ, which the worker uses. */
 const jobLock_ms = 30_000;
 
 export const changeFeedRows: readonly Row[] = [
   {
     id: '3+4',
-    fault: 'jobs duplicated and out of order',
-    injected: 'the last 200 changes queued again, ten times each, shuffled',
+    fault: 'jobs are duplicated and out of order',
+    injected: 'the last 200 changes are queued again, ten times each, shuffled',
     async inject(stage) {
       await pause(1_000);
       const { rows } = await stage.system.sql.query<Change>(
@@ -30,14 +30,14 @@ export const changeFeedRows: readonly Row[] = [
       await eventually(async () => (await jobs.queue.getJobCountByTypes('waiting', 'active')) < 10, {
         timeout_ms: 60_000,
       });
-      stage.observe(`${again.length} jobs done again`);
-      stage.expect((await jobs.queue.getFailedCount()) === before, 'none was refused');
+      stage.observe(`${again.length} jobs ran again`);
+      stage.expect((await jobs.queue.getFailedCount()) === before, 'no job failed');
     },
   },
   {
     id: '9',
     fault: 'sequence gap',
-    injected: 'a transaction takes its number, another commits, then the first',
+    injected: 'a transaction draws its sequence number; a later one commits first',
     async inject({ system, keys, random, observe, expect }) {
       const [one, two] = [...keys.lasting].sort(() => random() - 0.5);
       const client = await system.sql.connect();
@@ -54,14 +54,14 @@ export const changeFeedRows: readonly Row[] = [
       const { rows } = await system.sql.query<{ waiting: number }>(
         "select count(*) as waiting from catalog.outbox where applied_at is null and changed_at < now() - interval '3 s'",
       );
-      observe(`${rows[0]?.waiting} older changes wait`);
-      expect(rows[0]?.waiting === 0, 'both were applied');
+      observe(`${rows[0]?.waiting} changes older than 3 s are not applied`);
+      expect(rows[0]?.waiting === 0, 'both changes are applied');
     },
   },
   {
     id: '10',
     fault: 'long transaction',
-    injected: 'open beside the load, with a change in it',
+    injected: 'a transaction with a change stays open beside the load',
     async inject({ system, patience, observe, expect }) {
       const client = await system.sql.connect();
       let oldest_ms = 0;
@@ -75,19 +75,17 @@ export const changeFeedRows: readonly Row[] = [
           await pause(50);
         }
         await client.query('rollback');
-        observe(
-          `open for ${open_ms / 1000} s; the oldest other change had waited ${oldest_ms.toFixed(0)} ms`,
-        );
+        observe(`open for ${open_ms / 1000} s; another change waited at most ${oldest_ms.toFixed(0)} ms`);
       } finally {
         client.release();
       }
-      expect(oldest_ms <= timings.bound_ms, 'other changes flow');
+      expect(oldest_ms <= timings.bound_ms, 'other changes are applied within the bound');
     },
   },
   {
     id: '12',
-    fault: 'worker dies anywhere in a job',
-    injected: 'kill -9 of the only worker, up to 400 ms after it is ready, again and again',
+    fault: 'the worker dies at any point of a job',
+    injected: 'repeated kill -9 of the only worker, up to 400 ms after it is ready',
     quick: true,
     async inject({ system, patience, random, soak, observe }) {
       const kills = soak ? 50 : Math.max(3, Math.round(100 * patience));
@@ -102,38 +100,30 @@ export const changeFeedRows: readonly Row[] = [
   },
   {
     id: '12b',
-    fault: 'worker gone for long',
-    injected:
-      'SIGSTOP, as if it were not there; past the bound answers come from Postgres or say that they are stale',
-    async inject({ system, patience }) {
-      await system.kill('invalidation-worker', 'SIGSTOP');
-      await pause(Math.max(6_000, 60_000 * patience));
-      await system.kill('invalidation-worker', 'SIGCONT');
-    },
+    fault: 'the worker is away for long',
+    injected: 'SIGSTOP; after the bound answers must come from Postgres or be marked stale',
+    inject: ({ system, patience }) => system.hang('invalidation-worker', Math.max(6_000, 60_000 * patience)),
   },
   {
     id: '13',
-    fault: 'worker paused past its lock',
+    fault: 'the worker is paused for longer than its job lock',
     injected: 'SIGSTOP, SIGCONT',
     quick: true,
     async inject({ system, patience, observe }) {
       const paused_ms = Math.max(5_000, 40_000 * patience);
-      await system.kill('invalidation-worker', 'SIGSTOP');
-      await pause(paused_ms);
-      await system.kill('invalidation-worker', 'SIGCONT');
+      await system.hang('invalidation-worker', paused_ms);
       observe(
         `paused for ${paused_ms / 1000} s` +
-          (paused_ms > jobLock_ms ? ', longer than' : ', NOT longer than') +
-          ` the lock of ${jobLock_ms / 1000} s`,
+          (paused_ms > jobLock_ms ? ', longer than' : ', but not longer than') +
+          ` the job lock of ${jobLock_ms / 1000} s`,
       );
     },
   },
   poisonRow,
   {
     id: '16',
-    fault: 'poison job that ends the process',
-    injected:
-      'process.abort() in the middle of a job; the locks that it leaves end at once instead of after 30 s',
+    fault: 'a poison job ends the worker process',
+    injected: 'process.abort() in the middle of a job; its lock is deleted at once instead of after 30 s',
     async inject(stage) {
       const { system, observe, expect } = stage;
       await using jobs = await invalidations(system);
@@ -144,10 +134,10 @@ export const changeFeedRows: readonly Row[] = [
       const [lock, lastCheck] = [`${poison.id}:lock`, 'stalled-check'].map((key) => jobs.queue.toKey(key));
       let ends = 0;
       for (let start = 0; start < 15 && !(await poison.isFailed()); start++) {
-        // A worker looks for stalled jobs when it starts: the first look suspects a job, the next takes it.
+        // A worker checks for stalled jobs when it starts. The first check marks a job, the next one takes it.
         await worker.kill();
         await system.state.del(lock ?? '', lastCheck ?? '');
-        // It may meet the job before it is ready.
+        // It may take the job before it is ready.
         await worker.start().catch(() => undefined);
         await eventually(async () => !worker.isAlive || (await poison.isFailed()), {
           timeout_ms: 1_000,
@@ -155,13 +145,13 @@ export const changeFeedRows: readonly Row[] = [
         if (!worker.isAlive) ends += 1;
       }
       const { failedReason } = (await jobs.queue.getJob(poison.id ?? '')) ?? {};
-      observe(`the worker ended ${ends} times, then the job stands among the failed: ${failedReason}`);
-      expect(ends >= 1 && ends <= 3 && worker.isAlive, 'the job is given up, and the worker lives');
+      observe(`the worker ended ${ends} times, then the job failed: ${failedReason}`);
+      expect(ends >= 1 && ends <= 3 && worker.isAlive, 'the job fails for good, and the worker runs');
     },
   },
   {
     id: '22',
-    fault: 'state Redis full',
+    fault: 'the state Redis is full',
     injected: 'maxmemory 1 with noeviction',
     async inject({ system, patience }) {
       await system.state.config('SET', 'maxmemory', '1');
@@ -171,8 +161,8 @@ export const changeFeedRows: readonly Row[] = [
   },
   {
     id: '23',
-    fault: 'state Redis loses everything',
-    injected: 'FLUSHALL, kill -9, started empty',
+    fault: 'the state Redis loses everything',
+    injected: 'FLUSHALL and kill -9; it starts again, empty',
     quick: true,
     async inject({ system }) {
       await system.state.flushall();

@@ -1,20 +1,20 @@
-/** Clocks that jump. */
+/** A row with clocks that jump. */
 import { glob, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@catalog/runtime';
 import { startReader } from '@catalog/testing';
 import { ownWorker } from '../system/own-worker.ts';
 import { readBeside } from './own-readers.ts';
 import type { Row } from './row.ts';
 
-/** Of the Debian package `libfaketime`, and where others put it. */
+/** Finds the library in the folders of Debian and other systems. */
 async function findFaketime(): Promise<string | undefined> {
   for await (const file of glob('/usr/{lib,lib64,local/lib}/{,*/}faketime/libfaketimeMT.so.1')) return file;
   return undefined;
 }
 
-/** How far the clock of this service is from ours. */
+/** The difference between the clock of a service and ours. */
 async function clockOffset_s(url: string): Promise<number> {
   const response = await fetch(`${url}/livez`);
   await response.body?.cancel();
@@ -23,11 +23,12 @@ async function clockOffset_s(url: string): Promise<number> {
 
 export const clockRow: Row = {
   id: '38',
-  fault: 'clock jumps',
+  fault: 'clocks jump',
   injected:
-    'libfaketime: the clocks of a reader and of the worker jump by an hour, forth and back; meanwhile the worker stands still for longer than the bound',
+    'the clocks of a reader and of the worker jump by an hour in both directions (libfaketime), while the worker is paused for longer than the bound',
   async impossible() {
-    return (await findFaketime()) === undefined ? 'libfaketime is not installed' : undefined;
+    if ((await findFaketime()) !== undefined) return undefined;
+    return 'libfaketime is missing. Debian, Ubuntu: apt-get install faketime. Fedora: dnf install libfaketime';
   },
   async inject(stage) {
     const { system, observe, expect } = stage;

@@ -1,7 +1,7 @@
-/** Faults of Postgres and of what is done in it. */
+/** Faults of Postgres, and critical changes in it. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import { timings } from '@catalog/contracts';
+import { pause } from '@catalog/runtime';
 import { Client } from 'pg';
 import { writeProduct } from '../load/product-write.ts';
 import { read } from '../load/read.ts';
@@ -17,8 +17,8 @@ export const databaseRows: readonly Row[] = [
   writerRow,
   {
     id: '27',
-    fault: 'all Postgres connections cut in mid-transaction',
-    injected: 'pg_terminate_backend on all, five times',
+    fault: 'all Postgres connections are cut in the middle of transactions',
+    injected: 'pg_terminate_backend of all sessions, five times',
     quick: true,
     async inject({ system }) {
       for (let cut = 0; cut < 5; cut++) {
@@ -30,7 +30,7 @@ export const databaseRows: readonly Row[] = [
   {
     id: '28',
     fault: 'Postgres crashes',
-    injected: 'immediate shutdown, started again',
+    injected: 'immediate shutdown; it starts again',
     quick: true,
     async inject({ system }) {
       await system.killAndAwait('postgres', 'SIGQUIT');
@@ -38,8 +38,8 @@ export const databaseRows: readonly Row[] = [
   },
   {
     id: '29',
-    fault: 'Postgres down',
-    injected: 'all sessions ended, no new ones let in',
+    fault: 'Postgres is down',
+    injected: 'all sessions are ended, and new ones are refused',
     quick: true,
     async inject(stage) {
       const { system, patience, keys } = stage;
@@ -60,10 +60,10 @@ export const databaseRows: readonly Row[] = [
           { priceMinor: 5 },
           { 'if-match': '*' },
         );
-        stage.observe(`a write is answered ${answer.status}, Retry-After ${answer.headers['retry-after']}`);
+        stage.observe(`a write got ${answer.status}, Retry-After ${answer.headers['retry-after']}`);
         stage.expect(
           answer.status === 503 && answer.headers['retry-after'] !== undefined,
-          '503 with Retry-After',
+          'a write gets 503 with Retry-After',
         );
       } finally {
         await outside.query('alter database catalog allow_connections true');
@@ -73,12 +73,12 @@ export const databaseRows: readonly Row[] = [
   },
   {
     id: '30',
-    fault: 'Postgres slow',
+    fault: 'Postgres is slow',
     injected:
-      '2 s between one reader and Postgres; then a lock for which every query of every connection waits; keys asked for that no cache has',
+      '2 s latency between one reader and Postgres; then a table lock that every query waits for; reads of uncached keys',
     async inject({ system, keys, observe, expect }) {
       const reader = system.readers[1];
-      if (reader === undefined) throw new Error('there is no second reader');
+      if (reader === undefined) throw new Error('The second reader is missing.');
       const ask = (key: string, client: string) =>
         read(undefined, { client, process: reader.name, url: reader.url, key });
       const { rows } = await system.sql.query<{ id: string }>(
@@ -89,12 +89,12 @@ export const databaseRows: readonly Row[] = [
         const slowest_ms = Math.max(...answers.map(({ start_ms, end_ms }) => end_ms - start_ms));
         const shed = answers.filter(({ said }) => said?.startsWith('503')).length;
         observe(
-          `${what}: ${shed} of ${some.length} misses shed, the slowest answer after ${slowest_ms.toFixed(0)} ms`,
+          `${what}: ${shed} of ${some.length} misses got 503, the slowest answer took ${slowest_ms.toFixed(0)} ms`,
         );
-        expect(slowest_ms < 1_500, `${what}: misses are shed within about a second`);
+        expect(slowest_ms < 1_500, `${what}: misses get an answer or 503 within 1.5 s`);
       };
       system.proxies.postgres.delay(2_000);
-      await missAll('slow', rows.slice(0, 100));
+      await missAll('with latency', rows.slice(0, 100));
       await pause(2_000);
       system.proxies.postgres.passThrough();
       await pause(1_000);
@@ -102,11 +102,11 @@ export const databaseRows: readonly Row[] = [
       try {
         await holder.query('begin');
         await holder.query('lock table catalog.products in access exclusive mode');
-        const missing = missAll('asleep', rows.slice(100));
+        const missing = missAll('with a lock', rows.slice(100));
         const hits = await Promise.all(keys.lasting.map((key) => ask(key, 'hit')));
         await missing;
         const failed = hits.filter(({ outcome }) => outcome !== 'ok').length;
-        observe(`asleep: ${failed} of ${hits.length} hits failed`);
+        observe(`with a lock: ${failed} of ${hits.length} hits failed`);
         expect(failed === 0, 'hits are unaffected');
         await pause(2_000);
         await holder.query('rollback');
@@ -117,8 +117,8 @@ export const databaseRows: readonly Row[] = [
   },
   {
     id: '31',
-    fault: 'row lock held',
-    injected: 'a transaction holds a row; a PATCH of it',
+    fault: 'a row lock is held',
+    injected: 'PATCH of a row that a transaction has locked',
     async inject(stage) {
       const [key] = stage.keys.lasting;
       const client = await stage.system.sql.connect();
@@ -134,10 +134,10 @@ export const databaseRows: readonly Row[] = [
           { 'if-match': '*' },
         );
         const took_ms = performance.now() - began_ms;
-        stage.observe(`answered ${answer.status} after ${took_ms.toFixed(0)} ms`);
+        stage.observe(`the PATCH got ${answer.status} after ${took_ms.toFixed(0)} ms`);
         stage.expect(
           [409, 503].includes(answer.status) && took_ms < 4_000,
-          '409 or 503 within the lock timeout',
+          'the PATCH gets 409 or 503 within the lock timeout',
         );
         await client.query('rollback');
       } finally {
@@ -148,7 +148,7 @@ export const databaseRows: readonly Row[] = [
   {
     id: '33',
     fault: 'read after delete',
-    injected: 'DELETE racing the fills of both readers, key after key',
+    injected: 'for one key after the other, a DELETE races the fills of both readers',
     quick: true,
     async inject(stage) {
       const { system, patience, expect, observe } = stage;
@@ -174,14 +174,14 @@ export const databaseRows: readonly Row[] = [
           if (present === true && stale !== true) alive += 1;
         }
       }
-      observe(`${rounds} deletes, ${alive} answered as alive beyond the bound`);
-      expect(alive === 0, 'no 200 beyond the bound');
+      observe(`${rounds} deletes; ${alive} reads found the product after the bound`);
+      expect(alive === 0, 'no read finds a deleted product after the bound');
     },
   },
   {
     id: '34',
-    fault: 'negative entry, then create',
-    injected: 'GET of ids that are missing, then INSERT of them',
+    fault: 'a missing product is cached, then created',
+    injected: 'GET of ids that do not exist, then INSERT',
     async inject({ system, expect, observe }) {
       const keys = Array.from({ length: 20 }, () => randomUUID());
       const readAll = () =>
@@ -196,8 +196,10 @@ export const databaseRows: readonly Row[] = [
       for (const key of keys) await system.sql.query(insertProduct, [key]);
       await pause(timings.bound_ms);
       const missing = (await readAll()).filter(({ present }) => present !== true).length;
-      observe(`${missing} of ${keys.length * system.readers.length} still missing after the bound`);
-      expect(missing === 0, 'visible within the bound');
+      observe(
+        `${missing} of ${keys.length * system.readers.length} reads did not find the new product after the bound`,
+      );
+      expect(missing === 0, 'new products are found within the bound');
       await system.sql.query('delete from catalog.products where id = any ($1)', [keys]);
     },
   },
@@ -225,7 +227,7 @@ export const databaseRows: readonly Row[] = [
       const alive = (await readAll()).filter(
         ({ present, stale }) => present === true && stale !== true,
       ).length;
-      expect(alive === 0, `nothing is answered as alive beyond the bound (${alive})`);
+      expect(alive === 0, `no read finds a deleted product after the bound (${alive} did)`);
     },
   },
 ];

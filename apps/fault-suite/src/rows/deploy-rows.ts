@@ -1,6 +1,6 @@
-/** What a deploy does: processes that end, and two releases at once. */
+/** Faults of a deploy: processes that end, and two releases at the same time. */
 import { Agent } from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@catalog/runtime';
 import { startReader } from '@catalog/testing';
 import { read } from '../load/read.ts';
 import { anyOf } from '../load/random.ts';
@@ -9,7 +9,7 @@ import type { Row, Stage } from './row.ts';
 
 const rate_per_s = 1_000;
 
-/** A balancer as of Kubernetes: it asks /readyz, and a connection that is refused is tried at the other process. */
+/** A load balancer like that of Kubernetes. It polls /readyz, and retries a refused connection at the other process. */
 function startBalancedLoad({ keys, random, load }: Stage, readers: readonly OwnReader[]) {
   const agent = new Agent({ keepAlive: true });
   const ready = new Set(readers);
@@ -62,16 +62,16 @@ function startBalancedLoad({ keys, random, load }: Stage, readers: readonly OwnR
 export const deployRows: readonly Row[] = [
   {
     id: '39',
-    fault: 'deploy under load',
+    fault: 'a deploy under load',
     injected:
-      'SIGTERM of one of two readers at 1,000 reads a second, sent by who asks /readyz ten times a second and tries the other one where a connection is refused',
+      'SIGTERM of one of two readers at 1,000 reads a second, behind a balancer that polls /readyz and retries refused connections',
     withoutLoad: true,
     async inject(stage) {
       await using first = await startReader(stage.system.stack);
       await using second = await startReader(stage.system.stack);
       const load = startBalancedLoad(stage, [
-        { name: 'the one that ends', url: first.url },
-        { name: 'the one that stays', url: second.url },
+        { name: 'ending reader', url: first.url },
+        { name: 'staying reader', url: second.url },
       ]);
       await pause(1_500);
       const began_ms = performance.now();
@@ -80,17 +80,17 @@ export const deployRows: readonly Row[] = [
       await pause(1_500);
       const { sent, refused, failed, perSecond } = await load.stop();
       stage.observe(
-        `${failed} of ${sent} reads failed at ${perSecond.toFixed(0)} a second, ${refused} were tried again; ` +
+        `${failed} of ${sent} reads failed at ${perSecond.toFixed(0)} a second, ${refused} were retried; ` +
           `the process ended after ${ended_ms.toFixed(0)} ms`,
       );
       stage.expect(failed === 0, 'no read failed');
-      stage.expect(perSecond > rate_per_s * 0.9, 'the load was there');
+      stage.expect(perSecond > rate_per_s * 0.9, 'the load reached 90 % of its rate');
     },
   },
   {
     id: '40',
-    fault: 'new payload schema beside the old one',
-    injected: 'a third reader of the next release: other payload, next schema number; same keys, same Redis',
+    fault: 'two payload schemas at the same time',
+    injected: 'a third reader of the next release: new payload and schema number, same keys, same Redis',
     async inject(stage) {
       const { system, patience, observe, expect } = stage;
       const importing = `--import=${import.meta.resolve('../system/next-release.fixture.ts')}`;
@@ -113,10 +113,10 @@ export const deployRows: readonly Row[] = [
         },
       );
       observe(
-        `${seen.name} old and ${seen.label} new payloads, ${seen.stored} of these stored in Redis, ${seen.misread} misread`,
+        `${seen.name} old and ${seen.label} new payloads, ${seen.stored} of the new ones stored in Redis, ${seen.misread} misread`,
       );
-      expect(seen.misread === 0, 'neither misreads the other');
-      expect(seen.name > 0 && seen.stored > 0, 'both are stored in the same Redis');
+      expect(seen.misread === 0, 'no release misreads a payload of the other');
+      expect(seen.name > 0 && seen.stored > 0, 'both releases store in the same Redis');
     },
   },
 ];

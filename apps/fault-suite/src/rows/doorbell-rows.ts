@@ -1,5 +1,5 @@
-/** Faults of the doorbell and of who listens to it. */
-import { setTimeout as pause } from 'node:timers/promises';
+/** Faults of the doorbell and of its listener. */
+import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { deafProxy } from '../system/deaf-proxy.ts';
 import { metric } from '../system/metrics.ts';
@@ -15,7 +15,7 @@ async function doorbellPid({ system }: Stage): Promise<number | undefined> {
   return rows[0]?.pid;
 }
 
-/** How long until the worker has another session for its doorbell. */
+/** The time until the worker has a new session for its doorbell. */
 async function untilReplaced(stage: Stage, old: number | undefined): Promise<number> {
   const began_ms = performance.now();
   await eventually(
@@ -47,7 +47,7 @@ async function readinessOf(url: string): Promise<Readiness> {
 export const doorbellRows: readonly Row[] = [
   {
     id: '5',
-    fault: "listener's connection killed",
+    fault: 'the connection of the listener is killed',
     injected: 'pg_terminate_backend',
     quick: true,
     async inject(stage) {
@@ -55,21 +55,21 @@ export const doorbellRows: readonly Row[] = [
       await stage.system.sql.query('select pg_terminate_backend($1)', [old]);
       const back_ms = await untilReplaced(stage, old);
       stage.observe(`listening again after ${back_ms.toFixed(0)} ms`);
-      stage.expect(back_ms <= 2_000, 'back in at most 2 s');
+      stage.expect(back_ms <= 2_000, 'it listens again within 2 s');
     },
   },
   {
     id: '6',
-    fault: 'listener half-open',
-    injected: 'its backend stopped with SIGSTOP: the socket stands and nothing comes',
+    fault: 'the connection of the listener is half-open',
+    injected: 'SIGSTOP of its backend: the socket stays open, and nothing arrives',
     async inject(stage) {
       const old = await doorbellPid(stage);
-      if (old === undefined) throw new Error('nobody listens');
+      if (old === undefined) throw new Error('No session listens to the doorbell.');
       process.kill(old, 'SIGSTOP');
       try {
         const noticed_ms = await untilReplaced(stage, old);
         stage.observe(`replaced after ${noticed_ms.toFixed(0)} ms`);
-        stage.expect(noticed_ms <= 5_000, 'noticed in at most 5 s');
+        stage.expect(noticed_ms <= 5_000, 'the worker notices it within 5 s');
       } finally {
         process.kill(old, 'SIGCONT');
       }
@@ -77,9 +77,8 @@ export const doorbellRows: readonly Row[] = [
   },
   {
     id: '7',
-    fault: 'subscription silently gone',
-    injected:
-      'a proxy before a worker of its own takes the notifications, and nothing else, out of what Postgres sends',
+    fault: 'the subscription is silently lost',
+    injected: 'a proxy between Postgres and a separate worker drops the notifications, and nothing else',
     async inject(stage) {
       const { system } = stage;
       await using proxy = await deafProxy(system.stack.port('postgres'));
@@ -90,14 +89,16 @@ export const doorbellRows: readonly Row[] = [
       await pause(500);
       proxy.deafen();
       const noticed_ms = await untilReplaced(stage, old);
-      stage.observe(`the canary was missed and the session replaced after ${noticed_ms.toFixed(0)} ms`);
-      stage.expect(noticed_ms <= 5_000, 'noticed in at most 5 s');
+      stage.observe(
+        `the worker missed its own test notification and replaced the session after ${noticed_ms.toFixed(0)} ms`,
+      );
+      stage.expect(noticed_ms <= 5_000, 'the worker notices it within 5 s');
     },
   },
   {
     id: '8',
-    fault: 'doorbell never rings',
-    injected: 'catalog.ring_doorbell() replaced by one that does nothing',
+    fault: 'the doorbell never rings',
+    injected: 'catalog.ring_doorbell() is replaced by a function that does nothing',
     quick: true,
     async inject({ system, patience, observe, expect }) {
       const { rows } = await system.sql.query<{ definition: string }>(
@@ -113,15 +114,15 @@ export const doorbellRows: readonly Row[] = [
         await pause(20);
       }
       await system.sql.query(rows[0]?.definition ?? '');
-      observe(`the oldest change that waited had waited ${oldest_ms.toFixed(0)} ms`);
-      expect(oldest_ms <= 1_000, 'the safety poll drains in at most 1 s');
+      observe(`a change waited at most ${oldest_ms.toFixed(0)} ms`);
+      expect(oldest_ms <= 1_000, 'the safety poll dispatches every change within 1 s');
     },
   },
   {
     id: '11',
-    fault: 'NOTIFY queue fills',
+    fault: 'the NOTIFY queue fills up',
     injected:
-      'a LISTEN session stuck in a transaction, and notifications until the queue (of 64 pages) is more than half full',
+      'a LISTEN session stuck in a transaction, and notifications until the queue of 64 pages is half full',
     async inject(stage) {
       const { system, patience, observe, expect } = stage;
       const worker = system.stack.url('invalidation-worker');
@@ -138,7 +139,7 @@ export const doorbellRows: readonly Row[] = [
         await stuck.query('begin');
         while ((await queueUsage(stage)) < 0.5)
           await system.sql.query("select pg_notify('other', repeat('x', 7000))");
-        // What was rung just before is still on its way.
+        // The last rings may still be on their way.
         await pause(200);
         rings = 0;
         const from = stage.load.history.length;
@@ -156,14 +157,14 @@ export const doorbellRows: readonly Row[] = [
         const unready = reports.filter(({ status }) => status !== 200);
         const warning = reports.at(-1)?.warnings?.['doorbell'];
         observe(
-          `${usual} rings in 2 s before, then ${rings} beside ${writes} writes; the metric says ${warned}; ` +
-            `${unready.length} of ${reports.length} looks at /readyz found it not ready ${JSON.stringify(unready[0]?.checks ?? '')}, ` +
-            `it warns: doorbell ${warning}`,
+          `${usual} rings in the 2 s before, then ${rings} rings for ${writes} writes; the metric shows ${warned}; ` +
+            `${unready.length} of ${reports.length} answers of /readyz were not ready ${JSON.stringify(unready[0]?.checks ?? '')}, ` +
+            `the warning: doorbell ${warning}`,
         );
         expect(usual > 0 && rings === 0, 'the doorbell stops ringing');
-        expect(writes > 50, 'writes go on');
-        expect(warned >= 0.5, 'the metric warns');
-        expect(warning !== undefined && unready.length === 0, 'readiness warns, and stays ready');
+        expect(writes > 50, 'writes succeed');
+        expect(warned >= 0.5, 'the metric shows the full queue');
+        expect(warning !== undefined && unready.length === 0, '/readyz warns and stays ready');
       } finally {
         for (const session of [ear, stuck]) session.release(true);
         await system.sql.query('alter system reset max_notify_queue_pages');

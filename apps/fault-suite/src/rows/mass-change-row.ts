@@ -1,16 +1,16 @@
-/** So many changes at once that a worker which took them all in would grow. */
-import { setTimeout as pause } from 'node:timers/promises';
+/** A row with so many changes at once that a worker which reads all of them into memory would grow. */
 import { withTransaction } from '@catalog/database';
+import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { metric } from '../system/metrics.ts';
 import { ownWorker } from '../system/own-worker.ts';
 import type { System } from '../system/system.ts';
 import type { Row } from './row.ts';
 
-/** How often each product is changed by one transaction; the last is of several times what the worker takes in at once. */
+/** How often one transaction changes each product. The last one makes several times the changes of one batch. */
 const sizes = [1, 8];
 const MiB = 2 ** 20;
-/** Twice what the worker needs without load. With this little room garbage does not pass for growth: it is collected at once. */
+/** Twice what the worker needs without load. In so small a heap garbage is collected at once, so it does not look like growth. */
 const heap_MiB = 64;
 const flat_MiB = 32;
 
@@ -20,7 +20,7 @@ const changeAll = (times: number): string => `do $$ begin
   end loop;
 end $$`;
 
-/** @returns how many changes, once all of them are applied */
+/** Resolves when all changes are applied. @returns their number */
 async function changeAndAwait({ sql }: System, times: number): Promise<number> {
   const transaction = await withTransaction(sql, async (client) => {
     await client.query(changeAll(times));
@@ -42,7 +42,7 @@ async function changeAndAwait({ sql }: System, times: number): Promise<number> {
 async function sample(look: () => Promise<number>, over: AbortSignal): Promise<number[]> {
   const seen: number[] = [];
   do {
-    // A worker that is gone says nothing.
+    // A dead worker counts as infinite memory.
     seen.push(await look().catch(() => Infinity));
     await pause(50);
   } while (!over.aborted);
@@ -53,7 +53,7 @@ export const massChangeRow: Row = {
   id: '41',
   fault: 'mass change',
   injected:
-    `one transaction that changes every product ${sizes.join(', then ')} times, and a worker of ${heap_MiB} MiB of old heap ` +
+    `one transaction that changes every product ${sizes.join(', then ')} times, and a worker with a heap of ${heap_MiB} MiB ` +
     '(a million rows: npm run bench -- bulk)',
   async inject({ system, observe, expect }) {
     await using worker = await ownWorker(system, {
@@ -71,16 +71,16 @@ export const massChangeRow: Row = {
       ]);
       const peak_MiB = Math.max(...seen_MiB);
       observe(
-        `${changes} changes: the worker had at most ${peak_MiB.toFixed(0)} MiB (${seen_MiB.length} samples)`,
+        `${changes} changes: the worker used at most ${peak_MiB.toFixed(0)} MiB (${seen_MiB.length} samples)`,
       );
       peaks_MiB.push(peak_MiB);
     }
     const [small_MiB = 0, large_MiB = Infinity] = peaks_MiB;
     const growth_MiB = large_MiB - small_MiB;
-    expect(worker.isAlive, 'the worker lives');
+    expect(worker.isAlive, 'the worker runs');
     expect(
       growth_MiB <= flat_MiB,
-      `${sizes[1]} times the changes take at most ${flat_MiB} MiB more (${growth_MiB.toFixed(0)})`,
+      `${sizes[1]} times as many changes need at most ${flat_MiB} MiB more (${growth_MiB.toFixed(0)})`,
     );
   },
 };

@@ -1,6 +1,6 @@
-/** A near cache that hears nothing any more, on a connection that looks as if it were fine. */
-import { setTimeout as pause } from 'node:timers/promises';
+/** A row with a near cache that hears no invalidation, on a connection that looks healthy. */
 import { timings } from '@catalog/contracts';
+import { pause } from '@catalog/runtime';
 import { eventually, startReader } from '@catalog/testing';
 import { channelProxy } from '../system/channel-proxy.ts';
 import { metric } from '../system/metrics.ts';
@@ -10,9 +10,9 @@ import type { Row } from './row.ts';
 
 export const nearCacheRow: Row = {
   id: '35',
-  fault: 'near cache cut off',
+  fault: 'the near cache is cut off',
   injected:
-    "a proxy swallows every byte of a third reader's invalidation channel, whose connections stay open; its calls go through",
+    'a proxy drops every byte of the invalidation channel of a third reader; the connections stay open, and its commands pass',
   quick: true,
   async inject(stage) {
     const { system, patience, observe, expect } = stage;
@@ -30,7 +30,7 @@ export const nearCacheRow: Row = {
         cut_ms = performance.now();
         proxy.cutSubscribers();
         await pause(Math.max(4_000, 10_000 * patience));
-        expect(!(await isSound()), 'the metric says that the near cache is silent');
+        expect(!(await isSound()), 'the metric shows that the near cache is silent');
         healed_ms = performance.now();
         proxy.passThrough();
         await eventually(isSound, { timeout_ms: 10_000, interval_ms: 50 });
@@ -45,11 +45,14 @@ export const nearCacheRow: Row = {
     const again_ms = Math.min(...near.filter((at_ms) => at_ms >= healed_ms)) - healed_ms;
     const before = near.filter((at_ms) => at_ms < cut_ms).length;
     observe(
-      `${before} near answers before; the last one ${silent_ms.toFixed(0)} ms after the cut, then ${others} others; ` +
-        `near answers again ${again_ms.toFixed(0)} ms after it was healed`,
+      `${before} near hits before; the last one ${silent_ms.toFixed(0)} ms after the cut, then ${others} other answers; ` +
+        `near hits again ${again_ms.toFixed(0)} ms after the channel was restored`,
     );
-    expect(before > 20 && others > 20, 'it was read from before and meanwhile');
-    expect(silent_ms <= timings.heartbeatOverdue_ms, 'the near cache goes silent within the heartbeat');
+    expect(before > 20 && others > 20, 'there were enough reads before and during the cut');
+    expect(
+      silent_ms <= timings.heartbeatOverdue_ms,
+      'the near cache goes silent when a heartbeat is overdue',
+    );
     expect(Number.isFinite(again_ms), 'the near cache serves again');
   },
 };

@@ -1,26 +1,26 @@
-/** More is asked than a slow Postgres can answer, by clients that ask again: does it come back by itself? */
+/** A row with more requests than a slow Postgres can answer, from clients that retry. It must recover by itself. */
 import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { call } from '../load/call.ts';
 import { anyOf } from '../load/random.ts';
 import { slowPostgres } from '../system/slow-postgres.ts';
 import type { Row, Stage } from './row.ts';
 
-/** Of what a slow Postgres can answer, and at most a part of what a healthy one can. */
+/** Times the rate that a slow Postgres can answer, but at most `mostOfHealthy` of the healthy rate. */
 const overload = 1.4;
 const mostOfHealthy = 0.9;
-/** Callers that wait for each other's answers, enough to keep all that answers busy. */
+/** Parallel callers, enough to keep every reader and Postgres busy. */
 const probes = 64;
 const probing_ms = 2_000;
 const attempts = 4;
-/** Who has waited this long has no use for the answer. */
+/** A later answer is useless to the client. */
 const useful_ms = 1_000;
-/** Of what was useful before. */
+/** The part of the goodput before that must come back. */
 const goal = 0.95;
 
-/** One that nobody has made before, so that it is a query. Answers the status, or undefined where there was no answer. */
+/** A new search each time, so that no cache holds it. @returns the status, or undefined if there was no answer */
 async function search({ system, random }: Stage, agent: Agent): Promise<number | undefined> {
   const { url } = anyOf(system.readers, random);
   const list = `/v1/products?limit=1&q=${randomUUID()}`;
@@ -30,7 +30,7 @@ async function search({ system, random }: Stage, agent: Agent): Promise<number |
   );
 }
 
-/** How many searches a second are answered now. */
+/** Measures how many searches a second are answered. */
 async function capacity_per_s(stage: Stage): Promise<number> {
   const agent = new Agent({ keepAlive: true });
   const began_ms = performance.now();
@@ -43,7 +43,7 @@ async function capacity_per_s(stage: Stage): Promise<number> {
   return answered / ((performance.now() - began_ms) / 1_000);
 }
 
-/** Whoever is refused asks again at once. */
+/** A client that is refused retries at once. */
 function startSearches(stage: Stage, rate_per_s: number) {
   const agent = new Agent({ keepAlive: true });
   const arrivals: { readonly at_ms: number; isUseful: boolean }[] = [];
@@ -65,7 +65,7 @@ function startSearches(stage: Stage, rate_per_s: number) {
     get requests() {
       return requests;
     },
-    /** The part of those who came in this time that got a useful answer. */
+    /** The part of the searches begun in this time that got a useful answer. */
     goodput(from_ms: number, to_ms: number): number {
       const came = arrivals.filter(({ at_ms }) => at_ms >= from_ms && at_ms < to_ms);
       return came.filter(({ isUseful }) => isUseful).length / Math.max(1, came.length);
@@ -87,10 +87,10 @@ const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
 export const overloadRow: Row = {
   id: '37',
   fault: 'overload',
-  injected: `Postgres at a fifth of its speed; ${overload} times the searches that it can answer then, none of which any cache has, each tried up to ${attempts} times`,
+  injected: `Postgres at a fifth of its speed, and ${overload} times as many uncached searches as it can then answer, each tried up to ${attempts} times`,
   async inject(stage) {
     const { system, patience, observe, expect } = stage;
-    // Else what a search costs depends on whether autovacuum has been here yet.
+    // Without it the cost of a search depends on whether autovacuum has run yet.
     await system.sql.query('analyze catalog.products');
     const healthy_per_s = await capacity_per_s(stage);
     const slow_per_s = await slowly(system, () => capacity_per_s(stage));
@@ -102,7 +102,7 @@ export const overloadRow: Row = {
     const slowFrom_ms = performance.now();
     await slowly(system, () => pause(Math.max(6_000, 30_000 * patience)));
     const healed_ms = performance.now();
-    // An arrival has its answer, or none that is useful, after this.
+    // A search begun before this time has its useful answer, or gets none.
     const settled = (): number => performance.now() - useful_ms;
     const hasRecovered = await eventually(
       () => settled() > healed_ms + 3_000 && searches.goodput(settled() - 3_000, settled()) >= goal * before,
@@ -114,11 +114,11 @@ export const overloadRow: Row = {
     const recovered_ms = settled() - 3_000 - healed_ms;
     const whileSlow = searches.goodput(slowFrom_ms, healed_ms - useful_ms);
     observe(
-      `${healthy_per_s.toFixed(0)} searches a second could be answered, ${slow_per_s.toFixed(0)} while slow, ${rate_per_s.toFixed(0)} came; ` +
+      `capacity ${healthy_per_s.toFixed(0)} searches a second, ${slow_per_s.toFixed(0)} while slow, load ${rate_per_s.toFixed(0)}; ` +
         `goodput ${percent(before)} before, ${percent(whileSlow)} while slow; ` +
-        `above ${percent(goal)} of before for 3 s from ${Math.max(0, recovered_ms).toFixed(0)} ms after it was healed; ${searches.requests} requests`,
+        `at least ${percent(goal)} of it again ${Math.max(0, recovered_ms).toFixed(0)} ms after Postgres was fast again; ${searches.requests} requests`,
     );
-    expect(whileSlow < goal * before, 'more was asked than could be answered');
-    expect(hasRecovered, 'at least 95 % of the goodput of before within 60 s, unaided');
+    expect(whileSlow < goal * before, 'the load was above the capacity');
+    expect(hasRecovered, '95 % of the goodput before comes back within 60 s without help');
   },
 };

@@ -1,6 +1,6 @@
-/** Clients of readers that a row starts beside those of the load. */
+/** Clients of the readers that a row starts. They run beside the load. */
 import { Agent } from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@catalog/runtime';
 import type { Operation } from '../history/operation.ts';
 import { readBody } from '../load/read.ts';
 import { anyOf } from '../load/random.ts';
@@ -13,7 +13,7 @@ export interface OwnReader {
 
 const clients = 4;
 
-/** Reads the keys of the load from these readers while `beside` works, and notes what was seen for the checker. */
+/** Reads the keys of the load from these readers while `beside` runs, and records the operations for the checker. */
 export async function readBeside<Reader extends OwnReader>(
   { keys, random, load }: Stage,
   readers: readonly Reader[],

@@ -1,5 +1,5 @@
-/** Jobs that no worker can do, among those of others. */
-import { setTimeout as pause } from 'node:timers/promises';
+/** A row with jobs that always fail, among good jobs. */
+import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { invalidations } from '../system/invalidations.ts';
 import type { Row, Stage } from './row.ts';
@@ -7,10 +7,10 @@ import type { Row, Stage } from './row.ts';
 const turns = 4;
 const turn_ms = 2_500;
 const poisonEvery_ms = 50;
-/** Fewer samples have no p99 to speak of. */
+/** With fewer samples a p99 means nothing. */
 const leastSamples = 300;
 
-/** How long each change took that was committed then, from its commit until it was applied. */
+/** The time from commit to applied, for each change committed in this time. */
 async function toApplied_ms({ system }: Stage, from: Date, to: Date): Promise<number[]> {
   const { rows } = await system.sql.query<{ took_ms: number }>(
     `select extract(epoch from applied_at - coalesce(committed_at, changed_at))::float8 * 1000 as took_ms
@@ -28,7 +28,7 @@ async function clock({ system }: Stage): Promise<Date> {
 const p99 = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.ceil(values.length * 0.99) - 1] ?? Number.NaN;
 
-/** Changes of keys that the load leaves alone, in number. */
+/** Changes many products that the load does not use. */
 async function writeUntil({ system }: Stage, over: AbortSignal): Promise<void> {
   const { rows } = await system.sql.query<{ id: string }>(
     "select id from catalog.products where category <> 'checked' limit 500",
@@ -43,15 +43,15 @@ async function writeUntil({ system }: Stage, over: AbortSignal): Promise<void> {
 
 export const poisonRow: Row = {
   id: '15',
-  fault: 'poison job',
-  injected: `jobs whose payload always throws, one every ${poisonEvery_ms} ms, in turns with time without, beside more writes of other keys`,
+  fault: 'poison jobs',
+  injected: `a job that always fails every ${poisonEvery_ms} ms, beside writes of other keys, in turns with the same writes alone`,
   async inject(stage) {
     const { system, observe, expect } = stage;
     await using jobs = await invalidations(system);
     const before = await jobs.queue.getFailedCount();
     const over = new AbortController();
     const writing = writeUntil(stage, over.signal);
-    // In turns, so that what else the machine does meets both alike.
+    // In turns, so that other work of the machine disturbs both alike.
     const spans: (readonly ['without' | 'beside', Date, Date])[] = [];
     let poisoned = 0;
     try {
@@ -79,13 +79,13 @@ export const poisonRow: Row = {
     for (const [kind, from, to] of spans) took[kind].push(...(await toApplied_ms(stage, from, to)));
     const [without_ms, beside_ms] = [p99(took.without), p99(took.beside)];
     observe(
-      `${poisoned} jobs stand among the failed; p99 from commit to applied ${without_ms.toFixed(1)} ms without ` +
+      `${poisoned} jobs failed; p99 from commit to applied ${without_ms.toFixed(1)} ms without them ` +
         `(${took.without.length} changes), ${beside_ms.toFixed(1)} ms beside them (${took.beside.length} changes)`,
     );
     expect(
       Math.min(took.without.length, took.beside.length) >= leastSamples,
-      'there are enough changes to tell',
+      'there are enough changes for a p99',
     );
-    expect(beside_ms <= 2 * without_ms, "others' p99 stays within 2 times");
+    expect(beside_ms <= 2 * without_ms, 'the p99 of other changes at most doubles');
   },
 };

@@ -1,7 +1,7 @@
-/** A writer that dies at the worst moment: what it did stands, and nobody was told. */
+/** A row in which a writer dies after its commit and before its answer. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@catalog/runtime';
 import { eventually, startScript } from '@catalog/testing';
 import { writeProduct } from '../load/product-write.ts';
 import { deafProxy } from '../system/deaf-proxy.ts';
@@ -43,7 +43,7 @@ async function countRows({ sql }: System, skus: readonly string[]): Promise<numb
   return rows[0]?.count ?? 0;
 }
 
-/** Each until it is answered that it was created. */
+/** Repeats each creation until it is answered with 201. */
 async function askAgain(system: System, skus: readonly string[]): Promise<void> {
   for (const sku of skus) {
     await eventually(async () => (await create(system, sku)).status === 201, {
@@ -53,10 +53,10 @@ async function askAgain(system: System, skus: readonly string[]): Promise<void> 
   }
 }
 
-/** No more than it has connections: each of them waits for the answer to its COMMIT. */
+/** At most the number of its connections. Each of them waits for the answer to its COMMIT. */
 const atOnce = 8;
 
-/** A writer whose commits are done, and which never hears of it. */
+/** Kills a writer whose commits are done, and which does not hear of them. */
 async function killAfterCommit(
   system: System,
 ): Promise<{ skus: string[]; committed: number; answered: number }> {
@@ -77,26 +77,26 @@ async function killAfterCommit(
   await eventually(async () => (await countRows(system, skus)) === skus.length, { timeout_ms: 4_000 });
   const committed = await countRows(system, skus);
   process.kill(writer.pid, 'SIGKILL');
-  system.noteKill('catalog-write');
+  system.countKill('catalog-write');
   const answered = (await asked).filter(({ status }) => status === 'fulfilled').length;
   return { skus, committed, answered };
 }
 
 export const writerRow: Row = {
   id: '14',
-  fault: 'writer dies after commit, before the answer',
+  fault: 'a writer dies after its commit and before its answer',
   injected:
-    `kill -9 of a catalog-write that never hears from Postgres that its ${atOnce} creations are committed, when their rows are seen; ` +
-    'kill -9 of another while 20 creations run. Each is asked for again under its Idempotency-Key',
+    `kill -9 of a catalog-write that does not hear that its ${atOnce} creations are committed; ` +
+    'kill -9 of another one while 20 creations run; each creation is repeated with its Idempotency-Key',
   async inject({ system, random, observe, expect }) {
     const { skus, committed, answered } = await killAfterCommit(system);
     await askAgain(system, skus);
     const after = await countRows(system, skus);
     observe(
-      `${committed} of ${skus.length} committed and ${answered} answered at the kill, ${after} rows afterwards`,
+      `${committed} of ${skus.length} creations were committed and ${answered} answered at the kill; ${after} rows at the end`,
     );
     expect(committed === skus.length && answered === 0, 'it died after the commits, before the answers');
-    expect(after === skus.length, 'each of them exists once');
+    expect(after === skus.length, 'each product exists once');
 
     const more = manySkus(20);
     const first = Promise.allSettled(more.map((sku) => create(system, sku)));

@@ -1,4 +1,4 @@
-/** Imported by a worker before its own code: one job ends the whole process, as `process.abort()` would, without its report. */
+/** A worker imports this before its own code. A poison job then ends the process, like `process.abort()` without a report. */
 import { Worker, type Job } from 'bullmq';
 
 type DoJob = (this: Worker, job: Job, ...rest: unknown[]) => Promise<unknown>;

@@ -1,10 +1,10 @@
-/** A proxy in front of Redis that can cut off who subscribes, and nobody else, without a word. */
+/** A proxy in front of Redis that can silently cut off subscribers, and no other connection. */
 import { filteringProxy, type FilteringProxy } from './filtering-proxy.ts';
 
 export interface ChannelProxy extends FilteringProxy {
-  /** Every byte from and to connections that have subscribed, or do so later, is swallowed; they stay open. */
+  /** Drops every byte from and to subscribers, also later ones. Their connections stay open. */
   cutSubscribers(): void;
-  /** Bytes go through again; what was swallowed is lost. */
+  /** Passes bytes again. The dropped ones are lost. */
   passThrough(): void;
 }
 

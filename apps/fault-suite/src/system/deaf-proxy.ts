@@ -1,10 +1,10 @@
-/** A proxy in front of Postgres that can lose notifications, and nothing else, or what comes after a commit. */
+/** A proxy in front of Postgres that can drop notifications only, or everything after a commit. */
 import { filteringProxy, type FilteringProxy } from './filtering-proxy.ts';
 
 export interface DeafProxy extends FilteringProxy {
-  /** Sessions that are open now hear no notification any more, as after `UNLISTEN *`; later ones do. */
+  /** Sessions that are open now get no more notifications, as after `UNLISTEN *`. Later sessions do. */
   deafen(): void;
-  /** From now on what a client sends arrives, but no session, also none opened later, hears that its COMMIT was done, nor anything after it. */
+  /** From now on no session hears that its COMMIT was done, nor anything after it. What a client sends still arrives. */
   withholdCommits(): void;
 }
 
@@ -40,7 +40,7 @@ export async function deafProxy(to: number): Promise<DeafProxy> {
   };
 }
 
-/** Everything that Postgres sends without TLS: one byte of type, four of length, which counts itself, then the rest. */
+/** Splits what Postgres sends without TLS: one byte of type, four bytes of length (they count too), then the content. */
 function messageSplitter(each: (message: Buffer) => void): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {

@@ -7,7 +7,7 @@ interface Stored {
   readonly isValue: boolean;
 }
 
-/** @returns one sentence for each entry that is wrong */
+/** @returns one sentence for each wrong entry */
 export async function wrongEntries(system: System): Promise<string[]> {
   const entries = await (system.plain ? plainEntries(system) : liveEntries(system));
   const { rows } = await system.sql.query<{ key: string; version: number; present: boolean }>(
@@ -41,25 +41,25 @@ async function scan(system: System, pattern: string): Promise<Map<string, string
   return found;
 }
 
-/** Those that a reader would serve: of the life that the newest entry is of, a value or an absence, fresh. */
+/** The entries that a reader would serve: fresh values and absences of the incarnation of the newest entry. */
 async function liveEntries(system: System): Promise<Stored[]> {
   const headers = [...(await scan(system, 'product:*'))].map(([key, value]) => {
-    const [, state, version, stored, freshUntil, life] = (value.split('\n', 1)[0] ?? '').split('|');
+    const [, state, version, stored, freshUntil, incarnation] = (value.split('\n', 1)[0] ?? '').split('|');
     return {
       key,
       state,
       version: Number(version),
       stored: Number(stored),
       freshUntil: Number(freshUntil),
-      life,
+      incarnation,
     };
   });
-  const current = headers.toSorted((a, b) => b.stored - a.stored)[0]?.life;
+  const current = headers.toSorted((a, b) => b.stored - a.stored)[0]?.incarnation;
   const [seconds] = await system.cache.time();
   return headers
     .filter(
-      ({ state, life, freshUntil }) =>
-        life === current && freshUntil > Number(seconds) * 1000 && (state === 'V' || state === 'M'),
+      ({ state, incarnation, freshUntil }) =>
+        incarnation === current && freshUntil > Number(seconds) * 1000 && (state === 'V' || state === 'M'),
     )
     .map(({ key, version, state }) => ({ key, version, isValue: state === 'V' }));
 }

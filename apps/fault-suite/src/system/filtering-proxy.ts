@@ -1,4 +1,4 @@
-/** A TCP proxy on 127.0.0.1 whose every connection has filters: what they do not pass on is lost, and nobody is told. */
+/** A TCP proxy on 127.0.0.1 with filters for each connection. What a filter does not pass on is lost silently. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -11,7 +11,7 @@ interface Filters {
   readonly fromServer: (chunk: Buffer) => void;
 }
 
-/** @param filter of a new connection; it is given the ways on */
+/** @param filter makes the filters of a new connection; it gets the functions that pass bytes on */
 export async function filteringProxy(
   to: number,
   filter: (toServer: (chunk: Buffer) => void, toClient: (chunk: Buffer) => void) => Filters,

@@ -1,4 +1,4 @@
-/** The queue of invalidations, to put jobs into that nobody should. */
+/** The queue of invalidations. Rows put bad jobs into it. */
 import { Queue } from 'bullmq';
 import type { System } from './system.ts';
 

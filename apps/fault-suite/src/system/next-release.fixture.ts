@@ -1,4 +1,4 @@
-/** Imported by a reader before its own code: makes it one of the next release, which calls the name of a product its label. */
+/** A reader imports this before its own code. It then acts like the next release, which renames `name` to `label`. */
 import { PRODUCT } from '@catalog/contracts';
 
 Object.assign(PRODUCT, { payloadSchema: PRODUCT.payloadSchema + 1 });

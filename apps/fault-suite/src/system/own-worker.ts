@@ -1,16 +1,16 @@
-/** A worker of the suite's own, in the place of the stack's, which stands still meanwhile. */
+/** A worker that belongs to a row. It replaces the stack's worker, which is paused meanwhile. */
 import { join } from 'node:path';
 import { eventually, freePort, startScript, type RunningScript } from '@catalog/testing';
 import type { System } from './system.ts';
 
 export interface OwnWorker extends AsyncDisposable {
-  /** Another life. Resolves when it is ready. */
+  /** Starts a new process. Resolves when it is ready. */
   start(): Promise<void>;
   readonly isAlive: boolean;
-  /** Of the life that was started last. */
+  /** The URL of the last process. */
   readonly url: string;
   signal(signal: NodeJS.Signals): void;
-  /** SIGKILL, if it lives. */
+  /** Sends SIGKILL if it runs. */
   kill(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export async function ownWorker(
     await system.kill('invalidation-worker', 'SIGCONT');
     await eventually(() => isReady(stack.url('invalidation-worker')), { timeout_ms: 20_000 });
   });
-  // A process that stands still would keep the lock that silences the doorbell.
+  // The paused process would keep the lock that silences the doorbell.
   await system.sql.query(
     "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'invalidation_worker'",
   );
@@ -39,27 +39,27 @@ export async function ownWorker(
     ...options.env,
   };
   const port = await freePort();
-  let life: RunningScript | undefined;
-  resources.defer(() => life?.[Symbol.asyncDispose]());
+  let current: RunningScript | undefined;
+  resources.defer(() => current?.[Symbol.asyncDispose]());
   const owned = resources.move();
   return {
     get isAlive() {
-      return life !== undefined && isRunning(life.pid);
+      return current !== undefined && isRunning(current.pid);
     },
     get url() {
-      return life?.url ?? '';
+      return current?.url ?? '';
     },
     async start() {
-      life = await startScript({ script: 'apps/invalidation-worker/src/main.ts', env, port });
+      current = await startScript({ script: 'apps/invalidation-worker/src/main.ts', env, port });
     },
     signal(signal) {
-      if (life !== undefined) process.kill(life.pid, signal);
+      if (current !== undefined) process.kill(current.pid, signal);
     },
     async kill() {
-      if (life === undefined || !isRunning(life.pid)) return;
-      process.kill(life.pid, 'SIGKILL');
-      system.noteKill('invalidation-worker');
-      await life[Symbol.asyncDispose]();
+      if (current === undefined || !isRunning(current.pid)) return;
+      process.kill(current.pid, 'SIGKILL');
+      system.countKill('invalidation-worker');
+      await current[Symbol.asyncDispose]();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

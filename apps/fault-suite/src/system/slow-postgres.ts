@@ -1,15 +1,15 @@
-/** Postgres at a part of its speed: all its processes stand still most of the time. */
+/** Slows Postgres down: it pauses all its processes for a part of the time. */
 import { execFile } from 'node:child_process';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { pause } from '@catalog/runtime';
 import type { System } from './system.ts';
 
 const period_ms = 100;
 
-/** @returns what gives it its speed back */
+/** @param speed a part of the full speed, from 0 to 1. Disposing restores the full speed. */
 export async function slowPostgres(system: System, speed: number): Promise<AsyncDisposable> {
   const { postgres: postmaster } = await system.stack.pids();
-  if (postmaster === undefined) throw new Error('Postgres does not run');
+  if (postmaster === undefined) throw new Error('Postgres does not run.');
   const over = new AbortController();
   const throttle = async (): Promise<void> => {
     while (!over.signal.aborted) {
@@ -39,7 +39,7 @@ function signal(pids: readonly number[], name: NodeJS.Signals): void {
     try {
       process.kill(pid, name);
     } catch {
-      // Its session has ended.
+      // The session has ended.
     }
   }
 }

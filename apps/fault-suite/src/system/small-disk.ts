@@ -1,4 +1,4 @@
-/** A small disk for the stack's Postgres, as long as it is needed. Linux, and only for who may mount. */
+/** Moves the stack's Postgres to a small disk, until it is disposed. It needs Linux and the right to mount. */
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,9 +19,9 @@ export async function mayMount(): Promise<boolean> {
 }
 
 export interface SmallDisk extends AsyncDisposable {
-  /** Leaves no room. */
+  /** Fills the disk. */
   fill(): Promise<void>;
-  /** Room again. */
+  /** Makes room again. */
   free(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function smallDisk(system: System): Promise<SmallDisk> {
   return {
     async fill() {
       const { bavail, bsize } = await statfs(folder);
-      // Postgres may take some of it meanwhile; what can be written then fills the rest.
+      // Postgres may take some of the room meanwhile. Then the file fills the rest.
       await writeFile(ballast, Buffer.alloc(bavail * bsize)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOSPC') throw error;
       });
@@ -59,7 +59,7 @@ export async function smallDisk(system: System): Promise<SmallDisk> {
   };
 }
 
-/** Ends Postgres in order, and keeps the stack from starting it again meanwhile. */
+/** Stops Postgres, and pauses the stack so that it does not restart it meanwhile. */
 async function whileStopped(system: System, work: () => Promise<void>): Promise<void> {
   const from = system.stack.said.length;
   const { postgres: pid } = await system.stack.pids();
@@ -76,7 +76,7 @@ async function whileStopped(system: System, work: () => Promise<void>): Promise<
   await system.stack.hears(/postgres is back/, from);
 }
 
-/** A zombie, which the stopped stack cannot bury, runs no file. */
+/** The paused stack cannot reap a zombie, so a pid is not enough. A zombie has no executable. */
 function isAlive(pid: number): boolean {
   return spawnSync('readlink', [`/proc/${pid}/exe`]).status === 0;
 }

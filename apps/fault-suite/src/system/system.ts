@@ -1,5 +1,6 @@
-/** What faults are injected into: the real stack with a second reader behind proxies; or, as a control, plain cache-aside on it. */
+/** The system under test: the real stack with a second reader behind proxies. The control has plain cache-aside readers. */
 import { createPool, type Pool } from '@catalog/database';
+import { pause } from '@catalog/runtime';
 import {
   startLocalStack,
   stackPlace,
@@ -14,23 +15,25 @@ import { Redis } from 'ioredis';
 
 export interface System extends AsyncDisposable {
   readonly stack: LocalStack;
-  /** Whether it is the control. */
+  /** True for the control. */
   readonly plain: boolean;
-  /** The superuser. */
+  /** Connections of the superuser. */
   readonly sql: Pool;
-  /** The operator's connections; they come back by themselves. */
+  /** Connections of the operator. They reconnect by themselves. */
   readonly cache: Redis;
   readonly state: Redis;
   readonly readers: readonly { readonly name: string; readonly url: string }[];
   /** Between the second reader and its stores. */
   readonly proxies: { readonly cache: TcpProxy; readonly postgres: TcpProxy };
-  /** How often each process was ended with SIGKILL. */
+  /** By process: how often it was killed with SIGKILL. */
   readonly kills: ReadonlyMap<string, number>;
-  noteKill(process: StackProcess): void;
+  countKill(process: StackProcess): void;
   kill(process: StackProcess, signal: NodeJS.Signals): Promise<void>;
-  /** Kills it, and resolves when it is ready again. */
+  /** Pauses the process with SIGSTOP for this time. */
+  hang(process: StackProcess, time_ms: number): Promise<void>;
+  /** Kills the process, and resolves when it is ready again. */
   killAndAwait(process: StackProcess, signal?: NodeJS.Signals): Promise<void>;
-  /** What a writer of the control does after its commit; nothing in the real one. */
+  /** The control's writer deletes the key after its commit. In the real system it does nothing. */
   afterWrite(id: string): Promise<void>;
 }
 
@@ -61,12 +64,12 @@ export async function startSystem(plain: boolean): Promise<System> {
     postgres: resources.use(await tcpProxy({ to: stack.port('postgres') })),
   };
   const kills = new Map<string, number>();
-  const noteKill = (name: StackProcess): void => void kills.set(name, (kills.get(name) ?? 0) + 1);
+  const countKill = (name: StackProcess): void => void kills.set(name, (kills.get(name) ?? 0) + 1);
   const kill = async (name: StackProcess, signal: NodeJS.Signals): Promise<void> => {
     const pid = (await stack.pids())[name];
-    if (pid === undefined) throw new Error(`${name} does not run`);
+    if (pid === undefined) throw new Error(`${name} does not run.`);
     process.kill(pid, signal);
-    if (signal === 'SIGKILL') noteKill(name);
+    if (signal === 'SIGKILL') countKill(name);
   };
   const readers = plain ? await plainReaders() : await realReaders();
   const owned = resources.move();
@@ -79,8 +82,13 @@ export async function startSystem(plain: boolean): Promise<System> {
     readers,
     proxies,
     kills,
-    noteKill,
+    countKill,
     kill,
+    async hang(name, time_ms) {
+      await kill(name, 'SIGSTOP');
+      await pause(time_ms);
+      await kill(name, 'SIGCONT');
+    },
     async killAndAwait(name, signal = 'SIGKILL') {
       const from = stack.said.length;
       await kill(name, signal);
