@@ -24,7 +24,7 @@ export interface Dependencies {
   readonly trustedProxies?: readonly string[];
 }
 
-/** What operators ask of the worker, and the worker of itself. */
+/** The HTTP interface for operators and probes. */
 export function createApp(deps: Dependencies): Express {
   const { worker, log, metrics, readiness } = deps;
   const mayOperate = express.Router().use(deps.authenticate, requireScope(OPERATE_SCOPE));
@@ -36,7 +36,7 @@ export function createApp(deps: Dependencies): Express {
     openapi: openApi(),
     ...(deps.trustedProxies !== undefined && { trustedProxies: deps.trustedProxies }),
     routes: (app) => {
-      traceRoutes(app, { outbox: worker.outbox, broadcast: worker.broadcast, mayOperate });
+      traceRoutes(app, { traces: worker.traces, broadcast: worker.broadcast, mayOperate });
       auditRoutes(app, { auditor: worker.auditor, mayOperate });
       purgeRoutes(app, { purger: worker.purger, mayOperate, log });
     },

@@ -10,7 +10,7 @@ import {
 
 const { SERVICE_JWKS_FILE, SERVICE_AUDIENCE } = authConfig;
 
-/** @throws ConfigError with every mistake at once */
+/** @throws ConfigError that names every mistake */
 export const readConfig = (environment?: Environment) =>
   defineConfig(
     {
@@ -19,13 +19,13 @@ export const readConfig = (environment?: Environment) =>
       ...redisConfig,
       SERVICE_JWKS_FILE,
       SERVICE_AUDIENCE,
-      /** Cached keys that the auditor compares with Postgres; 8,000 products take 80 s at 100. */
+      /** Cached keys that the auditor compares with Postgres each second. At 100, 8,000 products take 80 s. */
       AUDIT_KEYS_PER_SECOND: integer({ min: 1, max: 10_000 }).default(100),
-      /** How long it can be seen who changed what. */
+      /** The history of products. */
       KEEP_HISTORY_DAYS: integer({ min: 1, max: 36_500 }).default(365),
-      /** The absence of a product has a version for this long; far longer than any cache or paused reader lives. */
+      /** The versions of deleted products: far longer than any cache entry or paused reader lives. */
       KEEP_TOMBSTONES_DAYS: integer({ min: 1, max: 36_500 }).default(30),
-      /** How long a request can be repeated under its Idempotency-Key. */
+      /** How long a request can be repeated with its Idempotency-Key. */
       KEEP_IDEMPOTENCY_KEYS_HOURS: integer({ min: 1, max: 8_760 }).default(48),
       /** Results of imports. */
       KEEP_IMPORTS_DAYS: integer({ min: 1, max: 36_500 }).default(30),

@@ -1,5 +1,6 @@
 import { outboxPoolOptions } from '@catalog/change-feed';
 import { createPool } from '@catalog/database';
+import { startPart } from '@catalog/runtime';
 import {
   authenticate,
   createLogger,
@@ -7,12 +8,10 @@ import {
   readiness as createReadiness,
   runService,
   startServer,
-  systemClock,
 } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
 import { readConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
-import { ExpiredRows } from './retention/expired-rows.ts';
 import { createInvalidationWorker } from './worker.ts';
 
 const day_s = 86_400;
@@ -23,14 +22,13 @@ await runService({
   log,
   async start(scope) {
     const metrics = createMetrics({ service });
-    const workerMetrics = createWorkerMetrics(metrics);
     const readiness = createReadiness();
     const pool = createPool({
       url: config.DATABASE_URL,
       applicationName: service,
       max: 10,
       log,
-      // What a crash of Postgres undoes is done again.
+      // The worker repeats what a crash of Postgres undoes.
       synchronousCommit: 'off',
     });
     scope.onStop('pool', () => pool.end());
@@ -49,31 +47,16 @@ await runService({
       stateRedisUrl: config.STATE_REDIS_URL,
       incarnationMode: config.CACHE_INCARNATION_MODE,
       log,
-      metrics: workerMetrics,
+      metrics: createWorkerMetrics(metrics),
       readiness,
       auditKeysPerSecond: config.AUDIT_KEYS_PER_SECOND,
-    });
-    const observer = setInterval(() => {
-      worker.outbox.backlog().then(workerMetrics.observeBacklog, (error: unknown) => {
-        log.warn({ err: error }, 'the backlog could not be measured');
-      });
-    }, 5_000);
-    scope.onStop('observer', () => clearInterval(observer));
-
-    const expiredRows = new ExpiredRows({
-      redis: worker.stateRedis,
-      pool,
       ages: {
         history_s: config.KEEP_HISTORY_DAYS * day_s,
         tombstones_s: config.KEEP_TOMBSTONES_DAYS * day_s,
         idempotencyKeys_s: config.KEEP_IDEMPOTENCY_KEYS_HOURS * 3_600,
         imports_s: config.KEEP_IMPORTS_DAYS * day_s,
       },
-      clock: systemClock,
-      onDeleted: workerMetrics.observeDeleted,
-      onError: (error) => log.warn({ err: error }, 'expired rows could not be deleted'),
     });
-
     const app = createApp({
       worker,
       authenticate: authenticate({
@@ -87,11 +70,8 @@ await runService({
       trustedProxies: config.TRUSTED_PROXIES,
     });
     const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
-    scope.onStop('worker', () => worker.stop());
-    // Before the worker, whose connection its lock is on.
-    scope.onStop('expired rows', () => expiredRows.stop());
+    const running = startPart(worker);
+    scope.run('worker', { run: () => running.ended, stop: () => running.stop() });
     scope.onStop('server', () => server.drain());
-    await worker.start();
-    expiredRows.start();
   },
 });

@@ -1,4 +1,4 @@
-/** Names, units and help of the worker's own metrics. */
+/** The metrics of the worker: names, units and help texts. */
 import type { Backlog } from '@catalog/change-feed';
 import type { AuditResult } from '@catalog/contracts';
 import type { Deleted } from '@catalog/database';
@@ -14,23 +14,29 @@ export function createWorkerMetrics({ registry }: Metrics) {
   });
   const outboxOldest = new Gauge({
     name: 'outbox_oldest_unapplied_seconds',
-    help: 'Age of the oldest of them.',
+    help: 'Age of the oldest committed change that is not yet applied to the cache.',
     registers,
   });
   const mostDispatches = new Gauge({
     name: 'outbox_most_dispatches',
-    help: 'How often the most stubborn unapplied change has been dispatched.',
+    help: 'Most dispatches of one unapplied change. More than 2 means that a change cannot be applied.',
     registers,
   });
   const notificationQueue = new Gauge({
     name: 'postgres_notification_queue_usage',
-    help: 'Part of the NOTIFY queue of Postgres that is full; from 0.5 on the doorbell is silent.',
+    help: 'Used part of the NOTIFY queue of Postgres, 0 to 1. From 0.5 on, the doorbell is silent.',
     registers,
   });
   const rowsExpired = new Counter({
     name: 'rows_expired_total',
-    help: 'Rows deleted because they were older than they are to be kept, by kind.',
+    help: 'Deleted rows that were older than their retention time, by kind.',
     labelNames: ['kind'],
+    registers,
+  });
+  const auditedEntries = new Counter({
+    name: 'audited_entries_total',
+    help: 'Cached entries that the auditor compared with Postgres. Undecided: the feed did not catch up in time.',
+    labelNames: ['outcome'],
     registers,
   });
   return {
@@ -40,36 +46,35 @@ export function createWorkerMetrics({ registry }: Metrics) {
     },
     changesApplied: new Counter({
       name: 'changes_applied_total',
-      help: 'Changes whose keys were invalidated and announced.',
+      help: 'Changes that were applied to the cache and acknowledged.',
       registers,
     }),
     changesReplayed: new Counter({
       name: 'changes_replayed_total',
-      help: 'Changes applied again because the cache began another life.',
+      help: 'Changes applied again because the cache has a new incarnation.',
       registers,
     }),
     keysRefreshed: new Counter({
       name: 'keys_refreshed_total',
-      help: 'Keys in use that were filled again after their invalidation.',
+      help: 'Keys that the worker filled again after their invalidation, because they were in use.',
       registers,
     }),
     failures: new Counter({
       name: 'worker_failures_total',
-      help: 'Failures that were survived, by the part that met them.',
+      help: 'Failures after which a part of the worker went on, by part.',
       labelNames: ['part'],
       registers,
     }),
-    auditedEntries: new Counter({
-      name: 'audited_entries_total',
-      help: 'Cached entries that the auditor compared with Postgres. Undecided: the feed did not catch up in time.',
-      labelNames: ['outcome'],
-      registers,
-    }),
-    /** Read anew from the auditor at each scrape. */
+    observeAudited(found: { right: number; wrong: readonly string[]; undecided: number }) {
+      auditedEntries.inc({ outcome: 'right' }, found.right);
+      auditedEntries.inc({ outcome: 'undecided' }, found.undecided);
+      for (const difference of found.wrong) auditedEntries.inc({ outcome: difference });
+    },
+    /** Asks for the tallies at each scrape. */
     observeAudits(tallies: () => AuditResult) {
       const wrongFor = new Gauge({
         name: 'audit_wrong_entries',
-        help: 'Wrong entries found and repaired since the start, by how long they had been wrong at least.',
+        help: 'Wrong entries found and repaired since the start, by the least time that they had been wrong.',
         labelNames: ['for'],
         registers,
         collect() {
@@ -78,7 +83,7 @@ export function createWorkerMetrics({ registry }: Metrics) {
       });
       const nines = new Gauge({
         name: 'audit_nines',
-        help: 'How many nines of the cached entries were right since the start; 3 means 99.9 %.',
+        help: 'Nines of the part of cached entries that were right since the start: 3 means 99.9 %.',
         registers,
         collect() {
           this.set(tallies().nines);

@@ -21,7 +21,7 @@ async function cachedProducts(count: number): Promise<string[]> {
   return ids;
 }
 
-/** Every cached value has the version that Postgres has. */
+/** Products whose cached version differs from Postgres. */
 async function wrongKeys(ids: readonly string[]): Promise<string[]> {
   const { rows } = await owner.query<{ id: string; version: number }>(
     'select id, version from catalog.products where id = any ($1)',
@@ -35,11 +35,11 @@ async function wrongKeys(ids: readonly string[]): Promise<string[]> {
   return wrong;
 }
 
-test('on SIGTERM it finishes what it has begun, and leaves the rest in the outbox for the next', async () => {
+test('on SIGTERM it finishes the jobs that it has begun, and leaves the rest in the outbox for the next worker', async () => {
   const first = await start();
   const ids = await cachedProducts(100);
   const gone = new AbortController();
-  // Until after the end, however long that takes.
+  // Edits go on until the worker has ended.
   const edits = (async () => {
     for (let n = 0; !gone.signal.aborted; n += 1) {
       await owner.query('update catalog.products set name = $2 where id = any ($1)', [ids, `Lamp ${n}`]);
@@ -62,7 +62,7 @@ test('on SIGTERM it finishes what it has begun, and leaves the rest in the outbo
   expect(rows[0]?.unaccounted).toBe(0);
 }, 60_000);
 
-test('killed again and again in the middle of its work, it loses no change', async () => {
+test('killed again and again during its work, it loses no change', async () => {
   const ids = await (async () => {
     await using _first = await start();
     return await cachedProducts(100);
@@ -70,7 +70,7 @@ test('killed again and again in the middle of its work, it loses no change', asy
   for (let kills = 0; kills < 4; kills += 1) {
     const service = await start();
     await owner.query('update catalog.products set name = $2 where id = any ($1)', [ids, `Lamp ${kills}`]);
-    // At another step each time.
+    // Each time at another step.
     await eventually(async () => (await stores.unapplied()) < 100, { interval_ms: 1 + kills * 3 });
     await service.kill('SIGKILL');
   }
@@ -79,7 +79,7 @@ test('killed again and again in the middle of its work, it loses no change', asy
   expect(await wrongKeys(ids)).toEqual([]);
 }, 90_000);
 
-test('it stops in time while a store is gone', async () => {
+test('it stops in time while a store is away', async () => {
   const service = await start();
   await stores.stateRedis.kill('SIGKILL');
   await service.kill('SIGTERM');

@@ -1,37 +1,53 @@
-import { Redis } from 'ioredis';
+import { connectBlocking, connectStateRedis, refuseEviction } from '@catalog/redis';
+import type { Redis } from 'ioredis';
+import type { ReportFailure } from './failures/report-failure.ts';
 
-const retryStrategy = (attempt: number) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 6));
+/** Adding jobs of a large claim takes longer than other commands. */
+const call_ms = 2_000;
 
-/** For producers: fails at once while Redis is away; the changes wait in the outbox. */
-export function connectProducer(url: string, onError: (error: Error) => void): Redis {
-  const redis = new Redis(url, {
-    connectionName: 'invalidation-worker producer',
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    commandTimeout: 2_000,
-    retryStrategy,
-  });
-  redis.on('error', onError);
-  return redis;
-}
+/** The connections to the state Redis. */
+export class StateRedis {
+  /** Its commands fail at once while Redis is away. The changes then wait in the outbox. */
+  readonly producer: Redis;
+  readonly #url: string;
+  readonly #consumers = new Set<Redis>();
 
-/** For BullMQ workers, which wait for jobs on it, and for Redis if it is away. */
-export function connectConsumer(url: string, onError: (error: Error) => void): Redis {
-  const redis = new Redis(url, {
-    connectionName: 'invalidation-worker consumer',
-    maxRetriesPerRequest: null,
-    retryStrategy,
-  });
-  redis.on('error', onError);
-  return redis;
-}
+  constructor(url: string, reportFailure: ReportFailure) {
+    this.#url = url;
+    this.producer = connectStateRedis({
+      url,
+      name: 'invalidation-worker producer',
+      call_ms,
+      onError: reportFailure,
+    });
+  }
 
-/** @throws where the server may evict keys: jobs would vanish */
-export async function refuseEviction(redis: Redis): Promise<void> {
-  const policy = /^maxmemory_policy:(\S+)/m.exec(await redis.info('memory'))?.[1];
-  if (policy !== 'noeviction') {
-    throw new Error(
-      `the state Redis has maxmemory-policy ${policy ?? 'unknown'}: it must be noeviction, or jobs are lost`,
-    );
+  /** A new connection that waits for messages or jobs, and waits for Redis while it is away. */
+  connectConsumer(reportFailure: ReportFailure): Redis {
+    const redis = connectBlocking({
+      url: this.#url,
+      name: 'invalidation-worker consumer',
+      onError: reportFailure,
+    });
+    this.#consumers.add(redis);
+    redis.on('end', () => this.#consumers.delete(redis));
+    return redis;
+  }
+
+  /**
+   * Waits until Redis answers.
+   *
+   * @throws when the server may evict keys: jobs would vanish
+   */
+  async ready(): Promise<void> {
+    const { producer } = this;
+    if (producer.status !== 'ready') {
+      await new Promise<void>((resolve) => void producer.once('ready', () => resolve()));
+    }
+    await refuseEviction(producer);
+  }
+
+  disconnect(): void {
+    for (const redis of [this.producer, ...this.#consumers]) redis.disconnect();
   }
 }

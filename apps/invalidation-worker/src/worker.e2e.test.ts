@@ -1,6 +1,6 @@
-import { INVALIDATION_QUEUE } from '@catalog/change-feed';
+import { feedLimits, INVALIDATION_QUEUE } from '@catalog/change-feed';
 import { createPool } from '@catalog/database';
-import { limits, UNCONDITIONAL_VERSION } from '@catalog/contracts';
+import { UNCONDITIONAL_VERSION } from '@catalog/contracts';
 import { eventually, startRedis } from '@catalog/testing';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -35,7 +35,7 @@ async function cachedProduct(on: Stores): Promise<{ id: string; key: string; ver
   return { id, key, version };
 }
 
-/** Nobody's business but the test's; the worker has queues of its own. */
+/** A queue for the test alone. The worker has its own. */
 function queueOf(on: Stores): Queue {
   const queue = new Queue(INVALIDATION_QUEUE, { connection: { url: on.stateRedis.url } });
   queue.on('error', () => undefined);
@@ -50,7 +50,7 @@ const rename = async (on: Stores, id: string, name: string): Promise<number> => 
   return rows[0]?.version ?? 0;
 };
 
-test('an edit in SQL is invalidated, announced, acknowledged, and refreshed because the key was in use', async () => {
+test('an edit in SQL is invalidated, announced and acknowledged, and its key is refreshed because it was in use', async () => {
   const on = await stores();
   const { metric } = await worker(on);
   const { id, key } = await cachedProduct(on);
@@ -63,7 +63,7 @@ test('an edit in SQL is invalidated, announced, acknowledged, and refreshed beca
   expect(await metric('changes_applied_total')).toBe(3);
 });
 
-test('a key that nobody has in use is invalidated, and not refreshed', async () => {
+test('a key that is not in use is invalidated and not refreshed', async () => {
   const on = await stores();
   await worker(on);
   const [id = ''] = await on.insertProducts(1);
@@ -81,12 +81,12 @@ test('a deleted row is cached as missing, with the version of its tombstone', as
   expect((await on.reader.state(key)).version).toBeGreaterThan(version);
 });
 
-test('heartbeats make readers trust the cache, and stop when changes cannot be applied', async () => {
+test('heartbeats make readers trust the cache, and the watermark stops when changes cannot be applied', async () => {
   const on = await stores();
   await worker(on);
   const { freshness, connection } = on.reader;
   await eventually(() => freshness.isSound() && freshness.isFresh(connection.incarnation));
-  // A change that cannot be acknowledged holds the watermark back.
+  // A change that cannot be acknowledged holds back the watermark.
   const client = await on.owner.connect();
   await client.query('begin');
   await client.query('lock table catalog.cache_incarnation in access exclusive mode');
@@ -99,7 +99,7 @@ test('heartbeats make readers trust the cache, and stop when changes cannot be a
   expect(await on.unapplied()).toBe(0);
 });
 
-test('a job that comes ten times, and an old one after a new one, change nothing', async () => {
+test('repeated jobs, and an old job after a new one, change nothing', async () => {
   const on = await stores();
   await worker(on);
   const { id, key, version: old } = await cachedProduct(on);
@@ -119,7 +119,7 @@ test('a job that comes ten times, and an old one after a new one, change nothing
   expect(await on.reader.state(key)).toEqual({ state: 'value', version });
 });
 
-test('a poison job fails where everybody sees it, and other changes go by', async () => {
+test('a job with invalid data ends in the failed set and delays no other change', async () => {
   const on = await stores();
   await worker(on);
   const { id, key } = await cachedProduct(on);
@@ -140,7 +140,7 @@ test('a poison job fails where everybody sees it, and other changes go by', asyn
   expect(await on.unapplied()).toBe(0);
 });
 
-test('changes of an entity that this release does not know are acknowledged: nobody caches it', async () => {
+test('changes of an unknown entity are acknowledged, because nobody caches it', async () => {
   const on = await stores();
   await worker(on);
   await on.owner.query(`insert into catalog.outbox (entity, key, version) values ('of tomorrow', 'x', 1)`);
@@ -148,7 +148,7 @@ test('changes of an entity that this release does not know are acknowledged: nob
   expect(await on.unapplied()).toBe(0);
 });
 
-test('a row that somebody has forged costs an invalidation too many, and keeps nobody waiting', async () => {
+test('a forged row costs one needless invalidation and delays no change', async () => {
   const on = await stores();
   await worker(on);
   const { id, key } = await cachedProduct(on);
@@ -162,11 +162,11 @@ test('a row that somebody has forged costs an invalidation too many, and keeps n
   expect(await on.unapplied()).toBe(0);
 });
 
-test('a state Redis that loses everything loses no change', async () => {
+test('no change is lost when the state Redis loses its data', async () => {
   const on = await stores({ stateConfig: { appendonly: 'no' } });
   await worker(on);
   const { id, key } = await cachedProduct(on);
-  // Dispatched into a queue that nobody works on.
+  // The change waits in a queue that no worker takes jobs from.
   const queue = queueOf(on);
   await queue.pause();
   const version = await rename(on, id, 'Torch');
@@ -178,7 +178,7 @@ test('a state Redis that loses everything loses no change', async () => {
   expect(await on.unapplied()).toBe(0);
 }, 30_000);
 
-test('while the state Redis is away changes wait in the outbox', async () => {
+test('while the state Redis is away, changes wait in the outbox', async () => {
   const on = await stores();
   await worker(on);
   const { id, key } = await cachedProduct(on);
@@ -190,7 +190,7 @@ test('while the state Redis is away changes wait in the outbox', async () => {
   await eventually(async () => (await on.reader.state(key)).version === version);
 }, 30_000);
 
-test('a new life of the cache has the recent changes applied again before anybody trusts it', async () => {
+test('recent changes are applied again to a new incarnation of the cache before readers trust it', async () => {
   const on = await stores();
   const { metric } = await worker(on);
   const { freshness, connection } = on.reader;
@@ -208,12 +208,12 @@ test('a new life of the cache has the recent changes applied again before anybod
   expect(rows).toEqual([{ registered: connection.incarnation }]);
 }, 30_000);
 
-test('a worker that writes to another Redis than the registered one says nothing and acknowledges nothing', async () => {
+test('a worker on a Redis that is not registered sends no heartbeat and acknowledges nothing', async () => {
   const on = await stores();
   const left = await worker(on);
   const { freshness, connection } = on.reader;
   await eventually(() => freshness.isFresh(connection.incarnation));
-  // A failover that it has not noticed: the others are on another server.
+  // A failover that the first worker has not noticed: the other worker is on another server.
   await using other = await startRedis();
   const ahead = await worker(on, { cacheRedisUrl: other.url });
   await eventually(() => !freshness.isFresh(connection.incarnation));
@@ -231,7 +231,7 @@ test('a worker that writes to another Redis than the registered one says nothing
   expect((await fetch(`${ahead.url}/readyz`)).status).toBe(200);
 }, 30_000);
 
-test('when all workers of the registered Redis are gone, the one that was overruled takes over', async () => {
+test('an overruled worker takes over when all workers of the registered Redis are gone', async () => {
   const on = await stores();
   const left = await worker(on);
   const { freshness, connection } = on.reader;
@@ -244,14 +244,14 @@ test('when all workers of the registered Redis are gone, the one that was overru
       .rows[0]?.incarnation;
   const theirs = await registered();
   await ahead[Symbol.asyncDispose]();
-  // As if some time had gone by since it was seen last.
+  // Pretend that it was last seen a minute ago.
   await on.owner.query(`update catalog.cache_incarnation set seen_at = seen_at - interval '1 minute'`);
   await eventually(() => freshness.isFresh(connection.incarnation), { timeout_ms: 10_000 });
   expect(await registered()).toBe(connection.incarnation);
   expect(theirs).not.toBe(connection.incarnation);
 }, 30_000);
 
-test('a Redis that comes back after what it missed has left the outbox is emptied before anybody trusts it', async () => {
+test('a Redis that returns after the outbox has lost its missed changes is purged before readers trust it', async () => {
   const on = await stores();
   const first = await startWorker(on);
   const { key, id } = await cachedProduct(on);
@@ -262,7 +262,7 @@ test('a Redis that comes back after what it missed has left the outbox is emptie
   await on.owner.query(`update catalog.products set name = 'Torch' where id = $1`, [id]);
   await on.settled();
   await second[Symbol.asyncDispose]();
-  // Long ago, and the retention has been there.
+  // Pretend that this was long ago, so that the outbox was cleaned.
   await on.owner.query(`update catalog.former_incarnations set ended_at = ended_at - interval '10 minutes'`);
   await on.owner.query('delete from catalog.outbox');
   expect((await on.reader.state(key)).state).toBe('value');
@@ -273,7 +273,7 @@ test('a Redis that comes back after what it missed has left the outbox is emptie
   expect((await on.reader.state(key)).state).toBe('dead');
 }, 30_000);
 
-test('two workers share the changes, and one carries on where the other dies', async () => {
+test('two workers share the changes, and one goes on when the other stops', async () => {
   const on = await stores();
   const one = await worker(on);
   await worker(on);
@@ -290,7 +290,7 @@ test('two workers share the changes, and one carries on where the other dies', a
   expect(rows[0]?.most).toBe(1);
 }, 30_000);
 
-test('of a mass change the queue holds a bounded number of jobs, and every key ends right', async () => {
+test('during a mass change the queue holds a bounded number of jobs', async () => {
   const on = await stores();
   await worker(on);
   await on.insertProducts(25_000);
@@ -304,15 +304,16 @@ test('of a mass change the queue holds a bounded number of jobs, and every key e
     { timeout_ms: 60_000, interval_ms: 20 },
   );
   await queue.close();
-  expect(most).toBeLessThanOrEqual(limits.waitingJobs + limits.claimChanges / limits.jobChanges);
+  expect(most).toBeLessThanOrEqual(feedLimits.waitingJobs + feedLimits.claimChanges / feedLimits.jobChanges);
 }, 90_000);
 
-test('a state Redis that evicts is refused', async () => {
+test('a state Redis that may evict keys is refused', async () => {
   const on = await stores({ stateConfig: { 'maxmemory-policy': 'allkeys-lru', maxmemory: '50mb' } });
-  await expect(startWorker(on)).rejects.toThrow(/noeviction/);
+  const { ended } = await startWorker(on);
+  await expect(ended).rejects.toThrow(/noeviction/);
 });
 
-test('a change whose SKU moves to another product ends what was cached under it', async () => {
+test('when an SKU moves to another product, its index entry is invalidated', async () => {
   const on = await stores();
   await worker(on);
   const [one = '', two = ''] = await on.insertProducts(2);
@@ -337,7 +338,7 @@ test('a change whose SKU moves to another product ends what was cached under it'
   });
 });
 
-test('a forged doorbell, which any role can ring, changes nothing in the cache', async () => {
+test('a forged notification, which any role can send, changes nothing in the cache', async () => {
   const on = await stores();
   await worker(on);
   const { id, key, version } = await cachedProduct(on);
@@ -353,7 +354,7 @@ test('a forged doorbell, which any role can ring, changes nothing in the cache',
     await stranger.query(`select pg_notify('catalog_outbox', $1)`, [payload]);
   }
   await stranger.end();
-  // What comes after it through the same doorbell has been heard, so the forged ones have been too.
+  // A later ring on the same channel has been heard, so the forged ones have been heard too.
   const other = await cachedProduct(on);
   await rename(on, other.id, 'Torch');
   await eventually(() => on.reader.heard.some(([changed]) => changed === other.key));

@@ -5,7 +5,8 @@ import { loadavg } from 'node:os';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { timings as cacheTimings } from '@catalog/cache/timings';
-import { importResultSchema, limits, timings } from '@catalog/contracts';
+import { feedLimits } from '@catalog/change-feed';
+import { importResultSchema, timings } from '@catalog/contracts';
 import { eventually, format, lineChart, markdownTable } from '@catalog/testing';
 import { percentile } from '../report/percentiles.ts';
 import type { Section } from '../report/report.ts';
@@ -63,7 +64,8 @@ export async function measureImports(bench: BenchStack, sizes: Sizes): Promise<S
   const worst_ms = Math.max(0, ...others);
   const mostJobs = Math.max(...runs.map(({ queue }) => queue.mostJobs));
   const mostBumps = Math.max(...runs.map(({ queue }) => queue.bumpsPerSecond));
-  const jobsAtMost = limits.waitingJobs + limits.claimChanges / limits.jobChanges + workerConcurrency;
+  const jobsAtMost =
+    feedLimits.waitingJobs + feedLimits.claimChanges / feedLimits.jobChanges + workerConcurrency;
   return {
     name: 'imports',
     title: `Imports of ${sizes.importRows.map((rows) => rows.toLocaleString('en')).join(' and ')} rows`,

@@ -9,7 +9,7 @@ const wrongForSteps: readonly (readonly [WrongFor, number])[] = [
   ['5min', 300_000],
 ];
 
-/** Counts what an audit finds; one for a pass, and one for the life of the process. */
+/** Counts what an audit finds: one for each pass, and one for the whole process. */
 export class AuditTally {
   readonly #startedAt = new Date();
   readonly #wrong: Record<Difference, number> = { older: 0, newer: 0, other: 0 };
@@ -59,8 +59,8 @@ export class AuditTally {
 }
 
 /**
- * How many nines of the entries were right: 2 for 99 %. None wrong in n does not mean that none ever is: at 95 % it means
- * at most 3 in n (the "rule of three"), and no more is claimed.
+ * Nines of the part of entries that were right: 2 for 99 %. When none of n entries was wrong, at most 3 in n are wrong at 95 %
+ * confidence (the "rule of three"). The result claims no more than that.
  */
 export function ninesOf(checked: number, wrong: number): number {
   if (checked === 0) return 0;

@@ -1,14 +1,15 @@
 import { CacheConnection, EntryStore } from '@catalog/cache';
-import { type AuditResult, auditResultSchema, problemSchema, timings } from '@catalog/contracts';
+import { type AuditResult, auditResultSchema, problemSchema } from '@catalog/contracts';
 import { databaseIdentity, withTransaction } from '@catalog/database';
 import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { type RunningWorker, startStores, startWorker } from '../testing/running-worker.ts';
+import { auditPatience_ms } from './auditor.ts';
 
 const stores = await startStores();
 const { reader, owner } = stores;
-// So slow that each test decides itself when is looked.
+// The background audit is so slow that each test starts its own.
 const worker = await startWorker(stores);
 await worker.ready();
 const redis = new Redis(stores.cacheRedis.url);
@@ -35,7 +36,7 @@ async function cachedProducts(count: number) {
   );
 }
 
-/** Writes into the entry by hand, as no part of the system would. */
+/** Changes the entry by hand, in a way that no part of the system would. */
 async function tamper(key: string, change: { version?: number; payload?: string }): Promise<void> {
   const raw = (await redis.get(key)) ?? '';
   const end = raw.indexOf('\n');
@@ -44,7 +45,7 @@ async function tamper(key: string, change: { version?: number; payload?: string 
   await redis.set(key, `${header.join('|')}\n${change.payload ?? raw.slice(end + 1)}`, 'KEEPTTL');
 }
 
-test('of a cache that is right, an audit finds everything right', async () => {
+test('an audit of a right cache finds everything right', async () => {
   await cachedProducts(120);
   const [first] = await cachedProducts(1);
   const { rows } = await owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
@@ -64,7 +65,7 @@ test('of a cache that is right, an audit finds everything right', async () => {
   });
 });
 
-test('values planted by hand, older, newer and with another content, are found and repaired', async () => {
+test('entries changed by hand, to an older or newer version or to other content, are found and repaired', async () => {
   const [older, newer, other, right] = await cachedProducts(4);
   if (!older || !newer || !other || !right) throw new Error('four were asked for');
   await tamper(older.key, { version: older.version - 1, payload: '{"name":"before"}' });
@@ -86,7 +87,7 @@ test('values planted by hand, older, newer and with another content, are found a
   expect(await worker.metric('audited_entries_total{outcome="newer"')).toBe(1);
 });
 
-test('an SKU that points to another product is found, though it has no version', async () => {
+test('an SKU that points to the wrong product is found, although its versions give no order', async () => {
   const [one, two] = await cachedProducts(2);
   const { rows } = await owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
     one?.id,
@@ -98,10 +99,10 @@ test('an SKU that points to another product is found, though it has no version',
   expect(await redis.get(key)).toContain(one?.id);
 });
 
-test('how long an entry has been wrong is counted', async () => {
+test('the time for which an entry was wrong is counted', async () => {
   const [product] = await cachedProducts(1);
   const { key = '', id, version = 0 } = product ?? {};
-  // A value of long ago under a change of long ago.
+  // An old value, and a change from an hour ago.
   const raw = (await redis.get(key)) ?? '';
   await owner.query(`update catalog.outbox set changed_at = changed_at - interval '1 hour' where key = $1`, [
     id,
@@ -113,7 +114,7 @@ test('how long an entry has been wrong is counted', async () => {
   expect((await audit()).wrongFor).toEqual({ '1s': 1, '10s': 1, '1min': 1, '5min': 0 });
 });
 
-test('a change under way is no false alarm', async () => {
+test('a change in progress raises no false alarm', async () => {
   const products = await cachedProducts(50);
   const ids = products.map(({ id }) => id);
   const done = new AbortController();
@@ -132,11 +133,11 @@ test('a change under way is no false alarm', async () => {
 });
 
 test(
-  'while the feed is behind, an audit says that it cannot tell, and repairs nothing',
+  'while the feed is behind, an audit counts entries as undecided and repairs nothing',
   async () => {
     const [product] = await cachedProducts(1);
     const { key = '', id, version } = product ?? {};
-    // Committed, and as if some relay had just taken it and died.
+    // Committed, and claimed by a relay that died at once.
     await withTransaction(owner, async (client) => {
       await client.query(`update catalog.products set name = 'Torch' where id = $1`, [id]);
       await client.query(
@@ -146,7 +147,7 @@ test(
       );
     });
     try {
-      // Beside what the worker may just have refreshed for the test before.
+      // The worker may have refreshed other keys for the test before.
       expect(await audit()).toMatchObject({ undecided: 1, repaired: 0 });
       expect(await reader.state(key)).toEqual({ state: 'value', version });
     } finally {
@@ -154,10 +155,10 @@ test(
       await stores.settled();
     }
   },
-  timings.auditPatience_ms + 20_000,
+  auditPatience_ms + 20_000,
 );
 
-test('in the background it finds what was planted by itself, and counts it', async () => {
+test('the background audit finds a changed entry and counts it', async () => {
   const before = await worker.metric('audited_entries_total{outcome="newer"');
   await using busy = await startWorker(stores, { auditKeysPerSecond: 1_000 });
   const products = await cachedProducts(30);
@@ -167,7 +168,7 @@ test('in the background it finds what was planted by itself, and counts it', asy
   await eventually(async () => (await reader.state(planted.key)).version === planted.version, {
     timeout_ms: 10_000,
   });
-  // The other worker walks too, if slowly, and may have come by first.
+  // The other worker audits too, slowly, and may have found it first.
   const newer = 'audited_entries_total{outcome="newer"';
   await eventually(async () => (await busy.metric(newer)) + (await worker.metric(newer)) > before);
   expect(await busy.metric('audited_entries_total{outcome="right"')).toBeGreaterThanOrEqual(29);
@@ -175,10 +176,10 @@ test('in the background it finds what was planted by itself, and counts it', asy
   expect(busy.log() + worker.log()).toContain('the auditor found a wrong entry in the cache');
 });
 
-test('entries of another life of the stores are nobody’s answer, and not judged', async () => {
+test('entries of another incarnation are never served, so they are not audited', async () => {
   const connection = new CacheConnection({
     url: stores.cacheRedis.url,
-    name: 'another life',
+    name: 'another incarnation',
     databaseIdentity: async () => `${await databaseIdentity(owner)} restored`,
     onError: () => undefined,
   });
@@ -190,7 +191,7 @@ test('entries of another life of the stores are nobody’s answer, and not judge
   expect((await audit()).checked).toBe(0);
 });
 
-test('a second audit at the same time is refused, and nobody audits without the scope', async () => {
+test('a second audit at the same time is refused, and so is one without the scope', async () => {
   await cachedProducts(300);
   const [one, two] = await Promise.all([
     worker.call('POST', '/v1/audits'),

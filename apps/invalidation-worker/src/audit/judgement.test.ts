@@ -10,18 +10,18 @@ const value = (version: number, body: object = { a: 1 }) => ({
 });
 const missing = (version: number) => ({ state: 'missing' as const, version, payload: Buffer.alloc(0) });
 
-describe('an entry beside what Postgres answers', () => {
+describe('an entry compared with Postgres', () => {
   test.each([
     ['the same', value(5), { version: 5, payload: payload({ a: 1 }) }, undefined],
     [
-      'the fields in another order',
+      'fields in another order',
       value(5, { a: 1, b: 2 }),
       { version: 5, payload: payload({ b: 2, a: 1 }) },
       undefined,
     ],
     ['an older version', value(4), { version: 5, payload: payload({ a: 1 }) }, 'older'],
     ['a newer version', value(6), { version: 5, payload: payload({ a: 1 }) }, 'newer'],
-    ['another content', value(5, { a: 2 }), { version: 5, payload: payload({ a: 1 }) }, 'other'],
+    ['other content', value(5, { a: 2 }), { version: 5, payload: payload({ a: 1 }) }, 'other'],
     [
       'no JSON',
       { ...value(5), payload: Buffer.from('{') },
@@ -29,17 +29,22 @@ describe('an entry beside what Postgres answers', () => {
       'other',
     ],
     ['a row that was deleted', value(5), { version: 6, payload: null }, 'older'],
-    ['a row that never was', value(0), { version: 0, payload: null }, 'other'],
-    ['missing, as there', missing(6), { version: 6, payload: null }, undefined],
-    ['missing, the tombstone gone', missing(6), { version: 0, payload: null }, undefined],
-    ['missing, the row back', missing(6), { version: 7, payload: payload({ a: 1 }) }, 'older'],
-    ['missing, of no version', missing(0), { version: 0, payload: payload({ id: 'x' }) }, 'other'],
+    ['a row that never existed', value(0), { version: 0, payload: null }, 'other'],
+    ['missing in both', missing(6), { version: 6, payload: null }, undefined],
+    ['missing, and the tombstone was deleted', missing(6), { version: 0, payload: null }, undefined],
+    [
+      'missing, and the row was inserted again',
+      missing(6),
+      { version: 7, payload: payload({ a: 1 }) },
+      'older',
+    ],
+    ['missing, without a version', missing(0), { version: 0, payload: payload({ id: 'x' }) }, 'other'],
   ] as const)('%s', (_name, entry, loaded, difference) => {
     expect(differenceOf(entry, loaded)).toBe(difference);
   });
 });
 
-describe('an entry that differs twice', () => {
+describe('an entry that differs at both looks', () => {
   const entry = (version: number, storedAt_ms: number) => ({
     ...value(version),
     storedAt_ms,
@@ -51,13 +56,18 @@ describe('an entry that differs twice', () => {
   const loaded = (version: number) => ({ version, payload: payload({ a: 1 }) });
 
   test.each([
-    ['the entry of the first look still stands', [4, 10, 5], [4, 10, 5], true],
-    ['it has been filled again with what was old at the first look', [4, 10, 6], [5, 99, 6], true],
-    ['it was replaced rightly, and has been changed once more since', [4, 10, 5], [5, 99, 6], false],
-    ['it is ahead of Postgres', [9, 10, 5], [9, 99, 5], true],
+    ['is wrong when it is still the entry of the first look', [4, 10, 5], [4, 10, 5], true],
+    [
+      'is wrong when it was filled again with a value that was old at the first look',
+      [4, 10, 6],
+      [5, 99, 6],
+      true,
+    ],
+    ['is right when it was replaced and changed once more since', [4, 10, 5], [5, 99, 6], false],
+    ['is wrong when it is ahead of Postgres', [9, 10, 5], [9, 99, 5], true],
   ] as const)('%s', (_name, [v1, stored1, pg1], [v2, stored2, pg2], wrong) => {
-    const first = { entry: entry(v1, stored1), loaded: loaded(pg1) };
-    const second = { entry: entry(v2, stored2), loaded: loaded(pg2) };
+    const first = { entry: entry(v1, stored1), inPostgres: loaded(pg1) };
+    const second = { entry: entry(v2, stored2), inPostgres: loaded(pg2) };
     expect(isWrong({ first, second })).toBe(wrong);
   });
 });

@@ -1,26 +1,26 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Loaded, StoredEntry } from '@catalog/cache';
 
-/** How a cached entry differs from what Postgres holds. */
+/** How a cached entry differs from Postgres. */
 export type Difference = 'older' | 'newer' | 'other';
 
 /**
- * Compares an entry with what Postgres answered afterwards, in this order: a reader fills only what is committed, so
- * that an entry is never rightly ahead of a later read of Postgres.
+ * Compares an entry with what Postgres answered after the entry was read. Readers fill only committed values, so a right entry
+ * is never ahead of a later read of Postgres.
  *
- * @returns undefined where they agree
+ * @returns undefined when they agree
  */
 export function differenceOf(
   entry: Pick<StoredEntry, 'state' | 'version' | 'payload'>,
-  loaded: Loaded,
+  inPostgres: Loaded,
 ): Difference | undefined {
   const isMissing = entry.state === 'missing';
-  // Nobody sees the version of what is not there; a tombstone may have been cleared away meanwhile.
-  if (isMissing && loaded.payload === null) return undefined;
-  if (entry.version < loaded.version) return 'older';
-  if (entry.version > loaded.version) return 'newer';
-  if (isMissing || loaded.payload === null) return 'other';
-  return isSameContent(entry.payload, loaded.payload) ? undefined : 'other';
+  // The version of a missing key is shown to nobody, and its tombstone may have been deleted meanwhile.
+  if (isMissing && inPostgres.payload === null) return undefined;
+  if (entry.version < inPostgres.version) return 'older';
+  if (entry.version > inPostgres.version) return 'newer';
+  if (isMissing || inPostgres.payload === null) return 'other';
+  return isSameContent(entry.payload, inPostgres.payload) ? undefined : 'other';
 }
 
 function isSameContent(cached: Buffer, loaded: Buffer): boolean {
@@ -32,20 +32,21 @@ function isSameContent(cached: Buffer, loaded: Buffer): boolean {
   }
 }
 
-/** The looks at one key, before and after the grace. */
-export interface TwoLooks {
-  readonly first: { readonly entry: StoredEntry; readonly loaded: Loaded };
-  readonly second: { readonly entry: StoredEntry; readonly loaded: Loaded };
+interface Look {
+  readonly entry: Pick<StoredEntry, 'version' | 'storedAt_ms'>;
+  readonly inPostgres: Pick<Loaded, 'version'>;
 }
 
 /**
- * Whether an entry that differed at both looks is wrong, when everything committed before the first look has been
- * applied since: it is unless it differs on account of a later change.
+ * Whether an entry that differed at both looks is wrong. Everything committed before the first look has been applied by the
+ * second one. So the entry is wrong unless a later change explains the difference.
  */
-export function isWrong({ first, second }: TwoLooks): boolean {
+export function isWrong({ first, second }: { readonly first: Look; readonly second: Look }): boolean {
   const isSameEntry =
     second.entry.storedAt_ms === first.entry.storedAt_ms && second.entry.version === first.entry.version;
   return (
-    isSameEntry || second.entry.version < first.loaded.version || second.entry.version > second.loaded.version
+    isSameEntry ||
+    second.entry.version < first.inPostgres.version ||
+    second.entry.version > second.inPostgres.version
   );
 }

@@ -1,78 +1,60 @@
 import type { CacheConnection, InvalidationPublisher } from '@catalog/cache';
-import { type Outbox, Watermark } from '@catalog/change-feed';
+import { type Outbox, type RegisteredIncarnation, Watermark } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
+import { type Part, repeat } from '@catalog/runtime';
+import type { Registration } from '../registration/registration.ts';
 
 interface HeartbeatOptions {
-  readonly connection: CacheConnection;
-  readonly publisher: InvalidationPublisher;
-  readonly outbox: Outbox;
-  /** Whether the incarnation that this process writes to is the one that is registered, as far as it knows. */
-  readonly isRegistered: () => boolean;
-  /** Postgres says that another is. */
-  readonly onRefused: (incarnation: string) => void;
+  readonly cache: CacheConnection;
+  readonly publisher: Pick<InvalidationPublisher, 'heartbeat'>;
+  readonly outbox: Pick<Outbox, 'look'>;
+  readonly registered: Pick<RegisteredIncarnation, 'noteSeen'>;
+  readonly registration: Pick<Registration, 'isRegistered' | 'refused'>;
   readonly onError: (error: unknown) => void;
 }
 
-/** Tells the readers, several times within the bound, up to when every committed change has been applied. */
-export class Heartbeat {
+/** Tells the readers, several times within the bound, up to which time every committed change has been applied. */
+export class Heartbeat implements Part {
   readonly #options: HeartbeatOptions;
   readonly #watermark = new Watermark();
-  #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
   #lastBeat_ms = Number.NEGATIVE_INFINITY;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
-    // Another server's clock.
-    options.connection.onIncarnation(() => this.#watermark.reset());
+    // Another server has another clock.
+    options.cache.onIncarnation(() => this.#watermark.reset());
   }
 
-  start(): void {
-    void this.#beatAndRepeat();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-  }
-
-  /** For readiness and metrics: how long no heartbeat could be sent. */
+  /** How long no heartbeat could be sent. */
   get silentFor_ms(): number {
     return performance.now() - this.#lastBeat_ms;
   }
 
-  /** In ms of the clock of the cache Redis; undefined while none is known in this life of it. */
+  /** By the clock of the cache Redis; undefined while none is known in this incarnation. */
   get watermark_ms(): number | undefined {
     return this.#watermark.at;
   }
 
-  async #beatAndRepeat(): Promise<void> {
-    const began_ms = performance.now();
-    try {
-      await this.#beat();
-    } catch (error) {
-      this.#options.onError(error);
-    }
-    if (this.#stopped) return;
-    const rest_ms = timings.heartbeat_ms - (performance.now() - began_ms);
-    this.#timer = setTimeout(() => void this.#beatAndRepeat(), Math.max(1, rest_ms));
+  async run(signal: AbortSignal): Promise<void> {
+    const { onError } = this.#options;
+    await repeat(() => this.#beat(), { every_ms: timings.heartbeat_ms, signal, onError });
   }
 
   async #beat(): Promise<void> {
-    const { connection, publisher, outbox, isRegistered, onRefused } = this.#options;
-    if (!isRegistered()) return;
-    const incarnation = connection.requireIncarnation();
-    // The time first: what is committed before it is visible to the look.
-    const at_ms = await connection.time_ms();
+    const { cache, publisher, outbox, registered, registration } = this.#options;
+    if (!registration.isRegistered()) return;
+    const incarnation = cache.requireIncarnation();
+    // The time comes first: the look then sees whatever was committed before it.
+    const at_ms = await cache.time_ms();
     const look = await outbox.look(incarnation);
     if (!look.registered) {
-      // Another worker applies the changes to another Redis: of ours, nobody can say how old it is.
+      // Another worker applies the changes to another Redis. How old ours is, nobody can say.
       this.#watermark.reset();
-      onRefused(incarnation);
+      registration.refused(incarnation);
       return;
     }
-    if (connection.incarnation !== incarnation || !isRegistered()) return;
-    await outbox.noteSeen(incarnation);
+    if (cache.incarnation !== incarnation || !registration.isRegistered()) return;
+    await registered.noteSeen(incarnation);
     this.#watermark.look(at_ms, look);
     if (this.#watermark.at === undefined) return;
     await publisher.heartbeat(this.#watermark.at);

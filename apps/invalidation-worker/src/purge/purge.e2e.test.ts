@@ -38,7 +38,7 @@ async function fillAll() {
 const states = async (keys: readonly string[]) =>
   Promise.all(keys.map(async (key) => (await reader.state(key)).state));
 
-test('one key is purged: dead for all readers, and the near caches hear of it', async () => {
+test('a purged key is dead for all readers, and announced to the near caches', async () => {
   const [key = '', ...others] = await fillAll();
   expect(await purge({ key, reason: 'wrong price' })).toEqual({ entries: 1, invalidated: 1 });
   expect(await states([key, ...others])).toEqual(['dead', 'value', 'value']);
@@ -49,7 +49,7 @@ test('one key is purged: dead for all readers, and the near caches hear of it', 
   expect(worker.log()).toMatch(/"who":"test","purge":\{"key":"product:[^"]+","reason":"wrong price"\}/);
 });
 
-test('a reader that began before a purge cannot fill what it read', async () => {
+test('a reader that got its lease before a purge cannot fill', async () => {
   const [key = ''] = await fillAll();
   await purge({ key, reason: 'first' });
   const { incarnation, lease } = await reader.store.readOrLease(key, 1, 'holder');
@@ -66,14 +66,14 @@ test('a reader that began before a purge cannot fill what it read', async () => 
   expect(stored.stored).toBe(false);
 });
 
-test('all keys of one entity are purged, and the others stay', async () => {
+test('a purge of one entity leaves other entities alone', async () => {
   const keys = await fillAll();
   expect(await purge({ entity: 'product', reason: 'a bad import' })).toEqual({ entries: 3, invalidated: 3 });
   expect(await states(keys)).toEqual(['dead', 'dead', 'dead']);
   expect(await states(['sku:of nobody', 'app:settings'])).toEqual(['missing', 'value']);
 });
 
-test('everything is purged, pages of lists and near caches included, and what is no entry stays', async () => {
+test('a purge of everything includes list pages and near caches, and leaves foreign keys alone', async () => {
   const keys = await fillAll();
   await redis.set('generation:products', 'before');
   await redis.set('somebody:else', 'x');
@@ -90,7 +90,7 @@ test('everything is purged, pages of lists and near caches included, and what is
   ]);
   expect(await redis.get('generation:products')).not.toBe('before');
   expect(await redis.get('somebody:else')).toBe('x');
-  // A gap in the sequence: nothing that was kept before counts.
+  // The gap in the sequence empties near caches.
   await eventually(() => reader.freshness.epoch > epoch);
   await eventually(() => reader.freshness.isSound());
 });
@@ -117,7 +117,7 @@ test.each([
   expect(await states([SETTINGS.cacheKey('app')])).toEqual(['value']);
 });
 
-test('nobody purges without the scope', async () => {
+test('a purge without the scope is refused', async () => {
   await reader.fill('app:settings');
   const body = { all: true, reason: 'why not' };
   const token = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:read catalog:write' });
@@ -126,7 +126,7 @@ test('nobody purges without the scope', async () => {
   expect(await states(['app:settings'])).toEqual(['value']);
 });
 
-test('while the cache is away, a purge says so', async () => {
+test('while the cache is away, a purge answers 503', async () => {
   await stores.cacheRedis.kill('SIGSTOP');
   try {
     const response = await worker.call('POST', '/v1/purges', {

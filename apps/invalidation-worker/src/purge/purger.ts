@@ -3,24 +3,26 @@ import {
   CatalogError,
   entities,
   type Entity,
-  limits,
   parseCacheKey,
   PRODUCT,
   type PurgeRequest,
   type PurgeResult,
   UNCONDITIONAL_VERSION,
 } from '@catalog/contracts';
-import { invalidateNow } from '../invalidate/invalidate-now.ts';
+import { invalidateNow } from './invalidate-now.ts';
 
 interface PurgerOptions {
-  readonly connection: CacheConnection;
+  readonly cache: CacheConnection;
   readonly publisher: Pick<InvalidationPublisher, 'invalidate' | 'publishGap'>;
   readonly bumper: Pick<GenerationBumper, 'bump'>;
 }
 
+/** A few milliseconds of work for Redis. */
+const keysPerScan = 500;
+
 /**
- * The operator's lever. A purge is an unconditional invalidation of each key, never a DEL: leases are taken away, so that
- * no reader who began before can fill again, and the near caches hear of it.
+ * Purges for operators. A purge invalidates each key unconditionally. It never deletes a key: the invalidation takes leases away,
+ * so that a reader that has already read Postgres cannot fill, and it is announced to the near caches.
  */
 export class Purger {
   readonly #options: PurgerOptions;
@@ -43,20 +45,20 @@ export class Purger {
   }
 
   async #purgeKey(key: string): Promise<PurgeResult> {
-    const { connection, publisher } = this.#options;
-    const entries = await connection.redis.exists(key);
+    const { cache, publisher } = this.#options;
+    const entries = await cache.redis.exists(key);
     const invalidated = await invalidateNow(publisher, [[key, UNCONDITIONAL_VERSION]]);
     await this.#endPages(parseCacheKey(key)?.entity);
     return { entries, invalidated };
   }
 
   async #purgeMany(entity: string | undefined): Promise<PurgeResult> {
-    const { connection, publisher } = this.#options;
+    const { cache, publisher } = this.#options;
     let entries = 0;
     let invalidated = 0;
     let cursor = '0';
     do {
-      const [next, keys] = await connection.redis.scan(cursor, 'COUNT', limits.jobChanges);
+      const [next, keys] = await cache.redis.scan(cursor, 'COUNT', keysPerScan);
       cursor = next;
       const purged = keys.filter((key) => {
         const name = parseCacheKey(key)?.entity.name;
@@ -70,7 +72,7 @@ export class Purger {
       );
     } while (cursor !== '0');
     await this.#endPages(entities.find(({ name }) => name === (entity ?? PRODUCT.name)));
-    // A near cache may hold what Redis has evicted.
+    // Near caches may hold entries that Redis has evicted.
     await publisher.publishGap();
     return { entries, invalidated };
   }

@@ -1,7 +1,15 @@
 import type { EntryStore } from '@catalog/cache';
 import type { RefreshJob } from '@catalog/change-feed';
-import { type Entity, limits, timings } from '@catalog/contracts';
+import type { Entity } from '@catalog/contracts';
+import { Flag, type Part, pause } from '@catalog/runtime';
 import type { Queue } from 'bullmq';
+
+/** A reader that is asking for a key while it is invalidated has filled it by then. */
+const beforeRefresh_ms = 25;
+/** Keys that may be refreshed together: about ten milliseconds of work. */
+const mostKeys = 1_000;
+/** Jobs that may wait. Beyond, readers fill the keys that they ask for. */
+const mostWaitingJobs = 20;
 
 interface RefreshRequestsOptions {
   readonly queue: Pick<Queue<RefreshJob>, 'add' | 'getWaitingCount'>;
@@ -11,50 +19,46 @@ interface RefreshRequestsOptions {
 }
 
 /**
- * Has keys refreshed that nobody has asked for a moment after they were invalidated: who asks in between fills the key,
- * and would only have to wait for us. Best effort: after a mass change readers fill what they ask for, and a queue
- * of everything would only come too late.
+ * Queues a refresh of keys that were in use, shortly after their invalidation. A key that a reader has filled by then is left
+ * out. Best effort: a mass change invalidates more keys than a refresh could fill in time, and readers fill what they ask for.
  */
-export class RefreshRequests {
+export class RefreshRequests implements Part {
   readonly #options: RefreshRequestsOptions;
+  readonly #hasKeys = new Flag();
   #keys: RefreshJob['keys'] = [];
-  #timer: NodeJS.Timeout | undefined;
-  #sending: Promise<void> = Promise.resolve();
 
   constructor(options: RefreshRequestsOptions) {
     this.#options = options;
   }
 
   add(keys: RefreshJob['keys']): void {
-    if (this.#keys.length + keys.length > limits.refreshKeys) return;
+    if (this.#keys.length + keys.length > mostKeys) return;
     this.#keys.push(...keys);
-    this.#timer ??= setTimeout(() => this.#send(), timings.beforeRefresh_ms);
+    this.#hasKeys.raise();
   }
 
-  /** Sends what is left. */
-  async stop(): Promise<void> {
-    if (this.#timer !== undefined) this.#send();
-    await this.#sending;
-  }
-
-  #send(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const keys = this.#keys;
-    this.#keys = [];
-    this.#sending = this.#request(keys).catch(this.#options.onError);
+  /** After the stop it queues what was added before. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted || this.#keys.length > 0) {
+      await this.#hasKeys.wait(signal);
+      await pause(beforeRefresh_ms, signal);
+      this.#hasKeys.lower();
+      const keys = this.#keys;
+      this.#keys = [];
+      await this.#request(keys).catch(this.#options.onError);
+    }
   }
 
   async #request(invalidated: RefreshJob['keys']): Promise<void> {
     const { queue } = this.#options;
-    const isEmpty = await Promise.all(invalidated.map((each) => this.#isEmpty(each)));
-    const keys = invalidated.filter((_, index) => isEmpty[index]);
-    if (keys.length === 0 || (await queue.getWaitingCount()) >= limits.waitingRefreshJobs) return;
+    const isUnfilled = await Promise.all(invalidated.map((each) => this.#isUnfilled(each)));
+    const keys = invalidated.filter((_, index) => isUnfilled[index]);
+    if (keys.length === 0 || (await queue.getWaitingCount()) >= mostWaitingJobs) return;
     await queue.add('refresh', { keys });
   }
 
-  /** Whether no reader has filled it. */
-  async #isEmpty({ entity: name, key }: RefreshJob['keys'][number]): Promise<boolean> {
+  /** Whether no reader has filled the key. */
+  async #isUnfilled({ entity: name, key }: RefreshJob['keys'][number]): Promise<boolean> {
     const entity = this.#options.entities.find((each) => each.name === name);
     if (entity === undefined) return false;
     const entry = await this.#options.store.peek(entity.cacheKey(key));

@@ -1,62 +1,57 @@
-import { randomBytes } from 'node:crypto';
-import { BatchLoader, createLoadGuard, type EntryStore, freshLife_ms, type Load } from '@catalog/cache';
-import type { Entity } from '@catalog/contracts';
+import type { EntryStore } from '@catalog/cache';
+import { type ChangeTraces, createRefreshQueue, REFRESH_QUEUE, refreshJobSchema } from '@catalog/change-feed';
+import { entities } from '@catalog/contracts';
+import { type Part, together } from '@catalog/runtime';
+import type { FailureReporter } from '../failures/report-failure.ts';
+import { JobConsumer } from '../feed/job-consumer.ts';
+import type { WorkerMetrics } from '../metrics.ts';
+import type { Registration } from '../registration/registration.ts';
+import type { StateRedis } from '../state-redis.ts';
+import type { ChangeBroadcast } from '../traces/change-broadcast.ts';
+import { RefreshRequests } from './refresh-requests.ts';
+import type { Refresher } from './refresher.ts';
 
-interface RefresherOptions {
-  readonly entities: readonly Entity[];
-  /** By the entity's name. */
-  readonly loads: ReadonlyMap<string, Load>;
+interface RefreshOptions {
+  readonly stateRedis: StateRedis;
   readonly store: EntryStore;
+  readonly refresher: Refresher;
+  readonly registration: Registration;
+  readonly traces: ChangeTraces;
+  readonly broadcast: ChangeBroadcast;
+  readonly metrics: WorkerMetrics;
+  readonly reportFailure: FailureReporter;
 }
 
-/** Fills keys that were in use before they were invalidated, as any reader would: lease, read, fill. */
-export class Refresher {
-  readonly #store: EntryStore;
-  readonly #entities: ReadonlyMap<string, { entity: Entity; loader: BatchLoader }>;
+export interface Refresh extends Part {
+  readonly requests: RefreshRequests;
+}
 
-  constructor({ entities, loads, store }: RefresherOptions) {
-    this.#store = store;
-    const guard = createLoadGuard();
-    this.#entities = new Map(
-      entities.flatMap((entity) => {
-        const load = loads.get(entity.name);
-        return load === undefined ? [] : [[entity.name, { entity, loader: new BatchLoader(load, guard) }]];
-      }),
-    );
-  }
-
-  /**
-   * @returns the keys that were filled; the others are somebody else's, or there already
-   * @throws the first failure where no key at all could be filled
-   */
-  async refresh<Key extends { entity: string; key: string }>(keys: readonly Key[]): Promise<Key[]> {
-    const outcomes = await Promise.allSettled(keys.map(({ entity, key }) => this.#refreshKey(entity, key)));
-    const filled = keys.filter((_, index) => {
-      const outcome = outcomes[index];
-      return outcome?.status === 'fulfilled' && outcome.value;
-    });
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (filled.length === 0 && failure !== undefined) throw failure.reason;
-    return filled;
-  }
-
-  async #refreshKey(name: string, key: string): Promise<boolean> {
-    const known = this.#entities.get(name);
-    if (known === undefined) return false;
-    const { entity, loader } = known;
-    const token = randomBytes(9).toString('hex');
-    const cacheKey = entity.cacheKey(key);
-    const { lease, incarnation } = await this.#store.readOrLease(cacheKey, entity.payloadSchema, token);
-    if (lease !== 'granted') return false;
-    const loaded = await loader.load(key);
-    const { stored } = await this.#store.fill(
-      cacheKey,
-      entity.payloadSchema,
-      token,
-      incarnation,
-      loaded,
-      freshLife_ms(loaded, entity),
-    );
-    return stored;
-  }
+/** Keys that were in use when they were invalidated: requests, queue, and the workers that fill them again. */
+export function createRefresh(options: RefreshOptions): Refresh {
+  const { stateRedis, store, refresher, registration, traces, broadcast, metrics, reportFailure } = options;
+  const queue = createRefreshQueue(stateRedis.producer);
+  queue.on('error', reportFailure('queue'));
+  const requests = new RefreshRequests({ queue, entities, store, onError: reportFailure('refresh') });
+  const consumer = new JobConsumer({
+    queue: REFRESH_QUEUE,
+    connect: () => stateRedis.connectConsumer(reportFailure('queue')),
+    async handle(job) {
+      const filled = await refresher.refresh(refreshJobSchema.parse(job.data).keys);
+      metrics.keysRefreshed.inc(filled.length);
+      if (filled.length === 0) return;
+      broadcast.refreshed(await traces.noteRefreshed(filled.flatMap(({ seqs }) => seqs)));
+    },
+    registration,
+    onError: reportFailure('refresh jobs'),
+  });
+  return {
+    requests,
+    async run(signal) {
+      try {
+        await together(requests, consumer).run(signal);
+      } finally {
+        await queue.close();
+      }
+    },
+  };
 }

@@ -11,6 +11,7 @@ import {
 import { outboxPoolOptions } from '@catalog/change-feed';
 import { parseCacheKey } from '@catalog/contracts';
 import { createPool, databaseIdentity, entityLoaders, type Pool } from '@catalog/database';
+import { startPart } from '@catalog/runtime';
 import {
   authenticate,
   createLogger,
@@ -163,8 +164,12 @@ async function startReader(pool: Pool, url: string): Promise<{ reader: Reader; s
   return { reader, stop };
 }
 
+const forever_s = 10 * 365 * 86_400;
+
 export interface RunningWorker extends AsyncDisposable {
   readonly worker: InvalidationWorker;
+  /** Settles when the worker itself has ended. */
+  readonly ended: Promise<void>;
   readonly url: string;
   /** What it logged, a record a line. */
   readonly log: () => string;
@@ -208,6 +213,12 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     metrics: createWorkerMetrics(metrics),
     readiness,
     auditKeysPerSecond: options.auditKeysPerSecond ?? 1,
+    ages: {
+      history_s: forever_s,
+      tombstones_s: forever_s,
+      idempotencyKeys_s: forever_s,
+      imports_s: forever_s,
+    },
   });
   const app = createApp({
     worker,
@@ -216,22 +227,18 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     metrics,
     readiness,
   });
+  const running = startPart(worker);
   const server = await startServer({ app, port: 0, host: '127.0.0.1', log, drainGrace_ms: 0 });
   const base = `http://127.0.0.1:${server.port}`;
   const stop = async () => {
-    await worker.stop();
+    await running.stop().catch(() => undefined);
     server.server.closeAllConnections();
     await server.drain();
     await Promise.all([pool.end(), outboxPool.end()]);
   };
-  try {
-    await worker.start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
     worker,
+    ended: running.ended,
     url: base,
     log: () => logged,
     call(method, path, { body, token, signal } = {}) {

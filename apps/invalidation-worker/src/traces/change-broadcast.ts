@@ -1,27 +1,28 @@
 import { type ChangeTrace, limits } from '@catalog/contracts';
+import { type Part, untilAborted } from '@catalog/runtime';
 import type { Redis } from 'ioredis';
 
-/** Of the state Redis. Workers tell each other, so that any of them can stream the changes of all. */
+/** A channel of the state Redis. Every worker publishes its changes there, so that each worker can stream the changes of all. */
 const CHANNEL = 'changes';
 
-/** How long an answer of "nobody listens" is believed, so that a feed without an audience is not slowed down. */
-const deaf_ms = 1_000;
+/** When nobody listens, nothing is published for this long, so that a feed without an audience is not slowed down. */
+const silence_ms = 1_000;
 
 export type ChangeEvent =
   | { readonly kind: 'applied'; readonly trace: ChangeTrace }
   | { readonly kind: 'refreshed'; readonly seq: number; readonly refreshedAt: string }
-  /** So many more were applied with them; the trace of each can be asked for. */
+  /** How many more were applied at the same time. `GET /v1/changes?key=` shows each of them. */
   | { readonly kind: 'more'; readonly count: number };
 
 interface ChangeBroadcastOptions {
   readonly producer: Pick<Redis, 'publish'>;
-  /** A connection of its own, which can do nothing but listen. */
+  /** Opens a connection, which subscribing makes useless for other commands. */
   readonly connectSubscriber: () => Redis;
   readonly onError: (error: unknown) => void;
 }
 
-/** What happens to changes, told to whoever listens at this moment, in any worker. Nothing is kept, and nobody waits. */
-export class ChangeBroadcast {
+/** Tells the listeners of all workers what happens to changes, as it happens. Keeps nothing, and waits for nobody. */
+export class ChangeBroadcast implements Part {
   readonly #options: ChangeBroadcastOptions;
   readonly #listeners = new Set<(events: readonly ChangeEvent[]) => void>();
   #subscriber: Redis | undefined;
@@ -31,7 +32,7 @@ export class ChangeBroadcast {
     this.#options = options;
   }
 
-  /** How many traces are worth fetching now. */
+  /** How many traces the next `applied` can use. */
   get wanted(): number {
     return performance.now() < this.#silentUntil_ms ? 0 : limits.streamedChanges;
   }
@@ -52,17 +53,22 @@ export class ChangeBroadcast {
     );
   }
 
-  /** @returns what ends it */
+  /** @returns what ends the listening */
   listen(listener: (events: readonly ChangeEvent[]) => void): () => void {
     this.#listeners.add(listener);
     this.#subscriber ??= this.#subscribe();
     return () => {
       this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.stop();
+      if (this.#listeners.size === 0) this.#unsubscribe();
     };
   }
 
-  stop(): void {
+  async run(signal: AbortSignal): Promise<void> {
+    await untilAborted(signal);
+    this.#unsubscribe();
+  }
+
+  #unsubscribe(): void {
     this.#subscriber?.disconnect();
     this.#subscriber = undefined;
   }
@@ -80,10 +86,10 @@ export class ChangeBroadcast {
   #publish(events: readonly ChangeEvent[]): void {
     this.#options.producer.publish(CHANNEL, JSON.stringify(events)).then(
       (receivers) => {
-        this.#silentUntil_ms = receivers === 0 ? performance.now() + deaf_ms : 0;
+        this.#silentUntil_ms = receivers === 0 ? performance.now() + silence_ms : 0;
       },
       () => {
-        this.#silentUntil_ms = performance.now() + deaf_ms;
+        this.#silentUntil_ms = performance.now() + silence_ms;
       },
     );
   }

@@ -2,10 +2,10 @@ import { limits } from '@catalog/contracts';
 import type { Response } from 'express';
 import type { ChangeEvent } from './change-broadcast.ts';
 
-/** So that proxies and clients know that somebody is there. */
+/** Keeps proxies and clients from closing an idle connection. */
 const beat_ms = 10_000;
 
-/** One reader of the live stream (server-sent events, as the HTML standard writes them). */
+/** One reader of the live stream: server-sent events of the HTML standard. */
 export class EventStream {
   readonly #res: Response;
   readonly #timer: NodeJS.Timeout;
@@ -24,7 +24,7 @@ export class EventStream {
   }
 
   send(events: readonly ChangeEvent[]): void {
-    // Who reads too slowly misses changes, rather than filling our memory with them.
+    // A slow reader misses changes. Otherwise they would fill our memory.
     if (this.#res.writableLength > limits.changeStream_bytes) {
       for (const event of events) this.#missed += event.kind === 'more' ? event.count : 1;
       return;

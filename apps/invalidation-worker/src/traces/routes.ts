@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { cacheKeySchema, CatalogError, limits, parseCacheKey } from '@catalog/contracts';
-import type { Outbox } from '@catalog/change-feed';
+import type { ChangeTraces } from '@catalog/change-feed';
 import { parse } from '@catalog/service-kit';
 import type { Express, RequestHandler } from 'express';
 import { z } from 'zod';
@@ -11,12 +11,12 @@ export const tracesQuery = z.strictObject({ key: cacheKeySchema });
 const streamQuery = z.strictObject({});
 
 interface TraceRoutesOptions {
-  readonly outbox: Pick<Outbox, 'traces'>;
+  readonly traces: Pick<ChangeTraces, 'ofKey'>;
   readonly broadcast: ChangeBroadcast;
   readonly mayOperate: RequestHandler;
 }
 
-export function traceRoutes(app: Express, { outbox, broadcast, mayOperate }: TraceRoutesOptions): void {
+export function traceRoutes(app: Express, { traces, broadcast, mayOperate }: TraceRoutesOptions): void {
   const streams = new Set<EventStream>();
   let draining = false;
   // A stream has no end of its own; without this, draining would wait for its reader to go.
@@ -29,7 +29,7 @@ export function traceRoutes(app: Express, { outbox, broadcast, mayOperate }: Tra
     const { key } = parse(tracesQuery, req.query, 'query');
     const parsed = parseCacheKey(key);
     if (parsed === undefined) throw new Error('a key that the schema let through is of no entity');
-    const data = await outbox.traces(parsed.entity.name, parsed.key, limits.tracedChanges);
+    const data = await traces.ofKey(parsed.entity.name, parsed.key, limits.tracedChanges);
     res.set('Cache-Control', 'no-store').json({ data });
   });
 

@@ -18,7 +18,7 @@ async function traces(key: string): Promise<ChangeTrace[]> {
   return changeTracesSchema.parse(await response.json()).data;
 }
 
-/** The events of a stream as they come, until it ends. */
+/** Collects the events of a stream until it ends. */
 async function openStream(from: RunningWorker = worker) {
   const controller = new AbortController();
   const response = await from.call('GET', '/v1/changes/stream', { signal: controller.signal });
@@ -42,12 +42,12 @@ async function openStream(from: RunningWorker = worker) {
   return { response, events, ended, close: () => controller.abort() };
 }
 
-test('a change can be followed from its commit to the refresh of its key', async () => {
+test('the trace of a change has each step from its commit to the refresh of its key', async () => {
   const [id = ''] = await stores.insertProducts(1);
   await stores.settled();
   await reader.fill(`product:${id}`);
   await owner.query(`update catalog.products set name = 'Torch' where id = $1`, [id]);
-  // The acknowledgement goes its own way beside the refresh: either may be the last.
+  // Acknowledgement and refresh run in parallel, and either may be the last.
   await eventually(async () => {
     const [newest] = await traces(`product:${id}`);
     return typeof newest?.refreshedAt === 'string' && typeof newest.appliedAt === 'string';
@@ -61,7 +61,7 @@ test('a change can be followed from its commit to the refresh of its key', async
   }
 });
 
-test('a change that cannot be applied shows where it stands', async () => {
+test('the trace of a change that cannot be applied shows its last step', async () => {
   await owner.query(`insert into catalog.outbox (entity, key, version, dispatched_at)
     values ('settings', 'app', 1, clock_timestamp() + interval '1 hour')`);
   const [trace] = await traces('app:settings');
@@ -74,7 +74,7 @@ test('a key without a recent change has no traces', async () => {
   expect(await traces('sku:of nobody')).toEqual([]);
 });
 
-test('the stream shows changes as they are applied and refreshed, those of another worker too', async () => {
+test('the stream shows changes as they are applied and refreshed, also by another worker', async () => {
   await using another = await startWorker(stores);
   await another.ready();
   const streams = [await openStream(), await openStream(another)];
@@ -82,7 +82,7 @@ test('the stream shows changes as they are applied and refreshed, those of anoth
   const [id = ''] = await stores.insertProducts(1);
   await stores.settled();
   await reader.fill(`product:${id}`);
-  // What was applied just before anybody listened may have found no audience.
+  // A change that was applied just before the stream began may be missing, so edit until one shows.
   const edit = async () => {
     await owner.query(`update catalog.products set name = name || '!' where id = $1`, [id]);
     await reader.fill(`product:${id}`);
@@ -100,7 +100,7 @@ test('the stream shows changes as they are applied and refreshed, those of anoth
   for (const { close } of streams) close();
 });
 
-test('of many changes at once the stream shows some, and says how many more there were', async () => {
+test('of many changes at once, the stream shows some and counts the others', async () => {
   const { events, close } = await openStream();
   const shown = () => events.filter(({ event }) => event === 'applied').length;
   const more = () =>
@@ -113,13 +113,13 @@ test('of many changes at once the stream shows some, and says how many more ther
   const before = shown() + more();
   await stores.insertProducts(2_000);
   await stores.settled();
-  // More where a change was acknowledged twice.
+  // A change that is acknowledged twice counts twice.
   await eventually(() => shown() + more() >= before + 4_000);
   expect(more()).toBeGreaterThan(0);
   close();
 });
 
-test('streams are limited', async () => {
+test('the number of streams is limited', async () => {
   const streams = [];
   for (let count = 0; count < limits.changeStreams; count += 1) streams.push(await openStream());
   const refused = await worker.call('GET', '/v1/changes/stream');
@@ -159,7 +159,7 @@ test.each([
   expect(problem.errors[0]?.message).toContain(message);
 });
 
-test('nobody looks into the feed without the scope', async () => {
+test('traces and stream are refused without the scope', async () => {
   const token = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:read' });
   for (const path of ['/v1/changes?key=app:settings', '/v1/changes/stream']) {
     expect((await worker.call('GET', path, { token: null })).status).toBe(401);

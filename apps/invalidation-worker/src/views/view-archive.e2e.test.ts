@@ -25,10 +25,10 @@ beforeEach(async () => {
   await redis.flushall();
   await stores.owner.query('delete from catalog.product_views; delete from catalog.fences');
   ids = await stores.insertProducts(3);
-  archive = new ViewArchive({ redis, pool, onError: (error) => expect.fail(String(error)) });
+  archive = new ViewArchive({ redis, pool, reportFailure: () => (error) => expect.fail(String(error)) });
 });
 
-/** As catalog-read does. */
+/** Counts views the way catalog-read does. */
 const count = async (id: string, views: number) =>
   redis.multi().zincrby('views:products', views, id).sadd('views:grown', id).exec();
 const totals = async () => redis.zrevrange('views:products', 0, -1, 'WITHSCORES');
@@ -39,7 +39,7 @@ const archived = async () => {
   return rows.map(({ id, views }) => [id, views]);
 };
 
-test('counts are copied once they have grown, and only those', async () => {
+test('a count is copied when it has grown, and only then', async () => {
   const [a = '', b = ''] = ids;
   await count(a, 5);
   await count(b, 7);
@@ -52,7 +52,7 @@ test('counts are copied once they have grown, and only those', async () => {
   ]);
 });
 
-test('a Redis that lost everything gets them back, with what was counted since or more', async () => {
+test('a Redis that lost its data gets back the counts, or more when they have grown since', async () => {
   const [a = '', b = '', c = ''] = ids;
   await count(a, 50);
   await count(b, 70);
@@ -69,7 +69,7 @@ test('a Redis that lost everything gets them back, with what was counted since o
   ]);
 });
 
-test('a product that is gone is counted no more', async () => {
+test('a deleted product is no longer counted', async () => {
   const [a = '', b = ''] = ids;
   await count(a, 1);
   await count(b, 2);
@@ -78,11 +78,11 @@ test('a product that is gone is counted no more', async () => {
   expect(await totals()).toEqual([b, '2']);
 });
 
-test.each(['before', 'after'])('a worker that dies %s it has archived forgets nothing', async (moment) => {
+test.each(['before', 'after'])('a worker that dies %s its commit loses no count', async (moment) => {
   const [a = ''] = ids;
   await count(a, 9);
   const connection = new Redis(stores.stateRedis.url);
-  const dying = new ViewArchive({ redis: connection, pool, onError: () => undefined });
+  const dying = new ViewArchive({ redis: connection, pool, reportFailure: () => () => undefined });
   await using archiving = await holdArchiving();
   const died = dying.copy().catch((error: unknown) => error);
   await archiving.reached();
@@ -92,14 +92,14 @@ test.each(['before', 'after'])('a worker that dies %s it has archived forgets no
   expect(await died).toBeInstanceOf(Error);
   expect(await archived()).toEqual(moment === 'before' ? [] : [[a, 9]]);
   expect(await redis.smembers('views:grown')).toEqual([a]);
-  // As when its time is over.
+  // The lock would expire by itself.
   await redis.del('lock:{view-archive}');
   expect(await archive.copy()).toBe(1);
   expect(await archived()).toEqual([[a, 9]]);
   expect(await redis.exists('views:grown')).toBe(0);
 });
 
-test('what grows while it is archived is copied at the next turn', async () => {
+test('a count that grows during its copy is copied again at the next turn', async () => {
   const [a = '', b = ''] = ids;
   await count(a, 9);
   await count(b, 4);
@@ -117,14 +117,14 @@ test('what grows while it is archived is copied at the next turn', async () => {
   ]);
 });
 
-test('while one worker copies another leaves it alone', async () => {
-  const other = new ViewArchive({ redis, pool, onError: () => undefined });
+test('while one worker copies, another does not', async () => {
+  const other = new ViewArchive({ redis, pool, reportFailure: () => () => undefined });
   await count(ids[0] ?? '', 1);
   const outcomes = await Promise.all([archive.copy(), other.copy()]);
   expect(new Set(outcomes)).toEqual(new Set([1, undefined]));
 });
 
-test('a worker that slept past its lock is refused, and what it had in hand is copied at the next turn', async () => {
+test('a worker that paused for longer than its lock is refused, and the next turn copies its counts', async () => {
   const [a = ''] = ids;
   await count(a, 9);
   const later = 9_000_000_000_000_000;
@@ -136,7 +136,7 @@ test('a worker that slept past its lock is refused, and what it had in hand is c
   expect(await archived()).toEqual([[a, 9]]);
 });
 
-test('what has been deleted since it was last viewed leaves the counters and the archive', async () => {
+test('a product that is deleted after its last view leaves the counters and the archive', async () => {
   const [a = '', b = '', c = ''] = ids;
   await count(a, 3);
   await count(b, 2);
@@ -148,7 +148,7 @@ test('what has been deleted since it was last viewed leaves the counters and the
   expect(await archived()).toEqual([[b, 2]]);
 });
 
-test('of many that are gone a part leaves at each turn, the most viewed at once, though Redis loses its memory in between', async () => {
+test('many deleted products leave part by part, the most viewed first, even when Redis loses its data in between', async () => {
   const many = await stores.insertProducts(4_000);
   await redis.zadd('views:products', ...many.flatMap((id, index) => [String(index + 1), id]));
   await redis.sadd('views:grown', ...many);
@@ -156,17 +156,17 @@ test('of many that are gone a part leaves at each turn, the most viewed at once,
   await stores.owner.query('delete from catalog.products where id = any ($1)', [many]);
   await archive.copy();
   const left = await redis.zrange('views:products', '0', '-1');
-  // Some are left, but none of the thousand that were viewed most.
+  // Some are left, but none of the thousand most viewed.
   expect(left.length).toBeGreaterThan(0);
   expect(left).toEqual(many.slice(0, 3_000).filter((id) => left.includes(id)));
-  // The archive has some that the counters have no more.
+  // The archive still has ids that the counters have lost.
   await redis.flushall();
   for (let turn = 0; turn < 3; turn++) await archive.copy();
   expect(await archived()).toEqual([]);
   expect(await totals()).toEqual([]);
 });
 
-/** Stops whoever archives between the read of the counts and the commit. */
+/** Holds a worker between its read of the counts and its commit. */
 async function holdArchiving() {
   await stores.owner.query(`
     create or replace function catalog.wait_for_test() returns trigger language plpgsql as

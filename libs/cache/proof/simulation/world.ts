@@ -1,4 +1,3 @@
-import { timings as feedTimings } from '@catalog/contracts';
 import { timings } from '../../src/timings.ts';
 import type { Answer } from '../../src/reading/entity-cache.ts';
 import { isLive, type Slot } from '../protocol/entry-protocol.ts';
@@ -6,6 +5,9 @@ import { ModelRedis } from './model-redis.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import { type Commit, ModelPrimary } from './model-primary.ts';
 import { ENTITY, type Replacements, SimulatedProcess } from './simulated-process.ts';
+
+/** How long the change feed can apply a change again. The same number as in libs/change-feed/src/timings.ts. */
+const replayWindow_ms = 300_000;
 
 interface Change {
   readonly commit: Commit;
@@ -129,7 +131,7 @@ export class World {
     if (!this.redis.isUp || this.#workerIncarnation === this.redis.incarnation) return;
     this.#workerIncarnation = this.redis.incarnation;
     for (const change of this.#changes) {
-      if (Date.now() - change.commit.at_ms > feedTimings.replayWindow_ms) continue;
+      if (Date.now() - change.commit.at_ms > replayWindow_ms) continue;
       change.isApplied = false;
       change.isAcknowledged = false;
     }

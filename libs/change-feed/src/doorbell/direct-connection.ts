@@ -1,8 +1,9 @@
+import { withDeadline } from '@catalog/runtime';
 import type { ClientConfig } from 'pg';
 
 /**
- * A session of our own, past any pooler. Both ends look whether the other is still there: the client by `keepAlive`, the
- * server by these settings, so that a session whose network was cut gives back its lock within 15 s, not after the hours
+ * A session of its own, past any pooler. Both ends check whether the other is still there: the client by `keepAlive`, the
+ * server by these settings. When the network is cut, the session's lock is free after 15 s at most, and not after the hours
  * that a kernel waits by default.
  */
 export function directConnection(url: string, applicationName: string) {
@@ -17,15 +18,11 @@ export function directConnection(url: string, applicationName: string) {
   } satisfies ClientConfig;
 }
 
-/** Says goodbye, and waits a moment for the answer, which never comes where the network was cut. */
-export async function endAtOnce(
+/** Closes a session. Waits a moment for the server's answer, which never comes when the network was cut. Never rejects. */
+export async function closeSession(
   session: { end(): Promise<void> } | { close(): Promise<void> },
 ): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, 500);
-  });
-  const ended = 'end' in session ? session.end() : session.close();
-  await Promise.race([ended.catch(() => undefined), late]);
-  clearTimeout(timer);
+  const close = () => ('end' in session ? session.end() : session.close());
+  const late = () => new Error('Postgres did not confirm the end of the session within 500 ms');
+  await withDeadline(close, { after_ms: 500, late }).catch(() => undefined);
 }

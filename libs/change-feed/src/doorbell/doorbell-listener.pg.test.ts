@@ -1,3 +1,4 @@
+import { type RunningPart, startPart } from '@catalog/runtime';
 import { eventually, tcpProxy } from '@catalog/testing';
 import pg from 'pg';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
@@ -6,7 +7,7 @@ import { DoorbellListener } from './doorbell-listener.ts';
 
 const feed = await feedDatabase();
 const { owner } = feed;
-const listeners: DoorbellListener[] = [];
+const listeners: RunningPart[] = [];
 afterEach(async () => {
   await Promise.all(listeners.splice(0).map((listener) => listener.stop()));
 });
@@ -20,15 +21,15 @@ async function listening(databaseUrl = feed.workerUrl) {
     onListening: () => (heard.listens += 1),
     onError: (error) => heard.errors.push(error),
   });
-  listeners.push(listener);
-  listener.start();
+  const running = startPart(listener);
+  listeners.push(running);
   await eventually(() => heard.listens === 1);
-  return { listener, heard };
+  return { listener, running, heard };
 }
 
 const ring = () => owner.query(`select pg_notify('catalog_outbox', '')`);
 
-/** What was promised: noticed within 5 s, and listening again. */
+/** A broken session is noticed and replaced within 5 s. */
 const within = { timeout_ms: 5_000 };
 
 async function expectToHearAgain(heard: { rings: number; listens: number }): Promise<void> {
@@ -38,7 +39,7 @@ async function expectToHearAgain(heard: { rings: number; listens: number }): Pro
   await eventually(() => heard.rings > before);
 }
 
-test('a ring is heard, and so is the beginning of listening: what was rung before it was not', async () => {
+test('the listener reports a ring, and one when it begins to listen, because it has not heard earlier rings', async () => {
   const { heard, listener } = await listening();
   expect(heard.rings).toBe(1);
   expect(listener.isListening).toBe(true);
@@ -46,7 +47,7 @@ test('a ring is heard, and so is the beginning of listening: what was rung befor
   await eventually(() => heard.rings === 2);
 });
 
-test('canaries are nobody at the door, whoever sings them', async () => {
+test('the canary of any listener is not a ring', async () => {
   const { heard } = await listening();
   const another = await listening();
   await owner.query(`select pg_notify('catalog_outbox', 'canary of long ago')`);
@@ -63,7 +64,7 @@ test('a killed session is replaced', async () => {
   await expectToHearAgain(heard);
 });
 
-test('a session that is cut without a word is noticed and replaced', async () => {
+test('a session that is cut silently is noticed and replaced', async () => {
   const url = new URL(feed.workerUrl);
   await using proxy = await tcpProxy({ to: Number(url.port) });
   url.port = String(proxy.port);
@@ -74,7 +75,7 @@ test('a session that is cut without a word is noticed and replaced', async () =>
   await expectToHearAgain(heard);
 });
 
-test('a session that listens no more, while all else works on it, is noticed and replaced', async () => {
+test('a session that works but no longer listens is noticed and replaced', async () => {
   const connect = vi.spyOn(pg.Client.prototype, 'connect');
   const { heard } = await listening();
   const sessions = [...connect.mock.contexts] as pg.Client[];
@@ -85,7 +86,7 @@ test('a session that listens no more, while all else works on it, is noticed and
   expect(heard.errors.map(({ message }) => message)).toContainEqual(expect.stringContaining('canary'));
 });
 
-test('while Postgres refuses, it goes on trying', async () => {
+test('while Postgres refuses connections, the listener goes on trying', async () => {
   const url = new URL(feed.workerUrl);
   await using proxy = await tcpProxy({ to: Number(url.port) });
   url.port = String(proxy.port);
@@ -97,13 +98,13 @@ test('while Postgres refuses, it goes on trying', async () => {
   await expectToHearAgain(heard);
 });
 
-test('stopping does not wait for a network that is gone', async () => {
+test('stopping does not wait for a network that was cut', async () => {
   const url = new URL(feed.workerUrl);
   await using proxy = await tcpProxy({ to: Number(url.port) });
   url.port = String(proxy.port);
-  const { listener } = await listening(url.href);
+  const { running } = await listening(url.href);
   proxy.blackhole();
   const began = performance.now();
-  await listener.stop();
+  await running.stop();
   expect(performance.now() - began).toBeLessThan(5_000);
 });

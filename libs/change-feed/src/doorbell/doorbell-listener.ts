@@ -1,116 +1,108 @@
+import { backoff, type Part, pause } from '@catalog/runtime';
 import pgListen, { type Subscriber } from 'pg-listen';
-import { timings } from '@catalog/contracts';
-import { directConnection, endAtOnce } from './direct-connection.ts';
+import { feedTimings } from '../timings.ts';
+import { closeSession, directConnection } from './direct-connection.ts';
 
 const DOORBELL_CHANNEL = 'catalog_outbox';
 const CANARY = 'canary ';
 
+const reconnectDelay_ms = backoff({ first_ms: 20, most_ms: 1_000 });
+
 export interface DoorbellListenerOptions {
-  /** A direct connection: LISTEN does not survive a transaction pooler. */
+  /** A direct connection: LISTEN does not work through a transaction pooler. */
   readonly databaseUrl: string;
-  /** Somebody rang, or the listener has just begun to listen: look in the outbox. */
+  /** The doorbell rang, or the listener has just begun to listen: look in the outbox. */
   readonly onRing: () => void;
-  /** The listener listens (again): what was rung before was not heard. */
+  /** The listener listens, for the first time or again. It has not heard earlier rings. */
   readonly onListening: () => void;
   readonly onError: (error: Error) => void;
 }
 
 /**
- * LISTEN on the doorbell, supervised.
+ * Hears the doorbell: LISTEN on its channel, supervised.
  *
- * pg-listen gives up for good after its retry timeout, and says `connected` before it listens. And a session
- * can be deaf while its socket is fine: half-open, or after an `UNLISTEN`. So this end rings the bell itself,
- * every now and then, with a canary, and when it does not hear that, replaces the whole session.
+ * pg-listen gives up for good after its retry timeout, and reports `connected` before it listens. A session can also be
+ * deaf although its socket is fine: when it is half-open, or after an `UNLISTEN`. So the listener sends a canary, a
+ * notification to itself, three times within `canary_ms`. When it does not hear the canary, it replaces the whole session.
  */
-export class DoorbellListener {
+export class DoorbellListener implements Part {
   readonly #options: DoorbellListenerOptions;
-  #subscriber: Subscriber | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
+  #isConnected = false;
   #heardCanary_ms = 0;
-  #canary = 0;
-  #attempt = 0;
+  #canary = '';
 
   constructor(options: DoorbellListenerOptions) {
     this.#options = options;
   }
 
-  start(): void {
-    void this.#connect();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    if (this.#subscriber !== undefined) await endAtOnce(this.#subscriber);
-  }
-
-  /** Whether the canary has been heard lately. */
+  /** Whether the canary was heard recently. */
   get isListening(): boolean {
-    return this.#subscriber !== undefined && performance.now() - this.#heardCanary_ms < timings.canary_ms;
+    return this.#isConnected && performance.now() - this.#heardCanary_ms < feedTimings.canary_ms;
   }
 
-  async #connect(): Promise<void> {
-    const subscriber = pgListen.default(
-      {
-        ...directConnection(this.#options.databaseUrl, 'doorbell'),
-        query_timeout: timings.canary_ms,
-      },
-      // Reconnecting is our business: one place that does it, and that looks in the outbox afterwards. With a limit
-      // of 1 pg-listen reports the loss and tries nothing.
+  async run(signal: AbortSignal): Promise<void> {
+    let closing: Promise<void> | undefined;
+    for (let failures = 0; !signal.aborted;) {
+      const subscriber = this.#subscriber();
+      try {
+        await this.#listen(subscriber, signal, () => {
+          failures = 0;
+        });
+      } catch (error) {
+        if (!signal.aborted) this.#options.onError(error instanceof Error ? error : new Error(String(error)));
+      }
+      this.#isConnected = false;
+      // A half-open connection may never close. The next one does not wait for it.
+      closing = closeSession(subscriber);
+      failures += 1;
+      await pause(reconnectDelay_ms(failures), signal);
+    }
+    await closing;
+  }
+
+  #subscriber(): Subscriber {
+    return pgListen.default(
+      { ...directConnection(this.#options.databaseUrl, 'doorbell'), query_timeout: feedTimings.canary_ms },
+      // Only this class reconnects, because it must look in the outbox afterwards. With a limit of 1, pg-listen reports a lost
+      // connection and does not retry.
       { parse: (payload: string) => payload, serialize: String, paranoidChecking: false, retryLimit: 1 },
     );
-    subscriber.events.on('error', (error) => this.#replace(subscriber, error));
-    subscriber.events.on('notification', ({ payload }) => this.#heard(subscriber, payload));
-    this.#subscriber = subscriber;
+  }
+
+  /** Listens until the session fails, and then rejects; or until the signal aborts. */
+  async #listen(subscriber: Subscriber, signal: AbortSignal, onConnected: () => void): Promise<void> {
+    const ended = Promise.withResolvers<never>();
+    // Handled here too: the session may fail between two awaits.
+    ended.promise.catch(() => undefined);
+    const stop = () => ended.reject(new Error('the listener is stopping'));
+    signal.addEventListener('abort', stop);
+    subscriber.events.on('error', ended.reject);
+    const heard = ({ payload }: { payload?: unknown }) => this.#heard(payload);
+    subscriber.events.on('notification', heard);
     try {
-      await subscriber.connect();
-      await subscriber.listenTo(DOORBELL_CHANNEL);
-    } catch (error) {
-      this.#replace(subscriber, error);
-      return;
-    }
-    if (this.#subscriber !== subscriber || this.#stopped) return;
-    this.#attempt = 0;
-    this.#heardCanary_ms = performance.now();
-    this.#options.onListening();
-    this.#options.onRing();
-    this.#singOrReplace(subscriber);
-  }
-
-  #heard(subscriber: Subscriber, payload: unknown): void {
-    if (subscriber !== this.#subscriber) return;
-    if (payload === `${CANARY}${this.#canary}`) this.#heardCanary_ms = performance.now();
-    // Another worker's canary, or one that comes late, is nobody at the door.
-    else if (typeof payload !== 'string' || !payload.startsWith(CANARY)) this.#options.onRing();
-  }
-
-  #singOrReplace(subscriber: Subscriber): void {
-    this.#timer = setTimeout(() => {
-      if (performance.now() - this.#heardCanary_ms > timings.canary_ms) {
-        this.#replace(
-          subscriber,
-          new Error('the doorbell listener is deaf: it does not hear its own canary'),
-        );
-        return;
+      await Promise.race([subscriber.connect(), ended.promise]);
+      await Promise.race([subscriber.listenTo(DOORBELL_CHANNEL), ended.promise]);
+      onConnected();
+      this.#isConnected = true;
+      this.#heardCanary_ms = performance.now();
+      this.#options.onListening();
+      this.#options.onRing();
+      for (;;) {
+        await Promise.race([pause(feedTimings.canary_ms / 3, signal), ended.promise]);
+        if (performance.now() - this.#heardCanary_ms > feedTimings.canary_ms)
+          throw new Error('the doorbell listener does not hear its own canary');
+        this.#canary = `${CANARY}${Math.floor(Math.random() * 2 ** 32)}`;
+        subscriber.notify(DOORBELL_CHANNEL, this.#canary).catch(ended.reject);
       }
-      this.#canary = Math.floor(Math.random() * 2 ** 32);
-      subscriber.notify(DOORBELL_CHANNEL, `${CANARY}${this.#canary}`).catch((error: unknown) => {
-        this.#replace(subscriber, error);
-      });
-      this.#singOrReplace(subscriber);
-    }, timings.canary_ms / 3);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      subscriber.events.removeListener('notification', heard);
+    }
   }
 
-  #replace(subscriber: Subscriber, reason: unknown): void {
-    if (subscriber !== this.#subscriber || this.#stopped) return;
-    this.#subscriber = undefined;
-    clearTimeout(this.#timer);
-    this.#options.onError(reason instanceof Error ? reason : new Error(String(reason)));
-    // A half-open connection may never close; nobody waits for it.
-    void endAtOnce(subscriber);
-    const wait_ms = Math.min(1_000, 20 * 2 ** this.#attempt);
-    this.#attempt += 1;
-    this.#timer = setTimeout(() => void this.#connect(), wait_ms);
+  #heard(payload: unknown): void {
+    if (payload === this.#canary) this.#heardCanary_ms = performance.now();
+    // The canaries of other workers, and late ones, are no rings.
+    else if (typeof payload !== 'string' || !payload.startsWith(CANARY)) this.#options.onRing();
   }
 }

@@ -1,11 +1,11 @@
--- Marks changes as applied to one incarnation of the cache; none if another is registered meanwhile, so that a
--- worker still writing to a Redis of a former life cannot make anyone believe that changes were applied.
--- $1 their seqs, ascending; in the same order $2 how many ms ago its job was queued, $3 how many ms ago it was invalidated
--- and announced; $4 the incarnation that it was applied to, $5 how many traces are wanted, $6 their transactions, each once
--- Answer: accepted, whether the incarnation is the registered one; and beside it the columns of a trace, if any is wanted
--- The share lock makes a registration wait, and this wait for a registration: without it a change could be acknowledged
--- for the former life after the replay has looked for such changes.
--- width_bucket finds a seq among $1 by halving. A join with the unnested arrays could be planned as a loop in a loop.
+-- Marks changes as applied to one incarnation of the cache. Marks none when another incarnation is registered by now: a worker
+-- that still writes to a former Redis must not make anyone believe that its changes were applied.
+-- $1 their seqs, ascending; in the same order $2 how many ms ago the job was queued, $3 how many ms ago the key was invalidated
+-- and announced; $4 the incarnation that they were applied to, $5 the number of traces wanted, $6 their transactions, each once
+-- Answer: accepted, whether the incarnation is the registered one; and the columns of a trace, when traces are wanted
+-- The share lock makes a registration wait for this statement, and this statement for a registration. Without it, a change could
+-- be acknowledged for the former incarnation after the replay has looked for such changes.
+-- width_bucket finds a seq in $1 by binary search. A join with the unnested arrays could be planned as a nested loop.
 with registered as materialized (
   select from catalog.cache_incarnation where incarnation = $4 for share
 ), applied as (

@@ -1,4 +1,4 @@
--- How much is waiting, for metrics.
+-- How much is waiting in the outbox, for metrics. Ages are in ms.
 select
   count(*) as unapplied,
   coalesce(extract(epoch from clock_timestamp() - min(changed_at)) * 1000, 0)::float8 as oldest_ms,

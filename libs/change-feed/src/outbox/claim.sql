@@ -1,11 +1,11 @@
--- Takes unapplied changes for dispatch: of the oldest transactions, and of the newest, so that somebody's edit does not wait behind a
--- mass change that began before it. Several relays never take the same. Transactions that have not ended are passed over,
--- however much they have written.
--- By state, not by a cursor: transactions end in another order than they begin.
--- $1 how many at most, $2 after how many ms an unacknowledged dispatch is repeated, $3 how many ms ago the doorbell was
--- heard that led here, null if the relay looked by itself, $4 how many of the newest at most
--- The row as it was before its first claim still names the transaction that wrote it.
--- A version that is none was written by somebody's hand: the nearest that is one invalidates the key.
+-- Takes unapplied changes for dispatch: those of the oldest transactions and those of the newest. An edit then does not wait behind
+-- a mass change that was committed before it. Two relays never take the same change. Changes of transactions that have not ended
+-- are skipped through the index, so a long mass change costs nothing while it runs.
+-- Changes are chosen by their state. A cursor would lose changes, because transactions commit in another order than they begin.
+-- $1 how many of the oldest at most, $2 ms after which an unacknowledged dispatch is repeated, $3 how many ms ago the doorbell
+-- was heard, null when the relay looked by itself, $4 how many of the newest at most
+-- Before the first claim, xmin of the row is still the transaction that wrote it; its commit time is read from there.
+-- Versions inserted by hand are clamped to valid ones, so that the key is still invalidated.
 update catalog.outbox
 set
   version = least(greatest(version, 0), 9007199254740991),

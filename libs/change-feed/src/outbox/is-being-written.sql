@@ -1,4 +1,5 @@
--- Whoever inserts, updates or deletes rows of a table holds this lock on it until the end of the transaction.
+-- Answer: written, whether an open transaction has changed the outbox
+-- INSERT, UPDATE and DELETE hold this lock on the table until the transaction ends.
 select exists (
   select from pg_locks
   where locktype = 'relation'

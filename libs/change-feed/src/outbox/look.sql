@@ -1,6 +1,7 @@
--- $1 the incarnation that the asking process writes to
--- Answer: oldest and newest, the first and the last transaction with changes that are visible now and not applied, both null
--- when there is none; registered, whether what counts as applied was applied to that incarnation.
+-- Finds the oldest and the newest change that is committed and not applied.
+-- $1 the incarnation that the calling process writes to
+-- Answer: oldest and newest, as transaction numbers, both null when nothing waits; registered, whether $1 is the incarnation that
+-- changes are acknowledged for
 with unapplied as (
   select first.id as oldest, last.id as newest
   from catalog.ended_transactions() as ended

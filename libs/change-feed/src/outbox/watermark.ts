@@ -1,21 +1,25 @@
 import type { Look } from './outbox.ts';
 
+/** Far behind, a record this long says as much as a longer one. */
+const maxPending = 1_000;
+
 /**
  * The time up to which every committed change is known to be applied.
  *
- * A look notes a time, and after it the changes that are visible and unapplied. Once all of those are applied,
- * everything committed before that time is. They are told by their transactions: one that ends later with a lower
- * number (it took longer) holds the watermark back for a moment without need, which errs on the safe side.
+ * A look notes a time, and then the newest change that is visible and unapplied. Once all changes up to that one are applied,
+ * everything committed before the noted time is applied. Changes are compared by their transaction numbers. A long transaction
+ * with a low number may hold the watermark back for a moment without need, which errs on the safe side.
  */
 export class Watermark {
   #at: number | undefined;
   #pending: { at: number; newest: number }[] = [];
 
+  /** On the clock of the times that `look` was given; undefined until it is known. */
   get at(): number | undefined {
     return this.#at;
   }
 
-  /** @param at a time before the look was sent, of whatever clock the watermark is to be told in */
+  /** @param at a time before the look was sent, on any clock */
   look(at: number, { oldest, newest }: Look): void {
     if (oldest === null || newest === null) {
       this.#at = at;
@@ -28,16 +32,14 @@ export class Watermark {
       this.#pending.splice(0, done + 1);
     }
     this.#pending.push({ at, newest });
-    // Each waits for at least as much as those before it; far behind, a coarser record says the same.
+    // Each look waits for at least the changes of those before it, so every second one can go.
     if (this.#pending.length > maxPending)
       this.#pending = this.#pending.filter((_, index) => index % 2 === 0);
   }
 
-  /** Another clock or another cache: nothing is known any more. */
+  /** For another clock or another cache: nothing is known any more. */
   reset(): void {
     this.#at = undefined;
     this.#pending = [];
   }
 }
-
-const maxPending = 1_000;

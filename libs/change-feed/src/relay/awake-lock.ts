@@ -1,64 +1,68 @@
 import { Client } from 'pg';
-import { directConnection, endAtOnce } from '../doorbell/direct-connection.ts';
+import { closeSession, directConnection } from '../doorbell/direct-connection.ts';
 
-/** Must be the number that `catalog.ring_doorbell` tries. */
+/** The same number as in `catalog.ring_doorbell()`, which tries to share this lock. */
 const LOCK = 7_236_001;
+
+export interface AwakeLockOptions {
+  /** A direct connection: an advisory lock belongs to a session. */
+  readonly databaseUrl: string;
+  readonly onError: (error: Error) => void;
+}
 
 /**
  * The advisory lock that keeps the doorbell silent while the relay is awake.
  *
- * It is asked for waiting: a writer tries to share it when it writes and fails behind a waiter, so the wait is short,
- * where trying would starve. From the moment it is asked for until it is released, writers may not ring, and the
- * relay has to look by itself; after that too, until those who were refused have ended their transactions.
+ * The relay waits for the lock. A writer only tries to share it, and fails behind a waiting relay, so the wait is short. A relay
+ * that only tried would starve. Writers cannot ring from the request until the release, so the relay must look by itself then.
+ * It must go on looking until the transactions that were refused have ended.
  */
 export class AwakeLock {
-  readonly #databaseUrl: string;
-  readonly #onError: (error: Error) => void;
+  readonly #options: AwakeLockOptions;
   #client: Client | undefined;
   #request: Promise<void> | undefined;
   #release: Promise<void> | undefined;
-  #held = false;
+  #isHeld = false;
   #isDenied = false;
 
-  constructor(databaseUrl: string, onError: (error: Error) => void) {
-    this.#databaseUrl = databaseUrl;
-    this.#onError = onError;
+  constructor(options: AwakeLockOptions) {
+    this.#options = options;
   }
 
   get isHeld(): boolean {
-    return this.#held;
+    return this.#isHeld;
   }
 
-  /** Asked for, and not answered yet: writers may be kept from ringing. */
+  /** Whether a request is under way. It may already keep writers from ringing. */
   get isRequested(): boolean {
     return this.#request !== undefined;
   }
 
-  /** Whether writers may be refused the bell on account of this relay. */
+  /** Whether this relay may keep writers from ringing. */
   get isSilencing(): boolean {
-    return this.#held || this.#request !== undefined || this.#release !== undefined;
+    return this.#isHeld || this.#request !== undefined || this.#release !== undefined;
   }
 
-  /** Asked for last, and somebody else holds it. */
+  /** Whether another session had the lock at the last request. */
   get isDenied(): boolean {
     return this.#isDenied;
   }
 
-  /** Asks for the lock, unless it is held or asked for already; answers at once. */
+  /** Asks for the lock, unless it is held or requested. Returns at once. */
   request(): void {
-    if (this.#held) return;
+    if (this.#isHeld) return;
     this.#request ??= this.#acquire().finally(() => {
       this.#request = undefined;
     });
   }
 
   /**
-   * Lets writers ring again. Nobody waits for the answer: on a connection that is cut without a word it would not come,
-   * and the relay has to go on looking.
+   * Lets writers ring again. Returns at once: on a connection that was cut, the answer would not come, and the relay has to go
+   * on looking.
    */
   release(): void {
-    if (!this.#held) return;
-    this.#held = false;
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
     const client = this.#client;
     this.#release = client
       ?.query('select pg_advisory_unlock($1)', [LOCK])
@@ -68,12 +72,13 @@ export class AwakeLock {
       });
   }
 
-  async stop(): Promise<void> {
+  /** Closes the session, which frees the lock. A later request opens a new one. */
+  async close(): Promise<void> {
     await this.#request;
     const client = this.#client;
     this.#client = undefined;
-    this.#held = false;
-    if (client !== undefined) await endAtOnce(client);
+    this.#isHeld = false;
+    if (client !== undefined) await closeSession(client);
   }
 
   async #acquire(): Promise<void> {
@@ -81,10 +86,10 @@ export class AwakeLock {
     try {
       client = await this.#connected();
       await client.query('select pg_advisory_lock($1)', [LOCK]);
-      this.#held = this.#client === client;
+      this.#isHeld = this.#client === client;
       this.#isDenied = false;
     } catch (error) {
-      // 55P03: another session holds it and keeps the bell silent; this relay goes on looking by itself.
+      // 55P03: another session holds it and keeps the doorbell silent. This relay goes on looking by itself.
       this.#isDenied = (error as { code?: string }).code === '55P03';
       if (!this.#isDenied) this.#drop(client, error);
     }
@@ -93,7 +98,7 @@ export class AwakeLock {
   async #connected(): Promise<Client> {
     if (this.#client !== undefined) return this.#client;
     const client = new Client({
-      ...directConnection(this.#databaseUrl, 'relay awake lock'),
+      ...directConnection(this.#options.databaseUrl, 'relay awake lock'),
       lock_timeout: 250,
       query_timeout: 1_000,
     });
@@ -103,12 +108,12 @@ export class AwakeLock {
     return client;
   }
 
-  /** Postgres frees the lock with the session. */
+  /** Gives up the session. Postgres frees the lock with it. */
   #drop(client: Client | undefined, error: unknown): void {
-    this.#onError(error instanceof Error ? error : new Error(String(error)));
+    this.#options.onError(error instanceof Error ? error : new Error(String(error)));
     if (client === undefined || client !== this.#client) return;
     this.#client = undefined;
-    this.#held = false;
-    void endAtOnce(client);
+    this.#isHeld = false;
+    void closeSession(client);
   }
 }

@@ -1,4 +1,4 @@
-/** When the relay sleeps, who wakes it, and beside whom it does not sleep. */
+/** When the relay sleeps, what wakes it, and which transactions keep it awake. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
@@ -15,7 +15,7 @@ beforeEach(async () => {
   await owner.query('truncate catalog.outbox');
 });
 
-/** Of an outbox, how much of the time its looks take. */
+/** Measures which part of the time an outbox spends in looks. */
 function timedOutbox(outbox: Outbox) {
   let looks = 0;
   let time_ms = 0;
@@ -29,7 +29,7 @@ function timedOutbox(outbox: Outbox) {
   };
   return {
     outbox,
-    /** Over so many looks, after a few; each with what it leads to. */
+    /** Over `count` looks, after the first five. `dispatch_ms` is added to each. */
     async partOfLooking(count: number, dispatch_ms = 0): Promise<number> {
       await betweenLooks_ms(() => looks, 5);
       const before_ms = time_ms;
@@ -39,7 +39,7 @@ function timedOutbox(outbox: Outbox) {
   };
 }
 
-test('while the relay sleeps a commit rings, and while it is awake nobody rings', async () => {
+test('a commit rings while the relay sleeps, and does not ring while it is awake', async () => {
   const changes = neverEndingChanges();
   const { asleep, awakeLock, dispatched, rings } = await startRelay({ dispatch: changes.dispatch });
   await asleep();
@@ -55,7 +55,7 @@ test('while the relay sleeps a commit rings, and while it is awake nobody rings'
   changes.stop();
 });
 
-test('one transaction of many changes rings once', async () => {
+test('a transaction with many changes rings once', async () => {
   const { asleep, dispatched, rings } = await startRelay();
   await asleep();
   const before = await rings();
@@ -64,7 +64,7 @@ test('one transaction of many changes rings once', async () => {
   expect(await rings()).toBe(before + 1);
 });
 
-test('whoever rings is not kept waiting while the relay asks whether it may sleep', async () => {
+test('after a ring, the relay looks before it asks whether it may sleep', async () => {
   const outbox = new Outbox(feed.pool);
   const done: string[] = [];
   for (const step of ['claim', 'isBeingWritten'] as const) {
@@ -82,7 +82,7 @@ test('whoever rings is not kept waiting while the relay asks whether it may slee
   expect(done[0]).toBe('claim');
 });
 
-test('a doorbell that is never heard costs a second, no change', async () => {
+test('a doorbell that is never heard delays a change by a second and loses none', async () => {
   const { asleep, dispatchedKeys } = await startRelay({ listens: false });
   await asleep();
   const [id = ''] = await feed.insertProducts(1);
@@ -96,10 +96,10 @@ async function betweenLooks_ms(looks: () => number, count: number): Promise<numb
   return (performance.now() - began_ms) / count;
 }
 
-/** A look in a while is sound sleep; these are many of them. */
+/** How many times longer the pause between two looks is in deep sleep. */
 const soundly = 10;
 
-test('while a writer who was refused the bell has not committed, the relay goes on looking', async () => {
+test('the relay goes on looking until a writer that was refused the bell has ended', async () => {
   const changes = neverEndingChanges();
   const { asleep, awakeLock, dispatchedKeys, looks, rings } = await startRelay({
     dispatch: changes.dispatch,
@@ -118,7 +118,7 @@ test('while a writer who was refused the bell has not committed, the relay goes 
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
     expect(await rings()).toBe(before);
-    // What is not acknowledged would be dispatched again.
+    // Unacknowledged changes would be dispatched again.
     await owner.query('truncate catalog.outbox');
     await asleep();
     expect(await betweenLooks_ms(looks, 2)).toBeGreaterThan(beside_ms * soundly);
@@ -127,7 +127,7 @@ test('while a writer who was refused the bell has not committed, the relay goes 
   }
 }, 60_000);
 
-test('a relay that has just started goes on looking while anybody may have been refused before it came', async () => {
+test('a new relay goes on looking while a writer may have been refused the bell before it started', async () => {
   const writer = await owner.connect();
   const former = await owner.connect();
   try {
@@ -149,17 +149,17 @@ test('a relay that has just started goes on looking while anybody may have been 
   }
 }, 60_000);
 
-test('beside rows that vacuum may not take away, looking in vain takes at most half of the time', async () => {
+test('beside dead rows that vacuum cannot remove, empty looks take at most half of the time', async () => {
   const reader = await owner.connect();
   const writer = await owner.connect();
   try {
-    // As a dump does, which sees all of them still.
+    // An old snapshot, as pg_dump has one: vacuum must keep all rows.
     await reader.query('begin isolation level repeatable read; select from catalog.outbox');
     await owner.query(
       `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, 300000) n`,
     );
     await owner.query('update catalog.outbox set applied_at = now()');
-    // So that the relay does not sleep soundly.
+    // An open transaction keeps the relay from deep sleep.
     await writer.query('begin');
     await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
     const { outbox, partOfLooking } = timedOutbox(new Outbox(feed.pool));
@@ -173,13 +173,13 @@ test('beside rows that vacuum may not take away, looking in vain takes at most h
   }
 }, 60_000);
 
-test('in a dense stream looks are few: they and what they lead to take a small part of the time', async () => {
+test('in a dense stream the relay looks seldom: looks and dispatches take a small part of the time', async () => {
   const dispatch_ms = 20;
   const { outbox, partOfLooking } = timedOutbox(new Outbox(feed.pool));
   const { awakeLock } = await startRelay({ outbox, dispatch: () => pause(dispatch_ms) });
   const end = new AbortController();
   const stream = (async () => {
-    // Dense, and no more than a claim can take.
+    // A dense stream, but one claim can take all of it.
     for (; !end.signal.aborted; await pause(2)) await feed.insertProducts(10);
   })();
   try {
@@ -191,7 +191,7 @@ test('in a dense stream looks are few: they and what they lead to take a small p
   }
 }, 60_000);
 
-test('what one claim cannot take does not wait', async () => {
+test('changes beyond one full claim do not wait', async () => {
   const dispatch_ms = 20;
   await owner.query(
     `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, 60000) n`,

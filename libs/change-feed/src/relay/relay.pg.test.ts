@@ -13,7 +13,7 @@ beforeEach(async () => {
   await owner.query('truncate catalog.outbox');
 });
 
-test('what could not be dispatched is given back, and dispatched at a later look', async () => {
+test('changes that could not be dispatched are released, and dispatched at a later look', async () => {
   let failures = 2;
   const { dispatched, errors } = await startRelay({
     dispatch: async () => {
@@ -26,7 +26,7 @@ test('what could not be dispatched is given back, and dispatched at a later look
   expect(new Set(dispatched.map(({ seq }) => seq)).size).toBe(6);
 });
 
-test('a relay that dies between its claim and the dispatch loses nothing', async () => {
+test('a relay that dies between claim and dispatch loses no change', async () => {
   await feed.insertProducts(2);
   expect(await outbox.claim(100)).toHaveLength(4);
   const { dispatched } = await startRelay();
@@ -34,16 +34,16 @@ test('a relay that dies between its claim and the dispatch loses nothing', async
   expect(dispatched.every(({ dispatches }) => dispatches === 2)).toBe(true);
 });
 
-test('a change whose acknowledgement is lost is dispatched again, until one arrives', async () => {
+test('a change is dispatched again until its acknowledgement arrives', async () => {
   const { dispatched } = await startRelay();
   await owner.query(`insert into catalog.outbox (entity, key, version) values ('product', 'lost', 1)`);
   await eventually(() => dispatched.length === 2, { timeout_ms: 6_000 });
-  await outbox.register('first');
+  await feed.registered.register('first');
   await outbox.acknowledge(applied(dispatched), 'first');
   expect(await feed.unapplied()).toBe(0);
 });
 
-test('two relays dispatch every change once between them', async () => {
+test('two relays together dispatch every change once', async () => {
   const one = await startRelay();
   const two = await startRelay();
   await Promise.all(Array.from({ length: 30 }, () => feed.insertProducts(20)));
@@ -53,12 +53,12 @@ test('two relays dispatch every change once between them', async () => {
   expect(all).toHaveLength(1_200);
 });
 
-test('when the relay that kept the bell silent is gone, the other is woken by it', async () => {
+test('when the relay that held the awake lock is gone, the doorbell wakes the other one', async () => {
   const one = await startRelay();
   const two = await startRelay();
   await feed.insertProducts(5);
   await eventually(() => one.dispatched.length + two.dispatched.length === 10);
-  await one.relay.stop();
+  await one.stop();
   await two.asleep();
   const before = await two.rings();
   const [id = ''] = await feed.insertProducts(1);
@@ -73,7 +73,7 @@ test('without room nothing is claimed, and stopping does not wait for room', asy
     if (!room) refusals += 1;
     return room;
   };
-  const { dispatched, relay } = await startRelay({ hasRoom });
+  const { dispatched, stop: stopRelay } = await startRelay({ hasRoom });
   await feed.insertProducts(10);
   await pause(100);
   const claimed = await owner.query('select from catalog.outbox where dispatches > 0');
@@ -84,11 +84,11 @@ test('without room nothing is claimed, and stopping does not wait for room', asy
   refusals = 0;
   await feed.insertProducts(1);
   await eventually(() => refusals > 2);
-  await relay.stop();
+  await stopRelay();
   expect(await feed.unapplied()).toBe(22);
 });
 
-test('an edit does not wait behind a mass change that was committed before it', async () => {
+test('an edit does not wait behind an earlier mass change', async () => {
   let room = false;
   const batches: string[][] = [];
   await startRelay({
@@ -105,7 +105,7 @@ test('an edit does not wait behind a mass change that was committed before it', 
   expect(batches[0]?.at(-1)).toBe('edited');
 });
 
-test('while nothing can be applied, changes stay where they are', async () => {
+test('while nothing can be applied, changes stay in the outbox', async () => {
   let may = false;
   const { dispatched, relay } = await startRelay({ mayDispatch: () => may });
   await feed.insertProducts(2);
@@ -116,7 +116,7 @@ test('while nothing can be applied, changes stay where they are', async () => {
   await eventually(() => dispatched.length === 4);
 });
 
-test('a relay whose lock cannot be had looks by itself, as if it were awake', async () => {
+test('a relay that cannot get the awake lock looks by itself, as if it were awake', async () => {
   const holder = await owner.connect();
   try {
     await holder.query('select pg_advisory_lock(7236001)');
@@ -127,13 +127,13 @@ test('a relay whose lock cannot be had looks by itself, as if it were awake', as
         return true;
       },
     });
-    // The first one is found by the look that is due anyway, and shows that nobody can ring.
+    // A look that was due finds the first change, which shows that nobody can ring.
     const [id = ''] = await feed.insertProducts(1);
     expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
     await eventually(() => awakeLock.isDenied);
     const before = looks;
     await pause(1_000);
-    // Asleep it would look once.
+    // A sleeping relay would look once.
     expect(looks - before).toBeGreaterThan(10);
     await holder.query('select pg_advisory_unlock_all()');
     await eventually(() => !awakeLock.isDenied && !awakeLock.isHeld && !awakeLock.isRequested);
@@ -143,12 +143,16 @@ test('a relay whose lock cannot be had looks by itself, as if it were awake', as
   }
 });
 
-test('a lock whose connection is cut without a word keeps nobody from looking', async () => {
+test('a relay goes on looking when the connection of its awake lock is cut silently', async () => {
   const url = new URL(feed.workerUrl);
   await using proxy = await tcpProxy({ to: Number(url.port) });
   url.port = String(proxy.port);
   const changes = neverEndingChanges();
-  const { awakeLock, dispatchedKeys, relay } = await startRelay({
+  const {
+    awakeLock,
+    dispatchedKeys,
+    stop: stopRelay,
+  } = await startRelay({
     dispatch: changes.dispatch,
     directUrl: url.href,
     listens: false,
@@ -161,10 +165,10 @@ test('a lock whose connection is cut without a word keeps nobody from looking', 
     const [id = ''] = await feed.insertProducts(1);
     expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
   }
-  await relay.stop();
+  await stopRelay();
 });
 
-test('the doorbell falls silent before a full notification queue fails a commit', async () => {
+test('the doorbell falls silent before a full notification queue makes a commit fail', async () => {
   await using server = await startPostgres({ config: { max_notify_queue_pages: '64' } });
   await using small = await feedDatabase({ serverUrl: server.url });
   const stuck = await small.owner.connect();
@@ -180,7 +184,7 @@ test('the doorbell falls silent before a full notification queue fails a commit'
     );
   }
   const before = await usage();
-  // More than what is left of the queue, if each rang.
+  // More rings than the rest of the queue can take.
   for (let commits = 0; commits < 50; commits += 1) await small.insertProducts(1);
   expect(await usage()).toBe(before);
 

@@ -1,17 +1,25 @@
 import { createPool, type Pool } from '@catalog/database';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import { RegisteredIncarnation } from '../incarnation/registered-incarnation.ts';
 import { Outbox, type OutboxRow, outboxPoolOptions } from '../outbox/outbox.ts';
+import { OutboxRetention } from '../outbox/outbox-retention.ts';
+import { ChangeTraces } from '../traces/change-traces.ts';
 
 export interface FeedDatabase extends AsyncDisposable {
   readonly database: TestDatabase;
-  /** As the superuser: what a person in psql does. */
+  /** As the superuser, like a person in psql. */
   readonly owner: Pool;
   /** As the worker. */
   readonly pool: Pool;
   readonly outbox: Outbox;
+  readonly registered: RegisteredIncarnation;
+  readonly retention: OutboxRetention;
+  readonly traces: ChangeTraces;
   readonly workerUrl: string;
-  /** Inserts as many products, in one transaction; answers their ids. */
+  /** Inserts `count` products in one transaction. Returns their ids. */
   insertProducts(count: number): Promise<string[]>;
+  /** Inserts `count` changes straight into the outbox. */
+  insertChanges(count: number): Promise<void>;
   unapplied(): Promise<number>;
 }
 
@@ -22,13 +30,16 @@ export async function feedDatabase(options: { serverUrl?: string } = {}): Promis
   const owner = createPool({ url: database.url, applicationName: 'test', statementTimeout_ms: 60_000 });
   const workerUrl = database.urlFor('invalidation_worker');
   const pool = createPool({ ...outboxPoolOptions, url: workerUrl, applicationName: 'worker' });
-  // What the migration wrote is no change of a test.
+  // The migrations wrote changes too.
   await owner.query('delete from catalog.outbox');
   return {
     database,
     owner,
     pool,
     outbox: new Outbox(pool),
+    registered: new RegisteredIncarnation(pool),
+    retention: new OutboxRetention({ db: pool, onError: () => undefined }),
+    traces: new ChangeTraces(pool),
     workerUrl,
     async insertProducts(count) {
       serial += 1;
@@ -39,6 +50,12 @@ export async function feedDatabase(options: { serverUrl?: string } = {}): Promis
         [count, serial],
       );
       return rows.map(({ id }) => id);
+    },
+    async insertChanges(count) {
+      await owner.query(
+        `insert into catalog.outbox (entity, key, version) select 'product', 'p' || n, n from generate_series(1, $1) n`,
+        [count],
+      );
     },
     async unapplied() {
       const { rows } = await owner.query<{ count: number }>(
@@ -53,6 +70,6 @@ export async function feedDatabase(options: { serverUrl?: string } = {}): Promis
   };
 }
 
-/** Acknowledged at once. */
+/** What a worker acknowledges that has just applied these changes. */
 export const applied = (rows: readonly OutboxRow[]) =>
   rows.map(({ seq, transaction }) => ({ seq, transaction, queued_ms: 0, applied_ms: 0 }));

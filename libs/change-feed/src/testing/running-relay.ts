@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { startPart } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import pg from 'pg';
 import { DoorbellListener } from '../doorbell/doorbell-listener.ts';
@@ -17,7 +18,7 @@ export interface RelayHooks {
   readonly listens?: boolean;
 }
 
-/** Relays on one database. They run until `stop`. */
+/** Starts relays on one database. They run until `stop`. */
 export function relaysOn(feed: FeedDatabase) {
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
@@ -26,8 +27,8 @@ export function relaysOn(feed: FeedDatabase) {
   return { startRelay, neverEndingChanges, stop };
 
   /**
-   * Keeps a relay awake until it is stopped, however slow the machine is: each dispatch commits what the next look finds.
-   * `dispatch` is the relay's hook.
+   * Keeps a relay awake until `stop`, however slow the machine is: each dispatch commits a change for the next look.
+   * `dispatch` is the hook for the relay.
    */
   function neverEndingChanges() {
     let goesOn = false;
@@ -46,14 +47,14 @@ export function relaysOn(feed: FeedDatabase) {
     };
   }
 
-  /** A relay that notes what it dispatches, and a listener that wakes it. */
+  /** A relay that records what it dispatches, and a listener that wakes it. */
   async function startRelay(hooks: RelayHooks = {}) {
     const on = hooks.on ?? feed;
     const dispatched: ClaimedChange[] = [];
     const errors: unknown[] = [];
     let looks = 0;
     const onError = (error: unknown) => errors.push(error);
-    const awakeLock = new AwakeLock(hooks.directUrl ?? on.workerUrl, onError);
+    const awakeLock = new AwakeLock({ databaseUrl: hooks.directUrl ?? on.workerUrl, onError });
     const options: RelayOptions = {
       outbox: hooks.outbox ?? new Outbox(on.pool),
       awakeLock,
@@ -69,8 +70,8 @@ export function relaysOn(feed: FeedDatabase) {
       onError,
     };
     const relay = new Relay(options);
-    relay.start();
-    stops.push(() => relay.stop());
+    const running = startPart(relay);
+    stops.push(running.stop);
     if (hooks.listens !== false) {
       const ready = Promise.withResolvers<void>();
       const listener = new DoorbellListener({
@@ -79,23 +80,23 @@ export function relaysOn(feed: FeedDatabase) {
         onListening: () => ready.resolve(),
         onError,
       });
-      listener.start();
-      stops.push(() => listener.stop());
+      stops.push(startPart(listener).stop);
       await ready.promise;
     }
     const bell = await countRings(on);
     stops.push(bell.stop);
     return {
       relay,
+      stop: running.stop,
       awakeLock,
       dispatched,
       errors,
       /** How often it has looked into the outbox. */
       looks: () => looks,
-      /** How often anybody has rung by now; what is still on its way is waited for. */
+      /** How often the doorbell has rung. Waits for rings that are on their way. */
       rings: bell.rings,
       dispatchedKeys: () => new Set(dispatched.map(({ key }) => key)),
-      /** It sleeps soundly: its next look of its own is far away. */
+      /** Waits until its next look without a ring is far away. */
       asleep: async () => {
         await eventually(() => !awakeLock.isSilencing);
         await pause(600);
@@ -111,7 +112,7 @@ async function countRings({ workerUrl }: FeedDatabase) {
   let heardMark = 0;
   client.on('notification', ({ payload = '' }) => {
     if (payload === '') rings += 1;
-    // Relays take it for the canary of somebody else.
+    // A relay takes it for the canary of another worker.
     else if (payload.startsWith('canary mark ')) heardMark = Number(payload.slice('canary mark '.length));
   });
   await client.connect();

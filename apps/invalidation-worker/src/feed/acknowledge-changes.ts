@@ -1,0 +1,90 @@
+import type { GenerationBumper } from '@catalog/cache';
+import type { Acknowledgement, AppliedChange, Outbox, OutboxRow } from '@catalog/change-feed';
+import { Flag, type Part, pause } from '@catalog/runtime';
+
+export interface Applied {
+  readonly rows: readonly OutboxRow[];
+  /** Lists whose cached pages may no longer be right. */
+  readonly lists: readonly string[];
+  /** The incarnation of the cache that all of it was applied to, from the first key to the announcement. */
+  readonly incarnation: string;
+  /** By `performance.now`. */
+  readonly appliedAt_ms: number;
+  /** How long the changes had waited in the queue by then, by the clocks of two processes. */
+  readonly queued_ms: number;
+}
+
+interface AcknowledgerOptions {
+  readonly outbox: Pick<Outbox, 'acknowledge'>;
+  readonly bumper: Pick<GenerationBumper, 'bump'>;
+  /** How many traces of the acknowledged changes are wanted. */
+  readonly tracesWanted: () => number;
+  readonly onAcknowledged: (traces: Acknowledgement['traces'], count: number) => void;
+  /** Another incarnation is registered: what this process writes to its cache does not count. */
+  readonly onRefused: (incarnation: string) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Short compared with the bound. An edit each millisecond then needs no statement each millisecond. */
+const gather_ms = 5;
+
+/**
+ * Acknowledges changes that have been invalidated and announced, many jobs at a time. Bumps the generations of their lists
+ * first, at most ten times a second. Changes that a crash leaves unacknowledged are dispatched again.
+ *
+ * A change is acknowledged for the incarnation that it was applied to. One that has begun since then has not seen the change.
+ */
+export class Acknowledger implements Part {
+  readonly #options: AcknowledgerOptions;
+  readonly #hasWork = new Flag();
+  #waiting: Applied[] = [];
+  #waitingChanges = 0;
+
+  constructor(options: AcknowledgerOptions) {
+    this.#options = options;
+  }
+
+  add(applied: Applied): void {
+    this.#waiting.push(applied);
+    this.#waitingChanges += applied.rows.length;
+    this.#hasWork.raise();
+  }
+
+  /** How many changes are applied and not yet acknowledged. */
+  get waitingChanges(): number {
+    return this.#waitingChanges;
+  }
+
+  /** After the stop it acknowledges what was added before. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted || this.#waiting.length > 0) {
+      await this.#hasWork.wait(signal);
+      // Other jobs that end now come along. Readers already see what was invalidated.
+      await pause(gather_ms, signal);
+      this.#hasWork.lower();
+      const batch = this.#waiting;
+      this.#waiting = [];
+      const byIncarnation = Map.groupBy(batch, ({ incarnation }) => incarnation);
+      for (const [incarnation, applied] of byIncarnation) await this.#acknowledge(incarnation, applied);
+      for (const { rows } of batch) this.#waitingChanges -= rows.length;
+    }
+  }
+
+  async #acknowledge(incarnation: string, applied: readonly Applied[]): Promise<void> {
+    const { outbox, bumper, tracesWanted, onAcknowledged, onRefused, onError } = this.#options;
+    try {
+      const lists = new Set(applied.flatMap((each) => each.lists));
+      await Promise.all([...lists].map((list) => bumper.bump(list)));
+      const now_ms = performance.now();
+      const changes = applied.flatMap(({ rows, queued_ms, appliedAt_ms }): AppliedChange[] => {
+        const applied_ms = now_ms - appliedAt_ms;
+        return rows.map((row) => ({ ...row, applied_ms, queued_ms: applied_ms + queued_ms }));
+      });
+      const { accepted, traces } = await outbox.acknowledge(changes, incarnation, tracesWanted());
+      if (accepted) onAcknowledged(traces, changes.length);
+      else onRefused(incarnation);
+    } catch (error) {
+      onError(error);
+    }
+  }
+}

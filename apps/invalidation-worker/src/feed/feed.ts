@@ -1,0 +1,125 @@
+import {
+  type CacheConnection,
+  ChangeInvalidator,
+  type GenerationBumper,
+  type InvalidationPublisher,
+} from '@catalog/cache';
+import {
+  AwakeLock,
+  createInvalidationQueue,
+  DoorbellListener,
+  INVALIDATION_QUEUE,
+  InvalidationJobs,
+  invalidationJobSchema,
+  type Outbox,
+  Relay,
+} from '@catalog/change-feed';
+import { entities } from '@catalog/contracts';
+import { type Part, startPart, together } from '@catalog/runtime';
+import type { FailureReporter } from '../failures/report-failure.ts';
+import type { WorkerMetrics } from '../metrics.ts';
+import type { RefreshRequests } from '../refresh/refresh-requests.ts';
+import type { Registration } from '../registration/registration.ts';
+import type { StateRedis } from '../state-redis.ts';
+import type { ChangeBroadcast } from '../traces/change-broadcast.ts';
+import { Acknowledger } from './acknowledge-changes.ts';
+import { Invalidator } from './invalidate-changes.ts';
+import { JobConsumer } from './job-consumer.ts';
+
+/** Changes that may be applied and not yet acknowledged. A slow Postgres then slows the feed down, and fills no memory. */
+const unacknowledgedChanges = 20_000;
+
+interface FeedOptions {
+  readonly outbox: Outbox;
+  readonly databaseDirectUrl: string;
+  readonly stateRedis: StateRedis;
+  readonly cache: CacheConnection;
+  readonly publisher: InvalidationPublisher;
+  readonly bumper: GenerationBumper;
+  readonly registration: Registration;
+  readonly refreshRequests: RefreshRequests;
+  readonly broadcast: ChangeBroadcast;
+  readonly metrics: WorkerMetrics;
+  readonly reportFailure: FailureReporter;
+}
+
+export interface Feed extends Part {
+  readonly invalidationQueue: ReturnType<typeof createInvalidationQueue>;
+  /** Whether the doorbell can be heard. */
+  readonly isListening: () => boolean;
+}
+
+/** The way of a change: outbox, relay, queue, invalidation, acknowledgement. The parts stand in the reverse order. */
+export function createFeed(options: FeedOptions): Feed {
+  const { outbox, stateRedis, cache, registration, refreshRequests, broadcast, metrics } = options;
+  const { reportFailure } = options;
+
+  // 5. The outbox is told.
+  const acknowledger = new Acknowledger({
+    outbox,
+    bumper: options.bumper,
+    tracesWanted: () => broadcast.wanted,
+    onAcknowledged: (traces, count) => {
+      metrics.changesApplied.inc(count);
+      broadcast.applied(traces, count);
+    },
+    onRefused: (incarnation) => registration.refused(incarnation),
+    onError: reportFailure('acknowledge'),
+  });
+  // 4. A change becomes an invalidation.
+  const invalidator = new Invalidator({
+    changeInvalidator: new ChangeInvalidator(entities, cache, options.publisher),
+    acknowledge: (applied) => acknowledger.add(applied),
+    refresh: (keys) => refreshRequests.add(keys),
+    onError: reportFailure('invalidate'),
+  });
+  // 3. A worker takes the job.
+  const consumer = new JobConsumer({
+    queue: INVALIDATION_QUEUE,
+    connect: () => stateRedis.connectConsumer(reportFailure('queue')),
+    handle: (job) => invalidator.apply(invalidationJobSchema.parse(job.data).changes, job.timestamp),
+    registration,
+    onError: reportFailure('invalidation jobs'),
+  });
+  // 2. The relay moves changes from the outbox to the queue.
+  const invalidationQueue = createInvalidationQueue(stateRedis.producer);
+  invalidationQueue.on('error', reportFailure('queue'));
+  const jobs = new InvalidationJobs(invalidationQueue);
+  const relay = new Relay({
+    outbox,
+    awakeLock: new AwakeLock({
+      databaseUrl: options.databaseDirectUrl,
+      onError: reportFailure('awake lock'),
+    }),
+    dispatch: (changes) => jobs.add(changes),
+    hasRoom: async () => acknowledger.waitingChanges < unacknowledgedChanges && (await jobs.hasRoom()),
+    mayDispatch: () => registration.isRegistered(),
+    onError: reportFailure('relay'),
+  });
+  registration.onChange(() => relay.look());
+  // 1. The doorbell wakes the relay.
+  const listener = new DoorbellListener({
+    databaseUrl: options.databaseDirectUrl,
+    onRing: () => relay.ring(),
+    // A new session may lead to another incarnation of Postgres.
+    onListening: () => void cache.relearn(),
+    onError: reportFailure('doorbell'),
+  });
+
+  return {
+    invalidationQueue,
+    isListening: () => listener.isListening,
+    async run(signal) {
+      const acknowledging = startPart(acknowledger);
+      const consuming = startPart(consumer);
+      try {
+        await together(listener, relay).run(signal);
+      } finally {
+        // Stopped in the order of the way, so that each part can still pass its last changes to the next one.
+        await consuming.stop();
+        await acknowledging.stop();
+        await invalidationQueue.close();
+      }
+    },
+  };
+}

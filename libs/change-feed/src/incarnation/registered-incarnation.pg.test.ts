@@ -1,0 +1,100 @@
+import { withTransaction } from '@catalog/database';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { Outbox } from '../outbox/outbox.ts';
+import { applied, feedDatabase } from '../testing/feed-database.ts';
+import { RegisteredIncarnation } from './registered-incarnation.ts';
+
+const feed = await feedDatabase();
+const { owner, pool, outbox, registered, insertChanges } = feed;
+afterAll(() => feed[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  await owner.query('truncate catalog.outbox, catalog.cache_incarnation');
+  await registered.register('first');
+});
+
+test('an acknowledgement for an incarnation that is not registered is refused', async () => {
+  await insertChanges(2);
+  const changes = applied(await outbox.claim(100));
+  await registered.register('second');
+  expect((await outbox.acknowledge(changes, 'first')).accepted).toBe(false);
+  expect(await feed.unapplied()).toBe(2);
+  expect((await outbox.acknowledge(changes, 'second')).accepted).toBe(true);
+  expect(await feed.unapplied()).toBe(0);
+});
+
+test('a registration replays the changes that were applied to the former incarnation, within the replay window only', async () => {
+  await insertChanges(3);
+  const [old, recent, waiting] = await outbox.claim(100);
+  await outbox.acknowledge(applied([old, recent].filter((each) => each !== undefined)), 'first');
+  await owner.query(
+    `update catalog.outbox set applied_at = applied_at - interval '301 s' where seq = ${old?.seq}`,
+  );
+  expect(await registered.register('second')).toBe(1);
+  expect((await outbox.claim(100)).map(({ seq }) => seq)).toEqual([recent?.seq]);
+  expect(await outbox.look('second')).toEqual({
+    oldest: recent?.transaction,
+    newest: waiting?.transaction,
+    registered: true,
+  });
+});
+
+test('when a worker dies between registration and replay, the next one replays', async () => {
+  await insertChanges(1);
+  await outbox.acknowledge(applied(await outbox.claim(100)), 'first');
+  await owner.query(`update catalog.cache_incarnation set incarnation = 'second'`);
+  expect(await registered.register('second')).toBe(1);
+  expect(await registered.register('second')).toBe(0);
+});
+
+test('a registration waits for an acknowledgement in progress, and replays its changes', async () => {
+  await insertChanges(1);
+  const changes = applied(await outbox.claim(100));
+  const replayed = await withTransaction(pool, async (client) => {
+    expect((await new Outbox(client).acknowledge(changes, 'first')).accepted).toBe(true);
+    const registering = registered.register('second');
+    await waitingForLock();
+    return { registering };
+  });
+  expect(await replayed.registering).toBe(1);
+});
+
+test('an acknowledgement that meets a registration in progress is refused', async () => {
+  await insertChanges(1);
+  const changes = applied(await outbox.claim(100));
+  const refused = await withTransaction(pool, async (client) => {
+    await new RegisteredIncarnation(client).register('second');
+    const acknowledging = outbox.acknowledge(changes, 'first');
+    await waitingForLock();
+    return { acknowledging };
+  });
+  expect((await refused.acknowledging).accepted).toBe(false);
+  expect(await feed.unapplied()).toBe(1);
+});
+
+test('changes restored from a server with higher transaction numbers are claimed after a registration', async () => {
+  await insertChanges(3);
+  await owner.query(`update catalog.outbox set transaction_id = '99999999999'`);
+  expect(await outbox.claim(100)).toEqual([]);
+  await registered.register('second');
+  expect(await outbox.claim(100)).toHaveLength(3);
+});
+
+test('a replay of more than one batch replays every change', async () => {
+  await insertChanges(20_100);
+  for (let claimed = 0; claimed < 20_100;) {
+    const changes = await outbox.claim(5_000);
+    claimed += changes.length;
+    await outbox.acknowledge(applied(changes), 'first');
+  }
+  expect(await registered.register('second')).toBe(20_100);
+  expect(await feed.unapplied()).toBe(20_100);
+});
+
+async function waitingForLock(): Promise<void> {
+  for (;;) {
+    const { rows } = await owner.query(`select from pg_stat_activity where wait_event_type = 'Lock'
+      and datname = current_database()`);
+    if (rows.length > 0) return;
+  }
+}

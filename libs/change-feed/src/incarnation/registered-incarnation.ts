@@ -1,0 +1,69 @@
+import { loadSql, type Queryable } from '@catalog/database';
+import { feedTimings } from '../timings.ts';
+
+const sql = {
+  register: loadSql(import.meta.url, './register.sql'),
+  replay: loadSql(import.meta.url, './replay.sql'),
+  requeueRestored: loadSql(import.meta.url, './requeue-restored.sql'),
+  isForgotten: loadSql(import.meta.url, './is-forgotten.sql'),
+  isDeserted: loadSql(import.meta.url, './is-deserted.sql'),
+  noteSeen: loadSql(import.meta.url, './note-seen.sql'),
+};
+
+/** Rows that one statement changes: it ends well within the statement timeout. */
+const batch = 20_000;
+
+/** The one incarnation of the cache that changes are acknowledged for, as Postgres knows it. */
+export class RegisteredIncarnation {
+  readonly #db: Queryable;
+
+  /** @param db a pool with `outboxPoolOptions` */
+  constructor(db: Queryable) {
+    this.#db = db;
+  }
+
+  /**
+   * Registers an incarnation. Changes that were applied to another one within the replay window become unapplied.
+   *
+   * @returns how many changes are applied again because of it
+   */
+  async register(incarnation: string): Promise<number> {
+    await this.#db.query(sql.register, [incarnation]);
+    // Also when the incarnation was registered already: that worker may have died before its replay.
+    const replayed = await this.#inBatches(sql.replay, [incarnation, feedTimings.replayWindow_ms]);
+    await this.#inBatches(sql.requeueRestored, []);
+    return replayed;
+  }
+
+  /**
+   * Whether an incarnation was registered before, and so long ago that the outbox may have lost changes which its entries
+   * missed. All its entries must be invalidated before it is registered again.
+   */
+  async isForgotten(incarnation: string): Promise<boolean> {
+    // Half of the window, because some time passes between this question and the replay.
+    const values = [incarnation, feedTimings.replayWindow_ms / 2];
+    const { rows } = await this.#db.query<{ forgotten: boolean }>(sql.isForgotten, values);
+    return rows[0]?.forgotten === true;
+  }
+
+  /** Whether all workers of the registered incarnation seem to be gone. */
+  async isDeserted(): Promise<boolean> {
+    const { rows } = await this.#db.query<{ deserted: boolean }>(sql.isDeserted, [feedTimings.deserted_ms]);
+    return rows[0]?.deserted === true;
+  }
+
+  /** Notes that a worker of this incarnation is running. */
+  async noteSeen(incarnation: string): Promise<void> {
+    const values = [incarnation, feedTimings.deserted_ms / 4];
+    await this.#db.query({ name: 'outbox_note_seen', text: sql.noteSeen, values });
+  }
+
+  /** @param text its last parameter is the number of rows at most */
+  async #inBatches(text: string, values: readonly unknown[]): Promise<number> {
+    for (let count = 0; ;) {
+      const { rowCount } = await this.#db.query(text, [...values, batch]);
+      count += rowCount ?? 0;
+      if ((rowCount ?? 0) < batch) return count;
+    }
+  }
+}

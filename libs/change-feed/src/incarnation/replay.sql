@@ -1,0 +1,13 @@
+-- Makes changes unapplied that were applied to another incarnation within the replay window. The relay then dispatches them again.
+-- Runs as its own statement after the registration: its snapshot must include the acknowledgements that the registration waited
+-- for. Safe to repeat.
+-- $1 the registered incarnation, $2 the replay window in ms, $3 how many at most
+update catalog.outbox set applied_at = null, applied_to = null, dispatched_at = null, dispatches = 0
+where ctid = any (array(
+  select o.ctid
+  from catalog.outbox o, catalog.cache_incarnation registered
+  where registered.incarnation = $1
+    and o.applied_to <> registered.incarnation
+    and o.applied_at > clock_timestamp() - make_interval(secs => $2::float8 / 1000)
+  limit $3
+)) and applied_to <> $1

@@ -1,5 +1,0 @@
--- Makes an incarnation of the cache the one that changes count as applied to. Waits for acknowledgements under way.
--- $1 the incarnation
-insert into catalog.cache_incarnation (incarnation) values ($1)
-on conflict (only_row) do update set incarnation = excluded.incarnation, registered_at = excluded.registered_at, seen_at = excluded.seen_at
-where cache_incarnation.incarnation <> excluded.incarnation

@@ -1,0 +1,69 @@
+import { eventually, startRedis } from '@catalog/testing';
+import { Worker } from 'bullmq';
+import { expect, test } from 'vitest';
+import { feedLimits } from '../timings.ts';
+import {
+  createInvalidationQueue,
+  INVALIDATION_QUEUE,
+  InvalidationJobs,
+  invalidationJobSchema,
+} from './invalidation-queue.ts';
+
+test('changes become jobs of bounded size with new ids, and the newest changes go first', async () => {
+  await using redis = await startRedis();
+  const connection = { url: redis.url, maxRetriesPerRequest: null };
+  const queue = createInvalidationQueue(connection);
+  const changes = Array.from({ length: 2 * feedLimits.jobChanges + 1 }, (_, index) => ({
+    seq: index + 1,
+    transaction: 7,
+    entity: 'product',
+    key: `p${index + 1}`,
+    version: index + 1,
+    dispatches: 1,
+  }));
+  const jobs = new InvalidationJobs(queue);
+  await jobs.add(changes);
+  await jobs.add(changes.slice(0, 1));
+
+  const taken: { id: string | undefined; seqs: number[] }[] = [];
+  const worker = new Worker(
+    INVALIDATION_QUEUE,
+    async ({ id, data }) => {
+      taken.push({ id, seqs: invalidationJobSchema.parse(data).changes.map(({ seq }) => seq) });
+    },
+    { connection, concurrency: 1 },
+  );
+  await eventually(() => taken.length === 4);
+  await worker.close();
+  await queue.close();
+  expect(taken.map(({ seqs }) => [seqs[0], seqs.length])).toEqual([
+    [2 * feedLimits.jobChanges + 1, 1],
+    [1, feedLimits.jobChanges],
+    [feedLimits.jobChanges + 1, feedLimits.jobChanges],
+    [1, 1],
+  ]);
+  expect(new Set(taken.map(({ id }) => id)).size).toBe(4);
+});
+
+test('Redis is asked for the length of the queue only when the jobs added since could have filled it', async () => {
+  let waiting = feedLimits.waitingJobs - 6;
+  let asked = 0;
+  const jobs = new InvalidationJobs({
+    getWaitingCount: async () => {
+      asked += 1;
+      return waiting;
+    },
+    add: async () => undefined as never,
+    addBulk: async () => [],
+  });
+  const change = { seq: 1, transaction: 7, entity: 'product', key: 'p', version: 1 };
+  expect(await jobs.hasRoom()).toBe(true);
+  for (let added = 0; added < 5; added += 1) await jobs.add([change]);
+  expect([await jobs.hasRoom(), asked]).toEqual([true, 1]);
+  await jobs.add([change]);
+  waiting = feedLimits.waitingJobs;
+  expect([await jobs.hasRoom(), asked]).toEqual([false, 2]);
+  expect([await jobs.hasRoom(), asked]).toEqual([false, 3]);
+  waiting -= 1;
+  expect([await jobs.hasRoom(), asked]).toEqual([true, 4]);
+});
