@@ -2,19 +2,19 @@ import { createPool } from '@catalog/database';
 import { timings } from '@catalog/cache/timings';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import {
+  authenticate,
   createLogger,
   createMetrics,
   readiness as createReadiness,
   runService,
   startServer,
 } from '@catalog/service-kit';
-import { createApp } from './app.ts';
+import { createApp, serviceName as service } from './app.ts';
 import { createCatalogCache } from './cache/catalog-cache.ts';
 import { readConfig } from './config.ts';
 import { createReadMetrics } from './metrics.ts';
 import { ViewCounters } from './products/view-counters.ts';
 
-const service = 'catalog-read';
 const config = readConfig();
 const log = createLogger({ service, level: config.LOG_LEVEL });
 
@@ -80,11 +80,12 @@ await runService({
       log,
       metrics,
       readiness,
-      auth: {
+      authenticate: authenticate({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? service,
-        allowAnonymousReads: config.ALLOW_ANONYMOUS_READS,
-      },
+        log,
+        anonymousScopes: config.ALLOW_ANONYMOUS_READS ? ['catalog:read'] : [],
+      }),
       bypassesPerSecond: config.BYPASSES_PER_SECOND,
       trustedProxies: config.TRUSTED_PROXIES,
     });

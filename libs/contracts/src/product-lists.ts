@@ -5,6 +5,16 @@ import { productIdSchema, productSchema, productStatuses } from './product.ts';
 /** Most products in one answer, by page or by id. */
 export const maxProductsPerAnswer = 100;
 
+/** Answers have at most this many rows on a page. */
+export const pageLimitSchema = z
+  .string()
+  .regex(/^\d{1,3}$/, { error: 'must be a whole number' })
+  .transform(Number)
+  .refine((limit) => limit >= 1 && limit <= maxProductsPerAnswer, {
+    error: `must be from 1 to ${maxProductsPerAnswer}`,
+  })
+  .default(50);
+
 const filterText = z.string().min(1).max(200);
 
 /** `GET /v1/products`, as it stands in the address. */
@@ -13,14 +23,7 @@ export const productListQuerySchema = z.strictObject({
   brand: filterText.optional(),
   status: z.enum(productStatuses).default('active'),
   q: filterText.optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, { error: 'must be a whole number' })
-    .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= maxProductsPerAnswer, {
-      error: `must be from 1 to ${maxProductsPerAnswer}`,
-    })
-    .default(50),
+  limit: pageLimitSchema,
   cursor: z.string().min(1).max(200).optional(),
 });
 export type ProductListQuery = z.input<typeof productListQuerySchema>;

@@ -7,18 +7,26 @@ export { runService, type Service, type ServiceScope } from './lifecycle/run-ser
 export { readiness, type Readiness, type ReadinessReport } from './health/readiness.ts';
 export { createMetrics, type Metrics } from './metrics/metrics.ts';
 export { metricNames } from './metrics/names.ts';
-export { createServiceApp, type ServiceAppOptions } from './http/app.ts';
+export { createServiceApp, type ServiceDependencies } from './http/app.ts';
 export { startServer, type RunningServer, type ServerOptions } from './http/server.ts';
 export { jsonBody, parseJson, readBody, type JsonBodyOptions } from './http/json-body.ts';
 export { callerKey, limitRate } from './rate-limit/limit-rate.ts';
 export { requireContentType } from './http/content-type.ts';
 export { httpLimits } from './http/limits.ts';
-export { parseIdempotencyKey } from './http/idempotency-key.ts';
-export { requestTimeoutHeader, waitsUntil } from './http/request-timeout.ts';
 export { requestIdOf } from './http/request-id.ts';
 export { parse, type Where } from './validation/parse.ts';
 export { authenticate, requireScope, tokenIssuer, type AuthenticateOptions } from './auth/authenticate.ts';
 export type { Caller } from './auth/verify.ts';
-export { openApiDocument, type OpenApiDocument, type RouteDescription } from './openapi/document.ts';
+export { createApi, type ApiDependencies } from './routes/api.ts';
+export { mergePatch, route, type CheckedBy, type Route, type RouteInput } from './routes/route.ts';
+export {
+  type HeaderField,
+  headerOf,
+  idempotencyKey,
+  invalidHeader,
+  requestTimeout,
+  requestTimeoutWhenAsked,
+  waitsUntil,
+} from './routes/header-fields.ts';
 export { sendProblem, toProblem } from './problems/problem.ts';
 export { translate } from './problems/translate.ts';

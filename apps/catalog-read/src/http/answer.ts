@@ -1,7 +1,8 @@
 import type { Answer, Source } from '@catalog/cache';
 import { CatalogError, etagOf, type Entity } from '@catalog/contracts';
 import { requestIdOf, toProblem } from '@catalog/service-kit';
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
+import type { z } from 'zod';
 
 /** RFC 9211. `near` is this process, `redis` the shared cache. */
 const cacheStatus: Record<Source, string> = {
@@ -12,8 +13,28 @@ const cacheStatus: Record<Source, string> = {
   stale: 'catalog-read; hit; detail=stale',
 };
 
-/** What an answer says of itself, in the flat form that `writeHead` takes without copying. */
-export function cacheHeaders(source: Source, age_ms: number): string[] {
+/** The headers of every cached answer, for the document. */
+export const describedCacheHeaders = {
+  'Cache-Status':
+    'RFC 9211: the cache that answered, or why none did. `detail=stale` marks an answer that may be older than the bound.',
+  Age: 'Seconds since it was read from Postgres.',
+};
+
+/** The answers of `sendEntity`, for the document. */
+export function entityAnswers(schema: z.ZodType) {
+  const headers = {
+    ...describedCacheHeaders,
+    ETag: 'Opaque. Send it as If-None-Match, or as If-Match to catalog-write.',
+    'Catalog-Version': 'Send it as Min-Version to read nothing older.',
+  };
+  return {
+    200: { description: 'Found.', schema, headers },
+    304: { description: 'If-None-Match lists the current ETag.', headers },
+  };
+}
+
+/** In the flat form that `writeHead` takes without copying. */
+function cacheHeaders(source: Source, age_ms: number): string[] {
   return [
     'Cache-Status',
     cacheStatus[source],
@@ -24,19 +45,39 @@ export function cacheHeaders(source: Source, age_ms: number): string[] {
   ];
 }
 
+export interface CachedBody {
+  readonly payload: Buffer;
+  readonly source: Source;
+  readonly age_ms: number;
+  /** The newest version in the body, if the caller may ask for one. */
+  readonly version?: number;
+}
+
+/** Sends JSON that stands in the cache, or was put together from it. */
+export function sendCached(res: Response, { payload, source, age_ms, version }: CachedBody): void {
+  const headers = cacheHeaders(source, age_ms);
+  if (version !== undefined) headers.push('Catalog-Version', String(version));
+  headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
+  res.writeHead(200, headers).end(payload);
+}
+
 /** Sends an entity as its cached bytes, or 304, or 404. */
-export function sendEntity(req: Request, res: Response, entity: Entity, answer: Answer): void {
+export function sendEntity(
+  res: Response,
+  entity: Entity,
+  answer: Answer,
+  ifNoneMatch: string | undefined,
+): void {
   const { version, payload, source, age_ms } = answer;
   const headers = cacheHeaders(source, age_ms);
   headers.push('Catalog-Version', String(version));
   if (payload === null) {
-    sendMissing(req, res, headers, `There is no ${entity.name} here.`);
+    sendMissing(res, headers, `There is no such ${entity.name}.`);
     return;
   }
   const etag = etagOf(entity, version);
   headers.push('ETag', etag);
-  const condition = req.headers['if-none-match'];
-  if (condition !== undefined && matches(condition, etag)) {
+  if (ifNoneMatch !== undefined && lists(ifNoneMatch, etag)) {
     res.writeHead(304, headers).end();
     return;
   }
@@ -44,17 +85,16 @@ export function sendEntity(req: Request, res: Response, entity: Entity, answer: 
   res.writeHead(200, headers).end(payload);
 }
 
-/** A 404 that says where it comes from: absence is cached too. */
-function sendMissing(req: Request, res: Response, headers: string[], detail: string): void {
-  const body = Buffer.from(
-    JSON.stringify(toProblem(new CatalogError('not_found', detail), requestIdOf(req))),
-  );
+/** Absence is cached too, so a 404 has the headers of a cached answer. */
+function sendMissing(res: Response, headers: string[], detail: string): void {
+  const problem = toProblem(new CatalogError('not_found', detail), requestIdOf(res.req));
+  const body = Buffer.from(JSON.stringify(problem));
   headers.push('Content-Type', 'application/problem+json', 'Content-Length', String(body.length));
   res.writeHead(404, headers).end(body);
 }
 
-/** RFC 9110, 13.1.2: weak comparison. */
-function matches(condition: string, etag: string): boolean {
-  if (condition.trim() === '*') return true;
-  return condition.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+/** Weak comparison (RFC 9110, 13.1.2). */
+function lists(ifNoneMatch: string, etag: string): boolean {
+  if (ifNoneMatch.trim() === '*') return true;
+  return ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }

@@ -2,7 +2,7 @@ import type { Answer, ListPage, Source } from '@catalog/cache';
 import { listProducts, type ProductPageRequest } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
-import type { ProductReads, AtLeast } from './product-reads.ts';
+import type { ProductLookup, AtLeast } from './product-lookup.ts';
 import type { ViewCounters } from './view-counters.ts';
 
 /**
@@ -15,13 +15,13 @@ const mostConsidered = 1_000;
 export class ProductLists {
   readonly #cache: CatalogCache;
   readonly #pool: Pool;
-  readonly #reads: ProductReads;
+  readonly #lookup: ProductLookup;
   readonly #views: ViewCounters;
 
-  constructor(deps: { cache: CatalogCache; pool: Pool; reads: ProductReads; views: ViewCounters }) {
+  constructor(deps: { cache: CatalogCache; pool: Pool; lookup: ProductLookup; views: ViewCounters }) {
     this.#cache = deps.cache;
     this.#pool = deps.pool;
-    this.#reads = deps.reads;
+    this.#lookup = deps.lookup;
     this.#views = deps.views;
   }
 
@@ -40,7 +40,7 @@ export class ProductLists {
   }
 
   async many(ids: readonly string[], atLeast: AtLeast) {
-    const answers = await this.#reads.many(ids, atLeast);
+    const answers = await this.#lookup.many(ids, atLeast);
     const present = [...answers.values()].filter(({ payload }) => payload !== null);
     for (const [id, { payload }] of answers) if (payload !== null) this.#views.count(id);
     const missing = ids.filter((id) => answers.get(id)?.payload === null);

@@ -1,16 +1,24 @@
-import type { Express, Request, RequestHandler } from 'express';
+import type { Answer } from '@catalog/cache';
+import {
+  popularProductsSchema,
+  PRODUCT,
+  productPageSchema,
+  productSchema,
+  productsByIdSchema,
+  skuSchema,
+} from '@catalog/contracts';
+import { requestTimeoutWhenAsked, type Route, route } from '@catalog/service-kit';
+import type { Request } from 'express';
 import type { Pool } from 'pg';
-import { PRODUCT } from '@catalog/contracts';
-import { waitsUntil } from '@catalog/service-kit';
+import { z } from 'zod';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
-import { cacheHeaders, sendEntity } from '../http/answer.ts';
+import { describedCacheHeaders, entityAnswers, sendCached, sendEntity } from '../http/answer.ts';
 import type { BypassLimit } from '../http/bypass-limit.ts';
-import { minVersionOf } from '../http/min-version.ts';
-import { lazyWaitsUntil } from '../http/waits-until.ts';
+import { conditionalRead, versionedRead } from '../http/request-headers.ts';
 import { viewProductCache } from './cache-view.ts';
 import { ProductLists } from './lists.ts';
-import { idsOf, listRequestOf, popularLimitOf, productIdOf, skuOf } from './parameters.ts';
-import { idIn, ProductReads } from './product-reads.ts';
+import { popularQuery, productIdParams, productsQuery } from './parameters.ts';
+import { type AtLeast, idIn, ProductLookup } from './product-lookup.ts';
 import type { ViewCounters } from './view-counters.ts';
 
 export interface ProductRoutesDeps {
@@ -18,71 +26,108 @@ export interface ProductRoutesDeps {
   readonly pool: Pool;
   readonly views: ViewCounters;
   readonly bypassLimit: BypassLimit;
-  /** Who may read. */
-  readonly guards: readonly RequestHandler[];
 }
 
-export function productRoutes(
-  app: Express,
-  { cache, pool, views, bypassLimit, guards }: ProductRoutesDeps,
-): void {
-  const reads = new ProductReads(cache, pool);
-  const lists = new ProductLists({ cache, pool, reads, views });
-  const atLeast = (req: Request) => ({
-    minVersion: minVersionOf(req),
-    beforeBypass: () => bypassLimit.take(req),
-    waitsUntil: lazyWaitsUntil(req),
-  });
+const scope = 'catalog:read';
 
-  app.get('/v1/products', ...guards, async (req, res) => {
-    if ('ids' in req.query) {
-      const { payload, version, source, age_ms } = await lists.many(idsOf(req.query), atLeast(req));
-      const headers = [...cacheHeaders(source, age_ms), 'Catalog-Version', String(version)];
-      headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
-      res.writeHead(200, headers).end(payload);
-      return;
-    }
-    const { payload, source, age_ms } = await lists.page(listRequestOf(req.query), waitsUntil(req));
-    const headers = cacheHeaders(source, age_ms);
-    headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
-    res.writeHead(200, headers).end(payload);
-  });
+export function productRoutes({ cache, pool, views, bypassLimit }: ProductRoutesDeps): Route[] {
+  const lookup = new ProductLookup(cache, pool);
+  const lists = new ProductLists({ cache, pool, lookup, views });
+  const atLeast = (
+    req: Request,
+    { minVersion, waitsUntil }: Pick<AtLeast, 'minVersion' | 'waitsUntil'>,
+  ): AtLeast => ({ minVersion, waitsUntil, beforeBypass: () => bypassLimit.take(req) });
 
-  app.get('/v1/products/popular', ...guards, async (req, res) => {
-    const { payload, source, age_ms } = await lists.popular(popularLimitOf(req.query), lazyWaitsUntil(req));
-    const headers = cacheHeaders(source, age_ms);
-    headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
-    res.writeHead(200, headers).end(payload);
-  });
+  return [
+    route({
+      method: 'get',
+      path: '/v1/products',
+      summary: 'A page of products by filter, or up to 100 products by id',
+      description: 'With `ids` (separated by commas) and nothing else the answer is `{data, missing}`.',
+      scope,
+      query: productsQuery,
+      headers: versionedRead,
+      answers: {
+        200: {
+          description: 'The products.',
+          schema: z.union([productPageSchema, productsByIdSchema]),
+          headers: describedCacheHeaders,
+          sometimes: { 'Catalog-Version': 'With `ids`: the newest version among them.' },
+        },
+      },
+      async handle({ query, headers }, res, req) {
+        if (query.ids !== undefined) sendCached(res, await lists.many(query.ids, atLeast(req, headers)));
+        else sendCached(res, await lists.page(query, headers.waitsUntil()));
+      },
+    }),
 
-  app.get('/v1/products/by-sku/:sku', ...guards, async (req, res) => {
-    const answer = await reads.bySku(skuOf(req.params['sku']), atLeast(req));
-    if (answer.payload !== null) views.count(idIn(answer.payload));
-    sendEntity(req, res, PRODUCT, answer);
-  });
+    route({
+      method: 'get',
+      path: '/v1/products/popular',
+      summary: 'The most read active products, most read first',
+      scope,
+      query: popularQuery,
+      headers: { waitsUntil: requestTimeoutWhenAsked },
+      answers: {
+        200: {
+          description: 'The products.',
+          schema: popularProductsSchema,
+          headers: describedCacheHeaders,
+        },
+      },
+      async handle({ query, headers }, res) {
+        sendCached(res, await lists.popular(query.limit, headers.waitsUntil));
+      },
+    }),
 
-  app.get('/v1/products/:id', ...guards, (req, res, next) => {
-    const id = productIdOf(req.params['id']);
-    const minVersion = minVersionOf(req);
-    // What the near cache has is answered in this turn of the loop, without a promise.
-    const near = cache.products.getNear(id, minVersion);
-    if (near !== undefined) {
-      if (near.payload !== null) views.count(id);
-      sendEntity(req, res, PRODUCT, near);
-      return;
-    }
-    reads
-      .byId(id, atLeast(req))
-      .then((answer) => {
-        if (answer.payload !== null) views.count(id);
-        sendEntity(req, res, PRODUCT, answer);
-      })
-      .catch(next);
-  });
+    route({
+      method: 'get',
+      path: '/v1/products/by-sku/{sku}',
+      summary: 'A product by SKU',
+      scope,
+      params: z.strictObject({ sku: skuSchema }),
+      headers: conditionalRead,
+      answers: entityAnswers(productSchema),
+      errors: ['not_found'],
+      async handle({ params, headers }, res, req) {
+        const answer = await lookup.bySku(params.sku, atLeast(req, headers));
+        if (answer.payload !== null) views.count(idIn(answer.payload));
+        sendEntity(res, PRODUCT, answer, headers.ifNoneMatch);
+      },
+    }),
 
-  app.get('/v1/products/:id/cache', ...guards, async (req, res) => {
-    const view = await viewProductCache(cache, pool, productIdOf(req.params['id']));
-    res.setHeader('Cache-Control', 'no-store');
-    res.json(view);
-  });
+    route({
+      method: 'get',
+      path: '/v1/products/{id}',
+      summary: 'A product by id, whatever its status',
+      scope,
+      params: productIdParams,
+      headers: conditionalRead,
+      answers: entityAnswers(productSchema),
+      errors: ['not_found'],
+      handle({ params: { id }, headers }, res, req) {
+        const send = (answer: Answer): void => {
+          if (answer.payload !== null) views.count(id);
+          sendEntity(res, PRODUCT, answer, headers.ifNoneMatch);
+        };
+        // A near hit is answered in this turn of the event loop, without a promise.
+        const near = cache.products.getNear(id, headers.minVersion);
+        if (near === undefined) return lookup.byId(id, atLeast(req, headers)).then(send);
+        send(near);
+        return undefined;
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/v1/products/{id}/cache',
+      summary: 'What Postgres, Redis and this process hold of a product',
+      scope,
+      params: productIdParams,
+      answers: { 200: { description: 'Side by side.', schema: z.looseObject({ key: z.string() }) } },
+      async handle({ params }, res) {
+        res.set('Cache-Control', 'no-store').json(await viewProductCache(cache, pool, params.id));
+      },
+    }),
+  ];
 }

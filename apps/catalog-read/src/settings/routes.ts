@@ -1,24 +1,30 @@
-import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
-import type { Express, RequestHandler } from 'express';
+import { SETTINGS, SETTINGS_KEY, settingsSchema } from '@catalog/contracts';
+import { type Route, route } from '@catalog/service-kit';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
-import { sendEntity } from '../http/answer.ts';
+import { entityAnswers, sendEntity } from '../http/answer.ts';
 import type { BypassLimit } from '../http/bypass-limit.ts';
-import { minVersionOf, versionNotReached } from '../http/min-version.ts';
-import { lazyWaitsUntil } from '../http/waits-until.ts';
+import { conditionalRead, versionNotReached } from '../http/request-headers.ts';
 
-export interface SettingsRoutesDeps {
-  readonly cache: CatalogCache;
+export function settingsRoute({
+  cache,
+  bypassLimit,
+}: {
+  readonly cache: Pick<CatalogCache, 'settings'>;
   readonly bypassLimit: BypassLimit;
-  readonly guards: readonly RequestHandler[];
-}
-
-export function settingsRoutes(app: Express, { cache, bypassLimit, guards }: SettingsRoutesDeps): void {
-  app.get('/v1/settings', ...guards, async (req, res) => {
-    const minVersion = minVersionOf(req);
-    const beforeBypass = () => bypassLimit.take(req);
-    const waitsUntil = lazyWaitsUntil(req);
-    const answer = await cache.settings.get(SETTINGS_KEY, { minVersion, beforeBypass, waitsUntil });
-    if (answer.version < minVersion) throw versionNotReached(minVersion, answer.version);
-    sendEntity(req, res, SETTINGS, answer);
+}): Route {
+  return route({
+    method: 'get',
+    path: '/v1/settings',
+    summary: 'Settings of the store',
+    scope: 'catalog:read',
+    headers: conditionalRead,
+    answers: entityAnswers(settingsSchema),
+    errors: ['not_found'],
+    async handle({ headers: { minVersion, waitsUntil, ifNoneMatch } }, res, req) {
+      const beforeBypass = () => bypassLimit.take(req);
+      const answer = await cache.settings.get(SETTINGS_KEY, { minVersion, beforeBypass, waitsUntil });
+      if (answer.version < minVersion) throw versionNotReached(minVersion, answer.version);
+      sendEntity(res, SETTINGS, answer, ifNoneMatch);
+    },
   });
 }

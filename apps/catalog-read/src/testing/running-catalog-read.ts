@@ -1,7 +1,13 @@
 import { createPool, insertProduct, type Pool } from '@catalog/database';
 import { productCreateSchema, type Product } from '@catalog/contracts';
 import { RateLimiter } from '@catalog/redis';
-import { createLogger, createMetrics, readiness as createReadiness, startServer } from '@catalog/service-kit';
+import {
+  authenticate,
+  createLogger,
+  createMetrics,
+  readiness as createReadiness,
+  startServer,
+} from '@catalog/service-kit';
 import {
   createTestDatabase,
   createTestTokens,
@@ -143,9 +149,12 @@ async function startReader(
     log,
     metrics,
     readiness: createReadiness(),
-    auth: { jwksFile: tokens.jwksFile, audience: 'catalog-read', allowAnonymousReads },
+    authenticate: authenticate({
+      jwksFile: tokens.jwksFile,
+      audience: 'catalog-read',
+      anonymousScopes: allowAnonymousReads ? ['catalog:read'] : [],
+    }),
     bypassesPerSecond,
-    trustedProxies: [],
   });
   const server = await startServer({ app, port: 0, host: '127.0.0.1', log, drainGrace_ms: 0 });
   const get = (path: string, headers: Record<string, string> = {}) =>

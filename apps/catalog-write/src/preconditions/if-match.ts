@@ -1,5 +1,7 @@
 import { CatalogError, versionOfEtag, type Entity } from '@catalog/contracts';
 import type { ExpectedVersion, NotChanged } from '@catalog/database';
+import { type HeaderField, invalidHeader } from '@catalog/service-kit';
+import { z } from 'zod';
 
 /** More would only be a way to make us try many versions. */
 const maxTags = 100;
@@ -53,8 +55,14 @@ export async function changeIfMatch<T extends object>(
 }
 
 function malformed(): CatalogError {
-  const message = 'must be "*" or a list of entity tags in double quotes';
-  return new CatalogError('invalid_request', `If-Match ${message}.`, {
-    errors: [{ header: 'If-Match', code: 'malformed', message }],
-  });
+  return invalidHeader('If-Match', 'malformed', 'must be "*" or a list of entity tags in double quotes');
 }
+
+/** The versions that a change may replace. Every change needs it. */
+export const ifMatch = (entity: Entity): HeaderField<'*' | readonly number[]> => ({
+  name: 'If-Match',
+  description: 'The ETags that were read, or "*" to overwrite any version.',
+  schema: z.string(),
+  errors: ['precondition_required', 'version_changed'],
+  read: (req) => parseIfMatch(entity, req.headers['if-match']),
+});

@@ -1,10 +1,9 @@
 import {
-  etagOf,
   PRODUCT,
   productCreateSchema,
   productIdSchema,
   productPatchSchema,
-  type Product,
+  productSchema,
   type ProductPatch,
 } from '@catalog/contracts';
 import {
@@ -15,75 +14,105 @@ import {
   type Pool,
   type PoolClient,
 } from '@catalog/database';
-import { jsonBody, parse, parseIdempotencyKey, waitsUntil } from '@catalog/service-kit';
-import type { Express, RequestHandler, Response } from 'express';
+import { idempotencyKey, mergePatch, parse, requestTimeout, route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
+import { describedVersion, describedVersionAndTag, sendVersioned } from '../http/answer.ts';
 import { createOnce } from '../idempotency/create-once.ts';
-import { changeIfMatch, parseIfMatch } from '../preconditions/if-match.ts';
-import { mergePatchTypes } from '../preconditions/merge-patch.ts';
+import { changeIfMatch, ifMatch } from '../preconditions/if-match.ts';
+import { historyRoute } from './history.ts';
 
-export const productParams = z.strictObject({ id: productIdSchema });
+const scope = 'catalog:write';
+const params = z.strictObject({ id: productIdSchema });
 
-export function productRoutes(
-  app: Express,
-  { pool, mayWrite }: { pool: Pool; mayWrite: RequestHandler },
-): void {
-  app.post('/v1/products', mayWrite, jsonBody(), async (req, res) => {
-    const product = parse(productCreateSchema, req.body, 'body');
-    const key = parseIdempotencyKey(req.get('Idempotency-Key'));
-    const subject = req.caller?.subject ?? '';
-    const until_ms = waitsUntil(req);
-    const insert = (client: PoolClient) => insertProduct(client, product);
-    const created =
-      key === undefined
-        ? { product: await withTransaction(pool, insert, { changedBy: subject, until_ms }), repeated: false }
-        : await createOnce(pool, { subject, key, product, until_ms });
-    res.status(201).set('Location', `/v1/products/${created.product.id}`);
-    if (created.repeated) res.set('Idempotency-Replayed', 'true');
-    answerProduct(res, created.product);
-  });
+export function productRoutes({ pool }: { readonly pool: Pool }): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: '/v1/products',
+      summary: 'Create a product',
+      scope,
+      headers: { key: idempotencyKey, until_ms: requestTimeout },
+      body: { schema: productCreateSchema },
+      answers: {
+        201: {
+          description: 'Created.',
+          schema: productSchema,
+          headers: { ...describedVersionAndTag, Location: 'Its address.' },
+          sometimes: { 'Idempotency-Replayed': 'true: created before, under the same key.' },
+        },
+      },
+      errors: ['sku_taken', 'conflict', 'busy'],
+      async handle({ body, headers: { key, until_ms }, caller: { subject } }, res) {
+        const insert = (client: PoolClient) => insertProduct(client, body);
+        const created =
+          key === undefined
+            ? {
+                product: await withTransaction(pool, insert, { changedBy: subject, until_ms }),
+                repeated: false,
+              }
+            : await createOnce(pool, { subject, key, product: body, until_ms });
+        res.status(201).set('Location', `/v1/products/${created.product.id}`);
+        if (created.repeated) res.set('Idempotency-Replayed', 'true');
+        sendVersioned(res, PRODUCT, created.product);
+      },
+    }),
 
-  app.patch('/v1/products/:id', mayWrite, jsonBody({ types: mergePatchTypes }), async (req, res) => {
-    const { id } = parse(productParams, req.params, 'params');
-    const patch = parse(productPatchSchema, req.body, 'body');
-    const allowed = parseIfMatch(PRODUCT, req.get('If-Match'));
-    checkNewAttributes(patch);
-    const change = async (client: PoolClient) => {
-      const patched = await changeIfMatch(allowed, (expected) => updateProduct(client, id, patch, expected));
-      // What was merged obeys rules that no part of it can: the number of keys.
-      if (patch.attributes !== undefined) parse(attributesOnly, { attributes: patched.attributes }, 'body');
-      return patched;
-    };
-    const options = { changedBy: req.caller?.subject, until_ms: waitsUntil(req) };
-    const product = await withTransaction(pool, change, options);
-    answerProduct(res, product);
-  });
+    route({
+      method: 'patch',
+      path: '/v1/products/{id}',
+      summary: 'Change a product by a merge patch (RFC 7396)',
+      scope,
+      params,
+      headers: { allowed: ifMatch(PRODUCT), until_ms: requestTimeout },
+      body: mergePatch(productPatchSchema),
+      answers: {
+        200: {
+          description: 'The product as it is now.',
+          schema: productSchema,
+          headers: describedVersionAndTag,
+        },
+      },
+      errors: ['not_found', 'sku_taken', 'busy'],
+      async handle({ params: { id }, body: patch, headers: { allowed, until_ms }, caller }, res) {
+        checkNewAttributes(patch);
+        const change = async (client: PoolClient) => {
+          const patched = await changeIfMatch(allowed, (expected) =>
+            updateProduct(client, id, patch, expected),
+          );
+          // Only the merged attributes show whether there are too many keys.
+          if (patch.attributes !== undefined) checkAttributes(patched.attributes);
+          return patched;
+        };
+        const product = await withTransaction(pool, change, { changedBy: caller.subject, until_ms });
+        sendVersioned(res, PRODUCT, product);
+      },
+    }),
 
-  app.delete('/v1/products/:id', mayWrite, async (req, res) => {
-    const { id } = parse(productParams, req.params, 'params');
-    const allowed = parseIfMatch(PRODUCT, req.get('If-Match'));
-    const remove = (client: PoolClient) =>
-      changeIfMatch(allowed, (expected) => deleteProduct(client, id, expected));
-    const options = { changedBy: req.caller?.subject, until_ms: waitsUntil(req) };
-    const { version } = await withTransaction(pool, remove, options);
-    res.status(204).set('Catalog-Version', String(version)).end();
-  });
+    route({
+      method: 'delete',
+      path: '/v1/products/{id}',
+      summary: 'Delete a product',
+      scope,
+      params,
+      headers: { allowed: ifMatch(PRODUCT), until_ms: requestTimeout },
+      answers: { 204: { description: 'Deleted.', headers: describedVersion } },
+      errors: ['not_found', 'busy'],
+      async handle({ params: { id }, headers: { allowed, until_ms }, caller }, res) {
+        const remove = (client: PoolClient) =>
+          changeIfMatch(allowed, (expected) => deleteProduct(client, id, expected));
+        const { version } = await withTransaction(pool, remove, { changedBy: caller.subject, until_ms });
+        res.status(204).set('Catalog-Version', String(version)).end();
+      },
+    }),
+
+    historyRoute(pool, params),
+  ];
 }
 
 const attributesOnly = productCreateSchema.pick({ attributes: true });
+const checkAttributes = (attributes: unknown) => parse(attributesOnly, { attributes }, 'body');
 
-/** The schema of a patch cannot say which keys are allowed, since null removes a key whatever its name. */
-function checkNewAttributes(patch: ProductPatch): void {
-  if (patch.attributes === undefined) return;
-  const attributes = Object.fromEntries(
-    Object.entries(patch.attributes).filter(([, value]) => value !== null),
-  );
-  parse(attributesOnly, { attributes }, 'body');
-}
-
-function answerProduct(res: Response, product: Product): void {
-  res
-    .set('ETag', etagOf(PRODUCT, product.version))
-    .set('Catalog-Version', String(product.version))
-    .json(product);
+/** The schema of a patch cannot restrict the keys, because null removes a key of any name. */
+function checkNewAttributes({ attributes = {} }: ProductPatch): void {
+  checkAttributes(Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null)));
 }

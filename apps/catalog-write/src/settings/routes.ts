@@ -1,23 +1,29 @@
-import { etagOf, SETTINGS, settingsPatchSchema } from '@catalog/contracts';
+import { SETTINGS, settingsPatchSchema, settingsSchema } from '@catalog/contracts';
 import { updateSettings, withTransaction, type Pool, type PoolClient } from '@catalog/database';
-import { jsonBody, parse, waitsUntil } from '@catalog/service-kit';
-import type { Express, RequestHandler } from 'express';
-import { changeIfMatch, parseIfMatch } from '../preconditions/if-match.ts';
-import { mergePatchTypes } from '../preconditions/merge-patch.ts';
+import { mergePatch, requestTimeout, route, type Route } from '@catalog/service-kit';
+import { describedVersionAndTag, sendVersioned } from '../http/answer.ts';
+import { changeIfMatch, ifMatch } from '../preconditions/if-match.ts';
 
-export function settingsRoutes(
-  app: Express,
-  { pool, mayWrite }: { pool: Pool; mayWrite: RequestHandler },
-): void {
-  app.patch('/v1/settings', mayWrite, jsonBody({ types: mergePatchTypes }), async (req, res) => {
-    const patch = parse(settingsPatchSchema, req.body, 'body');
-    const allowed = parseIfMatch(SETTINGS, req.get('If-Match'));
-    const change = (client: PoolClient) =>
-      changeIfMatch(allowed, (expected) => updateSettings(client, patch, expected));
-    const settings = await withTransaction(pool, change, { until_ms: waitsUntil(req) });
-    res
-      .set('ETag', etagOf(SETTINGS, settings.version))
-      .set('Catalog-Version', String(settings.version))
-      .json(settings);
+export function settingsRoute({ pool }: { readonly pool: Pool }): Route {
+  return route({
+    method: 'patch',
+    path: '/v1/settings',
+    summary: 'Change the settings by a merge patch (RFC 7396)',
+    scope: 'catalog:write',
+    headers: { allowed: ifMatch(SETTINGS), until_ms: requestTimeout },
+    body: mergePatch(settingsPatchSchema),
+    answers: {
+      200: {
+        description: 'The settings as they are now.',
+        schema: settingsSchema,
+        headers: describedVersionAndTag,
+      },
+    },
+    errors: ['busy'],
+    async handle({ body: patch, headers: { allowed, until_ms } }, res) {
+      const change = (client: PoolClient) =>
+        changeIfMatch(allowed, (expected) => updateSettings(client, patch, expected));
+      sendVersioned(res, SETTINGS, await withTransaction(pool, change, { until_ms }));
+    },
   });
 }

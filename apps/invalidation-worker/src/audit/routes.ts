@@ -1,41 +1,47 @@
-import type { EventEmitter } from 'node:events';
-import { CatalogError } from '@catalog/contracts';
-import { parse } from '@catalog/service-kit';
-import type { Express, RequestHandler } from 'express';
+import { auditResultSchema, CatalogError, OPERATE_SCOPE } from '@catalog/contracts';
+import { route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
-import { whileCacheIsThere } from '../http/cache-away.ts';
+import { unavailableWithoutCache } from '../http/unavailable-without-cache.ts';
 import type { Auditor } from './auditor.ts';
 
-const auditQuery = z.strictObject({});
-
-interface AuditRoutesOptions {
+interface AuditRouteOptions {
   readonly auditor: Pick<Auditor, 'pass'>;
-  readonly mayOperate: RequestHandler;
+  /** Aborts when the service begins to stop. */
+  readonly stopping: AbortSignal;
 }
 
-export function auditRoutes(app: Express, { auditor, mayOperate }: AuditRoutesOptions): void {
+export function auditRoute({ auditor, stopping }: AuditRouteOptions): Route {
   let running = false;
-  // A pass over a large cache may take minutes; nobody waits for it to stop.
-  const stopping = new AbortController();
-  (app as EventEmitter).on('drain', () =>
-    stopping.abort(new CatalogError('unavailable', 'The service is stopping.')),
+  // A pass over a large cache takes minutes, longer than a service may take to stop.
+  const cutOff = new AbortController();
+  stopping.addEventListener('abort', () =>
+    cutOff.abort(new CatalogError('unavailable', 'The service is stopping.')),
   );
-  app.post('/v1/audits', mayOperate, async (req, res) => {
-    parse(auditQuery, req.query, 'query');
-    if (running) throw new CatalogError('conflict', 'Another audit is running.');
-    running = true;
-    // Nobody waits for the result any more.
-    const gone = new AbortController();
-    res.on('close', () => gone.abort());
-    try {
-      const result = await whileCacheIsThere(() =>
-        auditor.pass(AbortSignal.any([gone.signal, stopping.signal])),
-      );
-      res.set('Cache-Control', 'no-store').json(result);
-    } catch (error) {
-      if (!gone.signal.aborted) throw error;
-    } finally {
-      running = false;
-    }
+
+  return route({
+    method: 'post',
+    path: '/v1/audits',
+    summary: 'Compare every cached entry with Postgres, and repair what differs',
+    description: 'Answers when the pass is done. The pass ends early when the caller disconnects.',
+    scope: OPERATE_SCOPE,
+    query: z.strictObject({}),
+    answers: { 200: { description: 'What the pass found.', schema: auditResultSchema } },
+    errors: ['conflict'],
+    async handle(_input, res) {
+      if (running) throw new CatalogError('conflict', 'Another audit is running.');
+      running = true;
+      const gone = new AbortController();
+      res.on('close', () => gone.abort());
+      try {
+        const result = await unavailableWithoutCache(() =>
+          auditor.pass(AbortSignal.any([gone.signal, cutOff.signal])),
+        );
+        res.set('Cache-Control', 'no-store').json(result);
+      } catch (error) {
+        if (!gone.signal.aborted) throw error;
+      } finally {
+        running = false;
+      }
+    },
   });
 }

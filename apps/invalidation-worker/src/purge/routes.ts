@@ -1,23 +1,30 @@
-import { purgeRequestSchema } from '@catalog/contracts';
-import { jsonBody, type Logger, parse } from '@catalog/service-kit';
-import type { Express, RequestHandler } from 'express';
-import { whileCacheIsThere } from '../http/cache-away.ts';
+import { OPERATE_SCOPE, purgeRequestSchema, purgeResultSchema } from '@catalog/contracts';
+import { type Logger, route, type Route } from '@catalog/service-kit';
+import { unavailableWithoutCache } from '../http/unavailable-without-cache.ts';
 import type { Purger } from './purger.ts';
 
-interface PurgeRoutesOptions {
+interface PurgeRouteOptions {
   readonly purger: Pick<Purger, 'purge'>;
-  readonly mayOperate: RequestHandler;
   readonly log: Logger;
 }
 
-export function purgeRoutes(app: Express, { purger, mayOperate, log }: PurgeRoutesOptions): void {
-  app.post('/v1/purges', mayOperate, jsonBody(), async (req, res) => {
-    const request = parse(purgeRequestSchema, req.body, 'body');
-    const record = { who: req.caller?.subject, purge: request };
-    // Before and after: a purge that fails half-way has purged something.
-    log.warn(record, 'a purge begins');
-    const result = await whileCacheIsThere(() => purger.purge(request));
-    log.warn({ ...record, ...result }, 'purged');
-    res.set('Cache-Control', 'no-store').json(result);
+export function purgeRoute({ purger, log }: PurgeRouteOptions): Route {
+  return route({
+    method: 'post',
+    path: '/v1/purges',
+    summary: 'Invalidate one key, the keys of one entity, or all',
+    description: 'The log records the caller and the reason.',
+    scope: OPERATE_SCOPE,
+    body: { schema: purgeRequestSchema },
+    answers: { 200: { description: 'The number of purged entries.', schema: purgeResultSchema } },
+    errors: ['conflict'],
+    async handle({ body: purge, caller }, res) {
+      const record = { who: caller.subject, purge };
+      // Logged before and after, because a purge that fails half-way has purged some keys.
+      log.warn(record, 'a purge begins');
+      const result = await unavailableWithoutCache(() => purger.purge(purge));
+      log.warn({ ...record, ...result }, 'purged');
+      res.set('Cache-Control', 'no-store').json(result);
+    },
   });
 }

@@ -3,89 +3,146 @@ import {
   CatalogError,
   customerIdSchema,
   orderCreateSchema,
+  orderPageSchema,
+  orderSchema,
   orderStatuses,
+  pageLimitSchema,
   type Order,
 } from '@catalog/contracts';
 import { withTransaction, type Pool, type PoolClient } from '@catalog/database';
-import { jsonBody, parse, parseIdempotencyKey, waitsUntil } from '@catalog/service-kit';
-import type { Express } from 'express';
+import { type HeaderField, idempotencyKey, requestTimeout, route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
-import type { Guards } from '../http/guards.ts';
-import { staleIfErrorOf } from '../http/stale-if-error.ts';
+import { mayRead, mayWrite } from '../scopes.ts';
 import { returnStock } from '../stock/stock-store.ts';
 import { endOrder, listOrders, loadOrder } from './order-store.ts';
 import { piecesOf, placeOrder } from './place-order.ts';
 
-export const orderParams = z.strictObject({ id: z.uuid({ error: 'must be a UUID' }).toLowerCase() });
-export const orderQuery = z.strictObject({
-  customerId: customerIdSchema.optional(),
-  status: z.enum(orderStatuses).optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, { error: 'must be a whole number' })
-    .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= 100, { error: 'must be from 1 to 100' })
-    .default(50),
-  /** The id of the last order of the page before. */
-  cursor: z.uuid({ error: 'is not a cursor that this service gave' }).optional(),
-});
+const params = z.strictObject({ id: z.uuid({ error: 'must be a UUID' }).toLowerCase() });
 
-export function orderRoutes(
-  app: Express,
-  { pool, catalog, guards }: { pool: Pool; catalog: CatalogClient; guards: Guards },
-): void {
-  app.post('/v1/orders', guards.mayWrite, jsonBody(), async (req, res) => {
-    const order = parse(orderCreateSchema, req.body, 'body');
-    const placed = await placeOrder(
-      { pool, catalog },
-      {
-        order,
-        subject: req.caller?.subject ?? '',
-        idempotencyKey: parseIdempotencyKey(req.get('Idempotency-Key')),
-        until_ms: waitsUntil(req),
-        staleIfError_ms: staleIfErrorOf(req),
+/**
+ * `Cache-Control: stale-if-error=SECONDS` of a request (RFC 5861, 4), in milliseconds: how old the catalog's answers may
+ * be while the catalog cannot answer. Without it the caller accepts nothing stale.
+ */
+const staleIfError_ms: HeaderField<number> = {
+  name: 'Cache-Control',
+  description: '`stale-if-error=SECONDS`: how old catalog data may be while the catalog cannot answer.',
+  schema: z.string().optional(),
+  read(req) {
+    const header = req.headers['cache-control'] ?? '';
+    const [, seconds] = /(?:^|[\s,])stale-if-error="?(\d{1,9})"?(?:$|[\s,;])/i.exec(header) ?? [];
+    return seconds === undefined ? 0 : Number(seconds) * 1_000;
+  },
+};
+
+export function orderRoutes({ pool, catalog }: { pool: Pool; catalog: CatalogClient }): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: '/v1/orders',
+      summary: 'Place an order',
+      description:
+        'Takes the stock and keeps name, price and weight of this moment, all or nothing. While the catalog is away the order is refused, unless `Cache-Control: stale-if-error=SECONDS` accepts what this service last read.',
+      scope: mayWrite,
+      headers: { key: idempotencyKey, until_ms: requestTimeout, staleIfError_ms },
+      body: { schema: orderCreateSchema },
+      answers: {
+        201: {
+          description: 'Placed.',
+          schema: orderSchema,
+          headers: { Location: 'Its address.' },
+          sometimes: {
+            'Idempotency-Replayed': 'true: placed before, under the same key.',
+            'Cache-Status':
+              '`detail=stale`: the catalog was away, and prices are what this service last read.',
+            Age: 'With that: how many seconds ago.',
+          },
+        },
       },
-    );
-    if (placed.repeated) res.set('Idempotency-Replayed', 'true');
-    if (placed.staleFor_ms !== undefined) {
-      res
-        .set('Cache-Status', 'orders; hit; detail=stale')
-        .set('Age', String(Math.ceil(placed.staleFor_ms / 1_000)));
-    }
-    res.status(201).set('Location', `/v1/orders/${placed.order.id}`).json(placed.order);
-  });
+      errors: ['conflict', 'busy', 'stock_short', 'orders_closed'],
+      async handle({ body: order, headers: { key, until_ms, staleIfError_ms }, caller }, res) {
+        const placed = await placeOrder(
+          { pool, catalog },
+          { order, subject: caller.subject, idempotencyKey: key, until_ms, staleIfError_ms },
+        );
+        if (placed.repeated) res.set('Idempotency-Replayed', 'true');
+        if (placed.staleFor_ms !== undefined) {
+          res
+            .set('Cache-Status', 'orders; hit; detail=stale')
+            .set('Age', String(Math.ceil(placed.staleFor_ms / 1_000)));
+        }
+        res.status(201).set('Location', `/v1/orders/${placed.order.id}`).json(placed.order);
+      },
+    }),
 
-  app.get('/v1/orders', guards.mayRead, async (req, res) => {
-    const { limit, cursor, ...filter } = parse(orderQuery, req.query, 'query');
-    const { orders, hasMore } = await listOrders(pool, filter, { beforeId: cursor, limit });
-    const nextCursor = hasMore ? (orders.at(-1)?.id ?? null) : null;
-    res.set('Cache-Control', 'no-store').json({ data: orders, page: { nextCursor } });
-  });
+    route({
+      method: 'get',
+      path: '/v1/orders',
+      summary: 'A page of orders, the newest first',
+      scope: mayRead,
+      query: z.strictObject({
+        customerId: customerIdSchema.optional(),
+        status: z.enum(orderStatuses).optional(),
+        limit: pageLimitSchema,
+        /** The id of the last order of the page before. */
+        cursor: z.uuid({ error: 'is not a cursor that this service gave' }).optional(),
+      }),
+      answers: { 200: { description: 'The orders.', schema: orderPageSchema } },
+      async handle({ query: { limit, cursor, ...filter } }, res) {
+        const { orders, hasMore } = await listOrders(pool, filter, { beforeId: cursor, limit });
+        const nextCursor = hasMore ? (orders.at(-1)?.id ?? null) : null;
+        res.set('Cache-Control', 'no-store').json({ data: orders, page: { nextCursor } });
+      },
+    }),
 
-  app.get('/v1/orders/:id', guards.mayRead, async (req, res) => {
-    const { id } = parse(orderParams, req.params, 'params');
-    res.set('Cache-Control', 'no-store').json(found(await loadOrder(pool, id)));
-  });
+    route({
+      method: 'get',
+      path: '/v1/orders/{id}',
+      summary: 'An order with its items and its weight',
+      scope: mayRead,
+      params,
+      answers: { 200: { description: 'The order.', schema: orderSchema } },
+      errors: ['not_found'],
+      async handle({ params: { id } }, res) {
+        res.set('Cache-Control', 'no-store').json(found(await loadOrder(pool, id)));
+      },
+    }),
 
-  // Ending it twice in the same way is ending it once; the other way round is too late.
-  app.post('/v1/orders/:id/complete', guards.mayWrite, async (req, res) => {
-    const { id } = parse(orderParams, req.params, 'params');
-    await withTransaction(pool, (client) => endOrder(client, id, 'complete'), { until_ms: waitsUntil(req) });
-    res.json(ended(found(await loadOrder(pool, id)), 'completed'));
-  });
+    // A repeated call succeeds without a change. Once an order has ended in one way it cannot end in the other.
+    route({
+      ...ending('complete', 'Complete an order'),
+      async handle({ params: { id }, headers: { until_ms } }, res) {
+        await withTransaction(pool, (client) => endOrder(client, id, 'complete'), { until_ms });
+        res.json(ended(found(await loadOrder(pool, id)), 'completed'));
+      },
+    }),
 
-  app.post('/v1/orders/:id/cancel', guards.mayWrite, async (req, res) => {
-    const { id } = parse(orderParams, req.params, 'params');
-    const cancel = async (client: PoolClient) => {
-      const wasPlaced = await endOrder(client, id, 'cancel');
-      const loaded = found(await loadOrder(client, id));
-      if (wasPlaced) await returnStock(client, piecesOf(loaded.items));
-      return loaded;
-    };
-    const order = await withTransaction(pool, cancel, { until_ms: waitsUntil(req) });
-    res.json(ended(order, 'cancelled'));
-  });
+    route({
+      ...ending('cancel', 'Cancel an order and give its stock back'),
+      async handle({ params: { id }, headers: { until_ms } }, res) {
+        const cancel = async (client: PoolClient) => {
+          const wasPlaced = await endOrder(client, id, 'cancel');
+          const order = found(await loadOrder(client, id));
+          if (wasPlaced) await returnStock(client, piecesOf(order.items));
+          return order;
+        };
+        res.json(ended(await withTransaction(pool, cancel, { until_ms }), 'cancelled'));
+      },
+    }),
+  ];
 }
+
+/** What the two ways to end an order have in common. */
+const ending = (how: 'complete' | 'cancel', summary: string) =>
+  ({
+    method: 'post',
+    path: `/v1/orders/{id}/${how}`,
+    summary,
+    scope: mayWrite,
+    params,
+    headers: { until_ms: requestTimeout },
+    answers: { 200: { description: 'The order as it is now.', schema: orderSchema } },
+    errors: ['not_found', 'conflict', 'busy'],
+  }) as const;
 
 function found(order: Order | null): Order {
   if (order === null) throw new CatalogError('not_found', 'There is no order with this id.');
@@ -94,5 +151,5 @@ function found(order: Order | null): Order {
 
 function ended(order: Order, status: Order['status']): Order {
   if (order.status === status) return order;
-  throw new CatalogError('conflict', `The order is ${order.status} already.`);
+  throw new CatalogError('conflict', `The order is already ${order.status}.`);
 }

@@ -16,7 +16,8 @@ export interface Readiness {
   warn(name: string, check: () => Promise<string | undefined>): void;
   /** From now on not ready, whatever the checks say: the service is stopping. */
   drain(): void;
-  readonly draining: boolean;
+  /** Aborts when the service begins to stop, for answers that have no end of their own. */
+  readonly stopping: AbortSignal;
   report(): Promise<ReadinessReport>;
 }
 
@@ -25,7 +26,7 @@ export function readiness(options: { timeout_ms?: number } = {}): Readiness {
   const timeout_ms = options.timeout_ms ?? 1_000;
   const checks = new Map<string, () => unknown>();
   const warnings = new Map<string, () => Promise<string | undefined>>();
-  let draining = false;
+  const stopping = new AbortController();
 
   const run = async <Answer>(check: () => Promise<Answer>): Promise<Answer | string> => {
     let timer: NodeJS.Timeout | undefined;
@@ -53,13 +54,12 @@ export function readiness(options: { timeout_ms?: number } = {}): Readiness {
       warnings.set(name, check);
     },
     drain() {
-      draining = true;
+      stopping.abort();
     },
-    get draining() {
-      return draining;
-    },
+    stopping: stopping.signal,
     async report() {
-      if (draining) return { ready: false, checks: { drain: 'the service is stopping' }, warnings: {} };
+      if (stopping.signal.aborted)
+        return { ready: false, checks: { drain: 'the service is stopping' }, warnings: {} };
       const passes = async (check: () => unknown): Promise<string> => {
         await check();
         return 'ok';

@@ -16,22 +16,26 @@ import { docsPage } from '../openapi/docs-page.ts';
 import type { OpenApiDocument } from '../openapi/document.ts';
 import { sendProblem } from '../problems/problem.ts';
 import { translate } from '../problems/translate.ts';
-import { allowedMethods } from './allowed-methods.ts';
+import { refuseOtherMethods } from './other-methods.ts';
 import { useOwnMessages } from './messages.ts';
 import { noteFailure, observeRequests } from './observe.ts';
 import { refusal } from './refusal.ts';
 import { requestIdOf } from './request-id.ts';
 
-export interface ServiceAppOptions {
-  readonly service: string;
+/** What the app of every service is given. */
+export interface ServiceDependencies {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
-  /** Adds the service's own routes. What it adds runs before the 404. */
-  routes(app: Express): void;
-  readonly openapi?: OpenApiDocument;
   /** Addresses or CIDR ranges whose `X-Forwarded-For` counts for `req.ip`. */
   readonly trustedProxies?: readonly string[];
+}
+
+export interface ServiceAppOptions extends ServiceDependencies {
+  readonly service: string;
+  /** Adds the service's own routes. They run before the 404. */
+  routes(app: Express): void;
+  readonly openapi?: OpenApiDocument;
   /** Requests that take longer are logged as slow. */
   readonly slow_ms?: number;
 }
@@ -58,7 +62,7 @@ export function createServiceApp(options: ServiceAppOptions): Express {
   const operator = operatorRoutes(options);
   app.use(firstContact(observeRequests(options), operator));
   options.routes(app);
-  app.use(noRoute(app, operator));
+  app.use(noSuchAddress);
   app.use(answerErrors);
   return app;
 }
@@ -105,6 +109,7 @@ function operatorRoutes(options: ServiceAppOptions): Router {
     }
     sendJson(res, 200, { code, ...errorCatalogue[code as keyof typeof errorCatalogue] });
   });
+  app.all(['/livez', '/readyz', '/metrics', '/problems/:code'], refuseOtherMethods(['GET', 'HEAD']));
   if (options.openapi === undefined) return app;
   const document = Buffer.from(JSON.stringify(options.openapi));
   app.get('/openapi.json', (_req, res) => {
@@ -117,6 +122,7 @@ function operatorRoutes(options: ServiceAppOptions): Router {
     res.setHeader('Content-Security-Policy', page.contentSecurityPolicy);
     res.end(page.html);
   });
+  app.all(['/openapi.json', '/docs'], refuseOtherMethods(['GET', 'HEAD']));
   return app;
 }
 
@@ -127,17 +133,9 @@ function sendJson(res: ServerResponse, status: number, body: object): void {
   res.end(JSON.stringify(body));
 }
 
-function noRoute(app: Express, operator: Router): RequestHandler {
-  return (req, res, next) => {
-    const methods = allowedMethods([app.router, operator], req.path);
-    if (methods.length === 0) {
-      next(new CatalogError('not_found', 'There is no such address.'));
-      return;
-    }
-    res.setHeader('Allow', methods.join(', '));
-    next(new CatalogError('method_not_allowed', `This address takes ${methods.join(', ')}.`));
-  };
-}
+const noSuchAddress: RequestHandler = (_req, _res, next) => {
+  next(new CatalogError('not_found', 'There is no such address.'));
+};
 
 const answerErrors: ErrorRequestHandler = (thrown: unknown, req: Request, res, _next) => {
   const error = translate(thrown);

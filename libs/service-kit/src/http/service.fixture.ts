@@ -4,8 +4,7 @@ import type { Express } from 'express';
 import { readiness, type Readiness } from '../health/readiness.ts';
 import { createLogger } from '../logging/logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
-import type { OpenApiDocument } from '../openapi/document.ts';
-import { createServiceApp } from './app.ts';
+import { createServiceApp, type ServiceDependencies } from './app.ts';
 import { startServer, type RunningServer } from './server.ts';
 
 export interface TestService extends AsyncDisposable, RunningServer {
@@ -17,8 +16,10 @@ export interface TestService extends AsyncDisposable, RunningServer {
 }
 
 export async function startTestService(options: {
-  routes(app: Express): void;
-  openapi?: OpenApiDocument;
+  /** Raw routes of Express. */
+  routes?(app: Express): void;
+  /** Instead of `routes`. */
+  create?(deps: ServiceDependencies): Express;
   trustedProxies?: string[];
   drainGrace_ms?: number;
   requestTimeout_ms?: number;
@@ -34,15 +35,15 @@ export async function startTestService(options: {
   const log = createLogger({ service: 'test', level: options.level ?? 'info', destination });
   const ready = readiness();
   const metrics = createMetrics({ service: 'test' });
-  const app = createServiceApp({
-    service: 'test',
+  const deps = {
     log,
     metrics,
     readiness: ready,
-    routes: options.routes,
-    ...(options.openapi !== undefined && { openapi: options.openapi }),
     ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
-  });
+  };
+  const { routes = () => {}, create = () => createServiceApp({ ...deps, service: 'test', routes }) } =
+    options;
+  const app = create(deps);
   const running = await startServer({
     app,
     port: 0,

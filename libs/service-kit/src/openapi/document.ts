@@ -1,49 +1,17 @@
 import { errorCatalogue, problemSchema, type ErrorCode } from '@catalog/contracts';
 import { z } from 'zod';
+import type { HeaderFields, ParameterShape, Route } from '../routes/route.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 export interface OpenApiDocument {
   readonly openapi: '3.1.1';
-  readonly info: { readonly title: string; readonly version: string; readonly description?: string };
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Json>>>>;
   readonly components: Json;
 }
 
-export interface RouteDescription {
-  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
-  /** As OpenAPI writes it: `/v1/products/{id}`. */
-  readonly path: string;
-  readonly summary: string;
-  readonly description?: string;
-  /** Empty or left out where no token is needed. */
-  readonly scopes?: readonly string[];
-  readonly params?: z.ZodObject;
-  readonly query?: z.ZodObject;
-  /** Request headers; the keys are header names. */
-  readonly headers?: z.ZodObject;
-  readonly body?: {
-    readonly schema?: z.ZodType;
-    readonly types?: readonly string[];
-    readonly description?: string;
-  };
-  /** By status. `schema` where there is a body. Error answers are named by `errors`. */
-  readonly responses: Readonly<
-    Record<
-      number,
-      {
-        readonly description: string;
-        readonly schema?: z.ZodType;
-        /** Of every such answer. */
-        readonly headers?: Readonly<Record<string, string>>;
-        readonly sometimes?: Readonly<Record<string, string>>;
-      }
-    >
-  >;
-  readonly errors?: readonly ErrorCode[];
-}
-
-/** Refinements have no JSON schema; what they say stands in the description of the field, if anywhere. */
+/** JSON schema cannot express refinements. What they demand belongs in the description of the field. */
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
     target: 'draft-2020-12',
@@ -53,19 +21,32 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   return rest;
 }
 
-function parameters(schema: z.ZodObject | undefined, where: 'path' | 'query' | 'header'): Json[] {
-  return Object.entries(schema?.shape ?? {}).map(([name, field]) => {
+function parameters(declared: ParameterShape, where: 'path' | 'query'): Json[] {
+  if (declared === undefined) return [];
+  const { shape } = 'schema' in declared ? declared.schema : declared;
+  return Object.entries(shape).map(([name, field]) => {
     const type = field as z.ZodType;
     return {
       name,
       in: where,
-      required: where === 'path' || !type.safeParse(undefined).success,
+      required: where === 'path' || !isOptional(type),
       schema: jsonSchema(type, 'input'),
     };
   });
 }
 
-const headers = (described: Readonly<Record<string, string>> = {}, required: boolean): Json =>
+const headerParameters = (fields: HeaderFields = {}): Json[] =>
+  Object.values(fields).map(({ name, description, schema }) => ({
+    name,
+    in: 'header',
+    required: !isOptional(schema),
+    ...(description !== undefined && { description }),
+    schema: jsonSchema(schema, 'input'),
+  }));
+
+const isOptional = (type: z.ZodType): boolean => type.safeParse(undefined).success;
+
+const answerHeaders = (described: Readonly<Record<string, string>> = {}, required: boolean): Json =>
   Object.fromEntries(
     Object.entries(described).map(([name, description]) => [
       name,
@@ -73,8 +54,8 @@ const headers = (described: Readonly<Record<string, string>> = {}, required: boo
     ]),
   );
 
-/** What `limitRate` says. */
-const rateLimitHeaders = headers(
+/** What `limitRate` sends. */
+const rateLimitHeaders = answerHeaders(
   {
     'Retry-After': 'Seconds.',
     RateLimit: 'Requests that are left, and seconds until there are more.',
@@ -83,76 +64,93 @@ const rateLimitHeaders = headers(
   true,
 );
 
-function operation(route: RouteDescription): Json {
-  const scopes = route.scopes ?? [];
-  const responses: Record<string, Json> = {};
-  for (const [status, response] of Object.entries(route.responses)) {
-    responses[status] = {
-      description: response.description,
-      headers: { ...headers(response.headers, true), ...headers(response.sometimes, false) },
-      ...(response.schema !== undefined && {
-        content: { 'application/json': { schema: jsonSchema(response.schema, 'output') } },
+/** Errors of the handler, and those that follow from what is declared. */
+function errorCodes(route: Route, isRateLimited: boolean): Set<ErrorCode> {
+  const { params, query, headers, body } = route;
+  const isChecked = [params, query, headers, body].some((part) => part !== undefined);
+  return new Set([
+    ...(isChecked ? (['invalid_request'] as const) : []),
+    ...(body === undefined
+      ? []
+      : (['malformed_request', 'unsupported_media_type', 'request_timeout'] as const)),
+    ...(body === undefined || 'streamed' in body ? [] : (['body_too_large'] as const)),
+    ...Object.values(headers ?? {}).flatMap((field) => field.errors ?? []),
+    ...(route.errors ?? []),
+    ...(isRateLimited ? (['rate_limited'] as const) : []),
+    'unauthenticated',
+    'forbidden',
+    'internal_error',
+    'unavailable',
+  ]);
+}
+
+function answers(route: Route, isRateLimited: boolean): Json {
+  const described: Record<string, Json> = {};
+  for (const [status, answer] of Object.entries(route.answers)) {
+    described[status] = {
+      description: answer.description,
+      headers: { ...answerHeaders(answer.headers, true), ...answerHeaders(answer.sometimes, false) },
+      ...(answer.schema !== undefined && {
+        content: { 'application/json': { schema: jsonSchema(answer.schema, 'output') } },
       }),
     };
   }
-  const always: ErrorCode[] = [
-    ...(scopes.length > 0 ? (['unauthenticated', 'forbidden'] as const) : []),
-    ...(route.body !== undefined ? (['request_timeout'] as const) : []),
-    'internal_error',
-    'unavailable',
-  ];
-  for (const code of [...(route.errors ?? []), ...always]) {
+  for (const code of errorCodes(route, isRateLimited)) {
     const { status, title } = errorCatalogue[code];
-    const before = responses[status]?.['description'];
-    responses[status] = {
+    const before = described[status]?.['description'];
+    described[status] = {
       description: typeof before === 'string' ? `${before}; ${code}: ${title}` : `${code}: ${title}`,
       ...(code === 'rate_limited' && { headers: rateLimitHeaders }),
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     };
   }
-  const bodySchema = route.body?.schema === undefined ? {} : jsonSchema(route.body.schema, 'input');
+  return described;
+}
+
+function requestBody(body: NonNullable<Route['body']>): Json {
+  const schema = 'schema' in body ? jsonSchema(body.schema, 'input') : {};
+  return {
+    required: true,
+    ...(body.description !== undefined && { description: body.description }),
+    content: Object.fromEntries((body.types ?? ['application/json']).map((type) => [type, { schema }])),
+  };
+}
+
+function operation(route: Route, isRateLimited: boolean): Json {
+  const scopes = typeof route.scope === 'string' ? [route.scope] : route.scope;
   return {
     summary: route.summary,
     ...(route.description !== undefined && { description: route.description }),
     parameters: [
       ...parameters(route.params, 'path'),
       ...parameters(route.query, 'query'),
-      ...parameters(route.headers, 'header'),
+      ...headerParameters(route.headers),
     ],
-    ...(route.body !== undefined && {
-      requestBody: {
-        required: true,
-        ...(route.body.description !== undefined && { description: route.body.description }),
-        content: Object.fromEntries(
-          (route.body.types ?? ['application/json']).map((type) => [type, { schema: bodySchema }]),
-        ),
-      },
-    }),
-    responses,
-    ...(scopes.length > 0 && { security: [{ serviceToken: scopes }] }),
+    ...(route.body !== undefined && { requestBody: requestBody(route.body) }),
+    responses: answers(route, isRateLimited),
+    // Each entry is an alternative.
+    security: scopes.map((scope) => ({ serviceToken: [scope] })),
   };
 }
 
-/** OpenAPI 3.1 from the same schemas that check the requests. */
+/** OpenAPI 3.1 from the declarations that the routes run by. */
 export function openApiDocument(options: {
   title: string;
   version: string;
-  description?: string;
-  routes: readonly RouteDescription[];
+  description: string;
+  routes: readonly Route[];
+  isRateLimited: boolean;
 }): OpenApiDocument {
+  const { title, version, description, routes, isRateLimited } = options;
   const paths: Record<string, Record<string, Json>> = {};
-  for (const route of options.routes) {
+  for (const route of routes) {
     const at = (paths[route.path] ??= {});
-    if (route.method in at) throw new Error(`${route.method} ${route.path} is described twice`);
-    at[route.method] = operation(route);
+    if (route.method in at) throw new Error(`${route.method} ${route.path} is declared twice`);
+    at[route.method] = operation(route, isRateLimited);
   }
   return {
     openapi: '3.1.1',
-    info: {
-      title: options.title,
-      version: options.version,
-      ...(options.description !== undefined && { description: options.description }),
-    },
+    info: { title, version, description },
     paths,
     components: {
       schemas: { Problem: jsonSchema(problemSchema, 'output') },

@@ -2,6 +2,8 @@ import { CatalogError } from '@catalog/contracts';
 import type { Request, RequestHandler, Response } from 'express';
 import type { RateDecision, RateLimiter } from '@catalog/redis';
 
+export type RequestLimit = Pick<RateLimiter, 'limit' | 'window_ms' | 'take'>;
+
 /** Who a request counts for: the caller that its token names, or the address of one without a token. */
 export function callerKey(req: Request): string {
   const subject = req.caller?.subject;
@@ -12,7 +14,7 @@ export function callerKey(req: Request): string {
  * After `authenticate`: 429 with `Retry-After` beyond the limit; in any case the fields `RateLimit-Policy` and
  * `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, in requests and seconds.
  */
-export function limitRate(limiter: RateLimiter): RequestHandler {
+export function limitRate(limiter: RequestLimit): RequestHandler {
   const policy = `"default";q=${limiter.limit};w=${Math.ceil(limiter.window_ms / 1000)}`;
   const apply = (res: Response, { allowed, left, reset_ms }: RateDecision) => {
     const reset_s = Math.ceil(reset_ms / 1000);

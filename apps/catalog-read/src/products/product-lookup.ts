@@ -3,7 +3,7 @@ import { CatalogError, inTime } from '@catalog/contracts';
 import { loadProductBySku, readVersionReached } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
-import { versionNotReached } from '../http/min-version.ts';
+import { versionNotReached } from '../http/request-headers.ts';
 
 export interface AtLeast {
   readonly minVersion: number;
@@ -14,7 +14,7 @@ export interface AtLeast {
 }
 
 /** Reads of products, by id and by SKU, that never answer with less than the version asked for. */
-export class ProductReads {
+export class ProductLookup {
   readonly #cache: CatalogCache;
   readonly #pool: Pool;
 

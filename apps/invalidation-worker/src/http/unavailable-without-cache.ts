@@ -1,8 +1,8 @@
 import { CacheUnavailable } from '@catalog/cache';
 import { CatalogError } from '@catalog/contracts';
 
-/** @throws CatalogError `unavailable` where the cache Redis is away or does not answer in time */
-export async function whileCacheIsThere<T>(work: () => Promise<T>): Promise<T> {
+/** @throws CatalogError `unavailable` while the cache Redis is away or does not answer in time */
+export async function unavailableWithoutCache<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
@@ -10,7 +10,10 @@ export async function whileCacheIsThere<T>(work: () => Promise<T>): Promise<T> {
       cause instanceof Error &&
       /^(?:Command timed out|Connection is closed|Stream isn't)/.test(cause.message);
     if (cause instanceof CacheUnavailable || isRedis) {
-      throw new CatalogError('unavailable', 'The cache cannot be reached.', { retryAfterSeconds: 1, cause });
+      throw new CatalogError('unavailable', 'The cache Redis does not answer.', {
+        retryAfterSeconds: 1,
+        cause,
+      });
     }
     throw cause;
   }

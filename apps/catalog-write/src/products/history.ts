@@ -1,0 +1,44 @@
+import { CatalogError, pageLimitSchema, productHistoryPageSchema } from '@catalog/contracts';
+import { readProductHistory, withConnection, type Pool } from '@catalog/database';
+import { requestTimeout, route, type Route } from '@catalog/service-kit';
+import { z } from 'zod';
+
+const query = z.strictObject({
+  limit: pageLimitSchema,
+  /** The version of the last change of the page before. */
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/, { error: 'is not a cursor that this service gave' })
+    .transform(Number)
+    .optional(),
+});
+
+export function historyRoute(pool: Pool, params: z.ZodObject<{ id: z.ZodType<string> }>): Route {
+  return route({
+    method: 'get',
+    path: '/v1/products/{id}/history',
+    summary: 'Who changed which fields of a product, when, newest first',
+    description:
+      'As far back as history is kept. Deleted products have one too. `changedBy` is "sql" for a change made by hand.',
+    scope: 'catalog:write',
+    params,
+    query,
+    headers: { until_ms: requestTimeout },
+    answers: { 200: { description: 'The changes.', schema: productHistoryPageSchema } },
+    errors: ['not_found'],
+    async handle({ params: { id }, query: { limit, cursor }, headers: { until_ms } }, res) {
+      const history = await withConnection(
+        pool,
+        (client) => readProductHistory(client, { productId: id, beforeVersion: cursor, limit }),
+        { until_ms },
+      );
+      if (history === null) throw new CatalogError('not_found', 'There is no product with this id.');
+      const { changes, hasMore } = history;
+      const last = changes.at(-1);
+      res.set('Cache-Control', 'no-store').json({
+        data: changes,
+        page: { nextCursor: hasMore && last !== undefined ? String(last.version) : null },
+      });
+    },
+  });
+}

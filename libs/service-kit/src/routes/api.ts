@@ -1,0 +1,95 @@
+import type { Express, RequestHandler } from 'express';
+import { requireScope } from '../auth/authenticate.ts';
+import { createServiceApp, type ServiceDependencies } from '../http/app.ts';
+import { requireContentType } from '../http/content-type.ts';
+import { jsonBody } from '../http/json-body.ts';
+import { refuseOtherMethods } from '../http/other-methods.ts';
+import { openApiDocument } from '../openapi/document.ts';
+import { limitRate, type RequestLimit } from '../rate-limit/limit-rate.ts';
+import { parse } from '../validation/parse.ts';
+import type { JsonBody, Route, StreamedBody } from './route.ts';
+
+/** What the app of every service with an API is given. */
+export interface ApiDependencies extends ServiceDependencies {
+  readonly authenticate: RequestHandler;
+  /** Without one, requests are not limited. */
+  readonly rateLimiter?: RequestLimit;
+}
+
+/** The app of a service that answers the declared routes, and `/openapi.json` and `/docs` about them. */
+export function createApi(
+  options: ApiDependencies & {
+    readonly service: string;
+    readonly description: string;
+    readonly routes: readonly Route[];
+  },
+): Express {
+  const { service, description, routes, rateLimiter } = options;
+  const openapi = openApiDocument({
+    title: service,
+    version: '1',
+    description,
+    routes,
+    isRateLimited: rateLimiter !== undefined,
+  });
+  return createServiceApp({ ...options, openapi, routes: (app) => addRoutes(app, options) });
+}
+
+function addRoutes(app: Express, options: ApiDependencies & { readonly routes: readonly Route[] }): void {
+  const { routes, authenticate, rateLimiter } = options;
+  const limits = rateLimiter === undefined ? [] : [limitRate(rateLimiter)];
+  const methodsOf = new Map<string, string[]>();
+  for (const route of routes) {
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    const scopes = typeof route.scope === 'string' ? ([route.scope] as const) : route.scope;
+    app[route.method](
+      path,
+      authenticate,
+      requireScope(...scopes),
+      ...limits,
+      ...bodyReaders(route.body),
+      handlerOf(route),
+    );
+    const methods = methodsOf.get(path) ?? [];
+    methods.push(...(route.method === 'get' ? ['GET', 'HEAD'] : [route.method.toUpperCase()]));
+    methodsOf.set(path, methods);
+  }
+  // Behind all routes, so that they cost a request nothing that has a route.
+  for (const [path, methods] of methodsOf) app.all(path, refuseOtherMethods(methods));
+}
+
+function bodyReaders(body: JsonBody | StreamedBody | undefined): RequestHandler[] {
+  return body === undefined || 'streamed' in body
+    ? []
+    : [jsonBody(body.types === undefined ? {} : { types: body.types })];
+}
+
+type Check = (given: Readonly<Record<string, unknown>>) => unknown;
+
+function checkOf(declared: Route['params'], where: 'params' | 'query'): Check {
+  if (declared === undefined) return () => undefined;
+  return 'schema' in declared ? declared.check : (given) => parse(declared, given, where);
+}
+
+/** Checks everything in the order in which it stands in a request, and hands it to the handler. */
+function handlerOf({ params, query, headers, body, handle }: Route): RequestHandler {
+  const checkParams = checkOf(params, 'params');
+  const checkQuery = checkOf(query, 'query');
+  const fields = Object.entries(headers ?? {});
+  const streamedTypes = body !== undefined && 'streamed' in body ? body.types : undefined;
+  const bodySchema = body !== undefined && 'schema' in body ? body.schema : undefined;
+  return (req, res) => {
+    const { caller } = req;
+    if (caller === undefined) throw new Error('a route was reached without authentication');
+    const input = {
+      mediaType: streamedTypes === undefined ? undefined : requireContentType(req, streamedTypes),
+      params: checkParams(req.params),
+      query: checkQuery(req.query),
+      body: bodySchema === undefined ? undefined : parse(bodySchema, req.body, 'body'),
+      headers: {} as Record<string, unknown>,
+      caller,
+    };
+    for (const [name, field] of fields) input.headers[name] = field.read(req);
+    return handle(input, res, req);
+  };
+}
