@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { missingFrom, readPages, type Repository, thisRepository } from './documents.ts';
 
-test('every link, path and npm script that a page names exists', () => {
+test('every link, path, npm script, package and fault row that a page names exists', () => {
   const pages = readPages();
   expect(pages.map(({ path }) => path)).toEqual(
     expect.arrayContaining(['README.md', 'docs/protocol.md', 'libs/cache/README.md']),
@@ -11,7 +11,8 @@ test('every link, path and npm script that a page names exists', () => {
 
 const repository: Repository = {
   exists: (path) => ['docs/a.md', 'libs/x/src/b.ts', 'libs/x/package.json', 'package.json'].includes(path),
-  scripts: (folder) => (folder === '' ? ['prove'] : ['migrate']),
+  scripts: (folder) => (folder === '' ? ['prove', 'faults'] : ['migrate']),
+  faultRows: () => ['1', '3+4', '12b'],
 };
 const inLib = (text: string) => missingFrom({ path: 'libs/x/README.md', text }, repository);
 
@@ -21,6 +22,7 @@ test.each([
   ['`src/b.ts`, `libs/x/src/b.ts`'],
   ['`npm run prove -- --fast`, `npm run migrate -w @catalog/x`'],
   ['```\nlibs/none.ts\n```'],
+  ['`npm run faults -- --row 1,3+4`, `--row N`, `npm test -- -p x`, `npx nx test x`'],
   ['`apps/…/main.ts`, `libs/*/README.md`, `SELECT/none`'],
 ])('accepts %s', (text) => {
   expect(inLib(text)).toEqual([]);
@@ -32,6 +34,8 @@ test.each([
   ['`libs/none/folder`', 'path libs/none/folder'],
   ['`npm run none`', 'npm run none'],
   ['`npm run --silent migrate`', 'npm run migrate'],
+  ['`npm run faults -- --row 3+4,12`', 'fault row 12'],
+  ['`npm test -- -p y`', 'package y'],
   ['`npm run prove -w @catalog/x`', 'npm run prove -w @catalog/x'],
 ])('names what is missing in %s', (text, missing) => {
   expect(inLib(text)).toEqual([`libs/x/README.md: ${missing}`]);

@@ -1,7 +1,7 @@
-/** Finds what the pages of the repository name: links, paths in backticks, and npm scripts. */
+/** Finds what the pages of the repository name: links, paths in backticks, npm scripts, packages and fault rows. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { repositoryRoot } from './sources.ts';
+import { codeIn, repositoryRoot } from './sources.ts';
 
 export interface Page {
   /** Relative to the repository. */
@@ -13,6 +13,8 @@ export interface Repository {
   exists(path: string): boolean;
   /** The npm scripts of the package in a folder; '' is the root. */
   scripts(folder: string): readonly string[];
+  /** The ids of the fault suite's rows. */
+  faultRows(): readonly string[];
 }
 
 export function readPages(): Page[] {
@@ -31,6 +33,11 @@ export const thisRepository: Repository = {
     const manifest: unknown = JSON.parse(readFileSync(join(repositoryRoot, folder, 'package.json'), 'utf8'));
     return Object.keys((manifest as { scripts?: Record<string, string> }).scripts ?? {});
   },
+  faultRows: () =>
+    codeIn('apps/fault-suite/src/rows').flatMap((path) => {
+      const ids = readFileSync(join(repositoryRoot, path), 'utf8').matchAll(/\bid: '([^']+)'/g);
+      return [...ids].map(([, id = '']) => id);
+    }),
 };
 
 /** What a page names and the repository does not have. */
@@ -53,6 +60,14 @@ export function missingFrom(page: Page, repository: Repository): string[] {
       missing.add(
         `${page.path}: npm run ${script}${workspace === undefined ? '' : ` -w @catalog/${workspace}`}`,
       );
+  }
+  for (const [, name = ''] of page.text.matchAll(/\b(?:npm test -- -p|nx test) ([a-z-]+)/g)) {
+    const isThere = ['apps', 'libs'].some((group) => repository.exists(`${group}/${name}/package.json`));
+    if (!isThere) missing.add(`${page.path}: package ${name}`);
+  }
+  for (const [, list = ''] of page.text.matchAll(/--row ([\w+,]*\d[\w+,]*)/g)) {
+    const unknown = list.split(',').filter((id) => id !== '' && !repository.faultRows().includes(id));
+    for (const id of unknown) missing.add(`${page.path}: fault row ${id}`);
   }
   return [...missing];
 }
