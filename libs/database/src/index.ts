@@ -11,6 +11,8 @@ export { retryRead } from './postgres/retry-read.ts';
 export type { ReportUnreadable, UnreadableRow } from './postgres/unreadable.ts';
 export { loadSql } from './postgres/sql.ts';
 export { databaseIdentity } from './postgres/identity.ts';
+export { beginIncarnation, confirmPrimary, type Primary } from './postgres/primary.ts';
+export { createServicePool, type ServicePool, type ServicePoolOptions } from './postgres/service-pool.ts';
 export { readVersionReached } from './postgres/versions.ts';
 export { migrate, type MigrateOptions, type MigrateResult } from './migrations/migrate.ts';
 export { MigrationError, type MigrationErrorCode } from './migrations/error.ts';

@@ -1,5 +1,6 @@
 export { createTestTokens, type TestTokens } from './auth/test-tokens.ts';
 export { startPostgres, type PostgresServer } from './postgres/server.ts';
+export { copyStopped, startStandby, type PostgresStandby } from './postgres/standby.ts';
 export { createTestDatabase, type TestDatabase } from './postgres/database.ts';
 export { redisProgram, startRedis, type RedisServer } from './redis/server.ts';
 export { openApiChecker, type OpenApiChecker } from './openapi/open-api.ts';

@@ -30,6 +30,11 @@ export interface PoolOptions {
   /** `generic` where every statement is best planned once, whatever its values. */
   readonly plans?: 'auto' | 'generic';
   readonly log?: DatabaseLog;
+  /**
+   * Runs on each new session before anybody gets it, and may return a promise. If it fails, the session is closed, and the
+   * caller who waits for it gets the error.
+   */
+  readonly onConnect?: (client: ClientBase) => unknown;
 }
 
 /** Anything that takes a query: the pool, or a client inside a transaction. */
@@ -60,6 +65,7 @@ export function createPool(options: PoolOptions): Pool {
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     types: typeParsers,
+    ...(options.onConnect && { onConnect: options.onConnect }),
   });
   // Without a listener a broken idle connection ends the process. The pool has already dropped it.
   pool.on('error', (error) => options.log?.error({ err: error }, 'an idle connection to Postgres broke'));

@@ -58,6 +58,9 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'select from catalog.idempotency_keys',
     'select from catalog.imports',
     'select from catalog.cache_incarnation',
+    'select from catalog.database_incarnation',
+    'select catalog.begin_incarnation(1, null)',
+    'select catalog.start_incarnation(1)',
     'insert into catalog.migrations (id, name, checksum) values (99, $$x$$, $$x$$)',
   ],
   catalog_write: [
@@ -81,6 +84,8 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     "insert into catalog.outbox (entity, key, version) values ('product', 'x', 1)",
     'delete from catalog.tombstones',
     "select setval('catalog.versions', 1)",
+    'update catalog.database_incarnation set facts = null',
+    'select catalog.start_incarnation(1)',
     'select from catalog.idempotency_keys',
     'select from catalog.imports',
     'select password_hash from catalog.console_users',
@@ -147,8 +152,10 @@ describe.each(Object.entries(forbidden) as [Role, readonly string[]][])('%s', (r
 
 const rights: Readonly<Record<string, string>> = {
   'catalog_read usage': 'catalog',
+  'catalog_read execute': 'confirm_primary',
   'catalog_read select': 'products purged_tombstones settings tombstones versions',
   'catalog_write usage': 'catalog versions',
+  'catalog_write execute': 'confirm_primary',
   'catalog_write select':
     'fences idempotency_keys imports product_history products settings tombstones versions',
   'catalog_write insert':
@@ -156,7 +163,7 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write update': 'fences imports products settings tombstones',
   'catalog_write delete': 'idempotency_keys imports products tombstones',
   'invalidation_worker usage': 'catalog',
-  'invalidation_worker execute': 'delete_expired',
+  'invalidation_worker execute': 'begin_incarnation confirm_primary delete_expired',
   'invalidation_worker select':
     'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username fences former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox product_views products purged_tombstones refreshed_changes settings tombstones',
   'invalidation_worker insert':
@@ -164,11 +171,13 @@ const rights: Readonly<Record<string, string>> = {
   'invalidation_worker update': 'cache_incarnation fences former_incarnations outbox product_views',
   'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes',
   'orders usage': 'catalog',
+  'orders execute': 'confirm_primary',
   'orders select': 'idempotency_keys order_items orders stock stock_adjustments',
   'orders insert':
     'idempotency_keys order_items orders outbox.entity outbox.key outbox.version stock stock_adjustments',
   'orders update': 'orders.cancelled_at orders.completed_at orders.status stock',
   'console usage': 'catalog',
+  'console execute': 'confirm_primary',
   'console select': 'console_users',
   'console insert': 'console_users outbox.entity outbox.key outbox.version',
   'console update': 'console_users',

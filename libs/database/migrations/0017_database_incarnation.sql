@@ -1,0 +1,99 @@
+-- The incarnation of this database. Another one begins when Postgres has gone back to an earlier state, or may have.
+
+create table catalog.database_incarnation (
+  only_row boolean primary key default true check (only_row),
+  incarnation uuid not null,
+  -- The server, database and timeline that the incarnation belongs to. See catalog.database_facts.
+  facts text not null,
+  began_at timestamptz not null default clock_timestamp()
+);
+
+-- System identifier, database and timeline, as 'identifier:oid:timeline'. A failover or a restore to a point in time starts
+-- a new timeline. A copy of the database has another oid. The control file shows the old timeline for a while after a
+-- promotion, but the name of the WAL file shows the new one at once. Fails on a standby, which writes no WAL.
+create function catalog.database_facts() returns text
+language sql volatile
+begin atomic
+  select concat_ws(
+    ':',
+    (select system_identifier from pg_control_system()),
+    (select oid from pg_database where datname = current_database()),
+    left(pg_walfile_name(pg_current_wal_lsn()), 8)
+  );
+end;
+
+-- Moves the sequence far beyond every version that may have been served before Postgres went back, so that no version is
+-- used twice. 2^36 is 19 hours of 1,000,000 versions a second, and leaves room for 131,000 incarnations.
+-- The caller holds the lock of the row in catalog.database_incarnation.
+create function catalog.start_incarnation(seen_version bigint) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  next_version bigint;
+  new_incarnation constant uuid := gen_random_uuid();
+begin
+  select greatest(last_value, seen_version) + 68719476736 into strict next_version from catalog.versions;
+  if next_version > 9007199254740991 then
+    raise exception 'the versions end at 2^53 - 1, and this incarnation would begin at %', next_version
+      using errcode = 'program_limit_exceeded',
+        hint = 'Check that no version near 2^53 was written by hand. Otherwise move the catalog to an empty database.';
+  end if;
+  -- The worker's sessions commit asynchronously. Nobody may rely on an incarnation that a crash can undo.
+  perform set_config('synchronous_commit', 'on', true);
+  perform setval('catalog.versions', next_version);
+  update catalog.database_incarnation
+  set incarnation = new_incarnation, facts = catalog.database_facts(), began_at = clock_timestamp();
+  raise log 'the catalog begins incarnation %: Postgres may have gone back, so the next version is beyond %',
+    new_incarnation, next_version;
+end
+$$;
+
+-- Every session of a service calls this before anything else. It fails on a standby. On a primary it answers the
+-- incarnation, and begins another one if the server, the database or the timeline has changed.
+-- began: whether this call began it.
+-- It runs with the rights of its owner, since only the owner may move the sequence.
+create function catalog.confirm_primary(out incarnation uuid, out facts text, out began boolean)
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  if pg_is_in_recovery() then
+    raise exception 'this server is a standby: it may lag behind the primary'
+      using errcode = 'cannot_connect_now', hint = 'Point the service at the primary.';
+  end if;
+  began := false;
+  facts := catalog.database_facts();
+  select i.incarnation into incarnation from catalog.database_incarnation i where i.facts = confirm_primary.facts;
+  if found then
+    return;
+  end if;
+  -- No service has used this database yet, so there is nothing to go back from.
+  insert into catalog.database_incarnation as i (incarnation, facts)
+  values (gen_random_uuid(), confirm_primary.facts) on conflict do nothing;
+  -- Several sessions may arrive at once. The first one gets the lock, and the others find that it has done the work.
+  perform from catalog.database_incarnation for update;
+  if not exists (select from catalog.database_incarnation i where i.facts = confirm_primary.facts) then
+    perform catalog.start_incarnation(0);
+    began := true;
+  end if;
+  select i.incarnation into strict incarnation from catalog.database_incarnation i;
+end
+$$;
+
+-- The worker calls this when it knows a version that is beyond the sequence, or has seen a later position of the WAL: then
+-- Postgres went back on the same timeline, as after a restore from a disk snapshot.
+-- seen_incarnation: the one that the caller found. If another caller has begun a new one since, nothing happens.
+-- Answers whether a new incarnation began.
+create function catalog.begin_incarnation(seen_version bigint, seen_incarnation uuid) returns boolean
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform from catalog.database_incarnation i where i.incarnation = seen_incarnation for update;
+  if not found then
+    return false;
+  end if;
+  perform catalog.start_incarnation(seen_version);
+  return true;
+end
+$$;
+
+revoke all on function catalog.database_facts(), catalog.start_incarnation(bigint), catalog.confirm_primary(),
+  catalog.begin_incarnation(bigint, uuid) from public;
+grant execute on function catalog.confirm_primary() to catalog_read, catalog_write, invalidation_worker, orders, console;
+grant execute on function catalog.begin_incarnation(bigint, uuid) to invalidation_worker;
