@@ -1,9 +1,23 @@
+import { once } from 'node:events';
 import { connectBlocking, connectStateRedis, refuseEviction } from '@catalog/redis';
+import { withDeadline } from '@catalog/runtime';
 import type { Redis } from 'ioredis';
 import type { ReportFailure } from './failures/report-failure.ts';
 
 /** Adding jobs of a large claim takes longer than other commands. */
 const call_ms = 2_000;
+
+/** Closes a connection. Resolves when its socket is closed, or after a moment when the server does not answer. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  if (redis.status === 'end') return;
+  const ended = async () => {
+    const end = once(redis, 'end');
+    redis.disconnect();
+    await end;
+  };
+  const late = () => new Error('the connection did not close within 500 ms');
+  await withDeadline(ended, { after_ms: 500, late }).catch(() => undefined);
+}
 
 /** The connections to the state Redis. */
 export class StateRedis {
@@ -47,7 +61,7 @@ export class StateRedis {
     await refuseEviction(producer);
   }
 
-  disconnect(): void {
-    for (const redis of [this.producer, ...this.#consumers]) redis.disconnect();
+  async close(): Promise<void> {
+    await Promise.all([this.producer, ...this.#consumers].map(closeRedis));
   }
 }

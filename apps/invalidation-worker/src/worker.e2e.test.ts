@@ -1,7 +1,7 @@
 import { feedLimits, INVALIDATION_QUEUE } from '@catalog/change-feed';
 import { createPool } from '@catalog/database';
 import { UNCONDITIONAL_VERSION } from '@catalog/contracts';
-import { eventually, startRedis } from '@catalog/testing';
+import { eventually, startRedis, tcpProxy } from '@catalog/testing';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, expect, test } from 'vitest';
@@ -361,3 +361,31 @@ test('a forged notification, which any role can send, changes nothing in the cac
   expect(await on.reader.state(key)).toEqual({ state: 'value', version });
   expect(on.reader.heard.slice(heard).filter(([changed]) => changed === key)).toEqual([]);
 });
+
+test('while Postgres is away, each part logs when it begins to fail and when it works again, and counts the rest', async () => {
+  const on = await stores();
+  const url = new URL(on.database.urlFor('invalidation_worker'));
+  await using proxy = await tcpProxy({ to: Number(url.port) });
+  url.port = String(proxy.port);
+  const { log, metric, url: base } = await worker(on, { databaseUrl: url.href });
+  const lines = (message: string) =>
+    log()
+      .split('\n')
+      .filter((line) => line.includes(message))
+      .map((line) => (JSON.parse(line) as { part: string }).part);
+  const failures = () => metric('worker_failures_total{part="heartbeat"');
+  proxy.refuse();
+  proxy.cut();
+  await eventually(async () => (await failures()) > 12, { timeout_ms: 20_000 });
+  const failing = lines('a part fails, and tries again');
+  expect(failing).toEqual(expect.arrayContaining(['heartbeat', 'relay', 'doorbell']));
+  // One line for each kind of failure: the connections that were cut, and those that are refused.
+  for (const part of new Set(failing)) expect(failing.filter((each) => each === part).length).toBeLessThan(4);
+  expect(lines('the part works again')).toEqual([]);
+  proxy.passThrough();
+  await eventually(async () => (await fetch(`${base}/readyz`)).status === 200, { timeout_ms: 20_000 });
+  await eventually(() => new Set(lines('the part works again')).isSupersetOf(new Set(failing)), {
+    timeout_ms: 40_000,
+  });
+  expect(lines('the part works again').filter((part) => part === 'heartbeat')).toHaveLength(1);
+}, 90_000);

@@ -160,7 +160,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
         const late = () => new Error(`some parts did not stop within ${stopPatience_ms} ms`);
         await withDeadline(() => parts, { after_ms: stopPatience_ms, late }).catch(reportFailure('stop'));
       } finally {
-        stateRedis.disconnect();
+        await stateRedis.close();
         cache.stop();
       }
     },

@@ -3,6 +3,7 @@ import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { ReportFailure } from '../failures/report-failure.ts';
 import type { Registration } from '../registration/registration.ts';
+import { closeRedis } from '../state-redis.ts';
 
 interface JobConsumerOptions {
   readonly queue: string;
@@ -41,7 +42,7 @@ export class JobConsumer implements Part {
       await worker.close();
     } finally {
       stopFollowing();
-      connection.disconnect();
+      await closeRedis(connection);
     }
   }
 }

@@ -34,16 +34,16 @@ import { createInvalidationWorker, type InvalidationWorker } from '../worker.ts'
 
 export interface Stores extends AsyncDisposable {
   readonly database: TestDatabase;
-  /** As the superuser: a person in psql. */
+  /** As the superuser, like a person in psql. */
   readonly owner: Pool;
   readonly cacheRedis: RedisServer;
   readonly stateRedis: RedisServer;
   readonly tokens: TestTokens;
-  /** What a reader does, and what it hears. */
+  /** A reader without a service. */
   readonly reader: Reader;
   insertProducts(count: number): Promise<string[]>;
   unapplied(): Promise<number>;
-  /** Everything committed has been applied and acknowledged. */
+  /** Waits until every committed change is applied and acknowledged. */
   settled(timeout_ms?: number): Promise<void>;
 }
 
@@ -52,9 +52,9 @@ export interface Reader {
   readonly store: EntryStore;
   readonly freshness: Freshness;
   readonly heard: InvalidatedKey[];
-  /** Fills the key with what Postgres holds, as a reader does on a miss; answers the version. */
+  /** Fills the key from Postgres, as a reader does after a miss. Returns the version. */
   fill(cacheKey: string): Promise<number>;
-  /** As it would be served: state and version. */
+  /** State and version as a reader would serve them. */
   state(cacheKey: string): Promise<{ state: string; version: number | undefined }>;
 }
 
@@ -171,13 +171,13 @@ export interface RunningWorker extends AsyncDisposable {
   /** Settles when the worker itself has ended. */
   readonly ended: Promise<void>;
   readonly url: string;
-  /** What it logged, a record a line. */
+  /** The log, one JSON object a line. */
   readonly log: () => string;
-  /** With a token that may operate, unless `token` says otherwise; null is none. */
+  /** With a token for operators, unless `token` is given; null sends none. */
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
   metric(begin: string): Promise<number>;
   ready(): Promise<void>;
-  /** As on SIGTERM, before the worker itself stops. */
+  /** What SIGTERM does first, before the worker itself stops. */
   drain(): Promise<void>;
 }
 
@@ -189,24 +189,24 @@ export interface CallOptions {
 
 export interface WorkerOptions {
   readonly auditKeysPerSecond?: number;
-  readonly databaseDirectUrl?: string;
+  readonly databaseUrl?: string;
   readonly cacheRedisUrl?: string;
 }
 
-/** One process of the worker, as `main.ts` puts it together, with its own role. */
+/** A worker as `main.ts` builds it, with the database role of the service. */
 export async function startWorker(stores: Stores, options: WorkerOptions = {}): Promise<RunningWorker> {
   let logged = '';
   const destination = { write: (line: string) => void (logged = (logged + line).slice(-200_000)) };
   const log = createLogger({ service: serviceName, destination });
   const metrics = createMetrics({ service: serviceName });
   const readiness = createReadiness();
-  const url = stores.database.urlFor('invalidation_worker');
+  const url = options.databaseUrl ?? stores.database.urlFor('invalidation_worker');
   const pool = createPool({ url, applicationName: serviceName, max: 10, synchronousCommit: 'off' });
   const outboxPool = createPool({ ...outboxPoolOptions, url, applicationName: serviceName });
   const worker = createInvalidationWorker({
     pool,
     outboxPool,
-    databaseDirectUrl: options.databaseDirectUrl ?? url,
+    databaseDirectUrl: url,
     cacheRedisUrl: options.cacheRedisUrl ?? stores.cacheRedis.url,
     stateRedisUrl: stores.stateRedis.url,
     log,

@@ -1,6 +1,7 @@
 import { type ChangeTrace, limits } from '@catalog/contracts';
 import { type Part, untilAborted } from '@catalog/runtime';
 import type { Redis } from 'ioredis';
+import { closeRedis } from '../state-redis.ts';
 
 /** A channel of the state Redis. Every worker publishes its changes there, so that each worker can stream the changes of all. */
 const CHANNEL = 'changes';
@@ -59,18 +60,19 @@ export class ChangeBroadcast implements Part {
     this.#subscriber ??= this.#subscribe();
     return () => {
       this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.#unsubscribe();
+      if (this.#listeners.size === 0) void this.#unsubscribe();
     };
   }
 
   async run(signal: AbortSignal): Promise<void> {
     await untilAborted(signal);
-    this.#unsubscribe();
+    await this.#unsubscribe();
   }
 
-  #unsubscribe(): void {
-    this.#subscriber?.disconnect();
+  async #unsubscribe(): Promise<void> {
+    const subscriber = this.#subscriber;
     this.#subscriber = undefined;
+    if (subscriber !== undefined) await closeRedis(subscriber);
   }
 
   #subscribe(): Redis {

@@ -1,0 +1,148 @@
+/** Every part of the worker starts and stops in any order, and leaves nothing behind. */
+import { CacheConnection, EntryStore, GenerationBumper, InvalidationPublisher } from '@catalog/cache';
+import {
+  ChangeTraces,
+  createRefreshQueue,
+  INVALIDATION_QUEUE,
+  Outbox,
+  outboxPoolOptions,
+  RegisteredIncarnation,
+} from '@catalog/change-feed';
+import { entities } from '@catalog/contracts';
+import { createPool, databaseIdentity, type Pool } from '@catalog/database';
+import type { Part } from '@catalog/runtime';
+import { createLogger, createMetrics } from '@catalog/service-kit';
+import { eventually, stressPart } from '@catalog/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Auditor } from './audit/auditor.ts';
+import { Acknowledger } from './feed/acknowledge-changes.ts';
+import { JobConsumer } from './feed/job-consumer.ts';
+import { Heartbeat } from './heartbeat/heartbeat.ts';
+import { createWorkerMetrics } from './metrics.ts';
+import { RefreshRequests } from './refresh/refresh-requests.ts';
+import { Registration } from './registration/registration.ts';
+import { StateRedis } from './state-redis.ts';
+import { startStores, type Stores } from './testing/running-worker.ts';
+import { ChangeBroadcast } from './traces/change-broadcast.ts';
+import { createUpkeep } from './upkeep/upkeep.ts';
+
+const ignore = () => undefined;
+
+let stores: Stores;
+let pool: Pool;
+let cache: CacheConnection;
+let stateRedis: StateRedis;
+beforeAll(async () => {
+  stores = await startStores();
+  const url = stores.database.urlFor('invalidation_worker');
+  pool = createPool({ ...outboxPoolOptions, url, applicationName: 'parts' });
+  // The pool keeps its connections. Open them before the stress counts what is left behind.
+  await Promise.all(Array.from({ length: 6 }, () => pool.query('select pg_sleep(0.05)')));
+  cache = new CacheConnection({
+    url: stores.cacheRedis.url,
+    name: 'parts',
+    databaseIdentity: () => databaseIdentity(pool),
+    onError: ignore,
+  });
+  stateRedis = new StateRedis(stores.stateRedis.url, ignore);
+  await Promise.all([cache.start(), stateRedis.ready()]);
+  await eventually(() => cache.incarnation !== undefined);
+});
+afterAll(async () => {
+  await stateRedis.close();
+  cache.stop();
+  await pool.end();
+  await stores[Symbol.asyncDispose]();
+});
+
+const log = createLogger({ service: 'parts', destination: { write: ignore } });
+const registered = { isRegistered: () => true, refused: ignore, onChange: () => ignore };
+
+const parts: Record<string, () => Part> = {
+  acknowledger() {
+    const acknowledger = new Acknowledger({
+      outbox: new Outbox(pool),
+      bumper: new GenerationBumper(cache, () => performance.now()),
+      tracesWanted: () => 0,
+      onAcknowledged: ignore,
+      onRefused: ignore,
+      onError: ignore,
+    });
+    const rows = [{ seq: 1, transaction: 1 }];
+    acknowledger.add({ rows, lists: [], incarnation: 'x', appliedAt_ms: 0, queued_ms: 0 });
+    return acknowledger;
+  },
+  auditor: () =>
+    new Auditor({
+      cache,
+      store: new EntryStore(cache),
+      traces: new ChangeTraces(pool),
+      loads: new Map(),
+      publisher: new InvalidationPublisher(cache),
+      refresher: { refresh: async () => [] },
+      watermark_ms: () => 0,
+      keysPerSecond: 1_000,
+      log,
+      onFound: ignore,
+      onError: ignore,
+    }),
+  broadcast() {
+    const broadcast = new ChangeBroadcast({
+      producer: stateRedis.producer,
+      connectSubscriber: () => stateRedis.connectConsumer(ignore),
+      onError: ignore,
+    });
+    broadcast.listen(ignore);
+    return broadcast;
+  },
+  heartbeat: () =>
+    new Heartbeat({
+      cache,
+      publisher: new InvalidationPublisher(cache),
+      outbox: new Outbox(pool),
+      registered: new RegisteredIncarnation(pool),
+      registration: registered,
+      onError: ignore,
+    }),
+  'job consumer': () =>
+    new JobConsumer({
+      queue: INVALIDATION_QUEUE,
+      connect: () => stateRedis.connectConsumer(ignore),
+      handle: async () => undefined,
+      registration: registered,
+      onError: ignore,
+    }),
+  'refresh requests'() {
+    const requests = new RefreshRequests({
+      queue: createRefreshQueue(stateRedis.producer),
+      entities,
+      store: new EntryStore(cache),
+      onError: ignore,
+    });
+    requests.add([{ entity: 'product', key: 'x', seqs: [1] }]);
+    return requests;
+  },
+  registration: () =>
+    new Registration({
+      cache,
+      registered: new RegisteredIncarnation(pool),
+      purgeAll: async () => undefined,
+      onReplayed: ignore,
+      log,
+      onError: ignore,
+    }),
+  upkeep: () =>
+    createUpkeep({
+      pool,
+      outboxPool: pool,
+      outbox: new Outbox(pool),
+      redis: stateRedis.producer,
+      ages: { history_s: 1, tombstones_s: 1, idempotencyKeys_s: 1, imports_s: 1 },
+      metrics: createWorkerMetrics(createMetrics({ service: 'parts' })),
+      reportFailure: () => ignore,
+    }),
+};
+
+test.each(Object.entries(parts))('%s', async (_name, create) => {
+  await expect(stressPart(create)).resolves.toBeUndefined();
+});
