@@ -31,6 +31,7 @@ test.each([
 test.each([
   ['[a](../docs/a.md)', 'link to ../docs/a.md'],
   ['`src/c.ts`', 'path src/c.ts'],
+  ['`parts/`', 'path parts/'],
   ['`libs/none/folder`', 'path libs/none/folder'],
   ['`npm run none`', 'npm run none'],
   ['`npm run --silent migrate`', 'npm run migrate'],

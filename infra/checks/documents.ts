@@ -47,8 +47,10 @@ export function missingFrom(page: Page, repository: Repository): string[] {
   for (const target of linksOf(page.text)) {
     if (!repository.exists(posix.join(folder, target))) missing.add(`${page.path}: link to ${target}`);
   }
-  for (const path of pathsOf(page.text)) {
-    const places = isRooted(path) ? [path] : [posix.join(folder, path), posix.join(folder, 'src', path)];
+  for (const path of pathsOf(page)) {
+    const places = rooted.test(path)
+      ? [path]
+      : ['.', 'src', 'server'].map((one) => posix.join(folder, one, path));
     if (!places.some((place) => repository.exists(place))) missing.add(`${page.path}: path ${path}`);
   }
   for (const { script, workspace } of scriptsOf(page.text)) {
@@ -78,22 +80,17 @@ function linksOf(text: string): string[] {
     .filter((target) => target !== '' && !/^[a-z]+:/.test(target));
 }
 
-const isRooted = (path: string) => /^(?:apps|libs|infra|docs|\.ci)\//.test(path);
+const rooted = /^(?:apps|libs|infra|docs|\.ci)\/[\w./-]+$/;
+/** As the page of a package names its own files and folders. */
+const ofPackage = /^(?:src|lua|proof|migrations|server|web|demo|checks)\/[\w./-]+$|^[a-z][a-z-]*\/$/;
 
-/** In backticks, below a top-level folder, or below a folder that packages have. Not those with a placeholder. */
-function pathsOf(text: string): string[] {
+/** Paths in backticks, without those that have a placeholder or that a command creates. */
+function pathsOf({ path: page, text }: Page): string[] {
   const prose = text.replaceAll(/^```[\s\S]*?^```/gm, '');
-  return (
-    [...prose.matchAll(/`([^`\s]+)`/g)]
-      .map(([, path = '']) => path)
-      .filter((path) =>
-        /^(?:apps|libs|infra|docs|\.ci|src|lua|proof|migrations|server|web|demo|checks)\/[\w./-]+$/.test(
-          path,
-        ),
-      )
-      // A file that only exists after a command was run.
-      .filter((path) => !path.includes('/reports/'))
-  );
+  return [...prose.matchAll(/`([^`\s]+)`/g)]
+    .map(([, path = '']) => path)
+    .filter((path) => rooted.test(path) || (page.endsWith('/README.md') && ofPackage.test(path)))
+    .filter((path) => !path.includes('/reports/'));
 }
 
 function scriptsOf(text: string): { script: string; workspace: string | undefined }[] {
