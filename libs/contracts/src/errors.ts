@@ -80,8 +80,8 @@ export const errorCatalogue = {
   },
   busy: {
     status: 409,
-    title: 'The row is being changed by somebody else',
-    cause: 'A lock was not had in time.',
+    title: 'The row or its table is locked by another transaction',
+    cause: 'Another change of the row, or a migration of the table, kept its lock for too long.',
     remedy: 'Try again.',
   },
   version_not_reached: {

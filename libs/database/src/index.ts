@@ -9,6 +9,7 @@ export {
 } from './postgres/transaction.ts';
 export { retryRead } from './postgres/retry-read.ts';
 export type { ReportUnreadable, UnreadableRow } from './postgres/unreadable.ts';
+export { sessionOptions } from './postgres/session.ts';
 export { loadSql } from './postgres/sql.ts';
 export { databaseIdentity } from './postgres/identity.ts';
 export { beginIncarnation, confirmPrimary, type Primary } from './postgres/primary.ts';

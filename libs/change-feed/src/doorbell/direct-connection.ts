@@ -1,3 +1,4 @@
+import { sessionOptions } from '@catalog/database';
 import { withDeadline } from '@catalog/runtime';
 import type { ClientConfig } from 'pg';
 
@@ -13,8 +14,7 @@ export function directConnection(url: string, applicationName: string) {
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     connectionTimeoutMillis: 1_000,
-    options:
-      '-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000',
+    options: `${sessionOptions} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000`,
   } satisfies ClientConfig;
 }
 

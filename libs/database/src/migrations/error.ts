@@ -5,6 +5,8 @@ export type MigrationErrorCode =
   | 'database_newer'
   /** The database has other migrations than this code, by name or by checksum. */
   | 'different_history'
+  /** Another session held a lock for too long; the message names the session and its statement. */
+  | 'locked'
   /** `cause` is the error of the statement; Postgres has rolled the migration back. */
   | 'failed';
 

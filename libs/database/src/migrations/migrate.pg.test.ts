@@ -137,6 +137,66 @@ test('a migration that fails leaves nothing, its error names the line, and it ca
   expect((await migrate(database.url, { migrations: [good, mended] })).applied).toEqual(['m2']);
 });
 
+test('a migration makes way for others while a session holds its lock, tries again, and names that session', async () => {
+  await using database = await emptyDatabase();
+  await migrate(database.url, { migrations: [good] });
+  const holder = await database.pool.connect();
+  await holder.query('begin');
+  await holder.query('select 1 from catalog.one');
+  const told: { attempt: number; pause_ms: number; blockers: unknown[] }[] = [];
+  let release: Promise<unknown> | undefined;
+  const info = (details: object, message: string) => {
+    if (!message.includes('waits for a lock')) return;
+    told.push(details as (typeof told)[number]);
+    // Between two attempts others are served: the waiting ALTER TABLE is not in their way.
+    if (told.length === 2) release = readOne().then(() => holder.query('commit'));
+  };
+  const readOne = () => database.pool.query('select from catalog.one');
+  const later = migration(2, 'alter table catalog.one add column b int');
+  const { applied } = await migrate(database.url, {
+    migrations: [good, later],
+    lockTimeout_ms: 100,
+    log: { info },
+  });
+  await release;
+  holder.release();
+  expect(applied).toEqual(['m2']);
+  expect(told.map(({ attempt, pause_ms }) => [attempt, pause_ms])).toEqual([
+    [1, 500],
+    [2, 1_000],
+  ]);
+  expect(told[0]?.blockers).toMatchObject([
+    {
+      application: 'test',
+      user: 'postgres',
+      state: 'idle in transaction',
+      query: 'select 1 from catalog.one',
+    },
+  ]);
+}, 60_000);
+
+test('a migration that gets no lock in time fails, leaves nothing, and its error names the session and its query', async () => {
+  await using database = await emptyDatabase();
+  await migrate(database.url, { migrations: [good] });
+  const holder = await database.pool.connect();
+  await holder.query('begin; lock table catalog.one in access share mode');
+  const later = migration(2, 'create table catalog.two (a int); alter table catalog.one add column b int');
+  const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid');
+  await expect(
+    migrate(database.url, { migrations: [good, later], lockTimeout_ms: 50, giveUpAfter_ms: 400 }),
+  ).rejects.toMatchObject({
+    code: 'locked',
+    message: expect.stringMatching(
+      new RegExp(
+        `^migration 2 \\(m2\\) got no lock within 0.4 s: session ${rows[0]?.pid} \\(test as postgres, idle in transaction.*its statement: select pg_backend_pid`,
+      ),
+    ) as string,
+  });
+  await holder.query('rollback');
+  holder.release();
+  expect([...(await contents(database)).keys()]).toEqual(['one']);
+});
+
 test('a database that newer code has migrated is refused', async () => {
   await using database = await emptyDatabase();
   await migrate(database.url, { migrations: [good, migration(2, 'select 1')] });

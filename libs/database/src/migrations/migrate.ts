@@ -1,24 +1,35 @@
+import { backoff, pause } from '@catalog/runtime';
 import { Client, DatabaseError } from 'pg';
+import { sessionOptions } from '../postgres/session.ts';
 import { loadSql } from '../postgres/sql.ts';
+import { type Blocker, BlockerWatch, describeBlockers } from './blockers.ts';
+import { retryOnCatalogRace } from './catalog-race.ts';
 import { MigrationError } from './error.ts';
 import { readMigrations, type Migration } from './files.ts';
-import { retryOnCatalogRace } from './catalog-race.ts';
 
 export interface MigrateOptions {
   readonly log?: { info(details: object, message: string): void };
   /** Those of this package unless a test says otherwise. */
   readonly migrations?: readonly Migration[];
+  /**
+   * How long a migration waits for a lock before it makes way and tries again. While it waits, every later statement on
+   * that table waits behind it: at most a second.
+   */
+  readonly lockTimeout_ms?: number;
+  /** How long it tries again before it fails with `locked`. */
+  readonly giveUpAfter_ms?: number;
 }
 
 export interface MigrateResult {
   /** The id of the last migration that the database has now. */
   readonly current: number;
-  /** Names of those applied by this call; empty when others were faster or there was nothing to do. */
+  /** The migrations that this call applied; empty if another process was faster or there was nothing to do. */
   readonly applied: readonly string[];
 }
 
 /** One bigint, within the database that is migrated. */
 const migrationLock = 7_236_000;
+const retryDelay_ms = backoff({ first_ms: 500, most_ms: 15_000 });
 const prepare = loadSql(import.meta.url, './prepare.sql');
 const record = loadSql(import.meta.url, './record.sql');
 const applied = loadSql(import.meta.url, './applied.sql');
@@ -36,19 +47,25 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
     application_name: 'catalog-migrate',
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
-    // Others may be at work for as long as they need, and an index takes its time.
+    // An index takes its time, and so does another process that migrates.
     statement_timeout: 0,
     lock_timeout: 0,
     idle_in_transaction_session_timeout: 0,
+    options: sessionOptions,
   });
-  // The query in flight reports the same error; without a listener it would end the process.
+  // The query in flight reports the same error. Without a listener the error would end the process.
   client.on('error', () => {});
   await client.connect();
   try {
-    // Files name everything in full. Nothing that somebody put into "public" gets called with the owner's rights.
+    // The files qualify all names. The owner's rights must not run a function that somebody put into "public".
     await client.query("set search_path = ''");
     await client.query('select pg_catalog.pg_advisory_lock($1)', [migrationLock]);
-    return await applyMissing(client, migrations, options);
+    await client.query(prepare);
+    const { rows } = await client.query<AppliedMigration>(applied);
+    assertSameHistory(rows, migrations);
+    const missing = migrations.slice(rows.length);
+    if (missing.length > 0) await applyAll(client, missing, url, options);
+    return { current: migrations.length, applied: missing.map(({ name }) => name) };
   } finally {
     // Ends the session, and its lock with it.
     await client.end();
@@ -61,23 +78,7 @@ interface AppliedMigration {
   readonly checksum: string;
 }
 
-async function applyMissing(
-  client: Client,
-  migrations: readonly Migration[],
-  { log }: MigrateOptions,
-): Promise<MigrateResult> {
-  await client.query(prepare);
-  const { rows } = await client.query<AppliedMigration>(applied);
-  assertSameHistory(rows, migrations);
-  const missing = migrations.slice(rows.length);
-  for (const migration of missing) {
-    await retryOnCatalogRace(() => applyOne(client, migration));
-    log?.info({ migration: migration.id, name: migration.name }, 'migrated');
-  }
-  return { current: migrations.length, applied: missing.map((migration) => migration.name) };
-}
-
-/** What the database has must be the beginning of what this code has, else the missing ones would not fit on it. */
+/** The database must have the first migrations of this code: the missing ones fit on no others. */
 function assertSameHistory(inDatabase: readonly AppliedMigration[], inCode: readonly Migration[]): void {
   for (const { id, name, checksum } of inDatabase) {
     const file = inCode[id - 1];
@@ -98,9 +99,52 @@ function assertSameHistory(inDatabase: readonly AppliedMigration[], inCode: read
   }
 }
 
-async function applyOne(client: Client, migration: Migration): Promise<void> {
+async function applyAll(
+  client: Client,
+  missing: readonly Migration[],
+  url: string,
+  options: MigrateOptions,
+): Promise<void> {
+  await using watch = await BlockerWatch.open(url);
+  for (const migration of missing) {
+    await retryWhileLocked(client, watch, migration, options);
+    options.log?.info({ migration: migration.id, name: migration.name }, 'migrated');
+  }
+}
+
+/** A migration that waits for a lock stops all traffic on its table. So it waits briefly, makes way, and tries again. */
+async function retryWhileLocked(
+  client: Client,
+  watch: BlockerWatch,
+  migration: Migration,
+  { lockTimeout_ms = 500, giveUpAfter_ms = 600_000, log }: MigrateOptions,
+): Promise<void> {
+  const { rows } = await client.query<{ pid: number }>('select pg_catalog.pg_backend_pid() as pid');
+  const pid = rows[0]?.pid ?? 0;
+  const until_ms = performance.now() + giveUpAfter_ms;
+  for (let attempt = 1; ; attempt += 1) {
+    const { error, blockers } = await watch.during(
+      pid,
+      () => retryOnCatalogRace(() => applyOne(client, migration, lockTimeout_ms)),
+      lockTimeout_ms / 4,
+    );
+    if (error === undefined) return;
+    if (!isLockTimeout(error)) throw error;
+    const pause_ms = retryDelay_ms(attempt);
+    if (performance.now() + pause_ms > until_ms)
+      throw lockedError(migration, blockers, giveUpAfter_ms, error);
+    log?.info(
+      { migration: migration.id, name: migration.name, attempt, pause_ms, blockers },
+      'a migration waits for a lock and tries again',
+    );
+    await pause(pause_ms);
+  }
+}
+
+async function applyOne(client: Client, migration: Migration, lockTimeout_ms: number): Promise<void> {
   await client.query('begin');
   try {
+    await client.query("select pg_catalog.set_config('lock_timeout', $1, true)", [String(lockTimeout_ms)]);
     await client.query(migration.sql);
     await client.query(record, [migration.id, migration.name, migration.checksum]);
     await client.query('commit');
@@ -108,6 +152,25 @@ async function applyOne(client: Client, migration: Migration): Promise<void> {
     await client.query('rollback');
     throw new MigrationError('failed', describeFailure(migration, error), { cause: error });
   }
+}
+
+function isLockTimeout(error: unknown): boolean {
+  const cause = error instanceof MigrationError ? error.cause : undefined;
+  return cause instanceof DatabaseError && cause.code === '55P03';
+}
+
+function lockedError(
+  { id, name }: Migration,
+  blockers: readonly Blocker[],
+  giveUpAfter_ms: number,
+  cause: unknown,
+): MigrationError {
+  return new MigrationError(
+    'locked',
+    `migration ${id} (${name}) got no lock within ${giveUpAfter_ms / 1_000} s: ${describeBlockers(blockers)}. ` +
+      'End that transaction (pg_terminate_backend) or run the migration again later',
+    { cause },
+  );
 }
 
 function describeFailure({ id, name, sql }: Migration, error: unknown): string {

@@ -1,12 +1,13 @@
 import { Client } from 'pg';
+import { sessionOptions } from '../postgres/session.ts';
 import { loadSql } from '../postgres/sql.ts';
 import { retryOnCatalogRace } from './catalog-race.ts';
 
 const statementFor = loadSql(import.meta.url, './provision.sql');
 
 /**
- * Lets roles sign in: `{ catalog_read: 'its password' }`. Changing a password is calling it again. The roles must
- * have been made by `migrate`.
+ * Lets roles sign in: `{ catalog_read: 'its password' }`. Call it again to change a password. `migrate` must have created
+ * the roles.
  */
 export async function provisionLogins(
   ownerUrl: string,
@@ -16,6 +17,7 @@ export async function provisionLogins(
     connectionString: ownerUrl,
     application_name: 'catalog-provision',
     connectionTimeoutMillis: 10_000,
+    options: sessionOptions,
   });
   client.on('error', () => {});
   await client.connect();

@@ -1,33 +1,34 @@
 import { Pool, type ClientBase } from 'pg';
+import { optionsOf, sessionOptions } from './session.ts';
 import { typeParsers } from './types.ts';
 
-/** What a pool has to say: a pino logger fits. */
+/** Where a pool reports errors; a pino logger fits. */
 export interface DatabaseLog {
   error(details: object, message: string): void;
 }
 
 export interface PoolOptions {
   readonly url: string;
-  /** Connections at most. The sum over all processes must stay below Postgres' max_connections. */
+  /** The limit of connections. The sum over all processes must stay below max_connections of Postgres. */
   readonly max?: number;
-  /** What pg_stat_activity shows. */
+  /** pg_stat_activity shows it. */
   readonly applicationName: string;
   readonly statementTimeout_ms?: number;
-  /** Waiting longer for a row that somebody else is changing answers nobody in time. */
+  /** How long a statement waits for a row that another transaction is changing. A longer wait answers no caller in time. */
   readonly lockTimeout_ms?: number;
-  /** Bounds the wait for a free connection of the pool as well as the making of a new one. */
+  /** Limits the wait for a free connection of the pool, and that for a new one. */
   readonly connectTimeout_ms?: number;
   readonly idleTimeout_ms?: number;
-  /** A transaction that its client forgot holds locks, and keeps vacuum from cleaning the outbox. */
+  /** A transaction that its client forgot holds locks and keeps vacuum from cleaning the outbox. */
   readonly idleInTransactionTimeout_ms?: number;
-  /** `off` where what a crash of Postgres undoes is simply done again. */
+  /** `off` where the process simply repeats work that a crash of Postgres undoes. */
   readonly synchronousCommit?: 'on' | 'off';
   /**
-   * `off` where a table is empty at one moment and has a million rows at the next: a plan that was made for the
-   * one and is kept for the other must not read it from end to end. Where there is no other way it still does.
+   * `off` for a table that is empty at one moment and has a million rows at the next. A plan made for the empty table and
+   * kept for the full one would read it from end to end. Postgres still does so where there is no other plan.
    */
   readonly sequentialScans?: 'on' | 'off';
-  /** `generic` where every statement is best planned once, whatever its values. */
+  /** `generic` where the best plan of each statement does not depend on its values. */
   readonly plans?: 'auto' | 'generic';
   readonly log?: DatabaseLog;
   /**
@@ -37,12 +38,12 @@ export interface PoolOptions {
   readonly onConnect?: (client: ClientBase) => unknown;
 }
 
-/** Anything that takes a query: the pool, or a client inside a transaction. */
+/** The pool, or a client inside a transaction. */
 export type Queryable = Pick<ClientBase, 'query'>;
 
 /**
- * A pool whose answers are plain JSON: int8 as number (throws beyond 2^53 - 1), timestamptz as ISO-8601 text in
- * UTC with milliseconds. Connects lazily; the owner calls `end()`.
+ * A pool whose answers are plain JSON: int8 as number, timestamptz as ISO-8601 text in UTC with milliseconds. A value
+ * without such a form fails its query. The pool connects when it is first used; the caller calls `end()`.
  */
 export function createPool(options: PoolOptions): Pool {
   const statementTimeout_ms = options.statementTimeout_ms ?? 5_000;
@@ -55,21 +56,23 @@ export function createPool(options: PoolOptions): Pool {
     idle_in_transaction_session_timeout: options.idleInTransactionTimeout_ms ?? 30_000,
     connectionTimeoutMillis: options.connectTimeout_ms ?? 2_000,
     idleTimeoutMillis: options.idleTimeout_ms ?? 30_000,
-    // Postgres ends a slow statement; this ends the wait for a Postgres that is gone without a word. 0 is no limit.
+    // Postgres ends a slow statement. This ends the wait for a Postgres that vanished without closing the connection.
+    // 0 sets no limit.
     ...(statementTimeout_ms > 0 && { query_timeout: statementTimeout_ms + 1_000 }),
     options: [
-      ...(options.synchronousCommit === 'off' ? ['-c synchronous_commit=off'] : []),
-      ...(options.sequentialScans === 'off' ? ['-c enable_seqscan=off'] : []),
-      ...(options.plans === 'generic' ? ['-c plan_cache_mode=force_generic_plan'] : []),
+      sessionOptions,
+      ...(options.synchronousCommit === 'off' ? [optionsOf({ synchronous_commit: 'off' })] : []),
+      ...(options.sequentialScans === 'off' ? [optionsOf({ enable_seqscan: 'off' })] : []),
+      ...(options.plans === 'generic' ? [optionsOf({ plan_cache_mode: 'force_generic_plan' })] : []),
     ].join(' '),
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     types: typeParsers,
     ...(options.onConnect && { onConnect: options.onConnect }),
   });
-  // Without a listener a broken idle connection ends the process. The pool has already dropped it.
+  // Without a listener, a broken idle connection ends the process. The pool has already dropped the connection.
   pool.on('error', (error) => options.log?.error({ err: error }, 'an idle connection to Postgres broke'));
-  // The same for one that breaks while somebody holds it between two queries: the next query reports it.
+  // The same for a connection that breaks between two queries of its holder: the next query reports it.
   pool.on('connect', (client) => void client.on('error', () => {}));
   return pool;
 }

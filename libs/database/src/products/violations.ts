@@ -57,7 +57,7 @@ function field(name: string, code: string, message: string): FieldError {
   return { pointer: `/${name}`, code, message };
 }
 
-/** Turns what Postgres refuses into what a client understands; everything else passes unchanged. */
+/** Translates a refusal of Postgres into the error that the client gets. Other errors pass unchanged. */
 export async function translateViolation<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -66,7 +66,7 @@ export async function translateViolation<T>(work: () => Promise<T>): Promise<T> 
   }
 }
 
-/** The CatalogError for an error of Postgres; undefined when no client caused it. */
+/** The CatalogError for an error of Postgres; undefined if the request did not cause it. */
 export function catalogErrorFor(error: unknown): CatalogError | undefined {
   if (!(error instanceof DatabaseError)) return undefined;
   const violation = error.constraint === undefined ? undefined : violations[error.constraint];
@@ -79,18 +79,22 @@ export function catalogErrorFor(error: unknown): CatalogError | undefined {
   }
   switch (error.code) {
     case '23502':
-      // A column that is not null was given null, past the schema of the request.
+      // The schema of the request let a null through that the column refuses.
       return new CatalogError('invalid_request', 'a required field is null', {
         errors: [
           { pointer: `/${camelCase(error.column ?? '')}`, code: 'required', message: 'must not be null' },
         ],
         cause: error,
       });
-    // serialization_failure, deadlock_detected, lock_not_available: trying again helps.
+    // serialization_failure and deadlock_detected; the caller can try again.
     case '40001':
     case '40P01':
+      return new CatalogError('busy', 'another transaction is changing the same rows', { cause: error });
+    // lock_not_available: a change of the row, or a migration that has locked the table.
     case '55P03':
-      return new CatalogError('busy', 'the row is being changed by somebody else', { cause: error });
+      return new CatalogError('busy', 'another transaction holds a lock on the row or on its table', {
+        cause: error,
+      });
     default:
       return undefined;
   }

@@ -42,10 +42,14 @@ function fromSqlState(sqlState: string, cause: unknown): CatalogError | undefine
     case '55P03': // lock_not_available
     case '40P01': // deadlock_detected
     case '40001': // serialization_failure
-      return new CatalogError('busy', 'The row is being changed by somebody else; try again.', {
-        retryAfterSeconds,
-        cause,
-      });
+      return new CatalogError(
+        'busy',
+        'Another transaction holds a lock on the row or on its table; try again.',
+        {
+          retryAfterSeconds,
+          cause,
+        },
+      );
     case '57014': // query_canceled, by statement_timeout
       return unavailable(cause, 'The database took too long.');
     case '53100': // disk_full
