@@ -1,6 +1,7 @@
 import type { Answer } from '@catalog/cache';
-import { CatalogError, inTime } from '@catalog/contracts';
+import { callerGaveUp, CatalogError } from '@catalog/contracts';
 import { loadProductBySku, readVersionReached } from '@catalog/database';
+import { withDeadline } from '@catalog/runtime';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import { versionNotReached } from '../http/request-headers.ts';
@@ -91,7 +92,7 @@ export class ProductLookup {
 
   #readPostgres<T>(waitsUntil: () => number, read: () => Promise<T>): Promise<T> {
     const until_ms = waitsUntil();
-    return inTime(until_ms, () => this.#cache.readPostgres(read, { until_ms }));
+    return withDeadline(() => this.#cache.readPostgres(read, { until_ms }), { until_ms, late: callerGaveUp });
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { inTime } from '@catalog/contracts';
+import { callerGaveUp } from '@catalog/contracts';
+import { withDeadline } from '@catalog/runtime';
 import { timings } from '../timings.ts';
 import type { Patience } from '../reading/batch-loader.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
@@ -87,7 +88,10 @@ export class ListCache {
     load: (patience: Readonly<Patience>) => Promise<Buffer>,
     until_ms = Number.POSITIVE_INFINITY,
   ): Promise<ListPage> {
-    return inTime(until_ms, () => this.#joinFlight(name, query, load, until_ms));
+    return withDeadline(() => this.#joinFlight(name, query, load, until_ms), {
+      until_ms,
+      late: callerGaveUp,
+    });
   }
 
   #joinFlight(

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { CatalogError, type Entity, inTime } from '@catalog/contracts';
+import { callerGaveUp, CatalogError, type Entity } from '@catalog/contracts';
+import { withDeadline } from '@catalog/runtime';
 import { limits, timings } from '../timings.ts';
 import type { BatchLoader, Patience } from './batch-loader.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
@@ -100,7 +101,7 @@ export class EntityCache {
     const near = this.getNear(key, options.minVersion);
     if (near !== undefined) return near;
     const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;
-    return inTime(until_ms, () => this.#getFar(key, options, { until_ms }));
+    return withDeadline(() => this.#getFar(key, options, { until_ms }), { until_ms, late: callerGaveUp });
   }
 
   async #getFar(

@@ -1,4 +1,5 @@
-import { callerGaveUp, inTime } from '@catalog/contracts';
+import { callerGaveUp } from '@catalog/contracts';
+import { withDeadline } from '@catalog/runtime';
 import type pg from 'pg';
 import type { Queryable } from './pool.ts';
 import { loadSql } from './sql.ts';
@@ -82,7 +83,7 @@ export async function withConnection<T>(
 async function connect(pool: pg.Pool, until_ms: number): Promise<pg.PoolClient> {
   let connecting: Promise<pg.PoolClient> | undefined;
   try {
-    return await inTime(until_ms, () => (connecting = pool.connect()));
+    return await withDeadline(() => (connecting = pool.connect()), { until_ms, late: callerGaveUp });
   } catch (error) {
     connecting?.then((client) => client.release()).catch(() => undefined);
     throw error;
