@@ -8,7 +8,7 @@ import {
   type Environment,
 } from '@catalog/service-kit';
 
-/** Throws `ConfigError`. */
+/** @throws ConfigError with every mistake at once */
 export function readConfig(environment?: Environment) {
   return defineConfig(
     {
@@ -18,8 +18,9 @@ export function readConfig(environment?: Environment) {
       SERVICE_JWKS_FILE: authConfig.SERVICE_JWKS_FILE,
       SERVICE_AUDIENCE: authConfig.SERVICE_AUDIENCE,
       /**
-       * How many requests one caller may send in `RATE_LIMIT_WINDOW_SECONDS`, over all processes. An import is one.
-       * 5,000 a second are about half of what one Postgres was measured to commit: nobody takes all of it.
+       * How many requests one caller may send in `RATE_LIMIT_WINDOW_SECONDS`, counted over all processes. An import is one
+       * request. 5,000 requests a second are about half of the measured commits of one Postgres, so one caller cannot
+       * take all of them.
        */
       RATE_LIMIT_REQUESTS: integer({ min: 1, max: 1_000_000_000 }).default(50_000),
       RATE_LIMIT_WINDOW_SECONDS: integer({ min: 1, max: 3_600 }).default(10),

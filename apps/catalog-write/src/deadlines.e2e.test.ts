@@ -16,7 +16,7 @@ const anyVersion = { 'If-Match': '*' };
 const rename = (name: string, headers: Record<string, string> = {}) =>
   service.call('PATCH', `/v1/products/${id}`, { body: { name }, headers: { ...anyVersion, ...headers } });
 
-/** Somebody else is changing the product. */
+/** Another transaction locks the product. */
 async function holdProduct() {
   const client = await service.owner.connect();
   await client.query('begin');
@@ -38,14 +38,14 @@ async function waitingForLocks(count: number): Promise<void> {
     .toBe(count);
 }
 
-async function expectGivenUp(response: Response): Promise<void> {
+async function expectDeadlineExceeded(response: Response): Promise<void> {
   const problem = problemSchema.parse(await response.json());
   expect(problem).toMatchObject({ status: 503, code: 'unavailable' });
   expect(problem.detail).toContain('Request-Timeout-Ms');
   expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
 }
 
-test('nobody waits for a lock longer than the caller does, and nothing is changed', async () => {
+test('a request waits for a lock no longer than its caller, and then changes nothing', async () => {
   const before = await service.state();
   const letGo = await holdProduct();
   try {
@@ -55,10 +55,10 @@ test('nobody waits for a lock longer than the caller does, and nothing is change
       answered.push(who);
       return response;
     };
-    // Waits for a lock as long as we ever do, and hears what it would hear without a deadline.
+    // Its deadline is longer than the lock timeout, so it gets the answer of the lock timeout.
     const patient = ask('patient', 60_000);
     await waitingForLocks(1);
-    await expectGivenUp(await ask('hurried', 100));
+    await expectDeadlineExceeded(await ask('hurried', 100));
     expect(problemSchema.parse(await (await patient).json())).toMatchObject({ status: 409, code: 'busy' });
     expect(answered).toEqual(['hurried', 'patient']);
   } finally {
@@ -67,7 +67,7 @@ test('nobody waits for a lock longer than the caller does, and nothing is change
   expect(await service.state()).toEqual(before);
 });
 
-test('nobody waits for a connection longer than the caller does, and what comes too late is not begun', async () => {
+test('a request waits for a connection no longer than its caller, and then does not begin', async () => {
   const letGo = await holdProduct();
   // As many as the pool has connections.
   const waiting = Array.from({ length: 25 }, (_, n) => rename(`Lamp ${n}`));
@@ -88,7 +88,7 @@ test('nobody waits for a connection longer than the caller does, and what comes 
       }),
       service.call('GET', `/v1/imports/${randomUUID()}`, { headers: hurried }),
     ];
-    for (const response of await Promise.all(asked)) await expectGivenUp(response);
+    for (const response of await Promise.all(asked)) await expectDeadlineExceeded(response);
   } finally {
     await letGo();
   }
@@ -102,9 +102,9 @@ test('nobody waits for a connection longer than the caller does, and what comes 
   });
 });
 
-test('a caller without any time changes nothing, one with enough does', async () => {
+test('a request without time left changes nothing, and one with enough time succeeds', async () => {
   const before = await service.state();
-  await expectGivenUp(await rename('Never', { 'Request-Timeout-Ms': '0' }));
+  await expectDeadlineExceeded(await rename('Never', { 'Request-Timeout-Ms': '0' }));
   expect((await rename('Never', { 'Request-Timeout-Ms': 'soon' })).status).toBe(400);
   expect(await service.state()).toEqual(before);
   expect((await rename('In time', { 'Request-Timeout-Ms': '60000' })).status).toBe(200);

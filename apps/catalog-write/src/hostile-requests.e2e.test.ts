@@ -1,18 +1,15 @@
-/** What attackers send: see docs/security.md. */
+/** Inputs that attackers send. docs/security.md lists them. */
 import { randomUUID } from 'node:crypto';
 import { productSchema } from '@catalog/contracts';
 import { databaseWords, hostileRequests } from '@catalog/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { csv, csvRow } from './testing/import-calls.ts';
-import { runningService, validProduct, type RunningService } from './testing/running-service.ts';
+import { runningService, validProduct } from './testing/running-service.ts';
 
-let service: RunningService;
-beforeAll(async () => {
-  service = await runningService();
-});
+const service = await runningService();
 afterAll(() => service[Symbol.asyncDispose]());
 
-test('what is hostile is harmless as every parameter of every route, and in every body', async () => {
+test('hostile input is harmless in every parameter of every route and in every body', async () => {
   const created = await service.call('POST', '/v1/products', { body: validProduct });
   const { id } = productSchema.parse(await created.json());
   const product = {
@@ -49,7 +46,7 @@ test('what is hostile is harmless as every parameter of every route, and in ever
     }
     expect([what, after]).toEqual([what, state]);
   }
-  // Some of it is a good name for a product.
+  // Some hostile strings are valid names of products.
   expect(succeeded).toBeGreaterThan(0);
   expect(succeeded).toBeLessThan(requests.length / 2);
   expect((await service.call('GET', `/v1/products/${id}/history`)).status).toBe(200);

@@ -35,7 +35,7 @@ await runService({
     });
     scope.onStop('state redis', () => stateRedis.disconnect());
     const ready = readiness();
-    // Not the state Redis: without it products are written and files imported all the same.
+    // The state Redis is not a condition. Without it this process still writes products and imports files.
     ready.add('postgres', () => pool.query('select 1'));
     const app = createApp({
       pool,
@@ -52,7 +52,8 @@ await runService({
         limit: config.RATE_LIMIT_REQUESTS,
         window_ms: config.RATE_LIMIT_WINDOW_SECONDS * 1_000,
         now: () => performance.now(),
-        onError: (error) => log.warn({ err: error }, 'requests are counted by this process alone'),
+        onError: (error) =>
+          log.warn({ err: error }, 'only this process counts requests, because the state Redis is away'),
       }),
       clock: systemClock,
       log,

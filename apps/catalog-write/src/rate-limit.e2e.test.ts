@@ -1,15 +1,12 @@
-/** One caller cannot keep the others from writing; see docs/security.md, row 11. */
+/** One caller cannot keep the others from writing. See docs/security.md, row 11. */
 import { eventually } from '@catalog/testing';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { afterAll, expect, test } from 'vitest';
 import { csv, csvRow } from './testing/import-calls.ts';
-import { runningService, validProduct, type RunningService } from './testing/running-service.ts';
+import { runningService, validProduct } from './testing/running-service.ts';
 
 const limit = 5;
-let service: RunningService;
-beforeAll(async () => {
-  service = await runningService({ requestsPerMinute: limit });
-});
+const service = await runningService({ requestsPerMinute: limit });
 afterAll(() => service[Symbol.asyncDispose]());
 
 let serial = 0;
@@ -19,7 +16,7 @@ const create = (sub: string) =>
 const created = async () =>
   (await service.owner.query<{ count: number }>('select count(*) from catalog.products')).rows[0]?.count;
 
-test('of many writes at once as many pass as are allowed; the rest change nothing and are told when to come', async () => {
+test('only the allowed number of writes at once pass; the others change nothing and get Retry-After', async () => {
   const answers = await Promise.all(Array.from({ length: 4 * limit }, () => create('busy')));
   const passed = answers.filter(({ status }) => status === 201);
   const refused = answers.filter(({ status }) => status === 429);
@@ -35,7 +32,7 @@ test('of many writes at once as many pass as are allowed; the rest change nothin
   }
 });
 
-test('every route counts, imports too, and another caller has requests of its own', async () => {
+test('every route counts, and each caller has its own limit', async () => {
   const raw = csv(csvRow('IMPORTED'));
   const calls = [
     () => service.call('GET', `/v1/imports/${crypto.randomUUID()}`, { headers: as('other') }),
@@ -48,15 +45,14 @@ test('every route counts, imports too, and another caller has requests of its ow
   for (const call of calls) expect((await call()).status).toBe(429);
 });
 
-test('what is counted stands under the name of this service, and ends by itself', async () => {
-  const redis = new Redis(service.stateRedis.url);
+test('the counters are stored under the name of this service, with a TTL', async () => {
+  const { redis } = service;
   const keys = await redis.keys('rate:*');
   expect(keys.sort()).toEqual(['rate:catalog-write:caller:busy', 'rate:catalog-write:caller:other']);
   for (const key of keys) expect(await redis.pttl(key)).toBeGreaterThan(0);
-  redis.disconnect();
 });
 
-test('while the state Redis is away this process counts alone, and writes all the same', async () => {
+test('while the state Redis is away, the process counts alone and still writes', async () => {
   await service.stateRedis.kill('SIGKILL');
   for (let count = 0; count < limit; count++) expect((await create('lonely')).status).toBe(201);
   expect((await create('lonely')).status).toBe(429);

@@ -21,7 +21,8 @@ import type { WorkerClient } from './purges/worker-client.ts';
 import { queueRoutes } from './queues/routes.ts';
 import { requireSignIn } from './sessions/access.ts';
 import { refuseCrossSite } from './sessions/cross-site.ts';
-import { cookieFor, requireTls, sessions } from './sessions/sessions.ts';
+import { cookieFor } from './sessions/origin.ts';
+import { requireTls, sessions } from './sessions/sessions.ts';
 import { signInRoutes } from './sign-in/routes.ts';
 import type { Throttle } from './sign-in/throttle.ts';
 
@@ -39,7 +40,7 @@ export interface Dependencies {
   readonly workerUrl: string;
   readonly readUrl: string;
   readonly sessionSecret: string;
-  /** Where people reach the console, as their browsers name it. */
+  /** The address of the console in a browser. */
   readonly origin: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -49,8 +50,8 @@ export interface Dependencies {
 }
 
 /**
- * The order is the policy: what stands before `requireSignIn` anybody may see, which is the style sheet and
- * the way in; everything else, known addresses or not, only who is signed in.
+ * The order of the routes is the access policy. Before `requireSignIn` stand the style sheet and the sign-in page, which
+ * everybody may see. All other addresses, known or not, need a session.
  */
 export function createApp(deps: Dependencies): Express {
   const { origin, log } = deps;

@@ -24,7 +24,7 @@ function mistakesOf(environment: Record<string, string>): string {
   return '';
 }
 
-test('what is unset has a default, and addresses lose their last slash', () => {
+test('unset variables get defaults, and URLs lose their last slash', () => {
   expect(readConfig(right)).toMatchObject({
     origin: 'http://127.0.0.1:4000',
     CATALOG_READ_URL: 'http://127.0.0.1:4001',
@@ -32,7 +32,7 @@ test('what is unset has a default, and addresses lose their last slash', () => {
   });
 });
 
-test('away from this machine, only TLS will do', () => {
+test('an origin beyond this machine must use TLS', () => {
   expect(mistakesOf({ CONSOLE_ORIGIN: 'http://console.example.com' })).toContain('must start with https://');
   expect(mistakesOf({ CONSOLE_ORIGIN: 'http://127.0.0.1.example.com' })).toContain(
     'must start with https://',
@@ -43,7 +43,7 @@ test('away from this machine, only TLS will do', () => {
   expect(readConfig({ ...right, CONSOLE_ORIGIN: 'http://localhost:9' }).origin).toBe('http://localhost:9');
 });
 
-test('every mistake is told at once, and no secret is shown', () => {
+test('all mistakes are reported at once, and no secret is shown', () => {
   const message = mistakesOf({
     SESSION_SECRET: 'canary',
     FIRST_ADMIN_PASSWORD: 'canary',

@@ -14,26 +14,26 @@ import { isLoopback } from './sessions/origin.ts';
 
 const serviceUrl = url(['http', 'https']).transform((value) => value.replace(/\/+$/, ''));
 
-/** Throws `ConfigError`. */
+/** @throws ConfigError with every mistake at once */
 export function readConfig(environment?: Environment) {
   const config = defineConfig(
     {
       ...baseConfig,
       DATABASE_URL: databaseConfig.DATABASE_URL,
       ...redisConfig,
-      /** Where people reach the console, as their browsers name it; `http://127.0.0.1:<PORT>` where unset. */
+      /** The address of the console in a browser. `http://127.0.0.1:<PORT>` unless set. */
       CONSOLE_ORIGIN: url(['http', 'https'])
         .transform((value) => new URL(value).origin)
         .optional(),
       /** Signs session cookies. */
       SESSION_SECRET: secret(z.string().min(32)),
-      /** The console's own private key, a JWK, with which it signs its calls to other services. */
+      /** The private key of the console, a JWK. It signs the calls to other services. */
       SERVICE_KEY_FILE: z.string().min(1),
       CATALOG_READ_URL: serviceUrl,
       CATALOG_WRITE_URL: serviceUrl,
       INVALIDATION_WORKER_URL: serviceUrl,
       ORDERS_URL: serviceUrl.optional(),
-      /** While nobody may sign in yet, this admin is made at the start. */
+      /** At the start, while there are no users, the console creates this admin. */
       FIRST_ADMIN_USERNAME: z
         .string()
         .regex(usernamePattern, { error: 'must be a user name in lower case' })
@@ -47,7 +47,7 @@ export function readConfig(environment?: Environment) {
   const origin = config.CONSOLE_ORIGIN ?? `http://127.0.0.1:${config.PORT}`;
   if (origin.startsWith('http:') && !isLoopback(new URL(origin).hostname))
     throw new ConfigError([
-      `CONSOLE_ORIGIN: must start with https:// unless it is this machine, or passwords and sessions would travel in the clear (given: "${origin}")`,
+      `CONSOLE_ORIGIN: must start with https:// unless it names this machine. Otherwise passwords and sessions travel unencrypted (given: "${origin}")`,
     ]);
   return { ...config, origin };
 }

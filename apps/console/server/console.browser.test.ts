@@ -1,4 +1,4 @@
-/** In a real Chromium: what people do, and what a malicious name cannot do. */
+/** What people do with the console in a real Chromium, and what malicious names cannot do. */
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 import { once } from 'node:events';
@@ -7,13 +7,13 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { password, runningConsole, type RunningConsole } from './testing/running-console.ts';
 
-// The dashboard asks every five seconds, and a browser on a busy machine takes its time.
+// The dashboard refreshes every five seconds, and a browser on a busy machine is slow.
 vi.setConfig({ testTimeout: 60_000 });
 
 let running: RunningConsole;
 let browser: Browser;
 beforeAll(async () => {
-  // `npm test` finds or installs it; alone, the one of Debian is tried.
+  // `npm test` sets CHROMIUM. When this file runs alone, it tries the Chromium of Debian.
   browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium' });
   running = await runningConsole();
 });
@@ -22,7 +22,7 @@ afterAll(async () => {
   await running[Symbol.asyncDispose]();
 });
 
-/** A browser of its own that keeps all its complaints: refused by our policy, broken, or asked of a stranger. */
+/** A new browser context. `complaints` lists script errors, dialogs, policy violations and requests to other hosts. */
 async function openPage(options: { width?: number; scheme?: 'light' | 'dark' } = {}) {
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1200, height: 900 },
@@ -32,7 +32,7 @@ async function openPage(options: { width?: number; scheme?: 'light' | 'dark' } =
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
-    // The browser itself notes every answer of 400 and above; some are expected here.
+    // The browser logs every answer of 400 and above, and the tests expect some of them.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
       complaints.push(message.text());
   });
@@ -55,11 +55,11 @@ async function signIn(page: Page, username: 'admin' | 'viewer', path = '/'): Pro
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
-test('with the keyboard alone: sign in, see the services, open the dashboard, sign out', async () => {
+test('a user can sign in, see the services, open the dashboard and sign out with the keyboard alone', async () => {
   const { page, complaints } = await openPage();
   await page.goto(running.url);
   expect(page.url()).toBe(`${running.url}/sign-in`);
-  // The first field has the focus already.
+  // The first field already has the focus.
   await page.keyboard.type('viewer');
   await page.keyboard.press('Tab');
   await page.keyboard.type(password);
@@ -78,24 +78,24 @@ test('with the keyboard alone: sign in, see the services, open the dashboard, si
   await page.getByRole('button', { name: 'Sign out' }).focus();
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Catalog console' }).waitFor();
-  // What the browser kept shows nothing either.
+  // The history of the browser shows nothing either.
   await page.goBack();
   await page.getByLabel('Password').waitFor();
   expect(complaints).toEqual([]);
 });
 
-test('a wrong password is said, and the name stays', async () => {
+test('after a wrong password the page says so and keeps the user name', async () => {
   const { page, complaints } = await openPage();
   await page.goto(`${running.url}/sign-in`);
   await page.getByLabel('User name').fill('viewer');
   await page.getByLabel('Password').fill('wrong');
   await page.getByRole('button', { name: 'Sign in' }).click();
-  expect(await page.getByRole('alert').textContent()).toBe('User name or password is not right.');
+  expect(await page.getByRole('alert').textContent()).toBe('The user name or the password is wrong.');
   expect(await page.getByLabel('User name').inputValue()).toBe('viewer');
   expect(complaints).toEqual([]);
 });
 
-test('the page keeps itself current, and leads back to the way in when the session is over', async () => {
+test('the overview refreshes itself and leads to the sign-in page when the session has ended', async () => {
   const { page, complaints } = await openPage();
   await signIn(page, 'viewer');
   await page.getByText('All is well').waitFor();
@@ -110,7 +110,7 @@ test('the page keeps itself current, and leads back to the way in when the sessi
   expect(complaints).toEqual([]);
 });
 
-test('the overview and the dashboard show a queue moving, without a reload', async () => {
+test('the overview and the dashboard show queue changes without a reload', async () => {
   const { page: overview, complaints } = await openPage();
   const { page: dashboard } = await openPage();
   const job = await running.queues.refresh.add('refresh', { keys: [] });
@@ -131,12 +131,12 @@ test('the overview and the dashboard show a queue moving, without a reload', asy
   expect(complaints).toEqual([]);
 });
 
-test('an admin purges a key, and is told', async () => {
+test('an admin purges a key and sees the result', async () => {
   const { page, complaints } = await openPage();
   running.worker.answers['/v1/purges'] = { status: 200, body: '{"entries":1,"invalidated":1}' };
   await signIn(page, 'admin');
   await page.getByLabel('Everything').check();
-  // Whoever types a key means a key.
+  // Typing a key selects the choice "One key".
   await page.getByLabel('Key', { exact: true }).fill('product:1');
   await page.getByLabel('Why').fill('a wrong price');
   await page.getByRole('button', { name: 'Purge' }).click();
@@ -146,7 +146,7 @@ test('an admin purges a key, and is told', async () => {
 });
 
 describe.each(['light', 'dark'] as const)('%s', (scheme) => {
-  test.each([360, 1200])('nothing is cut off at a width of %i', async (width) => {
+  test.each([360, 1200])('a page of width %i cuts nothing off', async (width) => {
     const { page, complaints } = await openPage({ width, scheme });
     await signIn(page, 'admin');
     await page.getByRole('heading', { name: 'Purge the cache' }).waitFor();
@@ -154,7 +154,7 @@ describe.each(['light', 'dark'] as const)('%s', (scheme) => {
     expect(complaints).toEqual([]);
   });
 
-  test('text stands out from its ground by 4.5 to 1 at least', async () => {
+  test('text has a contrast of at least 4.5 to 1', async () => {
     const { page } = await openPage({ scheme });
     running.worker.answers['/readyz'] = { status: 503, body: '{"checks":{"cache":"fails: x"}}' };
     await running.clock.advance(1_000);
@@ -167,7 +167,7 @@ describe.each(['light', 'dark'] as const)('%s', (scheme) => {
   });
 });
 
-/** WCAG 2.2, 1.4.3, for every element that has text of its own. Runs in the page. */
+/** Checks WCAG 2.2, 1.4.3 for every element with its own text. Runs in the page. */
 function weakContrasts(): string[] {
   const pixel = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
   const rgba = (color: string): number[] => {
@@ -202,10 +202,10 @@ function weakContrasts(): string[] {
   });
 }
 
-describe('what is malicious is shown and does nothing', () => {
+describe('malicious text is shown and does nothing', () => {
   const evil = '<script>alert("script")</script><img src=x onerror=alert("image")><svg onload=alert("svg")>';
 
-  test('names, data and failures of jobs, in the dashboard', async () => {
+  test('in names, data and failures of jobs in the dashboard', async () => {
     const { page, complaints } = await openPage();
     const job = await running.queues.refresh.add(evil, { keys: [{ entity: evil, key: evil }] });
     await job.log(evil);
@@ -225,7 +225,7 @@ describe('what is malicious is shown and does nothing', () => {
     expect(complaints).toEqual([]);
   });
 
-  test('what a service says of itself, and the name typed at the way in', async () => {
+  test('in the readiness of a service, and in the name on the sign-in page', async () => {
     const { page, complaints } = await openPage();
     running.worker.answers['/readyz'] = { status: 503, body: JSON.stringify({ checks: { [evil]: evil } }) };
     await running.clock.advance(1_000);
@@ -234,7 +234,7 @@ describe('what is malicious is shown and does nothing', () => {
     });
     await signIn(page, 'viewer');
     await page.getByText(evil).first().waitFor();
-    // Long enough for the page to fetch the same once more.
+    // Waits until the page has fetched the state once more.
     await page.waitForResponse((response) => response.url().endsWith('/state'));
     await page.context().clearCookies();
     await page.goto(`${running.url}/sign-in?next=${encodeURIComponent(`/"><script>alert(1)</script>`)}`);
@@ -246,7 +246,7 @@ describe('what is malicious is shown and does nothing', () => {
   });
 });
 
-test('a viewer sees none of the buttons that act on a job, an admin does', async () => {
+test('only an admin sees the buttons that act on a job', async () => {
   const job = await running.queues.refresh.add('refresh', { keys: [] });
   onTestFinished(() => job.remove());
   const shown: Record<string, number> = {};
@@ -254,7 +254,7 @@ test('a viewer sees none of the buttons that act on a job, an admin does', async
     const { page } = await openPage();
     await signIn(page, user, '/queues/queue/refresh?status=waiting');
     await page.getByText(`#${job.id}`).first().waitFor();
-    // They bear no names: edit, copy and remove are pictures.
+    // The buttons edit, copy and remove are icons without names, so they can only be counted.
     shown[user] = await page.getByRole('button').count();
   }
   expect((shown['admin'] ?? 0) - (shown['viewer'] ?? 0)).toBeGreaterThanOrEqual(3);

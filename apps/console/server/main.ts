@@ -38,19 +38,19 @@ await runService({
       url: config.STATE_REDIS_URL,
       name: serviceName,
       call_ms: 2_000,
-      onError: (error) => log.warn({ err: error }, 'the state Redis does not answer'),
+      onError: (error) => log.warn({ err: error }, 'the state Redis failed'),
     });
     scope.onStop('redis', () => redis.disconnect());
     const queues = [createInvalidationQueue(redis), createRefreshQueue(redis)];
     for (const queue of queues) {
-      queue.on('error', (error) => log.warn({ err: error, queue: queue.name }, 'a queue does not answer'));
+      queue.on('error', (error) => log.warn({ err: error, queue: queue.name }, 'a queue failed'));
       scope.onStop(`queue ${queue.name}`, () => queue.close());
     }
 
     const accounts = new Accounts(pool, createPasswordHasher());
     if (config.FIRST_ADMIN_PASSWORD !== undefined) {
-      const made = await accounts.putFirstAdmin(config.FIRST_ADMIN_USERNAME, config.FIRST_ADMIN_PASSWORD);
-      if (made) log.info({ user: config.FIRST_ADMIN_USERNAME }, 'the first admin was made');
+      const { FIRST_ADMIN_USERNAME: user, FIRST_ADMIN_PASSWORD: password } = config;
+      if (await accounts.createFirstAdmin(user, password)) log.info({ user }, 'created the first admin');
     }
 
     const profileCache = createProfileCache({

@@ -1,6 +1,6 @@
 /**
- * Who may sign in, from the command line: `list`, `put NAME --role admin|viewer`, `remove NAME`. The password
- * comes from the standard input, or is drawn and printed where that is a terminal. Needs DATABASE_URL.
+ * Manages users from the command line: `list`, `put NAME --role admin|viewer`, `remove NAME`. It reads the password from
+ * the standard input. On a terminal it generates one and prints it. Needs DATABASE_URL.
  */
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
@@ -12,17 +12,17 @@ import { Accounts } from './accounts/accounts.ts';
 import { createPasswordHasher } from './accounts/password-hash.ts';
 import { passwordRules, toUsername } from './accounts/rules.ts';
 
-/** A mistake of the person at the terminal. */
-class Mistake extends Error {}
+/** A mistake of the person at the terminal, shown without a stack. */
+class UsageError extends Error {}
 
-async function askedPassword(): Promise<{ password: string; drawn: boolean }> {
-  if (process.stdin.isTTY) return { password: randomBytes(18).toString('base64url'), drawn: true };
+async function newPassword(): Promise<{ password: string; generated: boolean }> {
+  if (process.stdin.isTTY) return { password: randomBytes(18).toString('base64url'), generated: true };
   const password = (await text(process.stdin)).replace(/\r?\n$/, '');
   if (password.length < passwordRules.minLength || password.length > passwordRules.maxLength)
-    throw new Mistake(
-      `The password must have ${passwordRules.minLength} to ${passwordRules.maxLength} characters; it comes from the standard input.`,
+    throw new UsageError(
+      `The password on the standard input must have ${passwordRules.minLength} to ${passwordRules.maxLength} characters.`,
     );
-  return { password, drawn: false };
+  return { password, generated: false };
 }
 
 function commandLine(): { command: string; name: string; role: string } {
@@ -34,7 +34,7 @@ function commandLine(): { command: string; name: string; role: string } {
     const [command = '', name = ''] = positionals;
     return { command, name, role: values.role };
   } catch (cause) {
-    throw new Mistake(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
@@ -47,22 +47,23 @@ async function run(accounts: Accounts): Promise<void> {
     return;
   }
   if (command !== 'put' && command !== 'remove')
-    throw new Mistake('Say list, put NAME --role admin|viewer, or remove NAME.');
+    throw new UsageError('Unknown command. Use: list | put NAME --role admin|viewer | remove NAME');
   if (username === undefined)
-    throw new Mistake(
-      'A user name has up to 64 of a-z, 0-9, ".", "_", "-", "@" and "+", and starts with a letter or digit.',
+    throw new UsageError(
+      'A user name has 1 to 64 characters of a-z, 0-9, ".", "_", "-", "@" and "+". It starts with a letter or digit.',
     );
   if (command === 'remove') {
-    if (!(await accounts.remove(username))) throw new Mistake(`There is no user ${username}.`);
-    console.log(`${username} is removed; open sessions end within seconds`);
+    if (!(await accounts.remove(username))) throw new UsageError(`There is no user ${username}.`);
+    console.log(`removed ${username}; open sessions end within seconds`);
     return;
   }
   const role = userRoles.find((one) => one === roleName);
-  if (role === undefined) throw new Mistake(`The role is one of ${userRoles.join(', ')}.`);
-  const { password, drawn } = await askedPassword();
+  if (role === undefined) throw new UsageError(`The role must be one of: ${userRoles.join(', ')}.`);
+  const { password, generated } = await newPassword();
   const created = await accounts.put(username, password, role);
-  console.log(`${username} (${role}) is ${created ? 'made' : 'changed; older sessions end within seconds'}`);
-  if (drawn) console.log(`password: ${password}`);
+  if (created) console.log(`created ${username} (${role})`);
+  else console.log(`changed ${username} (${role}); older sessions end within seconds`);
+  if (generated) console.log(`password: ${password}`);
 }
 
 try {
@@ -74,7 +75,7 @@ try {
     await pool.end();
   }
 } catch (error) {
-  const told = error instanceof Mistake || error instanceof ConfigError;
-  console.error(told ? error.message : error);
+  const expected = error instanceof UsageError || error instanceof ConfigError;
+  console.error(expected ? error.message : error);
   process.exitCode = 1;
 }

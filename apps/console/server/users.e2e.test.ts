@@ -2,16 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningConsole, type RunningConsole } from './testing/running-console.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningConsole } from './testing/running-console.ts';
 
-/** Each test starts several processes, and a busy machine takes seconds for one. */
+/** Each test starts several processes, and on a busy machine one takes seconds. */
 const patience_ms = 90_000;
 
-let running: RunningConsole;
-beforeAll(async () => {
-  running = await runningConsole();
-});
+const running = await runningConsole();
 afterAll(() => running[Symbol.asyncDispose]());
 
 async function users(
@@ -28,13 +25,13 @@ async function users(
 }
 
 test(
-  'a user is made, listed, changed and removed from the command line',
+  'the command line creates, lists, changes and removes a user',
   async () => {
     const form = { username: 'ann@example.com', password: 'a password for ann' };
     const signIn = async (): Promise<number> => (await running.call('POST', '/sign-in', { form })).status;
     expect(await users(['put', 'Ann@example.com', '--role', 'viewer'], `${form.password}\n`)).toEqual({
       code: 0,
-      out: 'ann@example.com (viewer) is made\n',
+      out: 'created ann@example.com (viewer)\n',
       err: '',
     });
     expect(await signIn()).toBe(303);
@@ -50,34 +47,34 @@ test(
 );
 
 test.each([
-  [['put', 'bob', '--role', 'owner'], 'long enough for all', 'The role is one of admin, viewer.'],
+  [['put', 'bob', '--role', 'owner'], 'long enough for all', 'The role must be one of: admin, viewer.'],
   [['put', 'bob'], 'short', 'must have 12 to 256 characters'],
   [['put', 'No Name'], 'long enough for all', 'A user name has'],
   [['remove', 'bob'], '', 'There is no user bob.'],
-  [['frob'], '', 'Say list, put NAME'],
+  [['frob'], '', 'Use: list | put NAME'],
   [['list', '--frob'], '', "Unknown option '--frob'"],
 ])(
-  '%j is refused in words',
-  async (args, input, words) => {
+  'the command %j is refused with a reason and without a stack',
+  async (args, input, reason) => {
     const { code, err } = await users(args, input);
     expect(code).toBe(1);
-    expect(err).toContain(words);
+    expect(err).toContain(reason);
     expect(err).not.toMatch(/^ +at /m);
     expect((await users(['list'])).out).not.toContain('bob');
   },
   patience_ms,
 );
 
-test('without a database URL it says which variable is missing', async () => {
+test('without a database URL the command line names the missing variable', async () => {
   expect((await users(['list'], '', '')).err).toContain('DATABASE_URL: must be set');
 });
 
-test('the first admin is made once, and never again', async () => {
+test('the first admin is created once, and never again', async () => {
   await running.owner.query('delete from catalog.console_users');
-  const made = await Promise.all(
-    [1, 2, 3].map(() => running.accounts.putFirstAdmin('admin', 'the first password')),
+  const created = await Promise.all(
+    [1, 2, 3].map(() => running.accounts.createFirstAdmin('admin', 'the first password')),
   );
-  expect(made.filter(Boolean)).toHaveLength(1);
-  expect(await running.accounts.putFirstAdmin('other', 'another password')).toBe(false);
+  expect(created.filter(Boolean)).toHaveLength(1);
+  expect(await running.accounts.createFirstAdmin('other', 'another password')).toBe(false);
   expect(await running.accounts.list()).toMatchObject([{ username: 'admin', role: 'admin' }]);
 });

@@ -1,4 +1,4 @@
-/** Keeps the overview current. Everything works without it; a reload shows the same. */
+/** Keeps the overview current. Without it, a reload shows the same. */
 const interval_ms = 2_000;
 /** @type {HTMLElement | null} */
 const region = document.querySelector('#state[data-refresh]');
@@ -10,10 +10,10 @@ async function refresh(region) {
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
     return;
   }
-  if (!response.ok) throw new Error(`the state was answered with ${response.status}`);
+  if (!response.ok) throw new Error(`the request for the state failed with ${response.status}`);
   const text = await response.text();
   const focused = region.contains(document.activeElement) ? document.activeElement?.id : '';
-  // Escaped by the server, which is the only one to write it.
+  // Safe: only the server writes this HTML, and it escapes all text.
   region.innerHTML = text;
   if (focused) document.getElementById(focused)?.focus();
   region.classList.remove('old');
@@ -21,7 +21,7 @@ async function refresh(region) {
 
 /** @param {HTMLElement} region */
 async function keepCurrent(region) {
-  // A tab that nobody sees asks for nothing, so that its session can end.
+  // A hidden tab sends no requests, so that its session can become idle and end.
   if (!document.hidden) {
     try {
       await refresh(region);
@@ -34,7 +34,7 @@ async function keepCurrent(region) {
 
 if (region !== null) setTimeout(() => void keepCurrent(region), interval_ms);
 
-/** Whoever fills in a field means the choice beside it. */
+/** Filling in a field selects the choice to which it belongs. */
 for (const choice of document.querySelectorAll('.purge .choice')) {
   /** @type {HTMLInputElement | null} */
   const radio = choice.querySelector('input[type=radio]');

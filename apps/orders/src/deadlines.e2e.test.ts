@@ -1,15 +1,12 @@
-/** Customers that say how long they wait, while somebody else holds what they wait for. */
+/** `Request-Timeout-Ms`, while another transaction holds the locks. */
 import { problemSchema } from '@catalog/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningOrders, type RunningOrders } from './testing/running-orders.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningOrders } from './testing/running-orders.ts';
 
-let orders: RunningOrders;
-beforeAll(async () => {
-  orders = await runningOrders();
-});
+const orders = await runningOrders();
 afterAll(() => orders[Symbol.asyncDispose]());
 
-test('nothing is waited for longer than the customer waits, and nothing is changed', async () => {
+test('a request that waits longer than its customer is answered with 503 and changes nothing', async () => {
   const sku = await orders.sell({ sku: 'HELD-1' }, 10);
   const lines = [{ sku, quantity: 1 }];
   const { id } = await orders.place(lines);

@@ -1,12 +1,9 @@
-/** What attackers send: see docs/security.md. */
+/** Inputs that attackers send. docs/security.md lists them. */
 import { databaseWords, hostileRequests } from '@catalog/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningOrders, type RunningOrders } from './testing/running-orders.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningOrders } from './testing/running-orders.ts';
 
-let orders: RunningOrders;
-beforeAll(async () => {
-  orders = await runningOrders();
-});
+const orders = await runningOrders();
 afterAll(() => orders[Symbol.asyncDispose]());
 
 async function state(): Promise<unknown> {
@@ -19,7 +16,7 @@ async function state(): Promise<unknown> {
   return rows[0];
 }
 
-test('what is hostile is harmless as every parameter of every route, and in every body', async () => {
+test('hostile input is harmless in every parameter of every route and in every body', async () => {
   const sku = await orders.sell({ sku: 'KEPT-1' }, 1_000_000);
   const { id } = await orders.place([{ sku, quantity: 1 }]);
   const requests = await hostileRequests(`${orders.service.url}/openapi.json`, {

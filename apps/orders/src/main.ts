@@ -44,7 +44,7 @@ await runService({
     scope.onStop('state redis', () => stateRedis.disconnect());
 
     const readiness = createReadiness();
-    // Not catalog-read: without it stock and orders can still be read, and taking this process away would answer less.
+    // catalog-read is not a condition. Without it this process can still answer for stock and orders.
     readiness.add('postgres', () => pool.query('select 1'));
     const app = createApp({
       pool,
@@ -65,7 +65,7 @@ await runService({
         limit: config.RATE_LIMIT_REQUESTS,
         window_ms: config.RATE_LIMIT_WINDOW_SECONDS * 1_000,
         now: () => performance.now(),
-        onError: warn('requests are counted by this process alone'),
+        onError: warn('only this process counts requests, because the state Redis is away'),
       }),
       clock: systemClock,
       log,

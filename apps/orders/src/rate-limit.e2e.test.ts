@@ -1,16 +1,13 @@
-/** One caller cannot keep the others from ordering; see docs/security.md, row 11. */
+/** One caller cannot keep the others from ordering. See docs/security.md, row 11. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningOrders, type RunningOrders } from './testing/running-orders.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningOrders } from './testing/running-orders.ts';
 
 const limit = 5;
-let orders: RunningOrders;
-beforeAll(async () => {
-  orders = await runningOrders({ requestsPerWindow: limit });
-});
+const orders = await runningOrders({ requestsPerWindow: limit });
 afterAll(() => orders[Symbol.asyncDispose]());
 
-test('of many orders at once as many are placed as are allowed, and another caller still orders', async () => {
+test('a caller can place only the allowed number of orders at once, and another caller is not affected', async () => {
   const sku = await orders.sell({ sku: 'LAMP-1' }, 100);
   const body = { customerId: 'c-1', lines: [{ sku, quantity: 1 }] };
   const place = () => orders.call('POST', '/v1/orders', { body, subject: 'busy' });

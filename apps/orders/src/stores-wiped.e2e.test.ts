@@ -4,13 +4,10 @@ import { importResultSchema, type ImportResult } from '@catalog/contracts';
 import { LockLost, passFence } from '@catalog/database';
 import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningOrders, type RunningOrders } from './testing/running-orders.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningOrders } from './testing/running-orders.ts';
 
-let orders: RunningOrders;
-beforeAll(async () => {
-  orders = await runningOrders();
-});
+const orders = await runningOrders();
 afterAll(() => orders[Symbol.asyncDispose]());
 
 async function wipe(url: string): Promise<void> {
@@ -21,7 +18,7 @@ async function wipe(url: string): Promise<void> {
 const wipeBoth = () =>
   Promise.all([wipe(orders.catalog.cacheRedis.url), wipe(orders.catalog.stateRedis.url)]);
 
-/** All that a client of the system can see, but for what says how it was served. */
+/** Everything that a client can read, without the headers that say where an answer came from. */
 async function seen(sku: string, orderId: string): Promise<unknown[]> {
   const bodies = [
     `/v1/orders/${orderId}`,
@@ -33,7 +30,7 @@ async function seen(sku: string, orderId: string): Promise<unknown[]> {
   return [...texts, await orders.client.products.getBySku(sku), await orders.client.settings.get()];
 }
 
-test('with both Redis servers wiped, again and again, everything is there and goes on', async () => {
+test('wiping both Redis servers again and again loses no data and stops nothing', async () => {
   const sku = await orders.sell({ sku: 'WIPED-1' }, 1_000);
   const body = { customerId: 'c-1', lines: [{ sku, quantity: 1 }] };
   const keyed = { body, headers: { 'Idempotency-Key': 'wiped' } };
@@ -49,7 +46,7 @@ test('with both Redis servers wiped, again and again, everything is there and go
     expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
   }
 
-  // A change whose invalidation was in a queue that is gone still reaches every reader.
+  // A change reaches every reader even when the queue with its invalidation was wiped.
   const product = await orders.client.products.getBySku(sku);
   for (let price = 1; price <= 5; price++) {
     const changing = orders.owner.query('update catalog.products set price_minor = $1 where sku = $2', [
@@ -65,7 +62,7 @@ test('with both Redis servers wiped, again and again, everything is there and go
     );
   }
 
-  // Also one whose invalidation was in the queue for certain: nobody takes jobs from it while it is paused.
+  // Here the job is certainly in the queue when it is wiped, because no worker takes jobs from a paused queue.
   const redis = new Redis(orders.catalog.stateRedis.url);
   await redis.hset('bull:invalidation:meta', 'paused', 1);
   await orders.owner.query('update catalog.products set price_minor = 6 where sku = $1', [sku]);
@@ -74,7 +71,7 @@ test('with both Redis servers wiped, again and again, everything is there and go
   await eventually(async () => (await orders.client.products.get(product?.id ?? ''))?.priceMinor === 6, {
     timeout_ms: 15_000,
   });
-  // Not because readers stopped trusting the feed: it has caught up.
+  // The reader is right because the feed has caught up, and not only because it bypasses the caches.
   await eventually(
     async () => {
       const { rows } = await orders.owner.query('select from catalog.outbox where applied_at is null');
@@ -91,7 +88,7 @@ test('with both Redis servers wiped, again and again, everything is there and go
 
 const header = 'sku,name,brand,category,priceMinor,currency';
 
-/** As a client of catalog-write. */
+/** Calls catalog-write. */
 function callWrite(
   method: string,
   path: string,
@@ -110,15 +107,15 @@ async function resultOf(response: Promise<Response>): Promise<ImportResult> {
 }
 const readImport = (id: string) => callWrite('GET', `/v1/imports/${id}`);
 
-// The rest of what is lost: sessions, see sessions.e2e.test.ts of the console; at most a minute of the counts of views, see
-// view-archive.e2e.test.ts of the worker; and the counts of requests and of failed sign-ins, which begin again.
-test('what is lost is results of dry runs and held locks: imports are there, and no holder of a lost lock writes', async () => {
+// A wipe also loses sessions (sessions.e2e.test.ts of the console), at most a minute of view counts
+// (view-archive.e2e.test.ts of the worker), and the counts of requests and failed sign-ins, which start again.
+test('a wipe loses the results of dry runs and the locks, but no import, and the holder of a lost lock cannot write', async () => {
   const file = (sku: string) => `${header}\n${sku},Lamp,Acme,Lighting,1999,EUR\n`;
   const tried = await resultOf(callWrite('POST', '/v1/imports?dryRun=true', file('TRIED')));
   const done = await resultOf(callWrite('POST', '/v1/imports', file('DONE')));
   expect(await resultOf(readImport(tried.id))).toEqual(tried);
 
-  // Somebody holds the lock on applying an import, which another import waits for.
+  // A lock holder stands for an import that is being applied. A second import waits for it.
   const redis = new Redis(orders.catalog.stateRedis.url);
   const holder = await new Lock({ redis, name: 'import-apply', ttl_ms: 600_000 }).acquire();
   const waitingId = randomUUID();

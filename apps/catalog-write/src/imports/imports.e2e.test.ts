@@ -1,12 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { counts, csv, csvRow, imported, postImport, readImport } from '../testing/import-calls.ts';
-import { runningService, type RunningService } from '../testing/running-service.ts';
+import { runningService } from '../testing/running-service.ts';
 
-let service: RunningService;
-beforeAll(async () => {
-  service = await runningService();
-});
+const service = await runningService();
 afterAll(() => service[Symbol.asyncDispose]());
 beforeEach(async () => {
   await service.owner.query('delete from catalog.products');

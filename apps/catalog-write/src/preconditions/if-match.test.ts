@@ -13,7 +13,7 @@ test.each<[string, '*' | number[]]>([
   ['"012-1"', []],
   ['"9007199254740993-1"', []],
   ['""', []],
-])('%s allows %j', (header, allowed) => {
+])('the header %s allows %j', (header, allowed) => {
   expect(parseIfMatch(PRODUCT, header)).toEqual(allowed);
 });
 
@@ -28,17 +28,17 @@ test.each([
   'w/"12-1"',
   '"a"b"',
   '"12-1",,"13-1"',
-])('%j is malformed', (header) => {
+])('the header %j is malformed', (header) => {
   expect(() => parseIfMatch(PRODUCT, header)).toThrow(/If-Match must be/);
 });
 
-test('without the header a precondition is required', () => {
+test('a request without the header is refused with precondition_required', () => {
   expect(() => parseIfMatch(PRODUCT, undefined)).toThrow(
     expect.objectContaining({ code: 'precondition_required' }),
   );
 });
 
-test('of several versions the current one is changed, once', async () => {
+test('with several versions, the current one is changed once', async () => {
   const tried: unknown[] = [];
   const done = await changeIfMatch([1, 2, 3], async (expected) => {
     tried.push(expected);
@@ -48,7 +48,7 @@ test('of several versions the current one is changed, once', async () => {
   expect(tried).toEqual([1, 2]);
 });
 
-test('only tags that can never match: missing and changed are still told apart', async () => {
+test('with tags that never match, a missing row is still distinguished from a changed one', async () => {
   await expect(changeIfMatch([], async () => 'missing')).rejects.toMatchObject({ code: 'not_found' });
   await expect(changeIfMatch([], async () => ({ changed: 2 }))).rejects.toMatchObject({
     code: 'version_changed',

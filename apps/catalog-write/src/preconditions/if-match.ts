@@ -3,15 +3,17 @@ import type { ExpectedVersion, NotChanged } from '@catalog/database';
 import { type HeaderField, invalidHeader } from '@catalog/service-kit';
 import { z } from 'zod';
 
-/** More would only be a way to make us try many versions. */
+/** Without a limit, one request could make the service try many versions. */
 const maxTags = 100;
 
-/** No row has it, so that a change which expects it tells "missing" from "changed" and does nothing else. */
+/** No row has this version. A change that expects it does nothing but find out whether the row exists. */
 const noVersion = -1;
 
 /**
- * What `If-Match` allows (RFC 9110, 13.1.1): any version, or those of the listed tags. The comparison is strong: a
- * weak tag never matches. Throws `precondition_required` without the header, `invalid_request` when it is malformed.
+ * The versions that `If-Match` allows (RFC 9110, 13.1.1): any, or those of the listed tags. The comparison is strong, so a
+ * weak tag never matches.
+ *
+ * @throws CatalogError `precondition_required` without the header, `invalid_request` when it is malformed
  */
 export function parseIfMatch(entity: Entity, header: string | undefined): '*' | readonly number[] {
   if (header === undefined) {
@@ -22,7 +24,7 @@ export function parseIfMatch(entity: Entity, header: string | undefined): '*' | 
   const versions: number[] = [];
   let rest = value;
   for (let count = 0; ; count++) {
-    // RFC 9110, 8.8.3: any visible character but the quote.
+    // RFC 9110, 8.8.3: a tag contains any visible characters except the quote.
     const [matched, weak, tag] = /^(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,[ \t]*|$)/.exec(rest) ?? [];
     if (matched === undefined || tag === undefined || count === maxTags) throw malformed();
     const version = weak === undefined ? versionOfEtag(entity, tag) : null;
@@ -36,8 +38,9 @@ export function parseIfMatch(entity: Entity, header: string | undefined): '*' | 
 }
 
 /**
- * Makes a change under `If-Match`. Throws `not_found` and `version_changed`. Of several versions at most one is the
- * current one, so the change is made at most once.
+ * Makes a change under `If-Match`. At most one of several versions is the current one, so the change is made at most once.
+ *
+ * @throws CatalogError `not_found`, `version_changed`
  */
 export async function changeIfMatch<T extends object>(
   allowed: '*' | readonly number[],
@@ -48,7 +51,7 @@ export async function changeIfMatch<T extends object>(
   for (const expected of candidates) {
     const outcome = await change(expected);
     if (outcome === 'missing') throw new CatalogError('not_found', 'There is nothing with this id.');
-    // Nothing that is stored has a field of this name.
+    // No stored row has a field with this name.
     if (!('changed' in outcome)) return outcome;
   }
   throw new CatalogError('version_changed', 'If-Match does not name the current version.');

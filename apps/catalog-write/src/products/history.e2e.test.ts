@@ -1,11 +1,8 @@
 import { problemSchema, productHistoryPageSchema, productSchema } from '@catalog/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningService, validProduct, type RunningService } from '../testing/running-service.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningService, validProduct } from '../testing/running-service.ts';
 
-let service: RunningService;
-beforeAll(async () => {
-  service = await runningService();
-});
+const service = await runningService();
 afterAll(() => service[Symbol.asyncDispose]());
 
 const as = (sub: string) => ({ Authorization: `Bearer ${service.token({ sub })}` });
@@ -16,7 +13,7 @@ async function history(id: string, query = '') {
   return productHistoryPageSchema.parse(await res.json());
 }
 
-test('each way of changing a product names its caller, and a change by hand says sql', async () => {
+test('the history names the caller of each change, and "sql" for a change by hand', async () => {
   const create = (key?: string) =>
     service.call('POST', '/v1/products', {
       body: { ...validProduct, sku: `HISTORY-${key ?? ''}` },
@@ -54,7 +51,7 @@ test('each way of changing a product names its caller, and a change by hand says
   expect((await history(keyed.id)).data.map(({ changedBy }) => changedBy)).toEqual(['creator']);
 });
 
-test('pages follow each other', async () => {
+test('the pages of the history join without gaps', async () => {
   const res = await service.call('POST', '/v1/products', { body: { ...validProduct, sku: 'PAGES' } });
   const { id } = productSchema.parse(await res.json());
   for (let price = 1; price <= 4; price++) {

@@ -1,6 +1,6 @@
 import { problemSchema, productSchema, type Product } from '@catalog/contracts';
 import { rawHttp } from '@catalog/testing';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import {
   runningService,
   validProduct,
@@ -8,10 +8,7 @@ import {
   type RunningService,
 } from '../testing/running-service.ts';
 
-let service: RunningService;
-beforeAll(async () => {
-  service = await runningService();
-});
+const service = await runningService();
 afterAll(() => service[Symbol.asyncDispose]());
 beforeEach(async () => {
   await service.owner.query('delete from catalog.products');
@@ -30,7 +27,7 @@ const patch = (
   type = 'application/merge-patch+json',
 ) => service.call('PATCH', `/v1/products/${id}`, { body, headers, type });
 
-/** Status and code of a refusal, and what it names; the refusal must have changed nothing. */
+/** Status and code of a refusal, and the parts of the request that it names. Fails if the request changed anything. */
 async function refusal(
   call: () => Promise<Response>,
 ): Promise<[status: number, code: string, named: unknown[]]> {
@@ -41,11 +38,11 @@ async function refusal(
   expect(problem.status).toBe(res.status);
   expect(await service.state()).toEqual(before);
   const named = problem.errors.map((error) => error.pointer ?? error.parameter ?? error.header);
-  // The empty pointer is the body as a whole, and a field may break two rules.
+  // The empty pointer names the whole body. A field may break two rules.
   return [res.status, problem.code, [...new Set(named)].filter((name) => name !== '')];
 }
 
-test('a product is created, with its address, tag and version', async () => {
+test('creating a product answers its address, ETag and version', async () => {
   const res = await service.call('POST', '/v1/products', { body: validProduct });
   const product = productSchema.parse(await res.json());
   expect(res.status).toBe(201);
@@ -55,7 +52,7 @@ test('a product is created, with its address, tag and version', async () => {
   expect(product).toMatchObject({ ...validProduct, status: 'draft', attributes: {}, gtin: null });
 });
 
-test('a merge patch changes what it names, and attributes key by key', async () => {
+test('a merge patch changes the fields that it names, and attributes key by key', async () => {
   const { product, etag } = await create({ gtin: '4006381333931', attributes: { a: 1, b: true } });
   const res = await patch(
     product.id,
@@ -77,7 +74,7 @@ test('a merge patch changes what it names, and attributes key by key', async () 
   expect(res.headers.get('catalog-version')).toBe(String(changed.version));
 });
 
-test('a patch that changes nothing makes no version', async () => {
+test('a patch that changes nothing makes no new version', async () => {
   const { product, etag } = await create();
   const before = await service.state();
   const res = await patch(product.id, { name: product.name }, { 'If-Match': etag }, 'application/json');
@@ -98,13 +95,13 @@ test('a delete answers the version of the tombstone', async () => {
 
 test.each<[string, string, Record<string, string>, [number, string]]>([
   ['no If-Match', 'own', {}, [428, 'precondition_required']],
-  ['a former tag', 'own', { 'If-Match': '"1-1"' }, [412, 'version_changed']],
+  ['an old tag', 'own', { 'If-Match': '"1-1"' }, [412, 'version_changed']],
   ['a weak tag', 'own', { 'If-Match': 'W/own' }, [412, 'version_changed']],
   ['a tag of another payload schema', 'own', { 'If-Match': '"1-999"' }, [412, 'version_changed']],
   ['a malformed If-Match', 'own', { 'If-Match': 'own"' }, [400, 'invalid_request']],
   ['a malformed id', 'not-a-uuid', { 'If-Match': '*' }, [400, 'invalid_request']],
-  ['an id nobody has', '01890000-0000-7000-8000-000000000000', { 'If-Match': '*' }, [404, 'not_found']],
-])('PATCH and DELETE with %s change nothing', async (_name, id, headers, [status, code]) => {
+  ['an unknown id', '01890000-0000-7000-8000-000000000000', { 'If-Match': '*' }, [404, 'not_found']],
+])('PATCH and DELETE with %s are refused and change nothing', async (_name, id, headers, [status, code]) => {
   const { product, etag } = await create();
   const address = id === 'own' ? product.id : id;
   const sent = Object.fromEntries(
@@ -115,7 +112,7 @@ test.each<[string, string, Record<string, string>, [number, string]]>([
   expect((await refusal(remove)).slice(0, 2)).toEqual([status, code]);
 });
 
-test('a list of tags matches when one of them does, and "*" matches any version', async () => {
+test('a list of tags matches when one tag matches, and "*" matches any version', async () => {
   const { product, etag } = await create();
   expect((await patch(product.id, { name: 'x' }, { 'If-Match': `"1-1", ${etag}` })).status).toBe(200);
   expect((await patch(product.id, { name: 'y' }, { 'If-Match': '*' })).status).toBe(200);
@@ -152,14 +149,14 @@ const badBodies: [string, Record<string, unknown>, string, string[]][] = [
   ],
 ];
 
-test.each(badBodies)('POST with %s is refused by field and rule', async (_name, change, code, named) => {
+test.each(badBodies)('POST with %s is refused with the field', async (_name, change, code, named) => {
   const answer = await refusal(() =>
     service.call('POST', '/v1/products', { body: { ...validProduct, ...change } }),
   );
   expect(answer).toEqual([400, code, named]);
 });
 
-test.each(badBodies)('PATCH with %s is refused by field and rule', async (_name, change, code, named) => {
+test.each(badBodies)('PATCH with %s is refused with the field', async (_name, change, code, named) => {
   const { product } = await create();
   expect(await refusal(() => patch(product.id, change, { 'If-Match': '*' }))).toEqual([400, code, named]);
 });
@@ -272,7 +269,7 @@ test.each<[string, (service: RunningService) => Record<string, string>, number]>
   }
 });
 
-test('of 20 patches on the same version exactly one wins', async () => {
+test('of 20 patches of the same version exactly one succeeds', async () => {
   const { product, etag } = await create();
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, index) => patch(product.id, { name: `n${index}` }, { 'If-Match': etag })),
@@ -288,7 +285,7 @@ test('of 20 patches on the same version exactly one wins', async () => {
   expect(rows).toEqual([{ name: winner.name, version: winner.version }]);
 });
 
-test('a row that somebody else holds is busy after about two seconds', async () => {
+test('a change of a row that another transaction locks answers "busy" after about two seconds', async () => {
   const { product } = await create();
   const other = await service.owner.connect();
   try {
@@ -304,7 +301,7 @@ test('a row that somebody else holds is busy after about two seconds', async () 
   expect((await patch(product.id, { name: 'x' }, { 'If-Match': '*' })).status).toBe(200);
 });
 
-test('settings change under the same preconditions', async () => {
+test('settings need the same preconditions as products', async () => {
   const first = await service.call('PATCH', '/v1/settings', {
     body: { storeName: 'Shop' },
     headers: { 'If-Match': '*' },
@@ -329,7 +326,7 @@ test('settings change under the same preconditions', async () => {
   ]);
 });
 
-test('the OpenAPI document tells of every route', async () => {
+test('the OpenAPI document describes every route', async () => {
   const document = (await (await service.call('GET', '/openapi.json')).json()) as {
     paths: Record<string, object>;
   };

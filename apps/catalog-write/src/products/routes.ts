@@ -17,7 +17,7 @@ import {
 import { idempotencyKey, mergePatch, parse, requestTimeout, route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
 import { describedVersion, describedVersionAndTag, sendVersioned } from '../http/answer.ts';
-import { createOnce } from '../idempotency/create-once.ts';
+import { createOnce } from './create-once.ts';
 import { changeIfMatch, ifMatch } from '../preconditions/if-match.ts';
 import { historyRoute } from './history.ts';
 

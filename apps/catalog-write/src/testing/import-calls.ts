@@ -1,7 +1,7 @@
 import { importResultSchema, problemSchema, type ImportResult, type Problem } from '@catalog/contracts';
 import type { CallOptions, RunningService } from './running-service.ts';
 
-/** A header and rows: what every CSV file of the tests has at least. */
+/** The required columns of a CSV file. */
 export const csvHeader = 'sku,name,brand,category,priceMinor,currency';
 export const csvRow = (sku: string, name = 'Lamp', priceMinor: number | string = 1999): string =>
   `${sku},${name},Acme,Lighting,${priceMinor},EUR`;
@@ -19,7 +19,7 @@ export function postImport(
   return service.call('POST', `/v1/imports?${query}`, { type: 'text/csv', ...options, raw });
 }
 
-/** An import that is answered with a result, whatever became of its records. */
+/** Sends an import that is answered with a result, in any state. */
 export async function imported(
   service: RunningService,
   raw: CallOptions['raw'],
@@ -31,14 +31,14 @@ export async function imported(
   return importResultSchema.parse(body);
 }
 
-/** An import that is refused as a whole. */
+/** Sends an import that is refused as a whole. */
 export async function refusedImport(
   service: RunningService,
   raw: CallOptions['raw'],
   options: ImportCall = {},
 ): Promise<Problem> {
   const res = await postImport(service, raw, options);
-  if (res.status === 200) throw new Error(`not refused: ${await res.text()}`);
+  if (res.status === 200) throw new Error(`the import was not refused: ${await res.text()}`);
   return problemSchema.parse(await res.json());
 }
 
@@ -54,7 +54,7 @@ export const counts = (result: ImportResult): number[] => [
   result.failed,
 ];
 
-/** A body that the test feeds by hand. */
+/** A body that the test sends piece by piece. */
 export function slowBody(): { body: ReadableStream<Uint8Array>; send(text: string): void; end(): void } {
   let controller: ReadableStreamDefaultController<Uint8Array>;
   const body = new ReadableStream<Uint8Array>({

@@ -16,22 +16,25 @@ import {
   type RedisServer,
   type TestDatabase,
 } from '@catalog/testing';
+import { Redis } from 'ioredis';
 import { createApp, serviceName } from '../app.ts';
 import { importPoolOptions } from '../imports/limits.ts';
 
 export interface RunningService extends AsyncDisposable {
   readonly port: number;
   readonly database: TestDatabase;
-  /** As the superuser, for looking at what really happened. */
+  /** Connects as the superuser, to read what is really stored. */
   readonly owner: Pool;
   readonly jwksFile: string;
   readonly stateRedis: RedisServer;
-  /** What the service has logged as a warning or worse; a test may empty it. */
+  /** A connection to the state Redis, which is not the one of the service. */
+  readonly redis: Redis;
+  /** What the service has logged as a warning or worse. A test may empty it. */
   readonly warnings: string[];
   token(claims?: Record<string, unknown>): string;
-  /** With a valid token and, for an object as body, JSON. */
+  /** Sends a valid token, and an object in `body` as JSON. */
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
-  /** Everything that a refused request must leave as it was. */
+  /** Everything that a refused request must not change. */
   state(): Promise<unknown>;
 }
 
@@ -43,7 +46,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The service on a free port, with its own role in a database of its own. */
+/** The service on a free port, with its own database and state Redis. It connects with its own role. */
 export async function runningService(
   options: {
     databaseUrl?: (url: string) => string | Promise<string>;
@@ -68,6 +71,9 @@ export async function runningService(
   const redisServer = await startRedis();
   const stateRedis = connectStateRedis({ url: redisServer.url, name: serviceName, onError: () => {} });
   await eventually(() => stateRedis.status === 'ready');
+  const redis = new Redis(redisServer.url);
+  // Some tests kill Redis. Without a listener, ioredis would print each connection error.
+  redis.on('error', () => {});
   const pool = createPool({ url, applicationName: serviceName, max: 25 });
   const importPool = createPool({ ...importPoolOptions, url, applicationName: `${serviceName} import` });
   const owner = createPool({ url: database.url, applicationName: 'test' });
@@ -108,6 +114,7 @@ export async function runningService(
     owner,
     jwksFile: tokens.jwksFile,
     stateRedis: redisServer,
+    redis,
     warnings,
     token,
     async call(method, path, { body, raw, type, headers, signal } = {}) {
@@ -136,6 +143,7 @@ export async function runningService(
       server.server.closeAllConnections();
       await server.drain();
       stateRedis.disconnect();
+      redis.disconnect();
       await Promise.all([pool.end(), importPool.end(), owner.end(), redisServer.stop()]);
       await database[Symbol.asyncDispose]();
       await tokens[Symbol.asyncDispose]();

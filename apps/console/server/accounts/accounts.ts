@@ -1,4 +1,3 @@
-/** The people who may sign in, as Postgres has them. */
 import { USER_PROFILE, type UserProfile, type UserRole } from '@catalog/contracts';
 import { entityLoaders, loadSql, type Pool } from '@catalog/database';
 import type { PasswordHasher } from './password-hash.ts';
@@ -13,8 +12,8 @@ interface Row {
 }
 
 const findByUsername = loadSql(import.meta.url, './sql/find-by-username.sql');
-const insertFirst = loadSql(import.meta.url, './sql/insert-first.sql');
-const any = loadSql(import.meta.url, './sql/any.sql');
+const insertFirstAdmin = loadSql(import.meta.url, './sql/insert-first-admin.sql');
+const hasUsers = loadSql(import.meta.url, './sql/has-users.sql');
 const put = loadSql(import.meta.url, './sql/put.sql');
 const remove = loadSql(import.meta.url, './sql/remove.sql');
 const list = loadSql(import.meta.url, './sql/list.sql');
@@ -26,6 +25,7 @@ const toProfile = (row: Row): UserProfile => ({
   passwordChangedAt: row.password_changed_at,
 });
 
+/** The users who may sign in. They are stored in Postgres. */
 export class Accounts {
   readonly #pool: Pool;
   readonly #hasher: PasswordHasher;
@@ -35,36 +35,36 @@ export class Accounts {
     this.#hasher = hasher;
   }
 
-  /** The account if name and password fit; takes the same time whether the name or the password is wrong. */
+  /** The account, if name and password are right. Takes the same time whether the name or the password is wrong. */
   async check(name: string, password: string): Promise<UserProfile | undefined> {
-    // A name that cannot be is looked for all the same, for the time it takes.
+    // An impossible name is looked up too, so that it takes as long as a possible one.
     const { rows } = await this.#pool.query<Row>(findByUsername, [toUsername(name) ?? '']);
     const row = rows[0];
-    const fits = await this.#hasher.verify(password, row?.password_hash);
-    return fits && row !== undefined ? toProfile(row) : undefined;
+    const correct = await this.#hasher.verify(password, row?.password_hash);
+    return correct && row !== undefined ? toProfile(row) : undefined;
   }
 
-  /** As Postgres has it now: the role may have changed since sign-in. null if there is no such user any more. */
+  /** The current profile from Postgres, because the role may have changed since sign-in. null for a removed user. */
   async find(id: string): Promise<UserProfile | null> {
     return (await entityLoaders(this.#pool)[USER_PROFILE.name]([id])).get(id)?.body ?? null;
   }
 
-  /** Makes the first admin; does nothing once there is anybody. True if it made one. */
-  async putFirstAdmin(username: string, password: string): Promise<boolean> {
-    const { rows } = await this.#pool.query<{ found: boolean }>(any);
+  /** Creates the first admin, but only while there are no users. Returns whether it did. */
+  async createFirstAdmin(username: string, password: string): Promise<boolean> {
+    const { rows } = await this.#pool.query<{ found: boolean }>(hasUsers);
     if (rows[0]?.found === true) return false;
     const hash = await this.#hasher.hash(password);
-    return (await this.#pool.query(insertFirst, [username, hash])).rowCount === 1;
+    return (await this.#pool.query(insertFirstAdmin, [username, hash])).rowCount === 1;
   }
 
-  /** True if the user is new; else the user has a new password and role now, and no session any more. */
+  /** Creates the user, or sets password and role and ends all sessions of the user. Returns whether the user is new. */
   async put(username: string, password: string, role: UserRole): Promise<boolean> {
     const hash = await this.#hasher.hash(password);
     const { rows } = await this.#pool.query<{ created: boolean }>(put, [username, hash, role]);
     return rows[0]?.created === true;
   }
 
-  /** False if there was no such user. */
+  /** Returns false when there was no such user. */
   async remove(username: string): Promise<boolean> {
     return (await this.#pool.query(remove, [username])).rowCount === 1;
   }

@@ -1,10 +1,11 @@
 /**
- * Argon2id by Node itself, with what OWASP asks for at least (Password Storage Cheat Sheet: m=19 MiB, t=2,
- * p=1), stored as a PHC string. It runs on libuv's threads, off the event loop.
+ * Argon2id by Node itself, with the minimum that OWASP asks for (Password Storage Cheat Sheet: m=19 MiB, t=2, p=1), stored
+ * as a PHC string. It runs on the threads of libuv, so it does not block the event loop.
  */
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { CatalogError } from '@catalog/contracts';
+import { bulkhead, BulkheadRejectedError } from 'cockatiel';
 
 const derive = promisify(argon2);
 
@@ -20,9 +21,9 @@ const saltBytes = 16;
 const tagBytes = 32;
 
 export const hashingLimits = {
-  /** libuv has four threads, which files and name look-ups need too; and each hash takes 19 MiB. */
+  /** libuv has four threads, which files and name look-ups also need. Each hash takes 19 MiB of memory. */
   atOnce: 2,
-  /** At about 50 ms each, the last of these waits two seconds. */
+  /** A hash takes about 50 ms, so the last one in the queue waits about two seconds. */
   waiting: 64,
 } as const;
 
@@ -38,44 +39,34 @@ export interface PasswordHasher {
   verify(password: string, stored: string | undefined): Promise<boolean>;
 }
 
-/** Throws `CatalogError` `unavailable` when too many wait. */
+/** Its methods throw `CatalogError` `unavailable` when too many callers wait. */
 export function createPasswordHasher(): PasswordHasher {
-  const waiting: (() => void)[] = [];
-  let running = 0;
+  const limit = bulkhead(hashingLimits.atOnce, hashingLimits.waiting);
 
-  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (running >= hashingLimits.atOnce) {
-      if (waiting.length >= hashingLimits.waiting)
-        throw new CatalogError('unavailable', 'Too many people are signing in.', { retryAfterSeconds: 2 });
-      // Whoever ends hands its place on, so `running` stays as it is.
-      await new Promise<void>((resolve) => {
-        waiting.push(resolve);
-      });
-    } else running++;
+  async function tagOf(password: string, nonce: Buffer, { memory, passes, parallelism }: Cost) {
     try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running--;
-      else next();
+      return await limit.execute(() =>
+        derive('argon2id', {
+          // Keyboards compose letters in different ways. All ways give the same password (NIST SP 800-63B, 5.1.1.2).
+          message: Buffer.from(password.normalize('NFKC')),
+          nonce,
+          memory,
+          passes,
+          parallelism,
+          tagLength: tagBytes,
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof BulkheadRejectedError)) throw error;
+      throw new CatalogError('unavailable', 'Too many people are signing in.', {
+        retryAfterSeconds: 2,
+        cause: error,
+      });
     }
   }
 
-  const tagOf = (password: string, nonce: Buffer, { memory, passes, parallelism }: Cost) =>
-    inTurn(() =>
-      derive('argon2id', {
-        // One form for what looks the same, however a keyboard composes it (NIST SP 800-63B, 5.1.1.2).
-        message: Buffer.from(password.normalize('NFKC')),
-        nonce,
-        memory,
-        passes,
-        parallelism,
-        tagLength: tagBytes,
-      }),
-    );
-
-  // Of no password at all: its tag was drawn at random.
-  const nobody = format(cost, randomBytes(saltBytes), randomBytes(tagBytes));
+  // The hash of no password at all: its tag is random.
+  const unknownUserHash = format(cost, randomBytes(saltBytes), randomBytes(tagBytes));
 
   return {
     async hash(password) {
@@ -84,8 +75,8 @@ export function createPasswordHasher(): PasswordHasher {
     },
     async verify(password, stored) {
       const [, memory = '', passes = '', parallelism = '', salt = '', tag = ''] =
-        phcPattern.exec(stored ?? nobody) ?? [];
-      if (tag === '') throw new Error('a password hash in the table cannot be understood');
+        phcPattern.exec(stored ?? unknownUserHash) ?? [];
+      if (tag === '') throw new Error('a stored password hash is not an argon2id PHC string');
       const derived = await tagOf(password, Buffer.from(salt, 'base64'), {
         memory: Number(memory),
         passes: Number(passes),

@@ -8,7 +8,7 @@ import { createProfileCache } from './profile-cache.ts';
 
 const password = 'correct horse battery staple';
 
-test('a profile is kept here and in Redis, without a hash, until somebody changes the user', async () => {
+test('a profile is cached here and in Redis, without the password hash, until the user changes', async () => {
   await using started = new AsyncDisposableStack();
   const catalog = started.use(await startCatalog());
   const pool = createPool({ url: catalog.database.urlFor('console'), applicationName: 'console' });
@@ -31,7 +31,7 @@ test('a profile is kept here and in Redis, without a hash, until somebody change
   const { rows } = await owner.query<{ id: string }>('select id from catalog.console_users');
   const id = rows[0]?.id ?? '';
   const read = () => cache.profiles.read(id);
-  // The auditor would find a forgotten change too, a little later: what counts is that the change itself told.
+  // The auditor would also find a lost change, but later. This test proves that the change itself invalidates.
   const told = async () =>
     (await owner.query("select from catalog.outbox where entity = 'user_profile'")).rowCount;
   expect(await told()).toBe(1);

@@ -1,10 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { runningConsole } from '../testing/running-console.ts';
 
-let running: RunningConsole;
-beforeAll(async () => {
-  running = await runningConsole();
-});
+const running = await runningConsole();
 afterAll(() => running[Symbol.asyncDispose]());
 
 const ready = { status: 200, body: '{"status":"ok","checks":{"postgres":"ok"}}' };
@@ -20,7 +17,7 @@ const metrics = (age_s: number, unapplied = 0) => ({
 
 beforeEach(async () => {
   running.worker.answers = { '/readyz': ready, '/metrics': metrics(0.25) };
-  // What was asked a second ago is believed.
+  // The state is reused for a second.
   await running.clock.advance(1_000);
 });
 
@@ -31,7 +28,7 @@ async function page(role: 'admin' | 'viewer' = 'viewer'): Promise<string> {
   return (await answer.text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
 }
 
-test('when all is well, the page says so, with the figures', async () => {
+test('the page says that all is well and shows the figures', async () => {
   const jobs = await running.queues.refresh.add('refresh', { keys: [] });
   const text = await page();
   expect(text).toContain('All is well');
@@ -42,7 +39,7 @@ test('when all is well, the page says so, with the figures', async () => {
   await jobs.remove();
 });
 
-test('a service that is not ready says what is not right', async () => {
+test('the page shows the failing checks of a service that is not ready', async () => {
   running.worker.answers['/readyz'] = {
     status: 503,
     body: '{"status":"not ready","checks":{"postgres":"ok","cache":"fails: <ECONNREFUSED>"}}',
@@ -52,7 +49,7 @@ test('a service that is not ready says what is not right', async () => {
   expect(text).toContain('not ready cache: fails: &lt;ECONNREFUSED&gt;');
 });
 
-test('a service that is ready may warn', async () => {
+test('the page shows the warnings of a ready service', async () => {
   running.worker.answers['/readyz'] = {
     status: 200,
     body: '{"status":"ok","checks":{"postgres":"ok"},"warnings":{"doorbell":"silent"}}',
@@ -60,29 +57,29 @@ test('a service that is ready may warn', async () => {
   expect(await page()).toMatch(/invalidation-worker ready doorbell: silent \d+ ms/);
 });
 
-test('a service that answers nonsense or nothing is said to give no answer', async () => {
+test('a service with an invalid answer is shown as "no answer"', async () => {
   running.worker.answers = { '/readyz': { status: 200, body: 'nonsense' } };
   const text = await page();
   expect(text).toContain('invalidation-worker no answer');
   expect(text).toContain('Watermark age unknown');
 });
 
-test('a watermark older than the bound is no good news', async () => {
+test('a watermark older than the bound is shown as a warning', async () => {
   running.worker.answers['/metrics'] = metrics(2.5, 7);
   const text = await page();
   expect(text).toContain('The cache is behind Postgres');
   expect(text).toContain('Changes not yet applied 7 the oldest is 1.50 s old');
 });
 
-test('however many look, each service is asked once a second', async () => {
+test('each service is asked once per second, however many people look', async () => {
   const cookie = await running.signIn('viewer');
   const before = running.worker.requests.length;
   await Promise.all(Array.from({ length: 20 }, () => running.call('GET', '/state', { cookie })));
-  // Its readiness, and its metrics as worker and as reader.
+  // One request for the readiness, one for the metrics as worker and one for the metrics as catalog-read.
   expect(running.worker.requests.length - before).toBe(3);
 });
 
-test('the purge form is for admins', async () => {
+test('only admins see the purge form', async () => {
   expect(await page('viewer')).not.toContain('Purge the cache');
   expect(await page('admin')).toContain('Purge the cache');
 });

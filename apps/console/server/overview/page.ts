@@ -26,13 +26,13 @@ function verdict({ services, feed }: SystemState): { tone: string; text: string 
   return { tone: 'good', text: 'All is well' };
 }
 
-function serviceRow({ name, state, failing, taken_ms }: ServiceState): Html {
+function serviceRow({ name, state, failing, answeredIn_ms }: ServiceState): Html {
   return html`<tr>
     <th scope="row">${name}</th>
     <td>
       <span class="pill ${tones[state]}">${state}</span> <span class="detail">${failing.join('; ')}</span>
     </td>
-    <td class="number">${state === 'no answer' ? '–' : `${whole.format(taken_ms)} ms`}</td>
+    <td class="number">${state === 'no answer' ? '–' : `${whole.format(answeredIn_ms)} ms`}</td>
   </tr>`;
 }
 
@@ -75,7 +75,7 @@ function feedFigures({ watermarkAge_s, unapplied, oldestUnapplied_s }: FeedState
   </dl>`;
 }
 
-/** The part of the page that is fetched again and again. */
+/** The part of the page that the browser refreshes every two seconds. */
 export function statePart(state: SystemState): Html {
   const { tone, text } = verdict(state);
   const at = new Date(state.at_ms).toISOString();

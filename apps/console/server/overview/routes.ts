@@ -11,7 +11,7 @@ export function overviewRoutes(app: Express, { state }: { state: () => Promise<S
     sendPage(res, 200, { title: 'Overview', main, signedIn: user, current: '/' });
   });
 
-  /** The same as the page shows, as a piece of HTML. */
+  /** The part of the page that changes, as HTML without a frame. */
   app.get('/state', async (_req, res) => {
     res.type('html').send(statePart(await state()).text);
   });

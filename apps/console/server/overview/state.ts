@@ -1,4 +1,4 @@
-/** What the start page knows: asked anew, but not more often than once a second, however many look. */
+/** The state of the system for the start page. */
 import type { Clock } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
 import { z } from 'zod';
@@ -11,9 +11,9 @@ export interface ServiceAddress {
 export interface ServiceState {
   readonly name: string;
   readonly state: 'ready' | 'not ready' | 'no answer';
-  /** What is not right, in its own words. */
+  /** The checks and warnings that the service itself reports as not ok. */
   readonly failing: readonly string[];
-  readonly taken_ms: number;
+  readonly answeredIn_ms: number;
 }
 
 export interface QueueState {
@@ -25,9 +25,9 @@ export interface QueueState {
 export const countedStates = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
 export type CountedState = (typeof countedStates)[number];
 
-/** From the metrics of the worker and of catalog-read; undefined where they do not say. */
+/** From the metrics of the worker and of catalog-read. undefined when they do not answer. */
 export interface FeedState {
-  /** As catalog-read knows it, whose answers it is about. */
+  /** From catalog-read, because the watermark limits the age of its answers. */
   readonly watermarkAge_s: number | undefined;
   readonly unapplied: number | undefined;
   readonly oldestUnapplied_s: number | undefined;
@@ -40,25 +40,26 @@ export interface SystemState {
   readonly feed: FeedState;
 }
 
-/** A service that is well answers at once; a page that waits longer helps nobody. */
-const patience_ms = 1_500;
-const memory_ms = 1_000;
+/** A healthy service answers at once. The page should not wait longer for the others. */
+const timeout_ms = 1_500;
+/** Each service is asked at most once in this time, however many people look at the page. */
+const reuse_ms = 1_000;
 
 const answersSchema = z.record(z.string(), z.string()).default({});
 const reportSchema = z.object({ checks: answersSchema, warnings: answersSchema });
 
 async function serviceState({ name, url }: ServiceAddress): Promise<ServiceState> {
-  const began = performance.now();
-  const taken_ms = (): number => Math.round(performance.now() - began);
+  const began_ms = performance.now();
+  const answeredIn_ms = (): number => Math.round(performance.now() - began_ms);
   try {
-    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(patience_ms) });
+    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(timeout_ms) });
     const { checks, warnings } = reportSchema.parse(await response.json());
     const failing = [...Object.entries(checks), ...Object.entries(warnings)]
       .filter(([, answer]) => answer !== 'ok')
       .map(([check, answer]) => `${check}: ${answer}`);
-    return { name, state: response.ok ? 'ready' : 'not ready', failing, taken_ms: taken_ms() };
+    return { name, state: response.ok ? 'ready' : 'not ready', failing, answeredIn_ms: answeredIn_ms() };
   } catch {
-    return { name, state: 'no answer', failing: [], taken_ms: taken_ms() };
+    return { name, state: 'no answer', failing: [], answeredIn_ms: answeredIn_ms() };
   }
 }
 
@@ -83,17 +84,17 @@ async function queueState(queue: Queue): Promise<QueueState> {
   }
 }
 
-/** The value of a gauge without labels of its own, in Prometheus' text format. */
+/** The value of the first sample of a gauge, in the text format of Prometheus. */
 function gauge(text: string, name: string): number | undefined {
   const found = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1];
   const value = found === undefined ? Number.NaN : Number(found);
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** Empty where the service does not answer; the table of services says so. */
+/** Empty when the service does not answer, which the table of services shows. */
 async function metricsOf(url: string): Promise<string> {
   try {
-    const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(patience_ms) });
+    const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(timeout_ms) });
     return response.ok ? await response.text() : '';
   } catch {
     return '';
@@ -117,7 +118,7 @@ export interface StateOptions {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 }
 
-/** Never throws: what cannot be learned is said to be unknown. */
+/** Never throws. State that nobody answers is reported as unknown. */
 export function systemState({
   services,
   workerUrl,
@@ -125,7 +126,7 @@ export function systemState({
   queues,
   clock,
 }: StateOptions): () => Promise<SystemState> {
-  let last: { state: Promise<SystemState>; asked_ms: number } | undefined;
+  let last: { state: Promise<SystemState>; askedAt_ms: number } | undefined;
 
   const ask = async (): Promise<SystemState> => {
     const at_ms = clock.now();
@@ -139,7 +140,8 @@ export function systemState({
 
   return () => {
     const now_ms = clock.monotonic();
-    if (last === undefined || now_ms - last.asked_ms >= memory_ms) last = { state: ask(), asked_ms: now_ms };
+    if (last === undefined || now_ms - last.askedAt_ms >= reuse_ms)
+      last = { state: ask(), askedAt_ms: now_ms };
     return last.state;
   };
 }

@@ -1,21 +1,17 @@
 import { CatalogError, errorCatalogue } from '@catalog/contracts';
 import { requestIdOf, translate, type Logger } from '@catalog/service-kit';
-import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { html } from './html.ts';
 import { sendPage } from './layout.ts';
+import { wantsPage } from './page-request.ts';
 
-/** A browser that goes somewhere, as opposed to a script or a program that asks for data. */
-export function wantsPage(req: Request): boolean {
-  return req.headers.accept?.includes('text/html') === true;
-}
-
-/** What matches no route, for those who look at it. */
+/** Answers a browser whose address matches no route. */
 export const noSuchPage: RequestHandler = (req, _res, next) => {
   if (wantsPage(req)) next(new CatalogError('not_found', 'There is no such page.'));
   else next();
 };
 
-/** Pages for people; everything else gets the problem of the service kit. */
+/** Answers errors as pages to browsers. Other clients get the problem document of the service kit. */
 export function errorPages(log: Logger): ErrorRequestHandler {
   return (thrown: unknown, req, res, next) => {
     const error = translate(thrown);
@@ -29,7 +25,7 @@ export function errorPages(log: Logger): ErrorRequestHandler {
       return;
     }
     if (error.status >= 500)
-      log.error({ err: error.cause ?? error, requestId: requestIdOf(req) }, 'a page could not be made');
+      log.error({ err: error.cause ?? error, requestId: requestIdOf(req) }, 'a page failed');
     if (error.retryAfterSeconds !== undefined)
       res.set('Retry-After', String(Math.ceil(error.retryAfterSeconds)));
     const { title, cause } = errorCatalogue[error.code];

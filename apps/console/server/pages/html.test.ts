@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Html, html } from './html.ts';
 
-test('text is escaped wherever it stands, templates inside templates are not escaped twice', () => {
+test('a template escapes text, and does not escape nested templates twice', () => {
   const evil = `"><script>alert('1 & 2')</script>`;
   const escaped = '&quot;&gt;&lt;script&gt;alert(&#39;1 &amp; 2&#39;)&lt;/script&gt;';
   expect(html`<a title="${evil}">${evil}</a>`.text).toBe(`<a title="${escaped}">${escaped}</a>`);

@@ -1,4 +1,4 @@
-/** Text that is HTML already. Everything else is escaped where it is put into a template. */
+/** Text that is already HTML. A template escapes all other text. */
 export class Html {
   readonly text: string;
 
@@ -24,7 +24,7 @@ function toText(part: Part): string {
   return String(part).replace(/[&<>"']/g, (character) => escapes[character] ?? '');
 }
 
-/** html`<p>${text}</p>`: safe as the content of an element and of a quoted attribute; nowhere else. */
+/** html`<p>${text}</p>` is safe in the content of an element and in a quoted attribute, and nowhere else. */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
   return new Html(strings.reduce((text, string, index) => text + toText(parts[index - 1]) + string));
 }

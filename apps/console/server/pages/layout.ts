@@ -5,9 +5,9 @@ import { html, type Html } from './html.ts';
 export interface Page {
   readonly title: string;
   readonly main: Html;
-  /** Whose name stands in the header; nobody's on the way in. */
+  /** The user in the header. The sign-in page has none. */
   readonly signedIn?: SignedIn | undefined;
-  /** The address of the page among those in the header. */
+  /** The link in the header that leads to this page. */
   readonly current?: string;
 }
 
@@ -32,7 +32,7 @@ function header({ signedIn, current }: Page): Html {
   </header>`;
 }
 
-/** Two layers, the upper one in front: the cache and what it stands before. */
+/** The logo shows two layers: the cache in front of the database. */
 export const mark = html`<svg class="mark" viewBox="0 0 24 24" aria-hidden="true">
   <path d="M12 3 21 8 12 13 3 8Z" />
   <path d="M4.5 12.5 12 16.7l7.5-4.2M4.5 16.5 12 20.7l7.5-4.2" />

@@ -1,12 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningConsole } from '../testing/running-console.ts';
 
-let running: RunningConsole;
-beforeAll(async () => {
-  running = await runningConsole();
-});
+const running = await runningConsole();
 afterAll(() => running[Symbol.asyncDispose]());
 
 const addresses = [
@@ -21,7 +18,7 @@ const addresses = [
   '/no-such-address',
 ];
 
-test.each(addresses)('%s says what a browser may do with it, signed in or not', async (address) => {
+test.each(addresses)('%s sends the security headers, with and without a session', async (address) => {
   const cookie = await running.signIn('admin');
   for (const headers of [{}, { Accept: 'text/html' }]) {
     for (const who of [cookie, undefined]) {
@@ -43,7 +40,7 @@ test.each(addresses)('%s says what a browser may do with it, signed in or not', 
 });
 
 test.each(['/', '/sign-in', '/queues/', '/no-such-address'])(
-  'the page %s names no foreign host',
+  'the page %s names no other host',
   async (address) => {
     const cookie = address === '/sign-in' ? undefined : await running.signIn('admin');
     const answer = await running.call('GET', address, { cookie, headers: { Accept: 'text/html' } });
@@ -54,7 +51,7 @@ test.each(['/', '/sign-in', '/queues/', '/no-such-address'])(
   },
 );
 
-test('nor do the files of the pages', () => {
+test('the static files name no other host', () => {
   const folder = join(import.meta.dirname, '../../web');
   for (const file of readdirSync(folder).filter((name) => /\.(?:css|js)$/.test(name)))
     expect(readFileSync(join(folder, file), 'utf8')).not.toMatch(/https?:\/\//);

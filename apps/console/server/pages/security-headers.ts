@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express';
 
 /**
- * Nothing but our own files, no frames, no inline script or style (ASVS 3.4); but for one style, by its
- * hash, which the dialogs of the queue dashboard put in to hide a scroll bar.
+ * Allows only our own files, no frames, and no inline script or style (ASVS 3.4). The one exception, by its hash, is a
+ * style that the dialogs of the queue dashboard insert to hide a scroll bar.
  */
 const policy = [
   "default-src 'none'",
@@ -16,7 +16,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** On every answer, whatever becomes of it. `nosniff` comes from the service kit. */
+/** Sets the headers on every answer, also on errors. The service kit adds `nosniff`. */
 export function securityHeaders(options: { secure: boolean }): RequestHandler {
   return (_req, res, next) => {
     res.set({

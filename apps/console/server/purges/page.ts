@@ -1,7 +1,7 @@
 import { entities, type PurgeResult } from '@catalog/contracts';
 import { html, type Html } from '../pages/html.ts';
 
-/** For admins only. The purge itself is an invalidation by the worker, and is written into its log. */
+/** Only admins see it. The worker does the purge, as an invalidation, and logs it. */
 export function purgeForm(): Html {
   const options = entities.map(({ name }) => html`<option>${name}</option>`);
   return html`<section aria-labelledby="purge">

@@ -23,7 +23,7 @@ test.each([
   [{ what: 'key', key: ' product:1 ', entity: 'product', reason: 'wrong price' }, { key: 'product:1' }],
   [{ what: 'entity', key: '', entity: 'sku', reason: 'wrong price' }, { entity: 'sku' }],
   [{ what: 'all', key: '', entity: 'sku', confirm: 'yes', reason: 'wrong price' }, { all: true }],
-])('%j asks the worker for %j and why', async (form, wanted) => {
+])('the form %j asks the worker for %j, with the reason', async (form, wanted) => {
   const answer = await purge(form);
   expect([answer.status, await answer.text()]).toEqual([200, '{"entries":3,"invalidated":2}']);
   expect(asked().map(({ method, body }) => [method, JSON.parse(body) as unknown])).toEqual([
@@ -31,7 +31,7 @@ test.each([
   ]);
 });
 
-test('the worker believes the token: signed with the key of the console, for it, for operators, by name', async () => {
+test('the token for the worker is signed with the key of the console and names audience, scope and user', async () => {
   await purge({ what: 'key', key: 'product:1', reason: 'wrong price' });
   const authorization = asked()[0]?.authorization ?? '';
   const log = createLogger({ service: 'test', level: 'silent' });
@@ -50,7 +50,7 @@ test('the worker believes the token: signed with the key of the console, for it,
   expect(req.caller?.subject).toBe('console:admin');
 });
 
-test('who and why stand in the log', async () => {
+test('the log of a purge names the user and the reason', async () => {
   await purge({ what: 'key', key: 'product:9', reason: 'a wrong price' });
   const record = running.logLines
     .map((line) => JSON.parse(line) as { msg: string })
@@ -67,16 +67,16 @@ test.each([
   ['no reason', { what: 'key', key: 'product:1' }],
   ['blanks as a reason', { what: 'key', key: 'product:1', reason: '    ' }],
   ['no key', { what: 'key', key: ' ', reason: 'because' }],
-  ['a key of no entity', { what: 'key', key: 'session:1', reason: 'because' }],
+  ['a key without a known entity', { what: 'key', key: 'session:1', reason: 'because' }],
   ['an unknown entity', { what: 'entity', entity: 'user', reason: 'because' }],
-  ['everything, but not meant', { what: 'all', reason: 'because' }],
-  ['nothing', { reason: 'because' }],
-])('a purge with %s is refused before the worker hears of it', async (_name, form) => {
+  ['everything but without the confirmation', { what: 'all', reason: 'because' }],
+  ['no choice', { reason: 'because' }],
+])('a purge with %s is refused without asking the worker', async (_name, form) => {
   expect((await purge(form)).status).toBe(400);
   expect(asked()).toEqual([]);
 });
 
-test('what the worker says of a purge it refuses is passed on', async () => {
+test('the refusal of the worker is shown to the user', async () => {
   const problem = {
     type: '/problems/invalid_request',
     title: 'x',
@@ -93,10 +93,10 @@ test('what the worker says of a purge it refuses is passed on', async () => {
 });
 
 test.each([
-  ['does not believe the console', { status: 401, body: '{}' }, 500],
-  ['does something else than was asked', { status: 200, body: '{}' }, 500],
+  ['refuses the token of the console', { status: 401, body: '{}' }, 500],
+  ['answers 200 with another body', { status: 200, body: '{}' }, 500],
   ['answers nonsense', { status: 418, body: 'teapot' }, 500],
-])('a worker that %s is a fault of ours', async (_name, answer, status) => {
+])('a worker that %s is an internal error', async (_name, answer, status) => {
   running.worker.answers['/v1/purges'] = answer;
   expect((await purge({ what: 'key', key: 'product:x', reason: 'because' })).status).toBe(status);
 });

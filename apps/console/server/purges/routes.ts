@@ -10,15 +10,14 @@ import type { Express } from 'express';
 import { z } from 'zod';
 import type { Accounts } from '../accounts/accounts.ts';
 import { sendPage } from '../pages/layout.ts';
-import { wantsPage } from '../pages/errors.ts';
-import { formBody } from '../pages/form-body.ts';
+import { formBody, wantsPage } from '../pages/page-request.ts';
 import { requireAdmin, signedIn } from '../sessions/access.ts';
 import { purgedPage } from './page.ts';
 import type { WorkerClient } from './worker-client.ts';
 
 const { reason } = purgeRequestSchema.shape;
 
-/** A form sends every field, so those of the other choices are there too. */
+/** A form sends every field, also those of the other choices, so unknown fields are allowed. */
 const formSchema = z.discriminatedUnion('what', [
   z.object({ what: z.literal('key'), key: z.string().trim().pipe(cacheKeySchema), reason }),
   z.object({ what: z.literal('entity'), entity: purgeRequestSchema.shape.entity.unwrap(), reason }),
@@ -53,7 +52,7 @@ export function purgeRoutes(
       result = await worker.purge(purge, `console:${user.username}`);
     } catch (error) {
       const code = error instanceof CatalogError ? error.code : 'internal_error';
-      log.warn({ ...record, code }, 'a purge was not taken');
+      log.warn({ ...record, code }, 'a purge failed');
       throw error;
     }
     log.info({ ...record, ...result }, 'the cache was purged');

@@ -3,10 +3,10 @@ import { tokenIssuer, type Clock } from '@catalog/service-kit';
 import { importJWK, SignJWT } from 'jose';
 import type { SignToken } from './worker-client.ts';
 
-/** Long enough for the call that it is made for, and nothing more. */
+/** A token is made for one call. */
 const lifetime_s = 60;
 
-/** Reads the private key at once; throws where it is missing or is none, without showing it. */
+/** Reads the private key at once. Throws `ServiceKeyError`, which does not quote the key. */
 export async function tokenSigner(file: string, clock: Pick<Clock, 'now'>): Promise<SignToken> {
   const { kid, ...jwk } = await readServiceKey(file);
   const key = await importJWK(jwk, 'EdDSA');

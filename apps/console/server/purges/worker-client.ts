@@ -9,19 +9,19 @@ import {
   type PurgeResult,
 } from '@catalog/contracts';
 
-/** `who` becomes the subject of the token, and so stands in the worker's log. */
 export type SignToken = (claims: { subject: string; audience: string; scope: string }) => Promise<string>;
 
-/** The worker walks the whole cache for the widest of them. */
-const patience_ms = 30_000;
+/** The largest purge scans the whole cache. */
+const timeout_ms = 30_000;
 
 const isCode = (code: string): code is ErrorCode => Object.hasOwn(errorCatalogue, code);
 
-/** Asks the worker, who alone changes entries. Throws `CatalogError`. */
+/** Asks the worker, because only the worker changes cache entries. Throws `CatalogError`. */
 export function createWorkerClient({ url, sign }: { url: string; sign: SignToken }) {
   return {
-    async purge(purge: PurgeRequest, who: string): Promise<PurgeResult> {
-      const token = await sign({ subject: who, audience: 'invalidation-worker', scope: OPERATE_SCOPE });
+    /** `subject` names the user in the token, and so in the log of the worker. */
+    async purge(purge: PurgeRequest, subject: string): Promise<PurgeResult> {
+      const token = await sign({ subject, audience: 'invalidation-worker', scope: OPERATE_SCOPE });
       let response: Response;
       let text: string;
       try {
@@ -29,7 +29,7 @@ export function createWorkerClient({ url, sign }: { url: string; sign: SignToken
           method: 'POST',
           headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
           body: JSON.stringify(purge),
-          signal: AbortSignal.timeout(patience_ms),
+          signal: AbortSignal.timeout(timeout_ms),
         });
         text = (await response.text()).slice(0, 2_000);
       } catch (cause) {
@@ -41,7 +41,7 @@ export function createWorkerClient({ url, sign }: { url: string; sign: SignToken
       if (response.ok) return purgeResultSchema.parse(parsed(text));
       const problem = problemSchema.safeParse(parsed(text));
       const { code, detail } = problem.data ?? { code: '', detail: '' };
-      // Its 401 and 403 are about the console's key, and so a fault of ours.
+      // 401 and 403 are about the key of the console, so the user of the console cannot mend them.
       if (!isCode(code) || response.status === 401 || response.status === 403)
         throw new Error(`the worker answered ${response.status} to a purge: ${text}`);
       throw new CatalogError(code, `The invalidation worker refused: ${detail}`);

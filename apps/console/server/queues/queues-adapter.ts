@@ -9,14 +9,14 @@ type EntryRoute = Parameters<ExpressAdapter['setEntryRoute']>[0];
 type ErrorHandler = Parameters<ExpressAdapter['setErrorHandler']>[0];
 type Status = NonNullable<ReturnType<ErrorHandler>['status']>;
 
-/** bull-board's page asks a foreign host for fonts, and carries styles that our policy refuses. */
+/** The page of bull-board loads fonts from another host and has inline styles, which our policy refuses. */
 function withoutForeignParts(page: string): string {
   return page
     .replaceAll(/<link\b[^>]*href="https?:[^>]*>/g, '')
     .replaceAll(/<div id="root">[\s\S]*?<\/style>\s*<\/div>/g, '<div id="root"></div>');
 }
 
-/** bull-board's own adapter, but its page stays at home and its errors tell nothing of our insides. */
+/** The adapter of bull-board. Its page loads nothing from other hosts, and its errors show no internals. */
 export class QueuesAdapter extends ExpressAdapter {
   readonly #log: Logger;
 
@@ -24,7 +24,7 @@ export class QueuesAdapter extends ExpressAdapter {
     super();
     this.#log = log;
     this.app.disable('x-powered-by');
-    // To everybody else this board is not there: Express goes on to the next one.
+    // For other roles Express goes on to the next board.
     const only: RequestHandler = (_req, res, next) =>
       next(signedIn(res).role === role ? undefined : 'router');
     this.app.use(only);

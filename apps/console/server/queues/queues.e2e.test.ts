@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
 import { queueBoard, queuesPath } from './routes.ts';
 
-/** What the router keeps about each of its routes. */
+/** The fields of an Express route that this test reads. */
 interface Layer {
   readonly route?: { readonly path: string | string[]; _methods(): string[] };
   readonly handle?: { readonly stack?: readonly Layer[] };
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => running[Symbol.asyncDispose]());
 
-/** A queue with one waiting job, whatever was done to it before. */
+/** Resets the queue to one waiting job. */
 async function fill(): Promise<void> {
   await running.queues.refresh.resume();
   await running.queues.refresh.obliterate({ force: true });
@@ -51,13 +51,13 @@ const concrete = (path: string): string =>
     .replace(':queueStatus', 'waiting')
     .replace(':schedulerId', 'none');
 
-/** All that Redis holds about the queues. */
+/** Everything that Redis stores about the queues. */
 async function state(): Promise<unknown> {
   const keys = (await running.redis.keys('bull:*')).sort();
   return Promise.all(keys.map(async (key) => [key, (await running.redis.dump(key)) ?? '']));
 }
 
-test('the dashboard has the routes that this test is about', () => {
+test('the dashboard has the routes that this file tests', () => {
   const methods = mountedRoutes().map(([method]) => method);
   expect(methods.filter((method) => method === 'GET').length).toBeGreaterThanOrEqual(15);
   expect(methods.filter((method) => method !== 'GET').length).toBeGreaterThanOrEqual(20);
@@ -67,7 +67,7 @@ test('the dashboard has the routes that this test is about', () => {
 describe.each(mountedRoutes())('%s %s', (method, path) => {
   const reads = method === 'GET';
 
-  test('shows and does nothing without signing in', async () => {
+  test('shows and does nothing without a session', async () => {
     await fill();
     const before = await state();
     for (const accept of ['*/*', 'text/html']) {
@@ -82,12 +82,12 @@ describe.each(mountedRoutes())('%s %s', (method, path) => {
     expect(await state()).toEqual(before);
   });
 
-  test(`${reads ? 'can be looked at' : 'refuses'} a viewer`, async () => {
+  test(`${reads ? 'answers' : 'refuses'} a viewer`, async () => {
     await fill();
     const before = await state();
     const cookie = await running.signIn('viewer');
     const answer = await running.call(method, concrete(path), { cookie, ...(reads ? {} : { json: {} }) });
-    // Addresses of other clients are nobody's business here, an admin's neither.
+    // The console shows the addresses of other clients to nobody, not even to an admin.
     if (path.endsWith('/workers')) expect(answer.status).toBe(403);
     else if (reads) expect([200, 404, 405]).toContain(answer.status);
     else expect(answer.status).toBe(403);
@@ -95,7 +95,7 @@ describe.each(mountedRoutes())('%s %s', (method, path) => {
   });
 });
 
-test('a viewer sees the jobs, and a board that knows itself to be read-only', async () => {
+test('a viewer sees the jobs on a board in read-only mode', async () => {
   await fill();
   const cookie = await running.signIn('viewer');
   const answer = await running.call('GET', '/queues/api/queues?activeQueue=refresh&status=waiting', {
@@ -108,7 +108,7 @@ test('a viewer sees the jobs, and a board that knows itself to be read-only', as
   expect(queues.flatMap(({ jobs }) => jobs.map(({ name }) => name))).toEqual([jobName]);
 });
 
-test('an admin acts: a queue is paused and resumed, a job is removed', async () => {
+test('an admin can pause and resume a queue and remove a job', async () => {
   await fill();
   const cookie = await running.signIn('admin');
   const put = async (path: string): Promise<boolean> =>
@@ -121,14 +121,14 @@ test('an admin acts: a queue is paused and resumed, a job is removed', async () 
   expect(await running.queues.refresh.getJob(jobId)).toBeUndefined();
 });
 
-test('the page names no foreign host and carries no style of its own', async () => {
+test('the page names no other host and has no inline style', async () => {
   const cookie = await running.signIn('viewer');
   const page = await (await running.call('GET', '/queues/', { cookie })).text();
   expect(page).toContain('<div id="root"></div>');
   expect(page).not.toMatch(/https?:|style=|<style/);
 });
 
-test('a failure tells nothing of our insides', async () => {
+test('a failure shows no internals', async () => {
   const cookie = await running.signIn('viewer');
   await running.redis.set('bull:refresh:completed', 'not a sorted set');
   try {

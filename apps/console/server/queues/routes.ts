@@ -10,7 +10,7 @@ import { QueuesAdapter } from './queues-adapter.ts';
 
 export const queuesPath = '/queues';
 
-/** bull-board changes things by other methods than these only; a test walks all of its routes. */
+/** In bull-board, GET and HEAD never change anything. A test checks all of its routes. */
 function actingNeedsAdmin(accounts: Pick<Accounts, 'find'>): RequestHandler {
   const admin = requireAdmin({ accounts });
   return (req, res, next) => {
@@ -19,7 +19,7 @@ function actingNeedsAdmin(accounts: Pick<Accounts, 'find'>): RequestHandler {
   };
 }
 
-/** A board for each role: that of viewers knows itself to be read-only, and so shows no buttons either. */
+/** The board of one role. The board of viewers is in read-only mode, so it shows no buttons. */
 export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger): QueuesAdapter {
   const adapter = new QueuesAdapter(role, log);
   adapter.setBasePath(queuesPath);
@@ -33,7 +33,7 @@ export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger
         boardLogo: { path: '/assets/mark.svg', width: 24, height: 24 },
         miscLinks: [{ text: 'Console', url: '/' }],
         hideDocsLink: true,
-        // CLIENT LIST shows addresses of other clients, and the console's Redis user may not ask for it.
+        // It would need CLIENT LIST, which shows the addresses of other clients. The Redis user of the console may not run it.
         showWorkers: false,
       },
     },

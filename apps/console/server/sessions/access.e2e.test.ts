@@ -11,7 +11,7 @@ afterAll(() => running[Symbol.asyncDispose]());
 
 const purge = { what: 'key', key: 'product:1', reason: 'a test' };
 
-/** The console's own routes; those of the queue dashboard are walked in the test beside it. */
+/** The routes of the console itself. `queues.e2e.test.ts` checks those of the queue dashboard. */
 const table: [
   string,
   string,
@@ -37,7 +37,7 @@ describe.each(['nobody', ...userRoles] as const)('%s', (who) => {
   });
 });
 
-test('a browser is shown the way in and back to where it wanted to go; a program gets a problem', async () => {
+test('without a session a browser is sent to the sign-in page and later back, and a program gets a problem', async () => {
   const page = await running.call('GET', '/queues/queue/refresh?page=2', {
     headers: { Accept: 'text/html' },
   });
@@ -47,7 +47,7 @@ test('a browser is shown the way in and back to where it wanted to go; a program
   expect(data.headers.get('content-type')).toBe('application/problem+json');
 });
 
-test('a role that is taken away is gone at once', async () => {
+test('an admin who loses the role can no longer act, at once', async () => {
   await running.accounts.put('fallen', password, 'admin');
   const answer = await running.call('POST', '/sign-in', { form: { username: 'fallen', password } });
   const cookie = answer.headers.getSetCookie()[0]?.split(';')[0];
@@ -58,8 +58,11 @@ test('a role that is taken away is gone at once', async () => {
 
 test.each([
   ['removed', async () => running.accounts.remove('leaver')],
-  ['given another password', async () => running.accounts.put('leaver', 'another long password', 'admin')],
-])('the sessions of an account that is %s end', async (_name, change) => {
+  [
+    'changed to another password',
+    async () => running.accounts.put('leaver', 'another long password', 'admin'),
+  ],
+])('the sessions of a user who is %s end', async (_name, change) => {
   await running.accounts.put('leaver', password, 'viewer');
   const answer = await running.call('POST', '/sign-in', { form: { username: 'leaver', password } });
   const cookie = answer.headers.getSetCookie()[0]?.split(';')[0];
@@ -68,7 +71,7 @@ test.each([
   expect((await running.call('GET', '/', { cookie })).status).toBe(401);
 });
 
-test('while Postgres does not answer, an admin still looks, and cannot act', async () => {
+test('while Postgres does not answer, an admin can look but not act', async () => {
   const cookie = await running.signIn('admin');
   await running.owner.query('revoke select on catalog.console_users from console');
   try {
@@ -85,21 +88,21 @@ test('while Postgres does not answer, an admin still looks, and cannot act', asy
   }
 });
 
-test('who could write into the cache is no admin for it', async () => {
-  await using lied = await runningConsole({
+test('a cached profile with the role admin does not let a viewer act', async () => {
+  await using forged = await runningConsole({
     findProfile: async (id) => {
-      const profile = await lied.accounts.find(id);
+      const profile = await forged.accounts.find(id);
       return profile === null ? null : { ...profile, role: 'admin' };
     },
   });
-  const cookie = await lied.signIn('viewer');
-  expect((await lied.call('POST', '/purges', { cookie, form: purge })).status).toBe(403);
-  const pause = await lied.call('PUT', '/queues/api/queues/refresh/pause', { cookie });
-  expect([pause.status, await lied.queues.refresh.isPaused()]).toEqual([403, false]);
-  expect(lied.worker.requests.filter(({ url }) => url === '/v1/purges')).toEqual([]);
+  const cookie = await forged.signIn('viewer');
+  expect((await forged.call('POST', '/purges', { cookie, form: purge })).status).toBe(403);
+  const pause = await forged.call('PUT', '/queues/api/queues/refresh/pause', { cookie });
+  expect([pause.status, await forged.queues.refresh.isPaused()]).toEqual([403, false]);
+  expect(forged.worker.requests.filter(({ url }) => url === '/v1/purges')).toEqual([]);
 });
 
-test('with a session from before the password was changed nobody acts, though the cache may still let him look', async () => {
+test('a session from before a password change cannot act, even while a cached profile still lets it look', async () => {
   let cached: UserProfile | null = null;
   await using late = await runningConsole({
     findProfile: async (id) => (cached ??= await late.accounts.find(id)),

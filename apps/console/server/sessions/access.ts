@@ -1,4 +1,4 @@
-/** Who may do what: everything behind `requireSignIn` needs a session, what changes something needs an admin. */
+/** Access rules: every route after `requireSignIn` needs a session, and every change needs an admin. */
 import type { Cached } from '@catalog/cache';
 import { CatalogError, type UserProfile, type UserRole } from '@catalog/contracts';
 import type { RequestHandler, Response } from 'express';
@@ -10,12 +10,12 @@ type SessionUser = NonNullable<SessionData['signedIn']>;
 
 export interface SignedIn extends SessionUser {
   readonly role: UserRole;
-  /** False while Postgres does not say; then everybody only looks. */
+  /** False while Postgres does not answer. Then everybody may only look. */
   readonly confirmed: boolean;
 }
 
 declare global {
-  // Express' own place for what middleware knows about a request.
+  // Express keeps here what middleware learned about a request.
   namespace Express {
     interface Locals {
       /** Set by `requireSignIn`. */
@@ -26,14 +26,14 @@ declare global {
 
 export function signedIn(res: Response): SignedIn {
   const { signedIn } = res.locals;
-  if (signedIn === undefined) throw new Error('a route that needs a sign-in is not behind requireSignIn');
+  if (signedIn === undefined) throw new Error('a route that needs a session is not behind requireSignIn');
   return signedIn;
 }
 
 /**
- * 401 without a session. The profile is the cached one, which a changed role or password and a removed user leave
- * within the bound; it is enough to look, and never enough to be sent away: that is asked of Postgres. While Postgres
- * does not answer, who is signed in may look, which is when looking matters, but not act.
+ * Answers 401 without a session. It reads the cached profile, which follows a changed role or password and a removed user
+ * within the bound. The cache can only confirm that a user may look. Before it refuses, it asks Postgres. While Postgres
+ * does not answer, a signed-in user may still look, because that is when people need the console, but not act.
  */
 export function requireSignIn(options: {
   profiles: Pick<Cached<[id: string], UserProfile>, 'read'>;
@@ -41,11 +41,11 @@ export function requireSignIn(options: {
   origin: string;
 }): RequestHandler {
   const current = async ({ accountId, passwordChangedAt }: SessionUser): Promise<UserProfile | null> => {
-    const isOf = (profile: UserProfile | null) => profile?.passwordChangedAt === passwordChangedAt;
+    const isCurrent = (profile: UserProfile | null) => profile?.passwordChangedAt === passwordChangedAt;
     const { value, source } = await options.profiles.read(accountId);
-    if (source !== 'stale' && isOf(value)) return value;
+    if (source !== 'stale' && isCurrent(value)) return value;
     const profile = await options.accounts.find(accountId);
-    return isOf(profile) ? profile : null;
+    return isCurrent(profile) ? profile : null;
   };
 
   return async (req, res, next) => {
@@ -72,7 +72,10 @@ export function requireSignIn(options: {
   };
 }
 
-/** 403 for viewers. Who acts is looked up in Postgres: whoever could write into the cache would else be an admin. */
+/**
+ * Answers 403 to viewers. It always asks Postgres for the role. If it trusted the cache, everybody who can write to the
+ * cache Redis could become an admin.
+ */
 export function requireAdmin({ accounts }: { accounts: Pick<Accounts, 'find'> }): RequestHandler {
   return async (_req, res, next) => {
     const { accountId, passwordChangedAt } = signedIn(res);
@@ -81,7 +84,7 @@ export function requireAdmin({ accounts }: { accounts: Pick<Accounts, 'find'> })
       profile = await accounts.find(accountId);
     } catch {
       next(
-        new CatalogError('unavailable', 'Postgres does not say who is an admin right now.', {
+        new CatalogError('unavailable', 'Postgres does not answer, so your role cannot be checked.', {
           retryAfterSeconds: 1,
         }),
       );

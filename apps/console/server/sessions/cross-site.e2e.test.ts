@@ -1,22 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { password, runningConsole, type RunningConsole } from '../testing/running-console.ts';
+import { afterAll, expect, test } from 'vitest';
+import { password, runningConsole } from '../testing/running-console.ts';
 
-let running: RunningConsole;
-beforeAll(async () => {
-  running = await runningConsole();
-});
+const running = await runningConsole();
 afterAll(() => running[Symbol.asyncDispose]());
 
 const elsewhere: [string, Record<string, string>][] = [
   ['another site', { 'Sec-Fetch-Site': 'cross-site' }],
-  ['a sister host', { 'Sec-Fetch-Site': 'same-site' }],
+  ['a sibling host', { 'Sec-Fetch-Site': 'same-site' }],
   ['another origin, from an old browser', { Origin: 'https://evil.example' }],
   ['another port', { Origin: 'http://127.0.0.1:1' }],
   ['a sandboxed frame', { Origin: 'null' }],
-  ['a name that was rebound to us', { 'Sec-Fetch-Site': 'same-origin', Origin: 'http://rebound.example' }],
+  ['a rebound DNS name', { 'Sec-Fetch-Site': 'same-origin', Origin: 'http://rebound.example' }],
 ];
 
-test.each(elsewhere)('nothing is changed for %s', async (_name, headers) => {
+test.each(elsewhere)('a request from %s changes nothing', async (_name, headers) => {
   const cookie = await running.signIn('admin');
   await running.queues.invalidation.resume();
   for (const [method, path] of [
@@ -40,13 +37,13 @@ test.each<[string, (url: string) => Record<string, string>]>([
     'its own pages by the other name of this machine',
     (url) => ({ Origin: url.replace('127.0.0.1', 'localhost') }),
   ],
-  ['a program that is no browser', () => ({})],
+  ['a program that is not a browser', () => ({})],
 ])('%s may sign in', async (_name, headers) => {
   expect(await running.signIn('viewer', headers(running.url))).toContain('console=');
 });
 
-test('what only looks is let through from anywhere, and gets no session from there', async () => {
-  // SameSite=Strict: the browser sends no cookie along.
+test('a GET from another site is not refused as cross-site, but has no session', async () => {
+  // With SameSite=Strict the browser sends no cookie.
   const answer = await running.call('GET', '/', { headers: { 'Sec-Fetch-Site': 'cross-site' } });
   expect(answer.status).toBe(401);
 });

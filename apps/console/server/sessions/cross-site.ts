@@ -1,16 +1,16 @@
 import { CatalogError } from '@catalog/contracts';
 import type { RequestHandler } from 'express';
-import { isLoopback } from './origin.ts';
+import { ownOrigins } from './origin.ts';
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Refuses what another site makes a browser send (ASVS 3.5.1). A browser says where a request comes from,
- * in `Sec-Fetch-Site` (since 2023 all of them) or `Origin` (on POST, for much longer); where neither stands,
- * no browser sent it, and no cookie came along by itself. `SameSite=Strict` is the second wall.
+ * Refuses changes that another site makes a browser send (ASVS 3.5.1). A browser says where a request comes from, in
+ * `Sec-Fetch-Site` (all of them since 2023) or `Origin` (on POST, for much longer). A request with neither does not come
+ * from a browser, so no cookie was added by itself. `SameSite=Strict` is the second defence.
  */
 export function refuseCrossSite(origin: string): RequestHandler {
-  const own = originsOf(origin);
+  const own = ownOrigins(origin);
   return (req, _res, next) => {
     if (safeMethods.has(req.method)) {
       next();
@@ -20,18 +20,9 @@ export function refuseCrossSite(origin: string): RequestHandler {
     const from = req.headers.origin;
     const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
     if (foreignSite || (from !== undefined && !own.has(from)))
-      next(new CatalogError('forbidden', `Changes are taken only from pages of ${origin} itself.`));
+      next(
+        new CatalogError('forbidden', `The console accepts changes only from its own pages at ${origin}.`),
+      );
     else next();
   };
-}
-
-/** On this machine, the same console has three names. */
-function originsOf(origin: string): Set<string> {
-  const { protocol, hostname, port } = new URL(origin);
-  if (!isLoopback(hostname)) return new Set([origin]);
-  const suffix = port === '' ? '' : `:${port}`;
-  return new Set([
-    origin,
-    ...['127.0.0.1', 'localhost', '[::1]'].map((name) => `${protocol}//${name}${suffix}`),
-  ]);
 }

@@ -3,11 +3,18 @@ import type { Clock } from '@catalog/service-kit';
 import session, { type SessionData } from 'express-session';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { sessionLimits } from './limits.ts';
+
+/** How long a session lasts. */
+export const sessionLimits = {
+  /** ASVS 7.3.1: protects a screen that its user has left. An open dashboard asks on its own and counts as use. */
+  idle_ms: 30 * 60_000,
+  /** ASVS 7.3.2: one working day, even when the session is used all the time. */
+  absolute_ms: 12 * 3_600_000,
+} as const;
 
 declare module 'express-session' {
   interface SessionData {
-    /** Written once, at sign-in; a session without it is never stored. */
+    /** Written once, at sign-in. A session without it is never stored. */
     signedIn: {
       readonly accountId: string;
       readonly username: string;
@@ -32,9 +39,8 @@ const storedSchema = z.object({
 type Done = (error?: unknown) => void;
 
 /**
- * Sessions in Redis under the SHA-256 of their id: who can read Redis cannot take one over. An id has 192
- * random bits, so a plain hash is enough. The limits hold by the clock that is passed in; Redis' own expiry
- * only clears away.
+ * Sessions in Redis under the SHA-256 of their id, so that a reader of Redis cannot take over a session. An id has 192
+ * random bits, so a plain hash is enough. The injected clock enforces the limits. The expiry of Redis only cleans up.
  */
 export class SessionStore extends session.Store {
   readonly #redis: Redis;
@@ -63,7 +69,7 @@ export class SessionStore extends session.Store {
     this.#write(id, session, false).then(() => done(), done);
   }
 
-  /** Only what is still there: a request that was under way while its user signed out brings nothing back. */
+  /** Writes only a session that still exists, so that a request in flight cannot revive it after a sign-out. */
   override touch(id: string, session: SessionData, done: Done = () => undefined): void {
     this.#write(id, session, true).then(() => done(), done);
   }
@@ -72,11 +78,11 @@ export class SessionStore extends session.Store {
     this.#redis.del(keyOf(id)).then(() => done(), done);
   }
 
-  async #write(id: string, session: SessionData, onlyIfThere: boolean): Promise<void> {
+  async #write(id: string, session: SessionData, onlyIfPresent: boolean): Promise<void> {
     const stored = { ...session, seen_ms: this.#clock.now() };
     const left_ms = Math.ceil(this.#left_ms(stored));
     if (left_ms <= 0) await this.#redis.del(keyOf(id));
-    else if (onlyIfThere) await this.#redis.set(keyOf(id), JSON.stringify(stored), 'PX', left_ms, 'XX');
+    else if (onlyIfPresent) await this.#redis.set(keyOf(id), JSON.stringify(stored), 'PX', left_ms, 'XX');
     else await this.#redis.set(keyOf(id), JSON.stringify(stored), 'PX', left_ms);
   }
 

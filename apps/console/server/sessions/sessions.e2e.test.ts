@@ -1,30 +1,27 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cookieOf, password, runningConsole, type RunningConsole } from '../testing/running-console.ts';
-import { sessionLimits } from './limits.ts';
+import { afterAll, expect, test } from 'vitest';
+import { cookieOf, password, runningConsole } from '../testing/running-console.ts';
+import { sessionLimits } from './session-store.ts';
 
-let running: RunningConsole;
-beforeAll(async () => {
-  running = await runningConsole();
-});
+const running = await runningConsole();
 afterAll(() => running[Symbol.asyncDispose]());
 
 const look = async (cookie?: string): Promise<number> => (await running.call('GET', '/', { cookie })).status;
 const idIn = (cookie: string): string => /s:([\w-]+)\./.exec(decodeURIComponent(cookie))?.[1] ?? '';
 
-test('an id has at least 128 random bits, and no two are the same', async () => {
+test('session ids are unique and have at least 128 random bits', async () => {
   const ids = [];
   for (let count = 0; count < 8; count++) ids.push(idIn(await running.signIn('viewer')));
   expect(new Set(ids).size).toBe(8);
   const numbers = ids.map((id) => BigInt(`0x${Buffer.from(id, 'base64url').toString('hex')}`));
   const ones = numbers.reduce((all, number) => all | number);
   const alwaysOnes = numbers.reduce((all, number) => all & number);
-  // Of eight random ids a bit is the same in all by one chance in 128; of what counts up or tells the time most are.
+  // In eight random ids, a bit is equal in all with a chance of 1 in 128. In counters and times, most bits are equal.
   const varying = (ones ^ alwaysOnes).toString(2).replaceAll('0', '').length;
   expect(varying).toBeGreaterThanOrEqual(128);
 });
 
-test('who is not signed in gets no session and no cookie', async () => {
+test('without sign-in there is no session and no cookie', async () => {
   const before = await running.redis.dbsize();
   for (const path of ['/', '/sign-in', '/queues/', '/nowhere']) {
     expect((await running.call('GET', path)).headers.getSetCookie()).toEqual([]);
@@ -32,7 +29,7 @@ test('who is not signed in gets no session and no cookie', async () => {
   expect(await running.redis.dbsize()).toBe(before);
 });
 
-test('a planted id is not taken over at sign-in, and an old one does not live on', async () => {
+test('a sign-in ignores a planted session id and ends the old session', async () => {
   const old = await running.signIn('viewer');
   const planted = 'console=s%3Aplanted.AAAA';
   for (const cookie of [old, planted]) {
@@ -43,7 +40,7 @@ test('a planted id is not taken over at sign-in, and an old one does not live on
   }
 });
 
-test('signing out kills the session on the server: the cookie replayed is worth nothing', async () => {
+test('signing out ends the session on the server, so a replayed cookie is refused', async () => {
   const cookie = await running.signIn('viewer');
   expect(await look(cookie)).toBe(200);
   const answer = await running.call('POST', '/sign-out', { cookie });
@@ -52,7 +49,7 @@ test('signing out kills the session on the server: the cookie replayed is worth 
   expect(await look(cookie)).toBe(401);
 });
 
-test('a Redis that is wiped costs the sessions, and nothing that is needed for the next ones', async () => {
+test('wiping Redis ends all sessions, and new ones can begin', async () => {
   const cookie = await running.signIn('viewer');
   expect(await look(cookie)).toBe(200);
   await running.redis.flushall();
@@ -60,9 +57,9 @@ test('a Redis that is wiped costs the sessions, and nothing that is needed for t
   expect(await look(await running.signIn('viewer'))).toBe(200);
 });
 
-test('a request that is under way while its user signs out brings no session back', async () => {
+test('a request in flight during a sign-out does not revive the session', async () => {
   const cookie = await running.signIn('viewer');
-  // The state of the services is asked for anew, and so the page takes a moment.
+  // The state of the services is no longer reused, so the page takes a moment.
   await running.clock.advance(2_000);
   const requests = Array.from({ length: 8 }, () => look(cookie));
   await running.call('POST', '/sign-out', { cookie });
@@ -70,12 +67,12 @@ test('a request that is under way while its user signs out brings no session bac
   expect(await look(cookie)).toBe(401);
 });
 
-test('a changed signature is no cookie', async () => {
+test('a cookie with a changed signature is refused', async () => {
   const cookie = await running.signIn('viewer');
   expect(await look(`${cookie.slice(0, -3)}AAA`)).toBe(401);
 });
 
-test('a session ends when it is idle for too long, and use keeps it', async () => {
+test('a session ends when it is idle for too long, and use extends it', async () => {
   const cookie = await running.signIn('viewer');
   const almost_ms = sessionLimits.idle_ms - 1_000;
   await running.clock.advance(almost_ms);
@@ -86,25 +83,25 @@ test('a session ends when it is idle for too long, and use keeps it', async () =
   expect(await look(cookie)).toBe(401);
 });
 
-test('a session ends after its longest life, however much it is used', async () => {
+test('a session ends after the absolute limit, even when it is used all the time', async () => {
   const cookie = await running.signIn('viewer');
   const step_ms = sessionLimits.idle_ms - 1_000;
-  let lived_ms = 0;
-  while (lived_ms + step_ms < sessionLimits.absolute_ms) {
+  let age_ms = 0;
+  while (age_ms + step_ms < sessionLimits.absolute_ms) {
     await running.clock.advance(step_ms);
-    lived_ms += step_ms;
+    age_ms += step_ms;
     expect(await look(cookie)).toBe(200);
   }
-  await running.clock.advance(sessionLimits.absolute_ms - lived_ms);
+  await running.clock.advance(sessionLimits.absolute_ms - age_ms);
   expect(await look(cookie)).toBe(401);
 });
 
-test('a screen that was left is open for an hour at most, and a session for a day, whatever the limits are changed to', () => {
+test('the idle limit is at most an hour and the absolute limit at most a day', () => {
   expect(sessionLimits.idle_ms).toBeLessThanOrEqual(3_600_000);
   expect(sessionLimits.absolute_ms).toBeLessThanOrEqual(24 * 3_600_000);
 });
 
-test('Redis holds no cookie value and no id, only a hash, and forgets by itself', async () => {
+test('Redis stores a session under a hash of its id, without the id itself, and with a TTL', async () => {
   const cookie = await running.signIn('viewer');
   const id = idIn(cookie);
   const keys = await running.redis.keys('*');
@@ -119,14 +116,14 @@ test('Redis holds no cookie value and no id, only a hash, and forgets by itself'
   }
 });
 
-test('the cookie is for this host, out of reach of scripts and other sites', async () => {
+test('the cookie is limited to this host and hidden from scripts and other sites', async () => {
   const answer = await running.call('POST', '/sign-in', { form: { username: 'viewer', password } });
   const [name, ...attributes] = (answer.headers.getSetCookie()[0] ?? '').split('; ');
   expect(name).toMatch(/^console=s%3A/);
   expect(attributes.sort()).toEqual(['HttpOnly', 'Path=/', 'SameSite=Strict']);
 });
 
-test('off this machine the cookie is Secure and __Host-, and without TLS nobody gets in', async () => {
+test('beyond this machine the cookie is Secure and __Host-, and sign-in needs TLS', async () => {
   await using away = await runningConsole({
     origin: 'https://console.example.com',
     trustedProxies: ['127.0.0.1'],
@@ -141,7 +138,7 @@ test('off this machine the cookie is Secure and __Host-, and without TLS nobody 
   expect([plain.status, plain.headers.getSetCookie()]).toEqual([403, []]);
 });
 
-test('without Redis nobody is let in, and the answer says that it will pass', async () => {
+test('while Redis is away nobody gets in, and the answer has Retry-After', async () => {
   const cookie = await running.signIn('viewer');
   await running.redisServer.kill('SIGKILL');
   try {

@@ -2,7 +2,7 @@ import { html, type Html } from '../pages/html.ts';
 import { mark } from '../pages/layout.ts';
 
 export interface SignInForm {
-  /** Where to go afterwards; a path of this console. */
+  /** The page to open after sign-in. A path of this console. */
   readonly next: string;
   readonly username?: string;
   /** Why the last attempt was refused. */

@@ -4,9 +4,8 @@ import type { Express } from 'express';
 import { z } from 'zod';
 import type { Accounts } from '../accounts/accounts.ts';
 import { passwordRules } from '../accounts/rules.ts';
-import { wantsPage } from '../pages/errors.ts';
-import { formBody } from '../pages/form-body.ts';
 import { sendPage } from '../pages/layout.ts';
+import { formBody, wantsPage } from '../pages/page-request.ts';
 import { beginSession, endSession } from '../sessions/sessions.ts';
 import { signInPage } from './page.ts';
 import type { Throttle } from './throttle.ts';
@@ -17,10 +16,10 @@ const formSchema = z.strictObject({
   next: z.string().max(2_000).default('/'),
 });
 
-/** A path of ours, and no other place, whatever the address said. */
+/** Always a path of this console. Prevents redirects to other sites. */
 export function localPath(next: unknown): string {
   if (typeof next !== 'string' || !next.startsWith('/')) return '/';
-  // Resolved as a browser does: "//host", "/\host" and tabs in between lead elsewhere.
+  // Resolves it as a browser does, because "//host", "/\host" and embedded tabs lead to other hosts.
   const base = 'http://console.invalid';
   const resolved = URL.canParse(next, base) ? new URL(next, base) : undefined;
   if (resolved === undefined || resolved.origin !== base) return '/';
@@ -52,14 +51,14 @@ export function signInRoutes(app: Express, options: SignInOptions): void {
       const attempt = await throttle.attempt(username, address);
       const account = await accounts.check(username, form.password);
       if (account === undefined)
-        throw new CatalogError('unauthenticated', 'User name or password is not right.');
+        throw new CatalogError('unauthenticated', 'The user name or the password is wrong.');
       await attempt.succeeded();
       await beginSession(req, account, options.clock.now());
       log.info({ user: account.username, address }, 'signed in');
       res.redirect(303, localPath(form.next));
     } catch (error) {
       if (!(error instanceof CatalogError) || error.status >= 500) throw error;
-      // Without the name: what was typed there may be a password.
+      // The log omits the name, because people sometimes type their password there.
       log.warn({ address, code: error.code }, 'a sign-in was refused');
       if (!wantsPage(req)) throw error;
       if (error.retryAfterSeconds !== undefined) res.set('Retry-After', String(error.retryAfterSeconds));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { hashingLimits } from '../accounts/password-hash.ts';
 import { password, runningConsole, type RunningConsole } from '../testing/running-console.ts';
 import { localPath } from './routes.ts';
@@ -7,13 +7,10 @@ import { throttleRules } from './throttle.ts';
 const endless = { points: 1_000_000, duration_s: 60 };
 const unthrottled = { pair: endless, account: endless, address: endless };
 
-// Each attempt is a hash, which is slow on purpose; on a machine with other work, dozens take their time.
+// Each attempt computes a password hash, which is slow on purpose. Dozens of them take minutes on a busy machine.
 vi.setConfig({ testTimeout: 240_000 });
 
-let running: RunningConsole;
-beforeAll(async () => {
-  running = await runningConsole({ throttle: unthrottled });
-});
+const running = await runningConsole({ throttle: unthrottled });
 afterAll(() => running[Symbol.asyncDispose]());
 
 const attempt = (
@@ -32,7 +29,7 @@ const seen = async (response: Response): Promise<unknown> => ({
   ),
 });
 
-test('an unknown user and a wrong password are answered alike, as page and as problem', async () => {
+test('an unknown user and a wrong password get the same answer, as page and as problem', async () => {
   for (const Accept of ['text/html', 'application/json']) {
     const wrong = await seen(await attempt(running, { username: 'admin', password: 'wrong' }, { Accept }));
     const unknown = await seen(await attempt(running, { username: 'nobod', password: 'wrong' }, { Accept }));
@@ -43,7 +40,7 @@ test('an unknown user and a wrong password are answered alike, as page and as pr
   }
 });
 
-test('and take the same time: 200 trials of each tell no more than tossing a coin', async () => {
+test('an unknown user and a wrong password take the same time: 200 trials of each reveal no difference', async () => {
   const taken: Record<'wrong' | 'unknown', number[]> = { wrong: [], unknown: [] };
   const trial = async (kind: 'wrong' | 'unknown'): Promise<void> => {
     const began = performance.now();
@@ -55,12 +52,12 @@ test('and take the same time: 200 trials of each tell no more than tossing a coi
     taken[kind].push(performance.now() - began);
   };
   for (let count = 0; count < 200; count++) {
-    // In turn and in changing order, so that what else the machine does meets both.
+    // In alternating order, so that other load on the machine affects both kinds.
     const order = count % 2 === 0 ? (['wrong', 'unknown'] as const) : (['unknown', 'wrong'] as const);
     for (const kind of order) await trial(kind);
   }
-  // How often a random "unknown" took longer than a random "wrong": 0.5 where time tells nothing; its standard
-  // deviation is 0.03 then. Without the hash for nobody it is 0.
+  // How often a random "unknown" took longer than a random "wrong". It is 0.5, with a standard deviation of 0.03, when
+  // the time reveals nothing. Without the hash for unknown users it is 0.
   let longer = 0;
   for (const wrong of taken.wrong) for (const unknown of taken.unknown) if (unknown > wrong) longer++;
   const share = longer / (taken.wrong.length * taken.unknown.length);
@@ -68,7 +65,7 @@ test('and take the same time: 200 trials of each tell no more than tossing a coi
   expect(share).toBeLessThan(0.65);
 });
 
-test('50 people signing in at once do not stall reads', async () => {
+test('50 sign-ins at once do not stall other requests', async () => {
   const began = performance.now();
   const work = { pending: true };
   const attempts = Promise.all(
@@ -82,11 +79,11 @@ test('50 people signing in at once do not stall reads', async () => {
   }
   const all_ms = performance.now() - began;
   expect((await attempts).map(({ status }) => status)).toEqual(Array(50).fill(303));
-  // On the event loop, the first of these would wait for all 50.
+  // If hashing ran on the event loop, the first of these reads would wait for all 50 hashes.
   expect(Math.max(...reads)).toBeLessThan(all_ms / 4);
 });
 
-test('the password is asked for in its own words only, and never logged', async () => {
+test('passwords and typed user names appear neither in the log nor in Postgres nor in Redis', async () => {
   await attempt(running, { username: 'canary-in-the-name', password: 'canary-in-the-password' });
   await attempt(running, { username: 'admin', password: 'canary-in-the-password' }, { Accept: 'text/html' });
   expect(running.logLines.join('\n')).not.toContain('canary');
@@ -101,15 +98,15 @@ test('the password is asked for in its own words only, and never logged', async 
 test.each<[string, Record<string, string>, Record<string, string>, number]>([
   ['no password', { username: 'admin' }, {}, 400],
   ['an unknown field', { username: 'admin', password, role: 'admin' }, {}, 400],
-  ['a password without end', { username: 'admin', password: 'x'.repeat(257) }, {}, 400],
-  ['a body without end', { username: 'admin', password: 'x'.repeat(9_000) }, {}, 413],
-  ['JSON', { username: 'admin', password }, { 'Content-Type': 'application/json' }, 415],
-  ['NUL in the name', { username: 'admin\0', password }, {}, 401],
+  ['an overlong password', { username: 'admin', password: 'x'.repeat(257) }, {}, 400],
+  ['an overlong body', { username: 'admin', password: 'x'.repeat(9_000) }, {}, 413],
+  ['a JSON body', { username: 'admin', password }, { 'Content-Type': 'application/json' }, 415],
+  ['a NUL in the name', { username: 'admin\0', password }, {}, 401],
 ])('a sign-in with %s is refused', async (_name, form, headers, status) => {
   expect((await attempt(running, form, headers)).status).toBe(status);
 });
 
-test('a name is the same in capitals', async () => {
+test('user names ignore case and surrounding blanks', async () => {
   expect((await attempt(running, { username: ' Admin', password })).status).toBe(303);
 });
 
@@ -125,7 +122,7 @@ test.each([
   expect(localPath(given)).toBe(leads);
 });
 
-test('after ten wrong passwords in a row, even the right one waits; and it is the same for nobody', async () => {
+test('after ten wrong passwords even the right one is refused for a while, also for an unknown user', async () => {
   await using throttled = await runningConsole();
   for (const username of ['admin', 'nobody']) {
     const statuses = [];
@@ -140,9 +137,9 @@ test('after ten wrong passwords in a row, even the right one waits; and it is th
     const page = await attempt(throttled, { username, password }, { Accept: 'text/html' });
     expect(await page.text()).toContain('Try again in 15 minutes.');
   }
-  // Others at the same place go on.
+  // Other users at the same address can still sign in.
   await throttled.signIn('viewer');
-  // None of these costs a hash: of so many at once the hasher would turn some away.
+  // None of these computes a hash. If they did, the hasher would refuse some of so many with another status.
   const late = await Promise.all(
     Array.from({ length: 3 * (hashingLimits.atOnce + hashingLimits.waiting) }, () =>
       attempt(throttled, { username: 'admin', password }),
@@ -151,7 +148,7 @@ test('after ten wrong passwords in a row, even the right one waits; and it is th
   expect(new Set(late.map(({ status }) => status))).toEqual(new Set([429]));
 });
 
-test('attempts side by side are counted exactly, and every count ends by itself', async () => {
+test('parallel attempts are counted exactly, and every counter has a TTL', async () => {
   await using throttled = await runningConsole();
   const answers = await Promise.all(
     Array.from({ length: 40 }, () => attempt(throttled, { username: 'admin', password: 'wrong' })),
@@ -163,13 +160,13 @@ test('attempts side by side are counted exactly, and every count ends by itself'
     expect(await throttled.redis.pttl(key)).toBeGreaterThan(0);
 });
 
-test('a sign-in that succeeds takes its count back', async () => {
+test('a successful sign-in does not count as an attempt', async () => {
   await using throttled = await runningConsole();
   for (let count = 0; count < throttleRules.pair.points + 2; count++)
     expect(await throttled.signIn('viewer')).toContain('console=');
 });
 
-test('many names from one address are bounded, and so is one name from many addresses', async () => {
+test('attempts are limited for many names from one address, and for one name from many addresses', async () => {
   const few = { points: 4, duration_s: 60 };
   await using byAddress = await runningConsole({ throttle: { ...unthrottled, address: few } });
   const names = [];
@@ -189,7 +186,7 @@ test('many names from one address are bounded, and so is one name from many addr
   expect(addresses).toEqual([401, 401, 401, 401, 429, 429]);
 });
 
-test('whoever is refused for his address uses up nothing of the account, whose owner signs in elsewhere', async () => {
+test('attempts from a refused address do not count against the account, so its owner can sign in elsewhere', async () => {
   await using throttled = await runningConsole({
     throttle: {
       ...unthrottled,
@@ -198,14 +195,14 @@ test('whoever is refused for his address uses up nothing of the account, whose o
     },
     trustedProxies: ['127.0.0.1'],
   });
-  const from = (address: string, word: string) =>
-    attempt(throttled, { username: 'admin', password: word }, { 'X-Forwarded-For': address });
+  const from = (address: string, password: string) =>
+    attempt(throttled, { username: 'admin', password }, { 'X-Forwarded-For': address });
   for (let count = 0; count < 10; count++) await from('192.0.2.1', 'wrong');
   expect((await from('192.0.2.1', password)).status).toBe(429);
   expect((await from('192.0.2.2', password)).status).toBe(303);
 });
 
-test('X-Forwarded-For is believed from a configured proxy only', async () => {
+test('X-Forwarded-For is used only from a configured proxy', async () => {
   const few = { points: 2, duration_s: 60 };
   const statuses = async (on: RunningConsole): Promise<number[]> => {
     const found = [];

@@ -9,13 +9,13 @@ export interface ThrottleRule {
   readonly duration_s: number;
 }
 
-/** Attempts that failed, each with the reason of its number. */
+/** How many failed attempts are allowed. */
 export const throttleRules = {
-  /** One person at one place: nobody mistypes more often, and 10 guesses in 15 minutes find no password. */
+  /** One account from one address. Nobody mistypes more often, and 10 guesses in 15 minutes find no password. */
   pair: { points: 10, duration_s: 900 },
-  /** One account from everywhere: bounds guessing from many addresses; wide, since it locks out the owner too. */
+  /** One account from all addresses. Limits guessing from many addresses. High, because it also locks out the owner. */
   account: { points: 100, duration_s: 3_600 },
-  /** One address for all accounts: an office behind one address stays below it. */
+  /** All accounts from one address. An office behind one address stays below it. */
   address: { points: 100, duration_s: 900 },
 } as const satisfies Record<string, ThrottleRule>;
 
@@ -23,13 +23,13 @@ export type ThrottleRules = Readonly<Record<keyof typeof throttleRules, Throttle
 
 export interface Throttle {
   /**
-   * Counts before anything is checked, so that attempts side by side cannot pass together. Throws
-   * `CatalogError` `rate_limited`. Call `succeeded` to take the count back.
+   * Counts the attempt before anything is checked, so that parallel attempts cannot exceed the limit. Throws
+   * `CatalogError` `rate_limited`. Call `succeeded` to undo the count.
    */
   attempt(username: string, address: string): Promise<{ succeeded(): Promise<void> }>;
 }
 
-/** Counts in Redis, in one script a counter, which sets the time to live with the first count. */
+/** Counts in Redis. One script per counter counts and sets its TTL in one step. */
 export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRules): Throttle {
   const limiter = (name: keyof ThrottleRules): RateLimiterRedis =>
     new RateLimiterRedis({
@@ -51,7 +51,7 @@ export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRule
         address: digest(network),
       };
       await consume([pair, keys.pair], [address, keys.address]);
-      // Only now: an address that is refused anyway cannot use up the attempts of the account's owner.
+      // Counted last, so that a refused address cannot use up the attempts of the account's owner.
       await consume([account, keys.account]);
       return {
         async succeeded() {
@@ -72,15 +72,15 @@ async function consume(...counters: (readonly [RateLimiterRedis, string])[]): Pr
     wait_ms = Math.max(wait_ms, one.reason.msBeforeNext);
   }
   if (wait_ms > 0)
-    throw new CatalogError('rate_limited', 'There were too many attempts to sign in.', {
+    throw new CatalogError('rate_limited', 'Too many attempts to sign in.', {
       retryAfterSeconds: Math.ceil(wait_ms / 1_000),
     });
 }
 
-/** A mistyped user name is often a password: neither stands in Redis. */
+/** A mistyped user name is often a password, so Redis gets only its hash. */
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
-/** Whoever has one IPv6 address has its /64 at least (RFC 6177). */
+/** A user with one IPv6 address has at least the whole /64 (RFC 6177), so the /64 counts as one address. */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

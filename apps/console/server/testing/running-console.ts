@@ -31,11 +31,11 @@ import { createThrottle, type ThrottleRules } from '../sign-in/throttle.ts';
 export interface ScriptedService extends AsyncDisposable {
   readonly url: string;
   readonly requests: { method: string; url: string; authorization: string | undefined; body: string }[];
-  /** What it answers from now on, by path. */
+  /** The answers of the service by path. A test may replace them. */
   answers: Record<string, { status: number; body: string }>;
 }
 
-/** Stands for a service that the console asks: answers what the test says. */
+/** Stands for a service that the console asks. It gives the answers that the test sets. */
 async function scriptedService(answers: ScriptedService['answers']): Promise<ScriptedService> {
   const requests: ScriptedService['requests'] = [];
   const read = async (req: IncomingMessage): Promise<string> => {
@@ -91,18 +91,18 @@ export interface RunningConsole extends AsyncDisposable {
 
 export const password = 'correct horse battery staple';
 
-/** As a `Cookie` header sends it. */
+/** The new cookie of an answer, in the form of a `Cookie` header. */
 export function cookieOf(response: Response): string | undefined {
   return response.headers.getSetCookie()[0]?.split(';')[0];
 }
 
-/** The console on a free port, with a database and a Redis of its own, a user of each role, and time that stands. */
+/** The console on a free port, with its own database and Redis, a user of each role, and a clock that the test moves. */
 export async function runningConsole(
   options: {
     origin?: string;
     throttle?: ThrottleRules;
     trustedProxies?: string[];
-    /** What the cached profiles are loaded with, where it is not the truth. */
+    /** Loads the cached profiles from elsewhere than Postgres. */
     findProfile?: Accounts['find'];
   } = {},
 ): Promise<RunningConsole> {
@@ -130,7 +130,7 @@ export async function runningConsole(
   for (const queue of Object.values(queues)) queue.on('error', () => undefined);
   const accounts = new Accounts(pool, createPasswordHasher());
   for (const role of ['admin', 'viewer'] as const) await accounts.put(role, password, role);
-  // Nobody sends heartbeats here, so that every profile is read past the caches.
+  // No worker sends heartbeats here, so every profile read bypasses the caches.
   const profileCache = createProfileCache({
     find: options.findProfile ?? ((id) => accounts.find(id)),
     cacheRedisUrl: redisServer.url,
@@ -138,7 +138,7 @@ export async function runningConsole(
     onError: () => undefined,
   });
   await profileCache.start();
-  // The port is part of the origin, so it is looked for before the app is made.
+  // The app needs the port for its origin, so the port is chosen first.
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const app = createApp({

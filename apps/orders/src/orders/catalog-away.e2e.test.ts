@@ -20,7 +20,7 @@ const order = (sku: string, key: string, headers: Record<string, string> = {}) =
     headers: { 'Idempotency-Key': key, ...headers },
   });
 
-test('an order is refused clearly, says when to come back, and leaves its key free', async () => {
+test('an order is refused with 503 and Retry-After, and its Idempotency-Key stays free', async () => {
   const before = await orders.onHand(seen);
   const res = await order(seen, 'refused');
   expect(problemSchema.parse(await res.json())).toMatchObject({ status: 503, code: 'unavailable' });
@@ -28,19 +28,19 @@ test('an order is refused clearly, says when to come back, and leaves its key fr
   expect(await orders.onHand(seen)).toBe(before);
 });
 
-test('what this service has seen is sold where the caller allows it, and the answer says so', async () => {
+test('a cached product can be ordered if the caller accepts stale data, and the answer says that it is stale', async () => {
   const res = await order(seen, 'allowed', { 'Cache-Control': 'no-cache, stale-if-error=600' });
   expect([res.status, res.headers.get('cache-status')]).toEqual([201, 'orders; hit; detail=stale']);
   expect(Number(res.headers.get('age'))).toBeGreaterThan(0);
   expect(await res.json()).toMatchObject({ totalMinor: 1999 });
 });
 
-test('what it has not seen, or not so lately, is not guessed', async () => {
+test('a product that is not cached, or is cached for too long, cannot be ordered', async () => {
   expect((await order(unseen, 'unseen', { 'Cache-Control': 'stale-if-error=600' })).status).toBe(503);
   expect((await order(seen, 'too-old', { 'Cache-Control': 'stale-if-error=0' })).status).toBe(503);
 });
 
-test('a repetition is answered, orders and stock are read, orders are completed', async () => {
+test('repeated requests, reads and completions still work', async () => {
   const again = await order(seen, 'before');
   expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
   const { id } = (await again.json()) as { id: string };
@@ -50,9 +50,9 @@ test('a repetition is answered, orders and stock are read, orders are completed'
   expect((await fetch(`${orders.service.url}/readyz`)).status).toBe(200);
 });
 
-test('the caller’s own deadline holds', async () => {
+test('the order is answered within the deadline of the caller', async () => {
   const began_ms = performance.now();
   expect((await order(seen, 'deadline', { 'Request-Timeout-Ms': '100' })).status).toBe(503);
-  // Without it the client would have tried for seconds; nothing here depends on how fast the machine is.
+  // Without the deadline the client would retry for 5 seconds, on a fast and on a slow machine.
   expect(performance.now() - began_ms).toBeLessThan(4_000);
 });

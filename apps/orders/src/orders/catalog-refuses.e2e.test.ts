@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runningOrders, type RunningOrders } from '../testing/running-orders.ts';
 
 let orders: RunningOrders;
-/** The orders service again, in front of a catalog that answers what the real one does not on demand. */
+/** A second orders service. It asks a scripted catalog, which gives answers that the real one does not give on demand. */
 let service: ServiceProcess;
 let answer = { status: 200, body: {} as object };
 const catalog = createServer((_req, res) => {
@@ -35,7 +35,7 @@ const startOrders = (keyFile: string) =>
     CATALOG_READ_URL: `http://127.0.0.1:${(catalog.address() as AddressInfo).port}`,
   });
 
-/** What the caller hears, and what stands in the log. */
+/** The answer to the caller, and the log record about it. */
 async function refusal(from: ServiceProcess) {
   const token = orders.catalog.tokens.sign({ aud: 'orders', sub: 'shop', scope: 'orders:write' });
   const res = await fetch(`${from.url}/v1/orders`, {
@@ -59,33 +59,33 @@ async function refusal(from: ServiceProcess) {
 }
 
 test.each([
-  ['401: our own token', 401, 503],
-  ['403: our own scope', 403, 503],
+  ['401, about the token of this service,', 401, 503],
+  ['403, about the scope of this service,', 403, 503],
   ['408', 408, 503],
-  ['429: our own haste', 429, 503],
+  ['429, about the request rate of this service,', 429, 503],
   ['400', 400, 500],
   ['404 for the settings', 404, 500],
   ['412', 412, 500],
   ['500', 500, 500],
-  ['200 with something else', 200, 500],
-])('%s of the catalog is no mistake of the customer', async (_what, status, told) => {
+  ['200 with another body', 200, 500],
+])('%s from the catalog is not reported as a mistake of the customer', async (_what, status, expected) => {
   answer = {
     status,
     body: { code: 'some_code', detail: 'canary', errors: [{ parameter: 'sku', code: 'x', message: 'y' }] },
   };
   const { problem, retryAfter, log } = await refusal(service);
   expect(problem).toMatchObject({
-    status: told,
-    code: told === 503 ? 'unavailable' : 'internal_error',
+    status: expected,
+    code: expected === 503 ? 'unavailable' : 'internal_error',
     errors: [],
   });
   expect(problem.detail).not.toContain('canary');
-  expect(retryAfter !== null).toBe(told === 503);
+  expect(retryAfter !== null).toBe(expected === 503);
   expect(log.level).toBe('error');
-  expect(log.err.message).toMatch(status === 200 ? /cannot be understood/ : /canary/);
+  expect(log.err.message).toMatch(status === 200 ? /does not fit the schema/ : /canary/);
 });
 
-test('a key of ours that is not there is no mistake of the customer either, and the log names the file', async () => {
+test('a missing key file of this service answers 503, and the log names the file', async () => {
   await using keyless = await startOrders('nowhere/key.json');
   const { problem, log } = await refusal(keyless);
   expect([problem.status, problem.code]).toEqual([503, 'unavailable']);

@@ -1,20 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { orderSchema, problemSchema } from '@catalog/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningOrders, type RunningOrders } from '../testing/running-orders.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningOrders } from '../testing/running-orders.ts';
 
-/** Of 64 callers at once; `ROUNDS=1000` for the claim of the README. */
+/** Rounds with 64 callers at once. The claim of the README uses `ROUNDS=1000`. */
 const rounds = Number(process.env['ROUNDS'] ?? 20);
-/** Each takes a start of the service, so there are fewer: a hundred for a thousand. */
+/** Fewer, because each round starts the service again: a hundred for `ROUNDS=1000`. */
 const killRounds = Number(process.env['KILL_ROUNDS'] ?? Math.max(4, Math.ceil(rounds / 10)));
 const callers = 64;
 const pieces = 10;
 
-let orders: RunningOrders;
-beforeAll(async () => {
-  orders = await runningOrders();
-});
+const orders = await runningOrders();
 afterAll(() => orders[Symbol.asyncDispose]());
 
 const order = (sku: string, key: string) =>
@@ -23,7 +20,7 @@ const order = (sku: string, key: string) =>
     headers: { 'Idempotency-Key': key },
   });
 
-/** What Postgres says was sold of it, and to whom. */
+/** The customers who bought the SKU and the pieces left, read from Postgres. */
 async function sold(sku: string): Promise<{ customers: string[]; left: number }> {
   const { rows } = await orders.owner.query<{ customer_id: string }>(
     'select o.customer_id from catalog.orders o join catalog.order_items i on i.order_id = o.id where i.sku = $1 order by 1',
@@ -33,10 +30,10 @@ async function sold(sku: string): Promise<{ customers: string[]; left: number }>
 }
 
 /**
- * Asks until the answer is final, as callers do: 201, or 409 `stock_short`. Hears of every answer that says "not now", such
- * as that of a machine which is busy with something else, and of every attempt that ends without one.
+ * Repeats the order until the answer is final, as real callers do: 201, or 409 `stock_short`. Calls `notNow` for each
+ * answer that says "try again" and for each attempt without an answer.
  */
-async function askUntilTold(
+async function orderUntilAnswered(
   sku: string,
   key: string,
   notNow: (what: string) => void,
@@ -51,11 +48,11 @@ async function askUntilTold(
       }
       const { code, detail } = problemSchema.parse(JSON.parse(text));
       if (code === 'stock_short') return { orderId: undefined, repeated: false };
-      // `conflict`: the key belongs to a transaction of a killed process that Postgres has not ended yet.
+      // `conflict`: Postgres has not yet ended the transaction of the killed process that holds the key.
       if (code !== 'unavailable' && code !== 'conflict') throw new Error(`${code}: ${detail}`);
       notNow(`${code}: ${detail}`);
     } catch (error) {
-      // The process is gone; another comes.
+      // The process was killed, and the next one is starting.
       if (!(error instanceof TypeError)) throw error;
       notNow('cut off');
     }
@@ -64,7 +61,7 @@ async function askUntilTold(
 }
 
 test(
-  `${callers} at once for the last ${pieces} pieces: exactly ${pieces} are sold, ${rounds} times`,
+  `${callers} callers at once buy exactly the last ${pieces} pieces, in ${rounds} rounds`,
   async ({ annotate }) => {
     const sku = await orders.sell({ sku: 'LAST' }, 0);
     const notNow = new Map<string, number>();
@@ -73,40 +70,41 @@ test(
       const before = (await sold(sku)).customers.length;
       await orders.owner.query('update catalog.stock set on_hand = $1 where sku = $2', [pieces, sku]);
       const answers = await Promise.all(
-        Array.from({ length: callers }, () => askUntilTold(sku, randomUUID(), count)),
+        Array.from({ length: callers }, () => orderUntilAnswered(sku, randomUUID(), count)),
       );
       expect(answers.filter(({ orderId }) => orderId !== undefined)).toHaveLength(pieces);
       const after = await sold(sku);
       expect([after.customers.length - before, after.left]).toEqual([pieces, 0]);
     }
-    await annotate(`${rounds} rounds; asked again after ${JSON.stringify([...notNow])}`);
+    await annotate(`${rounds} rounds; repeated after ${JSON.stringify([...notNow])}`);
   },
   60_000 + rounds * 5_000,
 );
 
 test(
-  `the same, with the process killed in the middle and every caller asking again, ${killRounds} times: none lost, none doubled`,
+  `no order is lost or doubled when the process is killed in the middle and all callers ask again, in ${killRounds} rounds`,
   async ({ annotate }) => {
     const seen = { mixed: 0, answered: 0, cutOff: 0, repeated: 0 };
     let killedAfter_ms = 0;
     for (let round = 0; round < killRounds; round++) {
       const sku = await orders.sell({ sku: `KILLED-${round}` }, pieces);
       const keys = Array.from({ length: callers }, () => randomUUID());
-      const told = new Map<string, string>();
-      /** By the process that is killed. */
+      const orderIdOfKey = new Map<string, string>();
+      /** Orders that the killed process had answered. */
       let answered = 0;
       const cutOff = new Set<string>();
       const { promise: enough, resolve: killNow } = Promise.withResolvers<void>();
-      // Every other time between two answers, else at any moment of what that took and of as long again.
+      // Every other round kills after a random number of answers. The others kill at a random moment, which lies within
+      // twice the time that the last such kill took.
       const betweenAnswers = round % 2 === 0;
       const killAfter = 1 + Math.floor(Math.random() * (callers / 2));
       const ask = async (key: string): Promise<void> => {
-        const { orderId, repeated } = await askUntilTold(sku, key, (what) => {
+        const { orderId, repeated } = await orderUntilAnswered(sku, key, (what) => {
           if (what === 'cut off') cutOff.add(key);
         });
         if (!cutOff.has(key) && ++answered === killAfter) killNow();
         if (repeated) seen.repeated++;
-        if (orderId !== undefined) told.set(key, orderId);
+        if (orderId !== undefined) orderIdOfKey.set(key, orderId);
       };
       const began_ms = performance.now();
       const asking = Promise.all(keys.map(ask));
@@ -116,20 +114,20 @@ test(
       await asking;
       const { customers, left } = await sold(sku);
       expect([customers.length, left]).toEqual([pieces, 0]);
-      expect(customers).toEqual([...told.keys()].toSorted());
+      expect(customers).toEqual([...orderIdOfKey.keys()].toSorted());
       const { rows } = await orders.owner.query<{ id: string }>(
         'select id from catalog.orders where customer_id = any ($1)',
         [keys],
       );
-      expect(rows.map(({ id }) => id).toSorted()).toEqual([...told.values()].toSorted());
+      expect(rows.map(({ id }) => id).toSorted()).toEqual([...orderIdOfKey.values()].toSorted());
       if (answered > 0 && cutOff.size > 0) seen.mixed++;
       seen.answered += answered;
       seen.cutOff += cutOff.size;
     }
     await annotate(
-      `${killRounds} kills, ${seen.mixed} of them with some orders answered and others cut off: ${seen.answered} answered, ${seen.cutOff} cut off, ${seen.repeated} committed before the kill and told after it`,
+      `${killRounds} kills, ${seen.mixed} of them with some orders answered and others cut off: ${seen.answered} answered, ${seen.cutOff} cut off, ${seen.repeated} committed before the kill and answered after it`,
     );
-    // Else nothing was killed in the middle, and the above has shown nothing.
+    // Without kills in the middle of the orders, this test would prove nothing.
     expect(seen.mixed).toBeGreaterThanOrEqual(killRounds / 4);
   },
   60_000 + killRounds * 20_000,

@@ -40,7 +40,7 @@ export async function insertOrder(
     items.map(({ quantity }) => quantity),
   ]);
   const [placed] = rows;
-  if (placed === undefined) throw new Error('an order was inserted without an answer');
+  if (placed === undefined) throw new Error('inserting an order answered no row');
   return withWeight({
     ...placed,
     customerId,
@@ -80,7 +80,7 @@ export async function loadOrder(db: Queryable, id: string): Promise<Order | null
   });
 }
 
-/** The newest first. */
+/** Newest first. */
 export async function listOrders(
   db: Queryable,
   { customerId, status }: OrderFilter,
@@ -95,7 +95,7 @@ export async function listOrders(
   return { orders: rows.slice(0, page.limit), hasMore: rows.length > page.limit };
 }
 
-/** @returns whether the order was placed, and is now completed or cancelled */
+/** @returns true if the order was in the state "placed" and is now completed or cancelled */
 export async function endOrder(db: Queryable, id: string, how: 'complete' | 'cancel'): Promise<boolean> {
   const { rows } = await db.query(sql[how], [id]);
   return rows.length > 0;

@@ -1,17 +1,14 @@
 import { orderPageSchema, orderSchema, problemSchema, type Order } from '@catalog/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runningOrders, type CallOptions, type RunningOrders } from '../testing/running-orders.ts';
+import { runningOrders, type CallOptions } from '../testing/running-orders.ts';
 
-let orders: RunningOrders;
-beforeAll(async () => {
-  orders = await runningOrders();
-});
+const orders = await runningOrders();
 afterAll(() => orders[Symbol.asyncDispose]());
 
 const post = (body: unknown, options: CallOptions = {}) =>
   orders.call('POST', '/v1/orders', { body, ...options });
 
-/** Everything that a refused request must leave as it was. */
+/** Everything that a refused request must not change. */
 async function state(): Promise<unknown> {
   const { rows } = await orders.owner.query(`
     select (select json_agg(o order by o.id) from catalog.orders o) as orders,
@@ -34,7 +31,7 @@ async function refusal(call: () => Promise<Response>) {
   ];
 }
 
-test('an order keeps name, price and weight of its moment, and takes its stock', async () => {
+test('an order stores name, price and weight of its moment and takes the stock', async () => {
   const [one, two] = [
     await orders.sell({ sku: 'KEEP-1', priceMinor: 300 }, 10),
     await orders.sell({ sku: 'KEEP-2', weightGrams: null }, 10),
@@ -66,19 +63,19 @@ test('an order keeps name, price and weight of its moment, and takes its stock',
   expect(orderSchema.parse(await read.json())).toEqual(order);
 });
 
-test('a price that was changed a moment ago is the price of the next order', async () => {
+test('the next order has a price that was just changed', async () => {
   const sku = await orders.sell({ sku: 'PRICE-1' }, 100);
   await orders.place([{ sku, quantity: 1 }]);
   const product = await orders.client.products.getBySku(sku);
   const changed = await orders.client.products.update(product?.id ?? '', { priceMinor: 5 });
   const until = performance.now() + 2_000;
-  // The bound of the design; mostly it is there at once.
+  // The bound. The new price is usually visible at once.
   while ((await orders.place([{ sku, quantity: 1 }])).items[0]?.productVersion !== changed.version) {
     expect(performance.now()).toBeLessThan(until);
   }
 });
 
-test('two lines of one SKU take the pieces of both', async () => {
+test('two lines with the same SKU take the pieces of both', async () => {
   const sku = await orders.sell({ sku: 'TWICE-1' }, 5);
   await orders.place([
     { sku, quantity: 2 },
@@ -92,7 +89,7 @@ test('two lines of one SKU take the pieces of both', async () => {
   ]);
 });
 
-describe('refused, with nothing changed:', () => {
+describe('a refused request changes nothing', () => {
   beforeAll(async () => {
     await orders.sell({ sku: 'REF-1' }, 3);
     await orders.sell({ sku: 'REF-2' }, 3);
@@ -106,7 +103,7 @@ describe('refused, with nothing changed:', () => {
 
   test.each([
     [
-      'one line too many',
+      'too many pieces in one line',
       { lines: [line, { sku: 'REF-2', quantity: 4 }] },
       [409, 'stock_short', ['/lines/1/quantity stock_short']],
     ],
@@ -126,12 +123,12 @@ describe('refused, with nothing changed:', () => {
       [400, 'invalid_request', ['/lines/1/sku other_currency']],
     ],
     ...['.', '..'].map((sku): [string, object, unknown] => [
-      `the SKU ${sku}, which no address can hold`,
+      `the SKU ${sku}, which cannot be part of a URL`,
       { lines: [line, { sku, quantity: 1 }] },
       [400, 'invalid_request', ['/lines/1/sku custom']],
     ]),
     ...[1, 2].map((quantity): [string, object, unknown] => [
-      `a sum that sales reports cannot add up, of ${quantity}`,
+      `a total that is too large for sales reports, from ${quantity} pieces`,
       { lines: [{ sku: 'REF-DEAR', quantity }] },
       [400, 'invalid_request', ['/lines too_big']],
     ]),
@@ -152,7 +149,7 @@ describe('refused, with nothing changed:', () => {
       [400, 'invalid_request', ['/lines too_big']],
     ],
     [
-      'quantity 0',
+      'a quantity of 0',
       { lines: [{ sku: 'REF-1', quantity: 0 }] },
       [400, 'invalid_request', ['/lines/0/quantity too_small']],
     ],
@@ -162,7 +159,7 @@ describe('refused, with nothing changed:', () => {
       [400, 'invalid_request', ['/lines/0/quantity invalid_type']],
     ],
     [
-      'a price of its own',
+      'a price in a line',
       { lines: [{ ...line, priceMinor: 1 }] },
       [400, 'invalid_request', ['/lines/0/priceMinor unknown']],
     ],
@@ -176,12 +173,8 @@ describe('refused, with nothing changed:', () => {
       { customerId: 'a\nb', lines: [line] },
       [400, 'invalid_request', ['/customerId invalid_format']],
     ],
-    [
-      'a status of its own',
-      { status: 'completed', lines: [line] },
-      [400, 'invalid_request', ['/status unknown']],
-    ],
-  ])('%s', async (_what, body, expected) => {
+    ['a status', { status: 'completed', lines: [line] }, [400, 'invalid_request', ['/status unknown']]],
+  ])('an order with %s is refused', async (_what, body, expected) => {
     expect(await refusal(() => post({ customerId: 'c-1', ...body }))).toEqual(expected);
   });
 
@@ -195,23 +188,23 @@ describe('refused, with nothing changed:', () => {
     ['GET', '/v1/orders?cursor=1', 400, 'invalid_request'],
     ['GET', '/v1/orders?customerId=a&customerId=b', 400, 'invalid_request'],
     ['DELETE', '/v1/orders/0190c0de-0000-7000-8000-000000000000', 405, 'method_not_allowed'],
-  ])('%s %s', async (method, path, status, code) => {
+  ])('%s %s is refused', async (method, path, status, code) => {
     expect((await refusal(() => orders.call(method, path))).slice(0, 2)).toEqual([status, code]);
   });
 
   test.each([
     ['no token', { headers: { Authorization: '' } }, 401],
-    ['a token to read', { scope: 'orders:read' }, 403],
-    ['a token of the catalog', { scope: 'catalog:write' }, 403],
-  ])('%s', async (_what, options, status) => {
+    ['a read-only token', { scope: 'orders:read' }, 403],
+    ['a token for the catalog', { scope: 'catalog:write' }, 403],
+  ])('an order with %s is refused', async (_what, options, status) => {
     expect((await refusal(() => post({ customerId: 'c-1', lines: [line] }, options)))[0]).toBe(status);
   });
 });
 
-describe('under an Idempotency-Key', () => {
+describe('with an Idempotency-Key', () => {
   const key = (value: string) => ({ headers: { 'Idempotency-Key': value } });
 
-  test('a repetition is answered the same, byte by byte, and takes nothing', async () => {
+  test('a repeated order gets the same answer, byte by byte, and takes no stock', async () => {
     const sku = await orders.sell({ sku: 'ONCE-1' }, 10);
     const body = { customerId: 'c-1', lines: [{ sku, quantity: 4 }] };
     const first = await post(body, key('once'));
@@ -232,7 +225,7 @@ describe('under an Idempotency-Key', () => {
     ]);
   });
 
-  test('20 at once are one order', async () => {
+  test('20 equal requests at once place one order', async () => {
     const sku = await orders.sell({ sku: 'ONCE-2' }, 100);
     const body = { customerId: 'once-2', lines: [{ sku, quantity: 1 }] };
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(body, key('twenty'))));
@@ -242,7 +235,7 @@ describe('under an Idempotency-Key', () => {
     expect(await orders.onHand(sku)).toBe(99);
   });
 
-  test('an order that was refused leaves its key free', async () => {
+  test('a refused order leaves its key free', async () => {
     const sku = await orders.sell({ sku: 'ONCE-3' }, 0);
     const body = { customerId: 'c-1', lines: [{ sku, quantity: 1 }] };
     expect((await post(body, key('later'))).status).toBe(409);
@@ -251,7 +244,7 @@ describe('under an Idempotency-Key', () => {
   });
 });
 
-test('pages of orders, the newest first, of a customer, of a status', async () => {
+test('orders are listed in pages, newest first, by customer and by status', async () => {
   const sku = await orders.sell({ sku: 'LIST-1' }, 100);
   const placed: string[] = [];
   for (let order = 0; order < 5; order++) {
@@ -270,7 +263,7 @@ test('pages of orders, the newest first, of a customer, of a status', async () =
   expect((await read('status=placed&limit=1')).data).toHaveLength(1);
 });
 
-test('an order is completed once, and then cannot be cancelled', async () => {
+test('an order is completed once and cannot be cancelled afterwards', async () => {
   const sku = await orders.sell({ sku: 'END-1' }, 10);
   const { id } = await orders.place([{ sku, quantity: 4 }]);
   const completed = orderSchema.parse(await (await orders.call('POST', `/v1/orders/${id}/complete`)).json());
@@ -281,7 +274,7 @@ test('an order is completed once, and then cannot be cancelled', async () => {
   expect(await orders.onHand(sku)).toBe(6);
 });
 
-test('a cancelled order gives its stock back, once, even where the row of the stock is gone', async () => {
+test('a cancelled order gives its stock back once, even if the stock row was deleted', async () => {
   const skus = [await orders.sell({ sku: 'BACK-2' }, 10), await orders.sell({ sku: 'BACK-1' }, 10)];
   const { id } = await orders.place(skus.map((sku) => ({ sku, quantity: 4 })));
   await orders.owner.query("delete from catalog.stock where sku = 'BACK-1'");
@@ -294,7 +287,7 @@ test('a cancelled order gives its stock back, once, even where the row of the st
   ]);
 });
 
-test('an order whose stock could not be counted is not cancelled before that is put right', async () => {
+test('an order whose stock would exceed the limit can be cancelled only after the stock is corrected', async () => {
   const sku = await orders.sell({ sku: 'BACK-FULL' }, 5);
   const { id } = await orders.place([{ sku, quantity: 3 }]);
   const cancel = () => orders.call('POST', `/v1/orders/${id}/cancel`);
@@ -302,14 +295,16 @@ test('an order whose stock could not be counted is not cancelled before that is 
   const before = await state();
   const refused = problemSchema.parse(await (await cancel()).json());
   expect([refused.status, refused.code]).toEqual([409, 'conflict']);
-  expect(refused.detail).toBe('2147483645 of BACK-FULL are on hand; 3 more are more than can be counted.');
+  expect(refused.detail).toBe(
+    '2147483645 of BACK-FULL are on hand, and 3 more exceed the limit of 2147483647. Correct the stock first.',
+  );
   expect(await state()).toEqual(before);
   await orders.owner.query('update catalog.stock set on_hand = 2147483644 where sku = $1', [sku]);
   expect((await cancel()).status).toBe(200);
   expect(await orders.onHand(sku)).toBe(2_147_483_647);
 });
 
-test('completed and cancelled at once, it is one of the two, and the stock agrees', async () => {
+test('an order that is completed and cancelled at once ends in one state, and the stock fits that state', async () => {
   const sku = await orders.sell({ sku: 'RACE-1' }, 20);
   for (let round = 0; round < 20; round++) {
     const before = await orders.onHand(sku);
@@ -323,7 +318,7 @@ test('completed and cancelled at once, it is one of the two, and the stock agree
   }
 });
 
-test('orders that share SKUs in other orders of lines do not deadlock', async () => {
+test('orders with the same SKUs in different line orders do not deadlock', async () => {
   const skus = await Promise.all(
     ['D', 'C', 'B', 'A'].map((name) => orders.sell({ sku: `LOCK-${name}` }, 200)),
   );
@@ -333,13 +328,13 @@ test('orders that share SKUs in other orders of lines do not deadlock', async ()
       post({ customerId: 'c', lines: order % 2 === 0 ? lines : lines.toReversed() }),
     ),
   );
-  // On a machine that is busy some may be put off (503); a deadlock would be 409.
+  // On a busy machine some answers may be 503. A deadlock would be 409.
   const statuses = placed.map(({ status }) => status).filter((status) => status !== 503);
   expect(new Set(statuses)).toEqual(new Set([201]));
   for (const sku of skus) expect(await orders.onHand(sku)).toBe(200 - statuses.length);
 });
 
-test('while the store takes no orders, none is placed', async () => {
+test('no order can be placed while the settings close the store for orders', async () => {
   const sku = await orders.sell({ sku: 'CLOSED-1' }, 10);
   await orders.client.settings.update('*', { ordersEnabled: false });
   try {
@@ -354,7 +349,7 @@ test('while the store takes no orders, none is placed', async () => {
   }
 });
 
-test('the OpenAPI document tells of every route', async () => {
+test('the OpenAPI document describes every route', async () => {
   const document = (await (await orders.call('GET', '/openapi.json')).json()) as {
     paths: Record<string, object>;
   };

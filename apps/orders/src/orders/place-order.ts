@@ -21,17 +21,17 @@ export interface OrderRequest extends PricingOptions {
 
 export interface PlacedOrder {
   readonly order: Order;
-  /** The same request was answered before. */
+  /** True when the answer repeats an earlier one, because of the Idempotency-Key. */
   readonly repeated: boolean;
   readonly staleFor_ms: number | undefined;
 }
 
 /**
- * Stock, order, items and Idempotency-Key in one transaction: all of it or nothing, wherever the process ends. The
- * catalog is asked before the transaction begins, so that no lock waits for another service; the stock is
- * taken last, so that its rows are locked for the shortest time.
+ * Writes stock, order, items and Idempotency-Key in one transaction, so that a crash leaves all of it or nothing. The
+ * catalog is asked before the transaction begins, so that no lock waits for another service. The stock is taken last, so
+ * that its rows are locked for the shortest time.
  *
- * @throws CatalogError `stock_short` naming the lines, those of `priceLines` and `answerOnce`
+ * @throws CatalogError `stock_short` with the lines, and the errors of `priceLines` and `answerOnce`
  */
 export async function placeOrder(
   { pool, catalog }: { pool: Pool; catalog: CatalogClient },
@@ -43,7 +43,7 @@ export async function placeOrder(
       ? undefined
       : { operation: 'create_order', subject, key, requestHash: hashOf(order), until_ms };
   if (keyed !== undefined) {
-    // A repetition is answered whatever has become of the products since.
+    // A repeated request gets its answer even when the products have changed since.
     const answered = await findAnswer<Order>(pool, keyed);
     if (answered !== undefined) return { order: answered, repeated: true, staleFor_ms: undefined };
   }
@@ -100,7 +100,7 @@ export function piecesOf(
   return pieces;
 }
 
-/** The schema has put the fields in one order. */
+/** Equal orders give equal JSON, because the schema has put the fields in a fixed order. */
 function hashOf(order: OrderCreate): Buffer {
   return createHash('sha256').update(JSON.stringify(order)).digest();
 }

@@ -16,22 +16,22 @@ import {
 export interface PricedLines {
   readonly currency: string;
   readonly items: readonly OrderItem[];
-  /** How long ago the oldest of the products was known to be current; undefined where all are within the bound. */
+  /** The time since the oldest of the products was known to be current. undefined when all are within the bound. */
   readonly staleFor_ms: number | undefined;
 }
 
 export interface PricingOptions {
-  /** Until when the customer waits, by `performance.now()`. */
+  /** When the customer stops waiting, by `performance.now()`. */
   readonly until_ms: number;
-  /** How old a product may be where the catalog cannot say what it is now; 0 refuses that. */
+  /** How old a product may be while the catalog cannot answer. 0 accepts no such product. */
   readonly staleIfError_ms: number;
 }
 
 /**
- * The lines with what the catalog says of each product at this moment. Nothing is guessed: without the catalog it throws
- * `unavailable`, unless the caller allows what is kept here.
+ * Adds to each line the current name, price and weight from the catalog. While the catalog cannot answer, it throws
+ * `unavailable`, unless the caller accepts products that this process has cached.
  *
- * @throws CatalogError `invalid_request` naming the lines, `orders_closed`, `unavailable`, `internal_error`
+ * @throws CatalogError `invalid_request` with the lines, `orders_closed`, `unavailable`, `internal_error`
  */
 export async function priceLines(
   catalog: CatalogClient,
@@ -56,9 +56,10 @@ export async function priceLines(
       Promise.all(lines.map(({ sku }) => catalog.products.getBySku(sku, options))),
     ]),
   );
-  // The catalog itself may answer from its cache while its database is away, and says so.
+  // While its database is away, the catalog itself answers from its cache and marks the answer as stale.
   if (isStale && oldest_ms >= staleIfError_ms) throw catalogIsAway(undefined);
-  if (!settings.ordersEnabled) throw new CatalogError('orders_closed', 'No orders are taken at the moment.');
+  if (!settings.ordersEnabled)
+    throw new CatalogError('orders_closed', 'The store takes no orders at the moment.');
   const currency = products.find((product) => product !== null)?.currency ?? '';
   const errors = products.flatMap((product, line) => errorOf(product, line, currency));
   if (errors.length > 0) {
@@ -66,7 +67,7 @@ export async function priceLines(
       .slice(0, 3)
       .map(({ pointer, message }) => `${pointer} ${message}`)
       .join('; ');
-    throw new CatalogError('invalid_request', `The order names what cannot be ordered: ${detail}.`, {
+    throw new CatalogError('invalid_request', `Some lines cannot be ordered: ${detail}.`, {
       errors,
     });
   }
@@ -94,12 +95,12 @@ function itemOf({ id, version, sku, name, priceMinor, weightGrams }: Product, qu
   return { sku, productId: id, productVersion: version, name, priceMinor, weightGrams, quantity };
 }
 
-/** Our token, our scope, our slowness, our haste: somebody puts it right, and then our caller may come back. */
-const ownAffairs: ReadonlySet<number> = new Set([401, 403, 408, 429]);
+/** Faults of this service that pass: its token, its scope, its slowness, its request rate. The caller may try again. */
+const passingFaults: ReadonlySet<number> = new Set([401, 403, 408, 429]);
 
 /**
- * Whatever the catalog refuses here, it refuses us: the lines were checked before, and a product that is not there is
- * no error. The customer must not be told that it was the order.
+ * An error of the catalog is never the fault of the customer: the lines were checked before, and a missing product is not
+ * an error. So the customer gets 503 or 500, but not the error of the catalog.
  */
 async function askCatalog<T>(ask: () => Promise<T>): Promise<T> {
   try {
@@ -107,8 +108,10 @@ async function askCatalog<T>(ask: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof CatalogUnavailable || error instanceof ServiceKeyError) throw catalogIsAway(error);
     if (!(error instanceof CatalogProblem)) throw error;
-    if (ownAffairs.has(error.status)) throw catalogIsAway(error);
-    throw new CatalogError('internal_error', 'The catalog refused what was asked of it.', { cause: error });
+    if (passingFaults.has(error.status)) throw catalogIsAway(error);
+    throw new CatalogError('internal_error', 'The catalog refused the request of this service.', {
+      cause: error,
+    });
   }
 }
 
@@ -118,7 +121,7 @@ function catalogIsAway(
   const retryAfter_ms = cause instanceof ServiceKeyError ? undefined : cause?.retryAfter_ms;
   return new CatalogError(
     'unavailable',
-    'The catalog cannot say what the products are now; nothing was ordered.',
+    'The catalog does not answer, so the current prices are unknown. Nothing was ordered.',
     {
       retryAfterSeconds: Math.max(1, (retryAfter_ms ?? 0) / 1_000),
       cause,

@@ -31,21 +31,21 @@ const row = (month: string, count: number, currency = 'EUR') => ({
   orders: count,
 });
 
-test('each completed order counts at once, and between them the report comes from the cache', async () => {
+test('each completed order counts at once, and without a change the report comes from the cache', async () => {
   expect((await report()).data).toEqual([]);
   for (let count = 1; count <= 10; count++) {
     await complete();
     await eventually(async () => (await report()).data[0]?.orders === count, { timeout_ms: 2_000 });
   }
   expect(await report()).toEqual({ data: [row(thisMonth, 10)], source: 'orders; hit; detail=near' });
-  // Placed and cancelled orders do not count.
+  // Orders that are placed or cancelled do not count.
   const { id } = await orders.place([{ sku, quantity: 2 }]);
   await orders.call('POST', `/v1/orders/${id}/cancel`);
   await orders.place([{ sku, quantity: 2 }]);
   expect((await report()).data).toEqual([row(thisMonth, 10)]);
 });
 
-test('a change by hand counts too, in the month of UTC that it belongs to, and in its currency', async () => {
+test('a change by hand counts in its UTC month and in its currency', async () => {
   await report('?from=2025-01&to=2025-03');
   await orders.owner.query(`
     insert into catalog.orders (customer_id, status, currency, total_minor, placed_by, completed_at) values
@@ -64,7 +64,7 @@ test('a change by hand counts too, in the month of UTC that it belongs to, and i
   expect((await report('?from=2025-02&to=2025-02')).data).toEqual([row('2025-02', 1)]);
 });
 
-test('a month that is worth more than a number holds says so, and hides no other month', async () => {
+test('a month whose revenue exceeds the largest safe number shows that number, and other months are right', async () => {
   await orders.owner.query(`
     insert into catalog.orders (customer_id, status, currency, total_minor, placed_by, completed_at) values
       ('c', 'completed', 'EUR', 9007199254740991, 'sql', '2024-05-01T00:00:00Z'),
@@ -76,7 +76,7 @@ test('a month that is worth more than a number holds says so, and hides no other
   ]);
 });
 
-test('without the cache Redis the report is right, and slower', async () => {
+test('without the cache Redis the report is still correct', async () => {
   await orders.catalog.cacheRedis.kill('SIGKILL');
   try {
     await complete();
@@ -106,7 +106,7 @@ test.each([
   expect(problemSchema.parse(await res.json())).toMatchObject({ status: 400, code: 'invalid_request' });
 });
 
-test('months follow each other over the years', () => {
+test('the list of months continues across years', () => {
   expect(monthsBetween('2025-11', '2026-02')).toEqual(['2025-11', '2025-12', '2026-01', '2026-02']);
   expect(monthsBetween('2026-02', '2026-01')).toEqual([]);
 });

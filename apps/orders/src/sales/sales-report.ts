@@ -4,12 +4,12 @@ import type { SalesCache } from './sales-cache.ts';
 
 export interface SalesReport {
   readonly rows: readonly { month: string; currency: string; revenueMinor: number; orders: number }[];
-  /** Of the month that came from farthest away. */
+  /** The source of the month that was farthest away. */
   readonly source: Source;
   readonly age_ms: number;
 }
 
-/** Months that are in no cache are read from Postgres together, with one query. */
+/** The months that no cache has are read from Postgres with one query. */
 export async function readSalesReport(
   { months }: Pick<SalesCache, 'months'>,
   wanted: readonly string[],
@@ -26,7 +26,7 @@ function rowsOf({ month, sales }: SalesMonth): SalesReport['rows'] {
   return sales.map((sale) => ({ month, ...sale }));
 }
 
-/** Both included. */
+/** Includes both months. */
 export function monthsBetween(from: string, to: string): string[] {
   const months: string[] = [];
   for (let at = indexOf(from); at <= indexOf(to); at++) {

@@ -9,16 +9,16 @@ const sql = {
   recordAdjustment: loadSql(import.meta.url, './sql/record-adjustment.sql'),
 };
 
-/** Pieces of each SKU. */
+/** The number of pieces of each SKU. */
 export type Pieces = ReadonlyMap<string, number>;
 
-/** Postgres' `integer`. */
-const mostOnHand = 2_147_483_647;
+/** The largest `integer` of Postgres. */
+const maxOnHand = 2_147_483_647;
 
 /**
- * Takes these pieces, all or none, in the caller's transaction.
+ * Takes all of these pieces or none, in the transaction of the caller.
  *
- * @returns what is on hand of each SKU of which there are not enough; empty if all were taken
+ * @returns the stock of each SKU that has too few pieces; empty if all pieces were taken
  */
 export async function takeStock(client: PoolClient, pieces: Pieces): Promise<Pieces> {
   const onHand = await lock(client, pieces);
@@ -29,22 +29,22 @@ export async function takeStock(client: PoolClient, pieces: Pieces): Promise<Pie
 }
 
 /**
- * Gives pieces back, also where the row of the stock was deleted meanwhile.
+ * Gives pieces back, even if the stock row was deleted meanwhile.
  *
- * @throws CatalogError `conflict` where there would be more than can be counted: the stock must be corrected first
+ * @throws CatalogError `conflict` when the result exceeds `integer`; then somebody must correct the stock first
  */
 export async function returnStock(client: PoolClient, pieces: Pieces): Promise<void> {
   await client.query(sql.ensure, [[...pieces.keys()].toSorted()]);
   for (const [sku, onHand] of await lock(client, pieces)) {
     const back = pieces.get(sku) ?? 0;
-    if (onHand + back <= mostOnHand) continue;
-    const message = `${onHand} of ${sku} are on hand; ${back} more are more than can be counted.`;
+    if (onHand + back <= maxOnHand) continue;
+    const message = `${onHand} of ${sku} are on hand, and ${back} more exceed the limit of ${maxOnHand}. Correct the stock first.`;
     throw new CatalogError('conflict', message);
   }
   await move(client, pieces, 1);
 }
 
-/** @returns the stock as it is now, or what stands in the way */
+/** @returns the new stock, or why it was not changed */
 export async function adjustStock(
   client: PoolClient,
   sku: string,
@@ -55,11 +55,11 @@ export async function adjustStock(
   const pieces = new Map([[sku, delta]]);
   const onHand = (await lock(client, pieces)).get(sku) ?? 0;
   if (onHand + delta < 0) return { refused: 'below_zero', onHand };
-  if (onHand + delta > mostOnHand) return { refused: 'too_many', onHand };
+  if (onHand + delta > maxOnHand) return { refused: 'too_many', onHand };
   await move(client, pieces, 1);
   await client.query(sql.recordAdjustment, [sku, delta, reason, adjustedBy]);
   const stock = await readStock(client, sku);
-  if (stock === null) throw new Error('stock that was just locked is gone');
+  if (stock === null) throw new Error(`the locked stock row of ${sku} has disappeared`);
   return stock;
 }
 

@@ -1,11 +1,8 @@
 import { problemSchema, stockSchema } from '@catalog/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningOrders, type CallOptions, type RunningOrders } from '../testing/running-orders.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningOrders, type CallOptions } from '../testing/running-orders.ts';
 
-let orders: RunningOrders;
-beforeAll(async () => {
-  orders = await runningOrders();
-});
+const orders = await runningOrders();
 afterAll(() => orders[Symbol.asyncDispose]());
 
 const adjust = (sku: string, body: unknown, options: CallOptions = {}) =>
@@ -13,7 +10,7 @@ const adjust = (sku: string, body: unknown, options: CallOptions = {}) =>
 const read = (sku: string) =>
   orders.call('GET', `/v1/stock/${encodeURIComponent(sku)}`, { scope: 'orders:read' });
 
-test('stock is received, corrected and read, and it is kept who did so and why', async () => {
+test('stock is received, corrected and read, and each adjustment stores who made it and why', async () => {
   const sku = 'A SKU/with % and ?';
   expect(problemSchema.parse(await (await read(sku)).json()).code).toBe('not_found');
   const received = stockSchema.parse(await (await adjust(sku, { delta: 10, reason: 'delivery 7' })).json());
@@ -31,21 +28,25 @@ test('stock is received, corrected and read, and it is kept who did so and why',
 });
 
 test.each([
-  ['more than is there', { delta: -6, reason: 'x' }, [409, 'stock_short', ['/delta']]],
-  ['more than can be counted', { delta: 1_000_000_000, reason: 'x' }, [400, 'invalid_request', ['/delta']]],
-  ['nothing', { delta: 0, reason: 'x' }, [400, 'invalid_request', ['/delta']]],
+  ['more pieces than are on hand', { delta: -6, reason: 'x' }, [409, 'stock_short', ['/delta']]],
+  ['a stock above the limit', { delta: 1_000_000_000, reason: 'x' }, [400, 'invalid_request', ['/delta']]],
+  ['a delta of zero', { delta: 0, reason: 'x' }, [400, 'invalid_request', ['/delta']]],
   ['half a piece', { delta: 0.5, reason: 'x' }, [400, 'invalid_request', ['/delta']]],
   ['a number as text', { delta: '5', reason: 'x' }, [400, 'invalid_request', ['/delta']]],
   ['no reason', { delta: 5 }, [400, 'invalid_request', ['/reason']]],
   ['a blank reason', { delta: 5, reason: ' ' }, [400, 'invalid_request', ['/reason']]],
   [
-    'a reason that would forge a line of a log',
+    'a reason with a line break, which could forge a log line,',
     { delta: 5, reason: 'a\nb' },
     [400, 'invalid_request', ['/reason']],
   ],
-  ['a reason that is no Unicode', { delta: 5, reason: '\ud800' }, [400, 'invalid_request', ['/reason']]],
-  ['a stock of its own', { delta: 5, reason: 'x', onHand: 100 }, [400, 'invalid_request', ['/onHand']]],
-])('%s is refused and changes nothing', async (_what, body, expected) => {
+  [
+    'a reason that is not valid Unicode',
+    { delta: 5, reason: '\ud800' },
+    [400, 'invalid_request', ['/reason']],
+  ],
+  ['an unknown field', { delta: 5, reason: 'x', onHand: 100 }, [400, 'invalid_request', ['/onHand']]],
+])('an adjustment with %s is refused and changes nothing', async (_what, body, expected) => {
   await orders.owner.query(
     "insert into catalog.stock (sku, on_hand) values ('FULL', 2000000000), ('FIVE', 5) on conflict (sku) do nothing",
   );
@@ -59,7 +60,7 @@ test.each([
   expect(rows).toEqual([]);
 });
 
-test('a first adjustment below zero leaves no row behind', async () => {
+test('a refused first adjustment leaves no row behind', async () => {
   expect((await adjust('NEW-1', { delta: -1, reason: 'x' })).status).toBe(409);
   expect((await read('NEW-1')).status).toBe(404);
 });
@@ -72,7 +73,7 @@ test('100 adjustments at once all count', async () => {
   expect(await orders.onHand('MANY-1')).toBe(300);
 });
 
-test('under an Idempotency-Key an adjustment counts once, and only for its own SKU', async () => {
+test('an adjustment with an Idempotency-Key counts once, and the key is tied to its SKU', async () => {
   const key = { headers: { 'Idempotency-Key': 'one' } };
   const first = await adjust('ONCE-1', { delta: 5, reason: 'x' }, key);
   const again = await adjust('ONCE-1', { delta: 5, reason: 'x' }, key);

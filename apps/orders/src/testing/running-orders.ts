@@ -12,16 +12,16 @@ export interface CallOptions {
 
 export interface RunningOrders extends AsyncDisposable {
   readonly catalog: RunningCatalog;
-  /** As an operator of the catalog. */
+  /** May read and write the catalog. */
   readonly client: CatalogClient;
-  /** As the superuser, for looking at what really happened. */
+  /** Connects as the superuser, to read what is really stored. */
   readonly owner: Pool;
-  /** The process, which `restart` replaces. */
+  /** The process. `restart` replaces it. */
   readonly service: ServiceProcess;
   restart(): Promise<void>;
-  /** With a valid token and, for a body, JSON. */
+  /** Sends a valid token, and a body as JSON. */
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
-  /** A product that is for sale, with this many pieces on hand. */
+  /** Creates a product that is for sale and has this many pieces on hand. Returns its SKU. */
   sell(product: Partial<NewProduct> & { readonly sku: string }, pieces: number): Promise<string>;
   place(
     lines: Order['items'] | readonly { sku: string; quantity: number }[],
@@ -30,7 +30,7 @@ export interface RunningOrders extends AsyncDisposable {
   onHand(sku: string): Promise<number>;
 }
 
-/** The orders service as a process, beside the catalog's three and their stores. */
+/** Starts the orders service as a process, with the three services of the catalog and their stores. */
 export async function runningOrders(
   options: { readonly requestsPerWindow?: number } = {},
 ): Promise<RunningOrders> {
@@ -98,7 +98,7 @@ export async function runningOrders(
     },
     async place(lines, options = {}) {
       const res = await call('POST', '/v1/orders', { body: { customerId: 'c-1', lines }, ...options });
-      if (res.status !== 201) throw new Error(`no order was placed: ${res.status} ${await res.text()}`);
+      if (res.status !== 201) throw new Error(`the order was refused: ${res.status} ${await res.text()}`);
       return orderSchema.parse(await res.json());
     },
     async onHand(sku) {

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Lock } from '@catalog/redis';
 import { CatalogError } from '@catalog/contracts';
 import { createLogger } from '@catalog/service-kit';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import {
   counts,
   csv,
@@ -13,25 +12,16 @@ import {
   readImport,
   refusedImport,
 } from '../../testing/import-calls.ts';
-import { runningService, type RunningService } from '../../testing/running-service.ts';
+import { runningService } from '../../testing/running-service.ts';
 import { importLimits } from '../limits.ts';
 import { ApplyTurns } from './apply-turns.ts';
 
 const key = 'lock:{import-apply}';
 const patience = { timeout: 10_000, interval: 10 };
 
-let service: RunningService;
-let redis: Redis;
-beforeAll(async () => {
-  service = await runningService({ turnWait_ms: 2_000 });
-  redis = new Redis(service.stateRedis.url);
-  // One test kills Redis. Without a listener, Node would end the process on the first connection error.
-  redis.on('error', () => {});
-});
-afterAll(async () => {
-  redis.disconnect();
-  await service[Symbol.asyncDispose]();
-});
+const service = await runningService({ turnWait_ms: 2_000 });
+const { redis } = service;
+afterAll(() => service[Symbol.asyncDispose]());
 beforeEach(async () => {
   await service.owner.query('delete from catalog.products; delete from catalog.fences');
   service.warnings.length = 0;

@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { counts, csv, csvRow, imported } from '../../testing/import-calls.ts';
-import { runningService, validProduct, type RunningService } from '../../testing/running-service.ts';
+import { runningService, validProduct } from '../../testing/running-service.ts';
 
-let service: RunningService;
-beforeAll(async () => {
-  service = await runningService();
-});
+const service = await runningService();
 afterAll(() => service[Symbol.asyncDispose]());
 beforeEach(async () => {
   await service.owner.query('delete from catalog.products');

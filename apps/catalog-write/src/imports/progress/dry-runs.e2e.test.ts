@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { problemSchema } from '@catalog/contracts';
 import { createLogger, systemClock } from '@catalog/service-kit';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import {
   csv,
   csvHeader,
@@ -12,22 +11,13 @@ import {
   readImport,
   slowBody,
 } from '../../testing/import-calls.ts';
-import { runningService, type RunningService } from '../../testing/running-service.ts';
+import { runningService } from '../../testing/running-service.ts';
 import { importLimits } from '../limits.ts';
 import { DryRuns } from './dry-runs.ts';
 
-let service: RunningService;
-let redis: Redis;
-beforeAll(async () => {
-  service = await runningService();
-  redis = new Redis(service.stateRedis.url);
-  // One test kills Redis. Without a listener, Node would end the process on the first connection error.
-  redis.on('error', () => {});
-});
-afterAll(async () => {
-  redis.disconnect();
-  await service[Symbol.asyncDispose]();
-});
+const service = await runningService();
+const { redis } = service;
+afterAll(() => service[Symbol.asyncDispose]());
 beforeEach(async () => {
   service.warnings.length = 0;
   await redis.flushall();

@@ -1,4 +1,4 @@
--- $1 username. Answers the user with the hash of the password; no row if there is none.
+-- Inputs: $1 username. Answers the user with the password hash, or no row.
 select id, username, role, password_hash, password_changed_at
 from catalog.console_users
 where username = $1

@@ -1,5 +1,5 @@
--- $1 username, $2 hash of the password, $3 role. Makes the user, or gives a new password and role; sessions begun
--- with the old password end. Answers whether the user is new.
+-- Inputs: $1 username, $2 password hash, $3 role. Creates the user, or sets password and role. Sessions that began with
+-- the old password end. Answers whether the user is new.
 insert into catalog.console_users as users (username, password_hash, role)
 values ($1, $2, $3)
 on conflict (username) do update

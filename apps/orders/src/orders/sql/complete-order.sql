@@ -1,4 +1,4 @@
--- $1 id. Answers id; no row unless the order is placed.
+-- Inputs: $1 id. Answers the id, or no row unless the order was in the state "placed".
 update catalog.orders set status = 'completed', completed_at = clock_timestamp()
 where id = $1 and status = 'placed'
 returning id

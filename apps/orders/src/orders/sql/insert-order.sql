@@ -1,5 +1,5 @@
--- $1 customer, $2 currency, $3 total, $4 caller; then the items, each an array in the order of the lines: $5 product ids,
--- $6 product versions, $7 SKUs, $8 names, $9 prices, $10 weights, $11 quantities. Answers id and createdAt.
+-- Inputs: $1 customer, $2 currency, $3 total, $4 caller; then arrays in the order of the lines: $5 product ids, $6 product
+-- versions, $7 SKUs, $8 names, $9 prices, $10 weights, $11 quantities. Answers id and createdAt.
 with placed as (
   insert into catalog.orders (customer_id, currency, total_minor, placed_by) values ($1, $2, $3, $4)
   returning id, created_at

@@ -1,5 +1,5 @@
--- $1 customer or null, $2 status or null, $3 last id of the page before or null, $4 how many. Answers orders, the newest
--- first. Planned anew for each call, so that every filter gets its own index.
+-- Inputs: $1 customer or null, $2 status or null, $3 last id of the previous page or null, $4 how many. Answers orders,
+-- newest first. It is not a named statement, so Postgres plans each call anew and picks the index of its filter.
 select
   o.id, o.customer_id as "customerId", o.status, o.currency, o.total_minor as "totalMinor",
   o.created_at as "createdAt", o.completed_at as "completedAt", o.cancelled_at as "cancelledAt"

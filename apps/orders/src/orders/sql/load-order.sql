@@ -1,4 +1,4 @@
--- $1 id. Answers the order with each of its items, by line; no row if there is no such order.
+-- Inputs: $1 id. Answers one row per item, in the order of the lines, or no row if there is no such order.
 select
   o.id, o.customer_id as "customerId", o.status, o.currency, o.total_minor as "totalMinor",
   o.created_at as "createdAt", o.completed_at as "completedAt", o.cancelled_at as "cancelledAt",

@@ -1,2 +1,2 @@
--- No inputs. Answers whether there is any user.
+-- No inputs. Answers whether there are any users.
 select exists (select from catalog.console_users) as found

@@ -1,11 +1,8 @@
 import { problemSchema, type Product } from '@catalog/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningService, validProduct, type RunningService } from '../testing/running-service.ts';
+import { afterAll, expect, test } from 'vitest';
+import { runningService, validProduct } from '../testing/running-service.ts';
 
-let service: RunningService;
-beforeAll(async () => {
-  service = await runningService();
-});
+const service = await runningService();
 afterAll(() => service[Symbol.asyncDispose]());
 
 const post = (key: string, body: unknown, subject = 'test'): Promise<Response> =>
@@ -19,12 +16,12 @@ async function codeOf(res: Response): Promise<[number, string]> {
   return [status, code];
 }
 
-test('the same key and body are answered the same, byte by byte, even after the product has changed', async () => {
+test('the same key and body get the same answer, byte by byte, even after the product has changed', async () => {
   const first = await post('one', { ...validProduct, sku: 'ONE', attributes: { b: 1, a: 2 } });
   const text = await first.text();
   const product = JSON.parse(text) as Product;
   await service.owner.query("update catalog.products set name = 'changed' where id = $1", [product.id]);
-  // Written in another order, with a default said aloud: the same request.
+  // The same request with fields in another order and with an explicit default.
   const again = await post('one', {
     status: 'draft',
     attributes: { a: 2, b: 1 },
@@ -49,12 +46,12 @@ test('the same key with another body is refused', async () => {
   ]);
 });
 
-test('keys belong to the caller', async () => {
+test('two callers may use the same key', async () => {
   expect((await post('three', { ...validProduct, sku: 'THREE' }, 'a')).status).toBe(201);
   expect((await post('three', { ...validProduct, sku: 'THREE-B' }, 'b')).status).toBe(201);
 });
 
-test('a request that failed leaves its key free', async () => {
+test('a failed request leaves its key free', async () => {
   expect((await post('four', { ...validProduct, sku: 'ONE' })).status).toBe(409);
   expect((await post('four', { ...validProduct, sku: 'FOUR' })).status).toBe(201);
 });
@@ -63,7 +60,7 @@ test.each(['a b', 'x'.repeat(256), 'ü'])('the key %j is refused', async (key) =
   expect(await codeOf(await post(key, validProduct))).toEqual([400, 'invalid_request']);
 });
 
-test('the same key 20 times at once makes one product', async () => {
+test('20 requests at once with the same key create one product', async () => {
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => post('five', { ...validProduct, sku: 'FIVE' })),
   );
@@ -78,7 +75,7 @@ test('the same key 20 times at once makes one product', async () => {
   expect(rows).toEqual([{ products: 1 }]);
 });
 
-test('a key whose request still runs is a conflict', async () => {
+test('a key whose request is still running is a conflict', async () => {
   const other = await service.owner.connect();
   try {
     await other.query('begin');

@@ -1,7 +1,12 @@
 import { requireContentType } from '@catalog/service-kit';
-import express, { type RequestHandler } from 'express';
+import express, { type Request, type RequestHandler } from 'express';
 
-/** A form of ours: few short fields. */
+/** True for a browser that opens a page, false for a script or program that asks for data. */
+export function wantsPage(req: Request): boolean {
+  return req.headers.accept?.includes('text/html') === true;
+}
+
+/** Parses the body of a console form. Our forms have few and short fields. */
 export function formBody(): RequestHandler {
   const isForm: RequestHandler = (req, _res, next) => {
     requireContentType(req, ['application/x-www-form-urlencoded']);

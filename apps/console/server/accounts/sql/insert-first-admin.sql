@@ -1,4 +1,4 @@
--- $1 username, $2 hash of the password. Makes an admin while there is no user at all; answers a row if it did.
+-- Inputs: $1 username, $2 password hash. Creates an admin while there are no users. Answers a row if it did.
 insert into catalog.console_users (username, password_hash, role)
 select $1, $2, 'admin'
 where not exists (select from catalog.console_users)

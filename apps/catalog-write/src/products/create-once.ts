@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { writableProductFields, type Product, type ProductCreate } from '@catalog/contracts';
 import { answerOnce, insertProduct, type Pool } from '@catalog/database';
 
-/** Creates the product, or answers what the same caller was answered under the same key before: see `answerOnce`. */
+/** Creates the product, or repeats the answer that this caller already got with this key. See `answerOnce`. */
 export async function createOnce(
   pool: Pool,
   {
@@ -17,7 +17,7 @@ export async function createOnce(
   return { product: answer, repeated };
 }
 
-/** Of what the request means, not of how it was written: fields in any order and left out defaults are the same. */
+/** Requests with the same meaning have the same hash: the order of fields and explicit defaults do not matter. */
 function hashOf(product: ProductCreate): Buffer {
   const fields = writableProductFields.map((field) => [
     field,
