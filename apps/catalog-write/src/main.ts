@@ -1,24 +1,18 @@
 import { createPool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
-import {
-  authenticate,
-  createLogger,
-  createMetrics,
-  readiness,
-  runService,
-  startServer,
-  systemClock,
-} from '@catalog/service-kit';
+import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName } from './app.ts';
 import { readConfig } from './config.ts';
 import { importPoolOptions, uploadTimeout_ms } from './imports/limits.ts';
 
 const config = readConfig();
-const log = createLogger({ service: serviceName, level: config.LOG_LEVEL });
 
-await runService({
-  log,
-  async start(scope) {
+await runServer({
+  service: serviceName,
+  config,
+  requestTimeout_ms: uploadTimeout_ms,
+  async createApp(parts, scope) {
+    const { log, readiness } = parts;
     const pool = createPool({ url: config.DATABASE_URL, applicationName: serviceName, log });
     scope.onStop('pool', () => pool.end());
     const importPool = createPool({
@@ -34,10 +28,10 @@ await runService({
       onError: (error) => log.warn({ err: error }, 'the state Redis failed'),
     });
     scope.onStop('state redis', () => stateRedis.disconnect());
-    const ready = readiness();
     // The state Redis is not a condition. Without it this process still writes products and imports files.
-    ready.add('postgres', () => pool.query('select 1'));
-    const app = createApp({
+    readiness.add('postgres', () => pool.query('select 1'));
+    return createApp({
+      ...parts,
       pool,
       importPool,
       stateRedis,
@@ -55,19 +49,6 @@ await runService({
         onError: (error) =>
           log.warn({ err: error }, 'only this process counts requests, because the state Redis is away'),
       }),
-      clock: systemClock,
-      log,
-      metrics: createMetrics({ service: serviceName }),
-      readiness: ready,
-      trustedProxies: config.TRUSTED_PROXIES,
     });
-    const server = await startServer({
-      app,
-      port: config.PORT,
-      host: config.HOST,
-      log,
-      requestTimeout_ms: uploadTimeout_ms,
-    });
-    scope.onStop('server', () => server.drain());
   },
 });

@@ -3,6 +3,7 @@ import type { Cached } from '@catalog/cache';
 import type { UserProfile } from '@catalog/contracts';
 import {
   createServiceApp,
+  refuseOtherMethods,
   type Clock,
   type Logger,
   type Metrics,
@@ -74,6 +75,9 @@ export function createApp(deps: Dependencies): Express {
       overviewRoutes(app, { state: systemState(deps) });
       queueRoutes(app, deps);
       purgeRoutes(app, deps);
+      app.all(['/', '/state'], refuseOtherMethods(['GET', 'HEAD']));
+      app.all('/sign-in', refuseOtherMethods(['GET', 'HEAD', 'POST']));
+      app.all(['/sign-out', '/purges'], refuseOtherMethods(['POST']));
       app.use(noSuchPage);
       app.use(errorPages(log));
     },

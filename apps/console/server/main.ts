@@ -1,14 +1,7 @@
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
 import { createPool, databaseIdentity } from '@catalog/database';
 import { connectStateRedis } from '@catalog/redis';
-import {
-  createLogger,
-  createMetrics,
-  readiness,
-  runService,
-  startServer,
-  systemClock,
-} from '@catalog/service-kit';
+import { runServer } from '@catalog/service-kit';
 import { Accounts } from './accounts/accounts.ts';
 import { createPasswordHasher } from './accounts/password-hash.ts';
 import { createProfileCache } from './accounts/profile-cache.ts';
@@ -19,12 +12,13 @@ import { createWorkerClient } from './purges/worker-client.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 
 const config = readConfig();
-const log = createLogger({ service: serviceName, level: config.LOG_LEVEL });
 
-await runService({
-  log,
-  async start(scope) {
-    const sign = await tokenSigner(config.SERVICE_KEY_FILE, systemClock);
+await runServer({
+  service: serviceName,
+  config,
+  async createApp(parts, scope) {
+    const { clock, log, readiness } = parts;
+    const sign = await tokenSigner(config.SERVICE_KEY_FILE, clock);
     const pool = createPool({
       url: config.DATABASE_URL,
       applicationName: serviceName,
@@ -63,10 +57,10 @@ await runService({
     scope.onStop('profile cache', () => profileCache.stop());
     await profileCache.start();
 
-    const ready = readiness();
-    ready.add('postgres', () => pool.query('select 1'));
-    ready.add('queue', () => redis.ping());
-    const app = createApp({
+    readiness.add('postgres', () => pool.query('select 1'));
+    readiness.add('queue', () => redis.ping());
+    return createApp({
+      ...parts,
       accounts,
       profiles: profileCache.profiles,
       redis,
@@ -83,13 +77,6 @@ await runService({
       readUrl: config.CATALOG_READ_URL,
       sessionSecret: config.SESSION_SECRET,
       origin: config.origin,
-      clock: systemClock,
-      log,
-      metrics: createMetrics({ service: serviceName }),
-      readiness: ready,
-      trustedProxies: config.TRUSTED_PROXIES,
     });
-    const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
-    scope.onStop('server', () => server.drain());
   },
 });

@@ -1,25 +1,18 @@
 import { createCatalogClient } from '@catalog/catalog-client';
 import { createPool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
-import {
-  authenticate,
-  createLogger,
-  createMetrics,
-  readiness as createReadiness,
-  runService,
-  startServer,
-  systemClock,
-} from '@catalog/service-kit';
+import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName } from './app.ts';
 import { readConfig } from './config.ts';
 import { createSalesCache } from './sales/sales-cache.ts';
 
 const config = readConfig();
-const log = createLogger({ service: serviceName, level: config.LOG_LEVEL });
 
-await runService({
-  log,
-  async start(scope) {
+await runServer({
+  service: serviceName,
+  config,
+  async createApp(parts, scope) {
+    const { log, readiness } = parts;
     const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message);
     const pool = createPool({
       url: config.DATABASE_URL,
@@ -43,10 +36,10 @@ await runService({
     });
     scope.onStop('state redis', () => stateRedis.disconnect());
 
-    const readiness = createReadiness();
     // catalog-read is not a condition. Without it this process can still answer for stock and orders.
     readiness.add('postgres', () => pool.query('select 1'));
-    const app = createApp({
+    return createApp({
+      ...parts,
       pool,
       sales,
       catalog: createCatalogClient({
@@ -67,13 +60,6 @@ await runService({
         now: () => performance.now(),
         onError: warn('only this process counts requests, because the state Redis is away'),
       }),
-      clock: systemClock,
-      log,
-      metrics: createMetrics({ service: serviceName }),
-      readiness,
-      trustedProxies: config.TRUSTED_PROXIES,
     });
-    const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
-    scope.onStop('server', () => server.drain());
   },
 });

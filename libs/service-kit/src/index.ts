@@ -4,6 +4,7 @@ export { flag, integer, list, port, postgresUrl, redisUrl, secret, url } from '.
 export { createLogger, type Logger } from './logging/logger.ts';
 export { systemClock, type Clock } from './lifecycle/clock.ts';
 export { runService, type Service, type ServiceScope } from './lifecycle/run-service.ts';
+export { runServer, type RunServerOptions } from './lifecycle/run-server.ts';
 export { readiness, type Readiness, type ReadinessReport } from './health/readiness.ts';
 export { createMetrics, type Metrics } from './metrics/metrics.ts';
 export { metricNames } from './metrics/names.ts';
@@ -12,6 +13,7 @@ export { startServer, type RunningServer, type ServerOptions } from './http/serv
 export { jsonBody, parseJson, readBody, type JsonBodyOptions } from './http/json-body.ts';
 export { callerKey, limitRate } from './rate-limit/limit-rate.ts';
 export { requireContentType } from './http/content-type.ts';
+export { refuseOtherMethods } from './http/other-methods.ts';
 export { httpLimits } from './http/limits.ts';
 export { requestIdOf } from './http/request-id.ts';
 export { parse, type Where } from './validation/parse.ts';
