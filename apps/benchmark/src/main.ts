@@ -1,4 +1,4 @@
-/** `npm run bench [-- NAME …] [--smoke]`, and the peers, which it starts as processes of their own. */
+/** `npm run bench [-- NAME …] [--smoke]`. It also runs the peers, each as a process. */
 import { parseArgs } from 'node:util';
 import { runPeer } from './peers/peers.ts';
 import { fullSizes, smokeSizes } from './sizes.ts';
@@ -14,7 +14,7 @@ if (positionals[0] === 'peer') {
 } else {
   const unknown = positionals.filter((name) => !Object.hasOwn(benchmarkNames, name));
   if (unknown.length > 0) {
-    console.error(`There is no benchmark ${unknown.join(', ')}. There are:`);
+    console.error(`There is no benchmark ${unknown.join(', ')}. Use one of:`);
     for (const [name, what] of Object.entries(benchmarkNames)) console.error(`  ${name.padEnd(12)} ${what}`);
     process.exit(2);
   }

@@ -1,15 +1,15 @@
-/** How much is measured. */
+/** How much each benchmark measures. */
 export interface Sizes {
   readonly edits: number;
-  /** Of each measured round of requests. */
+  /** The length of a round of requests. */
   readonly round_s: number;
   readonly rounds: number;
-  /** Keys that are read once each for Redis hits, and as many for misses. */
+  /** Keys that are read once each, for Redis hits; the same number again for misses. */
   readonly coldKeys: number;
-  /** Of each measured round of commits. */
+  /** The length of a round of commits. */
   readonly commits_s: number;
   readonly bulkRows: number;
-  /** Rows of each file that is imported three times. */
+  /** The rows of each file. Each file is imported three times. */
   readonly importRows: readonly number[];
 }
 
@@ -22,7 +22,7 @@ export const fullSizes: Sizes = {
   bulkRows: 1_000_000,
   importRows: [8_000, 1_000_000],
 };
-/** Shows that everything runs; its numbers mean nothing. */
+/** Only shows that everything runs. Its numbers mean nothing. */
 export const smokeSizes: Sizes = {
   edits: 10,
   round_s: 1,

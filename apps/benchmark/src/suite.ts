@@ -1,4 +1,4 @@
-/** Runs the chosen benchmarks one after the other on one stack, and writes the report. */
+/** Runs the chosen benchmarks in turn on one stack, and writes the report. */
 import { cpus, totalmem } from 'node:os';
 import { measureBulkUpdate } from './bulk/bulk-update.ts';
 import { measureCommits } from './commits/commits.ts';
@@ -10,12 +10,12 @@ import { drained, startBenchStack, type BenchStack } from './stack/bench-stack.t
 import { measureThroughput } from './throughput/throughput.ts';
 
 export const benchmarkNames = {
-  freshness: 'commit → fresh value readable, beside NOTIFY → BullMQ → DEL',
+  freshness: 'time from commit to a fresh read, compared with NOTIFY → BullMQ → DEL',
   throughput:
-    'near hits, Redis hits and misses of catalog-read on one core, beside bare Express and node:http',
-  commits: 'commits per second at 16 clients, by what a commit does besides',
+    'near hits, Redis hits and misses of catalog-read on one core, compared with bare Express and node:http',
+  commits: 'commits per second with 16 clients, for different triggers',
   bulk: 'one UPDATE over a million rows',
-  imports: 'files of 8 thousand and a million rows: new, unchanged, with a tenth changed',
+  imports: 'files of 8 thousand and a million rows: new, unchanged, and a tenth changed',
 } as const;
 type Name = keyof typeof benchmarkNames;
 
@@ -23,19 +23,19 @@ const benchmarks: Readonly<Record<Name, (stack: BenchStack, sizes: Sizes) => Pro
   throughput: measureThroughput,
   freshness: measureFreshness,
   commits: measureCommits,
-  // Last: they leave a million rows each behind.
+  // These come last, because each leaves a million rows behind.
   bulk: measureBulkUpdate,
   imports: measureImports,
 };
 
 export interface RunOptions {
-  /** All when empty. */
+  /** Runs all benchmarks if empty. */
   readonly names: readonly string[];
   readonly sizes: Sizes;
   readonly say: (line: string) => void;
 }
 
-/** @returns the sections of the report, and where it was written */
+/** @returns the sections of the report, and its path */
 export async function runBenchmarks({
   names,
   sizes,
@@ -44,7 +44,7 @@ export async function runBenchmarks({
   const chosen = (Object.keys(benchmarks) as Name[]).filter(
     (name) => names.length === 0 || names.includes(name),
   );
-  say('starting a stack of its own');
+  say('starting a new stack');
   await using stack = await startBenchStack(say);
   const sections: Section[] = [];
   for (const name of chosen) {

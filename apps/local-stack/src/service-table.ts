@@ -1,5 +1,5 @@
 /** The services of the stack, in the order of their start. They are stopped all at once. */
-import type { Listener } from './machine/ports.ts';
+import type { Listener } from '@catalog/contracts';
 
 export interface ServiceEntry {
   /** Names its folder under apps/, its port and its ACL user. */

@@ -1,6 +1,7 @@
 /** The text that the person at the terminal reads when everything is up. */
 import type { Product } from '@catalog/contracts';
-import { host, type Listener, type Ports } from './machine/ports.ts';
+import type { Listener } from '@catalog/contracts';
+import { host, type Ports } from './machine/ports.ts';
 
 export interface Welcome {
   readonly ports: Ports;

@@ -7,6 +7,7 @@ export * from './gtin.ts';
 export * from './imports.ts';
 export * from './operations.ts';
 export * from './orders.ts';
+export * from './ports.ts';
 export * from './product.ts';
 export * from './product-history.ts';
 export * from './product-lists.ts';

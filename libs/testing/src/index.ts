@@ -8,7 +8,7 @@ export { tcpProxy, type TcpProxy } from './network/tcp-proxy.ts';
 export { rawHttp } from './network/raw-http.ts';
 export { databaseWords } from './hostile/hostile-strings.ts';
 export { hostileRequests } from './hostile/hostile-requests.ts';
-export { freePort } from './network/free-port.ts';
+export { freePort } from './network/free-ports.ts';
 export { manualClock, type ManualClock } from './time/manual-clock.ts';
 export { stressPart } from './parts/stress-part.ts';
 export { eventually } from './time/eventually.ts';
@@ -23,5 +23,4 @@ export {
 export { startCatalog, type RunningCatalog } from './services/catalog.ts';
 export { startService, type ServiceProcess } from './services/service-process.ts';
 export { startReader, startScript, type RunningScript } from './stack/extra-process.ts';
-export { markdownTable } from './report/markdown-table.ts';
-export { barChart, format, lineChart, type Line } from './report/plot.ts';
+export { barChart, format, lineChart, markdownTable, type Line } from './report/render.ts';

@@ -1,4 +1,4 @@
-/** What a commit costs, by what the triggers do in it. */
+/** The cost of a commit, for different triggers. */
 import pg from 'pg';
 import { Outbox } from '@catalog/change-feed';
 import { loadSql } from '@catalog/database';
@@ -11,7 +11,7 @@ import type { Sizes } from '../sizes.ts';
 const clients = 16;
 
 const rows = 8_000;
-/** As in catalog.ring_doorbell: held by whoever wants nobody to ring. */
+/** The lock of catalog.ring_doorbell. While a session holds it, the doorbell does not ring. */
 const awakeLock = 7_236_001;
 const setup = loadSql(import.meta.url, './shapes.sql');
 const trackedSetup = loadSql(import.meta.url, './tracked.sql');
@@ -19,10 +19,10 @@ const trackedSetup = loadSql(import.meta.url, './tracked.sql');
 interface Shape {
   readonly label: string;
   readonly table: string;
-  /** Whether the relay of a worker is there, is played by a session that holds its lock, or is not there. */
+  /** A real worker, a session that only holds the lock of its relay, or none. */
   readonly relay: 'worker' | 'lock held' | 'none';
   readonly listensTo?: string;
-  /** The plain chain is at work: each NOTIFY becomes a job, and a DEL in Redis. */
+  /** Whether the plain chain runs: each NOTIFY becomes a job and a DEL in Redis. */
   readonly hasChain?: boolean;
 }
 
@@ -34,20 +34,24 @@ const notify: Shape = {
   listensTo: 'notifying',
 };
 const notifyChain: Shape = {
-  label: 'the same, its whole chain running',
+  label: 'the same, with its whole chain running',
   table: 'catalog.notifying',
   relay: 'none',
   hasChain: true,
 };
-const idle: Shape = { label: 'ours, relay awake and idle', table: 'catalog.tracked', relay: 'lock held' };
+const idle: Shape = {
+  label: 'ours, with the relay awake and idle',
+  table: 'catalog.tracked',
+  relay: 'lock held',
+};
 const history: Shape = {
-  label: 'ours, and the history of products',
+  label: 'the same, with the product history',
   table: 'catalog.products',
   relay: 'lock held',
 };
-const feed: Shape = { label: 'ours, whole feed running', table: 'catalog.tracked', relay: 'worker' };
+const feed: Shape = { label: 'ours, with the whole feed running', table: 'catalog.tracked', relay: 'worker' };
 const feedAndHistory: Shape = {
-  label: 'the same, and the history of products',
+  label: 'the same, with the product history and the whole feed',
   table: 'catalog.products',
   relay: 'worker',
 };
@@ -55,22 +59,22 @@ const shapes: readonly Shape[] = [
   none,
   notify,
   notifyChain,
-  { label: 'version trigger alone', table: 'catalog.versioned', relay: 'none' },
-  { label: 'outbox row by row trigger, no doorbell', table: 'catalog.row_outbox', relay: 'none' },
+  { label: 'version trigger only', table: 'catalog.versioned', relay: 'none' },
+  { label: 'outbox by a row trigger, no doorbell', table: 'catalog.row_outbox', relay: 'none' },
   {
-    label: 'outbox rows by statement trigger, no doorbell',
+    label: 'outbox by a statement trigger, no doorbell',
     table: 'catalog.statement_outbox',
     relay: 'none',
   },
   {
-    label: 'the same, and a doorbell asked for at the commit',
+    label: 'the same, with a doorbell at the commit',
     table: 'catalog.deferred_outbox',
     relay: 'lock held',
   },
   idle,
   history,
   {
-    label: 'ours, no relay: every commit rings',
+    label: 'ours without a relay: every commit rings',
     table: 'catalog.tracked',
     relay: 'none',
     listensTo: 'catalog_outbox',
@@ -79,13 +83,13 @@ const shapes: readonly Shape[] = [
   feedAndHistory,
 ];
 
-/** How a commit gets to the disk. NOTIFY makes commits wait for each other, the flush included: what it costs hangs on that. */
+/** How a commit reaches the disk. NOTIFY serialises commits including the flush, so its cost depends on the flush. */
 const disks = {
-  none: { label: 'not waiting for the disk', settings: 'set synchronous_commit = off' },
-  own: { label: 'on the disk of this machine', settings: 'set synchronous_commit = on' },
-  // Every flush waits that long before it begins, and takes along what has come by then.
+  none: { label: 'without waiting for the disk', settings: 'set synchronous_commit = off' },
+  own: { label: 'with the disk of this machine', settings: 'set synchronous_commit = on' },
+  // Every flush waits that long before it begins, and includes the commits that arrive meanwhile.
   slow: {
-    label: 'on a disk with flushes of 1 ms',
+    label: 'with a disk that flushes in 1 ms',
     settings: 'set synchronous_commit = on; set commit_siblings = 0; set commit_delay = 1000',
   },
 } as const;
@@ -117,12 +121,12 @@ export async function measureCommits(bench: BenchStack, sizes: Sizes): Promise<S
     name: 'commits',
     title: `Commits per second, ${clients} clients updating single rows`,
     method:
-      `Each client has a connection of its own, and sends one prepared UPDATE … WHERE id = (one of ${rows} at random) after the ` +
-      `other, each a transaction; all share the machine with the server. Medians of ${sizes.rounds} rounds of ${sizes.commits_s} s in turn. ` +
+      `Each client has its own connection and sends one prepared UPDATE of a random row (of ${rows}) after the other, each in its ` +
+      `own transaction. Clients and server share the machine. Medians of ${sizes.rounds} rounds of ${sizes.commits_s} s in turn. ` +
       'All tables have the columns, checks, indexes and rows of products. ' +
-      `At the end of a round the oldest change that the feed had not applied was at most ${format(mostBehind_ms)} ms old.`,
+      `At the end of a round the oldest change that was not applied was at most ${format(mostBehind_ms)} ms old.`,
     table: markdownTable(
-      ['commits/s (part of none, times NOTIFY)', ...diskNames.map((disk) => disks[disk].label)],
+      ['commits/s (times no triggers, times NOTIFY)', ...diskNames.map((disk) => disks[disk].label)],
       shapes.map((shape) => [
         shape.label,
         ...diskNames.map(
@@ -132,16 +136,10 @@ export async function measureCommits(bench: BenchStack, sizes: Sizes): Promise<S
       ]),
     ),
     goals: (['own', 'slow'] as const).flatMap((disk) => [
-      goal(disk, feed, notify, 'with the whole feed running … times NOTIFY in every transaction', 2.5),
-      goal(
-        disk,
-        feed,
-        notifyChain,
-        'with the whole feed running … times NOTIFY with its whole chain running',
-        2.5,
-      ),
-      goal(disk, idle, notify, 'with the relay idle … times NOTIFY in every transaction', 2.5),
-      goal(disk, idle, none, 'triggers alone … of none', 0.75),
+      goal(disk, feed, notify, 'the whole feed reaches … times NOTIFY in every transaction', 2.5),
+      goal(disk, feed, notifyChain, 'the whole feed reaches … times NOTIFY with its whole chain', 2.5),
+      goal(disk, idle, notify, 'an idle relay reaches … times NOTIFY in every transaction', 2.5),
+      goal(disk, idle, none, 'the triggers alone reach … times no triggers', 0.75),
     ]),
     plots: {
       'commits.svg': barChart(
@@ -166,7 +164,7 @@ async function prepare({ peers, catalog }: BenchStack): Promise<void> {
   await peers.query('vacuum analyze');
 }
 
-/** @returns commits per second, and how old the oldest change was at the end that the feed had not applied */
+/** @returns commits per second, and the age of the oldest unapplied change at the end */
 async function commitsPerSecond(
   { stack, catalog, peers, peersUrl, startPeer }: BenchStack,
   { table, relay, listensTo, hasChain = false }: Shape,

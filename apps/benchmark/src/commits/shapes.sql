@@ -1,6 +1,6 @@
--- Tables as products, each with another shape of triggers. catalog.products itself has ours.
+-- Tables like products, each with different triggers. catalog.products itself has ours.
 
--- Nothing.
+-- No triggers.
 create table catalog.bare (like catalog.products including all) with (fillfactor = 85);
 
 -- NOTIFY with the id, for every row.
@@ -13,7 +13,7 @@ end
 $$;
 create trigger changed after update on catalog.notifying for each row execute function catalog.shape_notify();
 
--- The version, and nothing that tells of it.
+-- Draws a version and records no change.
 create table catalog.versioned (like catalog.products including all) with (fillfactor = 85);
 create function catalog.shape_version() returns trigger language plpgsql as $$
 begin
@@ -23,7 +23,7 @@ end
 $$;
 create trigger changed before update on catalog.versioned for each row execute function catalog.shape_version();
 
--- An outbox as ours, without the doorbell.
+-- An outbox like ours without the doorbell.
 create table catalog.quiet_outbox (
   seq bigint generated always as identity (cache 1),
   entity text not null,
@@ -59,7 +59,7 @@ $$;
 create trigger told after update on catalog.statement_outbox referencing new table as changed_rows
   for each statement execute function catalog.shape_statement_outbox();
 
--- As it was at first: a doorbell that is asked for at the commit, by the first row of each transaction.
+-- An earlier design: the first row of each transaction asks for a doorbell at the commit.
 create function catalog.shape_is_first_change() returns boolean
 language sql volatile
 begin atomic

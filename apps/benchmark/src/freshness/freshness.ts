@@ -1,7 +1,7 @@
-/** How long after its COMMIT a change can be read, through the whole durable path and through the plainest chain. */
+/** The time from COMMIT to the first fresh read, for the whole durable path and for the simplest chain. */
 import { Agent, request } from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from '@catalog/database';
+import { pause } from '@catalog/runtime';
 import { distribution, percentile } from '../report/percentiles.ts';
 import type { Section } from '../report/report.ts';
 import { markdownTable, lineChart } from '@catalog/testing';
@@ -9,12 +9,12 @@ import type { BenchStack } from '../stack/bench-stack.ts';
 import type { Sizes } from '../sizes.ts';
 import { createPlainTable } from './plain-table.ts';
 
-/** Alternating, so that both see the same moods of the machine. */
+/** The sides alternate in blocks, so that other work of the machine disturbs both alike. */
 const block = 50;
 const hotKeys = 200;
-/** Between two edits, so that some find the relay awake and some asleep. */
+/** Between two edits, so that some edits find the relay awake and some asleep. */
 const longestPause_ms = 30;
-/** Asking without a pause would take a core from what is measured. */
+/** Reading without a pause would take a core from the measured processes. */
 const betweenReads_ms = 1;
 const patience_ms = 10_000;
 
@@ -83,12 +83,12 @@ export async function measureFreshness(bench: BenchStack, sizes: Sizes): Promise
   ];
   return {
     name: 'freshness',
-    title: 'Commit → fresh value readable',
+    title: 'Time from commit to a fresh read',
     method:
-      `One UPDATE of one row at a time, alternating in blocks of ${block}; then GET over HTTP, every millisecond, until the ` +
-      'new value comes. Counted from the moment the client hears of the commit to the arrival of the first fresh answer. ' +
-      'The row was cached before each edit. Both chains run on the same Postgres and Redis servers, each in its own processes; ours ' +
-      'goes through outbox, doorbell, relay, BullMQ, the script in Redis, the message to the near cache.',
+      `One UPDATE of one row at a time, alternating in blocks of ${block}; then GET over HTTP, every millisecond, until the new ` +
+      'value comes. The time counts from the answer to COMMIT to the arrival of the first fresh answer. The row is cached before ' +
+      'each edit. Both chains run on the same Postgres and Redis servers, each in its own processes. Ours goes through the outbox, ' +
+      'the doorbell, the relay, BullMQ, the script in Redis and the message to the near cache.',
     table: markdownTable(['chain', 'edits', 'p50', 'p90', 'p99', 'max'], [row(ours), row(plain)]),
     goals: [
       {
@@ -102,7 +102,7 @@ export async function measureFreshness(bench: BenchStack, sizes: Sizes): Promise
     ],
     plots: {
       'freshness.svg': lineChart(
-        'Commit → fresh value readable',
+        'Time from commit to a fresh read',
         { x: 'ms (logarithmic)', y: '% of edits', logX: true },
         [ours, plain].map(({ name, times_ms }) => ({ label: name, points: distribution(times_ms) })),
       ),
@@ -129,12 +129,12 @@ async function editAndAwait({ url, pool, table, ids, times_ms }: Side, agent: Ag
       return;
     }
     if (arrived_ms - committed_ms > patience_ms)
-      throw new Error(`${path} stayed stale for ${patience_ms} ms`);
+      throw new Error(`Reads of ${path} showed the old value for ${patience_ms} ms.`);
     await pause(betweenReads_ms);
   }
 }
 
-/** node:http over one kept connection: what measures must be cheaper than what is measured. */
+/** node:http over one kept connection. The measuring side must be cheaper than the measured one. */
 function get(url: string, agent: Agent): Promise<string> {
   return new Promise((resolve, reject) => {
     request(url, { agent }, (response) => {

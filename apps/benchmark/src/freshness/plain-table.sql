@@ -1,5 +1,5 @@
--- The table of products as its migration makes it, without the triggers of the change feed; instead the trigger that
--- is found in most tutorials: NOTIFY with the id, for every row.
+-- The table of products without the triggers of the change feed. It has the trigger of most tutorials instead: NOTIFY
+-- with the id, for every row.
 create table catalog.plain (like catalog.products including all) with (fillfactor = 85);
 create function catalog.notify_plain() returns trigger language plpgsql as $$
 begin

@@ -3,7 +3,7 @@ import type { BenchStack } from '../stack/bench-stack.ts';
 
 const sql = loadSql(import.meta.url, './plain-table.sql');
 
-/** The demo catalog once more, in `catalog.plain` of the database `peers`, with the plain chain's trigger. */
+/** Copies the demo catalog to `catalog.plain` in the database `peers`, with the trigger of the plain chain. */
 export async function createPlainTable({
   catalog,
   peers,

@@ -1,23 +1,23 @@
-/** The files that are imported: made while they are sent, the same each time. */
+/** Generates the import files while they are sent. The content is the same each time. */
 const header =
   'sku,name,description,brand,category,gtin,weightGrams,lengthMm,widthMm,heightMm,priceMinor,currency,status,attributes\n';
 const kinds = ['sensor', 'light', 'switch', 'plug', 'remote', 'lock', 'thermostat', 'blind', 'siren', 'hub'];
-const rowsToPiece = 1_000;
+const rowsPerChunk = 1_000;
 
 export interface ImportFile {
   readonly rows: number;
-  /** A tenth of the rows has another price than in the plain file. */
+  /** A tenth of the rows has a different price than in the first file. */
   readonly tenthChanged: boolean;
 }
 
-/** Rows of about 280 bytes, as those of the demo catalog have, with quotes that must be undone. */
+/** Rows of about 280 bytes, like those of the demo catalog, with escaped quotes. */
 export function* importFile({ rows, tenthChanged }: ImportFile): Generator<Uint8Array> {
   yield Buffer.from(header);
-  for (let first = 0; first < rows; first += rowsToPiece) {
-    let piece = '';
-    for (let index = first; index < Math.min(rows, first + rowsToPiece); index++)
-      piece += row(rows, index, tenthChanged && index % 10 === 0 ? 1 : 0);
-    yield Buffer.from(piece);
+  for (let first = 0; first < rows; first += rowsPerChunk) {
+    let chunk = '';
+    for (let index = first; index < Math.min(rows, first + rowsPerChunk); index++)
+      chunk += row(rows, index, tenthChanged && index % 10 === 0 ? 1 : 0);
+    yield Buffer.from(chunk);
   }
 }
 
@@ -30,7 +30,7 @@ function row(rows: number, index: number, more: number): string {
   return `${sku},"${kind} ${index} of ""${brand}""","${kind} by ${brand}, model M${index}, connects by Zigbee.",${brand},${kind},${gtin(index)},${index % 5_000},${1 + (index % 300)},${1 + (index % 200)},${1 + (index % 100)},${price},EUR,active,${attributes}\n`;
 }
 
-/** With its check digit (GS1). */
+/** A GTIN with its GS1 check digit. */
 function gtin(index: number): string {
   const digits = String(400_000_000_000 + index);
   let sum = 0;

@@ -1,5 +1,5 @@
-/** What the worker makes of many changes: jobs, how many of them wait, and bumps of the lists' generation. */
-import { setTimeout as pause } from 'node:timers/promises';
+/** Counts the jobs that the worker makes of many changes, and the bumps of the list generation. */
+import { pause } from '@catalog/runtime';
 import { Redis } from 'ioredis';
 import type { BenchStack } from '../stack/bench-stack.ts';
 
@@ -7,13 +7,13 @@ const sample_ms = 20;
 
 export interface QueueSeen {
   readonly jobs: number;
-  /** Waiting and being worked on, at most. */
+  /** The largest number of waiting and running jobs. */
   readonly mostJobs: number;
   readonly bumps: number;
   readonly bumpsPerSecond: number;
 }
 
-/** Watches until the signal comes; looks `1000 / sample_ms` times a second, so that a bump between is not missed. */
+/** Samples until the signal aborts, often enough to see every bump. */
 export async function watchQueue({ stack }: BenchStack, signal: AbortSignal): Promise<QueueSeen> {
   const state = new Redis(await stack.redisUrl('state'));
   const cache = new Redis(await stack.redisUrl('cache'));
@@ -40,7 +40,7 @@ export async function watchQueue({ stack }: BenchStack, signal: AbortSignal): Pr
       jobs: (await jobsMade()) - first,
       mostJobs,
       bumps,
-      // Between n bumps lie n - 1 intervals.
+      // n bumps have n - 1 intervals.
       bumpsPerSecond: Math.max(0, bumps - 1) / Math.max(seconds, 1),
     };
   } finally {

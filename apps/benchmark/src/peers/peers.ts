@@ -1,4 +1,4 @@
-/** What the system is compared with. Each is written as plainly and as fast as its kind allows. */
+/** The peers that the system is compared with. Each is as simple and as fast as possible. */
 import { createServer } from 'node:http';
 import { Queue, Worker } from 'bullmq';
 import express from 'express';
@@ -16,18 +16,18 @@ const peers: Readonly<Record<string, Peer>> = {
 
 export async function runPeer(name: string, env: NodeJS.ProcessEnv): Promise<void> {
   const peer = peers[name];
-  if (peer === undefined) throw new Error(`there is no peer "${name}"`);
+  if (peer === undefined) throw new Error(`There is no peer "${name}".`);
   process.once('SIGTERM', () => process.exit(0));
   await peer(env, Number(env['PORT']));
 }
 
 const required = (env: NodeJS.ProcessEnv, name: string): string => {
   const value = env[name];
-  if (value === undefined) throw new Error(`${name} is not set`);
+  if (value === undefined) throw new Error(`${name} is not set.`);
   return value;
 };
 
-/** The least that a process can do to answer with a body that it has. */
+/** The least work with which a Node process can answer. */
 function bareHttp(env: NodeJS.ProcessEnv, port: number): void {
   const body = Buffer.from(required(env, 'BODY'));
   createServer((_req, res) => {
@@ -46,7 +46,7 @@ function bareExpress(env: NodeJS.ProcessEnv, port: number): void {
   app.listen(port, '127.0.0.1');
 }
 
-/** Cache-aside as everybody writes it: GET; on a miss SELECT and SET. */
+/** Plain cache-aside: GET, and on a miss SELECT and SET. */
 function plainReader(env: NodeJS.ProcessEnv, port: number): void {
   const redis = new Redis(required(env, 'CACHE_REDIS_URL'), { enableAutoPipelining: true });
   const pool = new pg.Pool({ connectionString: required(env, 'DATABASE_URL') });
@@ -69,7 +69,7 @@ function plainReader(env: NodeJS.ProcessEnv, port: number): void {
   app.listen(port, '127.0.0.1');
 }
 
-/** NOTIFY with the id on CHANNEL → a BullMQ job → DEL: the plainest chain that goes through a queue. */
+/** The simplest chain with a queue: NOTIFY with the id on CHANNEL → a BullMQ job → DEL. */
 async function plainChain(env: NodeJS.ProcessEnv, port: number): Promise<void> {
   const cache = new Redis(required(env, 'CACHE_REDIS_URL'));
   const stateUrl = required(env, 'STATE_REDIS_URL');
@@ -79,7 +79,7 @@ async function plainChain(env: NodeJS.ProcessEnv, port: number): Promise<void> {
     connection: new Redis(stateUrl, { maxRetriesPerRequest: null }),
     defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
   });
-  // What a run before this one left undone is none of this one's work.
+  // Delete the jobs that an earlier run left behind.
   await queue.obliterate({ force: true });
   const worker = new Worker<{ id: string }>(
     'plain',

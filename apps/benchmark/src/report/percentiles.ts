@@ -1,4 +1,4 @@
-/** The value below which `part` (0 … 1) of them lie; nearest rank. */
+/** The nearest-rank percentile; `part` is from 0 to 1. */
 export function percentile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
@@ -6,7 +6,7 @@ export function percentile(values: readonly number[], part: number): number {
 
 export const median = (values: readonly number[]): number => percentile(values, 0.5);
 
-/** Points of the cumulative distribution, at most 200. */
+/** About 200 points of the cumulative distribution. */
 export function distribution(values: readonly number[]): [number, number][] {
   const sorted = values.toSorted((a, b) => a - b);
   const step = Math.max(1, Math.floor(sorted.length / 200));

@@ -1,4 +1,4 @@
-/** A report: markdown with tables, and its plots as SVG files beside it. */
+/** Writes the report: markdown with tables, and SVG plots beside it. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -10,18 +10,18 @@ export interface Goal {
 export interface Section {
   readonly name: string;
   readonly title: string;
-  /** How it was measured. */
+  /** Explains how it was measured. */
   readonly method: string;
   /** Lines of a markdown table. */
   readonly table: readonly string[];
   readonly goals: readonly Goal[];
-  /** File name → SVG. */
+  /** The SVG by file name. */
   readonly plots: Readonly<Record<string, string>>;
 }
 
 const folder = join(import.meta.dirname, '../../reports');
 
-/** @returns the file's path */
+/** @returns the path of the report */
 export async function writeReport(sections: readonly Section[], machine: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   const lines = ['# Benchmark report', '', `${new Date().toISOString()}, ${machine}`, ''];

@@ -1,4 +1,4 @@
-/** The real stack as everybody starts it, in a folder of its own, and beside it a database for what it is compared with. */
+/** The real stack in a new folder, with an additional database for the systems that it is compared with. */
 import { createPool, migrate, type Pool } from '@catalog/database';
 import {
   eventually,
@@ -13,14 +13,14 @@ import {
 export interface BenchStack extends AsyncDisposable {
   readonly stack: LocalStack;
   readonly say: (line: string) => void;
-  /** The superuser in the stack's database. */
+  /** The stack's database, as superuser. */
   readonly catalog: Pool;
-  /** The superuser in the database `peers`: the same schema on the same server, and nothing that works on it. */
+  /** The database `peers`, as superuser. It has the same schema on the same server, and no worker uses it. */
   readonly peers: Pool;
   readonly peersUrl: string;
-  /** Another process of catalog-read; on one core where `core` says so. */
+  /** Starts another catalog-read process, only on `core` if it is given. */
   startReader(options?: { core?: number }): Promise<RunningScript>;
-  /** One of our peers, as a process of its own. */
+  /** Starts a peer as a process. */
   startPeer(name: string, env: NodeJS.ProcessEnv, options?: { core?: number }): Promise<RunningScript>;
 }
 
@@ -60,22 +60,28 @@ export async function startBenchStack(say: (line: string) => void): Promise<Benc
   };
 }
 
-/** Cores for the server that is measured, and for who measures it; undefined where they cannot be chosen. */
+/** The core of the measured server, and that of all others; undefined if this system cannot choose cores. */
 export const cores: { readonly measured: number; readonly others: number } | undefined =
   process.platform === 'linux' ? { measured: 0, others: 1 } : undefined;
 
-/** Resolves when the feed has nothing left to do, so that what came before is not measured. */
-export async function drained(catalog: Pool): Promise<void> {
+/**
+ * Resolves when every change up to `seq` is applied. Later changes, such as those of the probes, do not count. Without
+ * `seq` it waits until the feed has nothing left to do, so that earlier work does not disturb a measurement.
+ */
+export async function drained(catalog: Pool, seq?: number): Promise<void> {
   await eventually(
     async () => {
-      const { rowCount } = await catalog.query('select from catalog.outbox where applied_at is null limit 1');
+      const { rowCount } = await catalog.query(
+        'select from catalog.outbox where applied_at is null and ($1::bigint is null or seq <= $1) limit 1',
+        [seq ?? null],
+      );
       return rowCount === 0;
     },
-    { timeout_ms: 300_000, interval_ms: 100 },
+    { timeout_ms: 600_000, interval_ms: 100 },
   );
 }
 
-/** The number of the last row that was written into the outbox. */
+/** The highest `seq` of the outbox. */
 export async function lastChange(catalog: Pool): Promise<number> {
   const { rows } = await catalog.query<{ last: number | null }>(
     "select last_value as last from pg_sequences where schemaname = 'catalog' and sequencename = 'outbox_seq_seq'",

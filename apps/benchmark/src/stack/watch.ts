@@ -1,15 +1,16 @@
-/** What is watched while something large goes on. */
+/** Watches memory and staleness while a large change runs. */
 import { readFile } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@catalog/runtime';
+import { lineChart } from '@catalog/testing';
 import type { BenchStack } from './bench-stack.ts';
 
-/** What a heap under full load may grow before it is collected; a million rows kept, of 280 bytes each, would be twice that. */
+/** A heap under full load may grow this much before garbage is collected. A million kept rows of 280 bytes would need twice that. */
 export const memoryHeadroom_MiB = 150;
 
 export interface Probe {
   readonly since_s: number;
-  /** How long the edited key went on to be answered with the old value, without a word that it is stale. */
-  readonly unsaid_ms: number;
+  /** How long reads of the edited key showed the old value without marking it stale. */
+  readonly stale_ms: number;
 }
 
 export async function read(url: string, id: string): Promise<{ status: string; price: number }> {
@@ -23,7 +24,7 @@ async function resident_MiB(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
-export async function watchMemory(
+async function watchMemory(
   pid: number,
   since_s: () => number,
   samples: [number, number][],
@@ -35,8 +36,8 @@ export async function watchMemory(
   }
 }
 
-/** Edits a product that the UPDATE does not touch, and reads it until the new value, or a word that it is stale, comes. */
-export async function probeOthers(
+/** Edits products that the large change does not touch, and reads each until its new value comes. */
+async function probeOthers(
   { stack, catalog }: BenchStack,
   since_s: () => number,
   probes: Probe[],
@@ -54,17 +55,77 @@ export async function probeOthers(
       [id],
     );
     const committed_ms = performance.now();
-    let unsaid_ms = 0;
+    let stale_ms = 0;
     for (;;) {
       const sent_ms = performance.now();
       const { status, price } = await read(url, id);
       if (price === edited[0]?.price) break;
-      // Before it was sent nothing can be said of it.
-      if (!status.includes('stale')) unsaid_ms = sent_ms - committed_ms;
-      if (sent_ms - committed_ms > 60_000) throw new Error(`${id} stayed old for a minute`);
+      // An answer proves only that the value was old when the request was sent.
+      if (!status.includes('stale')) stale_ms = sent_ms - committed_ms;
+      if (sent_ms - committed_ms > 60_000)
+        throw new Error(`Reads of ${id} showed the old value for a minute.`);
       await pause(5);
     }
-    probes.push({ since_s: since_s(), unsaid_ms });
+    probes.push({ since_s: since_s(), stale_ms });
     await pause(50);
   }
 }
+
+export type Samples = readonly [since_s: number, MiB: number][];
+
+export interface Watch<Name extends string> {
+  since_s(): number;
+  /** The resident memory of each watched process. */
+  readonly memory: Readonly<Record<Name, Samples>>;
+  readonly probes: readonly Probe[];
+  stop(): Promise<void>;
+}
+
+/** Watches the memory of these processes and edits other products, until it is stopped. */
+export function startWatch<Name extends string>(
+  bench: BenchStack,
+  pids: Readonly<Record<Name, number>>,
+): Watch<Name> {
+  const began_ms = performance.now();
+  const since_s = () => (performance.now() - began_ms) / 1000;
+  const over = new AbortController();
+  const probes: Probe[] = [];
+  const memory = Object.fromEntries(
+    Object.keys(pids).map((name) => [name, [] as [number, number][]]),
+  ) as Record<Name, [number, number][]>;
+  const watching = Promise.all([
+    ...Object.entries<number>(pids).map(([name, pid]) =>
+      watchMemory(pid, since_s, memory[name as Name], over.signal),
+    ),
+    probeOthers(bench, since_s, probes, over.signal),
+  ]);
+  return {
+    since_s,
+    memory,
+    probes,
+    async stop() {
+      over.abort();
+      await watching;
+    },
+  };
+}
+
+/** The largest memory of one process while `work` runs. */
+export async function mostMemory_MiB(pid: number, work: () => Promise<void>): Promise<number> {
+  const samples: [number, number][] = [];
+  const over = new AbortController();
+  const watching = watchMemory(pid, () => 0, samples, over.signal);
+  await work().finally(() => over.abort());
+  await watching;
+  return most_MiB(samples);
+}
+
+export const most_MiB = (samples: Samples): number => Math.max(...samples.map(([, MiB]) => MiB));
+
+export const stalenessPlot = (title: string, xAxis: string, probes: readonly Probe[]): string =>
+  lineChart(title, { x: xAxis, y: 'ms' }, [
+    {
+      label: 'old value, not marked stale',
+      points: probes.map(({ since_s, stale_ms }): [number, number] => [since_s, stale_ms]),
+    },
+  ]);

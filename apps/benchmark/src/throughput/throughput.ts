@@ -1,5 +1,5 @@
-/** Requests per second that one core of catalog-read answers, by where the answer comes from. */
-import { setTimeout as pause } from 'node:timers/promises';
+/** The requests per second that one core of catalog-read answers, by the source of the answer. */
+import { pause } from '@catalog/runtime';
 import autocannon from 'autocannon';
 import { median } from '../report/percentiles.ts';
 import type { Section } from '../report/report.ts';
@@ -31,7 +31,7 @@ export async function measureThroughput(bench: BenchStack, sizes: Sizes): Promis
   const express = resources.use(await startPeer('bare-express', { BODY: body }, onCore));
   const http = resources.use(await startPeer('bare-http', { BODY: body }, onCore));
 
-  // Each cold key is asked for once by the process that is measured; the stack's own has put half of them into Redis.
+  // The measured process reads each cold key once. The stack's own process has put half of them into Redis before.
   await once(stack.url('catalog-read'), inRedis);
   await expectStatus(reader.url, inRedis, 'hit; detail=redis');
   const redisHit = await once(reader.url, inRedis);
@@ -41,7 +41,7 @@ export async function measureThroughput(bench: BenchStack, sizes: Sizes): Promis
   await once(reader.url, hot);
   await expectStatus(reader.url, hot, 'hit; detail=near');
   const near: Target = { label: 'near hit', url: reader.url };
-  // The same bytes to read, with nothing in them to check.
+  // A header with the same bytes that needs no check.
   const token = `Bearer ${await stack.token('catalog-read', 'catalog:read')}`;
   const checked: Target = { label: 'with a token', url: reader.url, headers: { Authorization: token } };
   const unchecked: Target = { label: 'with its bytes', url: reader.url, headers: { 'X-Not-A-Token': token } };
@@ -50,7 +50,7 @@ export async function measureThroughput(bench: BenchStack, sizes: Sizes): Promis
     { label: 'bare node:http', url: http.url },
   ];
   const rates = new Map<string, number[]>();
-  // In turn, so that all see the same moods of the machine.
+  // In turn, so that other work of the machine disturbs all alike.
   for (let round = 0; round < sizes.rounds; round++) {
     for (const target of [near, ...peers, checked, unchecked]) {
       const rate = await sustained(target, hot, sizes.round_s);
@@ -72,12 +72,12 @@ export async function measureThroughput(bench: BenchStack, sizes: Sizes): Promis
     name: 'throughput',
     title: 'Throughput of catalog-read on one core',
     method:
-      `${connections} connections of autocannon without pipelining; the measured process alone on one core` +
-      `${cores === undefined ? ' (not here: this system has no taskset)' : ''}, everything else on the other. ` +
+      `${connections} connections of autocannon without pipelining. The measured process runs alone on one core` +
+      `${cores === undefined ? ' (not on this system, which has no taskset)' : ''}, everything else on the other. ` +
       `Near hits and peers: medians of ${sizes.rounds} rounds of ${sizes.round_s} s in turn, over ${hotKeys} keys, each answer ` +
-      `${body.length} bytes. Redis hits and misses: ${sizes.coldKeys} keys, each asked for once.`,
+      `${body.length} bytes. Redis hits and misses: ${sizes.coldKeys} keys, each read once.`,
     table: markdownTable(
-      ['', 'requests/s', 'part of bare Express'],
+      ['', 'requests/s', 'times bare Express'],
       measured.map(({ label, value }) => [
         label,
         format(value),
@@ -86,7 +86,7 @@ export async function measureThroughput(bench: BenchStack, sizes: Sizes): Promis
     ),
     goals: [
       {
-        text: `a near hit costs little more than Express itself: ${beside.toFixed(2)} of its bare route (goal: at least 0.8)`,
+        text: `near hits reach ${beside.toFixed(2)} times the throughput of a bare Express route (goal: at least 0.8)`,
         met: beside >= 0.8,
       },
       {
@@ -101,7 +101,9 @@ export async function measureThroughput(bench: BenchStack, sizes: Sizes): Promis
 async function cannon(options: autocannon.Options): Promise<autocannon.Result> {
   const result = await autocannon({ connections, timeout: 30, ...options });
   if (result.non2xx > 0 || result.errors > 0) {
-    throw new Error(`${result.non2xx} answers other than 2xx, ${result.errors} errors from ${options.url}`);
+    throw new Error(
+      `${options.url} gave ${result.non2xx} answers other than 2xx and ${result.errors} errors.`,
+    );
   }
   return result;
 }
@@ -120,7 +122,7 @@ async function sustained(
   return result.requests.total / result.duration;
 }
 
-/** Each id once. @returns requests per second */
+/** Reads each id once. @returns requests per second */
 async function once(url: string, ids: readonly string[]): Promise<number> {
   const began_ms = performance.now();
   await cannon({ url, amount: ids.length, requests: [nextOf(ids)] });
@@ -136,8 +138,8 @@ function nextOf(ids: readonly string[]): autocannon.Request {
 }
 
 /**
- * Looks at the last ones, which nobody has asked this process for yet, or which must be near by now. More than one, since a
- * process that has just started, or waited long for a core, answers past its caches for a moment.
+ * Checks that answers come from the wanted source. It reads the last ids, and several of them, because a process that has
+ * just started, or waited long for a core, bypasses its caches for a moment.
  */
 async function expectStatus(url: string, ids: readonly string[], wanted: string): Promise<void> {
   let seen = '';
@@ -148,5 +150,5 @@ async function expectStatus(url: string, ids: readonly string[], wanted: string)
     if (seen.includes(wanted)) return;
     await pause(100);
   }
-  throw new Error(`the answer is "${seen}", where "${wanted}" was to be measured`);
+  throw new Error(`The answer is "${seen}", but "${wanted}" should be measured.`);
 }

@@ -1,25 +1,15 @@
 /** The ports of the stack. `PORT_BASE` shifts them all, so that two stacks can run side by side. */
 import { createServer } from 'node:net';
+import { type Listener, portOffsets } from '@catalog/contracts';
 import { StackProblem } from '../problem.ts';
 import { portOwner } from './port-owner.ts';
 
 export const host = '127.0.0.1';
 
-const offsets = {
-  console: 0,
-  'catalog-read': 1,
-  'catalog-write': 2,
-  'invalidation-worker': 3,
-  orders: 4,
-  postgres: 10,
-  'cache-redis': 11,
-  'state-redis': 12,
-} as const;
-export type Listener = keyof typeof offsets;
 export type Ports = Readonly<Record<Listener, number>>;
 
 const defaultBase = 4000;
-const highestOffset = Math.max(...Object.values(offsets));
+const highestOffset = Math.max(...Object.values(portOffsets));
 
 /** Browsers and fetch refuse these ports (WHATWG Fetch, 2.9 "Port blocking"). Those below 1024 are left out. */
 const blocked = [
@@ -48,7 +38,7 @@ export function portBase(env: NodeJS.ProcessEnv): number {
 }
 
 export function portsFrom(base: number): Ports {
-  const entries = Object.entries(offsets).map(([name, offset]) => [name, base + offset]);
+  const entries = Object.entries(portOffsets).map(([name, offset]) => [name, base + offset]);
   return Object.fromEntries(entries) as Record<Listener, number>;
 }
 

@@ -4,18 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export interface TestTokens extends AsyncDisposable {
-  /** For the service's configuration: the public half of the key that signs. */
+  /** The public key, for the configuration of the service. */
   readonly jwksFile: string;
-  /** For a service that signs its own tokens: the private half. */
+  /** The private key, for a service that signs its own tokens. */
   readonly keyFile: string;
   /**
-   * A token as the key's holder signs it, valid for 5 minutes. `claims` replace those it would have; one that
-   * is undefined is left out.
+   * Signs a token that is valid for 5 minutes. `claims` replace the default claims; one that is undefined is left out.
    */
   sign(claims: Record<string, unknown>): string;
 }
 
-/** A key of its own and tokens signed with it, without the library that the services check them with. */
+/** Creates a key and signs tokens with it. It does not use the library with which the services check them. */
 export async function createTestTokens(): Promise<TestTokens> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const directory = await mkdtemp(join(tmpdir(), 'catalog-test-keys-'));
@@ -34,7 +33,7 @@ export async function createTestTokens(): Promise<TestTokens> {
   };
 }
 
-/** A token as the key's holder signs it; see `TestTokens.sign`. */
+/** See `TestTokens.sign`. */
 export function signToken(privateKey: KeyObject, kid: string, claims: Record<string, unknown>): string {
   const now_s = Math.floor(Date.now() / 1000);
   const payload = { iss: 'catalog-auth', sub: 'test', iat: now_s, exp: now_s + 300, ...claims };

@@ -9,18 +9,18 @@ interface Operation {
   readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
 }
 
-/** What makes each operation succeed, so that the one hostile value in a request is all that is wrong with it. */
+/** Values with which each operation succeeds, so that the hostile value is the only fault of a request. */
 export interface Examples {
-  /** By name; of every path parameter. */
+  /** By name, for every path parameter. */
   readonly path: Readonly<Record<string, string>>;
-  /** By name, such as `If-Match`; sent wherever an operation declares them. */
+  /** By name, such as `If-Match`. They are sent to every operation that declares them. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** By operation, such as `post /v1/products`, of every operation with a body: JSON, or text as it is. */
+  /** By operation, such as `post /v1/products`, for every operation with a body: JSON, or plain text. */
   readonly bodies?: Readonly<Record<string, unknown>>;
 }
 
 export interface HostileRequest {
-  /** Operation, parameter and value, for whoever reads a failure. */
+  /** Operation, parameter and value, for the message of a failure. */
   readonly what: string;
   readonly method: string;
   readonly path: string;
@@ -29,10 +29,10 @@ export interface HostileRequest {
 }
 
 /**
- * Everything that is hostile, as every parameter of every operation of an OpenAPI document (path, query, header), as a
- * query parameter that nobody declared, and as every member of a JSON body.
+ * Makes requests with every hostile value, as every path, query and header parameter of every operation in an OpenAPI
+ * document, as an undeclared query parameter, and as every member of a JSON body.
  *
- * @throws where an operation lacks an example: the route is new
+ * @throws if an operation has no example, for instance because the route is new
  */
 export async function hostileRequests(documentUrl: string, examples: Examples): Promise<HostileRequest[]> {
   const { paths } = (await (await fetch(documentUrl)).json()) as {
@@ -55,7 +55,7 @@ function* requestsOf(
   const [type] = Object.keys(requestBody?.content ?? {});
   const example = examples.bodies?.[name];
   if (type !== undefined && example === undefined)
-    throw new Error(`there is no example of a body for ${name}`);
+    throw new Error(`There is no example of a body for ${name}.`);
   const text = (body: unknown) => (typeof body === 'string' ? body : JSON.stringify(body));
   const declared = parameters.filter((parameter) => parameter.in === 'header').map((header) => header.name);
   const request = (
@@ -75,7 +75,7 @@ function* requestsOf(
     path:
       template.replaceAll(/\{(\w+)\}/g, (_, parameter: string) => {
         const value = path[parameter] ?? examples.path[parameter];
-        if (value === undefined) throw new Error(`there is no example of ${parameter} for ${name}`);
+        if (value === undefined) throw new Error(`There is no example of ${parameter} for ${name}.`);
         return encoded(value);
       }) + query,
     headers: {
@@ -108,7 +108,7 @@ function* requestsOf(
 
 const encoded = (value: string) => encodeURIComponent(value.toWellFormed());
 
-/** The same JSON with the value in the place of each of its leaves, one at a time. */
+/** Copies of the JSON. In each copy the value replaces another leaf. */
 function* replacements(json: unknown, value: string): Generator<[pointer: string, replaced: unknown]> {
   if (typeof json !== 'object' || json === null) {
     yield ['', value];

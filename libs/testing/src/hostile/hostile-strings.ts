@@ -1,9 +1,9 @@
 /**
- * What attackers send where a value is expected; each test sends all of it as every parameter of its service. One that
- * came to Postgres as SQL would be a syntax error, and so a 500; would change what is counted; or would take 10 s.
+ * Values that attackers send. Each test sends all of them as every parameter of its service. A value that reached Postgres
+ * as SQL would be a syntax error and so a 500, or would change the counts, or would take 10 s.
  */
 export const hostileStrings: readonly string[] = [
-  // Out of a string, and on.
+  // They end a string and continue with SQL.
   `'`,
   `"`,
   `''`,
@@ -18,7 +18,7 @@ export const hostileStrings: readonly string[] = [
   `' || (select pg_sleep(10)) || '`,
   `$$; truncate catalog.orders cascade; $$`,
   `' union select version(), null, null --`,
-  // Where a number is expected.
+  // For places where a number is expected.
   '1; drop table catalog.settings',
   '1 or 1=1',
   '-1',
@@ -35,23 +35,23 @@ export const hostileStrings: readonly string[] = [
   ':* | & ! ( )',
   '%',
   '_%\\',
-  // Escaped once more, and what no text in Postgres may hold.
+  // Escaped twice, and characters that text in Postgres cannot hold.
   '%27%20or%201=1',
   'a\u0000b',
   'a\r\nb',
   '\ud800',
   '\u02bc or 1=1',
-  // A UUID, a month and a SKU with something behind them.
+  // A UUID, a month and a SKU, each followed by SQL.
   `00000000-0000-7000-8000-000000000000' or true --`,
   `2026-01' or true --`,
   `LAMP-1'/**/or/**/true--`,
 ];
 
-/** Words of Postgres or of our SQL that no answer may hold. */
+/** Words of Postgres or of our SQL. No answer may contain them. */
 export const databaseWords: RegExp =
   /syntax error|postgres|tsquery|pg_[a-z]+ (?:does|is)|invalid input syntax|violates|relation "|SQLSTATE|at character \d+ of/i;
 
-/** Those of them that may stand in a header at all; the rest never leaves a client. */
+/** The values that a header may hold. HTTP clients refuse to send the others. */
 export const hostileHeaderValues: readonly string[] = hostileStrings.filter((value) =>
   /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value),
 );

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 
 /**
- * Sends exactly these bytes on a connection of their own and gives back everything that comes until the
- * server closes it, or until nothing has come for `quiet_ms`. For requests that no HTTP client would send.
+ * Sends exactly these bytes on a new connection, for requests that no HTTP client would send.
+ *
+ * @returns everything that comes until the server closes the connection, or sends nothing for `quiet_ms`
  */
 export async function rawHttp(
   port: number,
@@ -13,7 +14,7 @@ export async function rawHttp(
   const socket = connect(port, '127.0.0.1');
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  // A reset after an answer is one of the endings that a test looks at; what came before it counts.
+  // The server may reset the connection after its answer. The bytes before the reset count.
   socket.on('error', () => {});
   socket.setTimeout(options.quiet_ms ?? 500, () => socket.destroy());
   socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);

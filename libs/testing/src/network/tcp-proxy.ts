@@ -3,19 +3,19 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
-  /** Connections that are open through it now. */
+  /** The number of open connections. */
   readonly connections: number;
-  /** Bytes go through, as at the start; what a black hole swallowed is lost. */
+  /** Passes bytes, as at the start. Bytes dropped before are lost. */
   passThrough(): void;
-  /** Connections open and stay, every byte is swallowed both ways: a network that is cut without a word. */
+  /** Drops every byte in both directions. Connections open and stay open, as with a silently broken network. */
   blackhole(): void;
-  /** New connections are closed at once, as by a server that is down; open ones live on. */
+  /** Closes new connections at once, as if the server were down. Open ones stay. */
   refuse(): void;
-  /** Destroys the open connections (RST); new ones go on as before. */
+  /** Resets the open connections (RST). New ones work as before. */
   cut(): void;
-  /** Every chunk, both ways, comes this much later, in order. */
+  /** Delays every chunk in both directions by this time. The order stays. */
   delay(ms: number): void;
-  /** New connections go to this port; open ones stay with the old one. */
+  /** Sends new connections to this port. Open ones stay. */
   retarget(port: number): void;
   stop(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export async function tcpProxy(options: { to: number }): Promise<TcpProxy> {
     let tail = Promise.resolve();
     const inOrder = (step: () => void): void => {
       if (delay_ms === 0) {
-        // Keeps its place behind what is still being delayed.
+        // Stay behind the chunks that are still delayed.
         tail = tail.then(step);
         return;
       }

@@ -12,8 +12,8 @@ interface Document {
   readonly components: object;
 }
 
-/** Of answers that succeed; what every answer may have is told once, where it matters: `RateLimit` with 429. */
-const tellingHeaders = [
+/** The document must describe these headers of successful answers. `RateLimit` is described once, with 429. */
+const describedHeaders = [
   'Age',
   'Cache-Status',
   'Catalog-Version',
@@ -23,22 +23,23 @@ const tellingHeaders = [
 ] as const;
 
 export interface OpenApiChecker {
-  /** Every operation, as `get /v1/products/{id}`. */
+  /** Every operation, such as `get /v1/products/{id}`. */
   readonly operations: readonly string[];
-  /** Those whose document describes an answer with this status. */
+  /** The operations that describe an answer with this status. */
   describing(status: number): readonly string[];
   /**
-   * Fails unless the document describes this answer of the operation: its status, its type, its body, each header that
-   * it promises and, where the answer succeeded, each that a client may act on.
+   * Fails unless the document describes this answer: its status, type and body, and each required header. For a successful
+   * answer it must also describe each header that a client may act on.
    */
   check(operation: string, response: Response): Promise<void>;
 }
 
-/** @throws where the document at the address is no OpenAPI 3.1 */
+/** @throws if the document is not valid OpenAPI */
 export async function openApiChecker(url: string): Promise<OpenApiChecker> {
   const served = (await (await fetch(url)).json()) as Record<string, unknown>;
   const { valid, errors } = await new Validator().validate(structuredClone(served));
-  if (!valid) throw new Error(`the document is no OpenAPI: ${JSON.stringify(errors)?.slice(0, 2_000)}`);
+  if (!valid)
+    throw new Error(`The document is not valid OpenAPI: ${JSON.stringify(errors)?.slice(0, 2_000)}`);
 
   const document = served as unknown as Document;
   const ajv = new Ajv2020({ strict: false, allErrors: true });
@@ -59,17 +60,20 @@ export async function openApiChecker(url: string): Promise<OpenApiChecker> {
       const fail = (what: string): never => {
         throw new Error(`${name} → ${response.status}: ${what}`);
       };
-      const described = operations.get(name)?.responses[response.status] ?? fail('not described');
+      const described =
+        operations.get(name)?.responses[response.status] ?? fail('the status is not described');
       const text = await response.text();
       const headers = described.headers ?? {};
       const missing = Object.keys(headers).filter(
         (header) => headers[header]?.required === true && !response.headers.has(header),
       );
-      if (missing.length > 0) fail(`promises ${missing.join(', ')}`);
-      const untold = tellingHeaders.filter((header) => response.headers.has(header) && !(header in headers));
-      if (response.ok && untold.length > 0) fail(`does not tell of ${untold.join(', ')}`);
+      if (missing.length > 0) fail(`required headers are missing: ${missing.join(', ')}`);
+      const undescribed = describedHeaders.filter(
+        (header) => response.headers.has(header) && !(header in headers),
+      );
+      if (response.ok && undescribed.length > 0) fail(`headers are not described: ${undescribed.join(', ')}`);
       if (described.content === undefined) {
-        if (text !== '') fail(`describes no body: ${text}`);
+        if (text !== '') fail(`the body is not described: ${text}`);
         return;
       }
       const type = response.headers.get('content-type')?.split(';')[0] ?? '';

@@ -15,7 +15,7 @@ async function one(url: string, sql: string): Promise<unknown> {
   }
 }
 
-test('every test database is empty, of its own, and gone when disposed', async () => {
+test('every test database is new, empty, and dropped when disposed', async () => {
   const first = await createTestDatabase();
   await using second = await createTestDatabase();
   await one(first.url, 'CREATE TABLE only_in_first AS SELECT 1 AS answer');
@@ -40,7 +40,7 @@ test('disconnectAll ends the sessions of this database only', async () => {
   const ended = new pg.Client({ connectionString: mine.url });
   const spared = new pg.Client({ connectionString: other.url });
   await Promise.all([ended.connect(), spared.connect()]);
-  // pg reports both the FATAL message and the broken connection.
+  // pg reports the FATAL message and the broken connection.
   const closed = new Promise((resolve) => ended.on('error', resolve));
   await mine.disconnectAll();
   await closed;
@@ -48,14 +48,11 @@ test('disconnectAll ends the sessions of this database only', async () => {
   await spared.end();
 });
 
-test.each([0, 7])(
-  'a process that has had a Postgres ends with the code that it was to end with: %s',
-  async (code) => {
-    const server = new URL('./server.ts', import.meta.url).href;
-    const script = `const { startPostgres } = await import('${server}');
+test.each([0, 7])('a process that used a Postgres ends with its own exit code %s', async (code) => {
+  const server = new URL('./server.ts', import.meta.url).href;
+  const script = `const { startPostgres } = await import('${server}');
       await (await startPostgres()).stop();
       process.exitCode = ${code};`;
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
-    expect(await once(child, 'exit')).toEqual([code, null]);
-  },
-);
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
+  expect(await once(child, 'exit')).toEqual([code, null]);
+});

@@ -1,4 +1,4 @@
-/** vitest `globalSetup`: one Postgres for the run; its superuser URL is what `inject('postgresUrl')` gives. */
+/** vitest `globalSetup`: one Postgres for the run. `inject('postgresUrl')` gives its superuser URL. */
 import type { TestProject } from 'vitest/node';
 import { startPostgres } from './server.ts';
 

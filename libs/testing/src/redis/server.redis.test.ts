@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { eventually } from '../time/eventually.ts';
 import { startRedis } from './server.ts';
 
-test('a server takes directives, and comes back empty and as another process after restart', async () => {
+test('a server uses its directives, and is empty and a new process after a restart', async () => {
   await using server = await startRedis({ config: { maxmemory: '32mb', 'maxmemory-policy': 'allkeys-lfu' } });
   const redis = new Redis(server.url, { lazyConnect: true });
   redis.on('error', () => {});
@@ -17,7 +17,7 @@ test('a server takes directives, and comes back empty and as another process aft
   redis.disconnect();
 });
 
-test('nothing answers on its port after stop', async () => {
+test('after stop no server answers on its port', async () => {
   const server = await startRedis();
   await server.stop();
   const redis = new Redis(server.url, { lazyConnect: true, retryStrategy: () => null });

@@ -11,11 +11,11 @@ export interface RunningCatalog extends AsyncDisposable {
   readonly worker: ServiceProcess;
   readonly read: ServiceProcess;
   readonly write: ServiceProcess;
-  /** What every service of this catalog is told; `role` is that of Postgres. */
+  /** The environment of a service; `role` is its role in Postgres. */
   env(role: string): Record<string, string>;
 }
 
-/** The three services of the catalog on stores of their own, each a process. Needs `testConfig({ postgres: true })`. */
+/** Starts the three services of the catalog as processes, with new stores. Needs `testConfig({ postgres: true })`. */
 export async function startCatalog(
   options: { readEnv?: Readonly<Record<string, string>> } = {},
 ): Promise<RunningCatalog> {

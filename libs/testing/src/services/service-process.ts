@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { end } from '../processes/exit.ts';
-import { reapWhenWeDie } from '../processes/reaper.ts';
+import { end, endWithUs, sendSignal } from '../processes/ending.ts';
 import { eventually } from '../time/eventually.ts';
 
 const repositoryRoot = resolve(import.meta.dirname, '../../../..');
@@ -12,15 +11,15 @@ export interface ServiceProcess extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Its last log lines, for the message of a failing test. */
+  /** The end of its log, for the message of a failing test. */
   log(): string;
-  /** Awaits the end for SIGTERM, SIGINT and SIGKILL; SIGSTOP and SIGCONT return at once. */
+  /** Sends a signal, and waits for the end if the signal ends the process. SIGSTOP and SIGCONT return at once. */
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
 /**
- * One of the apps as a process of its own, as in production: on a free port unless `env` says otherwise, resolved
- * when it is ready. Started and not imported, so that no lib depends on an app.
+ * Starts an app as a process, as in production, on a free port unless `env` sets one. Resolves when it is ready. It is
+ * started and not imported, so that no lib depends on an app.
  */
 export async function startService(
   app: string,
@@ -40,8 +39,7 @@ export async function startService(
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   await once(child, 'spawn');
-  const reaper = reapWhenWeDie(child.pid ?? 0);
-  child.once('exit', reaper.cancel);
+  endWithUs(child);
 
   const stop = async (): Promise<void> => {
     child.kill('SIGCONT');
@@ -65,10 +63,7 @@ export async function startService(
       port,
       pid: child.pid ?? 0,
       log: () => log,
-      async kill(signal) {
-        if (signal === 'SIGSTOP' || signal === 'SIGCONT') child.kill(signal);
-        else await end(child, signal);
-      },
+      kill: (signal) => sendSignal(child, signal),
       [Symbol.asyncDispose]: stop,
     };
   } catch (error) {

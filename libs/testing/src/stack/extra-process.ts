@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
-import { end, hasExited } from '../processes/exit.ts';
-import { reapWhenWeDie } from '../processes/reaper.ts';
+import { end, endWithUs, hasExited } from '../processes/ending.ts';
 import { eventually } from '../time/eventually.ts';
 import type { LocalStack } from './local-stack.ts';
 
@@ -18,11 +17,11 @@ export interface ScriptOptions {
   readonly args?: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly port: number;
-  /** Runs it on this core alone; needs `taskset`. */
+  /** Runs it only on this core, with `taskset`. */
   readonly core?: number;
 }
 
-/** A script of the repository as a process of its own, once `GET /readyz` answers 200 on `PORT`. */
+/** Starts a script of the repository as a process. Resolves when `GET /readyz` answers 200 on `PORT`. */
 export async function startScript({
   script,
   args = [],
@@ -36,8 +35,7 @@ export async function startScript({
     env: { ...process.env, ...env, PORT: String(port), HOST: '127.0.0.1', NODE_ENV: '' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const reaper = reapWhenWeDie(child.pid ?? 0);
-  child.once('exit', reaper.cancel);
+  endWithUs(child);
   const url = `http://127.0.0.1:${port}`;
   const running: RunningScript = {
     url,
@@ -47,7 +45,7 @@ export async function startScript({
   try {
     const isDecided = async () => hasExited(child) || (await isReady(url));
     await eventually(isDecided, { timeout_ms: 60_000, interval_ms: 50 });
-    if (hasExited(child)) throw new Error(`${script} ended while it started`);
+    if (hasExited(child)) throw new Error(`${script} ended while it started.`);
   } catch (error) {
     await running[Symbol.asyncDispose]();
     throw error;
@@ -55,7 +53,7 @@ export async function startScript({
   return running;
 }
 
-/** Another process of catalog-read beside that of the stack, once it counts its cache as fresh. */
+/** Starts another catalog-read process for a stack. Resolves when it counts its cache as fresh. */
 export async function startReader(
   stack: LocalStack,
   options: { readonly core?: number; readonly env?: NodeJS.ProcessEnv } = {},
@@ -66,7 +64,7 @@ export async function startReader(
     STATE_REDIS_URL: await stack.redisUrl('state', 'catalog-read'),
     SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
     ALLOW_ANONYMOUS_READS: 'true',
-    // As the local stack sets it: the processes share the counters.
+    // The value of the local stack, because the processes share the counters.
     RATE_LIMIT_REQUESTS: '1000000000',
     ...options.env,
   };
@@ -77,7 +75,7 @@ export async function startReader(
     ...(options.core !== undefined && { core: options.core }),
   });
   try {
-    // Ready is who can answer; the cache counts from the first heartbeat on.
+    // The process is ready before its cache is: that counts as fresh from the first heartbeat.
     await eventually(
       async () => {
         const metrics = await fetch(`${reader.url}/metrics`);

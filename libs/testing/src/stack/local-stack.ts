@@ -1,40 +1,34 @@
 import { spawn } from 'node:child_process';
 import { createPrivateKey, type webcrypto } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { type Listener, portOffsets } from '@catalog/contracts';
 import { signToken } from '../auth/test-tokens.ts';
-import { hasExited } from '../processes/exit.ts';
+import { freePortRange } from '../network/free-ports.ts';
+import { hasExited } from '../processes/ending.ts';
 
 const repository = resolve(import.meta.dirname, '../../../..');
+const ownPorts = 1 + Math.max(...Object.values(portOffsets));
+/** With spare ports for the processes that a test adds. */
+const portRange = 40;
 
-const offsets = {
-  console: 0,
-  'catalog-read': 1,
-  'catalog-write': 2,
-  'invalidation-worker': 3,
-  orders: 4,
-  postgres: 10,
-  'cache-redis': 11,
-  'state-redis': 12,
-} as const;
-export type StackProcess = keyof typeof offsets;
+export type StackProcess = Listener;
 
-/** A port base and a folder that no other stack has; the folder goes when it is disposed. */
+/** A port base and a folder that no other stack uses. Disposing removes the folder. */
 export interface StackPlace extends AsyncDisposable {
   readonly base: number;
-  /** What `.stack/` is to `npm start`. */
+  /** Takes the place of `.stack/`. */
   readonly root: string;
 }
 
 export async function stackPlace(): Promise<StackPlace> {
   const root = await mkdtemp(join(tmpdir(), 'catalog-test-stack-'));
-  // Root runs Postgres as another user, who must be able to pass through.
+  // Root runs Postgres as another user, who must be able to pass through this folder.
   await chmod(root, 0o711);
   return {
-    base: await freePortBase(),
+    base: await freePortRange(portRange),
     root,
     async [Symbol.asyncDispose]() {
       await rm(root, { recursive: true, force: true });
@@ -43,41 +37,41 @@ export async function stackPlace(): Promise<StackPlace> {
 }
 
 export interface LocalStackOptions {
-  /** `main` is what the set-up script runs in the end; `npm` runs the set-up script, as `npm start` does. */
+  /** `npm` runs the set-up script, as `npm start` does. `main` runs what the set-up script starts. */
   readonly through?: 'main' | 'npm';
-  /** Added to the environment, such as the URL of a real server. */
+  /** Additional environment, such as the URL of a real server. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Awaits the end of the start; false for a start that is expected to fail. */
+  /** Whether to wait until the stack is ready; false for a start that must fail. */
   readonly awaitReady?: boolean;
 }
 
-/** The whole local stack as a process of its own, as a person starts it. */
+/** The whole local stack as a process, as a person starts it. */
 export interface LocalStack extends AsyncDisposable {
   readonly pid: number;
-  /** What it keeps on disk. */
+  /** The folder with its data. */
   readonly folder: string;
-  /** A port beside its own, for a process that a test adds; another one at each call. */
+  /** A free port for a process that a test adds; each call returns another one. */
   sparePort(): number;
   /** The lines it has printed. */
   readonly said: readonly string[];
-  /** Awaits a line; those before `from` do not count. */
+  /** Waits for a line that matches. Lines before index `from` do not count. */
   hears(pattern: RegExp, from?: number): Promise<string>;
   readonly exited: Promise<number | null>;
-  /** To the process, or with `group` to its process group, as Ctrl-C in a terminal. */
+  /** Signals the process, or with `group` its process group, as Ctrl-C in a terminal does. */
   signal(signal: NodeJS.Signals, to?: 'process' | 'group'): void;
   url(service: StackProcess): string;
   port(service: StackProcess): number;
-  /** As the superuser, or as a service's own role. */
+  /** Signs in as the superuser, or as the role of a service. */
   databaseUrl(login?: string): Promise<string>;
-  /** As the operator, who may do everything, or as a service's own user. */
+  /** Signs in as the operator, who may do everything, or as the user of a service. */
   redisUrl(server: 'cache' | 'state', user?: string): Promise<string>;
   /** The pid of each running child. */
   pids(): Promise<Partial<Record<StackProcess, number>>>;
-  /** For calls of `audience` with these scopes, valid for 5 minutes. */
+  /** A token for calls of `audience` with these scopes, valid for 5 minutes. */
   token(audience: StackProcess, scope: string): Promise<string>;
 }
 
-/** Ends with the test process in any case: it holds our end of an IPC channel. */
+/** It always ends with the test process, because it notices when the IPC channel breaks. */
 export async function startLocalStack(
   place: Pick<StackPlace, 'base' | 'root'>,
   options: LocalStackOptions = {},
@@ -93,7 +87,7 @@ export async function startLocalStack(
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // The leader of a process group, as a terminal makes it, so that a signal to all of it can be tried.
+    // The leader of a process group, as in a terminal, so that a test can signal the whole group.
     detached: true,
   });
   const said: string[] = [];
@@ -117,7 +111,7 @@ export async function startLocalStack(
         const line = said.slice(from).find((text) => pattern.test(text));
         if (line !== undefined) resolveLine(line);
         else if (hasExited(child))
-          reject(new Error(`it ended without saying ${pattern}:\n${said.join('\n')}`));
+          reject(new Error(`The stack ended and did not print ${pattern}:\n${said.join('\n')}`));
         else return;
         waiting.delete(look);
       };
@@ -126,8 +120,8 @@ export async function startLocalStack(
     });
 
   const folder = join(place.root, String(place.base));
-  let nextSpare = 15;
-  const port = (service: StackProcess): number => place.base + offsets[service];
+  let nextSpare = ownPorts;
+  const port = (service: StackProcess): number => place.base + portOffsets[service];
   const secrets = async () => JSON.parse(await readFile(join(folder, 'secrets.json'), 'utf8')) as Secrets;
   const signal = (name: NodeJS.Signals, to: 'process' | 'group' = 'process'): void => {
     if (child.pid !== undefined && !hasExited(child))
@@ -181,23 +175,4 @@ interface Secrets {
 
 interface RunRecord {
   readonly children: readonly { readonly name: StackProcess; readonly pid: number }[];
-}
-
-/** Below the ports that the system gives to clients, so that none of them takes one of ours meanwhile. */
-async function freePortBase(): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    // Above 10080, the last port that fetch and browsers refuse to open.
-    const base = 10_120 + 40 * Math.floor(Math.random() * 500);
-    const free = await Promise.all(Object.values(offsets).map((offset) => isFree(base + offset)));
-    if (free.every(Boolean)) return base;
-  }
-  throw new Error('no free range of ports was found for a stack');
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolveFree) => {
-    const probe = createServer();
-    probe.once('error', () => resolveFree(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolveFree(true)));
-  });
 }

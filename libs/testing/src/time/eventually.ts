@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Calls `probe` until it neither throws nor answers false, and gives back its answer. After
- * `timeout_ms` it fails with what the probe said last. For conditions that no event announces.
+ * Calls `probe` until it neither throws nor returns false, and returns its result. After `timeout_ms` it fails with the
+ * last error of the probe. It is for conditions without an event.
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
@@ -15,13 +15,13 @@ export async function eventually<T>(
     try {
       const answer = await probe();
       if (answer !== false) return answer as Exclude<T, false>;
-      last = new Error('the probe answered false');
+      last = new Error('the probe returned false');
     } catch (error) {
       last = error;
     }
     if (performance.now() >= deadline) {
       const reason = last instanceof Error ? last.message : String(last);
-      throw new Error(`not so within ${timeout_ms} ms: ${reason}`, { cause: last });
+      throw new Error(`The condition does not hold after ${timeout_ms} ms: ${reason}`, { cause: last });
     }
     await pause(options.interval_ms ?? 10);
   }

@@ -1,16 +1,16 @@
-/** A clock that stands still until a test moves it. Fits every `Clock` of the libs. */
+/** A clock that only moves when a test moves it. It fits every `Clock` of the libs. */
 export interface ManualClock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Milliseconds since some moment; never goes back, whatever is done to `now`. */
+  /** A monotonic clock. `setNow` does not change it. */
   monotonic(): number;
   setTimeout(callback: () => void, delay_ms: number): unknown;
   clearTimeout(timer: unknown): void;
-  /** Moves time on, firing what falls due, in the order it is due, each at its own time. */
+  /** Moves the time forward. Timers that fall due fire in order, each at its own time. */
   advance(ms: number): Promise<void>;
-  /** Sets the wall clock, forwards or back, as an administrator or NTP does; fires nothing. */
+  /** Sets the wall clock forward or back, as an administrator or NTP does. No timer fires. */
   setNow(ms: number): void;
-  /** Timers that have not fired. */
+  /** The number of timers that have not fired. */
   readonly pending: number;
 }
 
@@ -31,7 +31,7 @@ export function manualClock(start_ms = Date.UTC(2026, 0, 1)): ManualClock {
     }
     return next;
   };
-  // What a timer's callback starts must get its turn before the next timer fires, as with real time.
+  // Work that a timer starts must run before the next timer fires, as with real time.
   const letOthersRun = (): Promise<void> =>
     new Promise((resolve) => {
       setImmediate(resolve);

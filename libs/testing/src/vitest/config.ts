@@ -1,15 +1,15 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-/** The vitest configuration of a package; `postgres` starts one Postgres for the whole run. */
+/** The vitest configuration of a package. `postgres` starts one Postgres for the whole run. */
 export function testConfig(options: { postgres?: boolean } = {}): ViteUserConfig {
   return defineConfig({
     test: {
       include: ['**/*.test.ts'],
-      // A package may have its tests in others: the report then counts none.
+      // A package without own tests is fine. Its report counts none.
       passWithNoTests: true,
-      // `npm test` adds up these reports; Nx keeps them with the cached result.
+      // `npm test` adds up these reports. Nx keeps them with the cached result.
       reporters: ['default', ['json', { outputFile: 'reports/vitest.json' }]],
-      // Two cores: more workers would only wait for each other's servers.
+      // For two cores. More workers would only wait for each other's servers.
       maxWorkers: 2,
       globalSetup: options.postgres === true ? ['@catalog/testing/postgres-setup'] : [],
       testTimeout: 20_000,

@@ -1,4 +1,4 @@
-/** Plots as SVG text: bars, and lines over a linear or logarithmic axis. */
+/** Renders reports: markdown tables, and SVG plots with bars or lines. */
 
 const width = 720;
 const colours = ['#2563eb', '#dc2626', '#16a34a', '#9333ea', '#d97706', '#0891b2', '#4b5563', '#be185d'];
@@ -90,4 +90,13 @@ export function format(value: number): string {
   if (value >= 1_000) return Math.round(value).toLocaleString('en');
   if (value >= 100) return value.toFixed(0);
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
 }
