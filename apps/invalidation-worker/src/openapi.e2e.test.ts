@@ -1,4 +1,3 @@
-import { limits } from '@catalog/contracts';
 import { openApiChecker, type OpenApiChecker } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -8,6 +7,7 @@ import {
   startWorker,
   type Stores,
 } from './testing/running-worker.ts';
+import { mostStreams } from './traces/event-stream.ts';
 
 let stores: Stores;
 let worker: RunningWorker;
@@ -41,7 +41,7 @@ async function expectAnswer(
   await api.check(operation, response);
 }
 
-test('every answer is as the document describes it, and every operation was asked', async () => {
+test('every answer matches the OpenAPI document', async () => {
   const [id = ''] = await stores.insertProducts(1);
   await stores.settled();
   await stores.reader.fill(`product:${id}`);
@@ -73,14 +73,14 @@ test('every answer is as the document describes it, and every operation was aske
   await expectAnswer(stream, '/v1/changes/stream?key=app:settings', 400);
 });
 
-test('the stream is what the document calls it, and so is its refusal', async () => {
+test('the stream and its refusal match the document', async () => {
   const open = new AbortController();
   const streams = await Promise.all(
-    Array.from({ length: limits.changeStreams }, () =>
+    Array.from({ length: mostStreams }, () =>
       worker.call('GET', '/v1/changes/stream', { signal: open.signal }),
     ),
   );
-  // A stream does not end, so that only its head can be compared.
+  // A stream does not end, so only its head can be compared.
   for (const { status, headers } of streams) {
     await api.check(stream, new Response('', { status, headers }));
     expect(headers.get('content-type')).toMatch(/^text\/event-stream/);
@@ -89,12 +89,12 @@ test('the stream is what the document calls it, and so is its refusal', async ()
   open.abort();
 });
 
-test('while the cache is away, that is in the document too', async () => {
+test('the answers while the cache is away match the document', async () => {
   await stores.cacheRedis.kill('SIGKILL');
   await expectAnswer(audits, '/v1/audits', 503);
   await expectAnswer(purges, '/v1/purges', 503, { body: { all: true, reason: 'a test' } });
 });
 
-test('no operation of the document was left out', () => {
+test('the tests above called every operation of the document', () => {
   expect(asked).toEqual(new Set(api.operations));
 });

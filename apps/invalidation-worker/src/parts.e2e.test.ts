@@ -14,8 +14,7 @@ import type { Part } from '@catalog/runtime';
 import { createLogger, createMetrics } from '@catalog/service-kit';
 import { eventually, stressPart } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Auditor } from './audit/auditor.ts';
-import { Acknowledger } from './feed/acknowledge-changes.ts';
+import { Acknowledger } from './feed/apply-changes.ts';
 import { JobConsumer } from './feed/job-consumer.ts';
 import { Heartbeat } from './heartbeat/heartbeat.ts';
 import { createWorkerMetrics } from './metrics.ts';
@@ -72,20 +71,6 @@ const parts: Record<string, () => Part> = {
     acknowledger.add({ rows, lists: [], incarnation: 'x', appliedAt_ms: 0, queued_ms: 0 });
     return acknowledger;
   },
-  auditor: () =>
-    new Auditor({
-      cache,
-      store: new EntryStore(cache),
-      traces: new ChangeTraces(pool),
-      loads: new Map(),
-      publisher: new InvalidationPublisher(cache),
-      refresher: { refresh: async () => [] },
-      watermark_ms: () => 0,
-      keysPerSecond: 1_000,
-      log,
-      onFound: ignore,
-      onError: ignore,
-    }),
   broadcast() {
     const broadcast = new ChangeBroadcast({
       producer: stateRedis.producer,
@@ -136,10 +121,21 @@ const parts: Record<string, () => Part> = {
       pool,
       outboxPool: pool,
       outbox: new Outbox(pool),
-      redis: stateRedis.producer,
+      stateRedis,
       ages: { history_s: 1, tombstones_s: 1, idempotencyKeys_s: 1, imports_s: 1 },
       metrics: createWorkerMetrics(createMetrics({ service: 'parts' })),
       reportFailure: () => ignore,
+      audit: {
+        cache,
+        store: new EntryStore(cache),
+        traces: new ChangeTraces(pool),
+        loads: new Map(),
+        publisher: new InvalidationPublisher(cache),
+        refresher: { refresh: async () => [] },
+        watermark_ms: () => 0,
+        keysPerSecond: 1_000,
+        log,
+      },
     }),
 };
 

@@ -11,7 +11,7 @@ import { entities } from '@catalog/contracts';
 import { databaseIdentity, entityLoaders, type Pool, type RetentionAges } from '@catalog/database';
 import { type Part, together, untilAborted, withDeadline } from '@catalog/runtime';
 import { type Logger, type Readiness, systemClock } from '@catalog/service-kit';
-import { Auditor } from './audit/auditor.ts';
+import type { Auditor } from './audit/auditor.ts';
 import { failureReporter } from './failures/report-failure.ts';
 import { createFeed } from './feed/feed.ts';
 import { Heartbeat } from './heartbeat/heartbeat.ts';
@@ -117,28 +117,23 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     registration,
     onError: reportFailure('heartbeat'),
   });
-  const auditor = new Auditor({
-    cache,
-    store,
-    traces,
-    loads,
-    publisher,
-    refresher,
-    watermark_ms: () => heartbeat.watermark_ms,
-    keysPerSecond: options.auditKeysPerSecond,
-    log,
-    onFound: metrics.observeAudited,
-    onError: reportFailure('audit'),
-  });
-  metrics.observeAudits(() => auditor.sinceStart.result());
   const upkeep = createUpkeep({
+    ...shared,
     pool,
     outboxPool,
     outbox,
-    redis: stateRedis.producer,
     ages: options.ages,
-    metrics,
-    reportFailure,
+    audit: {
+      cache,
+      store,
+      traces,
+      loads,
+      publisher,
+      refresher,
+      watermark_ms: () => heartbeat.watermark_ms,
+      keysPerSecond: options.auditKeysPerSecond,
+      log,
+    },
   });
   addReadinessChecks(readiness, { pool, cache, redis: stateRedis.producer, feed, heartbeat });
 
@@ -146,15 +141,13 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     traces,
     broadcast,
     purger,
-    auditor,
+    auditor: upkeep.auditor,
     async run(signal) {
       try {
         await Promise.race([stateRedis.ready(), untilAborted(signal)]);
         if (signal.aborted) return;
         await cache.start();
-        const parts = together(registration, feed, refresh, heartbeat, auditor, upkeep, broadcast).run(
-          signal,
-        );
+        const parts = together(registration, feed, refresh, heartbeat, upkeep, broadcast).run(signal);
         await Promise.race([parts, untilAborted(signal)]);
         // A store that is gone answers nothing. Unfinished changes are dispatched again.
         const late = () => new Error(`some parts did not stop within ${stopPatience_ms} ms`);

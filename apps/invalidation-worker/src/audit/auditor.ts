@@ -13,7 +13,7 @@ const mostSuspects = 1_000;
 /** How long an audit waits for the feed to catch up before it counts entries as undecided. */
 export const auditPatience_ms = 5_000;
 
-interface AuditorOptions extends RepairOptions {
+export interface AuditorOptions extends RepairOptions {
   readonly cache: CacheConnection;
   readonly store: Pick<EntryStore, 'peek'>;
   readonly loads: ReadonlyMap<string, Load>;

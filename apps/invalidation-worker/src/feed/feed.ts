@@ -22,8 +22,7 @@ import type { RefreshRequests } from '../refresh/refresh-requests.ts';
 import type { Registration } from '../registration/registration.ts';
 import type { StateRedis } from '../state-redis.ts';
 import type { ChangeBroadcast } from '../traces/change-broadcast.ts';
-import { Acknowledger } from './acknowledge-changes.ts';
-import { Invalidator } from './invalidate-changes.ts';
+import { Acknowledger, Invalidator } from './apply-changes.ts';
 import { JobConsumer } from './job-consumer.ts';
 
 /** Changes that may be applied and not yet acknowledged. A slow Postgres then slows the feed down, and fills no memory. */

@@ -1,7 +1,10 @@
-import { type ChangeTrace, limits } from '@catalog/contracts';
+import type { ChangeTrace } from '@catalog/contracts';
 import { type Part, untilAborted } from '@catalog/runtime';
 import type { Redis } from 'ioredis';
 import { closeRedis } from '../state-redis.ts';
+
+/** Changes of one acknowledgement that streams show. A person could not follow more. */
+const mostStreamedChanges = 100;
 
 /** A channel of the state Redis. Every worker publishes its changes there, so that each worker can stream the changes of all. */
 const CHANNEL = 'changes';
@@ -35,7 +38,7 @@ export class ChangeBroadcast implements Part {
 
   /** How many traces the next `applied` can use. */
   get wanted(): number {
-    return performance.now() < this.#silentUntil_ms ? 0 : limits.streamedChanges;
+    return performance.now() < this.#silentUntil_ms ? 0 : mostStreamedChanges;
   }
 
   applied(traces: readonly ChangeTrace[], count: number): void {
@@ -49,7 +52,7 @@ export class ChangeBroadcast implements Part {
     if (refreshed.length === 0 || this.wanted === 0) return;
     this.#publish(
       refreshed
-        .slice(0, limits.streamedChanges)
+        .slice(0, mostStreamedChanges)
         .map(({ seq, refreshedAt }) => ({ kind: 'refreshed', seq, refreshedAt })),
     );
   }

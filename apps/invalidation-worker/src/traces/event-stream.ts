@@ -1,7 +1,10 @@
-import { limits } from '@catalog/contracts';
 import type { Response } from 'express';
 import type { ChangeEvent } from './change-broadcast.ts';
 
+/** Streams that one worker serves. */
+export const mostStreams = 20;
+/** What a stream may hold back for its reader. A slower reader misses changes, and is told how many. */
+const mostUnread_bytes = 256 * 1024;
 /** Keeps proxies and clients from closing an idle connection. */
 const beat_ms = 10_000;
 
@@ -25,7 +28,7 @@ export class EventStream {
 
   send(events: readonly ChangeEvent[]): void {
     // A slow reader misses changes. Otherwise they would fill our memory.
-    if (this.#res.writableLength > limits.changeStream_bytes) {
+    if (this.#res.writableLength > mostUnread_bytes) {
       for (const event of events) this.#missed += event.kind === 'more' ? event.count : 1;
       return;
     }

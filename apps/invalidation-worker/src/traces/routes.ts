@@ -2,7 +2,6 @@ import {
   cacheKeySchema,
   CatalogError,
   changeTracesSchema,
-  limits,
   OPERATE_SCOPE,
   parseCacheKey,
 } from '@catalog/contracts';
@@ -10,7 +9,10 @@ import type { ChangeTraces } from '@catalog/change-feed';
 import { route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
 import type { ChangeBroadcast } from './change-broadcast.ts';
-import { EventStream } from './event-stream.ts';
+import { EventStream, mostStreams } from './event-stream.ts';
+
+/** Changes of one key that a trace shows. */
+const mostTraces = 100;
 
 interface TraceRoutesOptions {
   readonly traces: Pick<ChangeTraces, 'ofKey'>;
@@ -38,7 +40,7 @@ export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions)
       async handle({ query: { key } }, res) {
         const parsed = parseCacheKey(key);
         if (parsed === undefined) throw new Error(`the schema accepted a key of no entity: ${key}`);
-        const data = await traces.ofKey(parsed.entity.name, parsed.key, limits.tracedChanges);
+        const data = await traces.ofKey(parsed.entity.name, parsed.key, mostTraces);
         res.set('Cache-Control', 'no-store').json({ data });
       },
     }),
@@ -54,10 +56,8 @@ export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions)
       answers: { 200: { description: 'text/event-stream' } },
       handle(_input, res) {
         if (stopping.aborted) throw noStream('The service is stopping.');
-        if (streams.size >= limits.changeStreams)
-          throw noStream(
-            `${limits.changeStreams} streams are already open, the most that one worker serves.`,
-          );
+        if (streams.size >= mostStreams)
+          throw noStream(`${mostStreams} streams are already open, the most that one worker serves.`);
         const stream = new EventStream(res);
         streams.add(stream);
         const unlisten = broadcast.listen((events) => stream.send(events));

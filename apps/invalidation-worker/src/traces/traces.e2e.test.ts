@@ -1,7 +1,8 @@
-import { type ChangeTrace, changeTracesSchema, limits, problemSchema } from '@catalog/contracts';
+import { type ChangeTrace, changeTracesSchema, problemSchema } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';
 import { afterAll, expect, test } from 'vitest';
 import { type RunningWorker, startStores, startWorker } from '../testing/running-worker.ts';
+import { mostStreams } from './event-stream.ts';
 
 const stores = await startStores();
 const { reader, owner } = stores;
@@ -121,7 +122,7 @@ test('of many changes at once, the stream shows some and counts the others', asy
 
 test('the number of streams is limited', async () => {
   const streams = [];
-  for (let count = 0; count < limits.changeStreams; count += 1) streams.push(await openStream());
+  for (let count = 0; count < mostStreams; count += 1) streams.push(await openStream());
   const refused = await worker.call('GET', '/v1/changes/stream');
   expect(refused.status).toBe(503);
   expect(refused.headers.get('retry-after')).not.toBeNull();

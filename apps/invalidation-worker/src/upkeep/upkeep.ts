@@ -1,9 +1,10 @@
 import { type Outbox, OutboxRetention } from '@catalog/change-feed';
 import type { Pool, RetentionAges } from '@catalog/database';
 import { type Part, repeat, together } from '@catalog/runtime';
-import type { Redis } from 'ioredis';
+import { Auditor, type AuditorOptions } from '../audit/auditor.ts';
 import type { FailureReporter } from '../failures/report-failure.ts';
 import type { WorkerMetrics } from '../metrics.ts';
+import type { StateRedis } from '../state-redis.ts';
 import { ViewArchive } from '../views/view-archive.ts';
 import { ExpiredRows } from './expired-rows.ts';
 
@@ -13,16 +14,27 @@ interface UpkeepOptions {
   readonly pool: Pool;
   readonly outboxPool: Pool;
   readonly outbox: Outbox;
-  /** The state Redis. */
-  readonly redis: Redis;
+  readonly stateRedis: StateRedis;
   readonly ages: RetentionAges;
+  readonly audit: Omit<AuditorOptions, 'onFound' | 'onError'>;
   readonly metrics: WorkerMetrics;
   readonly reportFailure: FailureReporter;
 }
 
+export interface Upkeep extends Part {
+  readonly auditor: Auditor;
+}
+
 /** Work by the clock, beside the feed. */
-export function createUpkeep(options: UpkeepOptions): Part {
-  const { pool, outbox, redis, ages, metrics, reportFailure } = options;
+export function createUpkeep(options: UpkeepOptions): Upkeep {
+  const { pool, outbox, ages, metrics, reportFailure } = options;
+  const redis = options.stateRedis.producer;
+  const auditor = new Auditor({
+    ...options.audit,
+    onFound: metrics.observeAudited,
+    onError: reportFailure('audit'),
+  });
+  metrics.observeAudits(() => auditor.sinceStart.result());
   const backlogMetrics: Part = {
     run: (signal) =>
       repeat(async () => metrics.observeBacklog(await outbox.backlog()), {
@@ -31,7 +43,8 @@ export function createUpkeep(options: UpkeepOptions): Part {
         onError: reportFailure('backlog', { tries_ms: backlogInterval_ms }),
       }),
   };
-  return together(
+  const parts = together(
+    auditor,
     new OutboxRetention({
       db: options.outboxPool,
       onError: reportFailure('retention', { tries_ms: 15_000 }),
@@ -40,4 +53,5 @@ export function createUpkeep(options: UpkeepOptions): Part {
     new ExpiredRows({ redis, pool, ages, onDeleted: metrics.observeDeleted, reportFailure }),
     backlogMetrics,
   );
+  return { auditor, run: (signal) => parts.run(signal) };
 }

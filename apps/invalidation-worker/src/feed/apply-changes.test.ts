@@ -2,8 +2,7 @@ import { CacheUnavailable, ChangeInvalidator } from '@catalog/cache';
 import { PRODUCT, SETTINGS } from '@catalog/contracts';
 import { startPart } from '@catalog/runtime';
 import { describe, expect, test } from 'vitest';
-import { Acknowledger, type Applied } from './acknowledge-changes.ts';
-import { Invalidator } from './invalidate-changes.ts';
+import { Acknowledger, type Applied, Invalidator } from './apply-changes.ts';
 
 const change = (seq: number, key: string, version: number, entity: string = PRODUCT.name) => ({
   seq,
