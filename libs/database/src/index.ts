@@ -8,7 +8,6 @@ export {
   type TransactionOptions,
 } from './postgres/transaction.ts';
 export { retryRead } from './postgres/retry-read.ts';
-export type { ReportUnreadable, UnreadableRow } from './postgres/unreadable.ts';
 export { sessionOptions } from './postgres/session.ts';
 export { loadSql } from './postgres/sql.ts';
 export { databaseIdentity } from './postgres/identity.ts';

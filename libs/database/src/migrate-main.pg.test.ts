@@ -40,7 +40,7 @@ function file(name: string, content: string): string {
   return path;
 }
 
-test('from files: the schema is brought up to date, and the roles named may sign in', async () => {
+test('with settings from files it migrates the schema and lets the named roles sign in', async () => {
   const role = `only_${database.name}`;
   const owner = createPool({ url: database.url, applicationName: 'test' });
   await owner.query(`create role ${role} nologin`);
@@ -66,25 +66,25 @@ test('from files: the schema is brought up to date, and the roles named may sign
 });
 
 test.each<[string, Record<string, string>, string]>([
-  ['no URL', {}, 'DATABASE_DIRECT_URL is not set, nor DATABASE_DIRECT_URL_FILE'],
+  ['no URL', {}, 'DATABASE_DIRECT_URL or DATABASE_DIRECT_URL_FILE must be set'],
   [
     'a file that is not there',
     { DATABASE_DIRECT_URL_FILE: '/nowhere/url' },
     'DATABASE_DIRECT_URL_FILE: /nowhere/url cannot be read (ENOENT)',
   ],
   [
-    'logins that are no JSON',
+    'logins that are not JSON',
     { DATABASE_DIRECT_URL: 'postgres://x', LOGINS_FILE: file('bad.json', 'canary') },
     'LOGINS_FILE: it must hold a JSON object of passwords by role',
   ],
-])('%s is said in one line', async (_name, env, words) => {
+])('%s is reported in one line', async (_name, env, message) => {
   const { code, stderr } = await run(env);
   expect([code, stderr.trim().split('\n').length]).toEqual([2, 1]);
-  expect(stderr).toContain(words);
+  expect(stderr).toContain(message);
   expect(stderr).not.toContain('canary');
 });
 
-test('logins of a role that is not there fail, and say which', async () => {
+test('logins of a role that does not exist fail, and the error names the role', async () => {
   const { code, stderr } = await run({
     DATABASE_DIRECT_URL: database.url,
     LOGINS_FILE: file('unknown.json', '{"nobody_here":"x"}'),

@@ -1,7 +1,7 @@
 /**
- * `npm run migrate`: brings the database of DATABASE_DIRECT_URL (as its owner; or DATABASE_DIRECT_URL_FILE, a file
- * that holds it) to the schema of this code. With LOGINS_FILE, a JSON object of passwords by role, those roles may
- * sign in afterwards.
+ * `npm run migrate`: brings a database to the schema of this code. DATABASE_DIRECT_URL, or a file that
+ * DATABASE_DIRECT_URL_FILE names, holds the owner's connection. LOGINS_FILE may name a JSON object of passwords by role:
+ * these roles may sign in afterwards.
  */
 import { readFileSync } from 'node:fs';
 import { migrate } from './migrations/migrate.ts';
@@ -35,7 +35,7 @@ function readLogins(): Record<string, string> {
 const url = process.env['DATABASE_DIRECT_URL'] || readOrFail('DATABASE_DIRECT_URL_FILE');
 if (url === undefined || url === '')
   fail(
-    "DATABASE_DIRECT_URL is not set, nor DATABASE_DIRECT_URL_FILE: the owner's connection, not through a pooler",
+    "DATABASE_DIRECT_URL or DATABASE_DIRECT_URL_FILE must be set: the owner's connection, not through a pooler",
   );
 const logins = readLogins();
 const log = {

@@ -1,4 +1,4 @@
-/** When a commit rings, and when it must not. */
+/** When a write rings the doorbell, and when it must not. */
 import { createTestDatabase, eventually, startPostgres } from '@catalog/testing';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
@@ -23,9 +23,9 @@ async function listening(serverUrl?: string) {
   return {
     pool,
     url: database.url,
-    /** How many have come for what is committed by now. */
+    /** How many rings have arrived for the changes committed so far. */
     async rings(): Promise<number> {
-      // What was notified before comes before the answer to a query.
+      // Earlier notifications arrive before the answer to a query.
       await listener.query('select 1');
       const count = rings;
       rings = 0;
@@ -39,7 +39,7 @@ async function listening(serverUrl?: string) {
   };
 }
 
-test('a transaction rings once, however much it changes, and only when it commits', async () => {
+test('a transaction rings once for all its changes, and only when it commits', async () => {
   await using bell = await listening();
   await withTransaction(bell.pool, async (client) => {
     await insertRow(client);
@@ -53,7 +53,7 @@ test('a transaction rings once, however much it changes, and only when it commit
   expect(await bell.rings()).toBe(2);
 });
 
-test('nobody rings while the relay is awake', async () => {
+test('no commit rings while the relay is awake', async () => {
   await using bell = await listening();
   const relay = await bell.pool.connect();
   try {
@@ -68,7 +68,7 @@ test('nobody rings while the relay is awake', async () => {
   }
 });
 
-test('it is asked at the write, not at the commit: the commit of a transaction that was refused is silent', async () => {
+test('the write decides whether to ring, not the commit: a write while the relay is awake stays silent', async () => {
   await using bell = await listening();
   const relay = await bell.pool.connect();
   try {
@@ -85,7 +85,7 @@ test('it is asked at the write, not at the commit: the commit of a transaction t
   }
 });
 
-test('a relay that waits for the lock silences the bell already', async () => {
+test('a relay that still waits for its lock already silences the doorbell', async () => {
   await using bell = await listening();
   const writer = await bell.pool.connect();
   const relay = await bell.pool.connect();
@@ -110,7 +110,7 @@ test('a relay that waits for the lock silences the bell already', async () => {
   }
 });
 
-test('a change that a savepoint undid rings for nobody; the next one of the transaction rings', async () => {
+test('a change that a savepoint undid does not ring; the next change of the transaction does', async () => {
   await using bell = await listening();
   await withTransaction(bell.pool, async (client) => {
     await client.query('savepoint here');
@@ -121,7 +121,7 @@ test('a change that a savepoint undid rings for nobody; the next one of the tran
   expect(await bell.rings()).toBe(1);
 });
 
-test('a notification queue that is full fails no commit: from half full on nobody rings', async () => {
+test('a full notification queue fails no commit: the doorbell is silent from half full on', async () => {
   await using server = await startPostgres({ config: { max_notify_queue_pages: '64' } });
   await using bell = await listening(server.url);
   const stuck = new Client({ connectionString: bell.url });

@@ -7,7 +7,7 @@ import { createPool, type Queryable } from '../postgres/pool.ts';
 import { withTransaction } from '../postgres/transaction.ts';
 import { insertRow, takeOutbox } from '../testing/products.ts';
 
-/** Of SKUs: above every version, since versions do not order the changes of one SKU. */
+/** The version of SKU changes: above every other, since versions do not order the changes of one SKU. */
 const unconditional = Number.MAX_SAFE_INTEGER;
 
 let database: TestDatabase;
@@ -54,7 +54,7 @@ test('an update draws a later version and records only the product', async () =>
   expect(await takeOutbox(pool)).toEqual([product(row.id, rows[0]?.version ?? 0)]);
 });
 
-test('an update that leaves the row as it was is no change', async () => {
+test('an update that changes nothing draws no version and records nothing', async () => {
   const row = await insertRow(pool);
   await takeOutbox(pool);
   const { rows } = await pool.query<{ version: number }>(
@@ -75,7 +75,7 @@ test('a version that a writer sets by hand is replaced by the next one', async (
   expect(rows[0]?.version).toBeGreaterThan(row.version);
 });
 
-test('a delete leaves a tombstone with a later version; the row inserted again has one later still', async () => {
+test('a delete leaves a tombstone with a later version; the row inserted again has a still later one', async () => {
   const row = await insertRow(pool);
   await takeOutbox(pool);
   await pool.query('delete from catalog.products where id = $1', [row.id]);
@@ -183,7 +183,7 @@ test.each(
   },
 );
 
-test('what is rolled back is not recorded, also to a savepoint', async () => {
+test('a change that is rolled back, also to a savepoint, is not recorded', async () => {
   const row = await insertRow(pool);
   await takeOutbox(pool);
   await withTransaction(pool, async (client) => {
@@ -209,7 +209,7 @@ test('the id of a row cannot be changed', async () => {
   ).rejects.toMatchObject({ code: '23001' });
 });
 
-test('versions of one row grow in the order of its commits, whoever writes at once', async () => {
+test('versions of one row grow in the order of its commits, with several writers at once', async () => {
   const row = await insertRow(pool);
   const commits: { version: number; price: number }[] = [];
   await Promise.all(
@@ -225,13 +225,13 @@ test('versions of one row grow in the order of its commits, whoever writes at on
       }
     }),
   );
-  // The price counts the commits, since each waited for the lock of the one before.
+  // The price counts the commits, since each writer waited for the lock of the previous one.
   const inOrder = commits.sort((a, b) => a.price - b.price).map(({ version }) => version);
   expect(inOrder).toHaveLength(80);
   expect(inOrder).toEqual([...inOrder].sort((a, b) => a - b));
 });
 
-/** Inserts `id` while another transaction that has deleted it commits only after the insert has begun to wait. */
+/** Inserts `id` while another transaction has deleted it. The delete commits after the insert has begun to wait. */
 async function insertWhileDeleting(
   id: string,
   isolation: 'read committed' | 'repeatable read',
@@ -243,8 +243,8 @@ async function insertWhileDeleting(
     const inserting = withTransaction(pool, (client: Queryable) => insertRow(client, { id }), {
       isolation,
     }).catch((error: unknown) => error);
-    await untilSomebodyWaits();
-    // Draws a later version than the insert has drawn already.
+    await untilASessionWaits();
+    // A later version than the one that the insert has drawn already.
     await deleter.query('select nextval($1)', ['catalog.versions']);
     await deleter.query(
       "update catalog.tombstones set version = nextval('catalog.versions') where entity = 'product' and key = $1",
@@ -257,7 +257,7 @@ async function insertWhileDeleting(
   }
 }
 
-async function untilSomebodyWaits(): Promise<void> {
+async function untilASessionWaits(): Promise<void> {
   for (;;) {
     const { rowCount } = await pool.query(
       "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
@@ -275,7 +275,7 @@ test.each(['read committed', 'repeatable read'] as const)(
   },
 );
 
-test('the sequence of versions keeps none back, ends where numbers are exact, and belongs to no table', async () => {
+test('the sequence of versions has no cache, ends where numbers are exact, and belongs to no table', async () => {
   const { rows } = await pool.query(
     `select seqcache as cache, seqmax as max, seqcycle as cycles, exists (
        select from pg_depend where objid = seqrelid and deptype in ('a', 'i')) as owned

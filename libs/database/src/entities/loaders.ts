@@ -1,7 +1,6 @@
 import { PRODUCT, SALES_MONTH, SETTINGS, SKU, USER_PROFILE, type entities } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { retryRead } from '../postgres/retry-read.ts';
-import type { ReportUnreadable } from '../postgres/unreadable.ts';
 import { loadProducts, loadSkus } from '../products/load.ts';
 import { loadSalesMonths } from '../sales/load.ts';
 import { loadSettingsKeys } from '../settings/settings.ts';
@@ -17,11 +16,7 @@ const loads = {
   [USER_PROFILE.name]: loadUserProfiles,
 } as const satisfies Record<(typeof entities)[number]['name'], Load<unknown>>;
 
-type Load<Body> = (
-  db: Queryable,
-  keys: readonly string[],
-  onUnreadable?: ReportUnreadable,
-) => Promise<Map<string, EntityRow<Body>>>;
+type Load<Body> = (db: Queryable, keys: readonly string[]) => Promise<Map<string, EntityRow<Body>>>;
 type BodyOf<L> = L extends Load<infer Body> ? Body : never;
 
 export type EntityLoaders = {
@@ -29,15 +24,15 @@ export type EntityLoaders = {
 };
 
 /**
- * How each cached entity is read: the services that serve it and the worker use the same loaders.
+ * How each cached entity is read: the services that serve it and the worker use the same loaders. A row that JSON cannot
+ * show is answered as missing, and the pool logs it.
  *
  * @param db a pool: a read whose connection is cut is sent again on another one
- * @param onUnreadable hears of each row that JSON cannot show; its key is answered as missing
  */
-export function entityLoaders(db: Queryable, onUnreadable?: ReportUnreadable): EntityLoaders {
+export function entityLoaders(db: Queryable): EntityLoaders {
   const retrying = Object.entries<Load<unknown>>(loads).map(([name, load]) => [
     name,
-    (keys: readonly string[]) => retryRead(() => load(db, keys, onUnreadable)),
+    (keys: readonly string[]) => retryRead(() => load(db, keys)),
   ]);
   return Object.fromEntries(retrying) as EntityLoaders;
 }

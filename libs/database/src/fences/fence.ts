@@ -3,15 +3,16 @@ import { loadSql } from '../postgres/sql.ts';
 
 const sql = loadSql(import.meta.url, './pass.sql');
 
-/** The lock that guarded this work ended while it was under way, and somebody else has it. */
+/** The lock that guarded this work expired meanwhile, and a later holder has written. */
 export class LockLost extends Error {
   override readonly name = 'LockLost';
 }
 
 /**
- * The first statement of a transaction that a lock guards: from here to its end nobody with an earlier token writes.
+ * Must be the first statement of a transaction that a lock guards. Until the transaction ends, no holder of an earlier
+ * token can write.
  *
- * @throws LockLost where a later holder of the lock has been here
+ * @throws LockLost if a later holder of the lock has passed already
  */
 export async function passFence(client: Queryable, lock: string, fence: number): Promise<void> {
   const { rows } = await client.query(sql, [lock, fence]);

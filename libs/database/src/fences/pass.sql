@@ -1,5 +1,5 @@
--- Notes a fencing token unless a higher one has been here; waits for a transaction that is noting one.
--- $1 the lock's name  $2 the token. Answer: one row if it may pass
+-- $1 name of the lock, $2 fencing token. Stores the token unless a higher one is there. Waits for a transaction that is
+-- storing one. Answers one row if the token may pass.
 insert into catalog.fences as seen (name, fence) values ($1, $2)
 on conflict (name) do update set fence = excluded.fence where seen.fence <= excluded.fence
 returning fence

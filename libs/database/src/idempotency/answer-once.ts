@@ -11,22 +11,24 @@ const sql = {
 };
 
 export interface KeyedRequest {
-  /** What is asked for, such as `create_product`. */
+  /** The kind of request, such as `create_product`. */
   readonly operation: string;
   /** Keys belong to the caller who sent them. */
   readonly subject: string;
   readonly key: string;
-  /** Of what the request means, to tell a repetition from another request under the same key. */
+  /** The hash of the request's meaning. It tells a repetition from another request under the same key. */
   readonly requestHash: Buffer;
   /** See `TransactionOptions`. */
   readonly until_ms?: number;
 }
 
 /**
- * Does the work, or answers what the same caller was answered under the same key before. The key is stored in the
- * transaction of the work, and an advisory lock of that transaction marks it as running: a crash at any
- * moment leaves both or neither, and nothing to clean up. Throws `conflict` while another request with
- * the key runs, `idempotency_key_reused` when it came with another body, and what `work` throws.
+ * Does the work, or repeats the answer that the same caller got under the same key before. The transaction of the work
+ * stores the key and its answer, and marks the key as running with an advisory lock. So a crash at any moment leaves both
+ * or neither, and nothing to clean up.
+ *
+ * @throws CatalogError `conflict` while another request with the key runs, `idempotency_key_reused` if the key came with
+ *   another body before, and the errors of `work`
  */
 export async function answerOnce<Answer>(
   pool: Pool,
@@ -50,7 +52,7 @@ export async function answerOnce<Answer>(
   return withTransaction(pool, once, { changedBy: subject, ...(until_ms !== undefined && { until_ms }) });
 }
 
-/** What was answered under the key; undefined if nothing was. Throws `idempotency_key_reused`. */
+/** The stored answer; undefined if there is none. Throws CatalogError `idempotency_key_reused`. */
 export async function findAnswer<Answer>(
   db: Queryable,
   { operation, subject, key, requestHash }: KeyedRequest,

@@ -1,2 +1,2 @@
--- No inputs. Answers what was applied, in order: id, name, checksum.
+-- No inputs. Answers id, name and checksum of the applied migrations, in order.
 select id, name, checksum from catalog.migrations order by id

@@ -1,4 +1,4 @@
--- The schema and the table of what was applied to it. No inputs, no answer; does nothing where both are there.
+-- No inputs, no answer. Creates the schema and its table of applied migrations, unless they exist.
 create schema if not exists catalog;
 create table if not exists catalog.migrations (
   id integer primary key,

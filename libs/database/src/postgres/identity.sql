@@ -1,5 +1,5 @@
--- No inputs. Answers identity: system identifier, database and current timeline. The control file still shows the old
--- timeline for a while after a promotion; the name of the WAL file being written shows the new one at once.
+-- No inputs. Answers identity: system identifier, database and current timeline. After a promotion the control file shows
+-- the old timeline for a while. The name of the current WAL file shows the new one at once.
 select concat_ws(
   ':',
   (select system_identifier from pg_control_system()),

@@ -1,5 +1,5 @@
--- $1 milliseconds. The rest of the transaction waits for a lock no longer than that, or than the session does if that is
--- less; 0 is no limit.
+-- $1 milliseconds. Lowers the lock timeout for the rest of the transaction. Keeps that of the session if it is lower; 0
+-- sets no limit.
 select set_config('lock_timeout', $1::text, true)
 from pg_settings
 where name = 'lock_timeout' and (setting = '0' or setting::int8 > $1::int8)

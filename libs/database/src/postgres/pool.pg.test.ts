@@ -16,7 +16,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-test('answers are plain JSON: exact numbers and ISO-8601 in UTC', async () => {
+test('answers are plain JSON: exact numbers, and times in ISO-8601 and UTC', async () => {
   const { rows } = await pool.query(
     `select 9007199254740991::bigint as exact, array[1, null, 3]::bigint[] as list, '{}'::bigint[] as none,
        '2026-02-03 04:05:06.789123+02'::timestamptz as moment`,
@@ -26,13 +26,13 @@ test('answers are plain JSON: exact numbers and ISO-8601 in UTC', async () => {
   ]);
 });
 
-test('a number that JavaScript has not exactly, and a time that ISO-8601 has not, are errors', async () => {
+test('a number that JavaScript does not hold exactly, and a time without an ISO-8601 form, are errors', async () => {
   await expect(pool.query('select 9007199254740992::bigint')).rejects.toThrow('beyond 2^53 - 1');
   await expect(pool.query("select 'infinity'::timestamptz")).rejects.toThrow('no ISO-8601 form');
   expect((await pool.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
 });
 
-test('a transaction that throws leaves nothing, and its connection can be used again', async () => {
+test('a transaction that throws leaves no changes, and its connection is used again', async () => {
   await expect(
     withTransaction(pool, async (client) => {
       await client.query('insert into t values (1)');
@@ -42,7 +42,7 @@ test('a transaction that throws leaves nothing, and its connection can be used a
   expect((await pool.query('select a from t')).rows).toEqual([]);
 });
 
-test('a connection that is lost in a transaction is thrown away', async () => {
+test('a connection that breaks in a transaction leaves the pool', async () => {
   await expect(
     withTransaction(pool, async (client) => {
       await client.query('insert into t values (2)');
@@ -53,7 +53,7 @@ test('a connection that is lost in a transaction is thrown away', async () => {
   expect((await pool.query('select a from t')).rows).toEqual([]);
 });
 
-test('statements and waits for locks have an end', async () => {
+test('statements and lock waits have a time limit', async () => {
   const hasty = createPool({
     url: database.url,
     applicationName: 'hasty',
@@ -71,7 +71,7 @@ test('statements and waits for locks have an end', async () => {
   }
 });
 
-test('a database has a name of its own, which stays', async () => {
+test('each database has an identity of its own, which stays the same', async () => {
   await using other = await createTestDatabase();
   const otherPool = createPool({ url: other.url, applicationName: 'test' });
   try {

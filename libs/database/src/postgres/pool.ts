@@ -38,6 +38,13 @@ export interface PoolOptions {
   readonly onConnect?: (client: ClientBase) => unknown;
 }
 
+const logs = new WeakMap<object, DatabaseLog>();
+
+/** The log of a pool of `createPool`, also for its clients. */
+export function logOf(db: Queryable): DatabaseLog | undefined {
+  return logs.get(db);
+}
+
 /** The pool, or a client inside a transaction. */
 export type Queryable = Pick<ClientBase, 'query'>;
 
@@ -73,6 +80,10 @@ export function createPool(options: PoolOptions): Pool {
   // Without a listener, a broken idle connection ends the process. The pool has already dropped the connection.
   pool.on('error', (error) => options.log?.error({ err: error }, 'an idle connection to Postgres broke'));
   // The same for a connection that breaks between two queries of its holder: the next query reports it.
-  pool.on('connect', (client) => void client.on('error', () => {}));
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+    if (options.log !== undefined) logs.set(client, options.log);
+  });
+  if (options.log !== undefined) logs.set(pool, options.log);
   return pool;
 }

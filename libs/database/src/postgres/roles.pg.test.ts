@@ -1,4 +1,4 @@
-/** Each service's role may do its own work and nothing else. */
+/** The role of each service may do its own work and nothing else. */
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { insertRow } from '../testing/products.ts';
@@ -105,7 +105,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'update catalog.outbox set applied_at = now()',
     'delete from catalog.outbox',
     'select from catalog.tombstones',
-    // What was sold stays as it was sold, and nothing of it goes away.
+    // Orders and their items are never changed or deleted.
     'update catalog.orders set total_minor = 0',
     "update catalog.orders set customer_id = 'another'",
     'delete from catalog.orders',
@@ -184,7 +184,7 @@ const rights: Readonly<Record<string, string>> = {
   'console delete': 'console_users',
 };
 
-test('no role has a right but these, nor is it a member of another', async () => {
+test('no role has other rights than these, or is a member of another role', async () => {
   const { rows } = await owner.query<{ right: string; objects: string }>(`
     select coalesce(role.rolname, 'public') || ' ' || lower(privilege_type) as right,
       string_agg(object, ' ' order by object collate "C") as objects
@@ -230,13 +230,13 @@ test('each role may do its own work', async () => {
   expect((await worker.query('delete from catalog.outbox')).rowCount).toBeGreaterThan(0);
 });
 
-test('a NOTIFY that anybody can send changes nothing', async () => {
+test('a forged NOTIFY changes nothing', async () => {
   const before = await owner.query('select * from catalog.outbox');
   await as('catalog_read').query("select pg_notify('catalog_outbox', 'product:forged')");
   expect((await owner.query('select * from catalog.outbox')).rows).toEqual(before.rows);
 });
 
-test('functions that run with the rights of their owner pin their search_path', async () => {
+test('functions with the rights of their owner pin their search_path', async () => {
   const { rows } = await owner.query(
     `select oid::regprocedure::text as function from pg_proc
      where pronamespace = 'catalog'::regnamespace and prosecdef
@@ -245,7 +245,7 @@ test('functions that run with the rights of their owner pin their search_path', 
   expect(rows).toEqual([]);
 });
 
-test('what a caller puts in its search_path does not reach into checks and triggers', async () => {
+test('the search_path of a caller has no effect on checks and triggers', async () => {
   const pool = createPool({ url: database.url, applicationName: 'test', max: 1 });
   try {
     await pool.query(`create schema evil;

@@ -12,7 +12,7 @@ let pool: Pool;
 beforeAll(async () => {
   database = await createTestDatabase();
   pool = createPool({ url: database.url, applicationName: 'test', max: 1, lockTimeout_ms: 300 });
-  // A commit says that it has begun.
+  // A notice tells the test that a commit has begun.
   await pool.query(`
     create table told (id int primary key);
     create function tell() returns trigger language plpgsql as $$
@@ -20,7 +20,7 @@ beforeAll(async () => {
     create constraint trigger tell after insert on told deferrable initially deferred
       for each row execute function tell();`);
 });
-// Time goes on where a test says so.
+// Time passes only where a test advances it.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 afterAll(async () => {
@@ -37,7 +37,7 @@ const lockTimeout = (of: Pool, ms: number) =>
     inMs(ms),
   );
 
-test('what is ready in time is committed, and answered, however long the commit takes', async () => {
+test('work that is ready in time is committed and answered, however long the commit takes', async () => {
   const options = inMs(60_000);
   const late = vi.fn(() => vi.advanceTimersByTime(120_000));
   const insert = withTransaction(
@@ -54,7 +54,7 @@ test('what is ready in time is committed, and answered, however long the commit 
   expect(await ids()).toEqual([{ id: 1 }]);
 });
 
-test('what is not ready in time is rolled back', async () => {
+test('work that is not ready in time is rolled back', async () => {
   const insert = withTransaction(
     pool,
     async (client) => {
@@ -67,7 +67,7 @@ test('what is not ready in time is rolled back', async () => {
   expect(await ids()).toEqual([{ id: 1 }]);
 });
 
-test('who waits for a connection in vain does not begin, and leaves it to the next one', async () => {
+test('a caller that gets no connection in time does not begin, and a late connection stays in the pool', async () => {
   const work = vi.fn(async () => undefined);
   const held = await pool.connect();
   await expect(withTransaction(pool, work, inMs(20))).rejects.toMatchObject(gaveUp);
@@ -78,7 +78,7 @@ test('who waits for a connection in vain does not begin, and leaves it to the ne
   expect(pool.totalCount).toBe(1);
 });
 
-test('a lock is waited for as long as the caller waits, and never longer than the pool allows', async () => {
+test('a lock wait ends with the time of the caller, and with the limit of the pool', async () => {
   expect(await lockTimeout(pool, 60_000)).toBe('300ms');
   expect(await lockTimeout(pool, 200)).toBe('200ms');
   const unlimited = createPool({ url: database.url, applicationName: 'test', lockTimeout_ms: 0 });

@@ -16,20 +16,20 @@ const begin = {
 
 export interface TransactionOptions {
   readonly isolation?: Isolation;
-  /** Whom the history names for what the transaction changes; `sql` unless set. */
+  /** Who makes the changes, for the history; `sql` unless set. */
   readonly changedBy?: string | undefined;
   /**
-   * Until when the caller waits, by `performance.now()`: for a connection and for locks. What is not ready to commit by
-   * then is rolled back; a commit that has begun is waited for.
+   * Until when the caller waits for a connection and for locks, by `performance.now()`. A transaction that is not ready to
+   * commit by then is rolled back. A commit that has begun is awaited.
    */
   readonly until_ms?: number;
 }
 
 /**
- * Runs `work` in one transaction: committed when it returns, rolled back when it throws. A connection that cannot
- * even roll back is thrown away, so that nobody inherits its transaction.
+ * Runs `work` in one transaction: commits when it returns, rolls back when it throws. A connection that cannot roll back
+ * is closed, so that the next user does not inherit its transaction.
  *
- * @throws CatalogError `unavailable` when `until_ms` is over, and what `work` throws
+ * @throws CatalogError `unavailable` when `until_ms` is over, and the errors of `work`
  */
 export async function withTransaction<T>(
   pool: pg.Pool,
@@ -53,14 +53,14 @@ export async function withTransaction<T>(
     } catch (rollbackError) {
       broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
     }
-    // A lock that was not had by then would be had by trying again, but not by this caller.
+    // Another attempt could get the lock, but this caller waits no longer.
     throw performance.now() >= until_ms && isLockTimeout(error) ? callerGaveUp() : error;
   } finally {
     client.release(broken);
   }
 }
 
-/** A connection for something that needs no transaction; waits for it as `withTransaction` does. */
+/** Runs `work` on one connection without a transaction. Waits for the connection as `withTransaction` does. */
 export async function withConnection<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
@@ -71,7 +71,7 @@ export async function withConnection<T>(
   try {
     return await work(client);
   } catch (error) {
-    // As `pool.query` does: it may still be busy with what failed.
+    // Close it, as `pool.query` does: it may still be busy with the failed query.
     broken = error instanceof Error ? error : new Error(String(error));
     throw error;
   } finally {
@@ -79,7 +79,7 @@ export async function withConnection<T>(
   }
 }
 
-/** One that comes too late goes back to the pool unused. */
+/** A connection that comes too late goes back to the pool unused. */
 async function connect(pool: pg.Pool, until_ms: number): Promise<pg.PoolClient> {
   let connecting: Promise<pg.PoolClient> | undefined;
   try {
@@ -90,21 +90,21 @@ async function connect(pool: pg.Pool, until_ms: number): Promise<pg.PoolClient> 
   }
 }
 
-/** For the rest of the transaction: the pool's own limit, or what is left of the caller's time if that is less. */
+/** Limits lock waits for the rest of the transaction to the caller's remaining time, if the pool's own limit is longer. */
 async function limitLockWait(client: Queryable, until_ms: number): Promise<void> {
-  // Rounded up, so that what is late by this limit is late by `until_ms`.
+  // Rounded up, so that a wait that ends by this limit is late by `until_ms` too.
   const left_ms = Math.ceil(until_ms - performance.now());
   if (left_ms < 1) throw callerGaveUp();
   await client.query(sql.limitLockWait, [left_ms]);
 }
 
-/** lock_not_available; what translates it keeps it as the cause. */
+/** lock_not_available, or the CatalogError that has it as its cause. */
 function isLockTimeout(error: unknown): boolean {
   const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown } };
   return code === '55P03' || (code === 'busy' && cause?.code === '55P03');
 }
 
-/** For the rest of the transaction that `client` is in. */
+/** Tells the history who makes the changes, for the rest of the transaction of `client`. */
 export async function setChangedBy(client: Queryable, changedBy: string): Promise<void> {
   await client.query("select set_config('catalog.changed_by', $1, true)", [changedBy]);
 }

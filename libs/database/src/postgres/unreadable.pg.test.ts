@@ -1,25 +1,30 @@
 /** Rows that JSON cannot show, in a database whose constraints somebody has dropped. */
 import { PRODUCT, USER_PROFILE } from '@catalog/contracts';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { entityLoaders } from '../entities/loaders.ts';
 import { listProducts } from '../products/list.ts';
 import { loadProductBySku } from '../products/load.ts';
 import { insertRow } from '../testing/products.ts';
 import { createPool } from './pool.ts';
-import type { UnreadableRow } from './unreadable.ts';
 
 let database: TestDatabase;
 let pool: ReturnType<typeof createPool>;
+const logged: object[] = [];
 beforeAll(async () => {
   database = await createTestDatabase({ migrated: true });
-  pool = createPool({ url: database.url, applicationName: 'test' });
+  pool = createPool({
+    url: database.url,
+    applicationName: 'test',
+    log: { error: (details) => void logged.push(details) },
+  });
   const { rows } = await pool.query<{ statement: string }>(
     `select format('alter domain %s drop constraint %I', contypid::regtype, conname) as statement
      from pg_constraint where connamespace = 'catalog'::regnamespace and contypid <> 0`,
   );
   for (const { statement } of rows) await pool.query(statement);
 });
+beforeEach(() => void logged.splice(0));
 afterAll(async () => {
   await pool.end();
   await database[Symbol.asyncDispose]();
@@ -30,55 +35,40 @@ test.each([
   ['createdAt', { created_at: '12026-01-01' }, /year of four digits/],
   ['attributes', { attributes: '{"n": 1e400}' }, /greatest double/],
   ['priceMinor', { price_minor: '9007199254740992' }, /2\^53 - 1/],
-])(
-  'a product whose %s JSON cannot show is missing alone, and reported: %o',
-  async (column, values, reason) => {
-    await pool.query('delete from catalog.products');
-    const shown = [await insertRow(pool), await insertRow(pool)];
-    const hidden = await insertRow(pool, values);
-    const last = await insertRow(pool);
-    const reported: UnreadableRow[] = [];
-    const report = (row: UnreadableRow) => void reported.push(row);
-    const row = {
-      entity: PRODUCT.name,
-      key: hidden.id,
-      column,
-      reason: expect.stringMatching(reason) as string,
-    };
+])('a product whose %s JSON cannot show is missing alone, and logged: %o', async (column, values, reason) => {
+  await pool.query('delete from catalog.products');
+  const shown = [await insertRow(pool), await insertRow(pool)];
+  const hidden = await insertRow(pool, values);
+  const last = await insertRow(pool);
+  const row = {
+    entity: PRODUCT.name,
+    key: hidden.id,
+    column,
+    reason: expect.stringMatching(reason) as string,
+  };
 
-    const ids = [...shown, hidden, last].map(({ id }) => id);
-    const loaded = await entityLoaders(pool, report)[PRODUCT.name](ids);
-    expect(ids.map((id) => loaded.get(id)?.body?.id)).toEqual([
-      shown[0]?.id,
-      shown[1]?.id,
-      undefined,
-      last.id,
-    ]);
-    expect(loaded.get(hidden.id)?.version).toBe(hidden.version);
-    expect(await loadProductBySku(pool, hidden.sku, report)).toBeNull();
-    expect(reported).toEqual([row, row]);
+  const ids = [...shown, hidden, last].map(({ id }) => id);
+  const loaded = await entityLoaders(pool)[PRODUCT.name](ids);
+  expect(ids.map((id) => loaded.get(id)?.body?.id)).toEqual([shown[0]?.id, shown[1]?.id, undefined, last.id]);
+  expect(loaded.get(hidden.id)?.version).toBe(hidden.version);
+  expect(await loadProductBySku(pool, hidden.sku)).toBeNull();
+  expect(logged).toEqual([row, row]);
 
-    // The hidden row is the last one of its page: the cursor goes on behind it.
-    const first = await listProducts(pool, { status: 'draft', limit: 3 }, report);
-    expect(first.data.map(({ id }) => id)).toEqual(shown.map(({ id }) => id));
-    const second = await listProducts(
-      pool,
-      { status: 'draft', limit: 3, cursor: first.nextCursor ?? '' },
-      report,
-    );
-    expect(second.data.map(({ id }) => id)).toEqual([last.id]);
-    expect(reported).toEqual([row, row, row]);
-  },
-);
+  // The hidden row is the last one of its page: the cursor goes on behind it.
+  const first = await listProducts(pool, { status: 'draft', limit: 3 });
+  expect(first.data.map(({ id }) => id)).toEqual(shown.map(({ id }) => id));
+  const second = await listProducts(pool, { status: 'draft', limit: 3, cursor: first.nextCursor ?? '' });
+  expect(second.data.map(({ id }) => id)).toEqual([last.id]);
+  expect(logged).toEqual([row, row, row]);
+});
 
-test('a user whose time JSON cannot show is missing alone, and reported', async () => {
+test('a user whose time JSON cannot show is missing alone, and logged', async () => {
   const { rows } = await pool.query<{ id: string }>(
     `insert into catalog.console_users (username, password_hash, role, password_changed_at)
      values ('a', '$argon2id$', 'viewer', now()), ('b', '$argon2id$', 'viewer', 'infinity') returning id`,
   );
   const ids = rows.map(({ id }) => id);
-  const reported: UnreadableRow[] = [];
-  const loaded = await entityLoaders(pool, (row) => void reported.push(row))[USER_PROFILE.name](ids);
+  const loaded = await entityLoaders(pool)[USER_PROFILE.name](ids);
   expect(ids.map((id) => loaded.get(id)?.body?.username)).toEqual(['a', undefined]);
-  expect(reported).toMatchObject([{ entity: 'user_profile', key: ids[1], column: 'passwordChangedAt' }]);
+  expect(logged).toMatchObject([{ entity: 'user_profile', key: ids[1], column: 'passwordChangedAt' }]);
 });

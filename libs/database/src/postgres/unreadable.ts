@@ -1,16 +1,6 @@
 import type { QueryConfig, QueryResultRow } from 'pg';
-import type { Queryable } from './pool.ts';
+import { logOf, type Queryable } from './pool.ts';
 import { markingParsers, UnreadableValue } from './types.ts';
-
-/** A row that has a value which JSON cannot show, such as the timestamp `infinity`. */
-export interface UnreadableRow {
-  readonly entity: string;
-  readonly key: string;
-  readonly column: string;
-  /** Why the value has no JSON form. */
-  readonly reason: string;
-}
-export type ReportUnreadable = (row: UnreadableRow) => void;
 
 export interface ReadRow<Row> {
   readonly row: Row;
@@ -19,29 +9,26 @@ export interface ReadRow<Row> {
 }
 
 /**
- * Reads rows of which one may be unreadable without failing the others. Constraints refuse such values; this is for the
- * ones that a later constraint or a restore brings in anyway.
+ * Reads rows so that one which JSON cannot show, for instance with the timestamp `infinity`, does not fail the others. The
+ * log of the pool gets its entity, key and column. Constraints refuse such values; a later constraint or a restore may
+ * still bring one in.
  *
- * @param keyOf names the row in the report
+ * @param keyOf names the row in the log
  */
 export async function readRows<Row extends QueryResultRow>(
   db: Queryable,
   query: QueryConfig,
-  {
-    entity,
-    keyOf,
-    onUnreadable,
-  }: {
-    readonly entity: string;
-    readonly keyOf: (row: Row) => string;
-    readonly onUnreadable: ReportUnreadable | undefined;
-  },
+  entity: string,
+  keyOf: (row: Row) => string,
 ): Promise<ReadRow<Row>[]> {
   const { rows } = await db.query<Row>({ ...query, types: markingParsers });
   return rows.map((row) => {
-    const bad = Object.entries<unknown>(row).find(([, value]) => value instanceof UnreadableValue);
-    if (bad === undefined) return { row, isUnreadable: false };
-    onUnreadable?.({ entity, key: keyOf(row), column: bad[0], reason: (bad[1] as UnreadableValue).reason });
-    return { row, isUnreadable: true };
+    for (const [column, value] of Object.entries<unknown>(row)) {
+      if (!(value instanceof UnreadableValue)) continue;
+      const details = { entity, key: keyOf(row), column, reason: value.reason };
+      logOf(db)?.error(details, 'a row that JSON cannot show was left out');
+      return { row, isUnreadable: true };
+    }
+    return { row, isUnreadable: false };
   });
 }

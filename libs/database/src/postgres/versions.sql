@@ -1,2 +1,2 @@
--- $1 a version. Answers reached: whether any change has drawn it, or a later one.
+-- $1 version. Answers reached: whether some change has drawn this version or a later one.
 select is_called and last_value >= $1::bigint as reached from catalog.versions

@@ -26,7 +26,7 @@ async function historyOf(productId: string, db: Queryable = pool) {
   return history?.changes;
 }
 
-test('every kind of change is there, newest first, with who, when, and old and new of each field', async () => {
+test('history has every kind of change, newest first, with author, time, and both values of each field', async () => {
   const { id, version } = await insertRow(pool, { sku: 'H-1', name: 'first' });
   await withTransaction(
     pool,
@@ -57,14 +57,14 @@ test('every kind of change is there, newest first, with who, when, and old and n
   expect(deleted?.fields).toHaveLength(14);
   expect(deleted?.fields).toContainEqual({ field: 'name', old: 'second', new: null });
   expect(created?.version).toBe(version);
-  // What it was created with, though none of it is there any more.
+  // The values at creation, although all of them are gone.
   expect(created?.fields).toHaveLength(14);
   expect(created?.fields).toContainEqual({ field: 'name', old: null, new: 'first' });
   expect(created?.fields).toContainEqual({ field: 'priceMinor', old: null, new: 100 });
   expect(created?.fields).toContainEqual({ field: 'gtin', old: null, new: null });
 });
 
-test('what a living product was created with is told from what has changed since', async () => {
+test('the values at creation follow from the later changes', async () => {
   const { id } = await insertRow(pool, { name: 'first', brand: 'Acme' });
   await pool.query("update catalog.products set name = 'second' where id = $1", [id]);
   await pool.query("update catalog.products set name = 'third' where id = $1", [id]);
@@ -95,7 +95,7 @@ test.each([
   expect(update?.fields).toMatchObject([{ field, new: written }]);
 });
 
-test('an update that changes nothing is no change', async () => {
+test('an update that changes nothing has no history', async () => {
   const { id } = await insertRow(pool);
   await pool.query('update catalog.products set name = name where id = $1', [id]);
   expect(await historyOf(id)).toHaveLength(1);
@@ -110,7 +110,7 @@ test('a change that was rolled back has no history', async () => {
   expect(await historyOf(id)).toHaveLength(1);
 });
 
-test('who changed something is forgotten with the transaction', async () => {
+test('the author of changes is forgotten at the end of the transaction', async () => {
   const single = createPool({ url: database.url, applicationName: 'test', max: 1 });
   try {
     const { id } = await insertRow(single);
@@ -128,7 +128,7 @@ test('who changed something is forgotten with the transaction', async () => {
   }
 });
 
-test('TRUNCATE is a delete of each', async () => {
+test('TRUNCATE is recorded as a delete of each product', async () => {
   const rows = [await insertRow(pool), await insertRow(pool)];
   await pool.query('truncate catalog.products');
   for (const { id } of rows) {
@@ -136,7 +136,7 @@ test('TRUNCATE is a delete of each', async () => {
   }
 });
 
-test('one page after the other, and nothing of a product that never was', async () => {
+test('history has pages, and is null for a product that never existed', async () => {
   const { id } = await insertRow(pool);
   for (let name = 1; name <= 4; name++) await pool.query('update catalog.products set name = $1', [name]);
   const first = await readProductHistory(pool, { productId: id, limit: 3 });
@@ -149,7 +149,7 @@ test('one page after the other, and nothing of a product that never was', async 
   ).toBeNull();
 });
 
-test('nobody rewrites history, not even its owner', async () => {
+test('history cannot be rewritten, not even by its owner', async () => {
   await insertRow(pool);
   await expect(pool.query("update catalog.product_history set changed_by = 'somebody else'")).rejects.toThrow(
     /append-only/,
@@ -162,7 +162,7 @@ test('nobody rewrites history, not even its owner', async () => {
   }
 });
 
-test('what is older than it is to be kept goes, in pieces, by the worker alone', async () => {
+test('expired history is deleted in pieces, and only the worker may do it', async () => {
   const { id } = await insertRow(pool);
   for (let name = 1; name <= 5; name++) await pool.query('update catalog.products set name = $1', [name]);
   await pool.query('delete from catalog.products');
@@ -179,7 +179,7 @@ test('what is older than it is to be kept goes, in pieces, by the worker alone',
     await pool.query("update catalog.tombstones set deleted_at = deleted_at - interval '25 hours'");
     expect(await deleteExpired(worker, { ...ages, history_s: 0 }, 4)).toMatchObject({ history: 4 });
     expect(await deleteExpired(worker, { ...ages, history_s: 0 }, 4)).toMatchObject({ history: 3 });
-    // Neither history nor, once its day has passed, a tombstone.
+    // The history is gone, and the tombstone too, since it was older than a day.
     expect(await historyOf(id)).toBeUndefined();
   } finally {
     await worker.end();

@@ -1,6 +1,6 @@
 -- $1 id of the product, $2 version before which to read or null, $3 how many. Answers its changes, newest first, with the
--- fields that each changed as two JSON objects. What a create wrote is the old value of the first later change of each
--- field, or, where there was none, what the product has now.
+-- changed fields of each as two JSON objects. A create stores no values: the value of a field was the old value of its
+-- first later change, or is the current one if there was no change.
 select
   h.version, h.operation, h.changed_by as "changedBy", h.changed_at as "changedAt",
   coalesce(h.old_values, '{}') as old,

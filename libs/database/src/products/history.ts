@@ -9,7 +9,7 @@ const sql = {
 
 export interface HistoryRequest {
   readonly productId: string;
-  /** Of the last change of the page before. */
+  /** The version of the last change on the previous page. */
   readonly beforeVersion?: number | undefined;
   readonly limit: number;
 }
@@ -19,7 +19,7 @@ interface Row extends Omit<ProductChange, 'fields'> {
   readonly new: Readonly<Record<string, unknown>>;
 }
 
-/** Newest first, as far back as history is kept; null where no such product is or was known. */
+/** The changes of a product, newest first, as far back as retention keeps them. null if no such product is known. */
 export async function readProductHistory(
   db: Queryable,
   { productId, beforeVersion, limit }: HistoryRequest,

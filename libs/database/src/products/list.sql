@@ -1,6 +1,6 @@
--- $1 category or null, $2 brand or null, $3 status, $4 search text or null, $5 last id of the page before or null,
--- $6 how many. Answers products by id. Postgres plans it anew for each call, knowing which inputs are null, so that
--- every filter gets its own index.
+-- $1 category or null, $2 brand or null, $3 status, $4 search text or null, $5 last id of the previous page or null,
+-- $6 how many. Answers products by id. It is not prepared: Postgres plans each call and knows which inputs are null, so
+-- that every filter uses its own index.
 select
   p.id, p.sku, p.name, p.description, p.brand, p.category, p.gtin, p.weight_grams as "weightGrams",
   p.length_mm as "lengthMm", p.width_mm as "widthMm", p.height_mm as "heightMm", p.price_minor as "priceMinor",

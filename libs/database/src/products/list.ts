@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { CatalogError, PRODUCT, type Product } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
-import { readRows, type ReportUnreadable } from '../postgres/unreadable.ts';
+import { readRows } from '../postgres/unreadable.ts';
 
 export interface ProductFilter {
   readonly category?: string | undefined;
@@ -29,14 +29,10 @@ const sql = loadSql(import.meta.url, './list.sql');
 
 /**
  * One page of products by id, after the cursor: rows that appear or disappear meanwhile shift no page. A product that JSON
- * cannot show is left out and reported. Throws CatalogError `invalid_request` for a cursor that is malformed or belongs to
+ * cannot show is left out and logged. Throws CatalogError `invalid_request` for a cursor that is malformed or belongs to
  * another filter.
  */
-export async function listProducts(
-  db: Queryable,
-  request: ProductPageRequest,
-  onUnreadable?: ReportUnreadable,
-): Promise<ProductPage> {
+export async function listProducts(db: Queryable, request: ProductPageRequest): Promise<ProductPage> {
   const { limit } = request;
   if (!Number.isInteger(limit) || limit < 1 || limit > 100)
     throw new RangeError(`limit ${limit} is not 1 … 100`);
@@ -46,11 +42,7 @@ export async function listProducts(
   if (filters.some((value) => value?.includes('\0'))) return { data: [], nextCursor: null };
   // One row more than asked tells whether there is another page.
   const values = [...filters.map((value) => value ?? null), after, limit + 1];
-  const rows = await readRows<Product>(
-    db,
-    { text: sql, values },
-    { entity: PRODUCT.name, keyOf: ({ id }) => id, onUnreadable },
-  );
+  const rows = await readRows<Product>(db, { text: sql, values }, PRODUCT.name, ({ id }) => id);
   const page = rows.slice(0, limit);
   const last = page.at(-1)?.row;
   return {

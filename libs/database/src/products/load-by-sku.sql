@@ -1,4 +1,4 @@
--- $1 SKU. Answers its product, or no row.
+-- $1 SKU. Answers its product; no row if there is none.
 select
   p.id, p.sku, p.name, p.description, p.brand, p.category, p.gtin, p.weight_grams as "weightGrams",
   p.length_mm as "lengthMm", p.width_mm as "widthMm", p.height_mm as "heightMm", p.price_minor as "priceMinor",

@@ -1,7 +1,9 @@
--- $1 ids. Answers one row for each id: key, "absentVersion" (null beside a product; else that of the tombstone, or that of
--- the newest one that was deleted by age, or 0), and the columns of a product (null where there is none). One statement is
--- one snapshot: an id is never seen between its product and its tombstone. The array is read in a subselect, so that a plan made for any number of ids
--- costs no more than one made for these: else each call is planned anew, which takes twice as long as the read.
+-- $1 ids. Answers one row for each id: key, "absentVersion" and the columns of the product, which are null if there is none.
+-- "absentVersion" is null beside a product. Otherwise it is the version of the tombstone, or the highest version of the
+-- tombstones that retention has deleted, or 0.
+-- One statement is one snapshot: it never sees an id between its product and its tombstone. The subselect hides the length
+-- of the array from the planner, so that the generic plan is never dearer than a custom one. Otherwise Postgres plans each
+-- call, which takes twice as long as the read.
 select wanted.key::text as key,
   case when p.id is null then coalesce(
     t.version, (select purged.version from catalog.purged_tombstones purged where purged.entity = 'product'), 0)

@@ -3,7 +3,7 @@ import type { EntityRow } from '../entities/entity-row.ts';
 import type { Queryable } from '../postgres/pool.ts';
 import { prepared } from '../postgres/retry-read.ts';
 import { loadSql } from '../postgres/sql.ts';
-import { readRows, type ReportUnreadable } from '../postgres/unreadable.ts';
+import { readRows } from '../postgres/unreadable.ts';
 
 const sql = {
   load: loadSql(import.meta.url, './load.sql'),
@@ -22,16 +22,16 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 export async function loadProducts(
   db: Queryable,
   ids: readonly string[],
-  onUnreadable?: ReportUnreadable,
 ): Promise<Map<string, EntityRow<Product>>> {
   const wanted = [...new Set(ids.map((id) => id.toLowerCase()).filter((id) => uuid.test(id)))];
   const found = new Map<string, EntityRow<Product>>();
   if (wanted.length > 0) {
-    const rows = await readRows<LoadedRow>(db, prepared('products/load', sql.load, [wanted]), {
-      entity: PRODUCT.name,
-      keyOf: ({ key }) => key,
-      onUnreadable,
-    });
+    const rows = await readRows<LoadedRow>(
+      db,
+      prepared('products/load', sql.load, [wanted]),
+      PRODUCT.name,
+      ({ key }) => key,
+    );
     for (const { row, isUnreadable } of rows) {
       const { key, absentVersion, ...product } = row;
       const body = absentVersion === null && !isUnreadable ? product : null;
@@ -59,16 +59,13 @@ export async function loadSkus(
 }
 
 /** For the moment when the entries of `sku:` and `product:` disagree: one read of the primary settles it. */
-export async function loadProductBySku(
-  db: Queryable,
-  sku: string,
-  onUnreadable?: ReportUnreadable,
-): Promise<Product | null> {
+export async function loadProductBySku(db: Queryable, sku: string): Promise<Product | null> {
   if (sku.includes('\0')) return null;
-  const rows = await readRows<Product>(db, prepared('products/loadBySku', sql.loadBySku, [sku]), {
-    entity: PRODUCT.name,
-    keyOf: ({ id }) => id,
-    onUnreadable,
-  });
+  const rows = await readRows<Product>(
+    db,
+    prepared('products/loadBySku', sql.loadBySku, [sku]),
+    PRODUCT.name,
+    ({ id }) => id,
+  );
   return rows.find(({ isUnreadable }) => !isUnreadable)?.row ?? null;
 }

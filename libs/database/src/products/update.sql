@@ -1,7 +1,7 @@
--- $1 id, $2 patch as a JSON object of columns, $3 expected version or null for any. Answers the product as it is now;
--- no row when it is missing or has another version.
--- A column that the patch does not name stays; attributes merge key by key, null removes one. One statement: under
--- READ COMMITTED it waits for a concurrent change, then compares the version and merges with the row which that left.
+-- $1 id, $2 patch as a JSON object of columns, $3 expected version or null for any. Answers the updated product; no row if
+-- it is missing or has another version.
+-- A column that the patch does not name stays. Attributes merge key by key; null removes a key. It is one statement: under
+-- READ COMMITTED it waits for a concurrent change, then compares the version and merges with the row of that change.
 update catalog.products p set (
   sku, name, description, brand, category, gtin, weight_grams, length_mm, width_mm, height_mm,
   price_minor, currency, status, attributes

@@ -10,13 +10,13 @@ const sql = {
   version: loadSql(import.meta.url, './version.sql'),
 };
 
-/** A version, or `*`: whatever is there. */
+/** A version, or `*` for any version. */
 export type ExpectedVersion = number | '*';
 
-/** Why a change was not made: there is no such row, or it has another version by now. */
+/** Why nothing was changed: there is no such row, or it has this other version. */
 export type NotChanged = 'missing' | { readonly changed: number };
 
-/** Column of each field that a client may write, in the order of insert.sql. */
+/** The column of each field that a client may write, in the order of insert.sql. */
 const columns = {
   sku: 'sku',
   name: 'name',
@@ -41,14 +41,15 @@ export async function insertProduct(client: Queryable, product: ProductCreate): 
   return await translateViolation(async () => {
     const { rows } = await client.query<Product>(sql.insert, values);
     const [inserted] = rows;
-    if (inserted === undefined) throw new Error('a trigger swallowed the insert of a product');
+    if (inserted === undefined)
+      throw new Error('the insert of a product returned no row: a trigger dropped it');
     return inserted;
   });
 }
 
 /**
- * Merges a patch into a product (RFC 7396; `attributes` key by key). A patch that changes nothing answers the product
- * with the version it had. Throws CatalogError as `insertProduct`; then the transaction, if any, is aborted.
+ * Merges a patch into a product (RFC 7396; `attributes` key by key). A patch that changes nothing keeps the version.
+ * Throws CatalogError as `insertProduct`; a transaction is then aborted.
  */
 export async function updateProduct(
   client: Queryable,
@@ -70,7 +71,7 @@ export async function updateProduct(
   return updated ?? (await whyNotChanged(client, id));
 }
 
-/** Answers the version of the tombstone. */
+/** Returns the version of the tombstone. */
 export async function deleteProduct(
   client: Queryable,
   id: string,

@@ -9,7 +9,7 @@ import { deleteExpired, type Deleted, type RetentionAges } from './delete-expire
 
 const day_s = 86_400;
 const none: Deleted = { history: 0, tombstones: 0, idempotencyKeys: 0, imports: 0 };
-/** Each another, so that no kind can leave by the age of another one. */
+/** All different, so that no kind can leave by the age of another kind. */
 const ages: RetentionAges = {
   history_s: 2 * day_s,
   tombstones_s: 3 * day_s,
@@ -30,7 +30,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-test('each kind leaves by its own age, and not before; an import that runs stays', async () => {
+test('rows of each kind are deleted at their own age and not before; a running import stays', async () => {
   await owner.query(`
     insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
       values (gen_random_uuid(), 1, 'create', 'test', clock_timestamp() - interval '2 days' + interval '1 minute');
@@ -54,7 +54,7 @@ test('each kind leaves by its own age, and not before; an import that runs stays
   expect(await older('imports', 'created_at')).toEqual({ ...none, imports: 1 });
 });
 
-test('whose tombstone is gone is absent in no lower version than it was', async () => {
+test('a key keeps its version after retention has deleted its tombstone', async () => {
   const { id } = await insertRow(owner);
   const versionOf = async (key: string) => (await loadProducts(owner, [key])).get(key)?.version ?? -1;
   await owner.query('delete from catalog.products where id = $1', [id]);
@@ -63,6 +63,6 @@ test('whose tombstone is gone is absent in no lower version than it was', async 
   expect(await deleteExpired(worker, ages, 100)).toEqual({ ...none, tombstones: 1 });
   expect(await versionOf(id)).toBe(deleted);
   expect(await versionOf(randomUUID())).toBe(deleted);
-  // What is inserted again is newer than any of it.
+  // The row that is inserted again is newer than all of them.
   expect((await insertRow(owner, { id })).version).toBeGreaterThan(deleted);
 });

@@ -3,10 +3,10 @@ import { loadSql } from '../postgres/sql.ts';
 
 const sql = loadSql(import.meta.url, './delete-expired.sql');
 
-/** How long rows of each kind are kept. */
+/** How long each kind of row is kept. */
 export interface RetentionAges {
   readonly history_s: number;
-  /** A day at least, whatever is said here: a tombstone keeps older versions from coming back. */
+  /** At least a day, whatever the value: a tombstone keeps older versions from coming back. */
   readonly tombstones_s: number;
   readonly idempotencyKeys_s: number;
   readonly imports_s: number;
@@ -19,7 +19,7 @@ export interface Deleted {
   readonly imports: number;
 }
 
-/** Deletes rows beyond their age, at most `atMost` of each kind, so that no call holds locks for long. */
+/** Deletes rows beyond their age. Deletes at most `atMost` of each kind, so that no call holds locks for long. */
 export async function deleteExpired(db: Queryable, ages: RetentionAges, atMost: number): Promise<Deleted> {
   const { history_s, tombstones_s, idempotencyKeys_s, imports_s } = ages;
   const { rows } = await db.query<Deleted>(sql, [
@@ -29,6 +29,6 @@ export async function deleteExpired(db: Queryable, ages: RetentionAges, atMost: 
     imports_s,
     atMost,
   ]);
-  if (rows[0] === undefined) throw new Error('delete_expired did not answer');
+  if (rows[0] === undefined) throw new Error('catalog.delete_expired answered no row');
   return rows[0];
 }

@@ -1,6 +1,6 @@
--- $1 first days of months, as dates. Answers month, currency, revenueMinor and orders of what was completed in each; no
--- row for a month without sales. Months are those of UTC. Each is a range of the index by completion. Revenue ends at
--- 2^53 - 1, which stands for that or more: a sum that no number holds must not take the other months with it.
+-- $1 first days of months, as dates. Answers month, currency, "revenueMinor" and the number of orders that were completed
+-- in each month, in UTC; no row for a month without sales. Each month is a range of the index by completion.
+-- A revenue of 2^53 - 1 means that or more: one month with a sum that no number holds must not fail the others.
 select
   to_char(wanted.month, 'YYYY-MM') as month, o.currency,
   least(sum(o.total_minor), 9007199254740991)::bigint as "revenueMinor", count(*) as orders

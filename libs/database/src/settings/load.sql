@@ -1,5 +1,4 @@
--- No inputs. Answers the one row of settings, or none if somebody deleted it: version and, beside a deleted row,
--- that of its tombstone.
+-- No inputs. Answers one row: the settings, or, if they were deleted, nulls and the version of their tombstone.
 select
   s.store_name as "storeName", s.support_email as "supportEmail", s.default_currency as "defaultCurrency",
   s.low_stock_threshold as "lowStockThreshold", s.orders_enabled as "ordersEnabled", s.version,

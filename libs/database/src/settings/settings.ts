@@ -3,7 +3,7 @@ import type { EntityRow } from '../entities/entity-row.ts';
 import type { Queryable } from '../postgres/pool.ts';
 import { prepared } from '../postgres/retry-read.ts';
 import { loadSql } from '../postgres/sql.ts';
-import { readRows, type ReportUnreadable } from '../postgres/unreadable.ts';
+import { readRows } from '../postgres/unreadable.ts';
 import { translateViolation } from '../products/violations.ts';
 import type { ExpectedVersion, NotChanged } from '../products/write.ts';
 
@@ -23,15 +23,13 @@ const fields = Object.keys(columns) as (keyof SettingsPatch)[];
 
 type LoadedRow = { [Field in keyof Settings]: Settings[Field] | null } & { tombstoneVersion: number | null };
 
-export async function loadSettings(
-  db: Queryable,
-  onUnreadable?: ReportUnreadable,
-): Promise<EntityRow<Settings>> {
-  const rows = await readRows<LoadedRow>(db, prepared('settings/load', sql.load), {
-    entity: SETTINGS.name,
-    keyOf: () => SETTINGS_KEY,
-    onUnreadable,
-  });
+export async function loadSettings(db: Queryable): Promise<EntityRow<Settings>> {
+  const rows = await readRows<LoadedRow>(
+    db,
+    prepared('settings/load', sql.load),
+    SETTINGS.name,
+    () => SETTINGS_KEY,
+  );
   const [first] = rows;
   if (first === undefined || first.row.version === null)
     return { version: first?.row.tombstoneVersion ?? 0, body: null };
@@ -43,9 +41,8 @@ export async function loadSettings(
 export async function loadSettingsKeys(
   db: Queryable,
   keys: readonly string[],
-  onUnreadable?: ReportUnreadable,
 ): Promise<Map<string, EntityRow<Settings>>> {
-  const settings = await loadSettings(db, onUnreadable);
+  const settings = await loadSettings(db);
   return new Map(keys.map((key) => [key, key === SETTINGS_KEY ? settings : { version: 0, body: null }]));
 }
 

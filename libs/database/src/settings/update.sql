@@ -1,5 +1,5 @@
--- $1 patch as a JSON object of columns, $2 expected version or null for any. Answers the settings as they are now; no
--- row when they have another version.
+-- $1 patch as a JSON object of columns, $2 expected version or null for any. Answers the updated settings; no row if they
+-- have another version.
 update catalog.settings s set (store_name, support_email, default_currency, low_stock_threshold, orders_enabled) = (
   select
     patched.store_name, patched.support_email, patched.default_currency, patched.low_stock_threshold,

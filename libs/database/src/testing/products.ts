@@ -1,6 +1,6 @@
 import type { Queryable } from '../postgres/pool.ts';
 
-/** Inserts a valid product; `columns` replace or add to its columns. */
+/** Inserts a valid product. `columns` replace its columns or add to them. */
 export async function insertRow(
   db: Queryable,
   columns: Readonly<Record<string, unknown>> = {},
@@ -35,7 +35,7 @@ export interface OutboxRow {
   readonly version: number;
 }
 
-/** What the outbox holds, oldest first, and empties it. */
+/** Empties the outbox. Returns its rows, oldest first. */
 export async function takeOutbox(db: Queryable): Promise<OutboxRow[]> {
   const { rows } = await db.query<OutboxRow>(
     'with taken as (delete from catalog.outbox returning *) select entity, key, version from taken order by changed_at, seq',

@@ -1,9 +1,9 @@
--- Copies view counts; a count never goes back. What is no product (any more) is not counted.
--- $1 product ids  $2 their counts. Answer: the ids that are products
+-- $1 product ids, $2 their view counts. Archives the counts of existing products and deletes those of others. A count never
+-- goes back. Answers the ids of existing products.
 with counted as (
   select id, views, exists (select from catalog.products p where p.id = c.id) as is_product
   from unnest($1::uuid[], $2::bigint[]) as c (id, views)
-), gone as (
+), deleted as (
   delete from catalog.product_views v using counted where v.product_id = counted.id and not is_product
 )
 insert into catalog.product_views as archived (product_id, views)

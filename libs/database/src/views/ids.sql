@@ -1,4 +1,5 @@
--- $1 the last id of the page before, or null  $2 how many. Answer: ids with an archived count, products or not
+-- $1 last id of the previous page or null, $2 how many. Answers the ids with an archived view count, also of deleted
+-- products.
 select v.product_id as id
 from catalog.product_views v
 where $1::uuid is null or v.product_id > $1

@@ -1,4 +1,4 @@
--- $1 the last id of the page before, or null  $2 how many. Answer: archived counts of products, by id
+-- $1 last id of the previous page or null, $2 how many. Answers the archived view counts of existing products, by id.
 select v.product_id as id, v.views
 from catalog.product_views v
 join catalog.products p on p.id = v.product_id

@@ -13,7 +13,7 @@ export interface ProductViews {
   readonly views: number;
 }
 
-/** @returns the ids among them that are no products (any more) */
+/** Copies view counts to Postgres. Returns the ids that are no products, for instance deleted ones. */
 export async function archiveViews(client: Queryable, counts: readonly ProductViews[]): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(sql.archive, [
     counts.map(({ id }) => id),
@@ -23,7 +23,7 @@ export async function archiveViews(client: Queryable, counts: readonly ProductVi
   return counts.map(({ id }) => id).filter((id) => !known.has(id));
 }
 
-/** Archived counts in the order of ids, after `after`; none when there are no more. */
+/** A page of archived counts of existing products, by id, after `after`; empty at the end. */
 export async function archivedViews(
   db: Queryable,
   after: string | null,
@@ -33,13 +33,13 @@ export async function archivedViews(
   return rows;
 }
 
-/** Ids that have an archived count, products or not, in their order after `after`; none when there are no more. */
+/** A page of ids that have an archived count, also of deleted products, after `after`; empty at the end. */
 export async function archivedViewIds(db: Queryable, after: string | null, limit: number): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(sql.ids, [after, limit]);
   return rows.map(({ id }) => id);
 }
 
-/** Deletes the archived counts of what is no product (any more); answers which ids those are. */
+/** Deletes the archived counts of ids that are no products. Returns those ids. */
 export async function pruneViews(db: Queryable, ids: readonly string[]): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(sql.prune, [ids]);
   return rows.map(({ id }) => id);
