@@ -7,6 +7,24 @@ import type { Pool } from 'pg';
 import type { Feed } from './feed/feed.ts';
 import type { Heartbeat } from './heartbeat/heartbeat.ts';
 
+/** The report shows the code, because messages may name hosts. */
+class NotReady extends Error {
+  override readonly name = 'NotReady';
+  readonly code: string;
+
+  constructor(code: string, options?: ErrorOptions) {
+    super(`the worker is not ready: ${code}`, options);
+    this.code = code;
+  }
+}
+
+/** By the first word of what Redis answers. */
+const refusals: Readonly<Record<string, string>> = {
+  OOM: 'state_redis_full',
+  MISCONF: 'state_redis_cannot_save',
+  READONLY: 'state_redis_is_a_replica',
+};
+
 interface ReadinessOptions {
   readonly pool: Pool;
   readonly cache: CacheConnection;
@@ -22,13 +40,22 @@ export function addReadinessChecks(
 ): void {
   readiness.add('postgres', () => pool.query('select 1'));
   readiness.add('cache', () => cache.requireIncarnation());
-  readiness.add('queue', () => redis.ping());
+  readiness.add('queue', async () => {
+    await requireWrites(redis);
+    if (await feed.invalidationQueue.isPaused()) throw new NotReady('queue_paused');
+  });
   readiness.add('heartbeat', () => {
     if (heartbeat.silentFor_ms > timings.bound_ms)
       throw new Error('no heartbeat was sent within the bound of 2 s');
   });
   readiness.add('doorbell', () => {
     if (!feed.isListening()) throw new Error('the doorbell listener does not hear its canary');
+  });
+  // A warning, because a long backlog of a healthy worker is no reason to restart it. The checks above name other causes.
+  readiness.warn('watermark', async () => {
+    const behind_ms = heartbeat.behind_ms ?? 0;
+    if (behind_ms <= timings.bound_ms) return undefined;
+    return `changes are applied ${(behind_ms / 1_000).toFixed(1)} s late, which is more than the bound of 2 s`;
   });
   // A warning, because fewer workers or a restart would not help: another session fills the NOTIFY queue, and the relay finds
   // changes without a ring.
@@ -39,4 +66,14 @@ export function addReadinessChecks(
     const percent = Math.floor(usage * 100);
     return `silent: the NOTIFY queue of Postgres is ${percent} % full, because a session that listens keeps a transaction open`;
   });
+}
+
+/** Writes a small key: a Redis that answers reads may still refuse writes, and then no job can be queued. */
+async function requireWrites(redis: Redis): Promise<void> {
+  try {
+    await redis.set('bull:write-probe', '1', 'PX', 1_000);
+  } catch (error) {
+    const code = refusals[/^[A-Z]+/.exec((error as Error).message)?.[0] ?? ''];
+    throw code === undefined ? error : new NotReady(code, { cause: error });
+  }
 }

@@ -18,6 +18,9 @@ export class Heartbeat implements Part {
   readonly #options: HeartbeatOptions;
   readonly #watermark = new Watermark();
   #lastBeat_ms = Number.NEGATIVE_INFINITY;
+  /** The time of the last look, by the clock of the cache Redis, and by `performance.now`. */
+  #lookedAt_ms = 0;
+  #looked_ms = 0;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -28,6 +31,12 @@ export class Heartbeat implements Part {
   /** How long no heartbeat could be sent. */
   get silentFor_ms(): number {
     return performance.now() - this.#lastBeat_ms;
+  }
+
+  /** How far the watermark is behind; undefined while none is known in this incarnation. */
+  get behind_ms(): number | undefined {
+    const { at } = this.#watermark;
+    return at === undefined ? undefined : this.#lookedAt_ms - at + performance.now() - this.#looked_ms;
   }
 
   /** By the clock of the cache Redis; undefined while none is known in this incarnation. */
@@ -56,6 +65,8 @@ export class Heartbeat implements Part {
     if (cache.incarnation !== incarnation || !registration.isRegistered()) return;
     await registered.noteSeen(incarnation);
     this.#watermark.look(at_ms, look);
+    this.#lookedAt_ms = at_ms;
+    this.#looked_ms = performance.now();
     if (this.#watermark.at === undefined) return;
     await publisher.heartbeat(this.#watermark.at);
     this.#lastBeat_ms = performance.now();
