@@ -224,12 +224,12 @@ async function expectLogToComeBack(logFolder: string, makeRoom: () => void): Pro
   };
   const log = () => readFileSync(join(logFolder, 'unlogged.log'), 'utf8');
   let line = 1;
-  while (!said.some((words) => words.includes('cannot be written'))) await ask(line++);
+  while (!said.some((text) => text.includes('cannot be written'))) await ask(line++);
   await ask(line++);
   makeRoom();
   do await ask(line++);
   while (!existsSync(join(logFolder, 'unlogged.log')) || !log().includes(`line ${line - 2}`));
-  expect(said.filter((words) => words.includes('cannot be written'))).toHaveLength(1);
+  expect(said.filter((text) => text.includes('cannot be written'))).toHaveLength(1);
   expect(supervised.pid).toBe(pid);
   await supervised.stop();
   expect(await commandLine(pid)).toBeUndefined();
