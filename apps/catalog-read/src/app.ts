@@ -2,7 +2,7 @@ import { type ApiDependencies, createApi } from '@catalog/service-kit';
 import type { Express } from 'express';
 import type { Pool } from 'pg';
 import type { CatalogCache } from './cache/catalog-cache.ts';
-import { BypassLimit } from './http/bypass-limit.ts';
+import { createBypassLimit } from './http/bypass-limit.ts';
 import { productRoutes } from './products/routes.ts';
 import type { ViewCounters } from './products/view-counters.ts';
 import { settingsRoute } from './settings/routes.ts';
@@ -13,16 +13,17 @@ export interface Dependencies extends ApiDependencies {
   readonly cache: CatalogCache;
   readonly pool: Pool;
   readonly views: ViewCounters;
+  /** How many reads a second one caller may send past the caches. */
   readonly bypassesPerSecond: number;
 }
 
 /** Answers reads from the caches. It never writes to Postgres. */
 export function createApp(deps: Dependencies): Express {
-  const bypassLimit = new BypassLimit(deps.bypassesPerSecond, () => performance.now());
+  const countBypass = createBypassLimit(deps.bypassesPerSecond);
   return createApi({
     ...deps,
     service: serviceName,
     description: 'Products and settings from the cache. An answer older than the bound is marked as stale.',
-    routes: [...productRoutes({ ...deps, bypassLimit }), settingsRoute({ ...deps, bypassLimit })],
+    routes: [...productRoutes({ ...deps, countBypass }), settingsRoute({ ...deps, countBypass })],
   });
 }

@@ -55,8 +55,7 @@ await runService({
     });
     scope.onStop('state redis', () => stateRedis.disconnect());
     const views = new ViewCounters(stateRedis, warn('view counts were lost'));
-    views.start();
-    scope.onStop('view counters', () => views.stop());
+    scope.run('view counters', views);
 
     // One of the two is enough to answer, in part at least; taking this process away would answer less.
     readiness.add('stores', async () => {

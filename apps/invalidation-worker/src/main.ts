@@ -1,6 +1,5 @@
 import { outboxPoolOptions } from '@catalog/change-feed';
 import { createPool } from '@catalog/database';
-import { startPart } from '@catalog/runtime';
 import {
   authenticate,
   createLogger,
@@ -70,8 +69,7 @@ await runService({
       trustedProxies: config.TRUSTED_PROXIES,
     });
     const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
-    const running = startPart(worker);
-    scope.run('worker', { run: () => running.ended, stop: () => running.stop() });
+    scope.run('worker', worker);
     scope.onStop('server', () => server.drain());
   },
 });

@@ -3,7 +3,7 @@ export { ConfigError, defineConfig, type Environment } from './config/define.ts'
 export { flag, integer, list, port, postgresUrl, redisUrl, secret, url } from './config/values.ts';
 export { createLogger, type Logger } from './logging/logger.ts';
 export { systemClock, type Clock } from './lifecycle/clock.ts';
-export { runService, type Service, type ServiceScope } from './lifecycle/run-service.ts';
+export { runService, type ServiceScope } from './lifecycle/run-service.ts';
 export { runServer, type RunServerOptions } from './lifecycle/run-server.ts';
 export { readiness, type Readiness, type ReadinessReport } from './health/readiness.ts';
 export { createMetrics, type Metrics } from './metrics/metrics.ts';

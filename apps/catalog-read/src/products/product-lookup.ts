@@ -8,8 +8,8 @@ import { versionNotReached } from '../http/request-headers.ts';
 
 export interface AtLeast {
   readonly minVersion: number;
-  /** Called before the caches are passed by; it may throw to refuse that. */
-  readonly beforeBypass: () => void;
+  /** Called before a read bypasses the caches. It rejects to refuse that. */
+  readonly beforeBypass: () => Promise<void>;
   /** Until when the caller waits, by `performance.now()`; called only by who is about to wait. */
   readonly waitsUntil: () => number;
 }
@@ -45,13 +45,13 @@ export class ProductLookup {
     const entry = await this.#cache.skus.get(sku, { waitsUntil });
     if (entry.payload === null) {
       if (minVersion === 0) return entry;
-      beforeBypass();
+      await beforeBypass();
       return this.#bySkuFromPrimary(sku, atLeast);
     }
     const { id } = JSON.parse(entry.payload.toString()) as { id: string };
     const product = await this.#cache.products.get(id, { waitsUntil });
     if (bears(product, id, sku) && product.version >= minVersion) return product;
-    if (product.version < minVersion) beforeBypass();
+    if (product.version < minVersion) await beforeBypass();
     return this.#bySkuFromPrimary(sku, atLeast);
   }
 

@@ -13,7 +13,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import { describedCacheHeaders, entityAnswers, sendCached, sendEntity } from '../http/answer.ts';
-import type { BypassLimit } from '../http/bypass-limit.ts';
+import type { CountBypass } from '../http/bypass-limit.ts';
 import { conditionalRead, versionedRead } from '../http/request-headers.ts';
 import { viewProductCache } from './cache-view.ts';
 import { ProductLists } from './lists.ts';
@@ -25,18 +25,18 @@ export interface ProductRoutesDeps {
   readonly cache: CatalogCache;
   readonly pool: Pool;
   readonly views: ViewCounters;
-  readonly bypassLimit: BypassLimit;
+  readonly countBypass: CountBypass;
 }
 
 const scope = 'catalog:read';
 
-export function productRoutes({ cache, pool, views, bypassLimit }: ProductRoutesDeps): Route[] {
+export function productRoutes({ cache, pool, views, countBypass }: ProductRoutesDeps): Route[] {
   const lookup = new ProductLookup(cache, pool);
   const lists = new ProductLists({ cache, pool, lookup, views });
   const atLeast = (
     req: Request,
     { minVersion, waitsUntil }: Pick<AtLeast, 'minVersion' | 'waitsUntil'>,
-  ): AtLeast => ({ minVersion, waitsUntil, beforeBypass: () => bypassLimit.take(req) });
+  ): AtLeast => ({ minVersion, waitsUntil, beforeBypass: () => countBypass(req) });
 
   return [
     route({

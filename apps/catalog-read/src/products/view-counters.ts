@@ -1,36 +1,32 @@
 import { CatalogError } from '@catalog/contracts';
+import { type Part, repeat } from '@catalog/runtime';
 import type { Redis } from 'ioredis';
 
 const key = 'views:products';
-/** Those that the worker has yet to copy to Postgres. */
+/** Ids whose counts the worker has not copied to Postgres yet. */
 const grown = 'views:grown';
 const interval_ms = 1_000;
 
 /**
- * How often each product is read, by id, by SKU or as one of many `ids=`: clients that batch their reads would be missing
- * otherwise. Pages of lists and the popular products themselves are no views: what stands in one would stay there by
- * standing there.
+ * Counts how often each product is read by id, by SKU or as one of many `ids=`, which clients that batch their reads
+ * use. Lists and the popular products do not count: a product that is shown there would stay there for that reason.
  *
- * Counted in memory, added to the state Redis once a second. What a crash
- * loses is a second of counts; the worker copies them to Postgres, so what a lost Redis loses is a minute.
+ * This process counts in memory and adds the counts to the state Redis once a second, so a crash loses one second. The
+ * worker copies them to Postgres, so a lost Redis loses one minute.
  */
-export class ViewCounters {
+export class ViewCounters implements Part {
   readonly #redis: Redis;
   readonly #onError: (error: unknown) => void;
   #counts = new Map<string, number>();
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(redis: Redis, onError: (error: unknown) => void) {
     this.#redis = redis;
     this.#onError = onError;
   }
 
-  start(): void {
-    this.#timer = setInterval(() => void this.flush(), interval_ms);
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
+  async run(signal: AbortSignal): Promise<void> {
+    const onError = this.#onError;
+    await repeat(() => this.flush(), { signal, every_ms: interval_ms, waitFirst: true, onError });
     await this.flush();
   }
 
@@ -50,13 +46,13 @@ export class ViewCounters {
       const failed = results?.find(([error]) => error !== null)?.[0];
       if (failed) throw failed;
     } catch (error) {
-      // Counts are no truth: rather lose a second of them than count one twice.
+      // Losing a second of counts is better than counting them twice, so they are not kept for another try.
       this.#onError(error);
     }
   }
 
   /**
-   * Ids, most read first, without the first `skip`.
+   * Ids, the most read first, without the first `skip`.
    *
    * @throws CatalogError `unavailable` while the state Redis is away
    */
@@ -64,7 +60,7 @@ export class ViewCounters {
     try {
       return await this.#redis.zrevrange(key, skip, skip + limit - 1);
     } catch (error) {
-      throw new CatalogError('unavailable', 'The view counters cannot be read.', {
+      throw new CatalogError('unavailable', 'The state Redis, which counts views, does not answer.', {
         retryAfterSeconds: 1,
         cause: error,
       });

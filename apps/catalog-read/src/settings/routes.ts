@@ -2,15 +2,15 @@ import { SETTINGS, SETTINGS_KEY, settingsSchema } from '@catalog/contracts';
 import { type Route, route } from '@catalog/service-kit';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import { entityAnswers, sendEntity } from '../http/answer.ts';
-import type { BypassLimit } from '../http/bypass-limit.ts';
+import type { CountBypass } from '../http/bypass-limit.ts';
 import { conditionalRead, versionNotReached } from '../http/request-headers.ts';
 
 export function settingsRoute({
   cache,
-  bypassLimit,
+  countBypass,
 }: {
   readonly cache: Pick<CatalogCache, 'settings'>;
-  readonly bypassLimit: BypassLimit;
+  readonly countBypass: CountBypass;
 }): Route {
   return route({
     method: 'get',
@@ -21,7 +21,7 @@ export function settingsRoute({
     answers: entityAnswers(settingsSchema),
     errors: ['not_found'],
     async handle({ headers: { minVersion, waitsUntil, ifNoneMatch } }, res, req) {
-      const beforeBypass = () => bypassLimit.take(req);
+      const beforeBypass = () => countBypass(req);
       const answer = await cache.settings.get(SETTINGS_KEY, { minVersion, beforeBypass, waitsUntil });
       if (answer.version < minVersion) throw versionNotReached(minVersion, answer.version);
       sendEntity(res, SETTINGS, answer, ifNoneMatch);

@@ -48,7 +48,7 @@ export interface ReadOptions {
   /** Pass by every cache that is below this. The answer may still be below it: then it is what Postgres holds. */
   readonly minVersion?: number;
   /** Called before the caches are passed by on account of `minVersion`; it may throw to refuse that. */
-  readonly beforeBypass?: () => void;
+  readonly beforeBypass?: () => void | Promise<void>;
   /** Until when the caller waits, by `performance.now()`. Called only if the near cache cannot answer. */
   readonly waitsUntil?: () => number;
 }
@@ -114,7 +114,7 @@ export class EntityCache {
 
     let answer = await this.#joinFlight(key, patience);
     if (answer.version < minVersion) {
-      beforeBypass?.();
+      await beforeBypass?.();
       answer = await this.#readPrimary(key, patience);
     }
     for (let attempt = 0; monotonic.isOvertaken(cacheKey, answer.version); attempt++) {

@@ -1,5 +1,6 @@
 import { CatalogError } from '@catalog/contracts';
 import { jwtVerify, type JWTHeaderParameters } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Clock } from '../lifecycle/clock.ts';
 import type { KeyFile, VerificationKey } from './keys.ts';
@@ -10,14 +11,14 @@ export interface Caller {
 }
 
 const tokenRules = {
-  /** Design, part 7: a stolen token is of no use for long. */
+  /** A stolen token is useless soon. */
   lifetime_s: 300,
   /** Clocks of two machines under NTP differ by far less. */
   skew_s: 5,
   /** Ours have about 300 characters. */
   maxLength: 4_096,
-  /** Tokens remembered per generation; every caller has a handful at a time. */
-  remembered: 1_000,
+  /** Tokens that are remembered. Every caller has a handful at a time. */
+  remembered: 2_000,
 } as const;
 
 const claimsSchema = z.object({
@@ -35,29 +36,21 @@ const invalid = (detail: string, cause?: unknown): CatalogError =>
   new CatalogError('unauthenticated', detail, { cause });
 
 /**
- * Verifies the tokens of `Authorization` headers, and remembers each header until its token expires, so that nothing is
- * parsed and no signature checked but once in five minutes. Two generations make a bounded cache that keeps what is in use.
+ * Verifies the tokens of `Authorization` headers. It remembers each verified header until its token expires, so that a
+ * caller's token is parsed and its signature checked once, not with every request. The header itself is the key, so
+ * nothing but the very same token can be taken for a verified one.
  */
 export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer: string; clock: Clock }): {
   /** @throws CatalogError `unauthenticated` */
   verify(authorization: string): Caller | Promise<Caller>;
 } {
   const { keys, audience, issuer, clock } = options;
-  let recent = new Map<string, Verified>();
-  let older = new Map<string, Verified>();
+  const verified = new LRUCache<string, Verified>({ max: tokenRules.remembered });
   /** Grows when the keys change. */
-  let era = 0;
-
-  const remember = (authorization: string, verified: Verified): void => {
-    if (recent.size >= tokenRules.remembered) {
-      older = recent;
-      recent = new Map();
-    }
-    recent.set(authorization, verified);
-  };
+  let keyGeneration = 0;
 
   const keyFor = (header: JWTHeaderParameters): VerificationKey => {
-    // A token that brings or points to its own key is an attack, whatever else it says.
+    // A token that brings its own key, or points to one, is an attack.
     if ('jku' in header || 'jwk' in header || 'x5u' in header || 'x5c' in header)
       throw invalid('The token names its own key.');
     const key = header.kid === undefined ? undefined : keys.get(header.kid);
@@ -66,7 +59,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
   };
 
   const check = async (authorization: string): Promise<Caller> => {
-    const began = era;
+    const began = keyGeneration;
     const token = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization)?.[1];
     if (token === undefined) throw invalid('Send "Authorization: Bearer <token>".');
     if (token.length > tokenRules.maxLength) throw invalid('The token is too long.');
@@ -89,11 +82,11 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
         typeof payload.iat === 'number' ? Math.min(payload.iat, clock.now() / 1_000) : clock.now() / 1_000;
       if (claims.exp - from_s > tokenRules.lifetime_s + tokenRules.skew_s)
         throw invalid('The token lives longer than 5 minutes.');
-      // Whoever steals the key of one service gets what that service may do, and no more.
+      // A stolen key of one service must grant no more than that service may do.
       const beyond = scopesIn(claims.scope).find((scope) => signer?.scopes?.has(scope) === false);
       if (beyond !== undefined)
         throw invalid(`The key that signed the token may not grant ${beyond.slice(0, 100)}.`);
-      // Nor can it count as somebody else, or put its changes down to them.
+      // It must not use another caller's rate limit, nor record changes under another name.
       if (signer?.subject !== undefined && !speaksAs(signer.subject, claims.sub))
         throw invalid(`The key that signed the token is that of ${signer.subject}.`);
     } catch (error) {
@@ -104,26 +97,21 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
       subject: claims.sub,
       scopes: new Set(scopesIn(claims.scope)),
     };
-    // Keys that changed meanwhile may not know this signature any more.
-    if (began === era)
-      remember(authorization, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
+    // If the keys changed during the check, the key of this token may have been withdrawn.
+    if (began === keyGeneration)
+      verified.set(authorization, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
     return caller;
   };
 
   return {
     verify(authorization) {
       if (keys.refresh()) {
-        // A key may have been withdrawn: nobody is believed on its word any more.
-        era += 1;
-        recent = new Map();
-        older = new Map();
+        // A key may have been withdrawn, so every token is checked again.
+        keyGeneration += 1;
+        verified.clear();
       }
-      let known = recent.get(authorization);
-      if (known === undefined) {
-        known = older.get(authorization);
-        if (known === undefined) return check(authorization);
-        remember(authorization, known);
-      }
+      const known = verified.get(authorization);
+      if (known === undefined) return check(authorization);
       if (clock.now() >= known.until_ms) throw invalid('The token is expired.');
       return known.caller;
     },
@@ -132,6 +120,6 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
 
 const scopesIn = (claim: string): string[] => claim.split(' ').filter((scope) => scope !== '');
 
-/** As itself, or for one of its own users: `console` for `console:ann`. */
+/** A service speaks as itself or for one of its users: `console` as `console:ann`. */
 const speaksAs = (owner: string, subject: string): boolean =>
   subject === owner || subject.startsWith(`${owner}:`);

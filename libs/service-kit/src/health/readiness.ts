@@ -1,8 +1,10 @@
+import { withDeadline } from '@catalog/runtime';
+
 export interface ReadinessReport {
   readonly ready: boolean;
   /** `ok`, or why not, by name. */
   readonly checks: Readonly<Record<string, string>>;
-  /** What somebody should look at although the service does its work, by name. */
+  /** Problems by name that someone should look at although the service works. */
   readonly warnings: Readonly<Record<string, string>>;
 }
 
@@ -10,47 +12,44 @@ export interface Readiness {
   /** The check fails by throwing, or by taking longer than `timeout_ms`. */
   add(name: string, check: () => unknown): void;
   /**
-   * The check answers with what is the matter, or undefined. It changes nothing about whether the service is ready, also
-   * when it fails: the matter is not one that fewer processes or a restart would help.
+   * The check returns a description of the problem, or undefined. The service stays ready, even if the check fails: a
+   * restart or fewer processes would not solve such a problem.
    */
   warn(name: string, check: () => Promise<string | undefined>): void;
-  /** From now on not ready, whatever the checks say: the service is stopping. */
+  /** The service is stopping: from now on it is not ready, whatever the checks say. */
   drain(): void;
   /** Aborts when the service begins to stop, for answers that have no end of their own. */
   readonly stopping: AbortSignal;
   report(): Promise<ReadinessReport>;
 }
 
+class CheckTimeout extends Error {}
+
 export function readiness(options: { timeout_ms?: number } = {}): Readiness {
-  // A probe that hangs must not make the prober wait longer than it does itself.
+  // A check that hangs must not keep the orchestrator's probe waiting.
   const timeout_ms = options.timeout_ms ?? 1_000;
   const checks = new Map<string, () => unknown>();
   const warnings = new Map<string, () => Promise<string | undefined>>();
   const stopping = new AbortController();
 
   const run = async <Answer>(check: () => Promise<Answer>): Promise<Answer | string> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(resolve, timeout_ms, `no answer within ${timeout_ms} ms`);
-    });
     try {
-      return await Promise.race([check(), late]);
+      return await withDeadline(check, { after_ms: timeout_ms, late: () => new CheckTimeout() });
     } catch (error) {
-      // Only the kind of failure: the address is public, a message may name hosts and users.
+      if (error instanceof CheckTimeout) return `no answer within ${timeout_ms} ms`;
+      // Only the kind of failure: the address is public, and a message may name hosts and users.
       const { code, name } = error as { code?: unknown; name?: unknown };
       return `fails: ${typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown'}`;
-    } finally {
-      clearTimeout(timer);
     }
   };
 
   return {
     add(name, check) {
-      if (checks.has(name)) throw new Error(`there is a readiness check "${name}" already`);
+      if (checks.has(name)) throw new Error(`readiness check "${name}" is added twice`);
       checks.set(name, check);
     },
     warn(name, check) {
-      if (warnings.has(name)) throw new Error(`there is a warning "${name}" already`);
+      if (warnings.has(name)) throw new Error(`readiness warning "${name}" is added twice`);
       warnings.set(name, check);
     },
     drain() {

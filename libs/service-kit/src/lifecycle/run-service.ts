@@ -1,26 +1,21 @@
+import { type Part, startPart, withDeadline } from '@catalog/runtime';
 import type { Logger } from '../logging/logger.ts';
-
-/** Something that works until it is stopped. `run` resolves after `stop`, and rejects when it cannot go on. */
-export interface Service {
-  run(): Promise<void>;
-  stop(): Promise<void>;
-}
 
 export interface ServiceScope {
   /** Aborted when the service begins to stop. */
   readonly signal: AbortSignal;
-  /** Undone in reverse order on SIGTERM, SIGINT, a failed start, or a failed part. */
+  /** The service calls these in reverse order when it stops: on SIGTERM, SIGINT, a failed start or a failed part. */
   onStop(name: string, stop: () => unknown): void;
-  /** Runs a part beside the others; its failure ends the whole service with exit code 1. */
-  run(name: string, service: Service): void;
+  /** Runs a part until its turn to stop. A part that ends earlier or fails stops the service, with exit code 1. */
+  run(name: string, part: Part): void;
 }
 
-/** One step that hangs must not keep the rest from being stopped. */
+/** A step that hangs must not prevent the others from being stopped. */
 const stopStep_ms = 9_000;
 
 /**
- * The life of a process, used by `main.ts` only: start, wait for SIGTERM or SIGINT, undo in reverse
- * order, exit. Exit code 0 after a signal, 1 when anything failed. A second signal exits at once.
+ * Runs a process; only `main.ts` calls it. It starts, waits for SIGTERM or SIGINT, stops everything in reverse order and
+ * exits: with code 0 after a signal, with 1 after a failure. A second signal exits at once.
  */
 export async function runService(options: {
   log: Logger;
@@ -44,19 +39,20 @@ export async function runService(options: {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  process.on('uncaughtException', fail('an exception nobody caught'));
-  process.on('unhandledRejection', fail('a rejection nobody handled'));
+  process.on('uncaughtException', fail('uncaught exception'));
+  process.on('unhandledRejection', fail('unhandled rejection'));
 
   const scope: ServiceScope = {
     signal: controller.signal,
     onStop(name, stop) {
       stops.push({ name, stop });
     },
-    run(name, service) {
-      stops.push({ name, stop: () => service.stop() });
-      service.run().then(
+    run(name, part) {
+      const running = startPart(part);
+      stops.push({ name, stop: () => running.stop() });
+      running.ended.then(
         () => {
-          if (!controller.signal.aborted) fail(`${name} ended on its own`)(undefined);
+          if (!controller.signal.aborted) fail(`${name} ended before it was told to stop`)(undefined);
         },
         fail(`${name} failed`),
       );
@@ -70,17 +66,14 @@ export async function runService(options: {
   }
   let exitCode = await ending.promise;
   for (const { name, stop } of stops.toReversed()) {
-    let timer: NodeJS.Timeout | undefined;
     try {
-      const late = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`not stopped within ${stopStep_ms} ms`)), stopStep_ms);
+      await withDeadline(async () => stop(), {
+        after_ms: stopStep_ms,
+        late: () => new Error(`it did not stop within ${stopStep_ms} ms`),
       });
-      await Promise.race([(async () => stop())(), late]);
     } catch (error) {
       log.error({ err: error, part: name }, 'a part could not be stopped');
       exitCode = 1;
-    } finally {
-      clearTimeout(timer);
     }
   }
   log.info({ exitCode }, 'stopped');
