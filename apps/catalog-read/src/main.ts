@@ -1,14 +1,7 @@
-import { createPool } from '@catalog/database';
 import { timings } from '@catalog/cache/timings';
+import { createPool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
-import {
-  authenticate,
-  createLogger,
-  createMetrics,
-  readiness as createReadiness,
-  runService,
-  startServer,
-} from '@catalog/service-kit';
+import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
 import { createCatalogCache } from './cache/catalog-cache.ts';
 import { readConfig } from './config.ts';
@@ -16,14 +9,13 @@ import { createReadMetrics } from './metrics.ts';
 import { ViewCounters } from './products/view-counters.ts';
 
 const config = readConfig();
-const log = createLogger({ service, level: config.LOG_LEVEL });
 
-await runService({
-  log,
-  async start(scope) {
-    const metrics = createMetrics({ service });
+await runServer({
+  service,
+  config,
+  async createApp(parts, scope) {
+    const { log, metrics, readiness } = parts;
     const readMetrics = createReadMetrics(metrics);
-    const readiness = createReadiness();
     const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message);
 
     const pool = createPool({
@@ -57,28 +49,25 @@ await runService({
     const views = new ViewCounters(stateRedis, warn('view counts were lost'));
     scope.run('view counters', views);
 
-    // One of the two is enough to answer, in part at least; taking this process away would answer less.
+    // With either store this process answers at least some requests. Taking it out of service would answer fewer.
     readiness.add('stores', async () => {
       if (cache.freshness.isFresh(cache.connection.incarnation)) return;
       await pool.query('select 1');
     });
 
-    const rateLimiter = new RateLimiter({
-      redis: stateRedis,
-      name: service,
-      limit: config.RATE_LIMIT_REQUESTS,
-      window_ms: config.RATE_LIMIT_WINDOW_SECONDS * 1_000,
-      now: () => performance.now(),
-      onError: warn('requests are counted by this process alone'),
-    });
-    const app = createApp({
-      rateLimiter,
+    return createApp({
+      ...parts,
       cache,
       pool,
       views,
-      log,
-      metrics,
-      readiness,
+      rateLimiter: new RateLimiter({
+        redis: stateRedis,
+        name: service,
+        limit: config.RATE_LIMIT_REQUESTS,
+        window_ms: config.RATE_LIMIT_WINDOW_SECONDS * 1_000,
+        now: () => performance.now(),
+        onError: warn('the state Redis failed; this process counts requests alone'),
+      }),
       authenticate: authenticate({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? service,
@@ -86,9 +75,6 @@ await runService({
         anonymousScopes: config.ALLOW_ANONYMOUS_READS ? ['catalog:read'] : [],
       }),
       bypassesPerSecond: config.BYPASSES_PER_SECOND,
-      trustedProxies: config.TRUSTED_PROXIES,
     });
-    const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
-    scope.onStop('server', () => server.drain());
   },
 });
