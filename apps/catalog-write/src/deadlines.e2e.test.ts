@@ -17,15 +17,8 @@ const rename = (name: string, headers: Record<string, string> = {}) =>
   service.call('PATCH', `/v1/products/${id}`, { body: { name }, headers: { ...anyVersion, ...headers } });
 
 /** Another transaction locks the product. */
-async function holdProduct() {
-  const client = await service.owner.connect();
-  await client.query('begin');
-  await client.query('select from catalog.products where id = $1 for update', [id]);
-  return async () => {
-    await client.query('rollback');
-    client.release();
-  };
-}
+const lockProduct = () =>
+  service.otherTransaction('select from catalog.products where id = $1 for update', [id]);
 
 async function waitingForLocks(count: number): Promise<void> {
   await expect
@@ -47,8 +40,8 @@ async function expectDeadlineExceeded(response: Response): Promise<void> {
 
 test('a request waits for a lock no longer than its caller, and then changes nothing', async () => {
   const before = await service.state();
-  const letGo = await holdProduct();
-  try {
+  {
+    await using _lock = await lockProduct();
     const answered: string[] = [];
     const ask = async (who: string, timeout_ms: number) => {
       const response = await rename('Too late', { 'Request-Timeout-Ms': String(timeout_ms) });
@@ -61,14 +54,12 @@ test('a request waits for a lock no longer than its caller, and then changes not
     await expectDeadlineExceeded(await ask('hurried', 100));
     expect(problemSchema.parse(await (await patient).json())).toMatchObject({ status: 409, code: 'busy' });
     expect(answered).toEqual(['hurried', 'patient']);
-  } finally {
-    await letGo();
   }
   expect(await service.state()).toEqual(before);
 });
 
 test('a request waits for a connection no longer than its caller, and then does not begin', async () => {
-  const letGo = await holdProduct();
+  const lock = await lockProduct();
   // As many as the pool has connections.
   const waiting = Array.from({ length: 25 }, (_, n) => rename(`Lamp ${n}`));
   const { rows } = await service.owner.query('select count(*) as keys from catalog.idempotency_keys');
@@ -90,7 +81,7 @@ test('a request waits for a connection no longer than its caller, and then does 
     ];
     for (const response of await Promise.all(asked)) await expectDeadlineExceeded(response);
   } finally {
-    await letGo();
+    await lock[Symbol.asyncDispose]();
   }
   expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 200));
   const left = await service.owner.query<{ name: string }>('select name from catalog.products');

@@ -76,15 +76,8 @@ test('20 requests at once with the same key create one product', async () => {
 });
 
 test('a key whose request is still running is a conflict', async () => {
-  const other = await service.owner.connect();
-  try {
-    await other.query('begin');
-    await other.query(
-      "select pg_advisory_xact_lock(hashtextextended('create_product' || chr(31) || 'test' || chr(31) || 'six', 7236003))",
-    );
-    expect(await codeOf(await post('six', { ...validProduct, sku: 'SIX' }))).toEqual([409, 'conflict']);
-  } finally {
-    await other.query('rollback');
-    other.release();
-  }
+  await using _other = await service.otherTransaction(
+    "select pg_advisory_xact_lock(hashtextextended('create_product' || chr(31) || 'test' || chr(31) || 'six', 7236003))",
+  );
+  expect(await codeOf(await post('six', { ...validProduct, sku: 'SIX' }))).toEqual([409, 'conflict']);
 });

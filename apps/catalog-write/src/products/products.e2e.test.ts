@@ -287,16 +287,12 @@ test('of 20 patches of the same version exactly one succeeds', async () => {
 
 test('a change of a row that another transaction locks answers "busy" after about two seconds', async () => {
   const { product } = await create();
-  const other = await service.owner.connect();
-  try {
-    await other.query('begin');
-    await other.query('select from catalog.products where id = $1 for update', [product.id]);
+  {
+    const lock = 'select from catalog.products where id = $1 for update';
+    await using _other = await service.otherTransaction(lock, [product.id]);
     const res = await patch(product.id, { name: 'x' }, { 'If-Match': '*' });
     expect(res.status).toBe(409);
     expect(problemSchema.parse(await res.json()).code).toBe('busy');
-  } finally {
-    await other.query('rollback');
-    other.release();
   }
   expect((await patch(product.id, { name: 'x' }, { 'If-Match': '*' })).status).toBe(200);
 });

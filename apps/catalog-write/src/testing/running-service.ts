@@ -36,6 +36,11 @@ export interface RunningService extends AsyncDisposable {
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
   /** Everything that a refused request must not change. */
   state(): Promise<unknown>;
+  /** Opens a transaction of another client and runs the statement in it. Disposing rolls back what is not committed. */
+  otherTransaction(
+    statement: string,
+    values?: readonly unknown[],
+  ): Promise<AsyncDisposable & { commit(): Promise<void> }>;
 }
 
 export interface CallOptions {
@@ -138,6 +143,20 @@ export async function runningService(
           (select count(*) from catalog.outbox) as outbox,
           (select count(*) from catalog.idempotency_keys) as keys`);
       return rows[0] as unknown;
+    },
+    async otherTransaction(statement, values = []) {
+      const client = await owner.connect();
+      await client.query('begin');
+      await client.query(statement, [...values]);
+      return {
+        async commit() {
+          await client.query('commit');
+        },
+        async [Symbol.asyncDispose]() {
+          await client.query('rollback');
+          client.release();
+        },
+      };
     },
     async [Symbol.asyncDispose]() {
       server.server.closeAllConnections();

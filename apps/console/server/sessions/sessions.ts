@@ -45,27 +45,29 @@ export function requireTls(origin: string): RequestHandler {
 
 /** Begins a session under a new id and ignores the id in the request (ASVS 7.2.4). */
 export async function beginSession(req: Request, profile: UserProfile, now_ms: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    req.session.regenerate((error: unknown) => (error ? reject(asError(error)) : resolve()));
-  });
+  await completed((done) => req.session.regenerate(done));
   req.session.signedIn = {
     accountId: profile.id,
     username: profile.username,
     passwordChangedAt: profile.passwordChangedAt,
     at_ms: now_ms,
   };
-  await new Promise<void>((resolve, reject) => {
-    req.session.save((error: unknown) => (error ? reject(asError(error)) : resolve()));
-  });
+  await completed((done) => req.session.save(done));
 }
 
 /** Ends the session on the server too, so that a copy of the cookie is worthless (ASVS 7.4.1). */
 export async function endSession(req: Request, res: Response, origin: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    req.session.destroy((error: unknown) => (error ? reject(asError(error)) : resolve()));
-  });
+  await completed((done) => req.session.destroy(done));
   const { name, secure } = cookieFor(origin);
   res.clearCookie(name, { httpOnly: true, sameSite: 'strict', path: '/', secure });
 }
 
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+/** express-session reports the end of its work to a callback. */
+function completed(start: (done: (error: unknown) => void) => unknown): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => {
+      if (error === undefined || error === null) resolve();
+      else reject(error instanceof Error ? error : new Error('express-session failed', { cause: error }));
+    });
+  });
+}

@@ -90,38 +90,26 @@ test('a POST and an import that create the same product at once lose nothing, wh
 });
 
 test('a SKU that another transaction creates while the import waits for it is updated by a second attempt', async () => {
-  const other = await service.owner.connect();
-  try {
-    await other.query('begin');
-    await other.query(
-      "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('SKU-1', 'other', 'b', 'c', 1, 'EUR')",
-    );
-    const result = imported(service, csv(csvRow('SKU-0'), csvRow('SKU-1', 'import')));
-    await untilWaiting();
-    await other.query('commit');
-    expect(counts(await result)).toEqual([1, 1, 0, 0]);
-  } finally {
-    await other.query('rollback');
-    other.release();
-  }
+  await using other = await service.otherTransaction(
+    "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('SKU-1', 'other', 'b', 'c', 1, 'EUR')",
+  );
+  const result = imported(service, csv(csvRow('SKU-0'), csvRow('SKU-1', 'import')));
+  await untilWaiting();
+  await other.commit();
+  expect(counts(await result)).toEqual([1, 1, 0, 0]);
   const { rows } = await service.owner.query("select name from catalog.products where sku = 'SKU-1'");
   expect(rows).toEqual([{ name: 'import' }]);
 });
 
 test('an import waits for a row that another transaction changes, and then changes it', async () => {
   await imported(service, csv(csvRow('SKU-0'), csvRow('SKU-1')));
-  const other = await service.owner.connect();
-  try {
-    await other.query('begin');
-    await other.query("update catalog.products set name = 'other' where sku = 'SKU-0'");
-    const result = imported(service, csv(csvRow('SKU-0', 'import'), csvRow('SKU-1')));
-    await untilWaiting();
-    await other.query('commit');
-    expect(counts(await result)).toEqual([0, 1, 1, 0]);
-  } finally {
-    await other.query('rollback');
-    other.release();
-  }
+  await using other = await service.otherTransaction(
+    "update catalog.products set name = 'other' where sku = 'SKU-0'",
+  );
+  const result = imported(service, csv(csvRow('SKU-0', 'import'), csvRow('SKU-1')));
+  await untilWaiting();
+  await other.commit();
+  expect(counts(await result)).toEqual([0, 1, 1, 0]);
   const { rows } = await service.owner.query('select sku, name from catalog.products order by sku');
   expect(rows).toEqual([
     { sku: 'SKU-0', name: 'import' },

@@ -112,10 +112,10 @@ test('an upload that breaks off half-way changes nothing', async () => {
 
 test('a client that goes away while its records are applied frees its locks and changes nothing', async () => {
   const before = await service.state();
-  const other = await service.owner.connect();
-  try {
-    await other.query('begin');
-    await other.query("select from catalog.products where sku = 'HELD' for update");
+  {
+    await using _other = await service.otherTransaction(
+      "select from catalog.products where sku = 'HELD' for update",
+    );
     const { id, cutOff } = startImport(csv(csvRow('KEPT', 'x'), csvRow('HELD', 'x'), csvRow('NEW')));
     await expect
       .poll(runningStatements, patience)
@@ -127,9 +127,6 @@ test('a client that goes away while its records are applied frees its locks and 
     });
     // The other transaction still holds its row, so Postgres itself ended the import that waited for it.
     await expect.poll(importConnections, patience).toBe(0);
-  } finally {
-    await other.query('rollback');
-    other.release();
   }
   expect(await service.state()).toEqual(before);
 });
