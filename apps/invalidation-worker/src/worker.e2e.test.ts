@@ -140,7 +140,7 @@ test('a job with invalid data ends in the failed set and delays no other change'
   expect(await on.unapplied()).toBe(0);
 });
 
-test('changes of an unknown entity are acknowledged, because nobody caches it', async () => {
+test('changes of an unknown entity are acknowledged, because no reader caches it', async () => {
   const on = await stores();
   await worker(on);
   await on.owner.query(`insert into catalog.outbox (entity, key, version) values ('of tomorrow', 'x', 1)`);

@@ -15,7 +15,7 @@ export function differenceOf(
   inPostgres: Loaded,
 ): Difference | undefined {
   const isMissing = entry.state === 'missing';
-  // The version of a missing key is shown to nobody, and its tombstone may have been deleted meanwhile.
+  // No reader sees the version of a missing key, and its tombstone may have been deleted meanwhile.
   if (isMissing && inPostgres.payload === null) return undefined;
   if (entry.version < inPostgres.version) return 'older';
   if (entry.version > inPostgres.version) return 'newer';

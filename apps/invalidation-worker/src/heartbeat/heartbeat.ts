@@ -57,7 +57,7 @@ export class Heartbeat implements Part {
     const at_ms = await cache.time_ms();
     const look = await outbox.look(incarnation);
     if (!look.registered) {
-      // Another worker applies the changes to another Redis. How old ours is, nobody can say.
+      // Another worker applies the changes to another Redis. The age of ours is unknown.
       this.#watermark.reset();
       registration.refused(incarnation);
       return;

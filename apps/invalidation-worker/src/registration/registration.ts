@@ -52,7 +52,7 @@ export class Registration implements Part {
     return this.#registered !== undefined && this.#registered === this.#options.cache.incarnation;
   }
 
-  /** Calls back after each registration, and when it ends. @returns what ends that */
+  /** Calls the listener when a registration begins and when it ends. @returns a function that removes the listener */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

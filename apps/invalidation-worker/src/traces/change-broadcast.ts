@@ -9,7 +9,7 @@ const mostStreamedChanges = 100;
 /** A channel of the state Redis. Every worker publishes its changes there, so that each worker can stream the changes of all. */
 const CHANNEL = 'changes';
 
-/** When nobody listens, nothing is published for this long, so that a feed without an audience is not slowed down. */
+/** After a message without a listener, nothing is published for this long, so that an unwatched feed is not slowed down. */
 const silence_ms = 1_000;
 
 export type ChangeEvent =
@@ -25,7 +25,7 @@ interface ChangeBroadcastOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Tells the listeners of all workers what happens to changes, as it happens. Keeps nothing, and waits for nobody. */
+/** Tells the listeners of all workers what happens to changes, as it happens. It keeps nothing, and does not wait for listeners. */
 export class ChangeBroadcast implements Part {
   readonly #options: ChangeBroadcastOptions;
   readonly #listeners = new Set<(events: readonly ChangeEvent[]) => void>();
@@ -57,7 +57,7 @@ export class ChangeBroadcast implements Part {
     );
   }
 
-  /** @returns what ends the listening */
+  /** @returns a function that removes the listener */
   listen(listener: (events: readonly ChangeEvent[]) => void): () => void {
     this.#listeners.add(listener);
     this.#subscriber ??= this.#subscribe();

@@ -17,8 +17,8 @@ interface DeletedProductViewsOptions {
 }
 
 /**
- * Removes the view counts of deleted products from the counters and from the archive. Nobody views a deleted product, so the
- * copy of grown counts never meets it. The counters and the archive are walked separately, because each may have ids that the
+ * Removes the view counts of deleted products from the counters and from the archive. A deleted product is not viewed
+ * again, so the copy of grown counts never meets it. The counters and the archive are walked separately, because each may have ids that the
  * other has lost. Needs no lock: two workers come to the same answer.
  */
 export class DeletedProductViews {

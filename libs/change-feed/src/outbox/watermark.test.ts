@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { Watermark } from './watermark.ts';
 
 /**
- * The feed, as far as the watermark sees it: numbers are drawn in one order, transactions commit in another, and changes
- * are applied in a third. Each step takes one unit of time.
+ * The feed as the watermark sees it: numbers are drawn in one order, transactions commit in a second one, and changes are
+ * applied in a third one. Each step takes one unit of time.
  */
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ kind: 'draw' } as const) },
@@ -14,7 +14,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('replay' as const), pick: fc.nat() }) },
 );
 
-test('no change that was committed before the watermark is ever unapplied', () => {
+test('every change that was committed before the watermark is applied', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const watermark = new Watermark();
@@ -40,7 +40,7 @@ test('no change that was committed before the watermark is ever unapplied', () =
           unapplied.delete(applied);
           appliedOnce.push(applied);
         } else if (action.kind === 'replay') {
-          // Another life of the cache has begun: what was applied to the former one is not applied to this.
+          // The cache has a new incarnation, so earlier changes are not applied to it.
           watermark.reset();
           for (const again of appliedOnce) unapplied.add(again);
         } else {
@@ -57,7 +57,7 @@ test('no change that was committed before the watermark is ever unapplied', () =
   );
 });
 
-test('under a load that never pauses the watermark follows, one round of the queue behind', () => {
+test('under a constant load the watermark follows, one round of the queue behind', () => {
   const watermark = new Watermark();
   for (let now = 1; now <= 5_000; now += 1) {
     watermark.look(now, { oldest: now * 10, newest: now * 10 + 25 });
@@ -65,7 +65,7 @@ test('under a load that never pauses the watermark follows, one round of the que
   }
 });
 
-test('behind a change that nobody can apply it stands still, in bounded memory, and then moves on', () => {
+test('behind a change that cannot be applied it stands still, in bounded memory, and later moves on', () => {
   const watermark = new Watermark();
   watermark.look(1, { oldest: null, newest: null });
   for (let now = 2; now < 10_000; now += 1) watermark.look(now, { oldest: 5, newest: 5 + now });

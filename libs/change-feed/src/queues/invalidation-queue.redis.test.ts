@@ -1,5 +1,6 @@
 import { eventually, startRedis } from '@catalog/testing';
 import { Worker } from 'bullmq';
+import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { feedLimits } from '../timings.ts';
 import {
@@ -8,6 +9,7 @@ import {
   InvalidationJobs,
   invalidationJobSchema,
 } from './invalidation-queue.ts';
+import { jobOptions } from './job-options.ts';
 
 test('changes become jobs of bounded size with new ids, and the newest changes go first', async () => {
   await using redis = await startRedis();
@@ -67,3 +69,38 @@ test('Redis is asked for the length of the queue only when the jobs added since 
   waiting -= 1;
   expect([await jobs.hasRoom(), asked]).toEqual([true, 4]);
 });
+
+test('Redis keeps a bounded number of finished jobs, whatever their size', async () => {
+  await using redis = await startRedis();
+  const connection = { url: redis.url, maxRetriesPerRequest: null };
+  const queue = createInvalidationQueue(connection);
+  const jobs = new InvalidationJobs(queue);
+  const key = 'k'.repeat(512);
+  const changes = Array.from({ length: feedLimits.jobChanges }, (_, index) => ({
+    seq: index + 1,
+    transaction: 7,
+    entity: 'product',
+    key,
+    version: 1,
+  }));
+  const added = 2 * jobOptions.removeOnComplete.count + 2 * jobOptions.removeOnFail.count;
+  let taken = 0;
+  const worker = new Worker(
+    INVALIDATION_QUEUE,
+    async () => {
+      taken += 1;
+      if (taken % 2 === 0) throw new Error('this job fails');
+    },
+    { connection },
+  );
+  for (let count = 0; count < added; count += 1) await jobs.add(changes);
+  await eventually(() => taken === added, { timeout_ms: 20_000 });
+  await worker.close();
+  expect(await queue.getJobCountByTypes('completed')).toBe(jobOptions.removeOnComplete.count);
+  expect(await queue.getJobCountByTypes('failed')).toBe(jobOptions.removeOnFail.count);
+  await queue.close();
+  const client = new Redis(redis.url);
+  const memory = await client.info('memory');
+  client.disconnect();
+  expect(Number(/used_memory:(\d+)/.exec(memory)?.[1])).toBeLessThan(64 * 1024 * 1024);
+}, 60_000);

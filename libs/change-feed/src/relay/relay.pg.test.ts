@@ -127,7 +127,7 @@ test('a relay that cannot get the awake lock looks by itself, as if it were awak
         return true;
       },
     });
-    // A look that was due finds the first change, which shows that nobody can ring.
+    // A look that was due finds the first change, which shows that writers cannot ring.
     const [id = ''] = await feed.insertProducts(1);
     expect(await eventually(() => dispatchedKeys().has(id), { timeout_ms: 2_000 })).toBe(true);
     await eventually(() => awakeLock.isDenied);

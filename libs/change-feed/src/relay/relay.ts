@@ -38,7 +38,7 @@ export class Relay implements Part {
     this.#options = options;
   }
 
-  /** Somebody rang the doorbell: look now. */
+  /** The doorbell rang: look now. */
   ring(): void {
     this.#rungAt_ms ??= performance.now();
     this.look();
@@ -64,8 +64,8 @@ export class Relay implements Part {
       await this.#sleep(nextLook_ms, signal);
       const isRung = this.#lookNow.isRaised;
       const isDueWithoutRing = !isRung && nextLook_ms === feedTimings.safetyPoll_ms;
-      // Asked before the look: whoever writes afterwards rings, and the look sees whoever has ended by then. After a ring
-      // nothing is asked, because a change is waiting. The question then comes before the next look.
+      // Asked before the look: a later writer can ring, and the look sees the changes of transactions that have ended by
+      // then. After a ring a change is waiting, so the question comes before the next look.
       const canSleep = nextLook_ms < mostBesideWriters_ms || (!isRung && (await this.#canRing()));
       if ((await this.#move(signal)) === 0) {
         nextLook_ms = Math.min(nextLook_ms * 4, canSleep ? feedTimings.safetyPoll_ms : mostBesideWriters_ms);

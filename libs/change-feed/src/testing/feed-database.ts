@@ -70,6 +70,6 @@ export async function feedDatabase(options: { serverUrl?: string } = {}): Promis
   };
 }
 
-/** What a worker acknowledges that has just applied these changes. */
+/** The acknowledgement of a worker that has just applied these changes. */
 export const applied = (rows: readonly OutboxRow[]) =>
   rows.map(({ seq, transaction }) => ({ seq, transaction, queued_ms: 0, applied_ms: 0 }));
