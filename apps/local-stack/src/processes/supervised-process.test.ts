@@ -151,6 +151,19 @@ test('a process that is not ready in time fails the start with the reason that i
   });
 });
 
+test('a start that takes long shows its errors while it goes on', async () => {
+  const { supervised, hears } = child(
+    'late',
+    "console.log('error: NOPERM'); setInterval(() => {}, 60_000);",
+    { slowStart_ms: 500 },
+  );
+  const shown = hears(/not ready after 0\.5 s/);
+  const start = supervised.start();
+  expect(await shown).toBe('late is not ready after 0.5 s:\n    error: NOPERM');
+  await supervised.stop();
+  await expect(start).rejects.toThrow('late ended while it started');
+});
+
 test('a supervised process starts and stops in any order', async () => {
   const children = Array.from({ length: 20 }, (_, index) => child(`stressed-${index}`, lives));
   let next = 0;

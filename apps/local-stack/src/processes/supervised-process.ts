@@ -30,6 +30,8 @@ export interface ProcessSpec {
    */
   readonly stopPatience_ms: number;
   readonly startPatience_ms: number;
+  /** When a start takes this long, the person at the terminal hears the cause; 5 s by default. */
+  readonly slowStart_ms?: number;
   /** Resolves when the process can be used. It is called after each start. */
   ready(child: StartingChild): Promise<void>;
   /** The part of an output line that the person at the terminal should see, if any. */
@@ -58,8 +60,6 @@ export interface Surroundings {
 const restartDelay_ms = backoff({ first_ms: 100, most_ms: 5_000 });
 /** A process that ran this long did not die from starting. */
 const stable_ms = 10_000;
-/** The person at the terminal hears the cause when a start takes this long. */
-const slowStart_ms = 5_000;
 /** Enough to show why a start fails. The rest is in the log. */
 const shownErrors = 4;
 const shownLines = 15;
@@ -69,8 +69,10 @@ interface Child {
   readonly exited: Promise<void>;
   readonly exit: AbortSignal;
   sawLine(pattern: RegExp): Promise<void>;
-  /** Why it does not come up: its first errors, or else the end of its output. */
-  cause(): readonly string[];
+  /** Why it does not come up: its first errors, and why it is not ready. */
+  errors(): readonly string[];
+  /** The end of its output. */
+  lastLines(): readonly string[];
   notReady(reason: string): void;
 }
 
@@ -179,21 +181,21 @@ export class SupervisedProcess implements Part {
       exit: exit.signal,
       sawLine: (pattern) => new Promise((resolve) => void awaited.add({ pattern, resolve })),
       notReady: (text) => void (reason = text),
-      cause() {
-        const said = [...errors, ...(reason === undefined ? [] : [reason])];
-        return said.length > 0 ? said : lastLines;
-      },
+      errors: () => [...errors, ...(reason === undefined ? [] : [reason])],
+      lastLines: () => lastLines,
     };
   }
 
   /** @throws StackProblem when it ends first, or takes too long */
   async #untilReady(child: Child, log: LogFile, stop: AbortSignal): Promise<void> {
-    const { name, startPatience_ms } = this.spec;
+    const { name, startPatience_ms, slowStart_ms = 5_000 } = this.spec;
     const tooLate = AbortSignal.timeout(startPatience_ms);
     const signal = AbortSignal.any([child.exit, tooLate, stop]);
     const slow = setTimeout(() => {
+      const errors = child.errors();
+      if (errors.length === 0) return;
       this.#surroundings.say(
-        [`${name} is not ready after ${slowStart_ms / 1000} s:`, ...child.cause()].join('\n    '),
+        [`${name} is not ready after ${slowStart_ms / 1000} s:`, ...errors].join('\n    '),
       );
     }, slowStart_ms);
     try {
@@ -205,7 +207,9 @@ export class SupervisedProcess implements Part {
       const why = tooLate.aborted
         ? `was not ready after ${startPatience_ms / 1000} s`
         : 'ended while it started';
-      const remedy = [...child.cause(), `The whole log: ${log.path}`].join('\n');
+      const errors = child.errors();
+      const shown = errors.length > 0 ? errors : child.lastLines();
+      const remedy = [...shown, `The whole log: ${log.path}`].join('\n');
       throw new StackProblem(`${name} ${why}.`, remedy, { cause });
     } finally {
       clearTimeout(slow);
