@@ -6,11 +6,11 @@ create type catalog.product_operation as enum ('create', 'update', 'delete');
 create table catalog.product_history (
   product_id uuid not null,
   -- The version that the change drew; for a delete, that of the tombstone.
-  version bigint not null,
+  version catalog.exact_count not null,
   operation catalog.product_operation not null,
   -- The subject of the caller's token; "sql" if the transaction named none.
   changed_by text not null,
-  changed_at timestamptz not null,
+  changed_at catalog.moment not null,
   -- Fields have the names of the contract. An update has the changed fields, a delete all fields. A create has none: its
   -- values follow from the first later change of each field, and an import of a million products needs no second copy.
   old_values jsonb,

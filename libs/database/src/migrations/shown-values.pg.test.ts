@@ -112,6 +112,14 @@ const refusedElsewhere: readonly [name: string, sql: string][] = [
     `insert into catalog.imports (id, subject, mode, dry_run, errors) values (uuidv7(), 's', 'reject-all', false, '[{"line": 1e400}]')`,
   ],
   ['views', `insert into catalog.product_views (product_id, views) values (uuidv7(), 9007199254740992)`],
+  ...[
+    ['version', '9007199254740992'],
+    ['changed_at', "'infinity'"],
+  ].map(([column, value]): [string, string] => [
+    `history: ${column}`,
+    `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
+     select uuidv7(), ${column === 'version' ? value : 1}, 'create', 'test', ${column === 'changed_at' ? value : 'now()'}`,
+  ]),
   [
     'tombstones',
     `insert into catalog.tombstones (entity, key, version) values ('product', 'x', 9007199254740992)`,

@@ -1,6 +1,7 @@
 import { writableProductFields, type ProductChange } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
+import { readRows } from '../postgres/unreadable.ts';
 
 const sql = {
   history: loadSql(import.meta.url, './history.sql'),
@@ -24,12 +25,18 @@ export async function readProductHistory(
   db: Queryable,
   { productId, beforeVersion, limit }: HistoryRequest,
 ): Promise<{ changes: ProductChange[]; hasMore: boolean } | null> {
-  const { rows } = await db.query<Row>(sql.history, [productId, beforeVersion ?? null, limit + 1]);
+  const rows = await readRows<Row>(
+    db,
+    { text: sql.history, values: [productId, beforeVersion ?? null, limit + 1] },
+    'product_history',
+    ({ version }) => `${productId} ${version}`,
+  );
   if (rows.length === 0) {
     const known = await db.query<{ known: boolean }>(sql.isKnown, [productId]);
     if (known.rows[0]?.known !== true) return null;
   }
-  const changes = rows.slice(0, limit).map(({ old, new: written, ...change }) => ({
+  const readable = rows.slice(0, limit).filter(({ isUnreadable }) => !isUnreadable);
+  const changes = readable.map(({ row: { old, new: written, ...change } }) => ({
     ...change,
     fields: writableProductFields
       .filter((field) => field in old || field in written)
