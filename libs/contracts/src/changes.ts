@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { versionSchema } from './product.ts';
 
-/** One committed change of one key, as it travels from the outbox through BullMQ to the cache. */
+/** One committed change of one key, on its way from the outbox through BullMQ to the cache. */
 export const changeSchema = z.strictObject({
   /** The outbox row. */
   seq: z.int().min(1),
-  /** The transaction that wrote the row, by its 64-bit number in Postgres; the row is found by both. */
+  /** The 64-bit number of the transaction that wrote the row. `seq` and this number find the row. */
   transaction: z.int().min(1),
   /** `Entity.name`. */
   entity: z.string(),
   key: z.string(),
-  /** The version that the change wrote; `UNCONDITIONAL_VERSION` where versions give no order. */
+  /** The version that the change wrote, or `UNCONDITIONAL_VERSION` if versions give no order. */
   version: versionSchema,
 });
 export type Change = z.infer<typeof changeSchema>;
@@ -18,8 +18,8 @@ export type Change = z.infer<typeof changeSchema>;
 const time = z.iso.datetime();
 
 /**
- * The way of one change, each step with its time, kept for the replay window. All times are of Postgres' clock, except
- * that the worker's clock measured how long ago a change was queued, applied and rung for.
+ * The steps of one change, each with its time, kept for the replay window. The clock of Postgres gives all times. The
+ * worker's clock measures only how long ago a change was queued, applied and rung for.
  */
 export const changeTraceSchema = z.strictObject({
   ...changeSchema.omit({ transaction: true }).shape,
@@ -27,18 +27,18 @@ export const changeTraceSchema = z.strictObject({
   changedAt: time,
   /** null unless Postgres runs with `track_commit_timestamp`, and before the change is claimed. */
   committedAt: time.nullable(),
-  /** When the doorbell was heard; null where the relay was awake, or looked by itself. */
+  /** When the relay heard the doorbell; null if it was awake, or looked without a ring. */
   rungAt: time.nullable(),
-  /** When the relay took it, the last time if it did so more than once (`dispatches`). */
+  /** When the relay claimed it; the last time, if it claimed it more than once (`dispatches`). */
   claimedAt: time.nullable(),
   queuedAt: time.nullable(),
-  /** When the key had been invalidated in Redis and announced to the near caches. */
+  /** When the worker had invalidated the key in Redis and told the near caches. */
   appliedAt: time.nullable(),
-  /** When the worker had filled the key again; null where nobody had it in use, or a reader was faster. */
+  /** When the worker had filled the key again; null if the key was not in use, or a reader was faster. */
   refreshedAt: time.nullable(),
   dispatches: z.int().min(0),
 });
 export type ChangeTrace = z.infer<typeof changeTraceSchema>;
 
-/** Answer of `GET /v1/changes?key=` of the worker, the newest first. */
+/** The worker's answer to `GET /v1/changes?key=`, the newest first. */
 export const changeTracesSchema = z.strictObject({ data: z.array(changeTraceSchema) });

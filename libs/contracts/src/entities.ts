@@ -1,11 +1,10 @@
-/**
- * The entities that are cached under one key each. `name` is what the triggers write into the outbox,
- * `cacheKey` maps the row's key to the Redis key.
- */
+/** A family of rows, each cached under its own key. */
 export interface Entity {
+  /** As the triggers write it into the outbox. */
   readonly name: string;
+  /** The Redis key for the key of a row. */
   cacheKey(key: string): string;
-  /** Grows when the payload's shape changes, so that no deploy misreads an entry of another one. */
+  /** Increase it when the payload changes its shape, so that no process reads an entry that another deploy wrote. */
   readonly payloadSchema: number;
   /** How long a cached value counts as current while no change is heard of; an hour unless set. */
   readonly softTtl_ms?: number;
@@ -27,7 +26,7 @@ export const PRODUCT = {
   readBy: 'catalog-read',
 } as const satisfies CatalogEntity;
 
-/** SKU → product id. Its changes carry no usable order, so they invalidate unconditionally. */
+/** SKU → product id. The versions of its changes give no order, so a change invalidates any version. */
 export const SKU = {
   name: 'sku',
   cacheKey: (sku) => `sku:${sku}`,
@@ -44,10 +43,7 @@ export const SETTINGS = {
 } as const satisfies CatalogEntity;
 export const SETTINGS_KEY = 'app';
 
-/**
- * Revenue and orders completed in one month, by the month. A sum has no version of its own: like those of an SKU its
- * changes invalidate unconditionally.
- */
+/** Revenue and completed orders of one month. A sum has no version, so a change invalidates any version. */
 export const SALES_MONTH = {
   name: 'sales_month',
   cacheKey: (month) => `report:sales:${month}`,
@@ -55,7 +51,7 @@ export const SALES_MONTH = {
   readBy: 'orders',
 } as const satisfies CatalogEntity;
 
-/** Who may sign in to the console, by id. Its changes invalidate unconditionally too. */
+/** A person who may sign in to the console, by id. A change invalidates any version. */
 export const USER_PROFILE = {
   name: 'user_profile',
   cacheKey: (id) => `user:${id}:profile`,
@@ -72,13 +68,13 @@ export const entities = [
   USER_PROFILE,
 ] as const satisfies readonly CatalogEntity[];
 
-/** What stands before and behind the row's key in the Redis keys of an entity. */
+/** The parts of the Redis keys of an entity before and behind the key of the row. */
 const frames = entities.map((entity) => {
   const [before = '', behind = ''] = entity.cacheKey('\0').split('\0');
   return { entity, before, behind };
 });
 
-/** The entity and the row's key that a Redis key belongs to; undefined for a key of no entity. */
+/** The entity and the key of the row for a Redis key; undefined if it is the key of no entity. */
 export function parseCacheKey(
   cacheKey: string,
 ): { entity: (typeof entities)[number]; key: string } | undefined {
@@ -91,5 +87,17 @@ export function parseCacheKey(
   return undefined;
 }
 
-/** A version above every real one: an invalidation that carries it spares nothing. */
+/** A version above every real one, so that an invalidation with it reaches every entry. */
 export const UNCONDITIONAL_VERSION = Number.MAX_SAFE_INTEGER;
+
+/** The ETag of one version. It names the payload schema too, so that a deploy which changes the schema changes the tag. */
+export function etagOf(entity: Entity, version: number): string {
+  return `"${version}-${entity.payloadSchema}"`;
+}
+
+/** The version in a tag; null for a tag of another payload schema, or one that we never gave. */
+export function versionOfEtag(entity: Entity, tag: string): number | null {
+  const [, version, schema] = /^"(0|[1-9]\d{0,15})-(\d{1,9})"$/.exec(tag) ?? [];
+  if (version === undefined || Number(schema) !== entity.payloadSchema) return null;
+  return Number.isSafeInteger(Number(version)) ? Number(version) : null;
+}

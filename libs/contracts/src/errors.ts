@@ -1,6 +1,6 @@
 /**
- * The one catalogue of errors. `code` is what a client may test for, `cause` and `remedy` are for the
- * person who meets it. Every answer with a status of 400 or above comes from here (RFC 9457).
+ * The catalogue of errors. Every answer with a status of 400 or above comes from here (RFC 9457). Clients may test `code`;
+ * `cause` and `remedy` are for people.
  */
 import { z } from 'zod';
 
@@ -14,7 +14,7 @@ export interface ErrorDefinition {
 export const errorCatalogue = {
   malformed_request: {
     status: 400,
-    title: 'The request cannot be understood',
+    title: 'The request is malformed',
     cause: 'The HTTP message, its JSON or its encoding is broken.',
     remedy: 'Send well-formed HTTP and JSON in UTF-8.',
   },
@@ -26,25 +26,26 @@ export const errorCatalogue = {
   },
   unauthenticated: {
     status: 401,
-    title: 'A valid token is needed',
-    cause: 'No bearer token, or one that is expired, of another issuer or for another service.',
+    title: 'The request needs a valid token',
+    cause:
+      'The request has no bearer token, or one that is expired, from another issuer or for another service.',
     remedy: 'Send a fresh token for this service.',
   },
   forbidden: {
     status: 403,
     title: 'The token does not allow this',
     cause: 'The token lacks the scope that this call needs.',
-    remedy: 'Ask for the scope that `detail` names.',
+    remedy: 'Use a token with the scope that `detail` names.',
   },
   not_found: {
     status: 404,
-    title: 'There is no such thing',
-    cause: 'No such route, or no row with this id.',
+    title: 'Not found',
+    cause: 'There is no such route, or no row with this id.',
     remedy: 'Check the address.',
   },
   method_not_allowed: {
     status: 405,
-    title: 'The method is not allowed here',
+    title: 'This address does not take the method',
     cause: 'The route exists, but not for this method.',
     remedy: 'Use a method that `Allow` names.',
   },
@@ -52,7 +53,7 @@ export const errorCatalogue = {
     status: 408,
     title: 'The request did not arrive in time',
     cause: 'The headers or the body came too slowly.',
-    remedy: 'Send the request at once, on a connection that works.',
+    remedy: 'Send the whole request at once, on a connection that is fast enough.',
   },
   conflict: {
     status: 409,
@@ -64,19 +65,19 @@ export const errorCatalogue = {
     status: 409,
     title: 'The SKU belongs to another product',
     cause: 'SKUs are unique.',
-    remedy: 'Choose another SKU, or change the product that has it.',
+    remedy: 'Choose another SKU, or change the SKU of that product.',
   },
   stock_short: {
     status: 409,
     title: 'There is not enough in stock',
-    cause: 'Fewer pieces are on hand than are asked for; `errors` names each line.',
+    cause: 'Fewer pieces are on hand than the request takes; `errors` names each line.',
     remedy: 'Order fewer, or wait until stock is received.',
   },
   orders_closed: {
     status: 409,
-    title: 'No orders are taken',
-    cause: 'The settings of the store say so.',
-    remedy: 'Wait until `ordersEnabled` is set again.',
+    title: 'The store takes no orders now',
+    cause: 'The setting `ordersEnabled` is false.',
+    remedy: 'Try again when `ordersEnabled` is true.',
   },
   busy: {
     status: 409,
@@ -86,13 +87,13 @@ export const errorCatalogue = {
   },
   version_not_reached: {
     status: 412,
-    title: 'The database has not reached the version asked for',
+    title: 'The database has not reached the requested version',
     cause: '`Min-Version` is above what Postgres holds for this key.',
-    remedy: 'Send the `Catalog-Version` that a write of this key answered.',
+    remedy: 'Send the `Catalog-Version` from the answer to a write of this key.',
   },
   version_changed: {
     status: 412,
-    title: 'The row has changed meanwhile',
+    title: 'The row has changed since it was read',
     cause: '`If-Match` names another version than the current one.',
     remedy: 'Read it again, and repeat the change on the new version.',
   },
@@ -100,12 +101,12 @@ export const errorCatalogue = {
     status: 413,
     title: 'The body is too large',
     cause: 'The body exceeds the limit that `detail` names.',
-    remedy: 'Send less; products in bulk go through /v1/imports.',
+    remedy: 'Send less. Use /v1/imports for many products.',
   },
   unsupported_media_type: {
     status: 415,
     title: 'The content type is not supported',
-    cause: 'The body is not of a type that this route reads.',
+    cause: 'This route does not read bodies of this type.',
     remedy: 'Send one of the types that `detail` names.',
   },
   idempotency_key_reused: {
@@ -116,15 +117,15 @@ export const errorCatalogue = {
   },
   precondition_required: {
     status: 428,
-    title: 'If-Match is needed',
-    cause: 'A change without `If-Match` could overwrite what somebody else wrote.',
-    remedy: 'Send the ETag that you read, or `*` to overwrite whatever is there.',
+    title: 'The request needs If-Match',
+    cause: 'A change without `If-Match` could overwrite a change of another client.',
+    remedy: 'Send the ETag that you read, or `*` to overwrite any version.',
   },
   rate_limited: {
     status: 429,
     title: 'Too many requests',
-    cause: 'The limit of this caller is used up.',
-    remedy: 'Wait as `Retry-After` says.',
+    cause: 'The caller has used up its limit.',
+    remedy: 'Wait for the seconds in `Retry-After`.',
   },
   headers_too_large: {
     status: 431,
@@ -135,13 +136,13 @@ export const errorCatalogue = {
   internal_error: {
     status: 500,
     title: 'Something failed on our side',
-    cause: 'A bug; it is logged under `requestId`.',
+    cause: 'The service has a bug. Its log has the error under `requestId`.',
     remedy: 'Report the `requestId`.',
   },
   unavailable: {
     status: 503,
-    title: 'Not available right now',
-    cause: 'A store does not answer, or the service is shedding load or stopping.',
+    title: 'The service is not available now',
+    cause: 'A store does not answer, or the service is overloaded or stopping.',
     remedy: 'Try again after `Retry-After`.',
   },
 } as const satisfies Record<string, ErrorDefinition>;
@@ -169,7 +170,7 @@ export const problemSchema = z.strictObject({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
-/** The only error that code throws on purpose towards a client; everything else is `internal_error`. */
+/** The only error whose text a client sees. Any other error becomes `internal_error`. */
 export class CatalogError extends Error {
   override readonly name = 'CatalogError';
   readonly code: ErrorCode;
@@ -192,3 +193,15 @@ export class CatalogError extends Error {
     return errorCatalogue[this.code].status;
   }
 }
+
+/**
+ * Request header: how many milliseconds the caller still waits for the answer. A service that calls others passes on
+ * what is left of it, so that no service works for a caller that has given up.
+ */
+export const REQUEST_TIMEOUT_HEADER = 'Request-Timeout-Ms';
+
+/** The answer after that time. The caller has most likely stopped waiting for it. */
+export const callerGaveUp = (): CatalogError =>
+  new CatalogError('unavailable', `The time that ${REQUEST_TIMEOUT_HEADER} allowed is over.`, {
+    retryAfterSeconds: 1,
+  });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 export const importModes = ['reject-all', 'skip-failed'] as const;
 export const importErrorSchema = z.strictObject({
-  /** Line of the body that the record starts on; the first line is 1, a CSV header counts. */
+  /** The line of the body on which the record starts. The first line is 1, and a CSV header counts. */
   line: z.int().min(1),
   field: z.string().nullable(),
   code: z.string(),
@@ -22,7 +22,7 @@ export const importResultSchema = z.strictObject({
   updated: z.int(),
   unchanged: z.int(),
   failed: z.int(),
-  /** The first errors only; `failed` counts all. */
+  /** Only the first errors. `failed` counts all. */
   errors: z.array(importErrorSchema),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime().nullable(),

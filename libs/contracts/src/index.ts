@@ -1,15 +1,12 @@
 export * from './changes.ts';
-export * from './deadline.ts';
 export * from './entities.ts';
 export * from './errors.ts';
-export * from './etag.ts';
-export * from './gtin.ts';
+export { isValidGtin } from './fields.ts';
 export * from './imports.ts';
 export * from './operations.ts';
 export * from './orders.ts';
 export * from './ports.ts';
 export * from './product.ts';
-export * from './product-history.ts';
 export * from './product-lists.ts';
 export * from './settings.ts';
 export * from './timings.ts';

@@ -1,9 +1,9 @@
 /** Bodies of the worker's operator calls: purges and audits. */
 import { z } from 'zod';
 import { entities, parseCacheKey } from './entities.ts';
-import { text } from './text.ts';
+import { text } from './fields.ts';
 
-/** The scope of tokens that may look into the change feed and act on the cache. */
+/** The scope that allows a caller to look into the change feed and to act on the cache. */
 export const OPERATE_SCOPE = 'catalog:operate';
 
 export const cacheKeySchema = z
@@ -13,7 +13,7 @@ export const cacheKeySchema = z
     error: 'must be the key of a cached entity, such as product:<id>, sku:<sku> or app:settings',
   });
 
-/** What is purged, exactly one of the three, and why. */
+/** What to purge, exactly one of the three, and why. */
 export const purgeRequestSchema = z
   .strictObject({
     key: cacheKeySchema.optional(),
@@ -28,9 +28,9 @@ export const purgeRequestSchema = z
 export type PurgeRequest = z.infer<typeof purgeRequestSchema>;
 
 export const purgeResultSchema = z.strictObject({
-  /** Entries that were found in Redis. */
+  /** Entries that Redis had. */
   entries: z.int(),
-  /** Those of them that could have been served. */
+  /** Those of them that could still have been served. */
   invalidated: z.int(),
 });
 export type PurgeResult = z.infer<typeof purgeResultSchema>;
@@ -45,15 +45,15 @@ export const auditResultSchema = z.strictObject({
     /** Older than what Postgres holds. */
     older: z.int(),
     newer: z.int(),
-    /** Of the same version, or without one, but with another content. */
+    /** Of the same version, or without a version, but with other content. */
     other: z.int(),
   }),
-  /** Those that differed, and of which the feed did not say in time whether the change was still under way. */
+  /** Entries that differed while the feed was too far behind to tell whether their change was still on its way. */
   undecided: z.int(),
   repaired: z.int(),
-  /** How many had been wrong for longer than this when they were found. */
+  /** How many had been wrong for longer than this when the audit found them. */
   wrongFor: z.strictObject({ '1s': z.int(), '10s': z.int(), '1min': z.int(), '5min': z.int() }),
-  /** -log10 of the part that was wrong; with none wrong, of the part that may have been at 95 % (3 in `checked`). */
+  /** -log10 of the wrong part. With none wrong: of 3 / `checked`, the upper limit of that part at 95 % confidence. */
   nines: z.number(),
 });
 export type AuditResult = z.infer<typeof auditResultSchema>;

@@ -1,7 +1,7 @@
 /** Bodies of the orders service: orders with their items, stock, and the sales report. */
 import { z } from 'zod';
 import { productIdSchema, skuSchema, versionSchema } from './product.ts';
-import { requiredText } from './text.ts';
+import { requiredText } from './fields.ts';
 
 export const orderStatuses = ['placed', 'completed', 'cancelled'] as const;
 export const maxOrderLines = 100;
@@ -11,9 +11,9 @@ export const maxOrderTotalMinor = 1_000_000_000_000;
 /** A million tonnes. Without a limit the total weight of an order could exceed what a number holds exactly. */
 export const maxOrderWeightGrams = 1_000_000_000_000;
 
-/** A URL cannot hold a path segment of dots, encoded or not: the catalog cannot be asked for such a product. */
+/** URLs drop path segments of dots, encoded or not, so no request could ask the catalog for such a product. */
 const orderSkuSchema = skuSchema.refine((sku) => sku !== '.' && sku !== '..', {
-  error: 'must not be "." or "..": no address can hold it',
+  error: 'must not be "." or "..", because no address can contain them',
 });
 
 export const customerIdSchema = z
@@ -31,7 +31,7 @@ export const orderCreateSchema = z.strictObject({
 });
 export type OrderCreate = z.infer<typeof orderCreateSchema>;
 
-/** Name, price and weight are those of the moment of the order; the product may have changed since. */
+/** Name, price and weight at the moment of the order. The product may have changed since. */
 export const orderItemSchema = z.strictObject({
   sku: z.string(),
   productId: productIdSchema,
@@ -59,7 +59,7 @@ export const orderSchema = z.strictObject({
   ...orderSummarySchema.shape,
   /** Of the items whose weight is known. */
   totalWeightGrams: z.int(),
-  /** false: some item has no known weight, and the order weighs more than that. */
+  /** false if some item has no known weight: then the order weighs more. */
   totalWeightIsComplete: z.boolean(),
   items: z.array(orderItemSchema),
 });
@@ -93,13 +93,13 @@ export const monthSchema = z
   .string()
   .regex(/^[12]\d{3}-(?:0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-11' });
 
-/** The greatest number that JSON carries exactly stands for everything above it. */
-const revenueSchema = z.int().describe('9007199254740991 where it is that or more.');
+/** Above the greatest exact number of JSON, that number stands for all larger sums. */
+const revenueSchema = z.int().describe('9007199254740991 stands for that sum or a larger one.');
 
-/** What is cached of each month. */
+/** The cached sales of one month. */
 export const salesMonthSchema = z.strictObject({
   month: monthSchema,
-  /** One for each currency in which orders were completed in that month. */
+  /** One for each currency of the orders that were completed in that month. */
   sales: z.array(z.strictObject({ currency: z.string(), revenueMinor: revenueSchema, orders: z.int() })),
 });
 export type SalesMonth = z.infer<typeof salesMonthSchema>;

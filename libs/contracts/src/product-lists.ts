@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { productIdSchema, productSchema, productStatuses } from './product.ts';
 
-/** Most products in one answer, by page or by id. */
+/** The most products in one answer, by page or by id. */
 export const maxProductsPerAnswer = 100;
 
 /** Answers have at most this many rows on a page. */
@@ -17,7 +17,7 @@ export const pageLimitSchema = z
 
 const filterText = z.string().min(1).max(200);
 
-/** `GET /v1/products`, as it stands in the address. */
+/** The query of `GET /v1/products`. */
 export const productListQuerySchema = z.strictObject({
   category: filterText.optional(),
   brand: filterText.optional(),
@@ -33,7 +33,7 @@ export const productPageSchema = z.strictObject({
   page: z.strictObject({ nextCursor: z.string().nullable() }),
 });
 
-/** `GET /v1/products?ids=`: each id is in one of the two. */
+/** `GET /v1/products?ids=`: each id is in one of the two lists. */
 export const productsByIdSchema = z.strictObject({
   data: z.array(productSchema),
   missing: z.array(productIdSchema),

@@ -1,19 +1,15 @@
-/** A product of the catalog, as every service reads and writes it. */
+/** A product of the catalog and its history, as every service reads and writes them. */
 import { z } from 'zod';
-import { requiredText, text } from './text.ts';
-import { isValidGtin } from './gtin.ts';
+import { currencySchema, isValidGtin, requiredText, text } from './fields.ts';
 
-/**
- * Versions come from one database sequence that ends at 2^53 - 1, so that a version is exact as a
- * JSON number, as a JavaScript number and as a Lua number.
- */
+/** The database sequence of versions ends at 2^53 - 1: numbers of JSON, JavaScript and Lua are exact up to there. */
 export const versionSchema = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const productIdSchema = z.uuid({ error: 'must be a UUID' }).toLowerCase();
 
 /**
- * Printable ASCII without spaces at either end. Letters that look alike in other scripts are refused,
- * so that two SKUs which a person cannot tell apart cannot both exist.
+ * Printable ASCII without spaces at either end. Other scripts have letters that look like ASCII ones, so two SKUs could
+ * exist that nobody can tell apart.
  */
 export const skuSchema = z
   .string()
@@ -28,7 +24,7 @@ export const productStatuses = ['draft', 'active', 'archived'] as const;
 const postgresInteger = 2_147_483_647;
 const positiveMillimetres = z.int().min(1).max(100_000).nullable();
 
-/** One level of scalars; keys that JavaScript treats specially are refused by name. */
+/** One level of scalars. The key "constructor" could reach the prototype of objects in careless code. */
 const attributesSchema = z
   .record(
     z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, {
@@ -57,7 +53,7 @@ const writableFields = {
   widthMm: positiveMillimetres,
   heightMm: positiveMillimetres,
   priceMinor: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
-  currency: z.string().regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code: three capital letters' }),
+  currency: currencySchema,
   status: z.enum(productStatuses),
   attributes: attributesSchema,
 };
@@ -85,10 +81,7 @@ export const productCreateSchema = z.strictObject({
 });
 export type ProductCreate = z.infer<typeof productCreateSchema>;
 
-/**
- * What `PATCH /v1/products/{id}` takes: an RFC 7396 merge patch. `attributes` merges key by key,
- * null removes a key.
- */
+/** What `PATCH /v1/products/{id}` takes: a merge patch (RFC 7396). `attributes` merges key by key; null removes a key. */
 export const productPatchSchema = z
   .strictObject({
     ...writableFields,
@@ -100,3 +93,26 @@ export type ProductPatch = z.infer<typeof productPatchSchema>;
 
 /** The columns of `products` that a client may write, in the order the database functions take them. */
 export const writableProductFields = Object.keys(writableFields) as (keyof ProductCreate)[];
+
+/** One change of a product, in answers of `GET /v1/products/{id}/history`. */
+export const productChangeSchema = z.strictObject({
+  version: versionSchema,
+  operation: z.enum(['create', 'update', 'delete']),
+  /** The caller that made the change, or `sql` for a change by hand. */
+  changedBy: z.string(),
+  changedAt: z.iso.datetime(),
+  /** The changed fields. `old` is null for a created product, `new` for a deleted one. */
+  fields: z.array(
+    z.strictObject({
+      field: z.enum(writableProductFields as [keyof ProductCreate]),
+      old: z.unknown(),
+      new: z.unknown(),
+    }),
+  ),
+});
+export type ProductChange = z.infer<typeof productChangeSchema>;
+
+export const productHistoryPageSchema = z.strictObject({
+  data: z.array(productChangeSchema),
+  page: z.strictObject({ nextCursor: z.string().nullable() }),
+});

@@ -1,5 +1,6 @@
 /** Settings of the store: one row, read by every service. */
 import { z } from 'zod';
+import { currencySchema } from './fields.ts';
 import { versionSchema } from './product.ts';
 
 const writableFields = {
@@ -9,9 +10,7 @@ const writableFields = {
     .max(200)
     .refine((value) => value.isWellFormed(), { error: 'must be well-formed Unicode' }),
   supportEmail: z.email().max(254).nullable(),
-  defaultCurrency: z
-    .string()
-    .regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code: three capital letters' }),
+  defaultCurrency: currencySchema,
   lowStockThreshold: z.int().min(0).max(1_000_000),
   ordersEnabled: z.boolean(),
 };
@@ -23,7 +22,7 @@ export const settingsSchema = z.strictObject({
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
-/** What `PATCH /v1/settings` takes: an RFC 7396 merge patch. */
+/** What `PATCH /v1/settings` takes: a merge patch (RFC 7396). */
 export const settingsPatchSchema = z
   .strictObject(writableFields)
   .partial()

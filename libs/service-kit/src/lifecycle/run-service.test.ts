@@ -11,7 +11,7 @@ async function run(mode: string, signal?: NodeJS.Signals): Promise<{ code: unkno
   const exited = once(child, 'exit');
   const output = text(child.stdout);
   if (signal !== undefined) child.stdout.once('data', () => child.kill(signal));
-  const [code] = await exited;
+  const [code] = (await exited) as [number | null];
   return { code, lines: (await output).trim().split('\n') };
 }
 

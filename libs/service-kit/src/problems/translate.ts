@@ -104,7 +104,7 @@ export function translate(error: unknown): CatalogError {
         cause: error,
       });
     if (typeof status === 'number' && status >= 400 && status < 500)
-      return new CatalogError('malformed_request', 'The request cannot be understood.', { cause: error });
+      return new CatalogError('malformed_request', 'The request is malformed.', { cause: error });
   }
   return internalError(error);
 }

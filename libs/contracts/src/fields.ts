@@ -1,0 +1,33 @@
+/** Rules of fields that several schemas share. */
+import { z } from 'zod';
+
+/** Postgres cannot store NUL, and the other control characters can only hide something. */
+// oxlint-disable-next-line no-control-regex -- the rule is about these characters
+const controlCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+export const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !controlCharacter.test(value), { error: 'must not contain control characters' })
+    .refine((value) => value.isWellFormed(), { error: 'must be well-formed Unicode' });
+
+export const requiredText = (max: number) =>
+  text(max).refine((value) => value.trim().length > 0, { error: 'must not be blank' });
+
+export const currencySchema = z
+  .string()
+  .regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code: three capital letters' });
+
+/**
+ * Checks the GS1 check digit (GS1 General Specifications, 7.9.1). Counted from the right, the check digit and every second
+ * digit weigh 1, the others 3. The sum must be a multiple of ten.
+ */
+export function isValidGtin(gtin: string): boolean {
+  if (!/^(?:\d{8}|\d{12}|\d{13}|\d{14})$/.test(gtin)) return false;
+  let sum = 0;
+  for (let fromRight = 0; fromRight < gtin.length; fromRight++) {
+    const digit = gtin.charCodeAt(gtin.length - 1 - fromRight) - 48;
+    sum += fromRight % 2 === 0 ? digit : digit * 3;
+  }
+  return sum % 10 === 0;
+}
