@@ -1,6 +1,7 @@
-import { CatalogError, versionOfEtag, type Entity } from '@catalog/contracts';
+import { CatalogError, etagOf, versionOfEtag, type Entity } from '@catalog/contracts';
 import type { ExpectedVersion, NotChanged } from '@catalog/database';
 import { type HeaderField, invalidHeader } from '@catalog/service-kit';
+import type { Response } from 'express';
 import { z } from 'zod';
 
 /** Without a limit, one request could make the service try many versions. */
@@ -69,3 +70,15 @@ export const ifMatch = (entity: Entity): HeaderField<'*' | readonly number[]> =>
   errors: ['precondition_required', 'version_changed'],
   read: (req) => parseIfMatch(entity, req.headers['if-match']),
 });
+
+/** For the document: the header of every write. */
+export const describedVersion = {
+  'Catalog-Version': 'The version that the write made. Send it as Min-Version to read it.',
+};
+/** For the document: the headers of `sendVersioned`. */
+export const describedVersionAndTag = { ...describedVersion, ETag: 'For If-Match and If-None-Match.' };
+
+/** Sends a row as JSON, with its version and with the tag that the next `If-Match` needs. */
+export function sendVersioned(res: Response, entity: Entity, row: { readonly version: number }): void {
+  res.set('ETag', etagOf(entity, row.version)).set('Catalog-Version', String(row.version)).json(row);
+}

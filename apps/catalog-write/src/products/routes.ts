@@ -16,9 +16,14 @@ import {
 } from '@catalog/database';
 import { idempotencyKey, mergePatch, parse, requestTimeout, route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
-import { describedVersion, describedVersionAndTag, sendVersioned } from '../http/answer.ts';
+import {
+  changeIfMatch,
+  describedVersion,
+  describedVersionAndTag,
+  ifMatch,
+  sendVersioned,
+} from '../preconditions/if-match.ts';
 import { createOnce } from './create-once.ts';
-import { changeIfMatch, ifMatch } from '../preconditions/if-match.ts';
 import { historyRoute } from './history.ts';
 
 const scope = 'catalog:write';

@@ -1,8 +1,7 @@
 import { SETTINGS, settingsPatchSchema, settingsSchema } from '@catalog/contracts';
 import { updateSettings, withTransaction, type Pool, type PoolClient } from '@catalog/database';
 import { mergePatch, requestTimeout, route, type Route } from '@catalog/service-kit';
-import { describedVersionAndTag, sendVersioned } from '../http/answer.ts';
-import { changeIfMatch, ifMatch } from '../preconditions/if-match.ts';
+import { changeIfMatch, describedVersionAndTag, ifMatch, sendVersioned } from '../preconditions/if-match.ts';
 
 export function settingsRoute({ pool }: { readonly pool: Pool }): Route {
   return route({
