@@ -1,13 +1,6 @@
 import { outboxPoolOptions } from '@catalog/change-feed';
 import { createPool } from '@catalog/database';
-import {
-  authenticate,
-  createLogger,
-  createMetrics,
-  readiness as createReadiness,
-  runService,
-  startServer,
-} from '@catalog/service-kit';
+import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
 import { readConfig } from './config.ts';
 import { createWorkerMetrics } from './metrics.ts';
@@ -15,13 +8,12 @@ import { createInvalidationWorker } from './worker.ts';
 
 const day_s = 86_400;
 const config = readConfig();
-const log = createLogger({ service, level: config.LOG_LEVEL });
 
-await runService({
-  log,
-  async start(scope) {
-    const metrics = createMetrics({ service });
-    const readiness = createReadiness();
+await runServer({
+  service,
+  config,
+  async createApp(parts, scope) {
+    const { log, metrics, readiness } = parts;
     const pool = createPool({
       url: config.DATABASE_URL,
       applicationName: service,
@@ -56,20 +48,15 @@ await runService({
         imports_s: config.KEEP_IMPORTS_DAYS * day_s,
       },
     });
-    const app = createApp({
+    scope.run('worker', worker);
+    return createApp({
+      ...parts,
       worker,
       authenticate: authenticate({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? service,
         log,
       }),
-      log,
-      metrics,
-      readiness,
-      trustedProxies: config.TRUSTED_PROXIES,
     });
-    const server = await startServer({ app, port: config.PORT, host: config.HOST, log });
-    scope.run('worker', worker);
-    scope.onStop('server', () => server.drain());
   },
 });
