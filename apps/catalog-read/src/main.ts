@@ -51,7 +51,7 @@ await runServer({
 
     // With either store this process answers at least some requests. Taking it out of service would answer fewer.
     readiness.add('stores', async () => {
-      if (cache.freshness.isFresh(cache.connection.incarnation)) return;
+      if (cache.status().redisIsFresh) return;
       await pool.query('select 1');
     });
 

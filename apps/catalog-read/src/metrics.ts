@@ -1,8 +1,10 @@
 /** Names, units and help of catalog-read's own metrics. */
-import type { CacheEvents, LoadGuardState } from '@catalog/cache';
+import type { CacheEvents, CacheStatus } from '@catalog/cache';
 import type { Metrics } from '@catalog/service-kit';
 import { Counter, Gauge } from 'prom-client';
 import type { CatalogCache } from './cache/catalog-cache.ts';
+
+type LoadState = CacheStatus['loads']['keys'];
 
 export function createReadMetrics({ registry }: Metrics): {
   events: CacheEvents;
@@ -50,10 +52,10 @@ export function createReadMetrics({ registry }: Metrics): {
             this.set(read());
           },
         });
-      gauge('near_cache_entries', 'Entries in the near cache.', () => cache.near.size);
-      gauge('near_cache_bytes', 'Bytes that the near cache holds.', () => cache.near.bytes);
+      gauge('near_cache_entries', 'Entries in the near cache.', () => cache.status().nearCache.entries);
+      gauge('near_cache_bytes', 'Bytes that the near cache holds.', () => cache.status().nearCache.bytes);
       gauge('near_cache_sound', '1 while the near cache may serve.', () =>
-        cache.freshness.isSound() ? 1 : 0,
+        cache.status().nearCache.isSound ? 1 : 0,
       );
       const silences = new Counter({
         name: 'near_cache_silences_total',
@@ -62,22 +64,22 @@ export function createReadMetrics({ registry }: Metrics): {
         registers: [],
         collect() {
           this.reset();
-          for (const [reason, count] of Object.entries(cache.freshness.silences)) this.inc({ reason }, count);
+          for (const [reason, count] of Object.entries(cache.status().nearCache.silences))
+            this.inc({ reason }, count);
         },
       });
       registry.registerMetric(silences);
       gauge('cache_breaker_open', '1 while Redis fails and is passed by.', () =>
-        cache.breaker.isOpen() ? 1 : 0,
+        cache.status().breakerIsOpen ? 1 : 0,
       );
-      const guards = Object.entries(cache.guards);
-      const ofGuards = (name: string, help: string, read: (state: LoadGuardState) => number) =>
+      const ofGuards = (name: string, help: string, read: (state: LoadState) => number) =>
         new Gauge({
           name,
           help,
           labelNames: ['of'],
           registers,
           collect() {
-            for (const [of, guard] of guards) this.set({ of }, read(guard.state()));
+            for (const [of, state] of Object.entries(cache.status().loads)) this.set({ of }, read(state));
           },
         });
       ofGuards('load_breaker_open', '1 while Postgres fails and is left alone.', ({ isOpen }) =>
@@ -92,17 +94,15 @@ export function createReadMetrics({ registry }: Metrics): {
         registers: [],
         collect() {
           this.reset();
-          for (const [of, guard] of guards) {
-            for (const [reason, count] of Object.entries(guard.state().shed)) this.inc({ of, reason }, count);
+          for (const [of, state] of Object.entries(cache.status().loads)) {
+            for (const [reason, count] of Object.entries(state.shed)) this.inc({ of, reason }, count);
           }
         },
       });
       registry.registerMetric(shed);
-      gauge('cache_fresh', '1 while Redis counts as fresh.', () =>
-        cache.freshness.isFresh(cache.connection.incarnation) ? 1 : 0,
-      );
+      gauge('cache_fresh', '1 while Redis counts as fresh.', () => (cache.status().redisIsFresh ? 1 : 0));
       gauge('cache_watermark_age_seconds', 'How far behind the newest commit the cache may be.', () => {
-        const age_ms = cache.freshness.watermarkAge_ms;
+        const age_ms = cache.status().watermarkAge_ms;
         return Number.isFinite(age_ms) ? age_ms / 1000 : Number.NaN;
       });
     },

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Cached } from '@catalog/cache';
+import type { Wrapped } from '@catalog/cache';
 import type { UserProfile } from '@catalog/contracts';
 import {
   createServiceApp,
@@ -31,7 +31,7 @@ export const serviceName = 'console';
 
 export interface Dependencies {
   readonly accounts: Accounts;
-  readonly profiles: Cached<[id: string], UserProfile>;
+  readonly profiles: Wrapped<[id: string], UserProfile>;
   /** The state Redis: sessions. */
   readonly redis: Redis;
   readonly queues: readonly Queue[];

@@ -1,5 +1,5 @@
 /** Every part of the worker starts and stops in any order, and leaves nothing behind. */
-import { CacheConnection, EntryStore, GenerationBumper, InvalidationPublisher } from '@catalog/cache';
+import { CacheConnection, EntryStore, GenerationBumper, InvalidationPublisher } from '@catalog/cache/worker';
 import {
   ChangeTraces,
   createRefreshQueue,

@@ -1,4 +1,4 @@
-import type { CacheConnection } from '@catalog/cache';
+import type { CacheConnection } from '@catalog/cache/worker';
 import { feedLimits } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
 import type { Readiness } from '@catalog/service-kit';

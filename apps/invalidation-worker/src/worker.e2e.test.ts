@@ -84,17 +84,17 @@ test('a deleted row is cached as missing, with the version of its tombstone', as
 test('heartbeats make readers trust the cache, and the watermark stops when changes cannot be applied', async () => {
   const on = await stores();
   await worker(on);
-  const { freshness, connection } = on.reader;
-  await eventually(() => freshness.isSound() && freshness.isFresh(connection.incarnation));
+  const { cache } = on.reader;
+  await eventually(() => cache.status().nearCache.isSound && cache.status().redisIsFresh);
   // A change that cannot be acknowledged holds back the watermark.
   const client = await on.owner.connect();
   await client.query('begin');
   await client.query('lock table catalog.cache_incarnation in access exclusive mode');
   await on.insertProducts(1);
-  await eventually(() => !freshness.isFresh(connection.incarnation));
+  await eventually(() => !cache.status().redisIsFresh);
   await client.query('rollback');
   client.release();
-  await eventually(() => freshness.isFresh(connection.incarnation));
+  await eventually(() => cache.status().redisIsFresh);
   await on.settled();
   expect(await on.unapplied()).toBe(0);
 });
@@ -193,14 +193,14 @@ test('while the state Redis is away, changes wait in the outbox', async () => {
 test('recent changes are applied again to a new incarnation of the cache before readers trust it', async () => {
   const on = await stores();
   const { metric } = await worker(on);
-  const { freshness, connection } = on.reader;
+  const { cache, connection } = on.reader;
   await cachedProduct(on);
-  await eventually(() => freshness.isFresh(connection.incarnation));
+  await eventually(() => cache.status().redisIsFresh);
   const first = connection.incarnation;
   await on.cacheRedis.restart();
   await eventually(() => connection.incarnation !== undefined && connection.incarnation !== first);
   await eventually(async () => (await metric('changes_replayed_total')) === 2);
-  await eventually(() => freshness.isFresh(connection.incarnation));
+  await eventually(() => cache.status().redisIsFresh);
   expect(await on.unapplied()).toBe(0);
   const { rows } = await on.owner.query<{ registered: string }>(
     'select incarnation as registered from catalog.cache_incarnation',
@@ -211,12 +211,12 @@ test('recent changes are applied again to a new incarnation of the cache before 
 test('a worker on a Redis that is not registered sends no heartbeat and acknowledges nothing', async () => {
   const on = await stores();
   const left = await worker(on);
-  const { freshness, connection } = on.reader;
-  await eventually(() => freshness.isFresh(connection.incarnation));
+  const { cache, connection } = on.reader;
+  await eventually(() => cache.status().redisIsFresh);
   // A failover that the first worker has not noticed: the other worker is on another server.
   await using other = await startRedis();
   const ahead = await worker(on, { cacheRedisUrl: other.url });
-  await eventually(() => !freshness.isFresh(connection.incarnation));
+  await eventually(() => !cache.status().redisIsFresh);
   const [id] = await on.insertProducts(1);
   await on.settled(15_000);
   const { rows } = await on.owner.query<{ applied_to: string; registered: string }>(
@@ -234,8 +234,8 @@ test('a worker on a Redis that is not registered sends no heartbeat and acknowle
 test('an overruled worker takes over when all workers of the registered Redis are gone', async () => {
   const on = await stores();
   const left = await worker(on);
-  const { freshness, connection } = on.reader;
-  await eventually(() => freshness.isFresh(connection.incarnation));
+  const { cache, connection } = on.reader;
+  await eventually(() => cache.status().redisIsFresh);
   await using other = await startRedis();
   const ahead = await startWorker(on, { cacheRedisUrl: other.url });
   await eventually(async () => (await fetch(`${left.url}/readyz`)).status === 503);
@@ -246,7 +246,7 @@ test('an overruled worker takes over when all workers of the registered Redis ar
   await ahead[Symbol.asyncDispose]();
   // Pretend that it was last seen a minute ago.
   await on.owner.query(`update catalog.cache_incarnation set seen_at = seen_at - interval '1 minute'`);
-  await eventually(() => freshness.isFresh(connection.incarnation), { timeout_ms: 10_000 });
+  await eventually(() => cache.status().redisIsFresh, { timeout_ms: 10_000 });
   expect(await registered()).toBe(connection.incarnation);
   expect(theirs).not.toBe(connection.incarnation);
 }, 30_000);
@@ -267,9 +267,9 @@ test('a Redis that returns after the outbox has lost its missed changes is purge
   await on.owner.query('delete from catalog.outbox');
   expect((await on.reader.state(key)).state).toBe('value');
 
-  const { freshness, connection } = on.reader;
+  const { cache } = on.reader;
   await worker(on);
-  await eventually(() => freshness.isFresh(connection.incarnation), { timeout_ms: 10_000 });
+  await eventually(() => cache.status().redisIsFresh, { timeout_ms: 10_000 });
   expect((await on.reader.state(key)).state).toBe('dead');
 }, 30_000);
 

@@ -3,9 +3,10 @@ import {
   EntryStore,
   GenerationBumper,
   InvalidationPublisher,
-  type Load,
+  KeyRefresher,
+  type PayloadLoader,
   loadPayloads,
-} from '@catalog/cache';
+} from '@catalog/cache/worker';
 import { ChangeTraces, Outbox, RegisteredIncarnation } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
 import { databaseIdentity, entityLoaders, type Pool, type RetentionAges } from '@catalog/database';
@@ -82,8 +83,12 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   const bumper = new GenerationBumper(cache, () => performance.now());
   const purger = new Purger({ cache, publisher, bumper });
   const loaders = entityLoaders(pool);
-  const loads = new Map(entities.map(({ name }): [string, Load] => [name, loadPayloads(loaders[name])]));
-  const refresher = new Refresher({ store, entities, loads });
+  const loads = new Map(
+    entities.map(({ name }): [string, PayloadLoader] => [name, loadPayloads(loaders[name])]),
+  );
+  const refresher = new Refresher(
+    new KeyRefresher({ connection: cache, entities, loads, onCacheFailed: reportFailure('refresh') }),
+  );
 
   // The parts.
   const registration = new Registration({

@@ -1,8 +1,9 @@
--- Shared by the scripts, put in front of each: the layout of an entry, and who holds its lease.
+-- Put in front of the scripts: the layout of an entry, and who holds its lease.
 --
 -- An entry is one string: a header line, then the payload.
---   1|state|version|stored_ms|fresh_until_ms|incarnation|schema|token|floor|lease_until_ms
--- state: V value, M missing, D dead (the last payload, for stale-if-error only), A absent (a lease alone).
+--   1|state|version|stored_ms|fresh_until_ms|stamp|schema|token|floor|lease_until_ms
+-- state: V value, M missing, D dead (the last payload, served only when marked stale), A absent (a lease alone).
+-- stamp: the incarnation; in a page of a list the generation of the list, which begins with the incarnation.
 -- Times are this server's clock. Versions end at 2^53 - 1, so that a Lua number holds them exactly.
 
 local HEADER = '^1|([VMDA])|(%d+)|(%d+)|(%d+)|(%w+)|(%d+)|([%w-]*)|(%d+)|(%d+)\n()'
@@ -12,8 +13,8 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- What is unreadable, or stamped by another life of the stores, counts as absent.
-local function read_entry(key, incarnation)
+-- An entry that cannot be read, or that bears another stamp, counts as absent.
+local function read_entry(key, stamp)
   local raw = redis.pcall('GET', key)
   if type(raw) == 'table' and raw.err then
     redis.call('DEL', key)
@@ -24,8 +25,9 @@ local function read_entry(key, incarnation)
   if not raw then
     return entry
   end
-  local state, version, stored, fresh_until, life, schema, token, floor, lease_until, start = string.match(raw, HEADER)
-  if life ~= incarnation then
+  local state, version, stored, fresh_until, found_stamp, schema, token, floor, lease_until, start =
+    string.match(raw, HEADER)
+  if found_stamp ~= stamp then
     return entry
   end
   entry.found = true
@@ -48,13 +50,13 @@ local function end_lease(entry)
   entry.token, entry.floor, entry.lease_until = '', '0', 0
 end
 
--- life: 'KEEPTTL', or milliseconds.
-local function write_entry(key, incarnation, entry, life)
+-- ttl: 'KEEPTTL', or milliseconds.
+local function write_entry(key, stamp, entry, ttl)
   local raw = string.format('1|%s|%s|%.0f|%.0f|%s|%s|%s|%s|%.0f\n%s', entry.state, entry.version, entry.stored,
-    entry.fresh_until, incarnation, entry.schema, entry.token, entry.floor, entry.lease_until, entry.payload)
-  if life == 'KEEPTTL' then
+    entry.fresh_until, stamp, entry.schema, entry.token, entry.floor, entry.lease_until, entry.payload)
+  if ttl == 'KEEPTTL' then
     redis.call('SET', key, raw, 'KEEPTTL')
   else
-    redis.call('SET', key, raw, 'PX', life)
+    redis.call('SET', key, raw, 'PX', ttl)
   end
 end

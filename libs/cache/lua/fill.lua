@@ -1,19 +1,19 @@
--- Stores what a reader has read from the primary, if it may; a refused reader raises the floor of the holder.
+-- Stores what a reader has read from Postgres, if the reader may. A reader that may not raises the holder's floor.
 --
--- The holder of the lease stores what is not below its floor. Anyone replaces an older live entry by a newer
--- one. Everybody else is refused: what they read may be older than an invalidation that has passed since. But
--- before their callers see it, the floor is raised, so that the holder cannot show something older afterwards.
+-- The holder of the lease stores a version that is not below its floor. Anyone replaces a live entry by a newer one.
+-- All others are refused: an invalidation may have passed since they read. A refused reader still shows its callers
+-- what it read, so the floor is raised first: afterwards the holder cannot show anything older.
 --
 -- KEYS[1] the entry
--- ARGV    1 incarnation  2 payload schema  3 token ('' without a lease)  4 state V or M  5 version
---         6 fresh_ms  7 life_ms  8 payload
--- Answer  { stored 1 or 0, state, version, age_ms, fresh_for_ms, payload }: what is there now; the payload
+-- ARGV    1 stamp  2 payload schema  3 token ('' without a lease)  4 state V or M  5 version
+--         6 fresh_ms  7 ttl_ms  8 payload
+-- Answer  { stored 1 or 0, state, version, age_ms, fresh_for_ms, payload }: what the key holds now; the payload
 --         only if it is not the caller's own
 
-local incarnation, schema, token, state, version = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local fresh_ms, life_ms, payload = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local stamp, schema, token, state, version = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local fresh_ms, ttl_ms, payload = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local now = now_ms()
-local entry = read_entry(KEYS[1], incarnation)
+local entry = read_entry(KEYS[1], stamp)
 local leased = is_leased(entry, now)
 local holder = leased and entry.token == token
 local offered, present = tonumber(version), tonumber(entry.version)
@@ -33,21 +33,21 @@ if may_store then
   end
   entry.state, entry.version, entry.schema, entry.payload = state, version, schema, payload
   entry.stored, entry.fresh_until = now, now + fresh_ms
-  write_entry(KEYS[1], incarnation, entry, life_ms)
+  write_entry(KEYS[1], stamp, entry, ttl_ms)
   return { 1, state, offered, 0, fresh_ms, '' }
 end
 
 if holder then
-  -- Its chance is gone: somebody has read something newer. The next reader may try.
+  -- Another reader has read something newer. The lease ends, so that the next reader may try.
   end_lease(entry)
   if entry.state == 'A' then
     redis.call('DEL', KEYS[1])
   else
-    write_entry(KEYS[1], incarnation, entry, 'KEEPTTL')
+    write_entry(KEYS[1], stamp, entry, 'KEEPTTL')
   end
 elseif leased and offered > tonumber(entry.floor) then
   entry.floor = version
-  write_entry(KEYS[1], incarnation, entry, 'KEEPTTL')
+  write_entry(KEYS[1], stamp, entry, 'KEEPTTL')
 end
 
 if is_live(entry) and entry.schema == schema and present > offered then

@@ -1,18 +1,18 @@
--- Publishes a heartbeat. The age of the watermark is measured here, when the message leaves: a worker that was
--- paused between reading its clock and writing to its socket would else announce an old watermark as new.
+-- Publishes a heartbeat. The age of the watermark is measured here, when the message leaves: a worker that was paused
+-- between reading the clock and writing to its socket would otherwise announce an old watermark as a new one.
 --
 -- KEYS none
 -- ARGV 1 channel  2 the message up to the age  3 the watermark, in ms of this server's clock
---      4 the master_replid that the incarnation in the message stands for
--- Answer: the number of subscribers. Error OTHERLIFE where the server is no longer what the worker takes it for
+--      4 the master_replid that belongs to the incarnation in the message
+-- Answer: the number of subscribers. Error OTHERINCARNATION if the worker takes this server for an earlier incarnation
 
-if is_other_life(ARGV[4]) then
-  return redis.error_reply(OTHER_LIFE)
+if is_other_incarnation(ARGV[4]) then
+  return redis.error_reply(OTHER_INCARNATION)
 end
 
 local time = redis.call('TIME')
 local age = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3])
--- The clock was set back: nothing can be said of the watermark's age.
+-- The clock was set back, so the age of the watermark is unknown.
 if age < 0 then
   return 0
 end

@@ -1,15 +1,15 @@
--- Applies one committed change: nothing older than its version may be served, or filled by a reader that
--- began before.
+-- Applies one committed change: no older version is served afterwards, and no reader that began before it can fill.
+-- `invalidate_each.lua` calls it as a function.
 --
 -- KEYS[1] the entry
--- ARGV    1 incarnation  2 version  3 dead_ms: how long the old payload stays for stale-if-error
--- Answer  1 if a live entry was invalidated, so that refreshing it is worth while; else 0
+-- ARGV    1 incarnation  2 version  3 dead_ms: how long the old payload is kept, to be served as stale
+-- Answer  1 if a live entry was invalidated, so that a refresh is worthwhile; else 0
 
 local incarnation, version, dead_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local entry = read_entry(KEYS[1], incarnation)
 
 if not entry.found or entry.state == 'A' then
-  -- Nothing, a lease alone, or an entry of another life.
+  -- Nothing, a lease alone, or an entry of another incarnation.
   redis.call('DEL', KEYS[1])
   return 0
 end

@@ -1,9 +1,9 @@
--- Invalidates many keys with one call, each as `invalidate` does, which stands in front of this as a function of KEYS
--- and ARGV. A call for each key would cost Redis and the worker several times as much.
+-- Invalidates many keys with one call, each as `invalidate` does; that script stands in front of this one as a
+-- function. A call for each key would cost Redis and the worker several times as much.
 --
 -- KEYS    the entries
 -- ARGV    1 incarnation  2 dead_ms  3 … the version of each
--- Answer  for each what `invalidate` answers, or -1 where it failed: no key takes another with it
+-- Answer  for each key the answer of `invalidate`, or -1 if it failed: one key never fails another
 
 local answers = {}
 for index, key in ipairs(KEYS) do

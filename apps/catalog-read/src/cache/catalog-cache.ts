@@ -1,23 +1,8 @@
-import {
-  BatchLoader,
-  type CacheEvents,
-  createLoadGuard,
-  createProcessCache,
-  EntityCache,
-  ListCache,
-  type Load,
-  type LoadGuard,
-  loadPayloads,
-  type Patience,
-} from '@catalog/cache';
-import { limits } from '@catalog/cache/timings';
-import { type entities, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
+import { type CacheEvents, createCache } from '@catalog/cache';
+import { PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
 import { databaseIdentity, entityLoaders, retryRead } from '@catalog/database';
 import type { Pool } from 'pg';
 import { HeardInvalidations } from './heard-invalidations.ts';
-
-/** A few ten thousand products. */
-const nearCache_bytes = 64 * 1024 * 1024;
 
 export interface CatalogCacheOptions {
   readonly pool: Pool;
@@ -29,63 +14,35 @@ export interface CatalogCacheOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** The cached entities of this service, with all that they share. */
-export function createCatalogCache({
-  pool,
-  cacheRedisUrl,
-  incarnationMode,
-  events,
-  onLoad,
-  onError,
-}: CatalogCacheOptions) {
+/** A few ten thousand products. */
+const nearCache_bytes = 64 * 1024 * 1024;
+
+/** The cached entities and lists of this service. */
+export function createCatalogCache({ pool, cacheRedisUrl, ...options }: CatalogCacheOptions) {
   const heard = new HeardInvalidations();
-  const { parts, connection, start, stop } = createProcessCache({
+  const cache = createCache({
+    ...options,
     url: cacheRedisUrl,
     name: 'catalog-read',
     databaseIdentity: () => databaseIdentity(pool),
-    incarnationMode,
     nearCache_bytes,
-    events,
-    onInvalidation: (key, version) => heard.note(key, version),
-    onError,
+    onInvalidation: (cacheKey, version) => heard.note(cacheKey, version),
   });
-  const { store, breaker, freshness, near } = parts;
-  // Apart, so that a flood of searches takes no place from a product.
-  const guards = { keys: createLoadGuard(), lists: createLoadGuard(limits.listConcurrency) };
-  const behind =
-    (guard: LoadGuard) =>
-    <T>(read: () => Promise<T>, patience?: Readonly<Patience>) =>
-      guard(
-        () => retryRead(read),
-        () => patience === undefined || patience.until_ms > performance.now(),
-      );
   const loaders = entityLoaders(pool);
-  const cached = (entity: (typeof entities)[number]) => {
-    const load = loadPayloads(loaders[entity.name]);
-    const counted: Load = (keys) => {
-      onLoad(entity.name, keys.length);
-      return load(keys);
-    };
-    return new EntityCache(entity, new BatchLoader(counted, guards.keys), parts);
-  };
-
+  const pages = cache.list(PRODUCT.list);
   return {
-    products: cached(PRODUCT),
-    skus: cached(SKU),
-    settings: cached(SETTINGS),
-    lists: new ListCache(connection, freshness, events.cacheFailed),
-    guards,
-    /** What is no load of an entity, and costs no more. */
-    readPostgres: behind(guards.keys),
-    readPostgresList: behind(guards.lists),
-    breaker,
-    connection,
-    store,
-    freshness,
-    near,
+    products: cache.define(PRODUCT, loaders[PRODUCT.name]),
+    skus: cache.define(SKU, loaders[SKU.name]),
+    settings: cache.define(SETTINGS, loaders[SETTINGS.name]),
+    productPage: (query: readonly unknown[], read: () => Promise<Buffer>, until_ms: number) =>
+      pages.get(query, () => retryRead(read), until_ms),
+    readPostgres: <T>(read: () => Promise<T>, until_ms?: number) =>
+      cache.readPostgres(() => retryRead(read), until_ms),
+    status: cache.status,
+    inspect: cache.inspect,
     heard,
-    start,
-    stop,
+    start: cache.start,
+    stop: cache.stop,
   };
 }
 

@@ -28,7 +28,7 @@ test('without heartbeats the near cache goes silent, and past the bound Redis co
   await stores.applier.hold();
   await eventually(async () => (await cacheStatus(id)) === 'catalog-read; hit; detail=redis');
   await eventually(async () => (await cacheStatus(id))?.includes('fwd=') === true);
-  expect(reader.cache.freshness.watermarkAge_ms).toBeGreaterThan(timings.bound_ms);
+  expect(reader.cache.status().watermarkAge_ms).toBeGreaterThan(timings.bound_ms);
 
   stores.applier.follow();
   await eventually(async () => (await cacheStatus(id)) === 'catalog-read; hit; detail=near');

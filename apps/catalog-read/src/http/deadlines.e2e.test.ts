@@ -1,6 +1,7 @@
 /** Callers that say how long they wait. Tables are locked, so that every load hangs until the test lets it go. */
 import { limits } from '@catalog/cache/timings';
 import { problemSchema } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
 
@@ -85,13 +86,22 @@ test('whoever shares a load with a caller that gives up is answered all the same
   }
 });
 
-/** Takes all the places that reads of one kind have, until what it returns is called. */
-function take(read: (load: () => Promise<void>) => Promise<void>, places: number): () => Promise<unknown> {
-  const { promise: letGo, resolve } = Promise.withResolvers<void>();
-  // Its callers give up after a while; the place stays taken.
-  const taken = Promise.allSettled(Array.from({ length: places }, () => read(() => letGo)));
+/** Takes so many places for loads of one kind, until the returned function is called. */
+async function take(of: 'keys' | 'lists', places: number): Promise<() => Promise<unknown>> {
+  const { promise: letGo, resolve } = Promise.withResolvers<Buffer>();
+  const { cache } = reader;
+  const read = (page: number) =>
+    of === 'keys'
+      ? cache.readPostgres(() => letGo)
+      : cache.productPage([`taken ${(serial += 1)} ${page}`], () => letGo, Number.POSITIVE_INFINITY);
+  // The callers give up after a while; the places stay taken.
+  const taken = Promise.allSettled(Array.from({ length: places }, (_, page) => read(page)));
+  await eventually(() => {
+    const { running, waiting } = cache.status().loads[of];
+    return running + waiting === places;
+  });
   return () => {
-    resolve();
+    resolve(Buffer.from('{}'));
     return taken;
   };
 }
@@ -99,9 +109,8 @@ function take(read: (load: () => Promise<void>) => Promise<void>, places: number
 test('a load whose callers have all given up while it waited for its turn is not made', async () => {
   const [alone, shared] = [await insert(), await insert()];
   const before = { loads: await productLoads(), unwanted: await unwanted() };
-  const { readPostgres, readPostgresList } = reader.cache;
-  const letGoOfKeys = take(readPostgres, limits.loadConcurrency);
-  const letGoOfLists = take(readPostgresList, limits.listConcurrency);
+  const letGoOfKeys = await take('keys', limits.loadConcurrency);
+  const letGoOfLists = await take('lists', limits.listConcurrency);
   try {
     const hurried = [waiting(`/v1/products/${alone.id}`, 50), waiting(`/v1/products/${alone.id}`, 60)];
     for (const response of await Promise.all(hurried)) await expectGivenUp(response);
@@ -120,7 +129,7 @@ test('a load whose callers have all given up while it waited for its turn is not
 
 test('however many searches wait for Postgres, products come from it', async () => {
   const { id } = await insert();
-  const letGo = take(reader.cache.readPostgresList, limits.listConcurrency + limits.loadWaiting);
+  const letGo = await take('lists', limits.listConcurrency + limits.loadWaiting);
   try {
     expect((await reader.get('/v1/products?brand=One-too-many')).status).toBe(503);
     expect((await reader.get(`/v1/products/${id}`)).status).toBe(200);

@@ -3,41 +3,33 @@ import { loadProducts } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 
-/** What Postgres, Redis and this process hold of a product, side by side; it changes nothing. */
+/** A product as Postgres, Redis and this process hold it, side by side. It changes nothing. */
 export async function viewProductCache(cache: CatalogCache, pool: Pool, id: string) {
   const key = PRODUCT.cacheKey(id);
-  const { freshness, near, heard, connection } = cache;
-  const [postgres, redis] = await Promise.all([
+  const [postgres, { redis, near }] = await Promise.all([
     cache
       .readPostgres(() => loadProducts(pool, [id]))
       .then((loaded) => loaded.get(id))
       .catch(() => null),
-    cache.store.inspect(key).catch(() => null),
+    cache.inspect(key),
   ]);
-  const kept = near.getStale(key);
-  const live = near.get(key) !== undefined;
-  const watermarkAge_ms = freshness.watermarkAge_ms;
+  const { incarnation, nearCache, redisIsFresh, watermarkAge_ms } = cache.status();
   return {
     key,
     postgres:
       postgres === null
         ? { state: 'unreachable' }
         : { version: postgres?.version ?? 0, state: postgres?.body === null ? 'missing' : 'value' },
-    redis: redis ?? { state: 'unreachable' },
+    redis,
     near:
-      kept === undefined
-        ? { state: 'absent' }
-        : {
-            state: live ? (kept.payload === null ? 'missing' : 'value') : 'silenced',
-            version: kept.version,
-            age_ms: Math.round(performance.now() - kept.storedAt_ms),
-            ttl_ms: Math.round(kept.freshUntil_ms - performance.now()),
-          },
-    lastInvalidation: heard.get(key),
+      near.state === 'absent'
+        ? near
+        : { ...near, age_ms: Math.round(near.age_ms), ttl_ms: Math.round(near.ttl_ms) },
+    lastInvalidation: cache.heard.get(key),
     process: {
-      incarnation: connection.incarnation ?? null,
-      nearCacheIsSound: freshness.isSound(),
-      redisIsFresh: freshness.isFresh(connection.incarnation),
+      incarnation: incarnation ?? null,
+      nearCacheIsSound: nearCache.isSound,
+      redisIsFresh,
       watermarkAge_ms: Number.isFinite(watermarkAge_ms) ? Math.round(watermarkAge_ms) : null,
     },
   };

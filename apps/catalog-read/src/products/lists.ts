@@ -1,4 +1,4 @@
-import type { Answer, ListPage, Source } from '@catalog/cache';
+import { type Answer, farthestSource, type ListPage } from '@catalog/cache';
 import { listProducts, type ProductPageRequest } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
@@ -31,12 +31,7 @@ export class ProductLists {
       const { data, nextCursor } = await listProducts(this.#pool, request);
       return Buffer.from(JSON.stringify({ data, page: { nextCursor } }));
     };
-    return this.#cache.lists.get(
-      'products',
-      [category, brand, status, q, limit, cursor],
-      (patience) => this.#cache.readPostgresList(read, patience),
-      until_ms,
-    );
+    return this.#cache.productPage([category, brand, status, q, limit, cursor], read, until_ms);
   }
 
   async many(ids: readonly string[], atLeast: AtLeast) {
@@ -48,7 +43,7 @@ export class ProductLists {
       payload: concatenate(present, `"missing":${JSON.stringify(missing)}`),
       version: [...answers.values()].reduce((max, { version }) => Math.max(max, version), 0),
       age_ms: oldest([...answers.values()]),
-      source: farthest([...answers.values()]),
+      source: farthestSource([...answers.values()]),
     };
   }
 
@@ -70,7 +65,7 @@ export class ProductLists {
       count = Math.min(considered, mostConsidered - considered);
     }
     const data = shown.slice(0, limit);
-    return { payload: concatenate(data), source: farthest(data), age_ms: oldest(data) };
+    return { payload: concatenate(data), source: farthestSource(data), age_ms: oldest(data) };
   }
 }
 
@@ -86,14 +81,6 @@ function concatenate(answers: readonly Answer[], more?: string): Buffer {
 
 const oldest = (answers: readonly Answer[]): number =>
   answers.reduce((max, { age_ms }) => Math.max(max, age_ms), 0);
-
-const byDistance: readonly Source[] = ['near', 'redis', 'stored', 'bypass', 'stale'];
-
-/** One stale part makes the whole stale; else the one that came from farthest away speaks for all. */
-function farthest(answers: readonly Answer[]): Source {
-  const distance = answers.reduce((max, { source }) => Math.max(max, byDistance.indexOf(source)), 0);
-  return byDistance[distance] ?? 'bypass';
-}
 
 const isActive = (payload: Buffer): boolean =>
   (JSON.parse(payload.toString()) as { status: string }).status === 'active';

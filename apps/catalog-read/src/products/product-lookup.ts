@@ -1,7 +1,6 @@
 import type { Answer } from '@catalog/cache';
-import { callerGaveUp, CatalogError } from '@catalog/contracts';
+import { CatalogError } from '@catalog/contracts';
 import { loadProductBySku, readVersionReached } from '@catalog/database';
-import { withDeadline } from '@catalog/runtime';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import { versionNotReached } from '../http/request-headers.ts';
@@ -58,11 +57,11 @@ export class ProductLookup {
   /** Each as new as Postgres has it, if `minVersion` is above what a cache holds of it. */
   async many(ids: readonly string[], atLeast: AtLeast): Promise<Map<string, Answer>> {
     const { minVersion } = atLeast;
-    const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id, atLeast)));
-    const newest = answers.reduce((max, { version }) => Math.max(max, version), 0);
+    const answers = await this.#cache.products.getMany(ids, atLeast);
+    const newest = Math.max(0, ...[...answers.values()].map(({ version }) => version));
     // Products that were not changed lately are below it by right, so here it is the database that must have reached it.
     if (newest < minVersion) await this.#requireReached(atLeast, newest);
-    return new Map(ids.map((id, index) => [id, answers[index] as Answer]));
+    return answers;
   }
 
   async #bySkuFromPrimary(sku: string, atLeast: AtLeast): Promise<Answer> {
@@ -71,7 +70,7 @@ export class ProductLookup {
       const product = await this.#readPostgres(waitsUntil, () => loadProductBySku(this.#pool, sku));
       if (product === null) {
         await this.#requireReached(atLeast, 0);
-        return { version: 0, payload: null, age_ms: 0, source: 'bypass' };
+        return { version: 0, payload: null, value: null, age_ms: 0, source: 'bypass' };
       }
       if (product.version < minVersion) throw versionNotReached(minVersion, product.version);
       const loaded = { version: product.version, payload: Buffer.from(JSON.stringify(product)) };
@@ -91,8 +90,7 @@ export class ProductLookup {
   }
 
   #readPostgres<T>(waitsUntil: () => number, read: () => Promise<T>): Promise<T> {
-    const until_ms = waitsUntil();
-    return withDeadline(() => this.#cache.readPostgres(read, { until_ms }), { until_ms, late: callerGaveUp });
+    return this.#cache.readPostgres(read, waitsUntil());
   }
 }
 

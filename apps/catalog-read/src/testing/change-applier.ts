@@ -1,4 +1,9 @@
-import { CacheConnection, ChangeInvalidator, GenerationBumper, InvalidationPublisher } from '@catalog/cache';
+import {
+  CacheConnection,
+  ChangeInvalidator,
+  GenerationBumper,
+  InvalidationPublisher,
+} from '@catalog/cache/worker';
 import { entities } from '@catalog/contracts';
 import { databaseIdentity, type Pool } from '@catalog/database';
 

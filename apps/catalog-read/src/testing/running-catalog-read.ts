@@ -169,15 +169,16 @@ async function startReader(
       return Number(line?.split(' ').at(-1) ?? 0);
     },
     async ready() {
-      await eventually(
-        () => cache.freshness.isSound() && cache.freshness.isFresh(cache.connection.incarnation),
-      );
+      await eventually(() => {
+        const { nearCache, redisIsFresh } = cache.status();
+        return nearCache.isSound && redisIsFresh;
+      });
     },
     async [Symbol.asyncDispose]() {
       server.server.closeAllConnections();
       await server.drain();
       stateRedis.disconnect();
-      cache.stop();
+      await cache.stop();
       await pool.end();
     },
   };

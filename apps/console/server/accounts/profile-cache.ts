@@ -1,4 +1,4 @@
-import { cached, type Cached, createProcessCache } from '@catalog/cache';
+import { createCache, type Wrapped } from '@catalog/cache';
 import { USER_PROFILE, type UserProfile } from '@catalog/contracts';
 
 /** A profile takes a few hundred bytes. */
@@ -13,23 +13,13 @@ export interface ProfileCacheOptions {
 }
 
 export interface ProfileCache {
-  readonly profiles: Cached<[id: string], UserProfile>;
+  readonly profiles: Wrapped<[id: string], UserProfile>;
   start(): Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
-/** Who is signed in is asked for with each request: kept for 5 minutes, and dropped when a user changes. */
-export function createProfileCache(options: ProfileCacheOptions): ProfileCache {
-  const { find, cacheRedisUrl, databaseIdentity, incarnationMode = 'full', onError } = options;
-  const ignore = () => undefined;
-  const { parts, start, stop } = createProcessCache({
-    url: cacheRedisUrl,
-    name: 'console',
-    databaseIdentity,
-    incarnationMode,
-    nearCache_bytes,
-    events: { fillRefused: ignore, overtaken: ignore, cacheFailed: onError, loadFailed: ignore },
-    onError,
-  });
-  return { profiles: cached(find, { entity: USER_PROFILE, parts }), start, stop };
+/** Every request asks who is signed in. A profile is cached for 5 minutes, and dropped when its user changes. */
+export function createProfileCache({ find, cacheRedisUrl, ...options }: ProfileCacheOptions): ProfileCache {
+  const cache = createCache({ ...options, url: cacheRedisUrl, name: 'console', nearCache_bytes });
+  return { profiles: cache.wrap(USER_PROFILE, find), start: cache.start, stop: cache.stop };
 }

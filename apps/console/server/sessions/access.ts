@@ -1,5 +1,5 @@
 /** Access rules: every route after `requireSignIn` needs a session, and every change needs an admin. */
-import type { Cached } from '@catalog/cache';
+import type { Wrapped } from '@catalog/cache';
 import { CatalogError, type UserProfile, type UserRole } from '@catalog/contracts';
 import type { RequestHandler, Response } from 'express';
 import type { SessionData } from 'express-session';
@@ -36,7 +36,7 @@ export function signedIn(res: Response): SignedIn {
  * does not answer, a signed-in user may still look, because that is when people need the console, but not act.
  */
 export function requireSignIn(options: {
-  profiles: Pick<Cached<[id: string], UserProfile>, 'read'>;
+  profiles: Pick<Wrapped<[id: string], UserProfile>, 'read'>;
   accounts: Pick<Accounts, 'find'>;
   origin: string;
 }): RequestHandler {

@@ -199,7 +199,7 @@ export async function runningConsole(
       server.server.closeAllConnections();
       await server.drain();
       await Promise.all(Object.values(queues).map((queue) => queue.close()));
-      profileCache.stop();
+      await profileCache.stop();
       redis.disconnect();
       await Promise.all([pool.end(), owner.end()]);
       await Promise.all([database, redisServer, tokens, worker].map((part) => part[Symbol.asyncDispose]()));

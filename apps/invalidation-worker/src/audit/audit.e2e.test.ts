@@ -1,4 +1,4 @@
-import { CacheConnection, EntryStore } from '@catalog/cache';
+import { CacheConnection, EntryStore } from '@catalog/cache/worker';
 import { type AuditResult, auditResultSchema, problemSchema } from '@catalog/contracts';
 import { databaseIdentity, withTransaction } from '@catalog/database';
 import { eventually } from '@catalog/testing';
@@ -185,8 +185,8 @@ test('entries of another incarnation are never served, so they are not audited',
   });
   await connection.start();
   const store = new EntryStore(connection);
-  const { incarnation } = await store.readOrLease('product:x', 1, 'token');
-  await store.fill('product:x', 1, 'token', incarnation, { version: 9, payload: Buffer.from('{}') }, 60_000);
+  const { grant } = await store.readOrLease('product:x', 1, 'token');
+  await store.fill('product:x', 1, grant, { version: 9, payload: Buffer.from('{}') }, 60_000);
   connection.stop();
   expect((await audit()).checked).toBe(0);
 });

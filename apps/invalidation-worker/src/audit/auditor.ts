@@ -1,4 +1,4 @@
-import type { CacheConnection, EntryStore, Load } from '@catalog/cache';
+import type { CacheConnection, EntryStore, PayloadLoader } from '@catalog/cache/worker';
 import { type AuditResult, timings } from '@catalog/contracts';
 import { type Part, pause } from '@catalog/runtime';
 import { AuditTally } from './audit-tally.ts';
@@ -16,7 +16,7 @@ export const auditPatience_ms = 5_000;
 export interface AuditorOptions extends RepairOptions {
   readonly cache: CacheConnection;
   readonly store: Pick<EntryStore, 'peek'>;
-  readonly loads: ReadonlyMap<string, Load>;
+  readonly loads: ReadonlyMap<string, PayloadLoader>;
   /** The time up to which every committed change has been applied, by the clock of the cache Redis. */
   readonly watermark_ms: () => number | undefined;
   readonly keysPerSecond: number;

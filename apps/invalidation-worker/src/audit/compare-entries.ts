@@ -1,4 +1,4 @@
-import type { EntryStore, Load, Loaded, StoredEntry } from '@catalog/cache';
+import type { EntryStore, PayloadLoader, PrimaryRead, StoredEntry } from '@catalog/cache/worker';
 import { limits as cacheLimits } from '@catalog/cache/timings';
 import { type Entity, parseCacheKey } from '@catalog/contracts';
 import { type Difference, differenceOf } from './judgement.ts';
@@ -11,7 +11,7 @@ interface CachedEntry {
 }
 
 export interface ComparedEntry extends CachedEntry {
-  readonly inPostgres: Loaded;
+  readonly inPostgres: PrimaryRead;
   /** Undefined when both agree. */
   readonly difference: Difference | undefined;
 }
@@ -19,7 +19,7 @@ export interface ComparedEntry extends CachedEntry {
 interface CompareOptions {
   readonly store: Pick<EntryStore, 'peek'>;
   /** By the name of the entity. */
-  readonly loads: ReadonlyMap<string, Load>;
+  readonly loads: ReadonlyMap<string, PayloadLoader>;
 }
 
 /** Reads entries from the cache, and then from Postgres. Leaves out what a reader of this release would not serve. */
@@ -56,9 +56,9 @@ async function cachedEntries(
 async function loadAll(
   entries: readonly CachedEntry[],
   { loads }: CompareOptions,
-): Promise<(Loaded | undefined)[]> {
+): Promise<(PrimaryRead | undefined)[]> {
   const byEntity = Map.groupBy(entries, ({ entity }) => entity.name);
-  const loaded = new Map<string, Loaded>();
+  const loaded = new Map<string, PrimaryRead>();
   for (const [name, some] of byEntity) {
     const load = loads.get(name);
     for (let start = 0; start < some.length; start += cacheLimits.loadBatch) {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Loaded, StoredEntry } from '@catalog/cache';
+import type { PrimaryRead, StoredEntry } from '@catalog/cache/worker';
 
 /** How a cached entry differs from Postgres. */
 export type Difference = 'older' | 'newer' | 'other';
@@ -12,7 +12,7 @@ export type Difference = 'older' | 'newer' | 'other';
  */
 export function differenceOf(
   entry: Pick<StoredEntry, 'state' | 'version' | 'payload'>,
-  inPostgres: Loaded,
+  inPostgres: PrimaryRead,
 ): Difference | undefined {
   const isMissing = entry.state === 'missing';
   // No reader sees the version of a missing key, and its tombstone may have been deleted meanwhile.
@@ -34,7 +34,7 @@ function isSameContent(cached: Buffer, loaded: Buffer): boolean {
 
 interface Look {
   readonly entry: Pick<StoredEntry, 'version' | 'storedAt_ms'>;
-  readonly inPostgres: Pick<Loaded, 'version'>;
+  readonly inPostgres: Pick<PrimaryRead, 'version'>;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { CacheConnection, InvalidationPublisher } from '@catalog/cache';
+import type { CacheConnection, InvalidationPublisher } from '@catalog/cache/worker';
 import type { ChangeTraces } from '@catalog/change-feed';
 import { SKU, UNCONDITIONAL_VERSION } from '@catalog/contracts';
 import type { Logger } from '@catalog/service-kit';

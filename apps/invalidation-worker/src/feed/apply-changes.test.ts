@@ -1,4 +1,4 @@
-import { CacheUnavailable, ChangeInvalidator } from '@catalog/cache';
+import { CacheUnavailable, ChangeInvalidator } from '@catalog/cache/worker';
 import { PRODUCT, SETTINGS } from '@catalog/contracts';
 import { startPart } from '@catalog/runtime';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-import type { ChangeInvalidator, GenerationBumper } from '@catalog/cache';
+import type { ChangeInvalidator, GenerationBumper } from '@catalog/cache/worker';
 import type { Acknowledgement, AppliedChange, Outbox, OutboxRow, RefreshJob } from '@catalog/change-feed';
 import type { Change } from '@catalog/contracts';
 import { Flag, type Part, pause } from '@catalog/runtime';

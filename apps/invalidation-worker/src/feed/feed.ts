@@ -3,7 +3,7 @@ import {
   ChangeInvalidator,
   type GenerationBumper,
   type InvalidationPublisher,
-} from '@catalog/cache';
+} from '@catalog/cache/worker';
 import {
   AwakeLock,
   createInvalidationQueue,

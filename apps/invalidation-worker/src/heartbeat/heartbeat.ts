@@ -1,4 +1,4 @@
-import type { CacheConnection, InvalidationPublisher } from '@catalog/cache';
+import type { CacheConnection, InvalidationPublisher } from '@catalog/cache/worker';
 import { type Outbox, type RegisteredIncarnation, Watermark } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
 import { type Part, repeat } from '@catalog/runtime';

@@ -1,4 +1,4 @@
-import { CacheUnavailable } from '@catalog/cache';
+import { CacheUnavailable } from '@catalog/cache/worker';
 import { CatalogError } from '@catalog/contracts';
 
 /** @throws CatalogError `unavailable` while the cache Redis is away or does not answer in time */

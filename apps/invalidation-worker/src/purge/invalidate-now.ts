@@ -1,4 +1,4 @@
-import type { InvalidatedKey, InvalidationPublisher } from '@catalog/cache';
+import type { InvalidatedKey, InvalidationPublisher } from '@catalog/cache/worker';
 
 /**
  * An invalidation without a change of a row: a repair by the auditor, or a purge.

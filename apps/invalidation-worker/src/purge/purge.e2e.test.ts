@@ -52,17 +52,10 @@ test('a purged key is dead for all readers, and announced to the near caches', a
 test('a reader that got its lease before a purge cannot fill', async () => {
   const [key = ''] = await fillAll();
   await purge({ key, reason: 'first' });
-  const { incarnation, lease } = await reader.store.readOrLease(key, 1, 'holder');
+  const { grant, lease } = await reader.store.readOrLease(key, 1, 'holder');
   expect(lease).toBe('granted');
   await purge({ key, reason: 'second' });
-  const stored = await reader.store.fill(
-    key,
-    1,
-    'holder',
-    incarnation,
-    { version: 1, payload: Buffer.from('{}') },
-    60_000,
-  );
+  const stored = await reader.store.fill(key, 1, grant, { version: 1, payload: Buffer.from('{}') }, 60_000);
   expect(stored.stored).toBe(false);
 });
 
@@ -77,8 +70,9 @@ test('a purge of everything includes list pages and near caches, and leaves fore
   const keys = await fillAll();
   await redis.set('generation:products', 'before');
   await redis.set('somebody:else', 'x');
-  await eventually(() => reader.freshness.isSound());
-  const epoch = reader.freshness.epoch;
+  const nearCache = () => reader.cache.status().nearCache;
+  await eventually(() => nearCache().isSound);
+  const { gap } = nearCache().silences;
   const result = await purge({ all: true, reason: 'a test' });
   expect(result).toEqual({ entries: 5, invalidated: 5 });
   expect(await states([...keys, 'sku:of nobody', 'app:settings'])).toEqual([
@@ -91,8 +85,8 @@ test('a purge of everything includes list pages and near caches, and leaves fore
   expect(await redis.get('generation:products')).not.toBe('before');
   expect(await redis.get('somebody:else')).toBe('x');
   // The gap in the sequence empties near caches.
-  await eventually(() => reader.freshness.epoch > epoch);
-  await eventually(() => reader.freshness.isSound());
+  await eventually(() => nearCache().silences.gap > gap);
+  await eventually(() => nearCache().isSound);
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import type { CacheConnection, GenerationBumper, InvalidationPublisher } from '@catalog/cache';
+import type { CacheConnection, GenerationBumper, InvalidationPublisher } from '@catalog/cache/worker';
 import {
   CatalogError,
   entities,

@@ -1,4 +1,4 @@
-import type { EntryStore } from '@catalog/cache';
+import type { EntryStore } from '@catalog/cache/worker';
 import type { RefreshJob } from '@catalog/change-feed';
 import type { Entity } from '@catalog/contracts';
 import { Flag, type Part, pause } from '@catalog/runtime';

@@ -1,4 +1,4 @@
-import type { EntryStore } from '@catalog/cache';
+import type { EntryStore } from '@catalog/cache/worker';
 import { type ChangeTraces, createRefreshQueue, REFRESH_QUEUE, refreshJobSchema } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
 import { type Part, together } from '@catalog/runtime';

@@ -1,4 +1,4 @@
-import type { CacheConnection } from '@catalog/cache';
+import type { CacheConnection } from '@catalog/cache/worker';
 import type { RegisteredIncarnation } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
 import { Flag, type Part } from '@catalog/runtime';

@@ -1,15 +1,14 @@
-import { randomBytes } from 'node:crypto';
+import { type Cache, createCache } from '@catalog/cache';
 import {
   CacheConnection,
   EntryStore,
-  Freshness,
-  freshLife_ms,
-  InvalidationChannel,
   type InvalidatedKey,
+  KeyRefresher,
   loadPayloads,
-} from '@catalog/cache';
+  type PayloadLoader,
+} from '@catalog/cache/worker';
 import { outboxPoolOptions } from '@catalog/change-feed';
-import { parseCacheKey } from '@catalog/contracts';
+import { entities, parseCacheKey } from '@catalog/contracts';
 import { createPool, databaseIdentity, entityLoaders, type Pool } from '@catalog/database';
 import { startPart } from '@catalog/runtime';
 import {
@@ -50,7 +49,7 @@ export interface Stores extends AsyncDisposable {
 export interface Reader {
   readonly connection: CacheConnection;
   readonly store: EntryStore;
-  readonly freshness: Freshness;
+  readonly cache: Cache;
   readonly heard: InvalidatedKey[];
   /** Fills the key from Postgres, as a reader does after a miss. Returns the version. */
   fill(cacheKey: string): Promise<number>;
@@ -98,7 +97,7 @@ export async function startStores(options: { stateConfig?: Record<string, string
       await eventually(async () => (await unapplied()) === 0, { timeout_ms });
     },
     async [Symbol.asyncDispose]() {
-      stop();
+      await stop();
       await owner.end();
       await Promise.all([cacheRedis.stop(), stateRedis.stop(), tokens[Symbol.asyncDispose]()]);
       await database[Symbol.asyncDispose]();
@@ -106,59 +105,44 @@ export async function startStores(options: { stateConfig?: Record<string, string
   };
 }
 
-async function startReader(pool: Pool, url: string): Promise<{ reader: Reader; stop: () => void }> {
-  const onError = () => undefined;
-  const now = () => performance.now();
-  const connection = new CacheConnection({
+async function startReader(pool: Pool, url: string): Promise<{ reader: Reader; stop: () => Promise<void> }> {
+  const options = {
     url,
     name: 'reader',
     databaseIdentity: () => databaseIdentity(pool),
-    onError,
-  });
+    onError: () => undefined,
+  };
+  const connection = new CacheConnection(options);
   const store = new EntryStore(connection);
-  const freshness = new Freshness(now, () => connection.incarnation);
   const heard: InvalidatedKey[] = [];
-  const channel = new InvalidationChannel({
-    url,
-    name: 'reader channel',
-    connection,
-    freshness,
-    now,
-    onInvalidation: (keys) => heard.push(...keys),
-    onError,
+  const cache = createCache({
+    ...options,
+    onInvalidation: (cacheKey, version) => heard.push([cacheKey, version]),
   });
-  await Promise.all([connection.start(), channel.start()]);
+  await Promise.all([connection.start(), cache.start()]);
   const loaders = entityLoaders(pool);
+  const loads = new Map(
+    entities.map(({ name }): [string, PayloadLoader] => [name, loadPayloads(loaders[name])]),
+  );
+  const refresher = new KeyRefresher({ connection, entities, loads, onCacheFailed: () => undefined });
   const reader: Reader = {
     connection,
+    cache,
     store,
-    freshness,
     heard,
     async fill(cacheKey) {
       const parsed = parseCacheKey(cacheKey);
       if (parsed === undefined) throw new Error(`${cacheKey} is no key of an entity`);
-      const { entity, key } = parsed;
-      const token = randomBytes(9).toString('hex');
-      const { incarnation } = await store.readOrLease(cacheKey, entity.payloadSchema, token);
-      const loaded = (await loadPayloads(loaders[entity.name])([key])).get(key);
-      if (loaded === undefined) throw new Error(`the loader left out ${key}`);
-      await store.fill(
-        cacheKey,
-        entity.payloadSchema,
-        token,
-        incarnation,
-        loaded,
-        freshLife_ms(loaded, entity),
-      );
-      return loaded.version;
+      await refresher.refresh(parsed.entity.name, parsed.key);
+      return (await store.inspect(cacheKey)).version ?? 0;
     },
     async state(cacheKey) {
       const { state, version } = await store.inspect(cacheKey);
       return { state, version };
     },
   };
-  const stop = () => {
-    channel.stop();
+  const stop = async () => {
+    await cache.stop();
     connection.stop();
   };
   return { reader, stop };

@@ -1,4 +1,4 @@
-import type { Source } from '@catalog/cache';
+import { farthestSource, type Source } from '@catalog/cache';
 import type { SalesMonth } from '@catalog/contracts';
 import type { SalesCache } from './sales-cache.ts';
 
@@ -14,10 +14,10 @@ export async function readSalesReport(
   { months }: Pick<SalesCache, 'months'>,
   wanted: readonly string[],
 ): Promise<SalesReport> {
-  const answers = await Promise.all(wanted.map((month) => months.read(month)));
+  const answers = [...(await months.getMany(wanted)).values()];
   return {
     rows: answers.flatMap(({ value }) => (value === null ? [] : rowsOf(value))),
-    source: farthest(answers),
+    source: farthestSource(answers),
     age_ms: Math.max(0, ...answers.map(({ age_ms }) => age_ms)),
   };
 }
@@ -42,11 +42,4 @@ export function monthOf(time_ms: number): string {
 function indexOf(month: string): number {
   const [year = '', ofYear = ''] = month.split('-');
   return Number(year) * 12 + Number(ofYear) - 1;
-}
-
-const byDistance: readonly Source[] = ['near', 'redis', 'stored', 'bypass', 'stale'];
-
-function farthest(answers: readonly { readonly source: Source }[]): Source {
-  const distance = answers.reduce((max, { source }) => Math.max(max, byDistance.indexOf(source)), 0);
-  return byDistance[distance] ?? 'bypass';
 }

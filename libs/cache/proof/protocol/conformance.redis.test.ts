@@ -2,7 +2,14 @@ import { startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scripts } from '../../src/redis/scripts.ts';
-import { type EntryData, type Fill, type Operation, type Slot, transition } from './entry-protocol.ts';
+import {
+  type EntryData,
+  type Fill,
+  type Operation,
+  type Slot,
+  transition,
+  type ScriptAnswer,
+} from './entry-protocol.ts';
 
 /**
  * Runs every script on every entry and operation of a small domain in a real Redis, and compares it with the
@@ -140,11 +147,19 @@ function argsOf(operation: Operation): (string | number)[] {
         operation.payload,
       ];
     case 'invalidate':
-      return [incarnation, operation.version, operation.dead_ms];
+      return [incarnation, operation.dead_ms, operation.version];
   }
 }
 
-const texts = { 'read-or-lease': scripts.readOrLease, fill: scripts.fill, invalidate: scripts.invalidate };
+const texts = {
+  'read-or-lease': scripts.readOrLease,
+  fill: scripts.fill,
+  invalidate: scripts.invalidateEach,
+};
+
+/** `invalidate_each` answers for each of its keys, and is given one here. */
+const scriptAnswer = (operation: Operation, answer: ScriptAnswer) =>
+  operation.kind === 'invalidate' ? [answer] : answer;
 
 /** Writes each raw string and runs the operation on it. Answers { answer, raw or false, TTL left } for each. */
 function bench(text: string): string {
@@ -182,7 +197,7 @@ function expectSame(
 ) {
   const expected = transition(before, operation, NOW);
   const scene = `${before === undefined ? 'nothing' : JSON.stringify(encode(before))} ← ${JSON.stringify(operation)}`;
-  expect(answer, scene).toEqual(expected.answer);
+  expect(answer, scene).toEqual(scriptAnswer(operation, expected.answer));
   expect(raw, scene).toBe(expected.entry === undefined ? null : encode(expected.entry));
   if (expected.entry === undefined) return;
   const ttl_ms = expected.entry.expiresAt_ms - NOW;
@@ -224,14 +239,14 @@ test('an unreadable entry counts as absent: another format, a broken header, ano
   for (const operation of [...reads, ...fills, ...invalidations]) {
     for (const [i, [answer, raw]] of (await run(operation, garbage)).entries()) {
       const expected = transition(undefined, operation, NOW);
-      expect(answer).toEqual(expected.answer);
+      expect(answer).toEqual(scriptAnswer(operation, expected.answer));
       const untouched = operation.kind === 'fill' ? garbage[i] : null;
       expect(raw).toBe(expected.entry === undefined ? untouched : encode(expected.entry));
     }
     await redis.del('entry');
     await redis.lpush('entry', 'a list');
     expect(await redis.eval(texts[operation.kind].text, 1, 'entry', ...argsOf(operation))).toEqual(
-      transition(undefined, operation, NOW).answer,
+      scriptAnswer(operation, transition(undefined, operation, NOW).answer),
     );
   }
 });

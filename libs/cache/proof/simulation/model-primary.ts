@@ -1,4 +1,4 @@
-import type { Load } from '../../src/reading/batch-loader.ts';
+import type { PayloadLoader } from '../../src/reading/batch-loader.ts';
 import type { CallsInFlight } from './calls-in-flight.ts';
 
 export interface Commit {
@@ -31,7 +31,7 @@ export class ModelPrimary {
   }
 
   /** One step runs the query: its snapshot holds all keys. A later step delivers the answer. */
-  readonly load: Load = (keys) =>
+  readonly load: PayloadLoader = (keys) =>
     new Promise((resolve, reject) => {
       this.#inFlight.add('Postgres runs a query', () => {
         if (!this.isUp) {

@@ -68,8 +68,6 @@ function parseCall(sha: string, args: readonly (string | number | Buffer)[]): Op
         ttl_ms: Number(g),
         payload: h ?? '',
       };
-    case scripts.invalidate.sha:
-      return { kind: 'invalidate', incarnation, version: Number(b), dead_ms: Number(c) };
     default:
       throw new Error(`the specification has no script with the hash ${sha}`);
   }

@@ -1,6 +1,6 @@
 import type { Entity } from '@catalog/contracts';
 import { timings } from '../../src/timings.ts';
-import { BatchLoader, type Load } from '../../src/reading/batch-loader.ts';
+import { BatchLoader, type PayloadLoader } from '../../src/reading/batch-loader.ts';
 import { createCacheBreaker } from '../../src/redis/cache-breaker.ts';
 import { CacheUnavailable } from '../../src/redis/cache-connection.ts';
 import { EntityCache } from '../../src/reading/entity-cache.ts';
@@ -44,7 +44,7 @@ export class SimulatedProcess {
   #sentAfter_ms = Number.NEGATIVE_INFINITY;
   #isPinging = false;
 
-  constructor(redis: ModelRedis, inFlight: CallsInFlight, load: Load, replaced: Replacements = {}) {
+  constructor(redis: ModelRedis, inFlight: CallsInFlight, load: PayloadLoader, replaced: Replacements = {}) {
     this.#redis = redis;
     this.#inFlight = inFlight;
     const own = () => this.#incarnation;
@@ -62,7 +62,7 @@ export class SimulatedProcess {
         return own();
       },
       requireIncarnation,
-      requireLife: () => ({ incarnation: requireIncarnation(), replication: '' }),
+      requireStoreIdentity: () => ({ incarnation: requireIncarnation(), replicationId: '' }),
       noticeRoleChange: () => this.learn(),
       time_ms: () => Promise.resolve(Date.now()),
     });
@@ -156,7 +156,9 @@ export class SimulatedProcess {
         }
         // As the scripts do: they refuse a former incarnation.
         if (operation.kind === 'read-or-lease' && operation.incarnation !== this.#redis.incarnation) {
-          this.#inFlight.add('a read for another incarnation is refused', () => fail(new Error('OTHERLIFE')));
+          this.#inFlight.add('a read for another incarnation is refused', () =>
+            fail(new Error('OTHERINCARNATION')),
+          );
           return;
         }
         const answer = this.#redis.run(key, operation);

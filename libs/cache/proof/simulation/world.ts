@@ -1,5 +1,5 @@
 import { timings } from '../../src/timings.ts';
-import type { Answer } from '../../src/reading/entity-cache.ts';
+import type { Answer } from '../../src/reading/answer.ts';
 import { isLive, type Slot } from '../protocol/entry-protocol.ts';
 import { ModelRedis } from './model-redis.ts';
 import { CallsInFlight } from './calls-in-flight.ts';

@@ -1,23 +1,24 @@
 import { timings } from '../timings.ts';
 import type { ChannelMessage } from './messages.ts';
 
+/** Why the near cache went silent. */
 export type Silence = 'start' | 'disconnected' | 'gap' | 'overdue' | 'incarnation';
 
-/** Which life of the stores this process reads, from its connection to the cache. */
+/** The incarnation that this process reads, as its connection to the cache knows it. */
 type OwnIncarnation = () => string | undefined;
 
 /**
- * How far this process can trust what is cached. It judges messages; it has no socket and no timer.
+ * How far this process can trust what is cached. It judges messages. It has no socket and no timer.
  *
- *   silent ── subscribed, and a heartbeat of our own incarnation, sent since ──▶ sound
+ *   silent ── subscribed, and since then a heartbeat of our own incarnation was sent ──▶ sound
  *   sound  ── gap in a sequence, reconnect, heartbeat overdue, other incarnation ──▶ silent
  *
- * A near cache may keep and serve only while this is sound, and only what was loaded in the same epoch:
- * each of these steps begins another. Redis counts as fresh while the watermark is within the bound.
+ * Each of these steps begins another epoch. A near cache keeps and serves only while this is sound, and only what was
+ * loaded in the same epoch. Redis counts as fresh while the watermark is within the bound.
  *
- * Ages are counted from `sentAfter_ms`, a moment before which the message cannot have been published (see
- * InvalidationChannel), never from its arrival: a process that was paused finds a queue of old heartbeats, and
- * must not take them for new ones. All times are one monotonic clock.
+ * The age of a message counts from `sentAfter_ms`: the message was published after that moment (InvalidationChannel
+ * says why). It never counts from the arrival: a process that was paused finds a queue of old heartbeats, and must
+ * not take them for new ones. All times are by one monotonic clock.
  */
 export class Freshness {
   readonly #now: () => number;
@@ -44,7 +45,7 @@ export class Freshness {
     this.#ownIncarnation = ownIncarnation;
   }
 
-  /** Changes whenever what was kept before must not be served any more. */
+  /** Changes whenever entries that were kept before must not be served any more. */
   get epoch(): number {
     this.isSound();
     return this.#epoch;
@@ -64,15 +65,15 @@ export class Freshness {
     return true;
   }
 
-  /** Whether what Redis of this life holds is at most `bound_ms` behind the newest commit. */
+  /** Whether Redis, in this incarnation, is at most `bound_ms` behind the newest commit. */
   isFresh(incarnation: string | undefined): boolean {
     return this.beforeAsking(incarnation)();
   }
 
   /**
-   * To be taken before Redis of this life is asked; says whether its answer, when it is there, is at most `bound_ms`
-   * behind the newest commit. A heartbeat that is heard while Redis answers does not count: it may tell of
-   * what was applied after Redis was read.
+   * To be called before Redis is asked. The function that it returns tells, once Redis has answered, whether the answer
+   * is at most `bound_ms` behind the newest commit. A heartbeat that arrives in between does not count: it may cover
+   * changes that were applied after Redis read the entry.
    */
   beforeAsking(incarnation: string | undefined): () => boolean {
     const isKnown = incarnation !== undefined && incarnation === this.#incarnation;
@@ -81,12 +82,12 @@ export class Freshness {
       isKnown && incarnation === this.#incarnation && this.#now() - appliedUpTo_ms <= timings.bound_ms;
   }
 
-  /** Whether the newest commit that may not be applied yet is at most `bound_ms` old. */
+  /** Whether every commit older than `bound_ms` is known to be applied. */
   isWithinBound(): boolean {
     return this.watermarkAge_ms <= timings.bound_ms;
   }
 
-  /** Age of the watermark; Infinity when none is known. */
+  /** Infinity while no watermark is known. */
   get watermarkAge_ms(): number {
     return this.#now() - this.#watermarkAt_ms;
   }
@@ -107,8 +108,8 @@ export class Freshness {
   }
 
   /**
-   * @param sentAfter_ms a moment before which the message cannot have been published
-   * @returns whether the message is of another life than ours, so that ours should be asked again
+   * @param sentAfter_ms the message was published after this moment
+   * @returns whether a heartbeat names another incarnation than ours, so that the connection should ask for ours again
    */
   received(message: ChannelMessage, sentAfter_ms: number): { otherIncarnation: boolean } {
     this.#followSequence(message.publisher, message.sequence);
@@ -129,14 +130,14 @@ export class Freshness {
     return { otherIncarnation: false };
   }
 
-  /** A publisher that is new to us begins at 1, unless we have only just begun to listen. */
+  /** A publisher that we hear for the first time begins at 1, unless we have only just begun to listen. */
   #followSequence(publisher: string, sequence: number): void {
     const last = this.#sequences.get(publisher) ?? (this.#sound ? 0 : sequence - 1);
     if (sequence !== last + 1) this.#silence('gap');
     this.#sequences.delete(publisher);
     this.#sequences.set(publisher, sequence);
     if (this.#sequences.size > maxPublishers) {
-      // Workers that are gone; the one not heard of for longest goes first.
+      // Publishers of workers that have ended. The one that was silent for longest goes first.
       for (const oldest of this.#sequences.keys()) {
         this.#sequences.delete(oldest);
         break;
@@ -145,7 +146,7 @@ export class Freshness {
   }
 
   #silence(reason: Silence): void {
-    // While it is silent nothing is kept, so nothing can be missed.
+    // While the near cache is silent it keeps nothing, so no message can be missed.
     if (!this.#sound) return;
     this.#silentSince_ms = this.#now();
     this.#sound = false;
@@ -155,4 +156,5 @@ export class Freshness {
   }
 }
 
+/** Each start of a worker is a new publisher. */
 const maxPublishers = 64;

@@ -1,5 +1,6 @@
 import { timings } from '../timings.ts';
 import { eventually, startRedis, type RedisServer, tcpProxy, type TcpProxy } from '@catalog/testing';
+import { type RunningPart, startPart } from '@catalog/runtime';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CacheConnection } from '../redis/cache-connection.ts';
@@ -14,7 +15,7 @@ let proxy: TcpProxy;
 let connection: CacheConnection;
 let publisher: InvalidationPublisher;
 let freshness: Freshness;
-let channel: InvalidationChannel;
+let running: RunningPart;
 let heard: InvalidatedKey[];
 let beating: NodeJS.Timeout;
 let watermarkAge_ms: number;
@@ -36,7 +37,7 @@ beforeEach(async () => {
   await connection.start();
   heard = [];
   freshness = new Freshness(now, () => connection.incarnation);
-  channel = new InvalidationChannel({
+  const channel = new InvalidationChannel({
     url: `redis://127.0.0.1:${proxy.port}`,
     name: 'reader channel',
     connection,
@@ -48,7 +49,7 @@ beforeEach(async () => {
   publisher = new InvalidationPublisher(connection);
   // From now on Redis knows the script, so that each invalidation is announced once.
   await publisher.invalidate([['none', 1]]);
-  await channel.start();
+  running = startPart(channel);
   watermarkAge_ms = 0;
   beating = setInterval(() => {
     void connection
@@ -60,7 +61,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   clearInterval(beating);
-  channel.stop();
+  await running.stop();
   connection.stop();
   await proxy.stop();
 });

@@ -1,13 +1,14 @@
+import { type Part, reconnectDelay_ms, repeat } from '@catalog/runtime';
 import { Redis } from 'ioredis';
-import { timings } from '../timings.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
+import { timings } from '../timings.ts';
 import type { Freshness } from './freshness.ts';
 import { decodeMessage, INVALIDATION_CHANNEL, type InvalidatedKey } from './messages.ts';
 
 export interface InvalidationChannelOptions {
   readonly url: string;
   readonly name: string;
-  readonly connection: CacheConnection;
+  readonly connection: Pick<CacheConnection, 'relearn'>;
   readonly freshness: Freshness;
   readonly now: () => number;
   readonly onInvalidation: (keys: readonly InvalidatedKey[]) => void;
@@ -17,17 +18,16 @@ export interface InvalidationChannelOptions {
 /**
  * The reader's end of the invalidation channel.
  *
- * How old is a message? Its arrival says nothing, since it may have waited in a socket for as long as
- * this process was paused. So the channel is pinged on the same connection: answers come in order, hence a message
- * that arrives after the answer to a ping was published after that ping was sent. That moment, `sentAfter`, is the
- * latest that can be said of it, and errs on the safe side. No clock of another machine is read.
+ * How old is a message? Its arrival does not tell: while this process is paused, messages wait in the socket. So the
+ * channel sends pings on the same connection. Redis answers in order, hence a message that arrives after the answer to
+ * a ping was published after that ping was sent. That moment is `sentAfter`. The message may be younger, never older.
+ * No clock of another machine is read.
  */
-export class InvalidationChannel {
+export class InvalidationChannel implements Part {
   readonly #options: InvalidationChannelOptions;
   readonly #redis: Redis;
   #sentAfter_ms = Number.NEGATIVE_INFINITY;
   #pingSent_ms: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: InvalidationChannelOptions) {
     this.#options = options;
@@ -38,11 +38,11 @@ export class InvalidationChannel {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      // A connection may be half-open from its beginning: then neither INFO nor SUBSCRIBE is ever answered.
+      // A connection may be half-open from the beginning. Then Redis never answers INFO or SUBSCRIBE.
       commandTimeout: timings.heartbeatOverdue_ms,
       connectTimeout: 1_000,
       keepAlive: 5_000,
-      retryStrategy: (attempt) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 6)),
+      retryStrategy: reconnectDelay_ms,
     });
     this.#redis.on('error', options.onError);
     this.#redis.on('ready', () => void this.#subscribe());
@@ -50,13 +50,15 @@ export class InvalidationChannel {
     this.#redis.on('message', (_channel: string, text: string) => this.#receive(text));
   }
 
-  async start(): Promise<void> {
-    await this.#redis.connect().catch(this.#options.onError);
-    this.#timer = setInterval(() => this.#ping(), timings.heartbeat_ms);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
+  async run(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    // In the background: pings begin once the connection is there, and ioredis connects again after a failure.
+    this.#redis.connect().catch(this.#options.onError);
+    await repeat(async () => this.#ping(), {
+      signal,
+      every_ms: timings.heartbeat_ms,
+      onError: (error) => this.#options.onError(error as Error),
+    });
     this.#redis.disconnect();
   }
 
@@ -82,7 +84,7 @@ export class InvalidationChannel {
     if (this.#redis.status !== 'ready' || this.#sentAfter_ms === Number.NEGATIVE_INFINITY) return;
     const now = this.#options.now();
     if (this.#pingSent_ms !== undefined) {
-      // A connection that does not answer may be half-open; another one will tell.
+      // A connection that does not answer may be half-open, so it is replaced.
       if (now - this.#pingSent_ms > timings.heartbeatOverdue_ms) this.#redis.disconnect(true);
       return;
     }
@@ -95,7 +97,7 @@ export class InvalidationChannel {
         this.#pingSent_ms = undefined;
       },
       () => {
-        // The connection is closing, and #lost has been or will be called.
+        // The connection is closing; `#lost` does the rest.
       },
     );
   }

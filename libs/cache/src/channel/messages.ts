@@ -1,16 +1,16 @@
-/** What travels on the invalidation channel. Keys are Redis keys, times are milliseconds. */
+/** The messages on the invalidation channel. Keys are Redis keys, times are milliseconds. */
 
 export const INVALIDATION_CHANNEL = 'invalidations';
 
-/** A key, and the version below which nothing of it may be served. */
+/** A key, and the version below which it must not be served. */
 export type InvalidatedKey = readonly [key: string, version: number];
 
 interface Envelope {
-  /** Who publishes; a worker keeps its name over reconnects, so that a lost message leaves a gap. */
+  /** A worker keeps its name over reconnects, so that a lost message leaves a gap. */
   readonly publisher: string;
   /** Grows by one with each message of the publisher, from 1. */
   readonly sequence: number;
-  /** The life of the stores that the publisher writes to. */
+  /** The incarnation that the publisher writes to. */
   readonly incarnation: string;
 }
 export interface Invalidation extends Envelope {
@@ -34,12 +34,12 @@ export function encodeInvalidation({ publisher, sequence, incarnation, keys }: I
   return JSON.stringify({ p: publisher, n: sequence, i: incarnation, k: keys });
 }
 
-/** All of a heartbeat but the age and the closing brace, which `heartbeat.lua` adds. */
+/** A heartbeat without its age and closing brace, which `heartbeat.lua` adds. */
 export function encodeHeartbeatHead({ publisher, sequence, incarnation }: Envelope): string {
   return `${JSON.stringify({ p: publisher, n: sequence, i: incarnation }).slice(0, -1)},"w":`;
 }
 
-/** @returns undefined for what is no message of ours: anyone with the right to publish can send anything. */
+/** @returns undefined for any other text: whoever has the right to publish can send anything. */
 export function decodeMessage(text: string): ChannelMessage | undefined {
   let wire: Partial<Wire> | null;
   try {

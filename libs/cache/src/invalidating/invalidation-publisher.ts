@@ -11,8 +11,8 @@ import {
 import { scripts } from '../redis/scripts.ts';
 
 /**
- * The worker's end of the invalidation channel. Every message carries the next number of one sequence, taken
- * whether or not it arrives: a message that is lost leaves a gap, and the readers notice.
+ * The worker's end of the invalidation channel. Every message takes the next number of one sequence, even if it cannot
+ * be sent. So a lost message leaves a gap, and the readers notice it.
  */
 export class InvalidationPublisher {
   readonly #connection: CacheConnection;
@@ -24,10 +24,10 @@ export class InvalidationPublisher {
   }
 
   /**
-   * Invalidates keys in Redis and announces them, in one trip: what comes on one connection is done in its order.
+   * Invalidates keys in Redis and then announces them, in one trip: Redis runs the commands of a connection in order.
    *
-   * @returns of each key whether a live entry was invalidated, or why it could not be; announced are all of them
-   * @throws CacheUnavailable, and ioredis errors: then some may be invalidated, and some announced
+   * @returns for each key whether a live entry was invalidated, or why it could not be. All keys are announced.
+   * @throws CacheUnavailable, and ioredis errors: then some keys may be invalidated, and some announced
    */
   async invalidate(keys: readonly InvalidatedKey[]): Promise<PromiseSettledResult<boolean>[]> {
     const { text, sha } = scripts.invalidateEach;
@@ -35,7 +35,7 @@ export class InvalidationPublisher {
       return await this.#invalidate(keys, (pipeline, ...call) => pipeline.evalsha(sha, ...call));
     } catch (error) {
       if (!String(error).includes('NOSCRIPT')) throw error;
-      // Redis has lost the script. What was announced before it was done is announced again.
+      // Redis has lost the script. The keys were announced before they are invalidated, so they are announced again.
       return this.#invalidate(keys, (pipeline, ...call) => pipeline.eval(text, ...call));
     }
   }
@@ -50,14 +50,14 @@ export class InvalidationPublisher {
 
   /**
    * @param watermark_ms of the clock of the cache Redis
-   * @throws ioredis errors; where Redis has begun another life, the connection has been told to learn it
+   * @throws CacheUnavailable, and ioredis errors. If Redis is in another incarnation, the connection learns it.
    */
   async heartbeat(watermark_ms: number): Promise<void> {
-    const { replication } = this.#connection.requireLife();
+    const { replicationId } = this.#connection.requireStoreIdentity();
     const head = encodeHeartbeatHead(this.#envelope());
-    // By its text: four times a second, and the order of messages does not hang on whether Redis knows the hash.
+    // The text and not the hash, so that an unknown hash cannot change the order of messages. It is sent four times a second.
     const pipeline = this.#connection.redis.pipeline();
-    pipeline.eval(scripts.heartbeat.text, 0, INVALIDATION_CHANNEL, head, watermark_ms, replication);
+    pipeline.eval(scripts.heartbeat.text, 0, INVALIDATION_CHANNEL, head, watermark_ms, replicationId);
     try {
       await lastAnswer(pipeline);
     } catch (error) {
@@ -88,8 +88,8 @@ export class InvalidationPublisher {
   }
 
   /**
-   * Every message goes in a pipeline of its own: ioredis writes it at once, while what it pipelines by itself is
-   * written later, and a message that overtook another would look like one that is lost.
+   * Every message goes in a pipeline of its own, which ioredis writes at once. Commands that ioredis pipelines by itself
+   * are written later, and a message that overtakes another looks like a lost one.
    */
   #announce(pipeline: ChainableCommander, keys: readonly InvalidatedKey[]): void {
     pipeline.publish(INVALIDATION_CHANNEL, encodeInvalidation({ ...this.#envelope(), keys }));
@@ -102,7 +102,7 @@ export class InvalidationPublisher {
   }
 }
 
-/** @throws what the last command of the pipeline was answered with */
+/** @throws the error that the last command of the pipeline was answered with */
 async function lastAnswer(pipeline: ChainableCommander): Promise<void> {
   const [error] = (await pipeline.exec())?.at(-1) ?? [];
   if (error) throw error;
@@ -110,9 +110,12 @@ async function lastAnswer(pipeline: ChainableCommander): Promise<void> {
 
 function outcomeOf(answer: 1 | 0 | -1): PromiseSettledResult<boolean> {
   return answer === -1
-    ? { status: 'rejected', reason: new Error('Redis could not invalidate the key') }
+    ? {
+        status: 'rejected',
+        reason: new Error('the cache Redis could not invalidate the key; its log may say why'),
+      }
     : { status: 'fulfilled', value: answer === 1 };
 }
 
-/** A millisecond in which Redis does nothing else. */
+/** Redis does nothing else during a call. One of this size takes a millisecond. */
 const keysPerCall = 100;

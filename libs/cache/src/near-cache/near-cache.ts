@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { Freshness } from '../channel/freshness.ts';
 
-/** A copy in this process of what was the answer for a key. */
+/** The copy of an answer in this process. */
 export interface NearEntry {
   readonly version: number;
-  /** null: there is no such row. */
+  /** null if there is no such row. */
   readonly payload: Buffer | null;
-  /** When Redis stored it, by this process's monotonic clock. */
+  /** When Redis stored it, by the monotonic clock of this process. */
   readonly storedAt_ms: number;
   readonly freshUntil_ms: number;
 }
@@ -15,21 +15,21 @@ interface Kept extends NearEntry {
   readonly epoch: number;
 }
 
-/** The right to offer what a load brings: given before the load, void if an invalidation overtakes it. */
+/** Taken before a load, to offer what it brings. An invalidation that overtakes the load makes it worthless. */
 export interface Ticket {
   readonly key: string;
   readonly epoch: number;
   readonly sound: boolean;
-  /** The highest version that an invalidation has named since. */
+  /** The highest version that an invalidation has named since the ticket was taken. */
   floor: number;
 }
 
 /**
- * L1: answers kept in this process, only while the invalidation channel is sound.
+ * Answers kept in this process, and served only while the invalidation channel is sound.
  *
- * It keeps nothing older than an invalidation it was told of. A load that is in flight when the message
- * arrives may have read the old value from Redis: it may answer its caller, who asked before, but is not kept.
- * When the channel falls silent, what was kept counts as absent, except for answers that say that they are stale.
+ * It keeps nothing older than an invalidation that it has heard. The race: a load in flight when the message arrives
+ * may have read the old value from Redis. It may answer its caller, who asked before, but it is not kept. When the
+ * near cache goes silent, all it holds counts as absent, except for answers that are marked stale.
  */
 export class NearCache {
   readonly #entries: LRUCache<string, Kept>;
@@ -54,7 +54,7 @@ export class NearCache {
     return entry;
   }
 
-  /** The last answer, however old; only for answers that say so. */
+  /** The last answer, however old. For answers that are marked stale, and for people. */
   getStale(key: string): NearEntry | undefined {
     return this.#entries.get(key);
   }
@@ -78,7 +78,7 @@ export class NearCache {
     if (tickets?.size === 0) this.#inFlight.delete(ticket.key);
   }
 
-  /** Keeps the entry if nothing has overtaken it; an older one of the key goes in any case. */
+  /** Keeps the entry if no invalidation has overtaken it. An older entry of the key goes in any case. */
   offer(ticket: Ticket, entry: NearEntry): void {
     const { key } = ticket;
     const kept = this.#entries.get(key);
@@ -107,5 +107,5 @@ export class NearCache {
   }
 }
 
-/** Measured on Node 26: objects, map slots and list links of one entry. */
+/** Measured on Node 26: the objects, map slots and list links of one entry. */
 const entryOverhead_bytes = 320;

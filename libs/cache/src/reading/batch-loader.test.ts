@@ -1,6 +1,6 @@
 import { limits } from '../timings.ts';
 import { expect, test } from 'vitest';
-import { BatchLoader, type Load, loadPayloads } from './batch-loader.ts';
+import { BatchLoader, loadPayloads, type PayloadLoader } from './batch-loader.ts';
 import type { LoadGuard } from './load-guard.ts';
 
 const open: LoadGuard = (load) => load();
@@ -9,7 +9,7 @@ const open: LoadGuard = (load) => load();
 function recorded() {
   const queries: string[][] = [];
   const gates: (() => void)[] = [];
-  const load: Load = async (keys) => {
+  const load: PayloadLoader = async (keys) => {
     queries.push([...keys]);
     const version = queries.length;
     await new Promise<void>((resolve) => gates.push(resolve));
@@ -70,7 +70,7 @@ test('a query that fails fails its callers, and nobody after them', async () => 
 
 test('a loader that leaves out a key is an error, not an absence', async () => {
   const loader = new BatchLoader(async () => new Map(), open);
-  await expect(loader.load('a')).rejects.toThrow('left out a');
+  await expect(loader.load('a')).rejects.toThrow('no answer for a');
 });
 
 test('bodies become the bytes that are served', async () => {

@@ -1,63 +1,62 @@
+import type { PrimaryRead } from '../redis/entry-store.ts';
 import { limits } from '../timings.ts';
-import type { Loaded } from '../redis/entry-store.ts';
+import type { Patience } from './flights.ts';
 import type { LoadGuard } from './load-guard.ts';
 
-/** Reads keys from the primary, in one snapshot; every key has an answer. */
-export type Load = (keys: readonly string[]) => Promise<ReadonlyMap<string, Loaded>>;
+/** Reads these keys from Postgres in one snapshot. Each key gets an answer: its row, or null and the version of that. */
+export type Loader<Body extends object> = (
+  keys: readonly string[],
+) => Promise<ReadonlyMap<string, { readonly version: number; readonly body: Body | null }>>;
 
-/** A load of bodies as one of payloads: the bytes that are stored, and served as they are. */
-export function loadPayloads(
-  load: (keys: readonly string[]) => Promise<ReadonlyMap<string, { version: number; body: object | null }>>,
-): Load {
+/** A `Loader` that answers with the bytes that are stored, and served as they are. */
+export type PayloadLoader = (keys: readonly string[]) => Promise<ReadonlyMap<string, PrimaryRead>>;
+
+export function loadPayloads(load: Loader<object>): PayloadLoader {
   return async (keys) => {
-    const bodies = await load(keys);
-    const loaded = new Map<string, Loaded>();
-    for (const [key, { version, body }] of bodies) {
-      loaded.set(key, { version, payload: body === null ? null : Buffer.from(JSON.stringify(body)) });
+    const reads = new Map<string, PrimaryRead>();
+    for (const [key, { version, body }] of await load(keys)) {
+      reads.set(key, { version, payload: body === null ? null : Buffer.from(JSON.stringify(body)) });
     }
-    return loaded;
+    return reads;
   };
-}
-
-/** How long somebody waits, by `performance.now()`; of several that share a read, the most patient one. */
-export interface Patience {
-  until_ms: number;
 }
 
 interface Batch {
   readonly keys: Set<string>;
-  /** Of each who joined; what is still to be shared may become more patient. */
-  readonly patience: Patience[];
-  readonly result: Promise<ReadonlyMap<string, Loaded>>;
+  /** One for each caller that joined. A flight may still become more patient. */
+  readonly patience: Readonly<Patience>[];
+  readonly result: Promise<ReadonlyMap<string, PrimaryRead>>;
 }
 
+const patient: Patience = { until_ms: Number.POSITIVE_INFINITY };
+
 /**
- * Reads of Postgres, many keys to a query.
+ * Reads of Postgres, many keys in a query.
  *
- * A key joins only a batch that has not been sent: what was asked before a caller got its lease may be
- * older than the invalidation that came before the lease.
+ * A key joins only a batch that is not sent yet. A query that was sent before the caller got its lease may have read
+ * something older than the invalidation that came before the lease.
  */
 export class BatchLoader {
-  readonly #load: Load;
+  readonly #load: PayloadLoader;
   readonly #guard: LoadGuard;
   #open: Batch | undefined;
 
-  constructor(load: Load, guard: LoadGuard) {
+  constructor(load: PayloadLoader, guard: LoadGuard) {
     this.#load = load;
     this.#guard = guard;
   }
 
   /**
-   * @param patience a batch is not sent when all who joined it have given up
+   * @param patience a batch is not sent once every caller that joined it has given up
    * @throws what the guard throws
    */
-  async load(key: string, patience: Patience = { until_ms: Number.POSITIVE_INFINITY }): Promise<Loaded> {
+  async load(key: string, patience: Readonly<Patience> = patient): Promise<PrimaryRead> {
     const found = (await this.#joinOrOpen(key, patience).result).get(key);
-    if (found === undefined) throw new Error(`the loader left out ${key}`);
+    if (found === undefined) throw new Error(`the loader has no answer for ${key}; every key needs one`);
     return found;
   }
 
-  #joinOrOpen(key: string, patience: Patience): Batch {
+  #joinOrOpen(key: string, patience: Readonly<Patience>): Batch {
     const open = this.#open;
     if (open !== undefined && (open.keys.size < limits.loadBatch || open.keys.has(key))) {
       open.keys.add(key);
@@ -71,13 +70,16 @@ export class BatchLoader {
     return batch;
   }
 
-  async #send(keys: Set<string>, patience: readonly Patience[]): Promise<ReadonlyMap<string, Loaded>> {
+  async #send(
+    keys: Set<string>,
+    patience: readonly Readonly<Patience>[],
+  ): Promise<ReadonlyMap<string, PrimaryRead>> {
     const close = () => {
       if (this.#open?.keys === keys) this.#open = undefined;
     };
     try {
       const send = async () => {
-        // Whoever asks while the batch waits for its turn, or in this same turn of the loop, comes along.
+        // Callers join while the batch waits for the guard, and in this turn of the event loop.
         await new Promise(setImmediate);
         close();
         return this.#load([...keys]);

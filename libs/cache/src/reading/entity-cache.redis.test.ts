@@ -4,11 +4,11 @@ import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
-import { BatchLoader, type Load } from './batch-loader.ts';
+import { BatchLoader, type PayloadLoader } from './batch-loader.ts';
 import { type CacheBreaker, createCacheBreaker } from '../redis/cache-breaker.ts';
 import { CacheConnection } from '../redis/cache-connection.ts';
 import { EntityCache } from './entity-cache.ts';
-import { EntryStore, type Loaded } from '../redis/entry-store.ts';
+import { EntryStore, type PrimaryRead } from '../redis/entry-store.ts';
 import { Freshness } from '../channel/freshness.ts';
 import { createLoadGuard } from './load-guard.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
@@ -19,7 +19,7 @@ const THING: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloa
 let server: RedisServer;
 let admin: Redis;
 /** What the primary holds, what it was asked, and what it waits for before it answers. */
-let rows: Map<string, Loaded>;
+let rows: Map<string, PrimaryRead>;
 let queries: string[][];
 let primaryFails: boolean;
 let holdAnswers: Promise<void> | undefined;
@@ -30,7 +30,7 @@ let paused_ms: number;
 const now = () => performance.now() + paused_ms;
 const readers: Reader[] = [];
 
-const load: Load = async (keys) => {
+const load: PayloadLoader = async (keys) => {
   queries.push([...keys]);
   if (primaryFails) throw new Error('connection refused');
   const found = new Map(keys.map((key) => [key, rows.get(key) ?? { version: 0, payload: null }]));
@@ -59,6 +59,7 @@ class Reader {
     this.store = new EntryStore(this.connection);
     const real = createCacheBreaker();
     const breaker: CacheBreaker = {
+      isOpen: () => real.isOpen(),
       execute: async (call) => {
         const answer = await real.execute(call);
         redisAnswers += 1;
@@ -176,9 +177,9 @@ test('absence is cached, and ends with the row that appears', async () => {
 test('an entry that is due is served, and one reader refreshes it meanwhile', async () => {
   write('a', 3);
   const one = await new Reader().start();
-  const { incarnation } = await one.store.readOrLease('thing:a', 1, 'x');
+  const { grant } = await one.store.readOrLease('thing:a', 1, 'x');
   const loaded = { version: 3, payload: Buffer.from('{"v":3}') };
-  await one.store.fill('thing:a', 1, 'x', incarnation, loaded, 300);
+  await one.store.fill('thing:a', 1, grant, loaded, 300);
   await eventually(async () => ((await one.store.inspect('thing:a')).freshFor_ms ?? 0) < 25);
   expect(await one.read('a')).toMatch(/^3 (?:redis|stored)$/);
   await eventually(async () => ((await one.store.inspect('thing:a')).freshFor_ms ?? 0) > 1_000_000);
@@ -206,8 +207,8 @@ test('a stale answer is never older than what was served, even if that was forgo
   expect(await one.read('b')).toBe('0 stored missing');
   await admin.flushall();
   one.near.invalidate('thing:a', 5);
-  const { incarnation } = await one.store.readOrLease('thing:a', 1, 'x');
-  await one.store.fill('thing:a', 1, 'x', incarnation, { version: 3, payload: Buffer.from('{}') }, 60_000);
+  const { grant } = await one.store.readOrLease('thing:a', 1, 'x');
+  await one.store.fill('thing:a', 1, grant, { version: 3, payload: Buffer.from('{}') }, 60_000);
   await one.change('a', 4);
   primaryFails = true;
   await expect(one.read('a')).rejects.toBeInstanceOf(CatalogError);

@@ -10,7 +10,7 @@ import { createCacheBreaker } from '../redis/cache-breaker.ts';
 import { CacheConnection } from '../redis/cache-connection.ts';
 import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
 import { EntityCache } from './entity-cache.ts';
-import { EntryStore, type Loaded } from '../redis/entry-store.ts';
+import { EntryStore, type PrimaryRead } from '../redis/entry-store.ts';
 import { Freshness } from '../channel/freshness.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
 import { NearCache } from '../near-cache/near-cache.ts';
@@ -48,7 +48,7 @@ function randomFrom(start: number): () => number {
   };
 }
 
-async function startReader(load: (key: string) => Promise<Loaded>, fillScript = scripts.fill.text) {
+async function startReader(load: (key: string) => Promise<PrimaryRead>, fillScript = scripts.fill.text) {
   const connection = new CacheConnection({
     url: server.url,
     name: 'reader',
@@ -70,7 +70,7 @@ async function startReader(load: (key: string) => Promise<Loaded>, fillScript = 
       return connection.incarnation;
     },
     requireIncarnation: () => connection.requireIncarnation(),
-    requireLife: () => connection.requireLife(),
+    requireStoreIdentity: () => connection.requireStoreIdentity(),
     noticeRoleChange: (error) => connection.noticeRoleChange(error),
     time_ms: () => connection.time_ms(),
   });
@@ -118,8 +118,8 @@ async function startReader(load: (key: string) => Promise<Loaded>, fillScript = 
 /** @returns how many schedules there were of which the fill was late, and what went wrong */
 async function play(count: number, fillScript?: string): Promise<{ late: number; wrong: string[] }> {
   const random = randomFrom(seed);
-  const rows = new Map<string, Loaded>();
-  const row = (key: string): Loaded => rows.get(key) ?? { version: 0, payload: null };
+  const rows = new Map<string, PrimaryRead>();
+  const row = (key: string): PrimaryRead => rows.get(key) ?? { version: 0, payload: null };
   const write = (key: string, version: number) =>
     rows.set(key, { version, payload: Buffer.from(`{"v":${version}}`) });
   let openGap: () => void = () => undefined;

@@ -7,33 +7,34 @@ import {
   handleWhen,
 } from 'cockatiel';
 import { callerGaveUp, CatalogError } from '@catalog/contracts';
+import { withDeadline } from '@catalog/runtime';
 import { limits, timings } from '../timings.ts';
 
 /**
- * @param isWanted asked when the load's turn has come: whether anybody still waits for it
- * @throws CatalogError `unavailable`: Postgres fails, is late, or has too many readers waiting
+ * @param isWanted asked when it is the load's turn: whether any caller still waits for it
+ * @throws CatalogError `unavailable`: Postgres fails or is late, too many loads wait, or every caller has given up
  */
 export type LoadGuard = <T>(load: () => Promise<T>, isWanted?: () => boolean) => Promise<T>;
 
 /**
- * busy: too many waited · failing: Postgres was not asked, or failed · slow: it did not answer in time · unwanted: all
- * who waited for it had given up before its turn came
+ * Why a load was shed. busy: too many loads waited · failing: Postgres failed, or was not asked because it fails ·
+ * slow: Postgres did not answer in time · unwanted: every caller had given up before it was the load's turn
  */
 export type Shed = 'busy' | 'failing' | 'slow' | 'unwanted';
 
-/** How the guard stands, for metrics. */
+/** For metrics. */
 export interface LoadGuardState {
   readonly running: number;
   readonly waiting: number;
-  /** Postgres fails, and is asked by one caller now and then. */
+  /** Postgres fails, and only one call now and then tests it. */
   readonly isOpen: boolean;
-  /** Loads whose callers were turned away since the start. */
+  /** Loads that were shed since the start. */
   readonly shed: Readonly<Record<Shed, number>>;
 }
 
 /**
- * Stands between readers and Postgres: a bulkhead (so many loads at once, so many waiting, the others are turned
- * away), a circuit breaker (while it fails, it is not asked) and a deadline.
+ * Protects Postgres from readers: a bulkhead limits how many loads run and wait, a circuit breaker stops calls while
+ * Postgres fails, and a deadline limits how long a caller waits.
  */
 export function createLoadGuard(
   concurrency: number = limits.loadConcurrency,
@@ -50,24 +51,23 @@ export function createLoadGuard(
     return new CatalogError('unavailable', detail, { retryAfterSeconds: 1, cause });
   };
   const guard: LoadGuard = async (load, isWanted = () => true) => {
-    let isLate = false;
-    const late = () => {
-      isLate = true;
-      return turnAway('slow', 'the database is too slow');
-    };
-    // Before the breaker, for which a load that was not made must be neither a failure nor a success.
-    const loadIfWanted = () => {
-      if (isLate) throw callerGaveUp();
+    // This check stands outside the breaker, which must not count a load that was not made.
+    const loadIfWanted = (signal: AbortSignal) => {
+      if (signal.aborted) throw callerGaveUp();
       if (isWanted()) return breaker.execute(load);
       shed.unwanted += 1;
       throw callerGaveUp();
     };
     try {
-      return await withDeadline(places.execute(loadIfWanted), late);
+      // A load that runs when the time is over continues, and keeps its place until it ends. One that waits never begins.
+      return await withDeadline((signal) => places.execute(() => loadIfWanted(signal)), {
+        after_ms: timings.load_ms,
+        late: () => turnAway('slow', 'the database is too slow'),
+      });
     } catch (error) {
       if (error instanceof CatalogError) throw error;
       throw error instanceof BulkheadRejectedError
-        ? turnAway('busy', 'too many reads are waiting for the database', error)
+        ? turnAway('busy', 'too many reads wait for the database', error)
         : turnAway('failing', 'the database cannot be read', error);
     }
   };
@@ -79,17 +79,4 @@ export function createLoadGuard(
       shed: { ...shed },
     }),
   });
-}
-
-/** A load that runs goes on, and keeps its place in the bulkhead until it ends; one that waits will not begin. */
-async function withDeadline<T>(result: Promise<T>, late: () => CatalogError): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(late()), timings.load_ms);
-  });
-  try {
-    return await Promise.race([result, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,11 +1,11 @@
 /**
- * Remembers the highest version of each key that this process has served, so that none is ever served that
- * is lower: not from a stale copy while the stores are away, not by joining a read that began earlier.
+ * Remembers the highest version of each key that this process has served, so that it never serves a lower one: neither
+ * from a stale copy while the stores are away, nor by joining a read that began earlier.
  *
- * Bounded, and the key forgotten is the one that was not served for longest. What can overtake a coherent answer is
- * served within seconds of it, so this holds while fewer than `limit` keys are served in that time.
- * A copy whose age is unknown may be older than that: of a key that was forgotten the highest version ever
- * forgotten is assumed, which refuses too much, never too little.
+ * It remembers `limit` keys, and forgets the key that was not served for longest. An answer can be overtaken only
+ * within the seconds that a read takes, so the promise holds while fewer than `limit` keys are served in that time.
+ * A stale copy may be of any age. For a forgotten key it is therefore compared with the highest version ever forgotten,
+ * which may refuse a copy that could be served, but never serves one that must not be.
  */
 export class MonotonicReads {
   readonly #served = new Map<string, number>();
@@ -16,12 +16,12 @@ export class MonotonicReads {
     this.#limit = limit;
   }
 
-  /** Whether a copy whose age is unknown may be served. */
+  /** Whether a copy of unknown age may be served. */
   permits(key: string, version: number): boolean {
     return version >= (this.#served.get(key) ?? this.#forgotten);
   }
 
-  /** Whether something newer is remembered: what a coherent answer can only be when it was overtaken. */
+  /** Whether a newer version was served while this one was being read. */
   isOvertaken(key: string, version: number): boolean {
     const served = this.#served.get(key);
     return served !== undefined && version < served;

@@ -85,7 +85,7 @@ test('a server that is promoted and demoted again lives another life, though its
 
   // What the former master is asked now is refused, and so is what it is told to write; that is noticed.
   const store = new EntryStore(connection);
-  await expect(store.readOrLease('k', 1, 'x')).rejects.toThrow('OTHERLIFE');
+  await expect(store.readOrLease('k', 1, 'x')).rejects.toThrow('OTHERINCARNATION');
   const asReplica = await eventually(
     () => connection.incarnation !== before && (connection.incarnation ?? false),
   );
@@ -115,8 +115,8 @@ test('a server that took over old data and was promoted again while nobody asked
   const before = connection.requireIncarnation();
   const store = new EntryStore(connection);
   const publisher = new InvalidationPublisher(connection);
-  await store.readOrLease('k', 1, 'x');
-  await store.fill('k', 1, 'x', before, { version: 1, payload: Buffer.from('old') }, 60_000);
+  const { grant } = await store.readOrLease('k', 1, 'x');
+  await store.fill('k', 1, grant, { version: 1, payload: Buffer.from('old') }, 60_000);
   await eventually(async () => (await old.get('k'))?.includes('old') ?? false);
   // The other one misses what comes now.
   await old.replicaof('NO', 'ONE');
@@ -129,7 +129,7 @@ test('a server that took over old data and was promoted again while nobody asked
 
   expect(connection.incarnation).toBe(before);
   const beats = () => publisher.heartbeat(0);
-  await expect(beats()).rejects.toThrow('OTHERLIFE');
+  await expect(beats()).rejects.toThrow('OTHERINCARNATION');
   expect(await known(connection)).not.toBe(before);
   await beats();
 
@@ -137,7 +137,7 @@ test('a server that took over old data and was promoted again while nobody asked
   await following(admin, other.port);
   await inSync(admin);
   await admin.replicaof('NO', 'ONE');
-  await expect(store.readOrLease('k', 1, 'x')).rejects.toThrow('OTHERLIFE');
+  await expect(store.readOrLease('k', 1, 'x')).rejects.toThrow('OTHERINCARNATION');
   await known(connection);
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'absent', lease: 'granted' });
   admin.disconnect();

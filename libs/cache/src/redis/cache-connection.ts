@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { reconnectDelay_ms } from '@catalog/runtime';
 import { Redis } from 'ioredis';
 import { timings } from '../timings.ts';
 
@@ -11,21 +12,21 @@ export class CacheUnavailable extends Error {
   }
 }
 
-/** One life of the stores behind a connection. */
-export interface Life {
+/** Which stores a connection leads to. */
+export interface StoreIdentity {
   readonly incarnation: string;
-  /** The master_replid of the cache Redis in it, by which its scripts know whether it still lives it. */
-  readonly replication: string;
+  /** The master_replid of the cache Redis. Its scripts compare it to detect that the incarnation has changed. */
+  readonly replicationId: string;
 }
 
 export interface CacheConnectionOptions {
   readonly url: string;
   readonly name: string;
-  /** Which life of Postgres this is: its timeline and database. */
+  /** Identifies Postgres for the incarnation: its system, timeline and database. */
   readonly databaseIdentity: () => Promise<string>;
-  /** `replication-only` for servers that hide INFO server; then a restart from an old dump goes unseen. */
+  /** `replication-only` for a Redis that hides `INFO server`. Then a restart from an old dump goes unnoticed. */
   readonly incarnationMode?: 'full' | 'replication-only';
-  /** How long a command may take; `timings.cacheCall_ms` unless said otherwise. */
+  /** How long a command may take; `timings.cacheCall_ms` unless set. */
   readonly call_ms?: number;
   readonly onError: (error: Error) => void;
 }
@@ -33,15 +34,17 @@ export interface CacheConnectionOptions {
 /**
  * A connection to the cache Redis, and the incarnation of the stores behind it.
  *
- * Entries are only valid within one incarnation, so it is learned before any command on a connection,
- * forgotten when the connection closes, and learned again when a command meets another role or another life
- * (`READONLY`, `MOVED`, `OTHERLIFE`) or a heartbeat names another. Two settings keep ioredis from sending commands of an
- * old connection on a new one, to a server that may live another life: nothing is queued, nothing is resent.
+ * An entry is valid only within one incarnation. So the connection learns the incarnation before it sends any command,
+ * forgets it when it closes, and learns it again when a command fails because the server changed its role or
+ * incarnation (`READONLY`, `MOVED`, `OTHERINCARNATION`), or when a heartbeat names another one.
+ *
+ * ioredis must not send a command of an old connection on a new one, where another server may answer: it queues
+ * nothing, and it resends nothing.
  */
 export class CacheConnection {
   readonly redis: Redis;
   readonly #options: CacheConnectionOptions;
-  #life: Life | undefined;
+  #identity: StoreIdentity | undefined;
   #learning: Promise<void> | undefined;
   #listeners: ((incarnation: string | undefined) => void)[] = [];
 
@@ -58,15 +61,14 @@ export class CacheConnection {
       socketTimeout: timings.cacheSilence_ms,
       connectTimeout: 1_000,
       keepAlive: 5_000,
-      // At most a second, so that a cache that is back is used again at once.
-      retryStrategy: (attempt) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 6)),
+      retryStrategy: reconnectDelay_ms,
     });
     this.redis.on('error', options.onError);
     this.redis.on('ready', () => void this.relearn());
-    this.redis.on('close', () => this.#become(undefined));
+    this.redis.on('close', () => this.#setIdentity(undefined));
   }
 
-  /** Begins to connect, and returns when the first attempt has ended, well or not. */
+  /** Begins to connect. Resolves when the first attempt has ended, whether or not it succeeded. */
   async start(): Promise<void> {
     await this.redis.connect().catch(this.#options.onError);
     await this.#learning;
@@ -76,9 +78,9 @@ export class CacheConnection {
     this.redis.disconnect();
   }
 
-  /** The life of the stores that commands go to; undefined while that is unknown. */
+  /** The incarnation that commands go to; undefined while it is unknown. */
   get incarnation(): string | undefined {
-    return this.#life?.incarnation;
+    return this.#identity?.incarnation;
   }
 
   onIncarnation(listener: (incarnation: string | undefined) => void): void {
@@ -87,16 +89,16 @@ export class CacheConnection {
 
   /** @throws CacheUnavailable */
   requireIncarnation(): string {
-    return this.requireLife().incarnation;
+    return this.requireStoreIdentity().incarnation;
   }
 
   /** @throws CacheUnavailable */
-  requireLife(): Life {
-    if (this.#life === undefined) throw new CacheUnavailable();
-    return this.#life;
+  requireStoreIdentity(): StoreIdentity {
+    if (this.#identity === undefined) throw new CacheUnavailable();
+    return this.#identity;
   }
 
-  /** Asks again which life this is. Until the answer is there, the former one holds. */
+  /** Asks the stores for their incarnation again. Until they answer, the former one counts. */
   relearn(): Promise<void> {
     this.#learning ??= this.#learn().finally(() => {
       this.#learning = undefined;
@@ -104,15 +106,16 @@ export class CacheConnection {
     return this.#learning;
   }
 
-  /** Commands that fail because the server has changed its role, or its life, say that its life has changed. */
+  /** To be told of every failed command: some failures show that the server has another role or incarnation now. */
   noticeRoleChange(error: unknown): void {
-    if (error instanceof Error && /^(?:READONLY|MOVED|UNBLOCKED|MASTERDOWN|OTHERLIFE)/.test(error.message)) {
-      this.#become(undefined);
+    const isRoleChange = /^(?:READONLY|MOVED|UNBLOCKED|MASTERDOWN|OTHERINCARNATION)/;
+    if (error instanceof Error && isRoleChange.test(error.message)) {
+      this.#setIdentity(undefined);
       void this.relearn();
     }
   }
 
-  /** This server's clock, in milliseconds. */
+  /** The clock of the cache Redis, in milliseconds. */
   async time_ms(): Promise<number> {
     const [seconds, microseconds] = await this.redis.time();
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
@@ -126,12 +129,12 @@ export class CacheConnection {
         this.#options.databaseIdentity(),
       ]);
       if (this.redis.stream !== stream) {
-        // Another connection has begun meanwhile, and was told to wait for this answer.
+        // The connection was replaced meanwhile, and its 'ready' joined this call instead of starting its own.
         this.#relearnSoon();
-      } else if (this.redis.status === 'ready') this.#become(this.#lifeOf(info, database));
+      } else if (this.redis.status === 'ready') this.#setIdentity(this.#identityOf(info, database));
     } catch (error) {
       this.#options.onError(error instanceof Error ? error : new Error(String(error)));
-      // The connection stands, but Postgres or INFO did not answer.
+      // The connection is open, but Postgres or INFO did not answer.
       this.#relearnSoon();
     }
   }
@@ -141,23 +144,24 @@ export class CacheConnection {
     setTimeout(() => void this.relearn(), timings.heartbeat_ms).unref();
   }
 
-  #lifeOf(info: string, database: string): Life {
+  #identityOf(info: string, database: string): StoreIdentity {
     const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
     const mode = this.#options.incarnationMode ?? 'full';
     const runId = mode === 'full' ? field('run_id') : '-';
-    const replication = field('master_replid');
-    if (runId === undefined || replication === undefined) {
+    const replicationId = field('master_replid');
+    if (runId === undefined || replicationId === undefined) {
       throw new Error(
-        'the cache Redis hides INFO, so its lives cannot be told apart; set the mode replication-only',
+        'the cache Redis hides run_id or master_replid in INFO, so its incarnation is unknown. ' +
+          'If it hides only run_id, set CACHE_INCARNATION_MODE=replication-only',
       );
     }
-    const hash = createHash('sha256').update(`${runId} ${replication} ${database}`).digest('hex');
-    return { incarnation: hash.slice(0, 16), replication };
+    const hash = createHash('sha256').update(`${runId} ${replicationId} ${database}`).digest('hex');
+    return { incarnation: hash.slice(0, 16), replicationId };
   }
 
-  #become(life: Life | undefined): void {
-    if (life?.incarnation === this.incarnation) return;
-    this.#life = life;
-    for (const listener of this.#listeners) listener(life?.incarnation);
+  #setIdentity(identity: StoreIdentity | undefined): void {
+    if (identity?.incarnation === this.incarnation) return;
+    this.#identity = identity;
+    for (const listener of this.#listeners) listener(identity?.incarnation);
   }
 }

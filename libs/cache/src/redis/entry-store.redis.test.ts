@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CacheConnection } from './cache-connection.ts';
 import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
-import { EntryStore } from './entry-store.ts';
+import { EntryStore, withoutLease } from './entry-store.ts';
 
 let server: RedisServer;
 let admin: Redis;
@@ -41,8 +41,8 @@ async function invalidate(key: string, version: number): Promise<boolean> {
   return outcome.value;
 }
 async function put(key: string, version: number, text?: string | null): Promise<void> {
-  const { incarnation } = await store.readOrLease(key, 1, 'putter');
-  expect(await store.fill(key, 1, 'putter', incarnation, loaded(version, text), 60_000)).toEqual({
+  const { grant } = await store.readOrLease(key, 1, 'putter');
+  expect(await store.fill(key, 1, grant, loaded(version, text), 60_000)).toEqual({
     stored: true,
     newer: undefined,
   });
@@ -53,7 +53,7 @@ test('a miss gives one reader the lease, its fill is read by all, byte for byte'
   expect(first).toMatchObject({ state: 'absent', lease: 'granted' });
   expect(await store.readOrLease('k', 1, 'two')).toMatchObject({ state: 'absent', lease: 'busy' });
   const payload = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
-  await store.fill('k', 1, 'one', first.incarnation, { version: 5, payload }, 60_000);
+  await store.fill('k', 1, first.grant, { version: 5, payload }, 60_000);
   const hit = await store.readOrLease('k', 1, 'two');
   expect(hit).toMatchObject({ state: 'value', version: 5, lease: 'not-needed' });
   expect(hit.payload.equals(payload)).toBe(true);
@@ -71,15 +71,21 @@ test('a fill that an invalidation has overtaken is refused; its payload is only 
   await put('k', 3);
   expect(await invalidate('k', 4)).toBe(true);
   expect(await invalidate('k', 4)).toBe(false);
-  const { incarnation } = await store.readOrLease('k', 1, 'slow');
+  const { grant } = await store.readOrLease('k', 1, 'slow');
   expect(await invalidate('k', 5)).toBe(false);
-  expect(await store.fill('k', 1, 'slow', incarnation, loaded(4), 60_000)).toMatchObject({ stored: false });
+  expect(await store.fill('k', 1, grant, loaded(4), 60_000)).toMatchObject({ stored: false });
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'dead', version: 3 });
 });
 
 test('who is refused is told what is newer', async () => {
   await put('k', 7);
-  const { newer } = await store.fill('k', 1, '', store.incarnation ?? '', loaded(6), 60_000);
+  const { newer } = await store.fill(
+    'k',
+    1,
+    withoutLease(connection.requireIncarnation()),
+    loaded(6),
+    60_000,
+  );
   expect(newer).toMatchObject({ state: 'value', version: 7, payload: Buffer.from('{"v":7}') });
 });
 
@@ -87,7 +93,7 @@ test('a payload of another schema is not shown, and the newer deploy can fill ov
   await put('k', 7);
   const other = await store.readOrLease('k', 2, 'new');
   expect(other).toMatchObject({ state: 'absent', lease: 'granted' });
-  await store.fill('k', 2, 'new', other.incarnation, loaded(7, 'new shape'), 60_000);
+  await store.fill('k', 2, other.grant, loaded(7, 'new shape'), 60_000);
   expect(await store.readOrLease('k', 2, 'x')).toMatchObject({ state: 'value', version: 7 });
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'absent' });
 });
@@ -99,7 +105,7 @@ test('what another life has left counts as absent, and a read begun in it fills 
   await connection.relearn();
   try {
     expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'absent', lease: 'granted' });
-    const fill = await store.fill('begun', 1, 'slow', begun.incarnation, loaded(7), 60_000);
+    const fill = await store.fill('begun', 1, begun.grant, loaded(7), 60_000);
     expect(fill).toEqual({ stored: false, newer: undefined });
     expect(await store.inspect('begun')).toMatchObject({ isOfThisIncarnation: false });
   } finally {

@@ -1,11 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { runScriptForBuffers, type Script } from '@catalog/redis';
 import { timings } from '../timings.ts';
 import type { CacheConnection } from './cache-connection.ts';
-import type { Script } from '@catalog/redis';
-import { runScript, scripts } from './scripts.ts';
+import { scripts } from './scripts.ts';
 
 export type EntryState = 'value' | 'missing' | 'dead' | 'absent';
 
-/** What Redis holds under a key, as `entry.lua` lays it out. */
+/** What Redis holds under a key, as a script answers it. */
 export interface Entry {
   readonly state: EntryState;
   readonly version: number;
@@ -15,14 +16,22 @@ export interface Entry {
   readonly payload: Buffer;
 }
 
-export interface LeasedEntry extends Entry {
-  readonly lease: 'granted' | 'not-needed' | 'busy';
-  /** The life of the stores in which this was read. */
+/** What a reader must present when it fills a key: it ties the fill to the moment at which the reader asked. */
+export interface Grant {
+  /** That of the lease; '' if none was granted. */
+  readonly token: string;
   readonly incarnation: string;
+  /** What the entry is stamped with: the incarnation, or for a page of a list the generation. */
+  readonly stamp: string;
 }
 
-/** What Postgres says of a key: a payload, or null where there is no row. */
-export interface Loaded {
+export interface LeasedEntry extends Entry {
+  readonly lease: 'granted' | 'not-needed' | 'busy';
+  readonly grant: Grant;
+}
+
+/** What Postgres holds of a key: a payload, or null if there is no row. */
+export interface PrimaryRead {
   readonly version: number;
   readonly payload: Buffer | null;
 }
@@ -38,7 +47,7 @@ export interface InspectedEntry {
   readonly isLeased?: boolean;
 }
 
-/** An entry as it is stored; times are of the clock of Redis. */
+/** An entry as Redis stores it. Times are by the clock of Redis. */
 export interface StoredEntry {
   readonly state: EntryState;
   readonly version: number;
@@ -51,20 +60,18 @@ export interface StoredEntry {
   readonly payload: Buffer;
 }
 
-const states: Record<string, EntryState> = { V: 'value', M: 'missing', D: 'dead', A: 'absent' };
-const leases = new Map([
-  [1, 'granted'],
-  [0, 'not-needed'],
-  [-1, 'busy'],
-] as const);
+export const withoutLease = (incarnation: string): Grant => ({ token: '', incarnation, stamp: incarnation });
 
-/** What this needs of a CacheConnection. */
+const states: Record<string, EntryState> = { V: 'value', M: 'missing', D: 'dead', A: 'absent' };
+const leases = { '1': 'granted', '0': 'not-needed', '-1': 'busy' } as const;
+
+/** The part of CacheConnection that this needs. */
 type EntryConnection = Pick<
   CacheConnection,
-  'redis' | 'incarnation' | 'requireIncarnation' | 'requireLife' | 'noticeRoleChange' | 'time_ms'
+  'redis' | 'incarnation' | 'requireIncarnation' | 'requireStoreIdentity' | 'noticeRoleChange' | 'time_ms'
 >;
 
-/** The three scripts, typed. Every transition of an entry goes through here. */
+/** The scripts that read, lease and fill an entry, with types. */
 export class EntryStore {
   readonly #connection: EntryConnection;
 
@@ -76,54 +83,91 @@ export class EntryStore {
     return this.#connection.incarnation;
   }
 
-  /** @throws CacheUnavailable, and ioredis errors where Redis fails, is late, or has begun another life */
-  async readOrLease(key: string, schema: number, token: string): Promise<LeasedEntry> {
-    const { incarnation, replication } = this.#connection.requireLife();
-    const [state, version, age_ms, freshFor_ms, payload, lease] = (await this.#run(scripts.readOrLease, key, [
-      incarnation,
-      schema,
-      token,
-      timings.lease_ms,
-      timings.refreshAhead,
-      replication,
-    ])) as [Buffer, number, number, number, Buffer, 1 | 0 | -1];
+  /**
+   * @param token of the lease, if one is granted
+   * @throws CacheUnavailable; ioredis errors if Redis fails, is late, or is in another incarnation
+   */
+  async readOrLease(key: string, payloadSchema: number, token: string): Promise<LeasedEntry> {
+    const { incarnation, replicationId } = this.#connection.requireStoreIdentity();
+    const args = [incarnation, payloadSchema, token, timings.lease_ms, timings.refreshAhead, replicationId];
+    const [state, version, age_ms, freshFor_ms, payload, lease] = await this.#run(
+      scripts.readOrLease,
+      [key],
+      args,
+    );
     return {
-      ...entry(state, version, age_ms, freshFor_ms, payload),
-      lease: leases.get(lease) ?? 'busy',
-      incarnation,
+      ...entryOf(state, version, age_ms, freshFor_ms, payload),
+      lease: leases[lease],
+      grant: { token: lease === 1 ? token : '', incarnation, stamp: incarnation },
     };
   }
 
   /**
-   * @param token that of the lease, or '' without one
-   * @param incarnation that in which the read began; in another life of the stores nothing is filled
+   * As `readOrLease`, for a page that counts only in the current generation of its list.
+   *
+   * @throws as `readOrLease`
+   */
+  async readPageOrLease(
+    list: string,
+    key: string,
+    payloadSchema: number,
+    token: string,
+  ): Promise<LeasedEntry> {
+    const { incarnation, replicationId } = this.#connection.requireStoreIdentity();
+    const [state, version, age_ms, freshFor_ms, payload, lease, generation] = await this.#run(
+      scripts.readPageOrLease,
+      [generationKey(list), key],
+      [
+        incarnation,
+        payloadSchema,
+        token,
+        timings.lease_ms,
+        timings.refreshAhead,
+        replicationId,
+        newGeneration(incarnation),
+      ],
+    );
+    return {
+      ...entryOf(state, version, age_ms, freshFor_ms, payload),
+      lease: leases[lease],
+      grant: { token: lease === 1 ? token : '', incarnation, stamp: generation.toString() },
+    };
+  }
+
+  /**
+   * @param grant of the read before. Nothing is filled if the incarnation has changed since.
+   * @param ttl_ms after this time Redis removes the entry
    * @returns whether it was stored, and the newer entry that stood in the way, if any
+   * @throws as `readOrLease`
    */
   async fill(
     key: string,
-    schema: number,
-    token: string,
-    incarnation: string,
-    loaded: Loaded,
+    payloadSchema: number,
+    { token, incarnation, stamp }: Grant,
+    { version, payload }: PrimaryRead,
     fresh_ms: number,
+    ttl_ms: number = payload === null ? fresh_ms : timings.hardTtl_ms,
   ): Promise<{ stored: boolean; newer: Entry | undefined }> {
     if (incarnation !== this.#connection.requireIncarnation()) return { stored: false, newer: undefined };
-    const missing = loaded.payload === null;
-    const [stored, state, version, age_ms, freshFor_ms, payload] = (await this.#run(scripts.fill, key, [
-      incarnation,
-      schema,
-      token,
-      missing ? 'M' : 'V',
-      loaded.version,
-      Math.round(fresh_ms),
-      missing ? Math.round(fresh_ms) : timings.hardTtl_ms,
-      loaded.payload ?? '',
-    ])) as [number, Buffer, number, number, number, Buffer];
-    const there = entry(state, version, age_ms, freshFor_ms, payload);
-    return { stored: stored === 1, newer: stored === 0 && there.state !== 'absent' ? there : undefined };
+    const [stored, state, storedVersion, age_ms, freshFor_ms, present] = await this.#run(
+      scripts.fill,
+      [key],
+      [
+        stamp,
+        payloadSchema,
+        token,
+        payload === null ? 'M' : 'V',
+        version,
+        Math.round(fresh_ms),
+        Math.round(ttl_ms),
+        payload ?? '',
+      ],
+    );
+    const entry = entryOf(state, storedVersion, age_ms, freshFor_ms, present);
+    return { stored: stored === 1, newer: stored === 0 && entry.state !== 'absent' ? entry : undefined };
   }
 
-  /** What stands under a key, for people; it counts as no read, takes no lease, and changes nothing. */
+  /** What a key holds, for people. It takes no lease and changes nothing. */
   async inspect(key: string): Promise<InspectedEntry> {
     const { redis } = this.#connection;
     const [entry, ttl_ms, now_ms] = await Promise.all([
@@ -145,13 +189,13 @@ export class EntryStore {
     };
   }
 
-  /** As `inspect`, with the payload, and times of the clock of Redis. */
+  /** As `inspect`, with the payload, and with times by the clock of Redis. */
   async peek(key: string): Promise<StoredEntry | 'absent' | 'unreadable'> {
     const incarnation = this.#connection.requireIncarnation();
     const raw = await this.#connection.redis.getBuffer(key);
     if (raw === null) return 'absent';
     const end = raw.indexOf(10);
-    const [layout, state = '', version, stored, freshUntil, life, schema, token, , leaseUntil] = raw
+    const [layout, state = '', version, stored, freshUntil, stamp, schema, token, , leaseUntil] = raw
       .toString('latin1', 0, end)
       .split('|');
     const known = states[state];
@@ -162,15 +206,19 @@ export class EntryStore {
       storedAt_ms: Number(stored),
       freshUntil_ms: Number(freshUntil),
       payloadSchema: Number(schema),
-      isOfThisIncarnation: life === incarnation,
+      isOfThisIncarnation: stamp === incarnation,
       leaseUntil_ms: token === '' ? 0 : Number(leaseUntil),
       payload: raw.subarray(end + 1),
     };
   }
 
-  async #run(script: Script<unknown>, key: string, args: (string | number | Buffer)[]): Promise<unknown> {
+  async #run<Answer>(
+    script: Script<Answer>,
+    keys: string[],
+    args: (string | number | Buffer)[],
+  ): Promise<Answer> {
     try {
-      return await runScript(this.#connection.redis, script, [key], args);
+      return await runScriptForBuffers(this.#connection.redis, script, keys, args);
     } catch (error) {
       this.#connection.noticeRoleChange(error);
       throw error;
@@ -178,6 +226,20 @@ export class EntryStore {
   }
 }
 
-function entry(state: Buffer, version: number, age_ms: number, freshFor_ms: number, payload: Buffer): Entry {
+function entryOf(
+  state: Buffer,
+  version: number,
+  age_ms: number,
+  freshFor_ms: number,
+  payload: Buffer,
+): Entry {
   return { state: states[state.toString()] ?? 'absent', version, age_ms, freshFor_ms, payload };
 }
+
+export const generationKey = (list: string) => `generation:${list}`;
+
+/**
+ * Random, because a count could start again. It begins with the incarnation, so that a generation that returns with a
+ * failover fits no page.
+ */
+export const newGeneration = (incarnation: string) => `${incarnation}${randomUUID().replaceAll('-', '')}`;

@@ -1,18 +1,27 @@
 import { defineScript } from '@catalog/redis';
 
-export { runScriptForBuffers as runScript } from '@catalog/redis';
+const lua = (name: string) => `../../lua/${name}.lua`;
+const read = [lua('incarnation'), lua('entry')];
+const asFunction = (name: string) => ({ file: lua(name), asFunction: name });
 
-const define = (...files: Parameters<typeof defineScript> extends [string, ...infer Files] ? Files : never) =>
-  defineScript<unknown>(import.meta.url, ...files);
+export type ReadAnswer = [Buffer, number, number, number, Buffer, 1 | 0 | -1];
+export type FillAnswer = [1 | 0, Buffer, number, number, number, Buffer];
 
+/** Every script of the cache Redis. Its header in `lua/` names keys, arguments and answer. */
 export const scripts = {
-  readOrLease: define('../../lua/life.lua', '../../lua/entry.lua', '../../lua/read_or_lease.lua'),
-  fill: define('../../lua/entry.lua', '../../lua/fill.lua'),
-  invalidate: define('../../lua/entry.lua', '../../lua/invalidate.lua'),
-  invalidateEach: define(
-    '../../lua/entry.lua',
-    { file: '../../lua/invalidate.lua', asFunction: 'invalidate' },
-    '../../lua/invalidate_each.lua',
+  readOrLease: defineScript<ReadAnswer>(import.meta.url, ...read, lua('read_or_lease')),
+  readPageOrLease: defineScript<[...ReadAnswer, generation: Buffer]>(
+    import.meta.url,
+    ...read,
+    asFunction('read_or_lease'),
+    lua('read_page_or_lease'),
   ),
-  heartbeat: define('../../lua/life.lua', '../../lua/heartbeat.lua'),
+  fill: defineScript<FillAnswer>(import.meta.url, lua('entry'), lua('fill')),
+  invalidateEach: defineScript<(1 | 0 | -1)[]>(
+    import.meta.url,
+    lua('entry'),
+    asFunction('invalidate'),
+    lua('invalidate_each'),
+  ),
+  heartbeat: defineScript<number>(import.meta.url, lua('incarnation'), lua('heartbeat')),
 };

@@ -1,19 +1,12 @@
 import { type RedisServer, startRedis } from '@catalog/testing';
 import { UNCONDITIONAL_VERSION, type Entity } from '@catalog/contracts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createCacheBreaker } from '../redis/cache-breaker.ts';
-import { CacheConnection } from '../redis/cache-connection.ts';
-import { cached, keyOf } from './cached.ts';
-import type { CacheParts } from './entity-cache.ts';
-import { EntryStore } from '../redis/entry-store.ts';
-import { Freshness } from '../channel/freshness.ts';
-import { InvalidationChannel } from '../channel/invalidation-channel.ts';
+import { type Cache, createCache } from '../cache.ts';
 import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts';
-import { MonotonicReads } from './monotonic-reads.ts';
-import { NearCache } from '../near-cache/near-cache.ts';
+import { CacheConnection } from '../redis/cache-connection.ts';
+import { keyOf } from './wrap.ts';
 
 const entity: Entity = { name: 'greeting', cacheKey: (key) => `greeting:${key}`, payloadSchema: 1 };
-const now = () => performance.now();
 const ignore = () => undefined;
 
 let server: RedisServer;
@@ -47,42 +40,18 @@ beforeEach(async () => {
   await worker.redis.flushall();
 });
 
-/** What one process has. */
-async function newProcess(): Promise<CacheParts> {
-  const connection = new CacheConnection({
+async function newProcess(): Promise<Cache> {
+  const cache = createCache({
     url: server.url,
     name: 'reader',
     databaseIdentity: async () => 'test',
     onError: ignore,
   });
-  const freshness = new Freshness(now, () => connection.incarnation);
-  const near = new NearCache(freshness, now, { maxBytes: 1_000_000 });
-  const channel = new InvalidationChannel({
-    url: server.url,
-    name: 'reader channel',
-    connection,
-    freshness,
-    now,
-    onInvalidation: (keys) => {
-      for (const [key, version] of keys) near.invalidate(key, version);
-    },
-    onError: ignore,
-  });
-  await Promise.all([connection.start(), channel.start()]);
-  open.defer(() => {
-    channel.stop();
-    connection.stop();
-  });
-  while (!freshness.isSound() || !freshness.isFresh(connection.incarnation)) await new Promise(setImmediate);
-  return {
-    store: new EntryStore(connection),
-    breaker: createCacheBreaker(),
-    freshness,
-    near,
-    monotonic: new MonotonicReads(),
-    now,
-    events: { fillRefused: ignore, overtaken: ignore, cacheFailed: ignore, loadFailed: ignore },
-  };
+  open.defer(() => cache.stop());
+  await cache.start();
+  const isReady = ({ nearCache, redisIsFresh } = cache.status()) => nearCache.isSound && redisIsFresh;
+  while (!isReady()) await new Promise(setImmediate);
+  return cache;
 }
 
 async function drop(key: string): Promise<void> {
@@ -95,8 +64,8 @@ test('over two processes a call is made once, and again after its change', async
     calls.push(name);
     return { text: `hello ${name}, for the ${calls.length}. time` };
   };
-  const one = cached(greet, { entity, parts: await newProcess() });
-  const other = cached(greet, { entity, parts: await newProcess() });
+  const one = (await newProcess()).wrap(entity, greet);
+  const other = (await newProcess()).wrap(entity, greet);
   expect(await Promise.all([one('ada'), one('ada'), one('ada')])).toEqual(
     Array.from({ length: 3 }, () => ({ text: 'hello ada, for the 1. time' })),
   );
@@ -111,13 +80,10 @@ test('over two processes a call is made once, and again after its change', async
 
 test('an error is nobody’s answer, and fails nobody else', async () => {
   let fails = true;
-  const greet = cached(
-    async (name: string) => {
-      if (fails && name === 'eve') throw new Error('not now');
-      return { text: name };
-    },
-    { entity, parts: await newProcess() },
-  );
+  const greet = (await newProcess()).wrap(entity, async (name: string) => {
+    if (fails && name === 'eve') throw new Error('not now');
+    return { text: name };
+  });
   const [eve, ada] = await Promise.allSettled([greet('eve'), greet('ada')]);
   expect([eve.status, ada.status]).toEqual(['rejected', 'fulfilled']);
   fails = false;
@@ -126,25 +92,19 @@ test('an error is nobody’s answer, and fails nobody else', async () => {
 
 test('that there is none is an answer too', async () => {
   let calls = 0;
-  const find = cached(
-    async (_name: string) => {
-      calls += 1;
-      return null;
-    },
-    { entity, parts: await newProcess() },
-  );
+  const find = (await newProcess()).wrap(entity, async (_name: string) => {
+    calls += 1;
+    return null;
+  });
   expect([await find('nobody'), await find('nobody'), calls]).toEqual([null, null, 1]);
 });
 
 test('an answer is kept for as long as its entity says', async () => {
   let calls = 0;
-  const greet = cached(
-    async () => {
-      calls += 1;
-      return { calls };
-    },
-    { entity: { ...entity, softTtl_ms: 60 }, parts: await newProcess() },
-  );
+  const greet = (await newProcess()).wrap({ ...entity, softTtl_ms: 60 }, async () => {
+    calls += 1;
+    return { calls };
+  });
   expect(await greet()).toEqual({ calls: 1 });
   while ((await greet())?.calls === 1) await new Promise(setImmediate);
   expect(calls).toBeGreaterThan(1);

@@ -1,0 +1,42 @@
+/**
+ * near, redis: from a cache, within the bound · stored: from Postgres, and now in Redis · bypass: from Postgres,
+ * not in Redis · stale: from a cache, and possibly older than the bound
+ */
+export type Source = 'near' | 'redis' | 'stored' | 'bypass' | 'stale';
+
+/** The answer for one key. */
+export class Answer<Body = unknown> {
+  readonly version: number;
+  /** JSON, as it is stored; null if there is no such row. */
+  readonly payload: Buffer | null;
+  readonly age_ms: number;
+  readonly source: Source;
+
+  constructor(version: number, payload: Buffer | null, age_ms: number, source: Source) {
+    this.version = version;
+    this.payload = payload;
+    this.age_ms = age_ms;
+    this.source = source;
+  }
+
+  static of<Body>(
+    entry: { state: string; version: number; payload: Buffer; age_ms: number },
+    source: Source,
+  ): Answer<Body> {
+    return new Answer(entry.version, entry.state === 'missing' ? null : entry.payload, entry.age_ms, source);
+  }
+
+  /** The payload, parsed with each call. */
+  get value(): Body | null {
+    return this.payload === null ? null : (JSON.parse(this.payload.toString()) as Body);
+  }
+}
+
+const byDistance: readonly Source[] = ['near', 'redis', 'stored', 'bypass', 'stale'];
+
+/** The source of an answer that is made of several: of the one that came from farthest away. */
+export function farthestSource(answers: Iterable<{ readonly source: Source }>): Source {
+  let distance = 0;
+  for (const { source } of answers) distance = Math.max(distance, byDistance.indexOf(source));
+  return byDistance[distance] ?? 'bypass';
+}
