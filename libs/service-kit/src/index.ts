@@ -7,7 +7,6 @@ export { runService, type ServiceScope } from './lifecycle/run-service.ts';
 export { runServer, type RunServerOptions } from './lifecycle/run-server.ts';
 export { readiness, type Readiness, type ReadinessReport } from './health/readiness.ts';
 export { createMetrics, type Metrics } from './metrics/metrics.ts';
-export { metricNames } from './metrics/names.ts';
 export { createServiceApp, type ServiceDependencies } from './http/app.ts';
 export { startServer, type RunningServer, type ServerOptions } from './http/server.ts';
 export { jsonBody, parseJson, readBody, type JsonBodyOptions } from './http/json-body.ts';
@@ -27,7 +26,6 @@ export {
   idempotencyKey,
   invalidHeader,
   requestTimeout,
-  requestTimeoutWhenAsked,
   waitsUntil,
 } from './routes/header-fields.ts';
 export { sendProblem, toProblem } from './problems/problem.ts';

@@ -1,5 +1,5 @@
 import { CatalogError, versionSchema } from '@catalog/contracts';
-import { type HeaderField, invalidHeader, requestTimeoutWhenAsked } from '@catalog/service-kit';
+import { type HeaderField, invalidHeader, requestTimeout } from '@catalog/service-kit';
 import { z } from 'zod';
 
 /** The lowest version that the caller accepts; 0 without the header. */
@@ -36,7 +36,16 @@ const ifNoneMatch: HeaderField<string | undefined> = {
   read: (req) => req.headers['if-none-match'],
 };
 
+/** When the caller gives up. A near hit does not wait, so the header is read at the first call, and not before. */
+export const waitsUntil: HeaderField<() => number> = {
+  ...requestTimeout,
+  read(req) {
+    let until_ms: number | undefined;
+    return () => (until_ms ??= requestTimeout.read(req));
+  },
+};
+
 /** For reads of several products. */
-export const versionedRead = { minVersion, waitsUntil: requestTimeoutWhenAsked };
+export const versionedRead = { minVersion, waitsUntil };
 /** For reads of one entity. */
 export const conditionalRead = { ...versionedRead, ifNoneMatch };

@@ -7,14 +7,14 @@ import {
   productsByIdSchema,
   skuSchema,
 } from '@catalog/contracts';
-import { requestTimeoutWhenAsked, type Route, route } from '@catalog/service-kit';
+import { type Route, route } from '@catalog/service-kit';
 import type { Request } from 'express';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import { describedCacheHeaders, entityAnswers, sendCached, sendEntity } from '../http/answer.ts';
 import type { CountBypass } from '../http/bypass-limit.ts';
-import { conditionalRead, versionedRead } from '../http/request-headers.ts';
+import { conditionalRead, versionedRead, waitsUntil } from '../http/request-headers.ts';
 import { viewProductCache } from './cache-view.ts';
 import { ProductLists } from './lists.ts';
 import { popularQuery, productIdParams, productsQuery } from './parameters.ts';
@@ -67,7 +67,7 @@ export function productRoutes({ cache, pool, views, countBypass }: ProductRoutes
       summary: 'The most read active products, most read first',
       scope,
       query: popularQuery,
-      headers: { waitsUntil: requestTimeoutWhenAsked },
+      headers: { waitsUntil },
       answers: {
         200: {
           description: 'The products.',

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
-import type { ServerResponse } from 'node:http';
-import { CatalogError, errorCatalogue } from '@catalog/contracts';
+import type { IncomingMessage } from 'node:http';
+import { CatalogError } from '@catalog/contracts';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -12,14 +12,12 @@ import express, {
 import type { Readiness } from '../health/readiness.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { docsPage } from '../openapi/docs-page.ts';
 import type { OpenApiDocument } from '../openapi/document.ts';
 import { sendProblem } from '../problems/problem.ts';
 import { translate } from '../problems/translate.ts';
-import { refuseOtherMethods } from './other-methods.ts';
 import { useOwnMessages } from './messages.ts';
 import { noteFailure, observeRequests } from './observe.ts';
-import { refusal } from './refusal.ts';
+import { operatorRoutes } from './operator-routes.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** What the app of every service is given. */
@@ -36,7 +34,7 @@ export interface ServiceAppOptions extends ServiceDependencies {
   /** Adds the service's own routes. They run before the 404. */
   routes(app: Express): void;
   readonly openapi?: OpenApiDocument;
-  /** Requests that take longer are logged as slow. */
+  /** The log calls requests slow that take longer. */
   readonly slow_ms?: number;
 }
 
@@ -44,7 +42,7 @@ export interface ServiceAppOptions extends ServiceDependencies {
 export function createServiceApp(options: ServiceAppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
-  // Services make their own tags from versions; hashing every body would only cost.
+  // Services make ETags from versions. Express would hash every body.
   app.set('etag', false);
   app.set('query parser', 'simple');
   app.set(
@@ -54,7 +52,7 @@ export function createServiceApp(options: ServiceAppOptions): Express {
       : options.trustedProxies,
   );
   app.enable('case sensitive routing');
-  // Express' own types know no event but `mount`; `startServer` emits this one.
+  // `startServer` emits this event. Express' types know only `mount`.
   (app as EventEmitter).on('drain', () => options.readiness.drain());
 
   useOwnMessages(app);
@@ -68,8 +66,8 @@ export function createServiceApp(options: ServiceAppOptions): Express {
 }
 
 /**
- * The one middleware on every request's way. The operator's routes are a router of their own behind a
- * test of the address, so that no other request is compared with each of them.
+ * The only middleware that every request passes. One test of the address decides about the operator's routes, so that
+ * other requests are not compared with each of them.
  */
 function firstContact(observe: (res: Response) => void, operator: Router): RequestHandler {
   return (req, res, next) => {
@@ -82,56 +80,37 @@ function firstContact(observe: (res: Response) => void, operator: Router): Reque
   };
 }
 
-function operatorRoutes(options: ServiceAppOptions): Router {
-  const app = express.Router();
-  app.get('/livez', (_req, res) => {
-    sendJson(res, 200, { status: 'ok' });
-  });
-  app.get('/readyz', async (_req, res) => {
-    const report = await options.readiness.report();
-    sendJson(res, report.ready ? 200 : 503, {
-      status: report.ready ? 'ok' : 'not ready',
-      checks: report.checks,
-      ...(Object.keys(report.warnings).length > 0 && { warnings: report.warnings }),
-    });
-  });
-  app.get('/metrics', async (_req, res) => {
-    const text = await options.metrics.registry.metrics();
-    res.setHeader('Content-Type', options.metrics.registry.contentType);
-    res.setHeader('Cache-Control', 'no-store');
-    res.end(text);
-  });
-  app.get('/problems/:code', (req, res, next) => {
-    const { code } = req.params;
-    if (!Object.hasOwn(errorCatalogue, code)) {
-      next(new CatalogError('not_found', 'There is no such problem type.'));
-      return;
+/**
+ * Refuses what Node's parser accepts but a proxy may read in another way than we do (RFC 9112, 3.2 and 11.2): two Host
+ * headers, a target that names a host, unusual transfer codings, TRACE.
+ */
+function refusal(req: IncomingMessage): CatalogError | undefined {
+  const target = req.url ?? '';
+  if (target.charCodeAt(0) !== 0x2f) {
+    if (target === '*' && req.method === 'OPTIONS') return undefined;
+    return new CatalogError('malformed_request', 'The request target must be a path that starts with "/".');
+  }
+  if (req.method === 'TRACE') return new CatalogError('method_not_allowed', 'TRACE is not supported.');
+  let hosts = 0;
+  const headers = req.rawHeaders;
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    // The length alone rules out most names.
+    if (name.length === hostLength && name.toLowerCase() === 'host') hosts++;
+    else if (name.length === codingLength && name.toLowerCase() === 'transfer-encoding') {
+      // With another coding, readers may disagree about the length of the body (RFC 9112, 6.3).
+      if (headers[index + 1]?.toLowerCase() !== 'chunked') {
+        return new CatalogError('malformed_request', 'The only Transfer-Encoding supported is chunked.');
+      }
     }
-    sendJson(res, 200, { code, ...errorCatalogue[code as keyof typeof errorCatalogue] });
-  });
-  app.all(['/livez', '/readyz', '/metrics', '/problems/:code'], refuseOtherMethods(['GET', 'HEAD']));
-  if (options.openapi === undefined) return app;
-  const document = Buffer.from(JSON.stringify(options.openapi));
-  app.get('/openapi.json', (_req, res) => {
-    res.setHeader('Content-Type', 'application/json');
-    res.end(document);
-  });
-  const page = docsPage(options.openapi);
-  app.get('/docs', (_req, res) => {
-    res.setHeader('Content-Type', 'text/html; charset=utf-8');
-    res.setHeader('Content-Security-Policy', page.contentSecurityPolicy);
-    res.end(page.html);
-  });
-  app.all(['/openapi.json', '/docs'], refuseOtherMethods(['GET', 'HEAD']));
-  return app;
+  }
+  // HTTP/1.0 has no Host header.
+  if (hosts === 1 || (hosts === 0 && req.httpVersion === '1.0')) return undefined;
+  return new CatalogError('malformed_request', 'There must be exactly one Host header.');
 }
 
-function sendJson(res: ServerResponse, status: number, body: object): void {
-  res.statusCode = status;
-  res.setHeader('Content-Type', 'application/json');
-  res.setHeader('Cache-Control', 'no-store');
-  res.end(JSON.stringify(body));
-}
+const hostLength = 'host'.length;
+const codingLength = 'transfer-encoding'.length;
 
 const noSuchAddress: RequestHandler = (_req, _res, next) => {
   next(new CatalogError('not_found', 'There is no such address.'));
@@ -141,7 +120,7 @@ const answerErrors: ErrorRequestHandler = (thrown: unknown, req: Request, res, _
   const error = translate(thrown);
   noteFailure(res, error);
   if (res.headersSent) {
-    // Too late for another status: the client must see that the answer is not whole.
+    // The status is already out. A broken connection tells the client that the answer is incomplete.
     res.destroy();
     return;
   }

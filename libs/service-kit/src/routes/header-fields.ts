@@ -64,15 +64,6 @@ export const requestTimeout: HeaderField<number> = {
   read: waitsUntil,
 };
 
-/** The same for routes that often answer without waiting: the header is read at the first call, and not before. */
-export const requestTimeoutWhenAsked: HeaderField<() => number> = {
-  ...requestTimeout,
-  read(req) {
-    let until_ms: number | undefined;
-    return () => (until_ms ??= waitsUntil(req));
-  },
-};
-
 /** undefined without the header. Other characters could not be stored, or not told apart. */
 export const idempotencyKey: HeaderField<string | undefined> = {
   name: 'Idempotency-Key',

@@ -1,0 +1,64 @@
+import type { ServerResponse } from 'node:http';
+import { CatalogError, errorCatalogue } from '@catalog/contracts';
+import express, { type Router } from 'express';
+import type { Readiness } from '../health/readiness.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { docsPage } from '../openapi/docs-page.ts';
+import type { OpenApiDocument } from '../openapi/document.ts';
+import { refuseOtherMethods } from './other-methods.ts';
+
+/** What every service answers about itself: probes, metrics, the pages of its errors, and its API document. */
+export function operatorRoutes(options: {
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  readonly openapi?: OpenApiDocument;
+}): Router {
+  const app = express.Router();
+  app.get('/livez', (_req, res) => {
+    sendJson(res, 200, { status: 'ok' });
+  });
+  app.get('/readyz', async (_req, res) => {
+    const report = await options.readiness.report();
+    sendJson(res, report.ready ? 200 : 503, {
+      status: report.ready ? 'ok' : 'not ready',
+      checks: report.checks,
+      ...(Object.keys(report.warnings).length > 0 && { warnings: report.warnings }),
+    });
+  });
+  app.get('/metrics', async (_req, res) => {
+    const text = await options.metrics.registry.metrics();
+    res.setHeader('Content-Type', options.metrics.registry.contentType);
+    res.setHeader('Cache-Control', 'no-store');
+    res.end(text);
+  });
+  app.get('/problems/:code', (req, res, next) => {
+    const { code } = req.params;
+    if (!Object.hasOwn(errorCatalogue, code)) {
+      next(new CatalogError('not_found', 'There is no such problem type.'));
+      return;
+    }
+    sendJson(res, 200, { code, ...errorCatalogue[code as keyof typeof errorCatalogue] });
+  });
+  app.all(['/livez', '/readyz', '/metrics', '/problems/:code'], refuseOtherMethods(['GET', 'HEAD']));
+  if (options.openapi === undefined) return app;
+  const document = Buffer.from(JSON.stringify(options.openapi));
+  app.get('/openapi.json', (_req, res) => {
+    res.setHeader('Content-Type', 'application/json');
+    res.end(document);
+  });
+  const page = docsPage(options.openapi);
+  app.get('/docs', (_req, res) => {
+    res.setHeader('Content-Type', 'text/html; charset=utf-8');
+    res.setHeader('Content-Security-Policy', page.contentSecurityPolicy);
+    res.end(page.html);
+  });
+  app.all(['/openapi.json', '/docs'], refuseOtherMethods(['GET', 'HEAD']));
+  return app;
+}
+
+function sendJson(res: ServerResponse, status: number, body: object): void {
+  res.statusCode = status;
+  res.setHeader('Content-Type', 'application/json');
+  res.setHeader('Cache-Control', 'no-store');
+  res.end(JSON.stringify(body));
+}
