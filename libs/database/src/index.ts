@@ -19,7 +19,7 @@ export { MigrationError, type MigrationErrorCode } from './migrations/error.ts';
 export { provisionLogins } from './migrations/provision.ts';
 export { entityLoaders, type EntityLoaders } from './entities/loaders.ts';
 export type { EntityLoader, EntityRow } from './entities/entity-row.ts';
-export { loadProductBySku, loadProducts, loadSkus } from './products/load.ts';
+export { loadProductBySku, loadProducts } from './products/load.ts';
 export {
   listProducts,
   type ProductFilter,
@@ -36,7 +36,7 @@ export {
 export { readProductHistory, type HistoryRequest } from './products/history.ts';
 export { answerOnce, findAnswer, type KeyedRequest } from './idempotency/answer-once.ts';
 export { catalogErrorFor } from './products/violations.ts';
-export { loadSettings, updateSettings } from './settings/settings.ts';
+export { updateSettings } from './settings/settings.ts';
 export { deleteExpired, type Deleted, type RetentionAges } from './retention/delete-expired.ts';
 export { LockLost, passFence } from './fences/fence.ts';
 export {

@@ -1,24 +1,33 @@
-import { PRODUCT, SALES_MONTH, SETTINGS, SKU, USER_PROFILE, type entities } from '@catalog/contracts';
+import {
+  PRODUCT,
+  SALES_MONTH,
+  SETTINGS,
+  SKU,
+  USER_PROFILE,
+  type entities,
+  type UserProfile,
+} from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { retryRead } from '../postgres/retry-read.ts';
+import { loadSql } from '../postgres/sql.ts';
 import { loadProducts, loadSkus } from '../products/load.ts';
 import { loadSalesMonths } from '../sales/load.ts';
-import { loadSettingsKeys } from '../settings/settings.ts';
-import { loadUserProfiles } from '../users/load.ts';
-import type { EntityLoader, EntityRow } from './entity-row.ts';
+import { loadSettings } from '../settings/settings.ts';
+import type { EntityLoader } from './entity-row.ts';
+import { type Load, rowLoader, uuidKey } from './row-loader.ts';
 
-/** Each entity of the contract must stand here: the compiler names the one that does not. */
+const sql = (file: string) => loadSql(import.meta.url, file);
+
+/** One line for each entity of the contract: the compiler names the one that is missing. */
 const loads = {
   [PRODUCT.name]: loadProducts,
   [SKU.name]: loadSkus,
-  [SETTINGS.name]: loadSettingsKeys,
+  [SETTINGS.name]: loadSettings,
   [SALES_MONTH.name]: loadSalesMonths,
-  [USER_PROFILE.name]: loadUserProfiles,
+  [USER_PROFILE.name]: rowLoader<UserProfile>(USER_PROFILE.name, sql('../users/load.sql'), uuidKey),
 } as const satisfies Record<(typeof entities)[number]['name'], Load<unknown>>;
 
-type Load<Body> = (db: Queryable, keys: readonly string[]) => Promise<Map<string, EntityRow<Body>>>;
 type BodyOf<L> = L extends Load<infer Body> ? Body : never;
-
 export type EntityLoaders = {
   readonly [Name in keyof typeof loads]: EntityLoader<BodyOf<(typeof loads)[Name]>>;
 };
