@@ -116,7 +116,7 @@ begin
     'track_update_of_' || entity,
     format($body$
 begin
-  -- A row that stays as it was is no change: no version, no invalidation. Bytes compare faster than the operators of the
+  -- An unchanged row draws no version and invalidates nothing. Bytes compare faster than the operators of the
   -- columns. It is not a WHEN condition, because every statement prepares that anew.
   if old operator(pg_catalog.*=) new then
     return new;

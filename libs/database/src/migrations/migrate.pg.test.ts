@@ -231,7 +231,7 @@ test('a database of an old history is refused, stays as it is, and the error nam
   expect([...(await contents(database)).keys()]).toEqual(['old', 'one']);
 });
 
-test('a function that somebody created in the schema "public" is not called with the rights of the owner', async () => {
+test('a foreign function in the schema "public" is not called with the rights of the owner', async () => {
   await using database = await emptyDatabase();
   await database.pool.query(
     "create function public.lower(text) returns text language sql as $$ select 'hijacked' $$",

@@ -57,7 +57,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   client.on('error', () => {});
   await client.connect();
   try {
-    // The files qualify all names. The owner's rights must not run a function that somebody put into "public".
+    // The files qualify all names. The owner's rights must not run a foreign function in "public".
     await client.query("set search_path = ''");
     await client.query('select pg_catalog.pg_advisory_lock($1)', [migrationLock]);
     await client.query(prepare);

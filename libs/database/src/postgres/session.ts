@@ -12,7 +12,7 @@ const settings: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
   // The shortest text from which the same double is read.
   extra_float_digits: '1',
-  // Triggers and retries are written for it. Whoever needs another level asks for it.
+  // Triggers and retries are written for it. A transaction that needs another level names it.
   default_transaction_isolation: 'read committed',
   default_transaction_deferrable: 'off',
   // NULL in an array parameter is a null, not a text.

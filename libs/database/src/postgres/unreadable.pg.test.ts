@@ -1,4 +1,4 @@
-/** Rows that JSON cannot show, in a database whose constraints somebody has dropped. */
+/** Rows that JSON cannot show, in a database that has lost the constraints of its domains. */
 import { PRODUCT, USER_PROFILE } from '@catalog/contracts';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
