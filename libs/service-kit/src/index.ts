@@ -9,9 +9,8 @@ export { readiness, type Readiness, type ReadinessReport } from './health/readin
 export { createMetrics, type Metrics } from './metrics/metrics.ts';
 export { createServiceApp, type ServiceDependencies } from './http/app.ts';
 export { startServer, type RunningServer, type ServerOptions } from './http/server.ts';
-export { jsonBody, parseJson, readBody, type JsonBodyOptions } from './http/json-body.ts';
+export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
 export { callerKey, limitRate } from './rate-limit/limit-rate.ts';
-export { requireContentType } from './http/content-type.ts';
 export { refuseOtherMethods } from './http/other-methods.ts';
 export { httpLimits } from './http/limits.ts';
 export { requestIdOf } from './http/request-id.ts';

@@ -6,7 +6,7 @@ import { keyFile } from './keys.ts';
 import { tokenVerifier, type Caller } from './verify.ts';
 
 declare global {
-  // Express' own place for what middleware adds to a request.
+  // Express declares this namespace for properties that middleware adds.
   namespace Express {
     interface Request {
       /** Set by `authenticate`. */
@@ -17,12 +17,12 @@ declare global {
 
 export interface AuthenticateOptions {
   readonly jwksFile: string;
-  /** This service's name, as tokens for it carry it in `aud`. */
+  /** The `aud` of tokens for this service. */
   readonly audience: string;
   readonly issuer?: string;
   readonly clock?: Clock;
   readonly log?: Logger;
-  /** What a request without any token may do (`ALLOW_ANONYMOUS_READS`); a wrong token is refused all the same. */
+  /** The scopes of a request without a token (`ALLOW_ANONYMOUS_READS`). A wrong token is still refused. */
   readonly anonymousScopes?: readonly string[];
 }
 
@@ -32,7 +32,7 @@ function challenge(res: Response, parameters: string): void {
   res.setHeader('WWW-Authenticate', `Bearer realm="catalog"${parameters}`);
 }
 
-/** Reads the keys at once and throws when it cannot. The middleware sets `req.caller` or answers 401. */
+/** Reads the keys at once, and throws if it cannot. The middleware sets `req.caller` or answers 401. */
 export function authenticate(options: AuthenticateOptions): RequestHandler {
   const clock = options.clock ?? systemClock;
   const keys = keyFile({ file: options.jwksFile, clock, log: options.log });
@@ -85,9 +85,9 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
   };
 }
 
-/** After `authenticate`: 403 unless the caller has the scope, or one that implies it; 401 when it came without a token. */
-export function requireScope(scope: string, ...impliedBy: readonly string[]): RequestHandler {
-  const enough = [scope, ...impliedBy];
+/** Runs after `authenticate`. Answers 403 if the caller has none of the scopes, or 401 if it sent no token. */
+export function requireScope(scope: string, ...others: readonly string[]): RequestHandler {
+  const enough = [scope, ...others];
   return (req, res, next) => {
     const { caller } = req;
     if (caller !== undefined && enough.some((one) => caller.scopes.has(one))) {
@@ -96,10 +96,10 @@ export function requireScope(scope: string, ...impliedBy: readonly string[]): Re
     }
     if (caller === undefined || caller.subject === 'anonymous') {
       challenge(res, '');
-      next(new CatalogError('unauthenticated', `A token with the scope ${scope} is needed.`));
+      next(new CatalogError('unauthenticated', `Send a token with the scope ${scope}.`));
       return;
     }
     challenge(res, `, error="insufficient_scope", scope="${scope}"`);
-    next(new CatalogError('forbidden', `The scope ${scope} is needed.`));
+    next(new CatalogError('forbidden', `The token needs the scope ${scope}.`));
   };
 }

@@ -10,28 +10,28 @@ const ed25519Schema = z.object({
   crv: z.literal('Ed25519'),
   kid: z.string().min(1),
   x: z.string(),
-  /** Ours: all that tokens signed with this key may grant, separated by spaces; anything where it is left out. */
+  /** Our extension: the scopes that tokens signed with this key may grant, separated by spaces. Without it, any scope. */
   scope: z.string().optional(),
-  /** Ours: who signs with this key, all that `sub` may name; anyone where it is left out. */
+  /** Our extension: the service that signs with this key, whom `sub` must name. Without it, any subject. */
   sub: z.string().min(1).optional(),
 });
 
 export interface VerificationKey {
   readonly key: KeyObject;
-  /** undefined: tokens signed with it may grant any scope. */
+  /** undefined: its tokens may grant any scope. */
   readonly scopes: ReadonlySet<string> | undefined;
-  /** undefined: tokens signed with it may be of any subject. */
+  /** undefined: its tokens may name any subject. */
   readonly subject: string | undefined;
 }
 
-/** How often the file is looked at. A key that was withdrawn is believed for this much longer at most. */
+/** How often the service checks the file. A withdrawn key stays valid for at most this much longer. */
 const lookInterval_ms = 1_000;
 
 function readKeys(file: string): Map<string, VerificationKey> {
   const { keys } = jwksSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   const found = new Map<string, VerificationKey>();
   for (const jwk of keys) {
-    if ('d' in jwk) throw new Error(`${file} holds a private key; only public ones belong there`);
+    if ('d' in jwk) throw new Error(`${file} contains a private key; put only public keys there`);
     const key = ed25519Schema.safeParse(jwk);
     if (!key.success) continue;
     const { kid, x, scope, sub } = key.data;
@@ -41,21 +41,21 @@ function readKeys(file: string): Map<string, VerificationKey> {
       subject: sub,
     });
   }
-  if (found.size === 0) throw new Error(`${file} holds no Ed25519 key with a kid`);
+  if (found.size === 0) throw new Error(`${file} contains no Ed25519 key with a kid`);
   return found;
 }
 
 export interface KeyFile {
   get(kid: string): VerificationKey | undefined;
-  /** Looks at the file if the last look is long ago; true when the keys changed. */
+  /** Reads the file again if it changed, at most once in a while. True if the keys changed. */
   refresh(): boolean;
 }
 
-/** Throws where the file is missing or wrong at the start; later mistakes in it leave the last good keys. */
+/** Throws if the file is missing or wrong at the start. After later mistakes in it, the last good keys stay valid. */
 export function keyFile(options: { file: string; clock: Clock; log?: Logger | undefined }): KeyFile {
   const { file, clock, log } = options;
   const stamp = (): string => {
-    // The inode too: orchestrators replace mounted secrets by renaming.
+    // The inode is part of it, because orchestrators replace mounted secrets by renaming.
     const { mtimeMs, size, ino } = statSync(file);
     return `${mtimeMs} ${size} ${ino}`;
   };
@@ -72,10 +72,10 @@ export function keyFile(options: { file: string; clock: Clock; log?: Logger | un
         if (now === seen) return false;
         keys = readKeys(file);
         seen = now;
-        log?.info({ kids: [...keys.keys()] }, 'service keys were read again');
+        log?.info({ kids: [...keys.keys()] }, 'read the changed service keys');
         return true;
       } catch (error) {
-        log?.error({ err: error, file }, 'service keys cannot be read; the last good ones stay');
+        log?.error({ err: error, file }, 'cannot read the service keys; the last good keys stay valid');
         return false;
       }
     },

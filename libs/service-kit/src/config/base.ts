@@ -1,4 +1,4 @@
-/** Shapes to spread into a service's own configuration. */
+/** Variables of every service, to be spread into its own configuration. */
 import { z } from 'zod';
 import { flag, list, port, postgresUrl, redisUrl } from './values.ts';
 
@@ -8,13 +8,13 @@ export const baseConfig = {
   PORT: port,
   HOST: z.string().min(1).default('127.0.0.1'),
   LOG_LEVEL: z.enum(logLevels).default('info'),
-  /** Addresses or CIDR ranges whose `X-Forwarded-For` is believed; nobody's unless set. */
+  /** Addresses or CIDR ranges of proxies whose `X-Forwarded-For` counts. None by default. */
   TRUSTED_PROXIES: list.default([]),
 };
 
 export const databaseConfig = {
   DATABASE_URL: postgresUrl,
-  /** Past any transaction pooler: LISTEN and advisory locks need a session. `DATABASE_URL` where unset. */
+  /** For LISTEN and advisory locks, which need a session: not through a transaction pooler. Default: `DATABASE_URL`. */
   DATABASE_DIRECT_URL: postgresUrl.optional(),
 };
 
@@ -22,16 +22,16 @@ export const redisConfig = {
   CACHE_REDIS_URL: redisUrl,
   STATE_REDIS_URL: redisUrl,
   /**
-   * `replication-only` for a cache Redis that hides INFO server; then its restart from an old dump goes unseen. The same in
-   * every service, or they take each other's entries for those of another life.
+   * `replication-only` for a cache Redis that hides INFO server. Then nobody notices its restart from an old dump. All
+   * services need the same value. Otherwise each takes the entries of the others for those of another incarnation.
    */
   CACHE_INCARNATION_MODE: z.enum(['full', 'replication-only']).default('full'),
 };
 
 export const authConfig = {
-  /** Public keys of the token issuer: a JWKS as JSON, read again when it changes. */
+  /** The public keys of token issuers: a JWKS as JSON. The service reads it again when it changes. */
   SERVICE_JWKS_FILE: z.string().min(1),
-  /** The name that tokens for this service carry as `aud`; the service's own name where unset. */
+  /** The `aud` of tokens for this service. Default: the name of the service. */
   SERVICE_AUDIENCE: z.string().min(1).optional(),
   ALLOW_ANONYMOUS_READS: flag.default(false),
 };

@@ -4,7 +4,7 @@ import { isSecret } from './values.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every mistake in the environment at once, one line each. */
+/** All mistakes in the environment, one line each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly mistakes: readonly string[];
@@ -17,7 +17,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** The password of a URL is as secret in a message as anywhere else. */
+/** Hides the passwords in URLs. */
 export function withoutCredentials(value: string): string {
   return value.replace(/(:\/\/[^\s/@:]*):[^\s/]*@/g, '$1:***@');
 }
@@ -27,7 +27,7 @@ function shown(schema: z.ZodType, name: string, value: string): string {
   return `given: ${JSON.stringify(withoutCredentials(value).slice(0, 200))}`;
 }
 
-/** `NAME`, or what stands in the file that `NAME_FILE` names; an empty value counts as unset. */
+/** The value of `NAME`, or the content of the file that `NAME_FILE` names. An empty value counts as unset. */
 function lookUp(name: string, environment: Environment, mistakes: string[]): string | undefined {
   const value = environment[name] === '' ? undefined : environment[name];
   const file = environment[`${name}_FILE`];
@@ -48,7 +48,7 @@ function lookUp(name: string, environment: Environment, mistakes: string[]): str
   }
 }
 
-/** Throws `ConfigError`. The keys of `shape` are names of environment variables, as are those of the answer. */
+/** The keys of `shape` and of the result are names of environment variables. Throws `ConfigError`. */
 export function defineConfig<Shape extends Record<string, z.ZodType>>(
   shape: Shape,
   environment: Environment = process.env,

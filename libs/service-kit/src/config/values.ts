@@ -1,15 +1,15 @@
-/** Schemas of environment variables: text in, a checked value out. A wrong value is never replaced by a default. */
+/** Schemas that turn the text of environment variables into checked values. No default replaces a wrong value. */
 import { z } from 'zod';
 
 const secrets = new WeakSet<z.ZodType>();
 
-/** Its value is never shown, not even in the message that says it is wrong. */
+/** No message shows the value, not even one that says it is wrong. */
 export function secret<T extends z.ZodType>(schema: T): T {
   secrets.add(schema);
   return schema;
 }
 
-/** Looks through `.optional()`, `.default()` and the like at what they wrap. */
+/** Looks into `.optional()`, `.default()` and similar wrappers. */
 export function isSecret(schema: z.ZodType): boolean {
   if (secrets.has(schema)) return true;
   const { innerType } = schema.def as { innerType?: z.ZodType };
@@ -28,7 +28,7 @@ export function integer(range: { min: number; max: number }): z.ZodType<number, 
 
 export const port = integer({ min: 0, max: 65_535 });
 
-/** `true` or `false`, nothing else: `1`, `yes` and `TRUE` are mistakes that somebody should hear of. */
+/** Only `true` or `false`. `1`, `yes` and `TRUE` are mistakes. */
 export const flag = z
   .enum(['true', 'false'], { error: 'must be "true" or "false"' })
   .transform((value) => value === 'true');

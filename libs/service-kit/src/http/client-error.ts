@@ -3,7 +3,7 @@ import { CatalogError } from '@catalog/contracts';
 import { toProblem } from '../problems/problem.ts';
 import { newRequestId } from './request-id.ts';
 
-/** What Node's HTTP parser and its timeouts report, as an error of the catalogue. */
+/** The catalogue's error for one of Node's HTTP parser or its timeouts. */
 function fromParser(code: string | undefined): CatalogError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -17,7 +17,7 @@ function fromParser(code: string | undefined): CatalogError {
   }
 }
 
-/** A problem as bytes, for a socket that has no response object, with the end of the connection. */
+/** A whole HTTP answer for a socket that has no response object. It ends the connection. */
 export function rawProblem(error: CatalogError, headers: Record<string, string> = {}): string {
   const requestId = newRequestId();
   const problem = toProblem(error, requestId);
@@ -35,7 +35,7 @@ export function rawProblem(error: CatalogError, headers: Record<string, string> 
   return `HTTP/1.1 ${problem.status} ${problem.title}\r\n${lines.join('')}\r\n${body}`;
 }
 
-/** To be called when no other answer is under way on this socket: one in its middle would corrupt it. */
+/** Call it only when no other answer is under way on this socket, because two answers would mix. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
@@ -45,8 +45,8 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
 }
 
 /**
- * Answers, and goes on reading for a moment: closing a socket with unread bytes resets the connection,
- * and the reset can overtake the answer.
+ * Answers and reads on for a moment. Closing a socket with unread bytes resets the connection, and the reset can overtake
+ * the answer.
  */
 export function endWith(socket: Socket, answer: string): void {
   socket.end(answer);

@@ -3,18 +3,37 @@ import { CatalogError } from '@catalog/contracts';
 import type { RequestHandler } from 'express';
 import { refusePrototypeKeys, refuseShape } from './json-shape.ts';
 import { httpLimits } from './limits.ts';
-import { requireContentType } from './content-type.ts';
 
 export interface JsonBodyOptions {
   readonly limitBytes?: number;
-  /** Media types without parameters; `application/json` alone unless set. */
+  /** Media types without parameters. The default is `application/json` alone. */
   readonly types?: readonly string[];
 }
 
-const tooLarge = (limitBytes: number): CatalogError =>
-  new CatalogError('body_too_large', `The body may have ${limitBytes} bytes.`);
+/** The media type of the body, in lower case. Answers 415 unless it is one of `types`, in UTF-8 and not compressed. */
+export function requireContentType(req: IncomingMessage, types: readonly string[]): string {
+  const refuse = (detail: string): never => {
+    throw new CatalogError('unsupported_media_type', `${detail} This address takes ${types.join(', ')}.`);
+  };
+  const given = req.headers['content-type'];
+  if (given === undefined) return refuse('There is no Content-Type.');
+  const [type = '', ...parameters] = given.split(';').map((part) => part.trim().toLowerCase());
+  if (!types.includes(type)) return refuse('The Content-Type is not supported.');
+  for (const parameter of parameters) {
+    const charset = /^charset="?([^"]*)"?$/.exec(parameter)?.[1];
+    if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')
+      return refuse('The charset must be UTF-8.');
+  }
+  const encoding = req.headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+    return refuse('A Content-Encoding is not supported.');
+  return type;
+}
 
-/** Stops at the limit: what comes after it is thrown away, never kept. */
+const tooLarge = (limitBytes: number): CatalogError =>
+  new CatalogError('body_too_large', `The body is larger than the limit of ${limitBytes} bytes.`);
+
+/** Stops at the limit. Bytes after it are dropped, not kept. */
 export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
   return new Promise((resolve, reject) => {
@@ -34,7 +53,7 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
     const onEnd = (): void => settle(undefined);
     const onBroken = (): void =>
       settle(new CatalogError('malformed_request', 'The body ended before its announced length.'));
-    // A service may allow long uploads elsewhere; a small body has no reason to dribble in.
+    // The server may allow hours for uploads. A small body needs a limit of its own.
     const timer = setTimeout(
       () => settle(new CatalogError('request_timeout', 'The body did not arrive in time.')),
       httpLimits.request_ms,
@@ -43,7 +62,7 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
   });
 }
 
-/** `req.body` becomes the parsed value. Throws nothing of the content back. */
+/** Puts the parsed value into `req.body`. No error repeats the content. */
 export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
   const limitBytes = options.limitBytes ?? httpLimits.jsonBytes;
   const types = options.types ?? ['application/json'];

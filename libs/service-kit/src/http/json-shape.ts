@@ -7,9 +7,8 @@ const backslash = 0x5c;
 const comma = 0x2c;
 
 /**
- * Refuses text that nests deeper than the limit, or has an array or object with more members than any of ours,
- * before anything recursive or anything that takes memory sees it: one pass over the bytes, which ends where the
- * limit is passed. What stands inside strings does not count.
+ * Refuses JSON that nests too deep, or that has an array or object with too many members. It runs before the parser, which
+ * is recursive and takes memory: one pass over the bytes that ends at the first violation. Strings do not count.
  */
 export function refuseShape(
   bytes: Uint8Array,
@@ -18,7 +17,7 @@ export function refuseShape(
     members: httpLimits.jsonMembers,
   },
 ): void {
-  /** Commas so far in what is open, by depth. */
+  /** The number of commas so far in the open array or object of each depth. */
   const commas = new Uint32Array(maxDepth + 1);
   let depth = 0;
   let inString = false;
@@ -47,9 +46,9 @@ export function refuseShape(
 
 const refused = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Refuses the keys by which a careless merge reaches the prototype of all objects. */
+/** Refuses keys through which a careless merge could change the prototype of all objects. */
 export function refusePrototypeKeys(text: string, value: unknown): void {
-  // An escape may spell the name; without one, the walk is needed only where the name occurs.
+  // Without these names and without escapes, which may spell them, there is nothing to look for.
   if (!/proto|constructor|\\u/.test(text)) return;
   const pending: { value: object; pointer: string }[] = [];
   const look = (value: unknown, pointer: string): void => {

@@ -1,32 +1,32 @@
-/** Limits of every HTTP server of ours, each with its reason. */
+/** The limits of our HTTP servers, each with its reason. */
 export const httpLimits = {
-  /** Node's own default, said aloud because a 431 names it. */
+  /** The default of Node. It is written here because the text of a 431 names it. */
   headerBytes: 16 * 1024,
-  /** Our callers sit next to us: headers that take longer come from somebody who holds sockets on purpose. */
+  /** Our callers are in the same network. Slower headers come from a client that holds sockets on purpose. */
   headers_ms: 4_000,
-  /** The whole request, unless a service that takes long uploads says otherwise. */
+  /** For the whole request. A service that takes uploads sets a longer time. */
   request_ms: 6_000,
-  /** How often both are looked at; with it, a slow socket is gone within 8 s. */
+  /** How often Node checks both. With it, a slow socket is closed within 8 s. */
   checkInterval_ms: 1_000,
-  /** Longer than undici's 4 s, so that the client is the one to close an idle connection. */
+  /** Longer than the 4 s of undici, so that the client closes an idle connection first. */
   keepAlive_ms: 8_000,
-  /** Far above what 2,000 callers need, far below the descriptors that Linux gives a process. */
+  /** Far more than 2,000 callers need, and far fewer than the file descriptors of a process on Linux. */
   connections: 10_000,
   /**
-   * Not ready, but serving, before the door closes. Nobody needs to be told here; where a balancer asks
-   * /readyz every few seconds, the time belongs into the orchestrator's own pause before SIGTERM.
+   * How long a draining server is not ready but still accepts connections. 0, because an orchestrator can pause before
+   * SIGTERM until its balancer has asked /readyz again.
    */
   drainGrace_ms: 0,
-  /** A caller that uses its connection at all uses it within this, and learns from the answer to leave. */
+  /** A caller that uses its connection sends a request within this time. The answer tells it to close the connection. */
   drainLastWords_ms: 500,
-  /** After an answer, what the client still has to send of its request gets this long. */
+  /** After an early answer, the client may send the rest of its request for this long. */
   rest_ms: 1_000,
-  /** What is still in flight after this is cut off; Kubernetes kills after 30 s, the local stack after 10 s. */
+  /** Then the server cuts off requests that are still in flight. Kubernetes kills after 30 s, the local stack after 10 s. */
   drain_ms: 8_000,
-  /** JSON bodies, unless a route says otherwise; the largest valid product has about 115 KiB. */
+  /** For JSON bodies. The largest valid product has about 115 KiB. */
   jsonBytes: 256 * 1024,
-  /** Deeper than any body of ours; far from what could overflow a stack. */
+  /** Deeper than any of our bodies, and far from the depth that could overflow the stack. */
   jsonDepth: 20,
-  /** Elements of one array, or keys of one object: ten times what any contract of ours allows. */
+  /** Elements of one array, or keys of one object: ten times as many as our contracts allow. */
   jsonMembers: 1_000,
 } as const;

@@ -18,11 +18,11 @@ function isList(headers: Headers): headers is readonly unknown[] {
 const classes = new WeakMap<Express, ServerOptions>();
 
 /**
- * Lets Node make requests and responses with the prototypes that Express would otherwise give each of
- * them afterwards: changing an object's prototype costs about as much as the rest of Express' routing.
+ * Makes Node create requests and responses with the prototypes of Express. Express would change the prototype of each
+ * object later, which costs about as much as the rest of its routing.
  *
- * `writeHead` adds `nosniff` to every answer there: a header that is set earlier would push a route that
- * hands all its headers to `writeHead` off Node's fast path.
+ * `writeHead` adds `nosniff` to every answer. If a middleware set that header, routes that pass all their headers to
+ * `writeHead` would leave the fast path of Node.
  */
 export function useOwnMessages(app: Express): void {
   class AppRequest extends IncomingMessage {}
@@ -46,7 +46,7 @@ export function useOwnMessages(app: Express): void {
     writable: true,
     configurable: true,
   });
-  // Node's types ask for a class that is generic in its request, which ours has no use for.
+  // The types of Node want a class that is generic in its request. Ours need not be.
   classes.set(app, {
     IncomingMessage: AppRequest,
     ServerResponse: AppResponse as unknown as typeof ServerResponse,

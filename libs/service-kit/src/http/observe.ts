@@ -10,18 +10,18 @@ const failure = Symbol('failure');
 
 type Observed = ServerResponse<Request> & { [startedAt]?: number; [failure]?: CatalogError };
 
-/** What went wrong, for the one record that is written when the request ends. */
+/** Keeps the error for the log record that is written when the request ends. */
 export function noteFailure(res: ServerResponse<Request>, error: CatalogError): void {
   (res as Observed)[failure] = error;
 }
 
-/** Everything unknown shares one label, else anybody could make the metrics grow without end. */
+/** Unknown methods share one label. Otherwise a client could make the metrics grow without limit. */
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** The status of a request whose client went away before the answer was complete, as nginx counts it. */
+/** As nginx counts a request whose client disconnected before the answer was complete. */
 const clientClosedRequest = 499;
 
-/** Stays cheap: no id, no record, no closure is made for a request that ends well. */
+/** Cheap: a request that ends well gets no id, no log record and no closure. */
 export function observeRequests(options: {
   metrics: Metrics;
   log: Logger;

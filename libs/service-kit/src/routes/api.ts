@@ -1,8 +1,7 @@
 import type { Express, RequestHandler } from 'express';
 import { requireScope } from '../auth/authenticate.ts';
 import { createServiceApp, type ServiceDependencies } from '../http/app.ts';
-import { requireContentType } from '../http/content-type.ts';
-import { jsonBody } from '../http/json-body.ts';
+import { jsonBody, requireContentType } from '../http/json-body.ts';
 import { refuseOtherMethods } from '../http/other-methods.ts';
 import { openApiDocument } from '../openapi/document.ts';
 import { limitRate, type RequestLimit } from '../rate-limit/limit-rate.ts';

@@ -3,13 +3,13 @@ import type { z } from 'zod';
 
 export type Where = 'body' | 'query' | 'params' | 'header';
 
-/** More would help nobody and could be used to make us write long answers. */
+/** More would help nobody, and a client could make us write long answers. */
 const maxErrors = 100;
 const maxName = 100;
 
 function place(path: readonly PropertyKey[], where: Where): Omit<FieldError, 'code' | 'message'> {
   if (where === 'body') {
-    // RFC 6901: "~" and "/" inside a name are escaped.
+    // RFC 6901 escapes "~" and "/" in names.
     const pointer = path
       .map((part) => `/${String(part).slice(0, maxName).replaceAll('~', '~0').replaceAll('/', '~1')}`)
       .join('');
@@ -43,7 +43,11 @@ function* fieldErrors(issue: z.core.$ZodIssue, value: unknown, where: Where): Ge
   }
 }
 
-/** The checked value, or `CatalogError` `invalid_request` with `errors[]` that name each field and rule. */
+/**
+ * The checked value.
+ *
+ * @throws CatalogError `invalid_request`, whose `errors` name each field and the rule that it breaks
+ */
 export function parse<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
