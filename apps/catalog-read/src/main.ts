@@ -1,5 +1,5 @@
 import { timings } from '@catalog/cache/timings';
-import { createPool } from '@catalog/database';
+import { createServicePool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
@@ -18,7 +18,7 @@ await runServer({
     const readMetrics = createReadMetrics(metrics);
     const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message);
 
-    const pool = createPool({
+    const pool = createServicePool({
       url: config.DATABASE_URL,
       applicationName: service,
       max: config.DATABASE_POOL_SIZE,

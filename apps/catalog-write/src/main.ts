@@ -1,4 +1,4 @@
-import { createPool } from '@catalog/database';
+import { createServicePool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName } from './app.ts';
@@ -13,9 +13,9 @@ await runServer({
   requestTimeout_ms: uploadTimeout_ms,
   async createApp(parts, scope) {
     const { log, readiness } = parts;
-    const pool = createPool({ url: config.DATABASE_URL, applicationName: serviceName, log });
+    const pool = createServicePool({ url: config.DATABASE_URL, applicationName: serviceName, log });
     scope.onStop('pool', () => pool.end());
-    const importPool = createPool({
+    const importPool = createServicePool({
       ...importPoolOptions,
       url: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
       applicationName: `${serviceName} import`,

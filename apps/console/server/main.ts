@@ -1,5 +1,5 @@
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
-import { createPool, databaseIdentity } from '@catalog/database';
+import { createServicePool } from '@catalog/database';
 import { connectStateRedis } from '@catalog/redis';
 import { runServer } from '@catalog/service-kit';
 import { Accounts } from './accounts/accounts.ts';
@@ -19,7 +19,7 @@ await runServer({
   async createApp(parts, scope) {
     const { clock, log, readiness } = parts;
     const sign = await tokenSigner(config.SERVICE_KEY_FILE, clock);
-    const pool = createPool({
+    const pool = createServicePool({
       url: config.DATABASE_URL,
       applicationName: serviceName,
       max: 4,
@@ -50,7 +50,7 @@ await runServer({
     const profileCache = createProfileCache({
       find: (id) => accounts.find(id),
       cacheRedisUrl: config.CACHE_REDIS_URL,
-      databaseIdentity: () => databaseIdentity(pool),
+      database: pool,
       incarnationMode: config.CACHE_INCARNATION_MODE,
       onError: (error) => log.warn({ err: error }, 'the cache Redis failed'),
     });

@@ -1,5 +1,5 @@
 import { outboxPoolOptions } from '@catalog/change-feed';
-import { createPool } from '@catalog/database';
+import { createServicePool } from '@catalog/database';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
 import { readConfig } from './config.ts';
@@ -14,7 +14,7 @@ await runServer({
   config,
   async createApp(parts, scope) {
     const { log, metrics, readiness } = parts;
-    const pool = createPool({
+    const pool = createServicePool({
       url: config.DATABASE_URL,
       applicationName: service,
       max: 10,
@@ -23,7 +23,7 @@ await runServer({
       synchronousCommit: 'off',
     });
     scope.onStop('pool', () => pool.end());
-    const outboxPool = createPool({
+    const outboxPool = createServicePool({
       ...outboxPoolOptions,
       url: config.DATABASE_URL,
       applicationName: `${service} outbox`,

@@ -9,7 +9,7 @@ import {
   RegisteredIncarnation,
 } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
-import { createPool, databaseIdentity, type Pool } from '@catalog/database';
+import { createServicePool, type ServicePool } from '@catalog/database';
 import type { Part } from '@catalog/runtime';
 import { createLogger, createMetrics } from '@catalog/service-kit';
 import { eventually, stressPart } from '@catalog/testing';
@@ -28,19 +28,19 @@ import { createUpkeep } from './upkeep/upkeep.ts';
 const ignore = () => undefined;
 
 let stores: Stores;
-let pool: Pool;
+let pool: ServicePool;
 let cache: CacheConnection;
 let stateRedis: StateRedis;
 beforeAll(async () => {
   stores = await startStores();
   const url = stores.database.urlFor('invalidation_worker');
-  pool = createPool({ ...outboxPoolOptions, url, applicationName: 'parts' });
+  pool = createServicePool({ ...outboxPoolOptions, url, applicationName: 'parts' });
   // The pool keeps its connections. Open them before the stress counts what is left behind.
   await Promise.all(Array.from({ length: 6 }, () => pool.query('select pg_sleep(0.05)')));
   cache = new CacheConnection({
     url: stores.cacheRedis.url,
     name: 'parts',
-    databaseIdentity: () => databaseIdentity(pool),
+    database: pool,
     onError: ignore,
   });
   stateRedis = new StateRedis(stores.stateRedis.url, ignore);

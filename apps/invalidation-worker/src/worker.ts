@@ -9,7 +9,7 @@ import {
 } from '@catalog/cache/worker';
 import { ChangeTraces, Outbox, RegisteredIncarnation } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
-import { databaseIdentity, entityLoaders, type Pool, type RetentionAges } from '@catalog/database';
+import { entityLoaders, type RetentionAges, type ServicePool } from '@catalog/database';
 import { type Part, together, untilAborted, withDeadline } from '@catalog/runtime';
 import { type Logger, type Readiness, systemClock } from '@catalog/service-kit';
 import type { Auditor } from './audit/auditor.ts';
@@ -27,9 +27,9 @@ import { ChangeBroadcast } from './traces/change-broadcast.ts';
 import { createUpkeep } from './upkeep/upkeep.ts';
 
 export interface WorkerOptions {
-  readonly pool: Pool;
+  readonly pool: ServicePool;
   /** With `outboxPoolOptions`. */
-  readonly outboxPool: Pool;
+  readonly outboxPool: ServicePool;
   readonly databaseDirectUrl: string;
   readonly cacheRedisUrl: string;
   readonly stateRedisUrl: string;
@@ -68,7 +68,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     url: options.cacheRedisUrl,
     name: 'invalidation-worker',
     call_ms: cacheCall_ms,
-    databaseIdentity: () => databaseIdentity(pool),
+    database: pool,
     incarnationMode: options.incarnationMode ?? 'full',
     onError: reportFailure('cache'),
   });
@@ -109,6 +109,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   const feed = createFeed({
     ...shared,
     outbox,
+    database: pool,
     databaseDirectUrl: options.databaseDirectUrl,
     publisher,
     bumper,

@@ -1,5 +1,5 @@
 import { createCatalogClient } from '@catalog/catalog-client';
-import { createPool } from '@catalog/database';
+import { createServicePool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName } from './app.ts';
@@ -14,7 +14,7 @@ await runServer({
   async createApp(parts, scope) {
     const { log, readiness } = parts;
     const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message);
-    const pool = createPool({
+    const pool = createServicePool({
       url: config.DATABASE_URL,
       applicationName: serviceName,
       max: config.DATABASE_POOL_SIZE,

@@ -11,7 +11,7 @@ import { createLoadGuard, type LoadGuardState } from './reading/load-guard.ts';
 import { MonotonicReads } from './reading/monotonic-reads.ts';
 import { wrap, type Wrapped } from './reading/wrap.ts';
 import { createCacheBreaker } from './redis/cache-breaker.ts';
-import { CacheConnection } from './redis/cache-connection.ts';
+import { CacheConnection, type DatabaseIncarnations } from './redis/cache-connection.ts';
 import { EntryStore, type InspectedEntry } from './redis/entry-store.ts';
 import { limits } from './timings.ts';
 
@@ -20,8 +20,8 @@ export interface CacheOptions {
   readonly url: string;
   /** Of this process, as `CLIENT LIST` of Redis shows it. */
   readonly name: string;
-  /** Tells one Postgres from another: its system, database and timeline. A restore or a failover changes it. */
-  readonly databaseIdentity: () => Promise<string>;
+  /** Tells the incarnations of Postgres apart: a `ServicePool`. A failover or a restore begins another one. */
+  readonly database: DatabaseIncarnations;
   /** `replication-only` for a Redis that hides `INFO server`. Then a restart from an old dump goes unnoticed. */
   readonly incarnationMode?: 'full' | 'replication-only';
   /** What the near cache may hold, in bytes. */

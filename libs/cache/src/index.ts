@@ -3,3 +3,4 @@ export type { ListPage } from './lists/list-cache.ts';
 export { type Answer, farthestSource, type Source } from './reading/answer.ts';
 export type { CacheEvents, EntityCache, ReadOptions } from './reading/entity-cache.ts';
 export type { Wrapped } from './reading/wrap.ts';
+export type { DatabaseIncarnations } from './redis/cache-connection.ts';

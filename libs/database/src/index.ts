@@ -10,7 +10,6 @@ export {
 export { retryRead } from './postgres/retry-read.ts';
 export { sessionOptions } from './postgres/session.ts';
 export { loadSql } from './postgres/sql.ts';
-export { databaseIdentity } from './postgres/identity.ts';
 export { beginIncarnation, confirmPrimary, type Primary } from './postgres/primary.ts';
 export { createServicePool, type ServicePool, type ServicePoolOptions } from './postgres/service-pool.ts';
 export { readVersionReached } from './postgres/versions.ts';

@@ -1,11 +1,10 @@
 import { type CacheEvents, createCache } from '@catalog/cache';
 import { PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
-import { databaseIdentity, entityLoaders, retryRead } from '@catalog/database';
-import type { Pool } from 'pg';
+import { entityLoaders, retryRead, type ServicePool } from '@catalog/database';
 import { HeardInvalidations } from './heard-invalidations.ts';
 
 export interface CatalogCacheOptions {
-  readonly pool: Pool;
+  readonly pool: ServicePool;
   readonly cacheRedisUrl: string;
   readonly incarnationMode: 'full' | 'replication-only';
   readonly events: CacheEvents;
@@ -24,7 +23,7 @@ export function createCatalogCache({ pool, cacheRedisUrl, ...options }: CatalogC
     ...options,
     url: cacheRedisUrl,
     name: 'catalog-read',
-    databaseIdentity: () => databaseIdentity(pool),
+    database: pool,
     nearCache_bytes,
     onInvalidation: (cacheKey, version) => heard.note(cacheKey, version),
   });

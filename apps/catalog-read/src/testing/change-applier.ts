@@ -5,7 +5,7 @@ import {
   InvalidationPublisher,
 } from '@catalog/cache/worker';
 import { entities } from '@catalog/contracts';
-import { databaseIdentity, type Pool } from '@catalog/database';
+import type { ServicePool } from '@catalog/database';
 
 interface OutboxRow {
   readonly seq: number;
@@ -19,7 +19,7 @@ interface OutboxRow {
  * invalidates with the worker's own parts. Only the feed is left out: no relay, no queue, no registration.
  */
 export class ChangeApplier {
-  readonly #pool: Pool;
+  readonly #pool: ServicePool;
   readonly #connection: CacheConnection;
   readonly #publisher: InvalidationPublisher;
   readonly #invalidator: ChangeInvalidator;
@@ -27,12 +27,12 @@ export class ChangeApplier {
   #following: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(pool: Pool, cacheRedisUrl: string) {
+  constructor(pool: ServicePool, cacheRedisUrl: string) {
     this.#pool = pool;
     this.#connection = new CacheConnection({
       url: cacheRedisUrl,
       name: 'change-applier',
-      databaseIdentity: () => databaseIdentity(pool),
+      database: pool,
       // A test that stops Redis expects errors. The next round applies what failed.
       onError: () => undefined,
     });

@@ -1,4 +1,4 @@
-import { createPool, insertProduct, type Pool } from '@catalog/database';
+import { createServicePool, insertProduct, type Pool } from '@catalog/database';
 import { productCreateSchema, type Product } from '@catalog/contracts';
 import { RateLimiter } from '@catalog/redis';
 import {
@@ -66,7 +66,7 @@ export async function startStores(): Promise<Stores> {
     createTestTokens(),
   ]);
   const postgres = await tcpProxy({ to: Number(new URL(database.url).port) });
-  const owner = createPool({ url: database.url, applicationName: 'test', max: 10 });
+  const owner = createServicePool({ url: database.url, applicationName: 'test', max: 10 });
   const applier = new ChangeApplier(owner, cacheRedis.url);
   await applier.start();
   const readers: Reader[] = [];
@@ -116,7 +116,7 @@ async function startReader(
 ): Promise<Reader> {
   const log = createLogger({ service: 'catalog-read', level: 'silent' });
   const metrics = createMetrics({ service: 'catalog-read' });
-  const pool = createPool({ url: databaseUrl, applicationName: 'catalog-read', max: 10 });
+  const pool = createServicePool({ url: databaseUrl, applicationName: 'catalog-read', max: 10 });
   const readMetrics = createReadMetrics(metrics);
   const { events, onLoad } = readMetrics;
   const ignore = () => undefined;

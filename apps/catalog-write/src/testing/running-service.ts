@@ -1,4 +1,4 @@
-import { createPool, type Pool } from '@catalog/database';
+import { createPool, createServicePool, type Pool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import {
   authenticate,
@@ -79,8 +79,8 @@ export async function runningService(
   const redis = new Redis(redisServer.url);
   // Some tests kill Redis. Without a listener, ioredis would print each connection error.
   redis.on('error', () => {});
-  const pool = createPool({ url, applicationName: serviceName, max: 25 });
-  const importPool = createPool({ ...importPoolOptions, url, applicationName: `${serviceName} import` });
+  const pool = createServicePool({ url, applicationName: serviceName, max: 25 });
+  const importPool = createServicePool({ ...importPoolOptions, url, applicationName: `${serviceName} import` });
   const owner = createPool({ url: database.url, applicationName: 'test' });
   const app = createApp({
     pool,

@@ -1,4 +1,4 @@
-import { createPool, databaseIdentity } from '@catalog/database';
+import { createPool, createServicePool } from '@catalog/database';
 import { eventually, startCatalog } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
@@ -11,7 +11,7 @@ const password = 'correct horse battery staple';
 test('a profile is cached here and in Redis, without the password hash, until the user changes', async () => {
   await using started = new AsyncDisposableStack();
   const catalog = started.use(await startCatalog());
-  const pool = createPool({ url: catalog.database.urlFor('console'), applicationName: 'console' });
+  const pool = createServicePool({ url: catalog.database.urlFor('console'), applicationName: 'console' });
   started.defer(() => pool.end());
   const owner = createPool({ url: catalog.database.url, applicationName: 'test' });
   started.defer(() => owner.end());
@@ -21,7 +21,7 @@ test('a profile is cached here and in Redis, without the password hash, until th
   const cache = createProfileCache({
     find: (id) => accounts.find(id),
     cacheRedisUrl: catalog.cacheRedis.url,
-    databaseIdentity: () => databaseIdentity(pool),
+    database: pool,
     onError: () => undefined,
   });
   started.defer(() => cache.stop());

@@ -1,4 +1,4 @@
-import { createCache, type Wrapped } from '@catalog/cache';
+import { createCache, type DatabaseIncarnations, type Wrapped } from '@catalog/cache';
 import { USER_PROFILE, type UserProfile } from '@catalog/contracts';
 
 /** A profile takes a few hundred bytes. */
@@ -7,7 +7,7 @@ const nearCache_bytes = 1024 * 1024;
 export interface ProfileCacheOptions {
   readonly find: (id: string) => Promise<UserProfile | null>;
   readonly cacheRedisUrl: string;
-  readonly databaseIdentity: () => Promise<string>;
+  readonly database: DatabaseIncarnations;
   readonly incarnationMode?: 'full' | 'replication-only';
   readonly onError: (error: unknown) => void;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
-import { createPool, databaseIdentity, type Pool } from '@catalog/database';
+import { createPool, createServicePool, type Pool } from '@catalog/database';
 import { connectStateRedis } from '@catalog/redis';
 import { createLogger, createMetrics, readiness, startServer } from '@catalog/service-kit';
 import {
@@ -122,7 +122,7 @@ export async function runningConsole(
   });
   const log = createLogger({ service: serviceName, destination });
   const clock = manualClock(Date.now());
-  const pool = createPool({ url: database.urlFor('console'), applicationName: serviceName, max: 4 });
+  const pool = createServicePool({ url: database.urlFor('console'), applicationName: serviceName, max: 4 });
   const owner = createPool({ url: database.url, applicationName: 'test' });
   const redis = connectStateRedis({ url: redisServer.url, name: serviceName, onError: () => undefined });
   await once(redis, 'ready');
@@ -134,7 +134,7 @@ export async function runningConsole(
   const profileCache = createProfileCache({
     find: options.findProfile ?? ((id) => accounts.find(id)),
     cacheRedisUrl: redisServer.url,
-    databaseIdentity: () => databaseIdentity(pool),
+    database: pool,
     onError: () => undefined,
   });
   await profileCache.start();

@@ -1,6 +1,6 @@
 import { CacheConnection, EntryStore } from '@catalog/cache/worker';
 import { type AuditResult, auditResultSchema, problemSchema } from '@catalog/contracts';
-import { databaseIdentity, withTransaction } from '@catalog/database';
+import { confirmPrimary, withTransaction } from '@catalog/database';
 import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeEach, expect, test } from 'vitest';
@@ -180,7 +180,7 @@ test('entries of another incarnation are never served, so they are not audited',
   const connection = new CacheConnection({
     url: stores.cacheRedis.url,
     name: 'another incarnation',
-    databaseIdentity: async () => `${await databaseIdentity(owner)} restored`,
+    database: { currentIncarnation: async () => `${(await confirmPrimary(owner)).incarnation} restored` },
     onError: () => undefined,
   });
   await connection.start();

@@ -15,6 +15,7 @@ import {
   Relay,
 } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
+import type { ServicePool } from '@catalog/database';
 import { type Part, startPart, together } from '@catalog/runtime';
 import type { FailureReporter } from '../failures/report-failure.ts';
 import type { WorkerMetrics } from '../metrics.ts';
@@ -30,6 +31,7 @@ const unacknowledgedChanges = 20_000;
 
 interface FeedOptions {
   readonly outbox: Outbox;
+  readonly database: Pick<ServicePool, 'onIncarnation'>;
   readonly databaseDirectUrl: string;
   readonly stateRedis: StateRedis;
   readonly cache: CacheConnection;
@@ -84,12 +86,13 @@ export function createFeed(options: FeedOptions): Feed {
   const invalidationQueue = createInvalidationQueue(stateRedis.producer);
   invalidationQueue.on('error', reportFailure('queue'));
   const jobs = new InvalidationJobs(invalidationQueue);
+  const awakeLock = new AwakeLock({
+    databaseUrl: options.databaseDirectUrl,
+    onError: reportFailure('awake lock'),
+  });
   const relay = new Relay({
     outbox,
-    awakeLock: new AwakeLock({
-      databaseUrl: options.databaseDirectUrl,
-      onError: reportFailure('awake lock'),
-    }),
+    awakeLock,
     dispatch: (changes) => jobs.add(changes),
     hasRoom: async () => acknowledger.waitingChanges < unacknowledgedChanges && (await jobs.hasRoom()),
     mayDispatch: () => registration.isRegistered(),
@@ -103,6 +106,10 @@ export function createFeed(options: FeedOptions): Feed {
     // A new session may lead to another incarnation of Postgres.
     onListening: () => void cache.relearn(),
     onError: reportFailure('doorbell'),
+  });
+  options.database.onIncarnation(() => {
+    awakeLock.replaceSession();
+    listener.replaceSession();
   });
 
   return {

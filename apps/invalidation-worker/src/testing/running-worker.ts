@@ -9,7 +9,7 @@ import {
 } from '@catalog/cache/worker';
 import { outboxPoolOptions } from '@catalog/change-feed';
 import { entities, parseCacheKey } from '@catalog/contracts';
-import { createPool, databaseIdentity, entityLoaders, type Pool } from '@catalog/database';
+import { createServicePool, entityLoaders, type ServicePool } from '@catalog/database';
 import { startPart } from '@catalog/runtime';
 import {
   authenticate,
@@ -34,7 +34,7 @@ import { createInvalidationWorker, type InvalidationWorker } from '../worker.ts'
 export interface Stores extends AsyncDisposable {
   readonly database: TestDatabase;
   /** As the superuser, like a person in psql. */
-  readonly owner: Pool;
+  readonly owner: ServicePool;
   readonly cacheRedis: RedisServer;
   readonly stateRedis: RedisServer;
   readonly tokens: TestTokens;
@@ -66,7 +66,11 @@ export async function startStores(options: { stateConfig?: Record<string, string
     startRedis({ config: { appendonly: 'yes', 'maxmemory-policy': 'noeviction', ...options.stateConfig } }),
     createTestTokens(),
   ]);
-  const owner = createPool({ url: database.url, applicationName: 'test', statementTimeout_ms: 60_000 });
+  const owner = createServicePool({
+    url: database.url,
+    applicationName: 'test',
+    statementTimeout_ms: 60_000,
+  });
   await owner.query('delete from catalog.outbox');
   const { reader, stop } = await startReader(owner, cacheRedis.url);
   const unapplied = async () => {
@@ -105,11 +109,11 @@ export async function startStores(options: { stateConfig?: Record<string, string
   };
 }
 
-async function startReader(pool: Pool, url: string): Promise<{ reader: Reader; stop: () => Promise<void> }> {
+async function startReader(pool: ServicePool, url: string): Promise<{ reader: Reader; stop: () => Promise<void> }> {
   const options = {
     url,
     name: 'reader',
-    databaseIdentity: () => databaseIdentity(pool),
+    database: pool,
     onError: () => undefined,
   };
   const connection = new CacheConnection(options);
@@ -185,8 +189,8 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
   const metrics = createMetrics({ service: serviceName });
   const readiness = createReadiness();
   const url = options.databaseUrl ?? stores.database.urlFor('invalidation_worker');
-  const pool = createPool({ url, applicationName: serviceName, max: 10, synchronousCommit: 'off' });
-  const outboxPool = createPool({ ...outboxPoolOptions, url, applicationName: serviceName });
+  const pool = createServicePool({ url, applicationName: serviceName, max: 10, synchronousCommit: 'off' });
+  const outboxPool = createServicePool({ ...outboxPoolOptions, url, applicationName: serviceName });
   const worker = createInvalidationWorker({
     pool,
     outboxPool,

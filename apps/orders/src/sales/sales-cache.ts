@@ -1,12 +1,12 @@
 import { createCache } from '@catalog/cache';
 import { SALES_MONTH } from '@catalog/contracts';
-import { databaseIdentity, entityLoaders, type Pool } from '@catalog/database';
+import { entityLoaders, type ServicePool } from '@catalog/database';
 
 /** A month takes a few hundred bytes, so this holds more months than a shop lives. */
 const nearCache_bytes = 1024 * 1024;
 
 export interface SalesCacheOptions {
-  readonly pool: Pool;
+  readonly pool: ServicePool;
   readonly cacheRedisUrl: string;
   readonly incarnationMode?: 'full' | 'replication-only';
   readonly onError: (error: unknown) => void;
@@ -18,7 +18,7 @@ export function createSalesCache({ pool, cacheRedisUrl, ...options }: SalesCache
     ...options,
     url: cacheRedisUrl,
     name: 'orders',
-    databaseIdentity: () => databaseIdentity(pool),
+    database: pool,
     nearCache_bytes,
   });
   const months = cache.define(SALES_MONTH, entityLoaders(pool)[SALES_MONTH.name]);

@@ -31,7 +31,7 @@ beforeEach(async () => {
   connection = new CacheConnection({
     url: server.url,
     name: 'reader',
-    databaseIdentity: () => Promise.resolve('database'),
+    database: { currentIncarnation: () => Promise.resolve('database') },
     onError: () => undefined,
   });
   await connection.start();

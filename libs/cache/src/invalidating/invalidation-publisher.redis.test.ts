@@ -19,7 +19,7 @@ beforeAll(async () => {
   connection = new CacheConnection({
     url: server.url,
     name: 'worker',
-    databaseIdentity: () => Promise.resolve('database'),
+    database: { currentIncarnation: () => Promise.resolve('database') },
     onError: () => undefined,
   });
   await connection.start();

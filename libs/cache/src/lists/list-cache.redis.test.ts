@@ -49,7 +49,7 @@ beforeEach(async () => {
   connection = new CacheConnection({
     url: server.url,
     name: 'test',
-    databaseIdentity: () => Promise.resolve('database'),
+    database: { currentIncarnation: () => Promise.resolve('database') },
     onError: () => undefined,
   });
   await connection.start();

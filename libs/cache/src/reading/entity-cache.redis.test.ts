@@ -51,7 +51,7 @@ class Reader {
     this.connection = new CacheConnection({
       url,
       name: 'reader',
-      databaseIdentity: () => Promise.resolve('database'),
+      database: { currentIncarnation: () => Promise.resolve('database') },
       onError: () => undefined,
     });
     this.freshness = new Freshness(now, () => this.connection.incarnation);

@@ -52,7 +52,7 @@ async function startReader(load: (key: string) => Promise<PrimaryRead>, fillScri
   const connection = new CacheConnection({
     url: server.url,
     name: 'reader',
-    databaseIdentity: () => Promise.resolve('database'),
+    database: { currentIncarnation: () => Promise.resolve('database') },
     // A call given up would be a schedule that did not happen.
     call_ms: 20_000,
     onError: () => undefined,

@@ -20,7 +20,7 @@ beforeAll(async () => {
   worker = new CacheConnection({
     url: server.url,
     name: 'worker',
-    databaseIdentity: async () => 'test',
+    database: { currentIncarnation: async () => 'test' },
     onError: ignore,
   });
   await worker.start();
@@ -44,7 +44,7 @@ async function newProcess(): Promise<Cache> {
   const cache = createCache({
     url: server.url,
     name: 'reader',
-    databaseIdentity: async () => 'test',
+    database: { currentIncarnation: async () => 'test' },
     onError: ignore,
   });
   open.defer(() => cache.stop());

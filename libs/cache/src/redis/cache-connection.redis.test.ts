@@ -16,7 +16,7 @@ function connect(url: string, more: Partial<ConstructorParameters<typeof CacheCo
   const connection = new CacheConnection({
     url,
     name: 'test',
-    databaseIdentity: () => Promise.resolve('database'),
+    database: { currentIncarnation: () => Promise.resolve('database') },
     onError: (error) => errors.push(error),
     ...more,
   });
@@ -28,8 +28,8 @@ const known = (connection: CacheConnection) => eventually(() => connection.incar
 test('no command goes out before the life of the stores is known', async () => {
   await using server = await startRedis();
   let answer: (identity: string) => void = () => undefined;
-  const databaseIdentity = () => new Promise<string>((resolve) => (answer = resolve));
-  const connection = connect(server.url, { databaseIdentity });
+  const currentIncarnation = () => new Promise<string>((resolve) => (answer = resolve));
+  const connection = connect(server.url, { database: { currentIncarnation } });
   const starting = connection.start();
   await eventually(() => connection.redis.status === 'ready');
   await expect(new EntryStore(connection).readOrLease('k', 1, 'x')).rejects.toBeInstanceOf(CacheUnavailable);
@@ -48,7 +48,7 @@ test('one life has one name for all processes, another life of either store has 
   const [first, second, restored] = [
     connect(server.url),
     connect(server.url),
-    connect(server.url, { databaseIdentity: () => Promise.resolve('restored') }),
+    connect(server.url, { database: { currentIncarnation: () => Promise.resolve('restored') } }),
   ];
   await Promise.all([first.start(), second.start(), restored.start()]);
   expect(first.requireIncarnation()).toMatch(/^[0-9a-f]{16}$/);
@@ -176,10 +176,12 @@ test('a connection that is lost while its incarnation is being learned is learne
   await using proxy = await tcpProxy({ to: redis.port });
   const asked: PromiseWithResolvers<string>[] = [];
   const connection = connect(`redis://127.0.0.1:${proxy.port}`, {
-    databaseIdentity: () => {
-      const question = Promise.withResolvers<string>();
-      asked.push(question);
-      return question.promise;
+    database: {
+      currentIncarnation() {
+        const question = Promise.withResolvers<string>();
+        asked.push(question);
+        return question.promise;
+      },
     },
   });
   void connection.start();

@@ -15,15 +15,25 @@ export class CacheUnavailable extends Error {
 /** Which stores a connection leads to. */
 export interface StoreIdentity {
   readonly incarnation: string;
+  /** The incarnation of Postgres that is part of it. */
+  readonly database: string;
   /** The master_replid of the cache Redis. Its scripts compare it to detect that the incarnation has changed. */
   readonly replicationId: string;
+}
+
+/** Tells the incarnations of Postgres apart. Another one begins when Postgres has gone back, or may have. */
+export interface DatabaseIncarnations {
+  /** The one that Postgres is in now. */
+  currentIncarnation(): Promise<string>;
+  /** Calls the listener when Postgres is found in another one. */
+  onIncarnation?(listener: (found: { readonly incarnation: string }) => void): void;
 }
 
 export interface CacheConnectionOptions {
   readonly url: string;
   readonly name: string;
-  /** Identifies Postgres for the incarnation: its system, timeline and database. */
-  readonly databaseIdentity: () => Promise<string>;
+  /** A `ServicePool`. */
+  readonly database: DatabaseIncarnations;
   /** `replication-only` for a Redis that hides `INFO server`. Then a restart from an old dump goes unnoticed. */
   readonly incarnationMode?: 'full' | 'replication-only';
   /** How long a command may take; `timings.cacheCall_ms` unless set. */
@@ -47,6 +57,8 @@ export class CacheConnection {
   #identity: StoreIdentity | undefined;
   #learning: Promise<void> | undefined;
   #listeners: ((incarnation: string | undefined) => void)[] = [];
+  #database: string | undefined;
+  #databaseListeners: (() => void)[] = [];
 
   constructor(options: CacheConnectionOptions) {
     this.#options = options;
@@ -66,6 +78,10 @@ export class CacheConnection {
     this.redis.on('error', options.onError);
     this.redis.on('ready', () => void this.relearn());
     this.redis.on('close', () => this.#setIdentity(undefined));
+    options.database.onIncarnation?.(({ incarnation }) => {
+      this.#noteDatabase(incarnation);
+      void this.relearn();
+    });
   }
 
   /** Begins to connect. Resolves when the first attempt has ended, whether or not it succeeded. */
@@ -81,6 +97,16 @@ export class CacheConnection {
   /** The incarnation that commands go to; undefined while it is unknown. */
   get incarnation(): string | undefined {
     return this.#identity?.incarnation;
+  }
+
+  /** The incarnation of Postgres that is part of it; undefined while it is unknown. */
+  get databaseIncarnation(): string | undefined {
+    return this.#identity?.database;
+  }
+
+  /** Calls back when Postgres is in another incarnation, even while Redis is away. Then versions of before do not count. */
+  onDatabaseIncarnation(listener: () => void): void {
+    this.#databaseListeners.push(listener);
   }
 
   onIncarnation(listener: (incarnation: string | undefined) => void): void {
@@ -126,8 +152,9 @@ export class CacheConnection {
     try {
       const [info, database] = await Promise.all([
         this.redis.info('everything'),
-        this.#options.databaseIdentity(),
+        this.#options.database.currentIncarnation(),
       ]);
+      this.#noteDatabase(database);
       if (this.redis.stream !== stream) {
         // The connection was replaced meanwhile, and its 'ready' joined this call instead of starting its own.
         this.#relearnSoon();
@@ -156,7 +183,16 @@ export class CacheConnection {
       );
     }
     const hash = createHash('sha256').update(`${runId} ${replicationId} ${database}`).digest('hex');
-    return { incarnation: hash.slice(0, 16), replicationId };
+    return { incarnation: hash.slice(0, 16), database, replicationId };
+  }
+
+  #noteDatabase(incarnation: string): void {
+    const before = this.#database;
+    this.#database = incarnation;
+    if (before === undefined || before === incarnation) return;
+    // At once: what Redis and the near cache hold must not be served, and noted as served, until Redis has answered.
+    this.#setIdentity(undefined);
+    for (const listener of this.#databaseListeners) listener();
   }
 
   #setIdentity(identity: StoreIdentity | undefined): void {

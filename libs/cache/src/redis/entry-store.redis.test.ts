@@ -17,7 +17,7 @@ beforeAll(async () => {
   connection = new CacheConnection({
     url: server.url,
     name: 'test',
-    databaseIdentity: () => Promise.resolve(database),
+    database: { currentIncarnation: () => Promise.resolve(database) },
     onError: () => undefined,
   });
   await connection.start();

@@ -30,6 +30,7 @@ export class DoorbellListener implements Part {
   #isConnected = false;
   #heardCanary_ms = 0;
   #canary = '';
+  #giveUp: ((reason: Error) => void) | undefined;
 
   constructor(options: DoorbellListenerOptions) {
     this.#options = options;
@@ -38,6 +39,11 @@ export class DoorbellListener implements Part {
   /** Whether the canary was heard recently. */
   get isListening(): boolean {
     return this.#isConnected && performance.now() - this.#heardCanary_ms < feedTimings.canary_ms;
+  }
+
+  /** Gives up the session: Postgres is in another incarnation, and this session may be on a server that all others have left. */
+  replaceSession(): void {
+    this.#giveUp?.(new Error('Postgres is in another incarnation'));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -74,6 +80,7 @@ export class DoorbellListener implements Part {
     const ended = Promise.withResolvers<never>();
     // Handled here too: the session may fail between two awaits.
     ended.promise.catch(() => undefined);
+    this.#giveUp = ended.reject;
     const stop = () => ended.reject(new Error('the listener is stopping'));
     signal.addEventListener('abort', stop);
     subscriber.events.on('error', ended.reject);
@@ -81,6 +88,7 @@ export class DoorbellListener implements Part {
     subscriber.events.on('notification', heard);
     try {
       await Promise.race([subscriber.connect(), ended.promise]);
+      // A standby refuses LISTEN.
       await Promise.race([subscriber.listenTo(DOORBELL_CHANNEL), ended.promise]);
       onConnected();
       this.#isConnected = true;
@@ -95,6 +103,7 @@ export class DoorbellListener implements Part {
         subscriber.notify(DOORBELL_CHANNEL, this.#canary).catch(ended.reject);
       }
     } finally {
+      this.#giveUp = undefined;
       signal.removeEventListener('abort', stop);
       subscriber.events.removeListener('notification', heard);
     }

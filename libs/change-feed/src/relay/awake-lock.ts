@@ -1,3 +1,4 @@
+import { confirmPrimary } from '@catalog/database';
 import { Client } from 'pg';
 import { closeSession, directConnection } from '../doorbell/direct-connection.ts';
 
@@ -72,6 +73,11 @@ export class AwakeLock {
       });
   }
 
+  /** Gives up the session: Postgres is in another incarnation, and this session may be on a server that all others have left. */
+  replaceSession(): void {
+    if (this.#client !== undefined) this.#drop(this.#client, new Error('Postgres is in another incarnation'));
+  }
+
   /** Closes the session, which frees the lock. A later request opens a new one. */
   async close(): Promise<void> {
     await this.#request;
@@ -104,6 +110,13 @@ export class AwakeLock {
     });
     client.on('error', (error) => this.#drop(client, error));
     await client.connect();
+    try {
+      // A standby gives the lock as well, but there it keeps no writer silent.
+      await confirmPrimary(client);
+    } catch (error) {
+      void closeSession(client);
+      throw error;
+    }
     this.#client = client;
     return client;
   }

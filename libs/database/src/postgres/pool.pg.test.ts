@@ -1,6 +1,5 @@
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { databaseIdentity } from './identity.ts';
 import { createPool } from './pool.ts';
 import { withTransaction } from './transaction.ts';
 
@@ -68,17 +67,5 @@ test('statements and lock waits have a time limit', async () => {
     });
   } finally {
     await hasty.end();
-  }
-});
-
-test('each database has an identity of its own, which stays the same', async () => {
-  await using other = await createTestDatabase();
-  const otherPool = createPool({ url: other.url, applicationName: 'test' });
-  try {
-    const name = await databaseIdentity(pool);
-    expect(await databaseIdentity(pool)).toBe(name);
-    expect(await databaseIdentity(otherPool)).not.toBe(name);
-  } finally {
-    await otherPool.end();
   }
 });
