@@ -54,6 +54,12 @@ export function createWorkerMetrics({ registry }: Metrics) {
       help: 'Changes applied again because the cache has a new incarnation.',
       registers,
     }),
+    postgresIncarnations: new Counter({
+      name: 'postgres_incarnations_total',
+      help: 'How often Postgres was found in another incarnation: on another timeline, or back on the same one.',
+      labelNames: ['timeline'],
+      registers,
+    }),
     keysRefreshed: new Counter({
       name: 'keys_refreshed_total',
       help: 'Keys that the worker filled again after their invalidation, because they were in use.',

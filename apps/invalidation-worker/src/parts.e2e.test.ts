@@ -18,6 +18,7 @@ import { Acknowledger } from './feed/apply-changes.ts';
 import { JobConsumer } from './feed/job-consumer.ts';
 import { Heartbeat } from './heartbeat/heartbeat.ts';
 import { createWorkerMetrics } from './metrics.ts';
+import { PostgresWatch } from './postgres/postgres-watch.ts';
 import { RefreshRequests } from './refresh/refresh-requests.ts';
 import { Registration } from './registration/registration.ts';
 import { StateRedis } from './state-redis.ts';
@@ -86,7 +87,19 @@ const parts: Record<string, () => Part> = {
       publisher: new InvalidationPublisher(cache),
       outbox: new Outbox(pool),
       registered: new RegisteredIncarnation(pool),
+      postgres: { confirms: async () => true },
       registration: registered,
+      onError: ignore,
+    }),
+  'postgres watch': () =>
+    new PostgresWatch({
+      redis: stateRedis.producer,
+      pool,
+      outboxPool: pool,
+      cache,
+      beginIncarnation: async () => true,
+      onIncarnation: ignore,
+      log,
       onError: ignore,
     }),
   'job consumer': () =>

@@ -9,7 +9,7 @@ import {
 } from '@catalog/cache/worker';
 import { ChangeTraces, Outbox, RegisteredIncarnation } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
-import { entityLoaders, type RetentionAges, type ServicePool } from '@catalog/database';
+import { beginIncarnation, entityLoaders, type RetentionAges, type ServicePool } from '@catalog/database';
 import { type Part, together, untilAborted, withDeadline } from '@catalog/runtime';
 import { type Logger, type Readiness, systemClock } from '@catalog/service-kit';
 import type { Auditor } from './audit/auditor.ts';
@@ -17,6 +17,7 @@ import { failureReporter } from './failures/report-failure.ts';
 import { createFeed } from './feed/feed.ts';
 import { Heartbeat } from './heartbeat/heartbeat.ts';
 import type { WorkerMetrics } from './metrics.ts';
+import { PostgresWatch } from './postgres/postgres-watch.ts';
 import { Purger } from './purge/purger.ts';
 import { addReadinessChecks } from './readiness.ts';
 import { createRefresh } from './refresh/refresh.ts';
@@ -106,8 +107,19 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   });
   const shared = { stateRedis, cache, store, registration, broadcast, metrics, reportFailure };
   const refresh = createRefresh({ ...shared, refresher, traces });
+  const postgres = new PostgresWatch({
+    redis: stateRedis.producer,
+    pool,
+    outboxPool,
+    cache,
+    beginIncarnation: (seenVersion, incarnation) => beginIncarnation(pool, seenVersion, incarnation),
+    onIncarnation: (timeline) => metrics.postgresIncarnations.inc({ timeline }),
+    log,
+    onError: reportFailure('postgres watch'),
+  });
   const feed = createFeed({
     ...shared,
+    onApplied: (changes) => postgres.noteApplied(changes),
     outbox,
     database: pool,
     databaseDirectUrl: options.databaseDirectUrl,
@@ -120,6 +132,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     publisher,
     outbox,
     registered,
+    postgres,
     registration,
     onError: reportFailure('heartbeat'),
   });
@@ -153,7 +166,9 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
         await Promise.race([stateRedis.ready(), untilAborted(signal)]);
         if (signal.aborted) return;
         await cache.start();
-        const parts = together(registration, feed, refresh, heartbeat, upkeep, broadcast).run(signal);
+        const parts = together(registration, postgres, feed, refresh, heartbeat, upkeep, broadcast).run(
+          signal,
+        );
         await Promise.race([parts, untilAborted(signal)]);
         // A store that is gone answers nothing. Unfinished changes are dispatched again.
         const late = () => new Error(`some parts did not stop within ${stopPatience_ms} ms`);

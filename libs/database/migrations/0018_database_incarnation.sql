@@ -96,4 +96,5 @@ $$;
 revoke all on function catalog.database_facts(), catalog.start_incarnation(bigint), catalog.confirm_primary(),
   catalog.begin_incarnation(bigint, uuid) from public;
 grant execute on function catalog.confirm_primary() to catalog_read, catalog_write, invalidation_worker, orders, console;
+grant select on sequence catalog.versions to invalidation_worker;
 grant execute on function catalog.begin_incarnation(bigint, uuid) to invalidation_worker;

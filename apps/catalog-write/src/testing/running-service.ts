@@ -80,7 +80,11 @@ export async function runningService(
   // Some tests kill Redis. Without a listener, ioredis would print each connection error.
   redis.on('error', () => {});
   const pool = createServicePool({ url, applicationName: serviceName, max: 25 });
-  const importPool = createServicePool({ ...importPoolOptions, url, applicationName: `${serviceName} import` });
+  const importPool = createServicePool({
+    ...importPoolOptions,
+    url,
+    applicationName: `${serviceName} import`,
+  });
   const owner = createPool({ url: database.url, applicationName: 'test' });
   const app = createApp({
     pool,

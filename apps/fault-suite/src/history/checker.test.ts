@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { check, staleness_ms } from './checker.ts';
 import type { Operation } from './operation.ts';
 
@@ -91,4 +91,39 @@ test('staleness counts from the oldest change that the answer lacks', () => {
   expect(staleness_ms(read(500, 1), changes)).toBe(499);
   expect(staleness_ms(read(500, 2), changes)).toBe(399);
   expect(staleness_ms(read(500, 3), changes)).toBe(0);
+});
+
+describe('when Postgres has gone back', () => {
+  const setBack = { at_ms: 1_000, survived: new Map([['k', 5]]), firstVersion: 1_000 };
+  const judgeAfter = (history: Operation[], final = 2_000) =>
+    check(history, {
+      bound_ms: 2_000,
+      final: new Map([['k', final]]),
+      readsThatSucceed: 0.999,
+      setBacks: [setBack],
+    }).map(({ invariant }) => invariant);
+
+  test('a lost change and the reads of it are no violations, nor is the older version afterwards', () => {
+    expect(judge([read(0, 5), write(500, 6), read(600, 6), read(1_500, 5)], 5)).toContain('I2');
+    expect(judgeAfter([read(0, 5), write(500, 6), read(600, 6), read(1_500, 6), read(1_600, 5)], 5)).toEqual(
+      [],
+    );
+    expect(judgeAfter([read(600, 6), read(1_500, 5, { minVersion: 6 })], 5)).toEqual([]);
+  });
+
+  test('I6: finds a lost version that is served when every reader should have followed', () => {
+    expect(judgeAfter([read(12_000, 6)])).toEqual(['I6']);
+    expect(judgeAfter([read(12_000, 6, { stale: true })])).toEqual([]);
+  });
+
+  test('I2: finds a version that goes back before the failover, and one that goes back after it', () => {
+    expect(judgeAfter([read(0, 7), read(100, 6)])).toEqual(['I2']);
+    expect(judgeAfter([read(1_500, 1_001), read(1_600, 5)])).toEqual(['I2']);
+  });
+
+  test('I5 and I6: changes that survived, and those after the failover, are judged as ever', () => {
+    expect(judgeAfter([write(1_500, 1_001)], 5)).toEqual(['I5']);
+    expect(judgeAfter([write(1_500, 1_001), read(4_000, 5)])).toEqual(['I6']);
+    expect(judgeAfter([write(100, 5), read(2_500, 4)])).toEqual(['I6']);
+  });
 });

@@ -1,5 +1,6 @@
 /** Judges a whole history after the run. The same history always gets the same verdict. */
 import type { Operation } from './operation.ts';
+import { lateReads, type SetBack, withoutLost } from './set-back.ts';
 
 export interface Violation {
   readonly invariant: 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I8';
@@ -14,10 +15,32 @@ export interface Judgement {
   readonly final: ReadonlyMap<string, number>;
   /** The part of reads that must succeed. */
   readonly readsThatSucceed: number;
+  /** The times that Postgres went back, in order. */
+  readonly setBacks?: readonly SetBack[];
 }
 
-export function check(history: readonly Operation[], judgement: Judgement): Violation[] {
-  const violations: Violation[] = [];
+/**
+ * What Postgres has lost in a failover or a restore is judged twice: until then the versions may not go back, lost ones
+ * included; afterwards a reader may not show them for longer than it needs to follow.
+ */
+export function check(whole: readonly Operation[], judgement: Judgement): Violation[] {
+  const { setBacks = [] } = judgement;
+  const violations = lateReads(whole, setBacks).map((read): Violation => ({
+    invariant: 'I6',
+    text: `${read.process} answered ${read.key} with ${version(read)}, which Postgres had lost more than 10 s before`,
+    operations: [read],
+  }));
+  let from_ms = Number.NEGATIVE_INFINITY;
+  for (const { at_ms } of setBacks) {
+    const before = whole.filter(
+      ({ kind, outcome, start_ms, end_ms }) =>
+        kind === 'read' && outcome === 'ok' && start_ms > from_ms && end_ms <= at_ms,
+    );
+    for (const own of groups(before, (read) => `${read.process} ${read.key}`))
+      violations.push(...versionsThatGoBack(own));
+    from_ms = at_ms;
+  }
+  const history = withoutLost(whole, setBacks);
   const reads = history.filter(({ kind }) => kind === 'read');
   const answered = reads.filter((read) => read.outcome === 'ok');
   const changes = history.filter(({ kind, outcome }) => kind !== 'read' && outcome === 'ok');

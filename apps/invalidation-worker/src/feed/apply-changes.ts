@@ -17,6 +17,7 @@ export interface Applied {
 
 interface InvalidatorOptions {
   readonly changeInvalidator: ChangeInvalidator;
+  readonly onApplied?: (changes: readonly Change[]) => void;
   readonly acknowledge: (applied: Applied) => void;
   readonly refresh: (keys: RefreshJob['keys']) => void;
   readonly onError: (error: unknown) => void;
@@ -38,9 +39,10 @@ export class Invalidator {
    * @throws the errors of `ChangeInvalidator.invalidate`; then nothing is acknowledged
    */
   async apply(changes: readonly Change[], queuedAt_ms = Date.now()): Promise<void> {
-    const { changeInvalidator, acknowledge, refresh, onError } = this.#options;
+    const { changeInvalidator, onApplied, acknowledge, refresh, onError } = this.#options;
     const { incarnation, applied, failure, inUse, lists } = await changeInvalidator.invalidate(changes);
     if (failure !== undefined) onError(failure);
+    onApplied?.(applied);
     acknowledge({
       incarnation,
       appliedAt_ms: performance.now(),

@@ -14,7 +14,7 @@ import {
   type Outbox,
   Relay,
 } from '@catalog/change-feed';
-import { entities } from '@catalog/contracts';
+import { type Change, entities } from '@catalog/contracts';
 import type { ServicePool } from '@catalog/database';
 import { type Part, startPart, together } from '@catalog/runtime';
 import type { FailureReporter } from '../failures/report-failure.ts';
@@ -38,6 +38,7 @@ interface FeedOptions {
   readonly publisher: InvalidationPublisher;
   readonly bumper: GenerationBumper;
   readonly registration: Registration;
+  readonly onApplied: (changes: readonly Change[]) => void;
   readonly refreshRequests: RefreshRequests;
   readonly broadcast: ChangeBroadcast;
   readonly metrics: WorkerMetrics;
@@ -70,6 +71,7 @@ export function createFeed(options: FeedOptions): Feed {
   // 4. A change becomes an invalidation.
   const invalidator = new Invalidator({
     changeInvalidator: new ChangeInvalidator(entities, cache, options.publisher),
+    onApplied: options.onApplied,
     acknowledge: (applied) => acknowledger.add(applied),
     refresh: (keys) => refreshRequests.add(keys),
     onError: reportFailure('invalidate'),

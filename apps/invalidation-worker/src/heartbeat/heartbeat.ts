@@ -2,6 +2,7 @@ import type { CacheConnection, InvalidationPublisher } from '@catalog/cache/work
 import { type Outbox, type RegisteredIncarnation, Watermark } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
 import { type Part, repeat } from '@catalog/runtime';
+import type { PostgresWatch } from '../postgres/postgres-watch.ts';
 import type { Registration } from '../registration/registration.ts';
 
 interface HeartbeatOptions {
@@ -9,6 +10,7 @@ interface HeartbeatOptions {
   readonly publisher: Pick<InvalidationPublisher, 'heartbeat'>;
   readonly outbox: Pick<Outbox, 'look'>;
   readonly registered: Pick<RegisteredIncarnation, 'noteSeen'>;
+  readonly postgres: Pick<PostgresWatch, 'confirms'>;
   readonly registration: Pick<Registration, 'isRegistered' | 'refused'>;
   readonly onError: (error: unknown) => void;
 }
@@ -50,12 +52,17 @@ export class Heartbeat implements Part {
   }
 
   async #beat(): Promise<void> {
-    const { cache, publisher, outbox, registered, registration } = this.#options;
+    const { cache, publisher, outbox, postgres, registered, registration } = this.#options;
     if (!registration.isRegistered()) return;
     const incarnation = cache.requireIncarnation();
     // The time comes first: the look then sees whatever was committed before it.
     const at_ms = await cache.time_ms();
     const look = await outbox.look(incarnation);
+    if (!(await postgres.confirms(look))) {
+      // The look belongs to another incarnation than the entries.
+      this.#watermark.reset();
+      return;
+    }
     if (!look.registered) {
       // Another worker applies the changes to another Redis. The age of ours is unknown.
       this.#watermark.reset();

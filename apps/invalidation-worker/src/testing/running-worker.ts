@@ -109,7 +109,10 @@ export async function startStores(options: { stateConfig?: Record<string, string
   };
 }
 
-async function startReader(pool: ServicePool, url: string): Promise<{ reader: Reader; stop: () => Promise<void> }> {
+async function startReader(
+  pool: ServicePool,
+  url: string,
+): Promise<{ reader: Reader; stop: () => Promise<void> }> {
   const options = {
     url,
     name: 'reader',

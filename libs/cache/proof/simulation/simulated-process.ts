@@ -62,7 +62,7 @@ export class SimulatedProcess {
         return own();
       },
       requireIncarnation,
-      requireStoreIdentity: () => ({ incarnation: requireIncarnation(), replicationId: '' }),
+      requireStoreIdentity: () => ({ incarnation: requireIncarnation(), database: '', replicationId: '' }),
       noticeRoleChange: () => this.learn(),
       time_ms: () => Promise.resolve(Date.now()),
     });

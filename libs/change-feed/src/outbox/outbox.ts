@@ -50,6 +50,12 @@ export interface Look {
 }
 
 export interface RegisteredLook extends Look {
+  /** Of Postgres. */
+  readonly databaseIncarnation: string;
+  /** The last version drawn. */
+  readonly lastVersion: number;
+  /** Up to where the write-ahead log is on the disk, in bytes. */
+  readonly walPosition: number;
   /** Whether the incarnation in question is the registered one. */
   readonly registered: boolean;
 }

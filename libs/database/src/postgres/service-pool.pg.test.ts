@@ -53,7 +53,7 @@ test('a promoted standby that lacks the last commits draws versions beyond those
   });
   try {
     const heard: string[] = [];
-    pool.onIncarnation((incarnation) => heard.push(incarnation));
+    pool.onIncarnation(({ incarnation }) => heard.push(incarnation));
     const before = await pool.currentIncarnation();
     const kept = await insertRow(pool);
     await standby.catchUp();

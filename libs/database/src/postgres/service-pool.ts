@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { withDeadline } from '@catalog/runtime';
 import { Client, type ClientBase, type Pool } from 'pg';
 import { createPool, type PoolOptions } from './pool.ts';
 import { confirmPrimary, type Primary } from './primary.ts';
@@ -17,8 +18,11 @@ export interface ServicePool extends Pool {
    */
   currentIncarnation(): Promise<string>;
   /** Calls the listener when a session finds another incarnation than the sessions before it. */
-  onIncarnation(listener: (incarnation: string) => void): void;
+  onIncarnation(listener: IncarnationListener): void;
 }
+
+/** `before` is what the sessions before it had found. With the same facts, the worker has begun the incarnation. */
+export type IncarnationListener = (primary: Primary, before: Primary) => void;
 
 export interface ServicePoolOptions extends PoolOptions {
   readonly log?: PoolOptions['log'] & { warn?(details: object, message: string): void };
@@ -27,16 +31,18 @@ export interface ServicePoolOptions extends PoolOptions {
 /** For every service. Needs a migrated database. See `createPool`. */
 export function createServicePool(options: ServicePoolOptions): ServicePool {
   const sessions = new Map<ClientBase, string>();
-  const listeners: ((incarnation: string) => void)[] = [];
+  const listeners: IncarnationListener[] = [];
   let questions = 0;
-  let current: { readonly incarnation: string; readonly question: number } | undefined;
+  let current: { readonly primary: Primary; readonly question: number } | undefined;
 
   /** @returns false if a later question has found another incarnation meanwhile */
-  const found = async ({ incarnation, facts, began }: Primary, question: number): Promise<boolean> => {
-    const before = current;
+  const found = async (primary: Primary, question: number): Promise<boolean> => {
+    const { incarnation, facts, began } = primary;
+    const before = current?.primary;
     if (began) options.log?.warn?.({ incarnation, facts }, 'Postgres failed over, or was restored or copied');
-    if (before !== undefined && question < before.question) return incarnation === before.incarnation;
-    current = { incarnation, question };
+    if (current !== undefined && question < current.question)
+      return incarnation === current.primary.incarnation;
+    current = { primary, question };
     if (before === undefined || before.incarnation === incarnation) return true;
     options.log?.warn?.(
       { incarnation, before: before.incarnation },
@@ -44,7 +50,7 @@ export function createServicePool(options: ServicePoolOptions): ServicePool {
     );
     const old = [...sessions].filter(([, sessionIncarnation]) => sessionIncarnation !== incarnation);
     await Promise.all(old.map(([session]) => cut(session)));
-    for (const listener of listeners) listener(incarnation);
+    for (const listener of listeners) listener(primary, before);
     return true;
   };
 
@@ -65,9 +71,10 @@ export function createServicePool(options: ServicePoolOptions): ServicePool {
       const question = (questions += 1);
       const primary = await askAnew(options);
       await found(primary, question);
-      return primary.incarnation;
+      // A later question may have found another one meanwhile.
+      return current?.primary.incarnation ?? primary.incarnation;
     },
-    onIncarnation(listener: (incarnation: string) => void) {
+    onIncarnation(listener: IncarnationListener) {
       listeners.push(listener);
     },
   });
@@ -85,8 +92,9 @@ async function askAnew({ url, applicationName, connectTimeout_ms = 2_000 }: Pool
     await client.connect();
     return await confirmPrimary(client);
   } finally {
-    // Nobody waits for the goodbye, which may never come.
-    client.end().catch(() => {});
+    // The goodbye may never come, where the network was cut.
+    const late = () => new Error('the session did not end within 500 ms');
+    await withDeadline(() => client.end(), { after_ms: 500, late }).catch(() => undefined);
   }
 }
 
