@@ -1,5 +1,12 @@
 import { timings } from '../timings.ts';
-import { eventually, startRedis, type RedisServer, tcpProxy, type TcpProxy } from '@catalog/testing';
+import {
+  eventually,
+  startRedis,
+  stressPart,
+  type RedisServer,
+  tcpProxy,
+  type TcpProxy,
+} from '@catalog/testing';
 import { type RunningPart, startPart } from '@catalog/runtime';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -161,4 +168,19 @@ test('the sequence goes on over a reconnect, so that nothing lost in between is 
   await publisher.invalidate([['a', 9]]);
   await eventually(() => heard.some(([key, version]) => key === 'a' && version === 9));
   expect(freshness.silences).toMatchObject({ gap, incarnation });
+});
+
+test('it starts and stops at any moment, and leaves nothing behind', async () => {
+  const onError = () => undefined;
+  const create = () =>
+    new InvalidationChannel({
+      url: server.url,
+      name: 'stressed channel',
+      connection,
+      freshness: new Freshness(now, () => connection.incarnation),
+      now,
+      onInvalidation: () => undefined,
+      onError,
+    });
+  await expect(stressPart(create)).resolves.toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { type Part, reconnectDelay_ms, repeat } from '@catalog/runtime';
+import { type Part, pause, reconnectDelay_ms, repeat } from '@catalog/runtime';
 import { Redis } from 'ioredis';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import { timings } from '../timings.ts';
@@ -59,7 +59,17 @@ export class InvalidationChannel implements Part {
       every_ms: timings.heartbeat_ms,
       onError: (error) => this.#options.onError(error as Error),
     });
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const ended = new AbortController();
+    this.#redis.once('end', () => ended.abort());
+    const isOpen = ['connecting', 'connect', 'ready'].includes(this.#redis.status);
     this.#redis.disconnect();
+    // A half-open connection would never end by itself.
+    this.#redis.stream?.destroy();
+    if (isOpen) await pause(timings.heartbeatOverdue_ms, ended.signal);
   }
 
   async #subscribe(): Promise<void> {
