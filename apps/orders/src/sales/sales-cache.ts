@@ -2,7 +2,7 @@ import { createCache } from '@catalog/cache';
 import { SALES_MONTH } from '@catalog/contracts';
 import { entityLoaders, type ServicePool } from '@catalog/database';
 
-/** A month takes a few hundred bytes, so this holds more months than a shop lives. */
+/** A month takes a few hundred bytes, so this holds thousands of months. */
 const nearCache_bytes = 1024 * 1024;
 
 export interface SalesCacheOptions {

@@ -7,7 +7,7 @@ let own: string | undefined;
 let freshness: Freshness;
 let sequence: number;
 
-const heartbeat = (watermarkAge_ms = 0, incarnation = 'life') => ({
+const heartbeat = (watermarkAge_ms = 0, incarnation = 'ours') => ({
   publisher: 'worker',
   sequence: ++sequence,
   incarnation,
@@ -21,7 +21,7 @@ function hear(watermarkAge_ms?: number, incarnation?: string): { otherIncarnatio
 
 beforeEach(() => {
   now_ms = 10_000;
-  own = 'life';
+  own = 'ours';
   sequence = 0;
   freshness = new Freshness(
     () => now_ms,
@@ -42,7 +42,7 @@ test('nothing is trusted before a subscription, and a heartbeat sent since', () 
   expect(freshness.isSound()).toBe(false);
   hear();
   expect(freshness.isSound()).toBe(true);
-  expect(freshness.isFresh('life')).toBe(true);
+  expect(freshness.isFresh('ours')).toBe(true);
 });
 
 test.each<[string, Silence, () => void]>([
@@ -63,7 +63,7 @@ test.each<[string, Silence, () => void]>([
     },
   ],
   [
-    'another life on our own connection',
+    'another incarnation on our own connection',
     'incarnation',
     () => {
       own = 'other';
@@ -73,7 +73,7 @@ test.each<[string, Silence, () => void]>([
     'a new worker whose first messages were missed',
     'gap',
     () => {
-      freshness.received({ publisher: 'second', sequence: 2, incarnation: 'life', keys: [] }, now_ms);
+      freshness.received({ publisher: 'second', sequence: 2, incarnation: 'ours', keys: [] }, now_ms);
     },
   ],
 ])('%s silences, and begins another epoch', (_name, silence, happens) => {
@@ -104,31 +104,31 @@ test('the age of the watermark counts from the moment before which nothing was s
   freshness.received(heartbeat(500), now_ms - 200);
   expect(freshness.watermarkAge_ms).toBe(700);
   now_ms += timings.bound_ms - 700;
-  expect(freshness.isFresh('life')).toBe(true);
+  expect(freshness.isFresh('ours')).toBe(true);
   now_ms += 1;
-  expect(freshness.isFresh('life')).toBe(false);
+  expect(freshness.isFresh('ours')).toBe(false);
   expect(freshness.isFresh('other')).toBe(false);
   expect(freshness.isFresh(undefined)).toBe(false);
 });
 
-test('heartbeats of another life vouch for nothing, and tell to ask which life ours is', () => {
+test('a heartbeat of another incarnation proves nothing, and makes us ask for ours again', () => {
   begin();
   now_ms += timings.bound_ms + 1;
   expect(hear(0, 'other')).toEqual({ otherIncarnation: true });
-  expect(freshness.isFresh('life')).toBe(false);
+  expect(freshness.isFresh('ours')).toBe(false);
   expect(freshness.isFresh('other')).toBe(false);
   own = 'other';
   expect(hear(0, 'other')).toEqual({ otherIncarnation: false });
   expect(freshness.isFresh('other')).toBe(true);
-  expect(freshness.isFresh('life')).toBe(false);
+  expect(freshness.isFresh('ours')).toBe(false);
 });
 
 test('a heartbeat that is heard while Redis answers does not vouch for the answer', () => {
   begin();
   now_ms += timings.bound_ms + 1;
-  const isFresh = freshness.beforeAsking('life');
+  const isFresh = freshness.beforeAsking('ours');
   hear();
-  expect(freshness.isFresh('life')).toBe(true);
+  expect(freshness.isFresh('ours')).toBe(true);
   expect(isFresh()).toBe(false);
-  expect(freshness.beforeAsking('life')()).toBe(true);
+  expect(freshness.beforeAsking('ours')()).toBe(true);
 });

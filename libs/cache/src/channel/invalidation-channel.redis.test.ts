@@ -99,7 +99,7 @@ test('a channel that is cut is silent at once, and sound again after it has come
   await eventually(() => heard.length === 1);
 });
 
-test('a half-open channel is noticed by heartbeats that stay away, and given up for another', async () => {
+test('a half-open channel is noticed because heartbeats stay away, and is replaced', async () => {
   proxy.blackhole();
   await eventually(() => !freshness.isSound());
   expect(freshness.lastSilence).toBe('overdue');
@@ -108,7 +108,7 @@ test('a half-open channel is noticed by heartbeats that stay away, and given up 
   await eventually(() => freshness.isSound(), { timeout_ms: 15_000 });
 });
 
-test('a connection that is half-open from its beginning is given up for another', async () => {
+test('a connection that is half-open from the beginning is replaced', async () => {
   proxy.blackhole();
   proxy.cut();
   await eventually(() => !freshness.isSound());
@@ -120,7 +120,7 @@ test('a connection that is half-open from its beginning is given up for another'
   expect(freshness.isFresh(connection.incarnation)).toBe(true);
 });
 
-test('what waits on its way is not taken for new when it arrives', async () => {
+test('a delayed message is not taken for a new one when it arrives', async () => {
   proxy.delay(timings.bound_ms);
   await eventually(() => !freshness.isFresh(connection.incarnation), { timeout_ms: 10_000 });
   await eventually(() => freshness.watermarkAge_ms > timings.bound_ms);
@@ -143,7 +143,7 @@ test('a message that is lost on the way from the worker leaves a gap', async () 
   expect(heard).toEqual([]);
 });
 
-test('what is no message of ours is passed over', async () => {
+test('a message that is not ours is ignored', async () => {
   const admin = new Redis(server.url);
   for (const text of [
     '',

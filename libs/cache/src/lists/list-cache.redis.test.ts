@@ -101,12 +101,12 @@ test('a page that was read before a bump is not served after it, though it is st
   expect(await get('after the change')).toBe('after the change (stored)');
 });
 
-test('a generation that is lost, or of another life, ends all pages', async () => {
+test('a lost generation, or one of another incarnation, ends all pages', async () => {
   await get('one');
   await admin.del('generation:products');
   expect(await get('two')).toBe('two (stored)');
   const inherited = await admin.get('generation:products');
-  await admin.set('generation:products', `another-life-${inherited}`);
+  await admin.set('generation:products', `another-incarnation-${inherited}`);
   expect(await get('three')).toBe('three (stored)');
 });
 

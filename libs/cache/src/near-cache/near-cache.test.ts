@@ -9,7 +9,7 @@ let sequence: number;
 
 const hear = () =>
   freshness.received(
-    { publisher: 'w', sequence: ++sequence, incarnation: 'life', watermarkAge_ms: 0 },
+    { publisher: 'w', sequence: ++sequence, incarnation: 'ours', watermarkAge_ms: 0 },
     now_ms,
   );
 const entry = (version: number, size = 1) => ({
@@ -23,7 +23,7 @@ beforeEach(() => {
   now_ms = 1_000;
   sequence = 0;
   const now = () => now_ms;
-  freshness = new Freshness(now, () => 'life');
+  freshness = new Freshness(now, () => 'ours');
   near = new NearCache(freshness, now, { maxBytes: 10_000 });
   freshness.subscribed();
   hear();
@@ -88,7 +88,7 @@ test('in silence nothing is served but what says that it is stale; nor past fres
   keep('a', 3);
   now_ms += 60_000;
   freshness.received(
-    { publisher: 'w', sequence: ++sequence, incarnation: 'life', watermarkAge_ms: 0 },
+    { publisher: 'w', sequence: ++sequence, incarnation: 'ours', watermarkAge_ms: 0 },
     now_ms,
   );
   expect(near.get('a')).toBeUndefined();

@@ -316,7 +316,7 @@ test('after a pause nobody joins a read that began before it', async () => {
   expect((await before).version).toBe(4);
 });
 
-test('what was read in another way ends what the near cache still holds', async () => {
+test('an admitted primary read ends the older entry in the near cache', async () => {
   write('a', 3);
   const one = await new Reader().start();
   await one.read('a');
@@ -327,7 +327,7 @@ test('what was read in another way ends what the near cache still holds', async 
   expect(await one.cache.admitPrimaryRead('a', { version: 3, payload: null })).toBeUndefined();
 });
 
-test('what has been overtaken is not kept, even where nothing newer is kept any more', async () => {
+test('an overtaken answer is not kept, even after the newer entry was evicted', async () => {
   write('a', 3);
   write('b', 1);
   const one = await new Reader({ near_bytes: 500 }).start();

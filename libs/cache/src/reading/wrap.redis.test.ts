@@ -78,7 +78,7 @@ test('over two processes a call is made once, and again after its change', async
   expect(calls).toEqual(['ada', 'ada']);
 });
 
-test('an error is nobody’s answer, and fails nobody else', async () => {
+test('an error is not cached, and fails no other caller', async () => {
   let fails = true;
   const greet = (await newProcess()).wrap(entity, async (name: string) => {
     if (fails && name === 'eve') throw new Error('not now');
@@ -90,7 +90,7 @@ test('an error is nobody’s answer, and fails nobody else', async () => {
   expect(await greet('eve')).toEqual({ text: 'eve' });
 });
 
-test('that there is none is an answer too', async () => {
+test('absence is cached too', async () => {
   let calls = 0;
   const find = (await newProcess()).wrap(entity, async (_name: string) => {
     calls += 1;

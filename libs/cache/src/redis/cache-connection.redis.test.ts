@@ -25,7 +25,7 @@ function connect(url: string, more: Partial<ConstructorParameters<typeof CacheCo
 }
 const known = (connection: CacheConnection) => eventually(() => connection.incarnation ?? false);
 
-test('no command goes out before the life of the stores is known', async () => {
+test('no command is sent before the incarnation is known', async () => {
   await using server = await startRedis();
   let answer: (identity: string) => void = () => undefined;
   const currentIncarnation = () => new Promise<string>((resolve) => (answer = resolve));
@@ -43,7 +43,7 @@ test('no command goes out before the life of the stores is known', async () => {
   await starting;
 });
 
-test('one life has one name for all processes, another life of either store has another', async () => {
+test('all processes agree on the incarnation, and another Redis or Postgres has another one', async () => {
   await using server = await startRedis();
   const [first, second, restored] = [
     connect(server.url),
@@ -56,7 +56,7 @@ test('one life has one name for all processes, another life of either store has 
   expect(restored.requireIncarnation()).not.toBe(first.requireIncarnation());
 });
 
-test('a restart is another life: unknown while Redis is away, learned again when it is back', async () => {
+test('a restart changes the incarnation: it is unknown while Redis is away, and learned again afterwards', async () => {
   await using server = await startRedis();
   const connection = connect(server.url);
   await connection.start();
@@ -71,7 +71,7 @@ test('a restart is another life: unknown while Redis is away, learned again when
   expect(heard).toEqual([undefined, connection.incarnation]);
 });
 
-test('a server that is promoted and demoted again lives another life, though its run_id is the same', async () => {
+test('a demotion and a promotion change the incarnation, though the run_id stays the same', async () => {
   await using server = await startRedis();
   await using other = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
   const connection = connect(server.url);
@@ -98,7 +98,7 @@ test('a server that is promoted and demoted again lives another life, though its
   admin.disconnect();
 });
 
-test('a server that took over old data and was promoted again while nobody asked vouches for nothing of it', async () => {
+test('a server that copied old data and was promoted again unnoticed serves none of it', async () => {
   await using server = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
   await using other = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
   const admin = new Redis(server.url);
@@ -155,7 +155,7 @@ test('a server that hides INFO is not used', async () => {
   expect(errors.some(({ message }) => message.includes('NOPERM'))).toBe(true);
 });
 
-test('a call that Redis does not answer is given up, and nothing is sent again on the next connection', async () => {
+test('a call that Redis does not answer times out, and is not sent again on the next connection', async () => {
   await using server = await startRedis();
   const connection = connect(server.url);
   await connection.start();
@@ -171,7 +171,7 @@ test('a call that Redis does not answer is given up, and nothing is sent again o
   admin.disconnect();
 });
 
-test('a connection that is lost while its incarnation is being learned is learned again', async () => {
+test('a connection that is replaced while it learns the incarnation learns it again', async () => {
   await using redis = await startRedis();
   await using proxy = await tcpProxy({ to: redis.port });
   const asked: PromiseWithResolvers<string>[] = [];
@@ -198,7 +198,7 @@ test('a connection that is lost while its incarnation is being learned is learne
   expect(connection.incarnation).toMatch(/^[0-9a-f]{16}$/);
 });
 
-test('a connection that has become half-open is given up for another', async () => {
+test('a half-open connection is replaced', async () => {
   await using server = await startRedis();
   await using proxy = await tcpProxy({ to: server.port });
   const connection = connect(`redis://127.0.0.1:${proxy.port}`);

@@ -77,7 +77,7 @@ test('a fill that an invalidation has overtaken is refused; its payload is only 
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'dead', version: 3 });
 });
 
-test('who is refused is told what is newer', async () => {
+test('a refused fill returns the newer entry', async () => {
   await put('k', 7);
   const { newer } = await store.fill(
     'k',
@@ -98,7 +98,7 @@ test('a payload of another schema is not shown, and the newer deploy can fill ov
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'absent' });
 });
 
-test('what another life has left counts as absent, and a read begun in it fills nothing', async () => {
+test('an entry of another incarnation counts as absent, and a read that began in it fills nothing', async () => {
   const begun = await store.readOrLease('begun', 1, 'slow');
   await put('k', 7);
   database = 'restored from a backup';
@@ -114,7 +114,7 @@ test('what another life has left counts as absent, and a read begun in it fills 
   }
 });
 
-test('nobody notices that the scripts are lost', async () => {
+test('scripts that Redis has lost are sent again', async () => {
   await put('k', 3);
   await admin.script('FLUSH');
   expect(await store.readOrLease('k', 1, 'x')).toMatchObject({ state: 'value', version: 3 });
@@ -122,7 +122,7 @@ test('nobody notices that the scripts are lost', async () => {
   expect(await invalidate('k', 4)).toBe(true);
 });
 
-test('to inspect an entry changes nothing, takes no lease, and is told what cannot be read', async () => {
+test('inspect changes nothing, takes no lease, and names an unreadable entry', async () => {
   expect(await store.inspect('k')).toEqual({ state: 'absent' });
   await put('k', 3);
   const seen = await store.inspect('k');
