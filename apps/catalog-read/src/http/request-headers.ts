@@ -3,7 +3,7 @@ import { type HeaderField, invalidHeader, requestTimeout } from '@catalog/servic
 import { z } from 'zod';
 
 /** The lowest version that the caller accepts; 0 without the header. */
-export const minVersion: HeaderField<number> = {
+const minVersion: HeaderField<number> = {
   name: 'Min-Version',
   description: 'The answer is at least of this version: send the Catalog-Version of a write to read it.',
   schema: versionSchema.optional(),

@@ -6,12 +6,12 @@ import type { ProductLookup, AtLeast } from './product-lookup.ts';
 import type { ViewCounters } from './view-counters.ts';
 
 /**
- * Of so many of the most read products the popular ones are chosen; the worker forgets those among them that are deleted
- * within a minute. Bounds what one request may cost.
+ * At most this many of the most read products are looked at, so that the cost of one request is limited. Deleted products
+ * are among them for at most a minute, until the worker forgets their counts.
  */
 const mostConsidered = 1_000;
 
-/** Bodies of several products, put together from the bytes of each. */
+/** Bodies of several products. They are joined from the bytes of each product, without parsing. */
 export class ProductLists {
   readonly #cache: CatalogCache;
   readonly #pool: Pool;
@@ -53,7 +53,7 @@ export class ProductLists {
     // The order may change between two pages.
     const seen = new Set<string>();
     let considered = 0;
-    // Some of the most read may be gone or not for sale: then as many again as have been looked at.
+    // Some of the most read may be deleted or inactive. Each next page is as long as all pages before it.
     for (let count = limit * 2; shown.length < limit && count > 0;) {
       const page = await this.#views.mostRead(considered, count);
       const ids = page.filter((id) => !seen.has(id));

@@ -9,11 +9,11 @@ export interface AtLeast {
   readonly minVersion: number;
   /** Called before a read bypasses the caches. It rejects to refuse that. */
   readonly beforeBypass: () => Promise<void>;
-  /** Until when the caller waits, by `performance.now()`; called only by who is about to wait. */
+  /** When the caller gives up, by `performance.now()`. Called only before a wait. */
   readonly waitsUntil: () => number;
 }
 
-/** Reads of products, by id and by SKU, that never answer with less than the version asked for. */
+/** Finds products by id and by SKU. An answer is never below the version that the caller asks for. */
 export class ProductLookup {
   readonly #cache: CatalogCache;
   readonly #pool: Pool;
@@ -33,9 +33,9 @@ export class ProductLookup {
   }
 
   /**
-   * `sku:` says which id, `product:` says what it is, and only if the product bears the SKU do the two belong
-   * together: they are invalidated one after the other, and an SKU may have moved in between. If not, one
-   * read of the primary decides.
+   * The entry of the SKU names an id, and the entry of that id is the product. The worker invalidates the two one after
+   * the other, so a SKU may have moved to another product in between. The two belong together only if the product has
+   * the SKU. Otherwise one read of the primary decides.
    *
    * @throws CatalogError `version_not_reached`, `unavailable`
    */
@@ -54,12 +54,12 @@ export class ProductLookup {
     return this.#bySkuFromPrimary(sku, atLeast);
   }
 
-  /** Each as new as Postgres has it, if `minVersion` is above what a cache holds of it. */
+  /** A product that a cache holds below `minVersion` is read from Postgres. */
   async many(ids: readonly string[], atLeast: AtLeast): Promise<Map<string, Answer>> {
     const { minVersion } = atLeast;
     const answers = await this.#cache.products.getMany(ids, atLeast);
     const newest = Math.max(0, ...[...answers.values()].map(({ version }) => version));
-    // Products that were not changed lately are below it by right, so here it is the database that must have reached it.
+    // Products without a recent change are rightly below it. So it is enough that the database has reached the version.
     if (newest < minVersion) await this.#requireReached(atLeast, newest);
     return answers;
   }
@@ -77,12 +77,12 @@ export class ProductLookup {
       const answer = await this.#cache.products.admitPrimaryRead(product.id, loaded);
       if (answer !== undefined) return answer;
     }
-    throw new CatalogError('unavailable', 'The product changes faster than it can be read.', {
+    throw new CatalogError('unavailable', 'The product changes faster than this service can read it.', {
       retryAfterSeconds: 1,
     });
   }
 
-  /** Absence has been read from the primary; it answers the question unless the version lies in the future. */
+  /** What was read from the primary is the answer, unless Postgres has not reached the version yet. */
   async #requireReached({ minVersion, waitsUntil }: AtLeast, there: number): Promise<void> {
     if (minVersion === 0) return;
     const reached = await this.#readPostgres(waitsUntil, () => readVersionReached(this.#pool, minVersion));
@@ -94,11 +94,11 @@ export class ProductLookup {
   }
 }
 
-// Payloads begin with id and SKU, so that neither of these needs parsing.
+// Payloads begin with id and SKU, so these two functions need not parse them.
 const idBegin = '{"id":"'.length;
 const idLength = 36;
 
-/** The id of a product, from the finished body. */
+/** The id in the payload of a product. */
 export const idIn = (payload: Buffer): string => payload.toString('latin1', idBegin, idBegin + idLength);
 
 function bears({ payload }: Answer, id: string, sku: string): boolean {

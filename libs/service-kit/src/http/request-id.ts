@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 const acceptable = /^[A-Za-z0-9._-]{1,64}$/;
-// Unique among processes by the prefix, within one by the count; cheaper than randomness for each.
+// The prefix is unique for the process, the count within it. Random bytes for each request would cost more.
 const prefix = randomBytes(9).toString('base64url');
 let count = 0;
 
@@ -12,7 +12,7 @@ export function newRequestId(): string {
 
 const requestId = Symbol('requestId');
 
-/** The client's `X-Request-Id` where it is harmless, else one of ours; made on first use only. */
+/** The client's `X-Request-Id` if it is harmless, otherwise one of ours. It is made at the first use. */
 export function requestIdOf(req: IncomingMessage & { [requestId]?: string }): string {
   const known = req[requestId];
   if (known !== undefined) return known;

@@ -15,7 +15,7 @@ export interface ServerOptions {
   readonly port: number;
   readonly host: string;
   readonly log: Logger;
-  /** The whole request, body included; for services that take uploads. */
+  /** For the whole request with its body. Services that take uploads need a longer time. */
   readonly requestTimeout_ms?: number;
   readonly drainGrace_ms?: number;
   readonly drainLastWords_ms?: number;
@@ -26,9 +26,9 @@ export interface RunningServer {
   readonly port: number;
   readonly server: Server;
   /**
-   * Loses no request: (1) not ready, everything else as always during the grace; (2) no new connections,
-   * and every answer says `Connection: close`, so that callers at work leave by themselves; (3) what is
-   * still idle is closed; (4) resolves when the last answer is out. Can be called twice.
+   * Stops without losing a request. (1) During the grace, the service is not ready but works as before. (2) It takes no
+   * new connections, and every answer says `Connection: close`, so that active callers leave. (3) It closes connections
+   * that are still idle. (4) It resolves when the last answer is out. It may be called twice.
    */
   drain(): Promise<void>;
 }
@@ -63,15 +63,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   server.maxConnections = httpLimits.connections;
   server.on('drop', () =>
-    log.warn({ limit: httpLimits.connections }, 'a connection was dropped: there are too many'),
+    log.warn({ limit: httpLimits.connections }, 'dropped a connection above the limit'),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket;
     const pending = [...inFlight].filter((res) => res.req.socket === socket);
-    // The parser broke inside this one's body, or behind all of them.
+    // The parser failed inside the body of this request, or behind all requests.
     const broken = pending.find((res) => !res.req.complete);
     const earlier = pending.filter((res) => res !== broken).at(-1);
-    // Its answer, perhaps a refusal, is out or half out; nothing more can be said.
+    // Its answer, perhaps a refusal, has begun, so no other one can follow.
     if (broken?.headersSent === true) socket.destroySoon();
     else if (earlier === undefined) answerClientError(error, socket);
     else earlier.on('close', () => answerClientError(error, socket));
@@ -97,18 +97,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     app.emit('drain');
     await pause(options.drainGrace_ms ?? httpLimits.drainGrace_ms);
     const closed = once(server, 'close');
-    // Only the listening socket: http's own `close` also destroys connections that are idle at this
-    // instant, with the request that may be on its way to us.
+    // This closes only the listening socket. `close` of http also destroys connections that are idle now, although a
+    // request may be on its way.
     NetServer.prototype.close.call(server);
     draining = true;
-    // Answers under way whose headers are not out yet say it too.
+    // Answers whose headers are not out yet say it too.
     for (const res of inFlight) res.shouldKeepAlive = false;
     const idleClosed = setTimeout(
       () => server.close(),
       options.drainLastWords_ms ?? httpLimits.drainLastWords_ms,
     );
     const impatient = setTimeout(() => {
-      log.error({ inFlight: inFlight.size }, 'requests were cut off: they did not end in time');
+      log.error({ inFlight: inFlight.size }, 'cut off requests that did not end in time');
       server.closeAllConnections();
     }, options.drainTimeout_ms ?? httpLimits.drain_ms);
     try {
@@ -116,7 +116,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     } finally {
       clearTimeout(impatient);
       clearTimeout(idleClosed);
-      // Stops Node's own checking of timeouts.
+      // Stops the timer with which Node checks timeouts.
       server.close();
     }
     log.info('drained');
@@ -125,7 +125,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return { port, server, drain: () => (drained ??= drain()) };
 }
 
-/** An answered request that keeps dribbling in would hold its socket for as long as uploads may take. */
+/** A client could send the body of an answered request slowly, and hold its socket for as long as uploads may take. */
 function cutUnlessComplete(req: IncomingMessage): void {
   const timer = setTimeout(() => {
     if (!req.complete) req.socket.destroy();

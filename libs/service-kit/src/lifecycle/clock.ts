@@ -1,8 +1,8 @@
-/** Time as a parameter, so that a test can move it. `manualClock` of the testing lib is another one. */
+/** Time as a parameter, so that a test can move it with `manualClock` of the testing lib. */
 export interface Clock {
-  /** Milliseconds since 1970; may be set back. */
+  /** Milliseconds since 1970. It may go back when somebody sets the clock. */
   now(): number;
-  /** Milliseconds since some moment; never goes back. */
+  /** Milliseconds since some moment. It never goes back. */
   monotonic(): number;
   setTimeout(callback: () => void, delay_ms: number): unknown;
   clearTimeout(timer: unknown): void;

@@ -18,7 +18,7 @@ function serializeError(error: Error): SerializedError {
   return serialized;
 }
 
-/** One JSON line a record, on stdout unless a destination is given. */
+/** Writes one JSON line for each record, to stdout by default. */
 export function createLogger(options: {
   service: string;
   level?: string;

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorCatalogue, type CatalogError, type Problem } from '@catalog/contracts';
 
-/** Relative to the service that answered, which serves the cause and the remedy there. */
+/** An address of the service that answers. It shows the cause and the remedy. */
 function problemType(code: string): string {
   return `/problems/${code}`;
 }
 
 export function toProblem(error: CatalogError, requestId: string): Problem {
   const { status, title } = errorCatalogue[error.code];
-  // A bug tells nothing of our insides, whoever threw it and with what words.
+  // The text of a bug could reveal internals.
   const detail = error.code === 'internal_error' ? errorCatalogue.internal_error.cause : error.message;
   return {
     type: problemType(error.code),
@@ -21,10 +21,10 @@ export function toProblem(error: CatalogError, requestId: string): Problem {
   };
 }
 
-/** Ends the answer as RFC 9457 says. Headers that were set before (`Allow`, `WWW-Authenticate`) stay. */
+/** Answers as RFC 9457 says. Keeps headers that were set before, such as `Allow` and `WWW-Authenticate`. */
 export function sendProblem(res: ServerResponse, error: CatalogError, requestId: string): void {
   const body = Buffer.from(JSON.stringify(toProblem(error, requestId)));
-  // What the failed handler meant to say about its own answer is not true of this one.
+  // The failed handler set these for its own answer. They are wrong for this one.
   for (const name of [
     'etag',
     'last-modified',
@@ -45,7 +45,7 @@ export function sendProblem(res: ServerResponse, error: CatalogError, requestId:
   else res.end(body);
 }
 
-/** Less than this is read and thrown away, so that the connection can be used again. */
+/** A shorter rest is read and dropped, so that the connection can be used again. */
 const worthReading_bytes = 64 * 1024;
 const linger_ms = 1_000;
 
@@ -58,9 +58,8 @@ function bodyStillComes(req: IncomingMessage): boolean {
 }
 
 /**
- * The answer is out at once and says that the connection ends, but the end waits a moment while what
- * still comes is thrown away: closing a socket with unread bytes resets it, and the reset can overtake
- * the answer (RFC 9112, 9.6).
+ * Sends the answer at once, and ends it a moment later while the rest of the request is dropped. Closing a socket with
+ * unread bytes resets it, and the reset can overtake the answer (RFC 9112, 9.6).
  */
 function endAfterRequest(res: ServerResponse, body: Buffer): void {
   const { req } = res;

@@ -1,9 +1,9 @@
 import { CatalogError } from '@catalog/contracts';
 
-/** What a client may do at the soonest when a store is away; most failovers take longer than one second. */
+/** The earliest useful retry while a store is away: most failovers take longer than one second. */
 const retryAfterSeconds = 1;
 
-const unavailable = (cause: unknown, detail = 'A store does not answer right now.'): CatalogError =>
+const unavailable = (cause: unknown, detail = 'A store does not answer.'): CatalogError =>
   new CatalogError('unavailable', detail, { retryAfterSeconds, cause });
 
 const internalError = (cause: unknown): CatalogError =>
@@ -53,17 +53,21 @@ function fromSqlState(sqlState: string, cause: unknown): CatalogError | undefine
     case '57014': // query_canceled, by statement_timeout
       return unavailable(cause, 'The database took too long.');
     case '53100': // disk_full
-      return unavailable(cause, 'The database has no room left on its disk.');
-    case '25006': // read_only_sql_transaction: we are still connected to what is a standby now
+      return unavailable(cause, 'The disk of the database is full.');
+    case '25006': // read_only_sql_transaction: the server of this connection has become a standby
     case '58030': // io_error
       return unavailable(cause);
-    case '55000': // object_not_in_prerequisite_state: as FATAL, a database that lets nobody in
+    case '55000': // object_not_in_prerequisite_state: FATAL if the database accepts no connections
       return (cause as { severity?: unknown }).severity === 'FATAL' ? unavailable(cause) : undefined;
     case '22021': // character_not_in_repertoire
     case '22P05': // untranslatable_character
-      return new CatalogError('invalid_request', 'The request holds a character that cannot be stored.', {
-        cause,
-      });
+      return new CatalogError(
+        'invalid_request',
+        'The request contains a character that Postgres cannot store.',
+        {
+          cause,
+        },
+      );
     default:
       break;
   }
@@ -71,11 +75,11 @@ function fromSqlState(sqlState: string, cause: unknown): CatalogError | undefine
   return /^(08|53|57P)/.test(sqlState) ? unavailable(cause) : undefined;
 }
 
-/** The answer to whatever a handler threw. Only a `CatalogError` says something of its own. */
+/** The answer to any error of a handler. Only a `CatalogError` keeps its text. */
 export function translate(error: unknown): CatalogError {
   if (error instanceof CatalogError) return error;
   if (error instanceof URIError)
-    return new CatalogError('malformed_request', 'The address holds a broken percent-encoding.', {
+    return new CatalogError('malformed_request', 'The address contains a broken percent-encoding.', {
       cause: error,
     });
   if (typeof error === 'object' && error !== null) {
@@ -95,8 +99,8 @@ export function translate(error: unknown): CatalogError {
     }
     if (typeof message === 'string' && connectionMessages.some((known) => message.startsWith(known)))
       return unavailable(error);
-    // Errors of Express and its parsers carry their status under both names; their messages may echo the request. What
-    // has a `status` alone is what another service answered us: nothing that our own client did wrong.
+    // Errors of Express and its parsers have their status under both names, and their text may repeat the request. An
+    // error with `status` alone is the answer of another service to us, and not a mistake of our client.
     if (status !== statusCode) return internalError(error);
     if (status === 413) return new CatalogError('body_too_large', 'The body is too large.', { cause: error });
     if (status === 415)

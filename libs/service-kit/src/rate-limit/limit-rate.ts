@@ -4,14 +4,14 @@ import type { RateDecision, RateLimiter } from '@catalog/redis';
 
 export type RequestLimit = Pick<RateLimiter, 'limit' | 'window_ms' | 'take'>;
 
-/** Who a request counts for: the caller that its token names, or the address of one without a token. */
+/** The caller that a request counts for: the subject of its token, or its address without a token. */
 export function callerKey(req: Request): string {
   const subject = req.caller?.subject;
   return subject === undefined || subject === 'anonymous' ? `address:${req.ip ?? ''}` : `caller:${subject}`;
 }
 
 /**
- * After `authenticate`: 429 with `Retry-After` beyond the limit; in any case the fields `RateLimit-Policy` and
+ * Runs after `authenticate`. Answers 429 with `Retry-After` above the limit. Every answer has `RateLimit-Policy` and
  * `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, in requests and seconds.
  */
 export function limitRate(limiter: RequestLimit): RequestHandler {
@@ -23,7 +23,7 @@ export function limitRate(limiter: RequestLimit): RequestHandler {
     if (allowed) return;
     throw new CatalogError(
       'rate_limited',
-      `At most ${limiter.limit} requests in ${limiter.window_ms / 1000} s are answered.`,
+      `The limit is ${limiter.limit} requests in ${limiter.window_ms / 1000} s.`,
       { retryAfterSeconds: reset_s },
     );
   };
