@@ -11,8 +11,10 @@ const maxTags = 100;
 const noVersion = -1;
 
 /**
- * The versions that `If-Match` allows (RFC 9110, 13.1.1): any, or those of the listed tags. The comparison is strong, so a
- * weak tag never matches.
+ * The versions that `If-Match` allows (RFC 9110, 13.1.1): any, or those of the listed tags.
+ *
+ * The RFC compares strongly, so that a weak tag never matches. Our own tag counts in its weak form too: a proxy that
+ * compresses an answer makes the tag weak, while the version that it names stays exact.
  *
  * @throws CatalogError `precondition_required` without the header, `invalid_request` when it is malformed
  */
@@ -26,9 +28,9 @@ export function parseIfMatch(entity: Entity, header: string | undefined): '*' | 
   let rest = value;
   for (let count = 0; ; count++) {
     // RFC 9110, 8.8.3: a tag contains any visible characters except the quote.
-    const [matched, weak, tag] = /^(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,[ \t]*|$)/.exec(rest) ?? [];
+    const [matched, tag] = /^(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,[ \t]*|$)/.exec(rest) ?? [];
     if (matched === undefined || tag === undefined || count === maxTags) throw malformed();
-    const version = weak === undefined ? versionOfEtag(entity, tag) : null;
+    const version = versionOfEtag(entity, tag);
     if (version !== null) versions.push(version);
     rest = rest.slice(matched.length);
     if (rest === '') {
@@ -65,7 +67,7 @@ function malformed(): CatalogError {
 /** The versions that a change may replace. Every change needs it. */
 export const ifMatch = (entity: Entity): HeaderField<'*' | readonly number[]> => ({
   name: 'If-Match',
-  description: 'The ETags that were read, or "*" to overwrite any version.',
+  description: 'The ETags that were read, also in their weak form, or "*" to overwrite any version.',
   schema: z.string(),
   errors: ['precondition_required', 'version_changed'],
   read: (req) => parseIfMatch(entity, req.headers['if-match']),
