@@ -7,6 +7,7 @@ import { diskRow } from './disk-row.ts';
 import { doorbellRows } from './doorbell-rows.ts';
 import { overloadRow } from './overload-row.ts';
 import type { Row } from './row.ts';
+import { unshowableRows } from './unshowable-rows.ts';
 
 export const rows: readonly Row[] = [
   ...cacheRows,
@@ -14,6 +15,7 @@ export const rows: readonly Row[] = [
   ...changeFeedRows,
   ...databaseRows,
   ...deployRows,
+  ...unshowableRows,
   clockRow,
   diskRow,
   overloadRow,
