@@ -7,6 +7,7 @@ import { diskRow } from './disk-row.ts';
 import { doorbellRows } from './doorbell-rows.ts';
 import { overloadRow } from './overload-row.ts';
 import type { Row } from './row.ts';
+import { schemaChangeRows } from './schema-change-rows.ts';
 import { unshowableRows } from './unshowable-rows.ts';
 
 export const rows: readonly Row[] = [
@@ -15,6 +16,7 @@ export const rows: readonly Row[] = [
   ...changeFeedRows,
   ...databaseRows,
   ...deployRows,
+  ...schemaChangeRows,
   ...unshowableRows,
   clockRow,
   diskRow,

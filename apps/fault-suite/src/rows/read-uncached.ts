@@ -1,0 +1,26 @@
+import { read } from '../load/read.ts';
+import type { Stage } from './row.ts';
+
+/** Reads so many uncached products at once that each reader uses all its connections. `said` has the failed answers. */
+export async function missManyAtOnce({
+  system: { sql, readers },
+}: Stage): Promise<{ asked: number; said: string[] }> {
+  const { rows } = await sql.query<{ id: string }>(
+    "select id from catalog.products where category <> 'checked' order by random() limit 120",
+  );
+  const answers = await Promise.all(
+    rows.map(({ id }, index) => {
+      const reader = readers[index % readers.length];
+      return read(undefined, {
+        client: 'miss',
+        process: reader?.name ?? '',
+        url: reader?.url ?? '',
+        key: id,
+      });
+    }),
+  );
+  return {
+    asked: answers.length,
+    said: answers.filter(({ outcome }) => outcome !== 'ok').map(({ said }) => said ?? ''),
+  };
+}
