@@ -8,6 +8,7 @@ import { doorbellRows } from './doorbell-rows.ts';
 import { overloadRow } from './overload-row.ts';
 import type { Row } from './row.ts';
 import { schemaChangeRows } from './schema-change-rows.ts';
+import { serverSettingsRow } from './server-settings-row.ts';
 import { unshowableRows } from './unshowable-rows.ts';
 
 export const rows: readonly Row[] = [
@@ -21,4 +22,5 @@ export const rows: readonly Row[] = [
   clockRow,
   diskRow,
   overloadRow,
+  serverSettingsRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));
