@@ -16,12 +16,12 @@ export const readConfig = (environment?: Environment) =>
       ...databaseConfig,
       ...redisConfig,
       ...authConfig,
-      /** Connections to Postgres of this process. */
-      DATABASE_POOL_SIZE: integer({ min: 1, max: 100 }).default(10),
+      /** Connections to Postgres of this process: 11 for the loads that may run at once, and one for its health. */
+      DATABASE_POOL_SIZE: integer({ min: 1, max: 100 }).default(12),
       /** How many requests one caller may send in `RATE_LIMIT_WINDOW_SECONDS`, over all processes. */
       RATE_LIMIT_REQUESTS: integer({ min: 1, max: 1_000_000_000 }).default(100_000),
       RATE_LIMIT_WINDOW_SECONDS: integer({ min: 1, max: 3_600 }).default(10),
-      /** How many reads a second one caller may push past the caches with `Min-Version`. */
+      /** How many reads a second one caller may push past the caches with `Min-Version` or by viewing a key. */
       BYPASSES_PER_SECOND: integer({ min: 1, max: 1_000_000 }).default(500),
     },
     environment,

@@ -50,8 +50,12 @@ export interface CacheStatus {
     /** How often it went silent, by reason. */
     readonly silences: Readonly<Record<Silence, number>>;
   };
-  /** Loads from Postgres: of keys, and of list pages. */
-  readonly loads: { readonly keys: LoadGuardState; readonly lists: LoadGuardState };
+  /** Loads from Postgres: of keys, of list pages, and of keys that somebody inspects. */
+  readonly loads: {
+    readonly keys: LoadGuardState;
+    readonly lists: LoadGuardState;
+    readonly inspections: LoadGuardState;
+  };
 }
 
 /** One key as Redis and this process hold it, for people. */
@@ -100,8 +104,12 @@ export function createCache(options: CacheOptions) {
     loadFailed: ignore,
   };
   const parts = { store, breaker, freshness, near, monotonic: new MonotonicReads(), now, events };
-  // Lists have a guard of their own, so that many searches cannot delay a product.
-  const guards = { keys: createLoadGuard(), lists: createLoadGuard(limits.listConcurrency) };
+  // Lists and inspections have guards of their own, so that many of them cannot delay a product.
+  const guards = {
+    keys: createLoadGuard(),
+    lists: createLoadGuard(limits.listConcurrency),
+    inspections: createLoadGuard(limits.inspectConcurrency),
+  };
   const isWanted =
     ({ until_ms }: Readonly<Patience>) =>
     () =>
@@ -145,6 +153,9 @@ export function createCache(options: CacheOptions) {
       return withDeadline(guarded, { until_ms, late: callerGaveUp });
     },
 
+    /** A read of Postgres for somebody who inspects a key. It takes no place from the reads of keys. */
+    readPostgresToInspect: <T>(read: () => Promise<T>): Promise<T> => guards.inspections(read),
+
     status(): CacheStatus {
       const { incarnation } = connection;
       return {
@@ -158,7 +169,11 @@ export function createCache(options: CacheOptions) {
           bytes: near.bytes,
           silences: freshness.silences,
         },
-        loads: { keys: guards.keys.state(), lists: guards.lists.state() },
+        loads: {
+          keys: guards.keys.state(),
+          lists: guards.lists.state(),
+          inspections: guards.inspections.state(),
+        },
       };
     },
 

@@ -43,6 +43,8 @@ export const limits = {
   loadConcurrency: 6,
   /** Queries for pages and searches that run at once. They have their own limit, so that they cannot delay products. */
   listConcurrency: 4,
+  /** Queries of people and tools that compare one key with Postgres. One at a time answers them soon enough. */
+  inspectConcurrency: 1,
   /** Queries that wait for their turn, each of up to `loadBatch` keys. Beyond that, callers get 503 at once. */
   loadWaiting: 16,
   /** Keys in a query: the plan stays an index scan and the answer stays below a megabyte. */

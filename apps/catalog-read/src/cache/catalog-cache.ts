@@ -37,6 +37,7 @@ export function createCatalogCache({ pool, cacheRedisUrl, ...options }: CatalogC
       pages.get(query, () => retryRead(read), until_ms),
     readPostgres: <T>(read: () => Promise<T>, until_ms?: number) =>
       cache.readPostgres(() => retryRead(read), until_ms),
+    readPostgresToInspect: <T>(read: () => Promise<T>) => cache.readPostgresToInspect(() => retryRead(read)),
     status: cache.status,
     inspect: cache.inspect,
     heard,

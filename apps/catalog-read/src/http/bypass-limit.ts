@@ -6,8 +6,9 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 export type CountBypass = (req: Request) => Promise<void>;
 
 /**
- * Limits the reads that a caller sends past the caches with `Min-Version`. Without a limit, the header would turn every
- * read into a query at no cost to the caller. This process counts alone, because each has its own pool of connections.
+ * Limits the reads that a caller sends past the caches: with `Min-Version`, and with the view of a key. Without a limit,
+ * each of them would be a query at no cost to the caller. This process counts alone, because each process has its own
+ * pool of connections.
  */
 export function createBypassLimit(perSecond: number): CountBypass {
   const limiter = new RateLimiterMemory({ points: perSecond, duration: 1 });
@@ -18,7 +19,7 @@ export function createBypassLimit(perSecond: number): CountBypass {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;
       throw new CatalogError(
         'rate_limited',
-        `With Min-Version, at most ${perSecond} reads a second may bypass the caches.`,
+        `At most ${perSecond} reads a second may bypass the caches, with Min-Version or to view a key.`,
         { retryAfterSeconds: 1 },
       );
     }

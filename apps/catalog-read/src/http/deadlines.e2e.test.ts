@@ -138,6 +138,30 @@ test('however many searches wait for Postgres, products come from it', async () 
   }
 });
 
+test('however many requests look at cached keys, products come from Postgres', async () => {
+  const { id } = await insert();
+  const before = await productLoads();
+  const timesBusy = () =>
+    Object.values(reader.cache.status().loads).reduce((sum, { shed }) => sum + shed.busy, 0);
+  const busyBefore = timesBusy();
+  const letGo = await hangPostgres();
+  const views = Promise.all(
+    Array.from({ length: 30 }, async () => (await reader.get(`/v1/products/${id}/cache`)).json()),
+  );
+  try {
+    await eventually(() => timesBusy() > busyBefore);
+    const product = reader.get(`/v1/products/${id}`);
+    await Promise.race([product, eventually(async () => (await productLoads()) > before)]);
+    await letGo();
+    expect((await product).status).toBe(200);
+    const refused = { state: 'unreachable', reason: 'too many reads wait for the database' };
+    expect(await views).toContainEqual(expect.objectContaining({ postgres: refused }));
+  } finally {
+    await letGo();
+    await views;
+  }
+});
+
 test('for a caller without any time nothing is begun, and what the near cache has costs no time', async () => {
   const { id } = await insert();
   const before = await productLoads();

@@ -6,20 +6,11 @@ import type { CatalogCache } from '../cache/catalog-cache.ts';
 /** A product as Postgres, Redis and this process hold it, side by side. It changes nothing. */
 export async function viewProductCache(cache: CatalogCache, pool: Pool, id: string) {
   const key = PRODUCT.cacheKey(id);
-  const [postgres, { redis, near }] = await Promise.all([
-    cache
-      .readPostgres(() => loadProducts(pool, [id]))
-      .then((loaded) => loaded.get(id))
-      .catch(() => null),
-    cache.inspect(key),
-  ]);
+  const [postgres, { redis, near }] = await Promise.all([viewPostgres(cache, pool, id), cache.inspect(key)]);
   const { incarnation, nearCache, redisIsFresh, watermarkAge_ms } = cache.status();
   return {
     key,
-    postgres:
-      postgres === null
-        ? { state: 'unreachable' }
-        : { version: postgres?.version ?? 0, state: postgres?.body === null ? 'missing' : 'value' },
+    postgres,
     redis,
     near:
       near.state === 'absent'
@@ -33,4 +24,14 @@ export async function viewProductCache(cache: CatalogCache, pool: Pool, id: stri
       watermarkAge_ms: Number.isFinite(watermarkAge_ms) ? Math.round(watermarkAge_ms) : null,
     },
   };
+}
+
+/** A view shows what it can, so a failed read of Postgres is a part of it, not an error. */
+async function viewPostgres(cache: CatalogCache, pool: Pool, id: string) {
+  try {
+    const product = (await cache.readPostgresToInspect(() => loadProducts(pool, [id]))).get(id);
+    return { version: product?.version ?? 0, state: product?.body === null ? 'missing' : 'value' };
+  } catch (error) {
+    return { state: 'unreachable', reason: error instanceof Error ? error.message : String(error) };
+  }
 }

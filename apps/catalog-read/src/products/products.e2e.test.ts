@@ -277,6 +277,25 @@ test('reads by SKU and of many at once are views too, and what is missing is non
   }
 });
 
+test('views of keys count as bypasses, so the limit of a caller holds for both together', async () => {
+  const limited = await stores.reader({ bypassesPerSecond: 3 });
+  await limited.ready();
+  const { id, version } = await insert();
+  const view = () => limited.get(`/v1/products/${id}/cache`);
+  // Two windows of the limit may share the requests, but no more.
+  const views = await Promise.all(Array.from({ length: 10 }, view));
+  expect(views.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(6);
+  const refused = views.find(({ status }) => status === 429);
+  expect(refused?.headers.get('retry-after')).toBe('1');
+  expect(await refused?.json()).toMatchObject({ code: 'rate_limited' });
+  expect((await limited.get(`/v1/products/${id}`)).status).toBe(200);
+  const newer = { 'Min-Version': String(version + 1_000_000) };
+  const reads = await Promise.all(
+    Array.from({ length: 10 }, (_, n) => (n % 2 === 0 ? view() : limited.get(`/v1/products/${id}`, newer))),
+  );
+  expect(reads.filter(({ status }) => status !== 429).length).toBeLessThanOrEqual(6);
+});
+
 test('the view of a key shows Postgres, Redis and the near cache side by side, and the last change', async () => {
   const { id, version } = await insert();
   const view = async () => (await reader.get(`/v1/products/${id}/cache`)).json() as Promise<CacheView>;

@@ -125,7 +125,8 @@ export function productRoutes({ cache, pool, views, countBypass }: ProductRoutes
       scope,
       params: productIdParams,
       answers: { 200: { description: 'Side by side.', schema: z.looseObject({ key: z.string() }) } },
-      async handle({ params }, res) {
+      async handle({ params }, res, req) {
+        await countBypass(req);
         res.set('Cache-Control', 'no-store').json(await viewProductCache(cache, pool, params.id));
       },
     }),

@@ -116,7 +116,7 @@ async function startReader(
 ): Promise<Reader> {
   const log = createLogger({ service: 'catalog-read', level: 'silent' });
   const metrics = createMetrics({ service: 'catalog-read' });
-  const pool = createServicePool({ url: databaseUrl, applicationName: 'catalog-read', max: 10 });
+  const pool = createServicePool({ url: databaseUrl, applicationName: 'catalog-read', max: 12 });
   const readMetrics = createReadMetrics(metrics);
   const { events, onLoad } = readMetrics;
   const ignore = () => undefined;

@@ -5,6 +5,7 @@ import { databaseRows } from './database-rows.ts';
 import { deployRows } from './deploy-rows.ts';
 import { diskRow } from './disk-row.ts';
 import { doorbellRows } from './doorbell-rows.ts';
+import { keyViewRow } from './key-view-row.ts';
 import { overloadRow } from './overload-row.ts';
 import type { Row } from './row.ts';
 import { schemaChangeRows } from './schema-change-rows.ts';
@@ -23,4 +24,5 @@ export const rows: readonly Row[] = [
   diskRow,
   overloadRow,
   serverSettingsRow,
+  keyViewRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));

@@ -1,0 +1,70 @@
+/** A row with a caller that views keys in a loop. Each view reads Postgres, and products must not wait for that. */
+import { Agent } from 'node:http';
+import { pause } from '@catalog/runtime';
+import { startReader } from '@catalog/testing';
+import { call } from '../load/call.ts';
+import { readBody } from '../load/read.ts';
+import { withPort } from '../system/system.ts';
+import type { Row } from './row.ts';
+
+const callers = 60;
+/** So many views a second may read Postgres: more than the places of a bulkhead allow behind the latency of this row. */
+const bypasses_per_s = 100;
+const latency_ms = 50;
+
+export const keyViewRow: Row = {
+  id: '59',
+  fault: 'a caller views keys in a loop',
+  injected: `${callers} loops of GET /v1/products/{id}/cache on a third reader, ${latency_ms} ms away from Postgres; reads of uncached keys beside them`,
+  async inject({ system, patience, keys, observe, expect }) {
+    const databaseUrl = withPort(
+      await system.stack.databaseUrl('catalog_read'),
+      system.proxies.postgres.port,
+    );
+    await using third = await startReader(system.stack, {
+      env: { DATABASE_URL: databaseUrl, BYPASSES_PER_SECOND: String(bypasses_per_s) },
+    });
+    const { rows: uncached } = await system.sql.query<{ id: string }>(
+      "select id from catalog.products where category <> 'checked' order by random() limit $1",
+      [Math.max(60, Math.round(400 * patience))],
+    );
+    const view = `${third.url}/v1/products/${keys.lasting[0]}/cache`;
+    const agent = new Agent({ keepAlive: true });
+    const statuses = new Map<number, number>();
+    const over = new AbortController();
+    const loop = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        const { status } = await call(agent, 'GET', view);
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        // Without a pause the loops would measure the CPU of the reader.
+        await pause(20);
+      }
+    };
+    const readUncached = (key: string) =>
+      readBody(agent, { client: 'beside', process: 'reader 3', url: third.url, key });
+    // Opens connections: with the latency, one takes almost as long as a load may take.
+    await Promise.all(uncached.splice(0, 20).map(({ id }) => readUncached(id)));
+    system.proxies.postgres.delay(latency_ms);
+    const loops = Array.from({ length: callers }, loop);
+    const failed: string[] = [];
+    try {
+      for (const { id } of uncached) {
+        const { operation, body } = await readUncached(id);
+        if (operation.outcome !== 'ok') failed.push(body || (operation.said ?? ''));
+      }
+    } finally {
+      over.abort();
+      await Promise.all(loops);
+      agent.destroy();
+      system.proxies.postgres.passThrough();
+    }
+    const answers = [...statuses].map(([status, times]) => `${times} × ${status}`).join(', ');
+    observe(`the loops got ${answers}; ${failed.length} of ${uncached.length} uncached reads failed`);
+    expect((statuses.get(200) ?? 0) > 0, 'some views are answered');
+    expect((statuses.get(429) ?? 0) > 0, 'a caller beyond its limit of bypasses gets 429');
+    expect(
+      failed.length === 0,
+      `no read of an uncached key fails because of the views ${failed[0] ?? ''}`.trimEnd(),
+    );
+  },
+};
