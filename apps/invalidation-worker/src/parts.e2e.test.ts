@@ -98,6 +98,7 @@ const parts: Record<string, () => Part> = {
       outboxPool: pool,
       cache,
       beginIncarnation: async () => true,
+      lastVersion: async () => 0,
       onIncarnation: ignore,
       log,
       onError: ignore,
@@ -139,6 +140,7 @@ const parts: Record<string, () => Part> = {
       metrics: createWorkerMetrics(createMetrics({ service: 'parts' })),
       reportFailure: () => ignore,
       audit: {
+        postgres: { noteEntryBeyond: async () => undefined },
         cache,
         store: new EntryStore(cache),
         traces: new ChangeTraces(pool),

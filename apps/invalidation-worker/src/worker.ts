@@ -9,7 +9,13 @@ import {
 } from '@catalog/cache/worker';
 import { ChangeTraces, Outbox, RegisteredIncarnation } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
-import { beginIncarnation, entityLoaders, type RetentionAges, type ServicePool } from '@catalog/database';
+import {
+  beginIncarnation,
+  entityLoaders,
+  readLastVersion,
+  type RetentionAges,
+  type ServicePool,
+} from '@catalog/database';
 import { type Part, together, untilAborted, withDeadline } from '@catalog/runtime';
 import { type Logger, type Readiness, systemClock } from '@catalog/service-kit';
 import type { Auditor } from './audit/auditor.ts';
@@ -113,6 +119,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     outboxPool,
     cache,
     beginIncarnation: (seenVersion, incarnation) => beginIncarnation(pool, seenVersion, incarnation),
+    lastVersion: () => readLastVersion(pool),
     onIncarnation: (timeline) => metrics.postgresIncarnations.inc({ timeline }),
     log,
     onError: reportFailure('postgres watch'),
@@ -148,6 +155,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
       traces,
       loads,
       publisher,
+      postgres,
       refresher,
       watermark_ms: () => heartbeat.watermark_ms,
       keysPerSecond: options.auditKeysPerSecond,

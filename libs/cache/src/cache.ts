@@ -80,6 +80,12 @@ export function createCache(options: CacheOptions) {
   const connection = new CacheConnection(options);
   const freshness = new Freshness(now, () => connection.incarnation);
   const near = new NearCache(freshness, now, { maxBytes: nearCache_bytes });
+  const monotonic = new MonotonicReads();
+  const forgetAll = () => {
+    monotonic.forgetAll();
+    near.forgetAll();
+  };
+  connection.onDatabaseIncarnation(forgetAll);
   const channel = new InvalidationChannel({
     url,
     name: `${name} channel`,
@@ -92,6 +98,14 @@ export function createCache(options: CacheOptions) {
         onInvalidation?.(cacheKey, version);
       }
     },
+    onForget(cacheKeys) {
+      if (cacheKeys === 'all') forgetAll();
+      else
+        for (const cacheKey of cacheKeys) {
+          monotonic.forget(cacheKey);
+          near.forget(cacheKey);
+        }
+    },
     onError,
   });
   const store = new EntryStore(connection);
@@ -103,7 +117,7 @@ export function createCache(options: CacheOptions) {
     cacheFailed: onError,
     loadFailed: ignore,
   };
-  const parts = { store, breaker, freshness, near, monotonic: new MonotonicReads(), now, events };
+  const parts = { store, breaker, freshness, near, monotonic, now, events };
   // Lists and inspections have guards of their own, so that many of them cannot delay a product.
   const guards = {
     keys: createLoadGuard(),

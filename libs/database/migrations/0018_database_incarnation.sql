@@ -5,6 +5,8 @@ create table catalog.database_incarnation (
   incarnation uuid not null,
   -- The server, database and timeline that the incarnation belongs to. See catalog.database_facts.
   facts text not null,
+  -- Every version of the incarnation is beyond this one.
+  after_version bigint not null default 0,
   began_at timestamptz not null default clock_timestamp()
 );
 
@@ -41,7 +43,7 @@ begin
   perform set_config('synchronous_commit', 'on', true);
   perform setval('catalog.versions', next_version);
   update catalog.database_incarnation
-  set incarnation = new_incarnation, facts = catalog.database_facts(), began_at = clock_timestamp();
+  set incarnation = new_incarnation, facts = catalog.database_facts(), after_version = next_version, began_at = clock_timestamp();
   raise log 'the catalog begins incarnation %: Postgres may have gone back, so the next version is beyond %',
     new_incarnation, next_version;
 end

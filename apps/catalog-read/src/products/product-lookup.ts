@@ -67,6 +67,7 @@ export class ProductLookup {
   async #bySkuFromPrimary(sku: string, atLeast: AtLeast): Promise<Answer> {
     const { minVersion, waitsUntil } = atLeast;
     for (let attempt = 0; attempt < 3; attempt++) {
+      const start = this.#cache.products.startPrimaryRead();
       const product = await this.#readPostgres(waitsUntil, () => loadProductBySku(this.#pool, sku));
       if (product === null) {
         await this.#requireReached(atLeast, 0);
@@ -74,7 +75,7 @@ export class ProductLookup {
       }
       if (product.version < minVersion) throw versionNotReached(minVersion, product.version);
       const loaded = { version: product.version, payload: Buffer.from(JSON.stringify(product)) };
-      const answer = await this.#cache.products.admitPrimaryRead(product.id, loaded);
+      const answer = await this.#cache.products.admitPrimaryRead(product.id, loaded, start);
       if (answer !== undefined) return answer;
     }
     throw new CatalogError('unavailable', 'The product changes faster than this service can read it.', {

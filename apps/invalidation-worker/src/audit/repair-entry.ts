@@ -1,15 +1,17 @@
 import type { CacheConnection, InvalidationPublisher } from '@catalog/cache/worker';
 import type { ChangeTraces } from '@catalog/change-feed';
-import { SKU, UNCONDITIONAL_VERSION } from '@catalog/contracts';
+import { SKU } from '@catalog/contracts';
 import type { Logger } from '@catalog/service-kit';
-import { invalidateNow } from '../purge/invalidate-now.ts';
+import type { PostgresWatch } from '../postgres/postgres-watch.ts';
+import { countInvalidated } from '../purge/count-invalidated.ts';
 import type { Refresher } from '../refresh/refresher.ts';
 import type { ComparedEntry } from './compare-entries.ts';
 
 export interface RepairOptions {
   readonly cache: CacheConnection;
   readonly traces: Pick<ChangeTraces, 'ofKey'>;
-  readonly publisher: Pick<InvalidationPublisher, 'invalidate'>;
+  readonly publisher: Pick<InvalidationPublisher, 'invalidate' | 'forget'>;
+  readonly postgres: Pick<PostgresWatch, 'noteEntryBeyond'>;
   readonly refresher: Pick<Refresher, 'refresh'>;
   readonly log: Logger;
   readonly onError: (error: unknown) => void;
@@ -23,7 +25,7 @@ export interface RepairOptions {
  */
 export async function repairEntry(
   { entity, key, cacheKey, entry, inPostgres, difference }: ComparedEntry,
-  { cache, traces, publisher, refresher, log, onError }: RepairOptions,
+  { cache, traces, publisher, postgres, refresher, log, onError }: RepairOptions,
 ): Promise<number> {
   const [trace] = await traces.ofKey(entity.name, key, 1);
   const stored_ms = (await cache.time_ms()) - entry.storedAt_ms;
@@ -36,7 +38,13 @@ export async function repairEntry(
   );
   // The version of an SKU index entry is that of the product, so it gives no order when the SKU moves to another product.
   const isOrdered = difference === 'older' && entity.name !== SKU.name;
-  await invalidateNow(publisher, [[cacheKey, isOrdered ? inPostgres.version : UNCONDITIONAL_VERSION]]);
+  if (isOrdered) await countInvalidated(publisher.invalidate([[cacheKey, inPostgres.version]]));
+  else {
+    // A version that Postgres has never drawn shows that Postgres went back: then every entry may be wrong.
+    if (difference === 'newer') await postgres.noteEntryBeyond(entry.version).catch(onError);
+    // Readers have served the wrong entry, and would refuse the right one, which is older.
+    await countInvalidated(publisher.forget([cacheKey]));
+  }
   // Best effort: otherwise the next reader fills it.
   await refresher.refresh([{ entity: entity.name, key }]).catch(onError);
   return age_ms;

@@ -29,7 +29,9 @@ interface PostgresWatchOptions {
     readonly databaseIncarnation: string | undefined;
     relearn(): Promise<void>;
   };
+  /** As `beginIncarnation` of `@catalog/database`. */
   readonly beginIncarnation: (seenVersion: number, incarnation: string) => Promise<boolean>;
+  readonly lastVersion: () => Promise<number>;
   /** Postgres is in another incarnation: on another server or timeline, or it went back on the same one. */
   readonly onIncarnation: (timeline: 'other' | 'same') => void;
   readonly log: Pick<Logger, 'warn' | 'error'>;
@@ -126,6 +128,22 @@ export class PostgresWatch implements Part {
     this.#version = Math.max(this.#version, Math.min(this.#applied, lastVersion));
     this.#noteWal(databaseIncarnation, walPosition);
     return true;
+  }
+
+  /**
+   * The auditor has found this version in the cache, and an older one in Postgres. If Postgres has never drawn the version,
+   * Postgres went back, and another incarnation begins.
+   */
+  async noteEntryBeyond(version: number): Promise<void> {
+    const { pool, cache, beginIncarnation, lastVersion, log } = this.#options;
+    const incarnation = await pool.currentIncarnation();
+    if (version >= UNCONDITIONAL_VERSION || version <= (await lastVersion())) return;
+    if (await beginIncarnation(version, incarnation))
+      log.error(
+        { incarnation, version },
+        'the cache holds a version that Postgres never drew: Postgres went back',
+      );
+    await cache.relearn();
   }
 
   #wentBack({ databaseIncarnation, lastVersion, walPosition }: Position): boolean {

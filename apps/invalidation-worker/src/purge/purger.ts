@@ -9,11 +9,11 @@ import {
   type PurgeResult,
   UNCONDITIONAL_VERSION,
 } from '@catalog/contracts';
-import { invalidateNow } from './invalidate-now.ts';
+import { countInvalidated } from './count-invalidated.ts';
 
 interface PurgerOptions {
   readonly cache: CacheConnection;
-  readonly publisher: Pick<InvalidationPublisher, 'invalidate' | 'publishGap'>;
+  readonly publisher: Pick<InvalidationPublisher, 'invalidate' | 'forget' | 'forgetAll'>;
   readonly bumper: Pick<GenerationBumper, 'bump'>;
 }
 
@@ -22,7 +22,8 @@ const keysPerScan = 500;
 
 /**
  * Purges for operators. A purge invalidates each key unconditionally. It never deletes a key: the invalidation takes leases away,
- * so that a reader that has already read Postgres cannot fill, and it is announced to the near caches.
+ * so that a reader that has already read Postgres cannot fill, and it is announced to the near caches. Readers also forget
+ * which versions they have served, so that a purge is the remedy where a cache is newer than Postgres.
  */
 export class Purger {
   readonly #options: PurgerOptions;
@@ -47,7 +48,7 @@ export class Purger {
   async #purgeKey(key: string): Promise<PurgeResult> {
     const { cache, publisher } = this.#options;
     const entries = await cache.redis.exists(key);
-    const invalidated = await invalidateNow(publisher, [[key, UNCONDITIONAL_VERSION]]);
+    const invalidated = await countInvalidated(publisher.forget([key]));
     await this.#endPages(parseCacheKey(key)?.entity);
     return { entries, invalidated };
   }
@@ -66,14 +67,14 @@ export class Purger {
       });
       if (purged.length === 0) continue;
       entries += purged.length;
-      invalidated += await invalidateNow(
-        publisher,
-        purged.map((key) => [key, UNCONDITIONAL_VERSION] as const),
+      invalidated += await countInvalidated(
+        publisher.invalidate(purged.map((key) => [key, UNCONDITIONAL_VERSION] as const)),
       );
     } while (cursor !== '0');
     await this.#endPages(entities.find(({ name }) => name === (entity ?? PRODUCT.name)));
-    // Near caches may hold entries that Redis has evicted.
-    await publisher.publishGap();
+    // Near caches may hold entries that Redis has evicted, and readers may have served versions that Postgres has lost. Once for
+    // all keys: each reader repeats the reads that are in flight.
+    await publisher.forgetAll();
     return { entries, invalidated };
   }
 

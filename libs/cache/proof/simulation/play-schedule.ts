@@ -24,6 +24,7 @@ async function heal(world: World): Promise<void> {
   world.story.push('all faults end');
   world.setRedis(true);
   world.setPrimary(true);
+  for (const process of world.processes) process.isOnStandby = false;
   const continueCalls = async (wait_ms: number) => {
     for (let round = 0; round < 6; round++) {
       world.continueAll(1);

@@ -19,6 +19,8 @@ const faults = [
   'promotion',
   'redis',
   'postgres',
+  'set-back',
+  'standby',
 ] as const;
 type Fault = (typeof faults)[number];
 
@@ -214,6 +216,31 @@ const possibleActions: readonly PossibleAction[] = [
     (isUp) => `Postgres is ${isUp ? 'up' : 'down'}`,
     (world, isUp) => world.setPrimary(isUp),
     'postgres',
+  ),
+  possible(
+    2,
+    fc.integer({ min: 0, max: 3 }),
+    (commits) => `Postgres goes back by ${commits} commits`,
+    (world, commits) => world.goBack(commits),
+    'set-back',
+  ),
+  possible(
+    3,
+    processIndex,
+    (process) => `a new session of process ${process} finds which incarnation Postgres is in`,
+    (world, process) => world.processes[process]?.noteDatabase(),
+    'set-back',
+  ),
+  possible(
+    2,
+    fc.record({ process: processIndex, isOnStandby: fc.boolean() }),
+    ({ process, isOnStandby }) =>
+      `the sessions of process ${process} lead to ${isOnStandby ? 'a lagging standby' : 'the primary'}`,
+    (world, { process, isOnStandby }) => {
+      const simulated = world.processes[process];
+      if (simulated !== undefined) simulated.isOnStandby = isOnStandby;
+    },
+    'standby',
   ),
   possible(
     4,

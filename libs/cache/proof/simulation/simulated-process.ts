@@ -13,6 +13,7 @@ import { NearCache } from '../../src/near-cache/near-cache.ts';
 import type { Operation, ScriptAnswer } from '../protocol/entry-protocol.ts';
 import { type ModelRedis, modelClient } from './model-redis.ts';
 import type { CallsInFlight } from './calls-in-flight.ts';
+import type { ModelPrimary } from './model-primary.ts';
 
 export const ENTITY: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloadSchema: 1 };
 
@@ -26,6 +27,8 @@ export interface Replacements {
   readonly near?: (freshness: Freshness, now: () => number) => NearCache;
   readonly freshness?: (now: () => number, ownIncarnation: () => string | undefined) => Freshness;
   readonly monotonic?: () => MonotonicReads;
+  /** Uses sessions that lead to a standby. */
+  readonly trustsStandbys?: boolean;
 }
 
 const now = () => performance.now();
@@ -38,13 +41,29 @@ export class SimulatedProcess {
   readonly #freshness: Freshness;
   readonly #redis: ModelRedis;
   readonly #inFlight: CallsInFlight;
+  readonly #monotonic: MonotonicReads;
+  readonly #primary: ModelPrimary;
+  readonly #trustsStandbys: boolean;
   #incarnation: string | undefined;
+  /** The incarnation of Postgres that this process knows. */
+  #database: number;
+  /** Its sessions lead to a lagging standby. */
+  isOnStandby = false;
   readonly #calls = new Set<(error: Error) => void>();
   #inbox: Arrival[] | undefined;
   #sentAfter_ms = Number.NEGATIVE_INFINITY;
   #isPinging = false;
 
-  constructor(redis: ModelRedis, inFlight: CallsInFlight, load: PayloadLoader, replaced: Replacements = {}) {
+  constructor(
+    redis: ModelRedis,
+    inFlight: CallsInFlight,
+    primary: ModelPrimary,
+    replaced: Replacements = {},
+  ) {
+    this.#primary = primary;
+    this.#database = primary.incarnation;
+    this.#trustsStandbys = replaced.trustsStandbys === true;
+    this.#monotonic = replaced.monotonic?.() ?? new MonotonicReads();
     this.#redis = redis;
     this.#inFlight = inFlight;
     const own = () => this.#incarnation;
@@ -66,12 +85,12 @@ export class SimulatedProcess {
       noticeRoleChange: () => this.learn(),
       time_ms: () => Promise.resolve(Date.now()),
     });
-    this.cache = new EntityCache(ENTITY, new BatchLoader(load, createLoadGuard()), {
+    this.cache = new EntityCache(ENTITY, new BatchLoader((keys) => this.load(keys), createLoadGuard()), {
       store,
       breaker: createCacheBreaker(),
       freshness: this.#freshness,
       near: this.#near,
-      monotonic: replaced.monotonic?.() ?? new MonotonicReads(),
+      monotonic: this.#monotonic,
       now,
       events: { fillRefused: ignore, overtaken: ignore, cacheFailed: ignore, loadFailed: ignore },
     });
@@ -79,8 +98,35 @@ export class SimulatedProcess {
 
   /** The command connection is open, and the process has asked for the incarnation. */
   learn(): void {
-    if (this.#redis.isUp) this.#incarnation = this.#redis.incarnation;
+    // The question goes to Postgres too, which a session to a standby cannot answer.
+    if (!this.#primary.isUp || (this.isOnStandby && !this.#trustsStandbys)) return;
+    if (!this.isOnStandby) this.noteDatabase();
+    if (this.#redis.isUp) this.#incarnation = `${this.#redis.incarnation}/${this.#database}`;
   }
+
+  /** A new session finds which incarnation Postgres is in. */
+  noteDatabase(): void {
+    if (this.#database === this.#primary.incarnation) return;
+    this.#database = this.#primary.incarnation;
+    this.#incarnation = undefined;
+    this.#monotonic.forgetAll();
+    this.#near.forgetAll();
+  }
+
+  get knowsDatabase(): boolean {
+    return this.#database === this.#primary.incarnation;
+  }
+
+  readonly load: PayloadLoader = (keys) =>
+    this.#primary.load(keys, () => {
+      if (this.isOnStandby) {
+        if (this.#trustsStandbys) return true;
+        throw new Error('this server is a standby');
+      }
+      // The sessions of before were cut when the server went away.
+      this.noteDatabase();
+      return false;
+    });
 
   /** The command connection closes. Open calls fail, but Redis may still run those already sent. */
   cutCommands(): void {
@@ -155,7 +201,10 @@ export class SimulatedProcess {
           return;
         }
         // As the scripts do: they refuse a former incarnation.
-        if (operation.kind === 'read-or-lease' && operation.incarnation !== this.#redis.incarnation) {
+        if (
+          operation.kind === 'read-or-lease' &&
+          operation.incarnation.split('/')[0] !== this.#redis.incarnation
+        ) {
           this.#inFlight.add('a read for another incarnation is refused', () =>
             fail(new Error('OTHERINCARNATION')),
           );

@@ -80,6 +80,14 @@ class RemembersNothing extends MonotonicReads {
     return false;
   }
 }
+class KeepsServedVersions extends MonotonicReads {
+  override forgetAll(): void {}
+}
+class CountsOldLoads extends MonotonicReads {
+  override isForgottenSince(): boolean {
+    return false;
+  }
+}
 test.each<[string, Replacements]>([
   [
     'a near cache that keeps a fill older than a received invalidation',
@@ -94,6 +102,15 @@ test.each<[string, Replacements]>([
     { freshness: (now, own) => new CountsAgeFromArrival(now, own) },
   ],
   ['a process that forgets which versions it has served', { monotonic: () => new RemembersNothing() }],
+  [
+    'a process that counts what it served before Postgres went back',
+    { monotonic: () => new KeepsServedVersions() },
+  ],
+  [
+    'a process that answers with a load of before Postgres went back',
+    { monotonic: () => new CountsOldLoads() },
+  ],
+  ['a process that takes a standby for the primary', { trustsStandbys: true }],
 ])(
   'the simulation finds %s',
   async (_name, replaced) => {

@@ -31,7 +31,7 @@ export class World {
   readonly #applied = new Map<string, number>();
   readonly #servedBy: readonly Map<string, number>[];
   readonly #seenByClient = new Map<string, number>();
-  #workerIncarnation: string | undefined = this.redis.incarnation;
+  #workerIncarnation: string | undefined = this.#incarnation;
   #sequence = 0;
   #replica: ReadonlyMap<string, Slot> = new Map();
   readonly story: string[] = [];
@@ -42,9 +42,26 @@ export class World {
   constructor(replaced: Replacements, isNarrow: boolean) {
     this.#isNarrow = isNarrow;
     this.processes = [0, 1].map(
-      () => new SimulatedProcess(this.redis, this.inFlight, this.primary.load, replaced),
+      () => new SimulatedProcess(this.redis, this.inFlight, this.primary, replaced),
     );
     this.#servedBy = this.processes.map(() => new Map());
+  }
+
+  /** Of both stores. */
+  get #incarnation(): string {
+    return `${this.redis.incarnation}/${this.primary.incarnation}`;
+  }
+
+  /** Postgres fails over to a state without the newest commits, or is restored to it. */
+  goBack(commits: number): void {
+    this.primary.goBack(commits);
+    const kept = this.#changes.filter(({ commit }) => this.primary.commits.includes(commit));
+    this.#changes.splice(0, this.#changes.length, ...kept);
+    for (const key of this.#applied.keys()) {
+      const version = kept.findLast(({ commit, isApplied }) => isApplied && commit.key === key)?.commit
+        .version;
+      this.#applied.set(key, version ?? 0);
+    }
   }
 
   reconnect(): void {
@@ -112,8 +129,8 @@ export class World {
   heartbeat(): void {
     const incarnation = this.#workerIncarnation;
     if (incarnation === undefined || !this.redis.isUp) return;
-    // As the scripts do: they refuse a former incarnation.
-    if (incarnation !== this.redis.incarnation) {
+    // As the script does, which refuses another Redis, and the look, which answers the incarnation of Postgres.
+    if (incarnation !== this.#incarnation) {
       this.workerLearns();
       return;
     }
@@ -128,8 +145,8 @@ export class World {
 
   /** The worker learns another incarnation and applies again all changes of the replay window. */
   workerLearns(): void {
-    if (!this.redis.isUp || this.#workerIncarnation === this.redis.incarnation) return;
-    this.#workerIncarnation = this.redis.incarnation;
+    if (!this.redis.isUp || !this.primary.isUp || this.#workerIncarnation === this.#incarnation) return;
+    this.#workerIncarnation = this.#incarnation;
     for (const change of this.#changes) {
       if (Date.now() - change.commit.at_ms > replayWindow_ms) continue;
       change.isApplied = false;
@@ -178,8 +195,9 @@ export class World {
           ? (this.#seenByClient.get(key) ?? 0)
           : (this.primary.newest(key)?.version ?? 0);
     const began_ms = Date.now();
+    const isDemandLost = () => this.primary.isLost(key, minVersion);
     const judge = (answer: Answer) => {
-      this.#judge(index, key, answer, minVersion, began_ms);
+      this.#judge(index, key, answer, isDemandLost() ? 0 : minVersion, began_ms);
       if (client === 'monotonic') {
         this.#seenByClient.set(key, Math.max(answer.version, this.#seenByClient.get(key) ?? 0));
       }
@@ -219,9 +237,11 @@ export class World {
     const index = this.#isNarrow ? 0 : anyProcess;
     const cache = this.processes[index]?.cache;
     const began_ms = Date.now();
+    const process = this.processes[index];
     for (let attempt = 0; attempt < 3; attempt++) {
-      const loaded = (await this.primary.load(['a'])).get('a');
-      const answer = loaded && (await cache?.admitPrimaryRead('a', loaded));
+      const start = process?.cache.startPrimaryRead();
+      const loaded = (await process?.load(['a']))?.get('a');
+      const answer = loaded && start && (await cache?.admitPrimaryRead('a', loaded, start));
       if (answer === undefined) continue;
       this.#judge(index, 'a', answer, 0, began_ms);
       return;
@@ -233,9 +253,15 @@ export class World {
     this.story.push(`    process ${index} answers ${key} in version ${version} (${source})`);
     const served = this.#servedBy[index];
     const before = served?.get(key) ?? 0;
+    const isLost = this.primary.isLost(key, version);
     const answered = `process ${index} served ${key} in version ${version} (${source})`;
-    if (version < before) this.violations.push(`rule 1: ${answered} after version ${before}`);
-    served?.set(key, Math.max(before, version));
+    if (version < before && !this.primary.isLost(key, before))
+      this.violations.push(`rule 1: ${answered} after version ${before}`);
+    if (isLost && this.processes[index]?.knowsDatabase === true)
+      this.violations.push(
+        `rule 6: ${answered}, which Postgres has lost, though the process knew that it went back`,
+      );
+    served?.set(key, this.primary.isLost(key, before) ? version : Math.max(before, version));
     if (version < minVersion)
       this.violations.push(`rule 4: ${answered} though Min-Version was ${minVersion}`);
     const overdue = this.primary.commits.find(
@@ -248,7 +274,9 @@ export class World {
         `rule 3: ${answered}, though version ${overdue.version} was committed ${age_ms} ms before`,
       );
     }
-    const row = this.primary.commits.find((commit) => commit.key === key && commit.version === version);
+    const row = [...this.primary.commits, ...this.primary.lost].find(
+      (commit) => commit.key === key && commit.version === version,
+    );
     const truth = row === undefined || row.isDelete ? null : String(version);
     if ((payload?.toString() ?? null) !== truth)
       this.violations.push(`${answered} with the wrong payload ${payload?.toString()}`);
@@ -259,7 +287,7 @@ export class World {
     for (const [key, version] of this.#applied) {
       const entry = this.redis.at(ENTITY.cacheKey(key));
       if (entry === undefined || !isLive(entry)) continue;
-      if (entry.incarnation === this.redis.incarnation && entry.version < version) {
+      if (entry.incarnation === this.#incarnation && entry.version < version) {
         this.violations.push(
           `rule 2: Redis holds ${key} in version ${entry.version} after invalidate(${version})`,
         );

@@ -50,6 +50,7 @@ beforeEach(async () => {
     connection,
     freshness,
     now,
+    onForget: () => undefined,
     onInvalidation: (keys) => heard.push(...keys),
     onError: () => undefined,
   });
@@ -180,6 +181,7 @@ test('it starts and stops at any moment, and leaves nothing behind', async () =>
       freshness: new Freshness(now, () => connection.incarnation),
       now,
       onInvalidation: () => undefined,
+      onForget: () => undefined,
       onError,
     });
   await expect(stressPart(create)).resolves.toBeUndefined();

@@ -12,6 +12,8 @@ export interface InvalidationChannelOptions {
   readonly freshness: Freshness;
   readonly now: () => number;
   readonly onInvalidation: (keys: readonly InvalidatedKey[]) => void;
+  /** What was served of these keys, or of all, does not count any more. Called after `onInvalidation`. */
+  readonly onForget: (cacheKeys: readonly string[] | 'all') => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -115,8 +117,12 @@ export class InvalidationChannel implements Part {
   #receive(text: string): void {
     const message = decodeMessage(text);
     if (message === undefined) return;
-    const { connection, freshness, onInvalidation } = this.#options;
-    if ('keys' in message) onInvalidation(message.keys);
+    const { connection, freshness, onInvalidation, onForget } = this.#options;
+    if ('keys' in message) {
+      onInvalidation(message.keys);
+      if (message.forget === 'all') onForget('all');
+      else if (message.forget === 'keys') onForget(message.keys.map(([cacheKey]) => cacheKey));
+    }
     const { otherIncarnation } = freshness.received(message, this.#sentAfter_ms);
     if (otherIncarnation) void connection.relearn();
   }

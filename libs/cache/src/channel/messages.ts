@@ -15,6 +15,11 @@ interface Envelope {
 }
 export interface Invalidation extends Envelope {
   readonly keys: readonly InvalidatedKey[];
+  /**
+   * Postgres holds an older version of these keys than readers may have served, or may hold one of any key. What was
+   * served does not count any more.
+   */
+  readonly forget?: 'keys' | 'all';
 }
 export interface Heartbeat extends Envelope {
   /** Every change committed longer ago than this has been applied to Redis and announced. */
@@ -27,11 +32,12 @@ interface Wire {
   n: number;
   i: string;
   k?: InvalidatedKey[];
+  f?: 'keys' | 'all';
   w?: number;
 }
 
-export function encodeInvalidation({ publisher, sequence, incarnation, keys }: Invalidation): string {
-  return JSON.stringify({ p: publisher, n: sequence, i: incarnation, k: keys });
+export function encodeInvalidation({ publisher, sequence, incarnation, keys, forget }: Invalidation): string {
+  return JSON.stringify({ p: publisher, n: sequence, i: incarnation, k: keys, f: forget });
 }
 
 /** A heartbeat without its age and closing brace, which `heartbeat.lua` adds. */
@@ -48,12 +54,13 @@ export function decodeMessage(text: string): ChannelMessage | undefined {
     return undefined;
   }
   if (typeof wire !== 'object' || wire === null) return undefined;
-  const { p: publisher, n: sequence, i: incarnation, k: keys, w: watermarkAge_ms } = wire;
+  const { p: publisher, n: sequence, i: incarnation, k: keys, f: forget, w: watermarkAge_ms } = wire;
   if (typeof publisher !== 'string' || typeof incarnation !== 'string' || !Number.isSafeInteger(sequence)) {
     return undefined;
   }
   const envelope = { publisher, sequence: sequence as number, incarnation };
   if (typeof watermarkAge_ms === 'number' && watermarkAge_ms >= 0) return { ...envelope, watermarkAge_ms };
-  if (Array.isArray(keys)) return { ...envelope, keys };
-  return undefined;
+  if (!Array.isArray(keys)) return undefined;
+  if (forget === 'keys' || forget === 'all') return { ...envelope, keys, forget };
+  return { ...envelope, keys };
 }

@@ -134,7 +134,7 @@ test('messages are sent in the order of their numbers, whatever kind they are of
       index % 3 === 0
         ? publisher.heartbeat(time_ms - 1)
         : index % 3 === 1
-          ? publisher.publishGap()
+          ? publisher.forgetAll()
           : publisher.invalidate([['a', 1]]),
     ),
   );

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { UNCONDITIONAL_VERSION } from '@catalog/contracts';
 import { timings } from '../timings.ts';
 import type { ChainableCommander } from 'ioredis';
 import type { CacheConnection } from '../redis/cache-connection.ts';
@@ -7,6 +8,7 @@ import {
   encodeInvalidation,
   INVALIDATION_CHANNEL,
   type InvalidatedKey,
+  type Invalidation,
 } from '../channel/messages.ts';
 import { scripts } from '../redis/scripts.ts';
 
@@ -29,22 +31,40 @@ export class InvalidationPublisher {
    * @returns for each key whether a live entry was invalidated, or why it could not be. All keys are announced.
    * @throws CacheUnavailable, and ioredis errors: then some keys may be invalidated, and some announced
    */
-  async invalidate(keys: readonly InvalidatedKey[]): Promise<PromiseSettledResult<boolean>[]> {
+  invalidate(keys: readonly InvalidatedKey[]): Promise<PromiseSettledResult<boolean>[]> {
+    return this.#announced({ keys });
+  }
+
+  /**
+   * Invalidates keys whatever their versions are, and makes every reader forget which versions of them it has served:
+   * a cached version may be newer than the one that Postgres holds.
+   *
+   * @returns and throws as `invalidate`
+   */
+  forget(cacheKeys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
+    const keys = cacheKeys.map((cacheKey) => [cacheKey, UNCONDITIONAL_VERSION] as const);
+    return this.#announced({ keys, forget: 'keys' });
+  }
+
+  async #announced(message: Pick<Invalidation, 'keys' | 'forget'>): Promise<PromiseSettledResult<boolean>[]> {
     const { text, sha } = scripts.invalidateEach;
     try {
-      return await this.#invalidate(keys, (pipeline, ...call) => pipeline.evalsha(sha, ...call));
+      return await this.#invalidate(message, (pipeline, ...call) => pipeline.evalsha(sha, ...call));
     } catch (error) {
       if (!String(error).includes('NOSCRIPT')) throw error;
       // Redis has lost the script. The keys were announced before they are invalidated, so they are announced again.
-      return this.#invalidate(keys, (pipeline, ...call) => pipeline.eval(text, ...call));
+      return this.#invalidate(message, (pipeline, ...call) => pipeline.eval(text, ...call));
     }
   }
 
-  /** Empties every near cache, as a lost message does: skips a number of the sequence, so that the next message shows a gap. */
-  async publishGap(): Promise<void> {
+  /**
+   * Empties every near cache, and makes every reader forget which versions it has served, of any key. The message skips a
+   * number of the sequence, as a lost message does: a reader of an earlier release empties its near cache too.
+   */
+  async forgetAll(): Promise<void> {
     this.#sequence += 1;
     const pipeline = this.#connection.redis.pipeline();
-    this.#announce(pipeline, []);
+    this.#announce(pipeline, { keys: [], forget: 'all' });
     await lastAnswer(pipeline);
   }
 
@@ -67,9 +87,10 @@ export class InvalidationPublisher {
   }
 
   async #invalidate(
-    keys: readonly InvalidatedKey[],
+    message: Pick<Invalidation, 'keys' | 'forget'>,
     run: (pipeline: ChainableCommander, keyCount: number, ...keysAndArgs: (string | number)[]) => void,
   ): Promise<PromiseSettledResult<boolean>[]> {
+    const { keys } = message;
     const incarnation = this.#connection.requireIncarnation();
     const pipeline = this.#connection.redis.pipeline();
     for (let start = 0; start < keys.length; start += keysPerCall) {
@@ -77,7 +98,7 @@ export class InvalidationPublisher {
       const versions = some.map(([, version]) => version);
       run(pipeline, some.length, ...some.map(([key]) => key), incarnation, timings.deadTtl_ms, ...versions);
     }
-    this.#announce(pipeline, keys);
+    this.#announce(pipeline, message);
     const answers = (await pipeline.exec()) ?? [];
     const failure = answers.find(([error]) => error !== null)?.[0];
     if (failure) {
@@ -91,8 +112,8 @@ export class InvalidationPublisher {
    * Every message goes in a pipeline of its own, which ioredis writes at once. Commands that ioredis pipelines by itself
    * are written later, and a message that overtakes another looks like a lost one.
    */
-  #announce(pipeline: ChainableCommander, keys: readonly InvalidatedKey[]): void {
-    pipeline.publish(INVALIDATION_CHANNEL, encodeInvalidation({ ...this.#envelope(), keys }));
+  #announce(pipeline: ChainableCommander, message: Pick<Invalidation, 'keys' | 'forget'>): void {
+    pipeline.publish(INVALIDATION_CHANNEL, encodeInvalidation({ ...this.#envelope(), ...message }));
   }
 
   #envelope() {

@@ -7,6 +7,7 @@ import { Freshness } from '../channel/freshness.ts';
 import { createCacheBreaker } from '../redis/cache-breaker.ts';
 import { EntryStore } from '../redis/entry-store.ts';
 import { GenerationBumper } from './generation-bumper.ts';
+import { MonotonicReads } from '../reading/monotonic-reads.ts';
 import { ListCache } from './list-cache.ts';
 
 const now = () => performance.now();
@@ -33,6 +34,7 @@ const newListCache = (breaker = createCacheBreaker()) =>
   new ListCache('products', {
     store: new EntryStore(connection),
     breaker,
+    monotonic: new MonotonicReads(),
     freshness,
     now,
     events: { fillRefused: () => undefined, cacheFailed: failed, loadFailed: failed },

@@ -4,6 +4,7 @@ import { withDeadline } from '@catalog/runtime';
 import type { Freshness } from '../channel/freshness.ts';
 import type { Source } from '../reading/answer.ts';
 import { Flights, type Patience } from '../reading/flights.ts';
+import type { MonotonicReads } from '../reading/monotonic-reads.ts';
 import { type FillEvents, LeaseLoadFill, type Place } from '../reading/lease-load-fill.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
 import type { EntryStore } from '../redis/entry-store.ts';
@@ -16,6 +17,7 @@ export interface ListPage {
 }
 
 interface ListCacheParts {
+  readonly monotonic: MonotonicReads;
   readonly store: EntryStore;
   readonly breaker: CacheBreaker;
   readonly freshness: Freshness;
@@ -38,7 +40,7 @@ export class ListCache {
     this.#name = name;
     this.#parts = parts;
     this.#fillPath = new LeaseLoadFill(parts);
-    this.#flights = new Flights(parts.now);
+    this.#flights = new Flights(parts.now, parts.monotonic);
   }
 
   /**

@@ -98,6 +98,18 @@ export class NearCache {
     if (entry !== undefined && entry.version < version) this.#entries.delete(key);
   }
 
+  /** Postgres holds an older version of the key. Loads in flight are not kept either. */
+  forget(key: string): void {
+    for (const ticket of this.#inFlight.get(key) ?? []) ticket.floor = Number.POSITIVE_INFINITY;
+    this.#entries.delete(key);
+  }
+
+  forgetAll(): void {
+    for (const tickets of this.#inFlight.values())
+      for (const ticket of tickets) ticket.floor = Number.POSITIVE_INFINITY;
+    this.#entries.clear();
+  }
+
   get size(): number {
     return this.#entries.size;
   }

@@ -322,9 +322,13 @@ test('an admitted primary read ends the older entry in the near cache', async ()
   await one.read('a');
   const loaded = { version: 4, payload: Buffer.from('{"v":4}') };
   write('a', 4);
-  expect(await one.cache.admitPrimaryRead('a', loaded)).toMatchObject({ version: 4 });
+  expect(await one.cache.admitPrimaryRead('a', loaded, one.cache.startPrimaryRead())).toMatchObject({
+    version: 4,
+  });
   expect(await one.read('a')).toMatch(/^4 /);
-  expect(await one.cache.admitPrimaryRead('a', { version: 3, payload: null })).toBeUndefined();
+  expect(
+    await one.cache.admitPrimaryRead('a', { version: 3, payload: null }, one.cache.startPrimaryRead()),
+  ).toBeUndefined();
 });
 
 test('an overtaken answer is not kept, even after the newer entry was evicted', async () => {

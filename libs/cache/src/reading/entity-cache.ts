@@ -3,7 +3,7 @@ import { withDeadline } from '@catalog/runtime';
 import type { Freshness } from '../channel/freshness.ts';
 import type { NearCache, Ticket } from '../near-cache/near-cache.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
-import { type EntryStore, type PrimaryRead, withoutLease } from '../redis/entry-store.ts';
+import { type EntryStore, type Grant, type PrimaryRead, withoutLease } from '../redis/entry-store.ts';
 import { limits, timings } from '../timings.ts';
 import { Answer } from './answer.ts';
 import type { BatchLoader } from './batch-loader.ts';
@@ -37,6 +37,19 @@ export interface ReadOptions {
   readonly waitsUntil?: () => number;
 }
 
+/** A read that a call of `MonotonicReads.forget` may overtake. */
+interface MarkedAnswer<Body> {
+  readonly answer: Answer<Body>;
+  /** Taken before the read began. */
+  readonly mark: number;
+}
+
+/** Taken before the caller reads Postgres itself. */
+export interface PrimaryReadStart {
+  readonly mark: number;
+  readonly grant: Grant | undefined;
+}
+
 export type LoadKey = (key: string, patience: Readonly<Patience>) => Promise<PrimaryRead>;
 
 /**
@@ -50,14 +63,14 @@ export class EntityCache<Body extends object = object> {
   readonly #parts: CacheParts;
   readonly #load: LoadKey;
   readonly #fillPath: LeaseLoadFill;
-  readonly #flights: Flights<Answer<Body>>;
+  readonly #flights: Flights<MarkedAnswer<Body>>;
 
   constructor(entity: Entity, loader: Pick<BatchLoader, 'load'>, parts: CacheParts) {
     this.entity = entity;
     this.#load = (key, patience) => loader.load(key, patience);
     this.#parts = parts;
     this.#fillPath = new LeaseLoadFill(parts);
-    this.#flights = new Flights(parts.now);
+    this.#flights = new Flights(parts.now, parts.monotonic);
   }
 
   /** The answer of the near cache, without a promise; undefined if it has none, or one below `minVersion`. */
@@ -92,15 +105,25 @@ export class EntityCache<Body extends object = object> {
     return withDeadline(() => this.#getFar(load, key, options, patience), { until_ms, late: callerGaveUp });
   }
 
+  /** To be called before the caller reads Postgres itself: what it reads belongs to the incarnation of now. */
+  startPrimaryRead(): PrimaryReadStart {
+    return { mark: this.#parts.monotonic.mark(), grant: this.#grantNow() };
+  }
+
   /**
    * Takes in a row that the caller has read from Postgres itself, as a read by SKU does.
    *
    * @returns undefined if this process has served something newer meanwhile: read again
    */
-  async admitPrimaryRead(key: string, read: PrimaryRead): Promise<Answer<Body> | undefined> {
+  async admitPrimaryRead(
+    key: string,
+    read: PrimaryRead,
+    { mark, grant }: PrimaryReadStart,
+  ): Promise<Answer<Body> | undefined> {
     const { monotonic, near } = this.#parts;
     const place = this.#placeOf(key);
-    const { stored } = await this.#fillPath.loadAndFill(place, this.#grantNow(), async () => read);
+    const { stored } = await this.#fillPath.loadAndFill(place, grant, async () => read);
+    if (monotonic.isForgottenSince(place.cacheKey, mark)) return undefined;
     if (monotonic.isOvertaken(place.cacheKey, read.version)) return undefined;
     monotonic.note(place.cacheKey, read.version);
     near.invalidate(place.cacheKey, read.version);
@@ -115,32 +138,37 @@ export class EntityCache<Body extends object = object> {
   ): Promise<Answer<Body>> {
     const { monotonic, events } = this.#parts;
     const cacheKey = this.entity.cacheKey(key);
-    let answer = await this.#flights.join(key, patience.until_ms, (shared) => this.#fly(load, key, shared));
-    if (answer.version < minVersion) {
+    let marked = await this.#flights.join(cacheKey, patience.until_ms, (shared) =>
+      this.#fly(load, key, shared),
+    );
+    if (marked.answer.version < minVersion) {
       await beforeBypass?.();
-      answer = await this.#readPrimary(load, key, patience);
+      marked = await this.#readPrimary(load, key, patience);
     }
-    for (let attempt = 0; monotonic.isOvertaken(cacheKey, answer.version); attempt++) {
+    const isOutdated = ({ answer, mark }: MarkedAnswer<Body>) =>
+      monotonic.isForgottenSince(cacheKey, mark) || monotonic.isOvertaken(cacheKey, answer.version);
+    for (let attempt = 0; isOutdated(marked); attempt++) {
       // A key that is written and read all the time may overtake each attempt.
       if (attempt === limits.overtakenReads) throw changesTooFast();
       events.overtaken(this.entity.name);
-      answer = await this.#readPrimary(load, key, patience);
+      marked = await this.#readPrimary(load, key, patience);
     }
-    monotonic.note(cacheKey, answer.version);
-    return answer;
+    monotonic.note(cacheKey, marked.answer.version);
+    return marked.answer;
   }
 
-  async #fly(load: LoadKey, key: string, patience: Readonly<Patience>): Promise<Answer<Body>> {
-    const { near, freshness, now } = this.#parts;
+  async #fly(load: LoadKey, key: string, patience: Readonly<Patience>): Promise<MarkedAnswer<Body>> {
+    const { near, freshness, monotonic, now } = this.#parts;
+    const mark = monotonic.mark();
     const place = this.#placeOf(key);
     const ticket = near.begin(place.cacheKey);
     try {
       const entry = await this.#fillPath.askAndWait(place, freshness, now);
       if (entry !== undefined && this.#isServable(place, entry)) {
         if (entry.lease === 'granted') this.#refreshAhead(load, key, entry);
-        return this.#keep(ticket, Answer.of<Body>(entry, 'redis'), entry.freshFor_ms);
+        return this.#keep(ticket, mark, Answer.of<Body>(entry, 'redis'), entry.freshFor_ms);
       }
-      return await this.#loadAndFill(place, ticket, entry, () => load(key, patience));
+      return await this.#loadAndFill(place, ticket, mark, entry, () => load(key, patience));
     } finally {
       near.end(ticket);
     }
@@ -158,32 +186,35 @@ export class EntityCache<Body extends object = object> {
   async #loadAndFill(
     place: Place,
     ticket: Ticket,
+    mark: number,
     entry: AskedEntry | undefined,
     load: () => Promise<PrimaryRead>,
-  ): Promise<Answer<Body>> {
+  ): Promise<MarkedAnswer<Body>> {
     try {
       const filled = await this.#fillPath.loadAndFill(place, entry?.grant, load);
       const { read, fresh_ms, stored, newer } = filled;
-      if (newer !== undefined) return this.#keep(ticket, Answer.of<Body>(newer, 'redis'), newer.freshFor_ms);
+      if (newer !== undefined)
+        return this.#keep(ticket, mark, Answer.of<Body>(newer, 'redis'), newer.freshFor_ms);
       const source = stored ? 'stored' : 'bypass';
-      return this.#keep(ticket, new Answer<Body>(read.version, read.payload, 0, source), fresh_ms);
+      return this.#keep(ticket, mark, new Answer<Body>(read.version, read.payload, 0, source), fresh_ms);
     } catch (error) {
       this.#parts.events.loadFailed(this.entity.name, error);
       const stale = this.#staleAnswer(place.cacheKey, entry);
       if (stale === undefined) throw error;
-      return stale;
+      return { answer: stale, mark };
     }
   }
 
-  async #readPrimary(load: LoadKey, key: string, patience: Readonly<Patience>): Promise<Answer<Body>> {
-    const { near } = this.#parts;
+  async #readPrimary(load: LoadKey, key: string, patience: Readonly<Patience>): Promise<MarkedAnswer<Body>> {
+    const { near, monotonic } = this.#parts;
+    const mark = monotonic.mark();
     const place = this.#placeOf(key);
     const ticket = near.begin(place.cacheKey);
     try {
       const filled = await this.#fillPath.loadAndFill(place, this.#grantNow(), () => load(key, patience));
       const { version, payload } = filled.read;
       const answer = new Answer<Body>(version, payload, 0, filled.stored ? 'stored' : 'bypass');
-      return this.#keep(ticket, answer, filled.fresh_ms);
+      return this.#keep(ticket, mark, answer, filled.fresh_ms);
     } finally {
       near.end(ticket);
     }
@@ -198,10 +229,12 @@ export class EntityCache<Body extends object = object> {
   }
 
   /** A kept answer counts as served: other callers may be served it before this caller continues. */
-  #keep(ticket: Ticket, answer: Answer<Body>, freshFor_ms: number): Answer<Body> {
+  #keep(ticket: Ticket, mark: number, answer: Answer<Body>, freshFor_ms: number): MarkedAnswer<Body> {
     const { near, monotonic, now } = this.#parts;
     const { version, payload, age_ms } = answer;
-    if (monotonic.isOvertaken(ticket.key, version)) return answer;
+    const marked = { answer, mark };
+    if (monotonic.isForgottenSince(ticket.key, mark) || monotonic.isOvertaken(ticket.key, version))
+      return marked;
     monotonic.note(ticket.key, version);
     const now_ms = now();
     near.offer(ticket, {
@@ -210,7 +243,7 @@ export class EntityCache<Body extends object = object> {
       storedAt_ms: now_ms - age_ms,
       freshUntil_ms: now_ms + freshFor_ms,
     });
-    return answer;
+    return marked;
   }
 
   /** The newest copy that any cache still holds, unless this process has served something newer. */

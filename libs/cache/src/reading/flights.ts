@@ -1,4 +1,5 @@
 import { timings } from '../timings.ts';
+import type { MonotonicReads } from './monotonic-reads.ts';
 
 /** How long a caller waits, by `performance.now()`. Callers that share work wait as long as the most patient of them. */
 export interface Patience {
@@ -7,6 +8,7 @@ export interface Patience {
 
 interface Flight<T> {
   readonly began_ms: number;
+  readonly mark: number;
   readonly patience: Patience;
   readonly result: Promise<T>;
 }
@@ -15,25 +17,29 @@ interface Flight<T> {
 export class Flights<T> {
   readonly #inProgress = new Map<string, Flight<T>>();
   readonly #now: () => number;
+  readonly #monotonic: Pick<MonotonicReads, 'mark' | 'isForgottenSince'>;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, monotonic: Pick<MonotonicReads, 'mark' | 'isForgottenSince'>) {
     this.#now = now;
+    this.#monotonic = monotonic;
   }
 
-  join(key: string, until_ms: number, fly: (patience: Readonly<Patience>) => Promise<T>): Promise<T> {
+  join(cacheKey: string, until_ms: number, fly: (patience: Readonly<Patience>) => Promise<T>): Promise<T> {
     const began_ms = this.#now();
-    const present = this.#inProgress.get(key);
+    const present = this.#inProgress.get(cacheKey);
     // If this process was paused since an older flight began, the answer of that flight may be older than the bound.
-    if (present !== undefined && began_ms - present.began_ms <= timings.flightJoin_ms) {
+    const isRecent = present !== undefined && began_ms - present.began_ms <= timings.flightJoin_ms;
+    // A flight that began before Postgres went back has to be repeated.
+    if (isRecent && !this.#monotonic.isForgottenSince(cacheKey, present.mark)) {
       present.patience.until_ms = Math.max(present.patience.until_ms, until_ms);
       return present.result;
     }
     const patience = { until_ms };
     const result = fly(patience).finally(() => {
-      if (this.#inProgress.get(key) === flight) this.#inProgress.delete(key);
+      if (this.#inProgress.get(cacheKey) === flight) this.#inProgress.delete(cacheKey);
     });
-    const flight: Flight<T> = { began_ms, patience, result };
-    this.#inProgress.set(key, flight);
+    const flight: Flight<T> = { began_ms, mark: this.#monotonic.mark(), patience, result };
+    this.#inProgress.set(cacheKey, flight);
     return result;
   }
 }

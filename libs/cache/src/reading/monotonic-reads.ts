@@ -6,11 +6,19 @@
  * within the seconds that a read takes, so the promise holds while fewer than `limit` keys are served in that time.
  * A stale copy may be of any age. For a forgotten key it is therefore compared with the highest version ever forgotten,
  * which may refuse a copy that could be served, but never serves one that must not be.
+ *
+ * When Postgres has gone back, what was served before does not count any more, for one key or for all. The race: a read
+ * that began before may bring its old answer afterwards. So a read takes a mark when it begins, and is repeated if its
+ * key was forgotten since.
  */
 export class MonotonicReads {
   readonly #served = new Map<string, number>();
   readonly #limit: number;
   #forgotten = 0;
+  /** Grows with each call of `forget` and `forgetAll`. */
+  #mark = 0;
+  #allForgottenAt = 0;
+  readonly #forgottenAt = new Map<string, number>();
 
   constructor(limit = 100_000) {
     this.#limit = limit;
@@ -34,6 +42,40 @@ export class MonotonicReads {
     this.#served.set(key, before === undefined ? version : Math.max(before, version));
   }
 
+  /** For a read that begins. */
+  mark(): number {
+    return this.#mark;
+  }
+
+  /** Whether an answer that was read since the mark may be older than what counts now. */
+  isForgottenSince(key: string, mark: number): boolean {
+    if (mark === this.#mark) return false;
+    return mark < this.#allForgottenAt || mark < (this.#forgottenAt.get(key) ?? 0);
+  }
+
+  /** Postgres holds an older version of the key than this process may have served. */
+  forget(key: string): void {
+    this.#mark += 1;
+    this.#served.delete(key);
+    this.#forgottenAt.delete(key);
+    this.#forgottenAt.set(key, this.#mark);
+    if (this.#forgottenAt.size <= rememberedForgets) return;
+    const [oldest] = this.#forgottenAt;
+    if (oldest === undefined) return;
+    this.#forgottenAt.delete(oldest[0]);
+    // A read that has lasted for so many of them is repeated in any case.
+    this.#allForgottenAt = oldest[1];
+  }
+
+  /** Postgres has gone back. */
+  forgetAll(): void {
+    this.#mark += 1;
+    this.#allForgottenAt = this.#mark;
+    this.#forgottenAt.clear();
+    this.#served.clear();
+    this.#forgotten = 0;
+  }
+
   #forgetOldest(): void {
     const oldest = this.#served.entries().next().value;
     if (oldest === undefined) return;
@@ -41,3 +83,6 @@ export class MonotonicReads {
     if (oldest[1] > this.#forgotten) this.#forgotten = oldest[1];
   }
 }
+
+/** Reads take less than a second. The auditor and a purge of single keys forget far fewer keys in that time. */
+const rememberedForgets = 10_000;
