@@ -69,7 +69,8 @@ test('entries changed by hand, to an older or newer version or to other content,
   const [older, newer, other, right] = await cachedProducts(4);
   if (!older || !newer || !other || !right) throw new Error('four were asked for');
   await tamper(older.key, { version: older.version - 1, payload: '{"name":"before"}' });
-  await tamper(newer.key, { version: newer.version + 1_000_000 });
+  // A version that Postgres has drawn for another key.
+  await tamper(newer.key, { version: newer.version + 1 });
   await tamper(other.key, { payload: '{"name":"never"}' });
   const result = await audit();
   expect(result).toMatchObject({
@@ -207,4 +208,20 @@ test('a second audit at the same time is refused, and so is one without the scop
   expect((await worker.call('POST', '/v1/audits', { token: wrongAudience })).status).toBe(401);
   expect((await worker.call('POST', '/v1/audits', { token: wrongScope })).status).toBe(403);
   expect((await worker.call('POST', '/v1/audits?fast=1')).status).toBe(400);
+});
+
+test('a version that Postgres never drew shows that Postgres went back: another incarnation begins', async () => {
+  const [one, two] = await cachedProducts(2);
+  if (!one || !two) throw new Error('two were asked for');
+  const incarnations = 'postgres_incarnations_total{timeline="same"';
+  const before = await worker.metric(incarnations);
+  const lost = one.version + 1_000_000;
+  await tamper(one.key, { version: lost });
+  await audit();
+  await eventually(async () => (await worker.metric(incarnations)) > before);
+  const { rows } = await owner.query<{ last: number }>('select last_value as last from catalog.versions');
+  expect(rows[0]?.last).toBeGreaterThan(lost);
+  // No entry of before is served, whichever key it belongs to.
+  await eventually(async () => (await reader.store.readOrLease(two.key, 1, 'x')).state === 'absent');
+  expect(worker.log()).toContain('the cache holds a version that Postgres never drew');
 });
