@@ -170,6 +170,6 @@ test('the stress of a part fails when a run does not end, and when it leaves a t
       timers.push(setTimeout(() => undefined, 60_000));
     },
   };
-  await expect(stressPart(() => leaking)).rejects.toThrow(/left \d+ × Timeout behind/);
+  await expect(stressPart(() => leaking, { patience_ms: 50 })).rejects.toThrow(/left \d+ × Timeout behind/);
   for (const timer of timers) clearTimeout(timer);
 });

@@ -1,4 +1,4 @@
-import { SETTINGS, SETTINGS_KEY, type Settings, type SettingsPatch } from '@catalog/contracts';
+import { SETTINGS, type Settings, type SettingsPatch } from '@catalog/contracts';
 import { rowLoader, textKey } from '../entities/row-loader.ts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
@@ -8,6 +8,7 @@ import type { ExpectedVersion, NotChanged } from '../products/write.ts';
 const sql = {
   load: loadSql(import.meta.url, './load.sql'),
   update: loadSql(import.meta.url, './update.sql'),
+  version: loadSql(import.meta.url, './version.sql'),
 };
 
 const columns = {
@@ -39,6 +40,6 @@ export async function updateSettings(
     return rows[0];
   });
   if (updated !== undefined) return updated;
-  const current = (await loadSettings(client, [SETTINGS_KEY])).get(SETTINGS_KEY);
-  return current?.body ? { changed: current.version } : 'missing';
+  const { rows } = await client.query<{ version: number }>(sql.version);
+  return rows[0] === undefined ? 'missing' : { changed: rows[0].version };
 }

@@ -61,13 +61,9 @@ function fromSqlState(sqlState: string, cause: unknown): CatalogError | undefine
       return (cause as { severity?: unknown }).severity === 'FATAL' ? unavailable(cause) : undefined;
     case '22021': // character_not_in_repertoire
     case '22P05': // untranslatable_character
-      return new CatalogError(
-        'invalid_request',
-        'The request contains a character that Postgres cannot store.',
-        {
-          cause,
-        },
-      );
+      return new CatalogError('invalid_request', 'The request contains a character that cannot be stored.', {
+        cause,
+      });
     default:
       break;
   }
