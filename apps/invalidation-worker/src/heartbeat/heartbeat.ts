@@ -18,16 +18,16 @@ interface HeartbeatOptions {
 /** Tells the readers, several times within the bound, up to which time every committed change has been applied. */
 export class Heartbeat implements Part {
   readonly #options: HeartbeatOptions;
+  /** By the clock of the cache Redis. */
   readonly #watermark = new Watermark();
+  /** The same by `performance.now`, because the clock of the cache Redis may be set back. */
+  readonly #ownWatermark = new Watermark();
   #lastBeat_ms = Number.NEGATIVE_INFINITY;
-  /** The time of the last look, by the clock of the cache Redis, and by `performance.now`. */
-  #lookedAt_ms = 0;
-  #looked_ms = 0;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
     // Another server has another clock.
-    options.cache.onIncarnation(() => this.#watermark.reset());
+    options.cache.onIncarnation(() => this.#reset());
   }
 
   /** How long no heartbeat could be sent. */
@@ -37,8 +37,8 @@ export class Heartbeat implements Part {
 
   /** How far the watermark is behind; undefined while none is known in this incarnation. */
   get behind_ms(): number | undefined {
-    const { at } = this.#watermark;
-    return at === undefined ? undefined : this.#lookedAt_ms - at + performance.now() - this.#looked_ms;
+    const { at } = this.#ownWatermark;
+    return at === undefined ? undefined : performance.now() - at;
   }
 
   /** By the clock of the cache Redis; undefined while none is known in this incarnation. */
@@ -56,26 +56,32 @@ export class Heartbeat implements Part {
     if (!registration.isRegistered()) return;
     const incarnation = cache.requireIncarnation();
     // The time comes first: the look then sees whatever was committed before it.
+    const ownAt_ms = performance.now();
     const at_ms = await cache.time_ms();
     const look = await outbox.look(incarnation);
     if (!(await postgres.confirms(look))) {
       // The look belongs to another incarnation than the entries.
-      this.#watermark.reset();
+      this.#reset();
       return;
     }
     if (!look.registered) {
       // Another worker applies the changes to another Redis. The age of ours is unknown.
-      this.#watermark.reset();
+      this.#reset();
       registration.refused(incarnation);
       return;
     }
     if (cache.incarnation !== incarnation || !registration.isRegistered()) return;
     await registered.noteSeen(incarnation);
     this.#watermark.look(at_ms, look);
-    this.#lookedAt_ms = at_ms;
-    this.#looked_ms = performance.now();
-    if (this.#watermark.at === undefined) return;
-    await publisher.heartbeat(this.#watermark.at);
+    this.#ownWatermark.look(ownAt_ms, look);
+    const { watermark_ms, behind_ms } = this;
+    if (watermark_ms === undefined) return;
+    await publisher.heartbeat(watermark_ms, behind_ms);
     this.#lastBeat_ms = performance.now();
+  }
+
+  #reset(): void {
+    this.#watermark.reset();
+    this.#ownWatermark.reset();
   }
 }

@@ -125,6 +125,22 @@ test('a key that cannot be invalidated is told, and takes no other with it', asy
   }
 });
 
+test('a heartbeat carries the larger age of the watermark: by the clock of Redis, or by that of the worker', async () => {
+  const ages: number[] = [];
+  subscriber.on('message', (_channel, text: string) => {
+    const message = decodeMessage(text);
+    if (message !== undefined && 'watermarkAge_ms' in message) ages.push(message.watermarkAge_ms);
+  });
+  const time_ms = await connection.time_ms();
+  // The clock of Redis was set back by 5 s, so it counts 3 s of the 8 s.
+  await publisher.heartbeat(time_ms - 3_000, 8_000);
+  // The worker was paused after it had read its own clock.
+  await publisher.heartbeat(time_ms - 8_000, 3_000.4);
+  await eventually(() => ages.length === 2);
+  expect(ages[0]).toBe(8_000);
+  expect(ages[1]).toBeGreaterThanOrEqual(8_000);
+});
+
 test('messages are sent in the order of their numbers, whatever kind they are of', async () => {
   const time_ms = await connection.time_ms();
   const sequences: number[] = [];

@@ -69,15 +69,17 @@ export class InvalidationPublisher {
   }
 
   /**
-   * @param watermark_ms of the clock of the cache Redis
+   * @param watermark_ms by the clock of the cache Redis
+   * @param ownAge_ms the age of the watermark by the monotonic clock of this process
    * @throws CacheUnavailable, and ioredis errors. If Redis is in another incarnation, the connection learns it.
    */
-  async heartbeat(watermark_ms: number): Promise<void> {
+  async heartbeat(watermark_ms: number, ownAge_ms = 0): Promise<void> {
     const { replicationId } = this.#connection.requireStoreIdentity();
     const head = encodeHeartbeatHead(this.#envelope());
     // The text and not the hash, so that an unknown hash cannot change the order of messages. It is sent four times a second.
     const pipeline = this.#connection.redis.pipeline();
-    pipeline.eval(scripts.heartbeat.text, 0, INVALIDATION_CHANNEL, head, watermark_ms, replicationId);
+    const args = [INVALIDATION_CHANNEL, head, watermark_ms, ownAge_ms, replicationId];
+    pipeline.eval(scripts.heartbeat.text, 0, ...args);
     try {
       await lastAnswer(pipeline);
     } catch (error) {
