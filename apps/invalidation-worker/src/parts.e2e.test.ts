@@ -62,7 +62,7 @@ const parts: Record<string, () => Part> = {
   acknowledger() {
     const acknowledger = new Acknowledger({
       outbox: new Outbox(pool),
-      bumper: new GenerationBumper(cache, () => performance.now()),
+      bumper: new GenerationBumper({ connection: cache, now: () => performance.now(), behind_ms: () => 0 }),
       tracesWanted: () => 0,
       onAcknowledged: ignore,
       onRefused: ignore,

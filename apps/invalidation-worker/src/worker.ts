@@ -87,7 +87,11 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   // What is done to the cache.
   const store = new EntryStore(cache);
   const publisher = new InvalidationPublisher(cache);
-  const bumper = new GenerationBumper(cache, () => performance.now());
+  const bumper = new GenerationBumper({
+    connection: cache,
+    now: () => performance.now(),
+    behind_ms: () => heartbeat.behind_ms,
+  });
   const purger = new Purger({ cache, publisher, bumper });
   const loaders = entityLoaders(pool);
   const loads = new Map(

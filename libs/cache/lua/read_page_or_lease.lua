@@ -7,17 +7,15 @@
 -- ARGV    1 incarnation  2 to 6 as in read_or_lease  7 the generation to begin if this incarnation has none yet
 -- Answer  that of read_or_lease, and as a seventh field the generation. Errors as there
 
-local generation = redis.call('GET', KEYS[1])
-local is_new = not generation or string.sub(generation, 1, #ARGV[1]) ~= ARGV[1]
-if is_new then
-  generation = ARGV[7]
-end
-local answer = read_or_lease({ KEYS[2] }, { generation, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] })
+local now = now_ms()
+local generation = read_generation(KEYS[1], ARGV[1], now)
+local current = generation and generation.current or ARGV[7]
+local answer = read_or_lease({ KEYS[2] }, { current, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] })
 if answer.err then
   return answer
 end
-if is_new then
-  redis.call('SET', KEYS[1], generation)
+if not generation then
+  write_generation(KEYS[1], { current = current, began = now, next = '', next_at = 0 })
 end
-answer[7] = generation
+answer[7] = current
 return answer

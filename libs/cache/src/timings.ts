@@ -25,8 +25,12 @@ export const timings = {
   deadTtl_ms: 600_000,
   /** A new generation ends a list page. The TTL only removes pages that nobody asks for. */
   listTtl_ms: 300_000,
-  /** Lists change with every product. Starting generations more often would leave nothing cached. */
-  generationBump_ms: 100,
+  /** Lists change with every product. A page is loaded once in this time, however many products change. */
+  generationBump_ms: 1_000,
+  /** A worker that is far behind ends the pages sooner, but not more often than this. */
+  generationLeast_ms: 100,
+  /** A page ends this long before the bound, because a heartbeat may be younger than the watermark that was read. */
+  generationReserve_ms: 250,
   /** A reader gives up a call to Redis that takes longer, because Postgres answers faster. */
   cacheCall_ms: 250,
   /** A connection that leaves a command unanswered for this long is half-open: it is closed and opened again. */

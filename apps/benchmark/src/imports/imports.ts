@@ -116,8 +116,8 @@ export async function measureImports(bench: BenchStack, sizes: Sizes): Promise<S
         met: mostJobs <= jobsAtMost,
       },
       {
-        text: `list generations bumped at most ${mostBumps.toFixed(1)} times a second (limit: ${1000 / cacheTimings.generationBump_ms})`,
-        met: mostBumps <= 1000 / cacheTimings.generationBump_ms,
+        text: `list generations bumped at most ${mostBumps.toFixed(1)} times a second (limit: ${1000 / cacheTimings.generationLeast_ms})`,
+        met: mostBumps <= 1000 / cacheTimings.generationLeast_ms,
       },
       {
         text: `reads of other products stay within the bound: at most ${worst_ms.toFixed(0)} ms (bound ${timings.bound_ms} ms)`,

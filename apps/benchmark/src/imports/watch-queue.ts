@@ -23,12 +23,14 @@ export async function watchQueue({ stack }: BenchStack, signal: AbortSignal): Pr
     const began_ms = performance.now();
     let mostJobs = 0;
     let bumps = 0;
-    let generation = await cache.get('generation:products');
+    // The part before the first bar is the current generation. The next one stands beside it while it waits.
+    const current = async () => (await cache.get('generation:products'))?.split('|')[0];
+    let generation = await current();
     while (!signal.aborted) {
       const [waiting, active, now] = await Promise.all([
         state.llen('bull:invalidation:wait'),
         state.llen('bull:invalidation:active'),
-        cache.get('generation:products'),
+        current(),
       ]);
       mostJobs = Math.max(mostJobs, waiting + active);
       if (now !== generation) bumps += 1;

@@ -26,6 +26,8 @@ export class ChangeApplier {
   readonly #bumper: GenerationBumper;
   #following: Promise<void> | undefined;
   #stopped = false;
+  /** Every change that was committed before this time is applied. */
+  #appliedUpTo_ms = Number.NEGATIVE_INFINITY;
 
   constructor(pool: ServicePool, cacheRedisUrl: string) {
     this.#pool = pool;
@@ -38,7 +40,11 @@ export class ChangeApplier {
     });
     this.#publisher = new InvalidationPublisher(this.#connection);
     this.#invalidator = new ChangeInvalidator(entities, this.#connection, this.#publisher);
-    this.#bumper = new GenerationBumper(this.#connection, () => performance.now());
+    this.#bumper = new GenerationBumper({
+      connection: this.#connection,
+      now: () => performance.now(),
+      behind_ms: () => performance.now() - this.#appliedUpTo_ms,
+    });
   }
 
   async start(): Promise<void> {
@@ -48,6 +54,7 @@ export class ChangeApplier {
 
   /** Applies every committed change, then sends a heartbeat with that moment as the watermark. */
   async apply(): Promise<void> {
+    const began_ms = performance.now();
     const at_ms = await this.#connection.time_ms();
     const { rows } = await this.#pool.query<OutboxRow>(
       'select seq, entity, key, version from catalog.outbox where applied_at is null order by seq',
@@ -59,6 +66,7 @@ export class ChangeApplier {
       const seqs = applied.map(({ seq }) => seq);
       await this.#pool.query('update catalog.outbox set applied_at = now() where seq = any ($1)', [seqs]);
     }
+    this.#appliedUpTo_ms = began_ms;
     await this.#publisher.heartbeat(at_ms);
   }
 

@@ -70,8 +70,8 @@ interface AcknowledgerOptions {
 const gather_ms = 5;
 
 /**
- * Acknowledges changes that have been invalidated and announced, many jobs at a time. Bumps the generations of their lists
- * first, at most ten times a second. Changes that a crash leaves unacknowledged are dispatched again.
+ * Acknowledges changes that have been invalidated and announced, many jobs at a time. Before that it bumps the generations
+ * of their lists. Changes that a crash leaves unacknowledged are dispatched again.
  *
  * A change is acknowledged for the incarnation that it was applied to. One that has begun since then has not seen the change.
  */

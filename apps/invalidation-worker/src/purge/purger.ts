@@ -14,7 +14,7 @@ import { countInvalidated } from './count-invalidated.ts';
 interface PurgerOptions {
   readonly cache: CacheConnection;
   readonly publisher: Pick<InvalidationPublisher, 'invalidate' | 'forget' | 'forgetAll'>;
-  readonly bumper: Pick<GenerationBumper, 'bump'>;
+  readonly bumper: Pick<GenerationBumper, 'end'>;
 }
 
 /** A few milliseconds of work for Redis. */
@@ -79,6 +79,6 @@ export class Purger {
   }
 
   async #endPages(entity: Entity | undefined): Promise<void> {
-    if (entity?.list !== undefined) await this.#options.bumper.bump(entity.list);
+    if (entity?.list !== undefined) await this.#options.bumper.end(entity.list);
   }
 }

@@ -1,42 +1,60 @@
+import { runScript } from '@catalog/redis';
 import { pause } from '@catalog/runtime';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import { generationKey, newGeneration } from '../redis/entry-store.ts';
+import { scripts } from '../redis/scripts.ts';
 import { timings } from '../timings.ts';
 
+interface GenerationBumperOptions {
+  readonly connection: Pick<CacheConnection, 'redis' | 'requireIncarnation'>;
+  readonly now: () => number;
+  /** How long ago the changes that are being applied may have been committed; undefined if that is not known. */
+  readonly behind_ms: () => number | undefined;
+}
+
 /**
- * Begins a new generation of a list, which ends all its cached pages at once. At most ten times a second: callers
- * within one interval share the bump at its end. A caller returns only after a bump that began after its call, so that
- * nobody acknowledges a change while its pages still count.
+ * Begins a new generation of a list, which ends all its cached pages.
+ *
+ * Many changes share one generation: it lasts for `timings.generationBump_ms` if the bound allows that. The caller does
+ * not wait for the end of the pages, because Redis knows when they end, and readers obey. A change can then be
+ * acknowledged at once, so the pages do not hold up the watermark. Only a change that is too old for that waits.
  */
 export class GenerationBumper {
-  readonly #connection: Pick<CacheConnection, 'redis' | 'requireIncarnation'>;
-  readonly #next = new Map<string, Promise<void>>();
-  readonly #lastBump_ms = new Map<string, number>();
-  readonly #now: () => number;
+  readonly #options: GenerationBumperOptions;
 
-  constructor(connection: Pick<CacheConnection, 'redis' | 'requireIncarnation'>, now: () => number) {
-    this.#connection = connection;
-    this.#now = now;
+  constructor(options: GenerationBumperOptions) {
+    this.#options = options;
   }
 
-  /** @throws CacheUnavailable, and ioredis errors: then the pages may still count */
-  bump(list: string): Promise<void> {
-    const scheduled = this.#next.get(list);
-    if (scheduled !== undefined) return scheduled;
-    const next = this.#bumpInTime(list);
-    this.#next.set(list, next);
-    return next;
+  /**
+   * Ends the pages that were loaded before now, while the change that ends them is still within the bound.
+   *
+   * @throws CacheUnavailable, and ioredis errors: then the pages may still count
+   */
+  async bump(list: string): Promise<void> {
+    const { now, behind_ms } = this.#options;
+    const left_ms = timings.bound_ms - (behind_ms() ?? Number.POSITIVE_INFINITY);
+    const began_ms = now();
+    const endsIn_ms = await this.#begin(list, left_ms - timings.generationReserve_ms);
+    // The time counts from the moment at which Redis ran the script. The call itself may have been slow.
+    if (now() - began_ms + endsIn_ms > left_ms) await pause(endsIn_ms);
   }
 
-  async #bumpInTime(list: string): Promise<void> {
-    const since_ms = this.#now() - (this.#lastBump_ms.get(list) ?? Number.NEGATIVE_INFINITY);
-    const wait_ms = timings.generationBump_ms - since_ms;
-    // The await is needed even without a wait: `bump` must store this promise before the next line removes it.
-    await (wait_ms > 0 ? pause(wait_ms) : undefined);
-    // A caller from here on may have committed too late for this bump.
-    this.#next.delete(list);
-    this.#lastBump_ms.set(list, this.#now());
-    const incarnation = this.#connection.requireIncarnation();
-    await this.#connection.redis.set(generationKey(list), newGeneration(incarnation));
+  /**
+   * As `bump`, and resolves when the pages have ended. For operators.
+   *
+   * @throws as `bump`
+   */
+  async end(list: string): Promise<void> {
+    await pause(await this.#begin(list, 0));
+  }
+
+  async #begin(list: string, wait_ms: number): Promise<number> {
+    const { connection } = this.#options;
+    const incarnation = connection.requireIncarnation();
+    const atMost_ms = Number.isFinite(wait_ms) ? Math.max(0, Math.floor(wait_ms)) : 0;
+    const { generationLeast_ms, generationBump_ms } = timings;
+    const args = [incarnation, newGeneration(incarnation), atMost_ms, generationLeast_ms, generationBump_ms];
+    return runScript(connection.redis, scripts.bumpList, [generationKey(list)], args);
   }
 }

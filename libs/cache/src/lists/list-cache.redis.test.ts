@@ -66,7 +66,8 @@ const get = async (text: string, query: unknown[] = ['page 1']) => {
   const { payload, source } = await lists.get(query, () => Promise.resolve(Buffer.from(text)));
   return `${payload?.toString()} (${source})`;
 };
-const bumper = () => new GenerationBumper(connection, now);
+/** Ends pages at once, unless it knows how old the changes are. */
+const bumper = (behind_ms?: number) => new GenerationBumper({ connection, now, behind_ms: () => behind_ms });
 
 test('callers of one page at one time share one load of it, and of its failure', async () => {
   hearHeartbeat();
@@ -132,17 +133,71 @@ test('without Redis lists come from Postgres', async () => {
   expect(failed).toHaveBeenCalled();
 });
 
-test('bumps of one interval are one, and each returns only after one that began after it', async () => {
-  const one = bumper();
-  await one.bump('products');
-  const before = await admin.get('generation:products');
-  const bumps = [one.bump('products'), one.bump('products'), one.bump('products')];
-  expect(await admin.get('generation:products')).toBe(before);
-  await Promise.all(bumps);
-  const after = await admin.get('generation:products');
-  expect(after).not.toBe(before);
-  await one.bump('products');
-  expect(await admin.get('generation:products')).not.toBe(after);
+test('while products change sixty times a second, two processes load a page about once a second', async () => {
+  const other = newListCache();
+  let loads = 0;
+  const load = () => {
+    loads += 1;
+    return Promise.resolve(Buffer.from('page'));
+  };
+  const began_ms = now();
+  const seconds = () => (now() - began_ms) / 1_000;
+  let changes = 0;
+  const change = setInterval(() => {
+    changes += 1;
+    void bumper(100).bump('products');
+  }, 1_000 / 60);
+  try {
+    while (seconds() < 2.5) {
+      hearHeartbeat();
+      await Promise.all([lists.get(['hot'], load), other.get(['hot'], load)]);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  } finally {
+    clearInterval(change);
+  }
+  expect(changes).toBeGreaterThan(60);
+  // One load for each generation. The first generation and the last one are not whole.
+  const generations = Math.ceil((seconds() * 1_000) / timings.generationBump_ms) + 1;
+  expect(loads).toBeGreaterThan(1);
+  expect(loads).toBeLessThanOrEqual(generations);
+});
+
+test('a page ends though the process that changed its list has gone, and not later because of further changes', async () => {
+  await get('before');
+  const began_ms = now();
+  await bumper(0).bump('products');
+  expect(await get('after')).toBe('before (redis)');
+  await bumper(0).bump('products');
+  await eventually(async () => (await get('after')) !== 'before (redis)', { interval_ms: 20 });
+  expect(now() - began_ms).toBeLessThan(timings.bound_ms);
+});
+
+test('the later a change was applied, the sooner its pages end', async () => {
+  await get('before');
+  await bumper(timings.bound_ms - timings.generationReserve_ms).bump('products');
+  expect(await get('after')).toBe('after (stored)');
+});
+
+test('a bump through a slow Redis ends the pages within the bound', async () => {
+  await get('before');
+  let clock_ms = 0;
+  // Each look at the clock finds it 900 ms later: the call took so long.
+  const slow = new GenerationBumper({ connection, now: () => (clock_ms += 900), behind_ms: () => 500 });
+  await slow.bump('products');
+  expect(await get('after')).toBe('after (stored)');
+});
+
+test('a clock of Redis that is set back does not delay the end of pages', async () => {
+  await get('before');
+  const hour_ms = 3_600_000;
+  await bumper(0).bump('products');
+  const [current = '', began, next = '', ends] = (await admin.get('generation:products'))?.split('|') ?? [];
+  await admin.set(
+    'generation:products',
+    [current, Number(began) + hour_ms, next, Number(ends) + hour_ms].join('|'),
+  );
+  expect(await get('after')).toBe('after (stored)');
 });
 
 test('a bump that fails says so, and the next one works', async () => {

@@ -13,6 +13,7 @@ export const scripts = {
   readPageOrLease: defineScript<[...ReadAnswer, generation: Buffer]>(
     import.meta.url,
     ...read,
+    lua('generation'),
     asFunction('read_or_lease'),
     lua('read_page_or_lease'),
   ),
@@ -23,5 +24,6 @@ export const scripts = {
     asFunction('invalidate'),
     lua('invalidate_each'),
   ),
+  bumpList: defineScript<number>(import.meta.url, lua('entry'), lua('generation'), lua('bump_list')),
   heartbeat: defineScript<number>(import.meta.url, lua('incarnation'), lua('heartbeat')),
 };
