@@ -37,7 +37,7 @@ export class GenerationBumper {
     const began_ms = now();
     const endsIn_ms = await this.#begin(list, left_ms - timings.generationReserve_ms);
     // The time counts from the moment at which Redis ran the script. The call itself may have been slow.
-    if (now() - began_ms + endsIn_ms > left_ms) await pause(endsIn_ms);
+    if (now() - began_ms + endsIn_ms > left_ms) await pause(endsIn_ms + 1);
   }
 
   /**
@@ -46,7 +46,7 @@ export class GenerationBumper {
    * @throws as `bump`
    */
   async end(list: string): Promise<void> {
-    await pause(await this.#begin(list, 0));
+    await pause((await this.#begin(list, 0)) + 1);
   }
 
   async #begin(list: string, wait_ms: number): Promise<number> {
