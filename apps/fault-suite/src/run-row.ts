@@ -5,6 +5,7 @@ import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { check, type Violation } from './history/checker.ts';
 import type { Operation } from './history/operation.ts';
+import type { SetBack } from './history/set-back.ts';
 import type { Keys } from './load/client.ts';
 import { startLoad } from './load/load.ts';
 import { isHit, read } from './load/read.ts';
@@ -58,6 +59,7 @@ export async function runRow(
   );
   const load = startLoad(system, keys, random);
   const observed: string[] = [];
+  const setBacks: SetBack[] = [];
   const unmet: RowResult['violations'][number][] = [];
   await pause(1_000);
   if (row.withoutLoad) await load.stop();
@@ -67,6 +69,7 @@ export async function runRow(
       ...surroundings,
       keys,
       load,
+      noteSetBack: (setBack) => setBacks.push(setBack),
       observe: (text) => observed.push(text),
       expect: (holds, text) => {
         if (!holds) unmet.push({ invariant: 'row', text, operations: [] });
@@ -82,7 +85,7 @@ export async function runRow(
   await load.stop();
   await pause(Math.max(0, recovery_ms - (performance.now() - to_ms)));
   const violations: RowResult['violations'][number][] = [...unmet, ...(await checkEnd(system, keys))];
-  violations.push(...(await judge(system, keys, load.history, row)));
+  violations.push(...(await judge(system, keys, load.history, row, setBacks)));
   return { row, observed, violations, history: load.history, fault: { from_ms, to_ms } };
 }
 
@@ -91,12 +94,14 @@ async function judge(
   keys: Keys,
   history: readonly Operation[],
   row: Row,
+  setBacks: readonly SetBack[],
 ): Promise<Violation[]> {
   const final = await versions(system, keys);
   return check(history, {
     bound_ms: timings.bound_ms,
     final,
     readsThatSucceed: row.readsThatSucceed ?? 0.999,
+    setBacks,
   });
 }
 

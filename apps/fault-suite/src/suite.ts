@@ -3,7 +3,7 @@ import { outcomeOf, combine, type Outcome } from './report/outcome.ts';
 import { summary, writeReport, type Run } from './report/report.ts';
 import type { Row } from './rows/row.ts';
 import { runRow } from './run-row.ts';
-import { startSystem } from './system/system.ts';
+import { startSystem, type System } from './system/system.ts';
 
 export interface SuiteOptions {
   readonly rows: readonly Row[];
@@ -32,10 +32,18 @@ export async function runSuite(options: SuiteOptions): Promise<Run & { readonly 
     }
   }
   say(`starting ${plain ? 'the control: plain cache-aside' : 'the stack'} (seed ${seed})`);
-  await using system = await startSystem(plain);
+  await using systems = new AsyncDisposableStack();
+  const started = new Map<boolean, System>();
+  /** The second system is started only if a row needs it. */
+  const systemFor = async (row: Row): Promise<System> => {
+    const replicated = row.replicated === true;
+    const system = started.get(replicated) ?? systems.use(await startSystem(plain, { replicated }));
+    started.set(replicated, system);
+    return system;
+  };
   const outcomes = new Map<string, Outcome>();
   const one = async (row: Row): Promise<void> => {
-    const stage = { system, random, patience, soak: until_ms !== undefined };
+    const stage = { system: await systemFor(row), random, patience, soak: until_ms !== undefined };
     const outcome = outcomeOf(await runRow(row, stage));
     outcomes.set(row.id, combine(outcomes.get(row.id), outcome));
     const verdict = outcome.violations === 0 ? '✔' : '✖';
@@ -58,7 +66,7 @@ export async function runSuite(options: SuiteOptions): Promise<Run & { readonly 
     took_ms: performance.now() - began_ms,
     outcomes: rows.flatMap(({ id }) => outcomes.get(id) ?? []),
     skipped,
-    kills: system.kills,
+    kills: new Map([...started.values()].flatMap(({ kills }) => [...kills])),
   };
   for (const line of summary(run)) say(line);
   const file = await writeReport(run);

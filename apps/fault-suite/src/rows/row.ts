@@ -1,3 +1,4 @@
+import type { SetBack } from '../history/set-back.ts';
 import type { Load } from '../load/load.ts';
 import type { Keys } from '../load/client.ts';
 import type { System } from '../system/system.ts';
@@ -12,6 +13,8 @@ export interface Stage {
   readonly patience: number;
   /** Whether this run belongs to a soak, which runs each row many times. */
   readonly soak: boolean;
+  /** Postgres went back: the checker must know what was lost. */
+  noteSetBack(setBack: SetBack): void;
   /** Adds a text to the report. */
   observe(text: string): void;
   /** An expectation of the row beyond the invariants. The row fails if it does not hold. */
@@ -25,6 +28,8 @@ export interface Row {
   readonly injected: string;
   /** `npm test` runs it. */
   readonly quick?: true;
+  /** It runs on a system whose Postgres has standbys, and an address that a failover moves. */
+  readonly replicated?: true;
   /** The load stops before the fault, for instance because the row deletes every key. */
   readonly withoutLoad?: true;
   /** The part of reads that must succeed; 0.999 unless the row takes both caches and Postgres away. */

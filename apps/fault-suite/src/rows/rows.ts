@@ -6,6 +6,7 @@ import { deployRows } from './deploy-rows.ts';
 import { diskRow } from './disk-row.ts';
 import { doorbellRows } from './doorbell-rows.ts';
 import { keyViewRow } from './key-view-row.ts';
+import { failoverRows } from './failover-rows.ts';
 import { overloadRow } from './overload-row.ts';
 import type { Row } from './row.ts';
 import { schemaChangeRows } from './schema-change-rows.ts';
@@ -18,6 +19,7 @@ export const rows: readonly Row[] = [
   ...changeFeedRows,
   ...databaseRows,
   ...deployRows,
+  ...failoverRows,
   ...schemaChangeRows,
   ...unshowableRows,
   clockRow,

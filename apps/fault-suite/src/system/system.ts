@@ -1,5 +1,5 @@
 /** The system under test: the real stack with a second reader behind proxies. The control has plain cache-aside readers. */
-import { createPool, type Pool } from '@catalog/database';
+import { createPool, createServicePool, type Pool } from '@catalog/database';
 import { pause } from '@catalog/runtime';
 import {
   startLocalStack,
@@ -12,9 +12,12 @@ import {
   type TcpProxy,
 } from '@catalog/testing';
 import { Redis } from 'ioredis';
+import { type PostgresPair, startPostgresPair } from './postgres-pair.ts';
 
 export interface System extends AsyncDisposable {
   readonly stack: LocalStack;
+  /** Of a replicated system. */
+  readonly pair: PostgresPair | undefined;
   /** True for the control. */
   readonly plain: boolean;
   /** Connections of the superuser. */
@@ -37,12 +40,22 @@ export interface System extends AsyncDisposable {
   afterWrite(id: string): Promise<void>;
 }
 
-export async function startSystem(plain: boolean): Promise<System> {
+/** `replicated`: the stack uses a Postgres of its own that a failover can replace. */
+export async function startSystem(
+  plain: boolean,
+  { replicated = false }: { readonly replicated?: boolean } = {},
+): Promise<System> {
   await using resources = new AsyncDisposableStack();
   const place = resources.use(await stackPlace());
-  const stack = resources.use(await startLocalStack(place));
-  const sql = createPool({
-    url: await stack.databaseUrl(),
+  const pair = replicated ? resources.use(await startPostgresPair()) : undefined;
+  const stack = resources.use(
+    await startLocalStack(place, pair === undefined ? {} : { env: { DATABASE_URL: pair.url } }),
+  );
+  /** Real servers know no roles of the stack. */
+  const databaseUrl = async (login?: string) => pair?.url ?? stack.databaseUrl(login);
+  // Like every service, its sessions begin the incarnation before they write.
+  const sql = (pair === undefined ? createPool : createServicePool)({
+    url: await databaseUrl(),
     applicationName: 'fault suite',
     max: 10,
     statementTimeout_ms: 60_000,
@@ -61,7 +74,7 @@ export async function startSystem(plain: boolean): Promise<System> {
   const [cache, state] = [await operator('cache'), await operator('state')];
   const proxies = {
     cache: resources.use(await tcpProxy({ to: stack.port('cache-redis') })),
-    postgres: resources.use(await tcpProxy({ to: stack.port('postgres') })),
+    postgres: resources.use(await tcpProxy({ to: pair?.address.port ?? stack.port('postgres') })),
   };
   const kills = new Map<string, number>();
   const countKill = (name: StackProcess): void => void kills.set(name, (kills.get(name) ?? 0) + 1);
@@ -76,6 +89,7 @@ export async function startSystem(plain: boolean): Promise<System> {
   return {
     stack,
     plain,
+    pair,
     sql,
     cache,
     state,
@@ -105,7 +119,7 @@ export async function startSystem(plain: boolean): Promise<System> {
       await startReader(stack, {
         env: {
           CACHE_REDIS_URL: withPort(await stack.redisUrl('cache', 'catalog-read'), proxies.cache.port),
-          DATABASE_URL: withPort(await stack.databaseUrl('catalog_read'), proxies.postgres.port),
+          DATABASE_URL: withPort(await databaseUrl('catalog_read'), proxies.postgres.port),
         },
       }),
     );
@@ -116,7 +130,7 @@ export async function startSystem(plain: boolean): Promise<System> {
   }
 
   async function plainReaders(): Promise<System['readers']> {
-    const databaseUrl = await stack.databaseUrl('catalog_read');
+    const plainUrl = await databaseUrl('catalog_read');
     const cacheUrl = await stack.redisUrl('cache');
     const start = async (env: NodeJS.ProcessEnv) =>
       resources.use(
@@ -128,11 +142,11 @@ export async function startSystem(plain: boolean): Promise<System> {
         }),
       ).url;
     return [
-      { name: 'reader 1', url: await start({ DATABASE_URL: databaseUrl, CACHE_REDIS_URL: cacheUrl }) },
+      { name: 'reader 1', url: await start({ DATABASE_URL: plainUrl, CACHE_REDIS_URL: cacheUrl }) },
       {
         name: 'reader 2',
         url: await start({
-          DATABASE_URL: withPort(databaseUrl, proxies.postgres.port),
+          DATABASE_URL: withPort(plainUrl, proxies.postgres.port),
           CACHE_REDIS_URL: withPort(cacheUrl, proxies.cache.port),
         }),
       },

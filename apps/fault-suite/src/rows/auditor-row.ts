@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { eventually } from '@catalog/testing';
+import { follow_ms } from '../history/set-back.ts';
+import { call } from '../load/call.ts';
+import { read } from '../load/read.ts';
+import { insertProduct } from '../load/writers.ts';
+import type { System } from '../system/system.ts';
+import type { Row } from './row.ts';
+
+export const auditorRow: Row = {
+  id: '44',
+  fault: 'the auditor repairs an entry that is newer than Postgres, and that a reader has served',
+  injected: 'the version in a Redis entry is raised to one that the row never had',
+  async inject({ system, expect, observe }) {
+    const key = randomUUID();
+    const { rows } = await system.sql.query<{ version: number }>(insertProduct, [key]);
+    const truth = rows[0]?.version ?? 0;
+    const [first, second] = system.readers;
+    if (first === undefined || second === undefined) throw new Error('The row needs two readers.');
+    const ask = ({ name, url }: typeof first) =>
+      read(undefined, { client: 'auditor row', process: name, url, key });
+    // Another key draws the version, so that Postgres has reached it: only this entry is wrong.
+    await system.sql.query(insertProduct, [randomUUID()]);
+    await eventually(
+      async () => (await system.cache.get(`product:${key}`)) !== null || (await ask(first)).version === 0,
+    );
+    const entry = await system.cache.get(`product:${key}`);
+    if (entry === null) throw new Error('The first reader has not filled the key.');
+    const forged = entry
+      .replace(`|${truth}|`, `|${truth + 1}|`)
+      .replace(`"version":${truth}`, `"version":${truth + 1}`);
+    await system.cache.set(`product:${key}`, forged, 'KEEPTTL');
+    const served = await ask(second);
+    expect(
+      served.version === truth + 1,
+      `${second.name} has served the forged version (${served.said ?? ''})`,
+    );
+    await audit(system);
+    const began_ms = performance.now();
+    const isRepaired = async () => {
+      const answers = [await ask(first), await ask(second)];
+      return answers.every(({ outcome, version }) => outcome === 'ok' && version === truth);
+    };
+    await eventually(isRepaired, { timeout_ms: follow_ms }).catch(async () => {
+      expect(false, `after the repair ${second.name} answers ${(await ask(second)).said ?? 'nothing'}`);
+    });
+    observe(
+      `every reader answers as Postgres ${Math.round(performance.now() - began_ms)} ms after the audit`,
+    );
+  },
+};
+
+async function audit({ stack }: System): Promise<void> {
+  const token = await stack.token('invalidation-worker', 'catalog:operate');
+  const { status } = await call(undefined, 'POST', `${stack.url('invalidation-worker')}/v1/audits`, {
+    authorization: `Bearer ${token}`,
+  });
+  if (status !== 200) throw new Error(`the audit was answered with ${status}`);
+}
