@@ -42,11 +42,11 @@ await runServer({
       readiness,
       auditKeysPerSecond: config.AUDIT_KEYS_PER_SECOND,
       ages: {
-        history_s: config.KEEP_HISTORY_DAYS * day_s,
         tombstones_s: config.KEEP_TOMBSTONES_DAYS * day_s,
         idempotencyKeys_s: config.KEEP_IDEMPOTENCY_KEYS_HOURS * 3_600,
         imports_s: config.KEEP_IMPORTS_DAYS * day_s,
       },
+      historyAge_s: config.KEEP_HISTORY_DAYS * day_s,
     });
     scope.run('worker', worker);
     return createApp({

@@ -41,9 +41,14 @@ export function createWorkerMetrics({ registry }: Metrics) {
   });
   return {
     observeDeleted(deleted: Deleted) {
-      for (const kind of ['history', 'tombstones', 'idempotencyKeys', 'imports'] as const)
+      for (const kind of ['tombstones', 'idempotencyKeys', 'imports'] as const)
         rowsExpired.inc({ kind }, deleted[kind]);
     },
+    historyDaysDropped: new Counter({
+      name: 'history_days_dropped_total',
+      help: 'Days of the product history that were dropped because they were older than their retention time.',
+      registers,
+    }),
     changesApplied: new Counter({
       name: 'changes_applied_total',
       help: 'Changes that were applied to the cache and acknowledged.',

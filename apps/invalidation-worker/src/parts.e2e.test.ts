@@ -136,7 +136,8 @@ const parts: Record<string, () => Part> = {
       outboxPool: pool,
       outbox: new Outbox(pool),
       stateRedis,
-      ages: { history_s: 1, tombstones_s: 1, idempotencyKeys_s: 1, imports_s: 1 },
+      ages: { tombstones_s: 1, idempotencyKeys_s: 1, imports_s: 1 },
+      historyAge_s: 1,
       metrics: createWorkerMetrics(createMetrics({ service: 'parts' })),
       reportFailure: () => ignore,
       audit: {

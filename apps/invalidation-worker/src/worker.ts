@@ -47,6 +47,8 @@ export interface WorkerOptions {
   readonly auditKeysPerSecond: number;
   /** How long rows are kept. */
   readonly ages: RetentionAges;
+  /** How long the history of products is kept, rounded up to whole days. */
+  readonly historyAge_s: number;
 }
 
 export interface InvalidationWorker extends Part {
@@ -153,6 +155,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     outboxPool,
     outbox,
     ages: options.ages,
+    historyAge_s: options.historyAge_s,
     audit: {
       cache,
       store,

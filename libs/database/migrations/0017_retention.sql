@@ -2,16 +2,13 @@
 -- with the rights of its owner: the worker that calls it may not read or delete these rows otherwise.
 -- A tombstone stays for a day at least: if it left too early, an older version could come back.
 create function catalog.delete_expired(
-  history_age interval, tombstone_age interval, idempotency_age interval, import_age interval, at_most integer,
-  out history bigint, out tombstones bigint, out idempotency_keys bigint, out imports bigint
+  tombstone_age interval, idempotency_age interval, import_age interval, at_most integer,
+  out tombstones bigint, out idempotency_keys bigint, out imports bigint
 )
 language plpgsql security definer set search_path = '' as $$
 declare
   t constant timestamptz := pg_catalog.clock_timestamp();
 begin
-  delete from catalog.product_history where ctid = any (array(
-    select h.ctid from catalog.product_history h where h.changed_at < t - history_age limit at_most));
-  get diagnostics history = row_count;
   with gone as (
     delete from catalog.tombstones where ctid = any (array(
       select b.ctid from catalog.tombstones b
@@ -34,3 +31,86 @@ end
 $$;
 revoke execute on function catalog.delete_expired from public;
 grant execute on function catalog.delete_expired to invalidation_worker;
+
+-- Adds the partition of one day to the history of products, and moves the rows of that day into it. It is made apart and
+-- attached: "partition of" would lock the whole history, and every write of a product waits for that.
+create procedure catalog.add_history_partition(day date)
+language plpgsql set search_path = '' set timezone = 'UTC' as $$
+declare
+  name constant text := 'product_history_' || to_char(day, 'YYYYMMDD');
+begin
+  -- Rows that arrived after the move would make the attachment fail.
+  lock table catalog.product_history_default in access exclusive mode;
+  execute format('create table catalog.%I (like catalog.product_history including defaults)', name);
+  execute format(
+    'with moved as (
+       delete from catalog.product_history_default where changed_at >= $1 and changed_at < $2 returning *
+     ) insert into catalog.%I select * from moved', name)
+  using day::timestamptz, (day + 1)::timestamptz;
+  execute format('alter table catalog.product_history attach partition catalog.%I for values from (%L) to (%L)',
+    name, day::timestamptz, (day + 1)::timestamptz);
+end
+$$;
+revoke execute on procedure catalog.add_history_partition from public;
+
+-- Makes the missing partitions of today and of the coming days, and of the oldest past day in the default partition. A day
+-- with rows there gets its partition once it is past: writers of today must not wait while its rows are moved. Answers how
+-- many it made, or fails when it gets no lock: call it again while the answer is not 0. At most one session works.
+-- It runs with the rights of its owner, like the following function.
+create function catalog.make_history_partitions(days_ahead integer) returns integer
+language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+declare
+  today constant date := clock_timestamp()::date;
+  day date;
+  made integer := 0;
+begin
+  if not pg_try_advisory_xact_lock(7236004) then
+    return 0;
+  end if;
+  for day in
+    select d.day::date from generate_series(today, today + least(days_ahead, 366), interval '1 day') as d (day)
+    where to_regclass('catalog.product_history_' || to_char(d.day, 'YYYYMMDD')) is null
+      and not exists (
+        select from catalog.product_history_default h where h.changed_at >= d.day and h.changed_at < d.day + interval '1 day')
+    union all
+    (select h.changed_at::date from catalog.product_history_default h where h.changed_at < today
+     order by h.changed_at limit 1)
+  loop
+    call catalog.add_history_partition(day);
+    made := made + 1;
+  end loop;
+  return made;
+end
+$$;
+revoke execute on function catalog.make_history_partitions from public;
+grant execute on function catalog.make_history_partitions to invalidation_worker;
+
+-- Drops the partition of the oldest day whose rows are all older than that age, a day at least. Answers how many it dropped,
+-- or fails when it gets no lock. It waits only briefly, because every write of a product waits behind it. Postgres cannot
+-- detach concurrently from a table with a default partition.
+create function catalog.drop_expired_history(history_age interval) returns integer
+language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+declare
+  before constant timestamptz := clock_timestamp() - greatest(history_age, interval '1 day');
+  name text;
+begin
+  if not pg_try_advisory_xact_lock(7236004) then
+    return 0;
+  end if;
+  select c.relname into name
+  from pg_inherits i
+  join pg_class c on c.oid = i.inhrelid and c.relname ~ '^product_history_[0-9]{8}$'
+  where i.inhparent = 'catalog.product_history'::regclass and to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= before
+  order by c.relname limit 1;
+  if name is null then
+    return 0;
+  end if;
+  execute format('drop table catalog.%I', name);
+  return 1;
+end
+$$;
+revoke execute on function catalog.drop_expired_history from public;
+grant execute on function catalog.drop_expired_history to invalidation_worker;
+
+-- As many days as the worker makes.
+select catalog.make_history_partitions(30);

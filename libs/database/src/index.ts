@@ -37,6 +37,7 @@ export { answerOnce, findAnswer, type KeyedRequest } from './idempotency/answer-
 export { catalogErrorFor } from './products/violations.ts';
 export { updateSettings } from './settings/settings.ts';
 export { deleteExpired, type Deleted, type RetentionAges } from './retention/delete-expired.ts';
+export { dropExpiredHistory, makeHistoryPartitions } from './retention/history-partitions.ts';
 export { LockLost, passFence } from './fences/fence.ts';
 export {
   archivedViewIds,

@@ -205,11 +205,11 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     readiness,
     auditKeysPerSecond: options.auditKeysPerSecond ?? 1,
     ages: {
-      history_s: forever_s,
       tombstones_s: forever_s,
       idempotencyKeys_s: forever_s,
       imports_s: forever_s,
     },
+    historyAge_s: forever_s,
   });
   const app = createApp({
     worker,

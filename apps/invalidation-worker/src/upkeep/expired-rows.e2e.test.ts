@@ -25,13 +25,13 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await redis.flushall();
-  await stores.owner.query('truncate catalog.product_history');
+  await stores.owner.query('truncate catalog.imports');
   deletions = [];
   onDeleted = () => {};
   rows = new ExpiredRows({
     redis,
     pool,
-    ages: { history_s: 3_600, tombstones_s: 0, idempotencyKeys_s: 0, imports_s: 0 },
+    ages: { tombstones_s: 0, idempotencyKeys_s: 0, imports_s: 3_600 },
     onDeleted: (deleted) => {
       deletions.push(deleted);
       onDeleted();
@@ -43,8 +43,9 @@ beforeEach(async () => {
 const turn = () => rows.deleteAll(new AbortController().signal);
 async function insertOld(count: number): Promise<void> {
   await stores.owner.query(
-    `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
-     select gen_random_uuid(), i, 'create', 'test', clock_timestamp() - interval '2 hours' from generate_series(1, $1) i`,
+    `insert into catalog.imports (id, subject, mode, dry_run, state, created_at)
+     select gen_random_uuid(), 'test', 'reject-all', false, 'succeeded', clock_timestamp() - interval '2 hours'
+     from generate_series(1, $1)`,
     [count],
   );
 }
@@ -52,17 +53,17 @@ async function insertOld(count: number): Promise<void> {
 test('all rows beyond their age are deleted in batches, and a failed turn is repeated by the next one', async () => {
   await insertOld(5_001);
   await stores.owner.query(
-    "insert into catalog.product_history (product_id, version, operation, changed_by, changed_at) values (gen_random_uuid(), 1, 'create', 'test', clock_timestamp())",
+    "insert into catalog.imports (id, subject, mode, dry_run, state) values (gen_random_uuid(), 'test', 'reject-all', false, 'succeeded')",
   );
   await turn();
-  expect(deletions).toMatchObject([{ history: 5_000 }, { history: 1 }]);
+  expect(deletions).toMatchObject([{ imports: 5_000 }, { imports: 1 }]);
   await insertOld(3);
   await stores.owner.query('revoke execute on function catalog.delete_expired from invalidation_worker');
   await expect(turn()).rejects.toThrow('permission denied');
   await stores.owner.query('grant execute on function catalog.delete_expired to invalidation_worker');
   await turn();
-  expect(deletions[2]).toMatchObject({ history: 3 });
-  const left = await stores.owner.query('select count(*) as left from catalog.product_history');
+  expect(deletions[2]).toMatchObject({ imports: 3 });
+  const left = await stores.owner.query('select count(*) as left from catalog.imports');
   expect(left.rows).toEqual([{ left: 1 }]);
 });
 
@@ -73,7 +74,7 @@ test('while another worker deletes, it deletes nothing', async () => {
   expect(deletions).toEqual([]);
   await other?.[Symbol.asyncDispose]();
   await turn();
-  expect(deletions).toMatchObject([{ history: 3 }]);
+  expect(deletions).toMatchObject([{ imports: 3 }]);
   expect(await redis.exists('lock:{expired-rows}')).toBe(0);
 });
 
@@ -82,7 +83,7 @@ test('a worker whose lock has expired leaves the rest to the next one', async ()
   // On the same connection: it comes before the worker extends its lock.
   onDeleted = () => void redis.flushall();
   await turn();
-  expect(deletions).toMatchObject([{ history: 5_000 }]);
+  expect(deletions).toMatchObject([{ imports: 5_000 }]);
 });
 
 test('it deletes as soon as it starts', async () => {
@@ -91,5 +92,5 @@ test('it deletes as soon as it starts', async () => {
   onDeleted = () => deleted.resolve();
   await using _running = startPart(rows);
   await deleted.promise;
-  expect(deletions).toMatchObject([{ history: 1 }]);
+  expect(deletions).toMatchObject([{ imports: 1 }]);
 });

@@ -10,12 +10,12 @@ afterAll(() => stores[Symbol.asyncDispose]());
 
 const kinds = ['product_history', 'tombstones', 'idempotency_keys', 'imports'];
 
-/** One row of each kind, 30 hours old: more than a day, and less than any default. */
+/** One row of each kind, 30 hours old: more than a day, and less than any default. The history leaves by whole days. */
 async function insertRows(): Promise<void> {
   await stores.owner.query(`
     truncate ${kinds.map((kind) => `catalog.${kind}`).join()};
     insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
-      values (gen_random_uuid(), 1, 'create', 'test', clock_timestamp() - interval '30 hours');
+      values (gen_random_uuid(), 1, 'create', 'test', clock_timestamp() - interval '50 hours');
     insert into catalog.tombstones (entity, key, version, deleted_at)
       values ('product', 'x', 1, clock_timestamp() - interval '30 hours');
     insert into catalog.idempotency_keys (operation, subject, key, request_hash, answer, created_at)

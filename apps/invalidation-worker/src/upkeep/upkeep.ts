@@ -7,6 +7,7 @@ import type { WorkerMetrics } from '../metrics.ts';
 import type { StateRedis } from '../state-redis.ts';
 import { ViewArchive } from '../views/view-archive.ts';
 import { ExpiredRows } from './expired-rows.ts';
+import { HistoryPartitions } from './history-partitions.ts';
 
 const backlogInterval_ms = 5_000;
 
@@ -16,6 +17,7 @@ interface UpkeepOptions {
   readonly outbox: Outbox;
   readonly stateRedis: StateRedis;
   readonly ages: RetentionAges;
+  readonly historyAge_s: number;
   readonly audit: Omit<AuditorOptions, 'onFound' | 'onError'>;
   readonly metrics: WorkerMetrics;
   readonly reportFailure: FailureReporter;
@@ -27,7 +29,7 @@ export interface Upkeep extends Part {
 
 /** Work by the clock, beside the feed. */
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { pool, outbox, ages, metrics, reportFailure } = options;
+  const { pool, outbox, ages, historyAge_s, metrics, reportFailure } = options;
   const redis = options.stateRedis.producer;
   const auditor = new Auditor({
     ...options.audit,
@@ -51,6 +53,12 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     }),
     new ViewArchive({ redis, pool, reportFailure }),
     new ExpiredRows({ redis, pool, ages, onDeleted: metrics.observeDeleted, reportFailure }),
+    new HistoryPartitions({
+      pool,
+      age_s: historyAge_s,
+      onDropped: () => metrics.historyDaysDropped.inc(),
+      reportFailure,
+    }),
     backlogMetrics,
   );
   return { auditor, run: (signal) => parts.run(signal) };

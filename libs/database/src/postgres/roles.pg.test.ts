@@ -163,7 +163,8 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write update': 'fences imports products settings tombstones',
   'catalog_write delete': 'idempotency_keys imports products tombstones',
   'invalidation_worker usage': 'catalog',
-  'invalidation_worker execute': 'begin_incarnation confirm_primary delete_expired',
+  'invalidation_worker execute':
+    'begin_incarnation confirm_primary delete_expired drop_expired_history make_history_partitions',
   'invalidation_worker select':
     'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username fences former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox product_views products purged_tombstones refreshed_changes settings tombstones versions',
   'invalidation_worker insert':

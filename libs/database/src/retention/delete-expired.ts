@@ -3,9 +3,8 @@ import { loadSql } from '../postgres/sql.ts';
 
 const sql = loadSql(import.meta.url, './delete-expired.sql');
 
-/** How long each kind of row is kept. */
+/** How long each kind of row is kept. The history of products leaves by whole days: `dropExpiredHistory`. */
 export interface RetentionAges {
-  readonly history_s: number;
   /** At least a day, whatever the value: a tombstone keeps older versions from coming back. */
   readonly tombstones_s: number;
   readonly idempotencyKeys_s: number;
@@ -13,7 +12,6 @@ export interface RetentionAges {
 }
 
 export interface Deleted {
-  readonly history: number;
   readonly tombstones: number;
   readonly idempotencyKeys: number;
   readonly imports: number;
@@ -21,14 +19,8 @@ export interface Deleted {
 
 /** Deletes rows beyond their age. Deletes at most `atMost` of each kind, so that no call holds locks for long. */
 export async function deleteExpired(db: Queryable, ages: RetentionAges, atMost: number): Promise<Deleted> {
-  const { history_s, tombstones_s, idempotencyKeys_s, imports_s } = ages;
-  const { rows } = await db.query<Deleted>(sql, [
-    history_s,
-    tombstones_s,
-    idempotencyKeys_s,
-    imports_s,
-    atMost,
-  ]);
+  const { tombstones_s, idempotencyKeys_s, imports_s } = ages;
+  const { rows } = await db.query<Deleted>(sql, [tombstones_s, idempotencyKeys_s, imports_s, atMost]);
   if (rows[0] === undefined) throw new Error('catalog.delete_expired answered no row');
   return rows[0];
 }
