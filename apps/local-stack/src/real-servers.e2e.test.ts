@@ -1,8 +1,15 @@
 /** The stack on real servers, and on data that it cannot read. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createPool } from '@catalog/database';
-import { eventually, stackPlace, startLocalStack, startPostgres, startRedis } from '@catalog/testing';
+import { createPool, migrate } from '@catalog/database';
+import {
+  createTestDatabase,
+  eventually,
+  stackPlace,
+  startLocalStack,
+  startPostgres,
+  startRedis,
+} from '@catalog/testing';
 import { expect, test } from 'vitest';
 
 test('with real servers it starts none of its own, and reads show an edit in the real database', async () => {
@@ -51,4 +58,23 @@ test('data of another Postgres version is refused with a remedy', async () => {
   const said = stack.said.join('\n');
   expect(said).toMatch(/was written by Postgres 15; this is Postgres 18/);
   expect(said).toContain('npm run reset');
+}, 60_000);
+
+test('data of another schema is refused with a remedy', async () => {
+  await using postgres = await startPostgres();
+  await using database = await createTestDatabase({ serverUrl: postgres.url });
+  await migrate(database.url);
+  const sql = createPool({ url: database.url, applicationName: 'test' });
+  await sql.query("update catalog.migrations set name = 'of_an_earlier_commit' where id = 2");
+  await sql.end();
+  await using place = await stackPlace();
+  await using stack = await startLocalStack(place, {
+    env: { DATABASE_URL: database.url },
+    awaitReady: false,
+  });
+  expect(await stack.exited).not.toBe(0);
+  const said = stack.said.join('\n');
+  expect(said).toMatch(/migration 2 \(of_an_earlier_commit\) where this code has shown_values/);
+  expect(said).toContain('Check out the commit that wrote the data');
+  expect(said).toContain('npm run reset && npm start');
 }, 60_000);
