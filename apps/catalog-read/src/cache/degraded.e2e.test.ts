@@ -1,4 +1,5 @@
 import { timings } from '@catalog/contracts';
+import { withDeadline } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
@@ -73,6 +74,23 @@ test('with Redis hanging a read is answered from Postgres, and does not hang', a
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
   } finally {
     await stores.cacheRedis.kill('SIGCONT');
+  }
+});
+
+test('with the state Redis hanging a near hit waits for nothing, also when a rate limit window begins', async () => {
+  const { id } = await insert();
+  await cacheStatus(id);
+  await stores.stateRedis.kill('SIGSTOP');
+  try {
+    for (const sub of ['first', 'second', 'third']) {
+      const token = stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub });
+      const hit = () => reader.get(`/v1/products/${id}`, { Authorization: `Bearer ${token}` });
+      const late = () => new Error('the hit waits for the state Redis');
+      const { headers } = await withDeadline(hit, { after_ms: 3_000, late });
+      expect(headers.get('cache-status')).toBe('catalog-read; hit; detail=near');
+    }
+  } finally {
+    await stores.stateRedis.kill('SIGCONT');
   }
 });
 

@@ -55,6 +55,8 @@ export interface ReaderOptions {
   readonly allowAnonymousReads?: boolean;
   readonly bypassesPerSecond?: number;
   readonly requestsPerMinute?: number;
+  /** How long a request waits for the state Redis; as in the service unless set. */
+  readonly rateLimiterWait_ms?: number;
 }
 
 /** Real stores, with changes applied as they come. */
@@ -112,6 +114,7 @@ async function startReader(
     allowAnonymousReads = true,
     bypassesPerSecond = 10_000,
     requestsPerMinute = 1_000_000,
+    rateLimiterWait_ms,
   }: ReaderOptions = {},
 ): Promise<Reader> {
   const log = createLogger({ service: 'catalog-read', level: 'silent' });
@@ -137,6 +140,7 @@ async function startReader(
     redis: stateRedis,
     name: 'catalog-read',
     limit: requestsPerMinute,
+    ...(rateLimiterWait_ms !== undefined && { wait_ms: rateLimiterWait_ms }),
     window_ms: 60_000,
     now: () => performance.now(),
     onError: ignore,

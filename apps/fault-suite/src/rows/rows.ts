@@ -11,6 +11,7 @@ import { overloadRow } from './overload-row.ts';
 import type { Row } from './row.ts';
 import { schemaChangeRows } from './schema-change-rows.ts';
 import { serverSettingsRow } from './server-settings-row.ts';
+import { stateRedisRow } from './state-redis-row.ts';
 import { unshowableRows } from './unshowable-rows.ts';
 
 export const rows: readonly Row[] = [
@@ -27,4 +28,5 @@ export const rows: readonly Row[] = [
   overloadRow,
   serverSettingsRow,
   keyViewRow,
+  stateRedisRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));

@@ -9,6 +9,8 @@ const limiter = new RateLimiter({
   name: 'test',
   limit: Number(limit),
   window_ms: 60_000,
+  // A busy test machine may pause a Redis that works.
+  wait_ms: 10_000,
   now: () => performance.now(),
   onError: (error) => {
     throw error;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { type RedisServer, startRedis } from '@catalog/testing';
+import { eventually, type RedisServer, startRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RateLimiter } from './rate-limiter.ts';
@@ -23,9 +23,13 @@ beforeEach(async () => {
   errors = [];
 });
 
-const limiter = (limit: number, { window_ms = 60_000, connection = redis } = {}) =>
+/** A busy test machine may pause a Redis that works. Only tests of a slow Redis wait for as short as services do. */
+const patient_ms = 10_000;
+
+const limiter = (limit: number, { window_ms = 60_000, connection = redis, wait_ms = patient_ms } = {}) =>
   new RateLimiter({
     redis: connection,
+    wait_ms,
     name: 'test',
     limit,
     window_ms,
@@ -99,4 +103,62 @@ test('without Redis each process counts for itself, and says so', async () => {
   away.on('error', () => undefined);
   expect(await allowedOf(limiter(10, { connection: away }), 50)).toBe(10);
   expect(errors.length).toBeGreaterThan(0);
+});
+
+/** Stops Redis in the middle of everything, until the returned object is disposed. */
+async function hang() {
+  await server.kill('SIGSTOP');
+  return { [Symbol.asyncDispose]: () => server.kill('SIGCONT') };
+}
+
+test('while Redis hangs no request waits for it, and each process counts for itself', async () => {
+  const process = limiter(10, { wait_ms: 25 });
+  await process.take('one');
+  await using _hanging = await hang();
+  // Redis goes on hanging, so these must have been decided without it.
+  expect(await allowedOf(process, 50, 'one')).toBe(9);
+  for (const caller of ['one', 'two', 'three']) {
+    now_ms += 60_001;
+    const decisions = Array.from({ length: 15 }, () => process.take(caller));
+    expect(decisions.filter((decision) => decision instanceof Promise)).toEqual([]);
+    expect(await allowedOf(process, 50, caller)).toBe(0);
+    const allowed = decisions.filter((decision) => !(decision instanceof Promise) && decision.allowed);
+    expect(allowed).toHaveLength(10);
+  }
+  expect(errors).toEqual([new Error('Redis did not answer within 25 ms.')]);
+});
+
+test('requests that were allowed while Redis hung count when it answers again', async () => {
+  const [first, second] = [limiter(10, { wait_ms: 25 }), limiter(10)];
+  expect(await allowedOf(first, 1)).toBe(1);
+  {
+    await using _hanging = await hang();
+    expect(await allowedOf(first, 3)).toBe(3);
+    expect(await allowedOf(first, 2)).toBe(2);
+  }
+  // A caller without an open window asks Redis, as soon as this process trusts it again.
+  await eventually(async () => {
+    now_ms += 100;
+    await first.take(`other ${now_ms}`);
+    return (await redis.exists(`rate:test:other ${now_ms}`)) === 1;
+  });
+  const allowed = (await allowedOf(first, 1)) + (await allowedOf(second, 10)) + (await allowedOf(first, 10));
+  expect(allowed).toBe(10 - 6);
+});
+
+test('while Redis refuses to count, a process counts for itself and asks now and then', async () => {
+  const process = limiter(10);
+  await redis.config('SET', 'maxmemory', '1');
+  try {
+    expect(await allowedOf(process, 50)).toBe(10);
+    expect(process.take('two')).toMatchObject({ allowed: true });
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+  }
+  expect(errors).toHaveLength(1);
+  await eventually(async () => {
+    now_ms += 100;
+    await process.take(`other ${now_ms}`);
+    return (await redis.exists(`rate:test:other ${now_ms}`)) === 1;
+  });
 });

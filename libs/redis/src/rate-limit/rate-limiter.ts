@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import { defineScript, runScript } from '../script.ts';
+import { RedisPace } from './redis-pace.ts';
 
 const reserveScript = defineScript<[granted: number, left: number, endsIn_ms: number]>(
   import.meta.url,
@@ -15,8 +16,11 @@ export interface RateLimiterOptions {
   /** Requests of one caller in a window, over all processes. */
   readonly limit: number;
   readonly window_ms: number;
+  /** How long a request waits for Redis at most; 25 ms unless set. */
+  readonly wait_ms?: number;
   /** Monotonic. */
   readonly now: () => number;
+  /** Redis is too slow, or fails. Called once, until it works again. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -30,9 +34,12 @@ export interface RateDecision {
 
 /** A caller's window, as far as this process knows. */
 interface Window {
-  /** Requests that this process has reserved in Redis and not used yet. */
+  /**
+   * Requests that this process has reserved in Redis and not used yet. Below zero: requests that it has allowed while
+   * Redis was slow, and that Redis must still count.
+   */
   reserved: number;
-  /** Requests left in Redis for all processes. */
+  /** Requests left in Redis for all processes, when it last answered. */
   left: number;
   /** By this process's clock, and never later than the end by the clock of Redis. */
   endsAt_ms: number;
@@ -47,6 +54,8 @@ interface Caller {
 
 /** A caller that is forgotten loses only the requests that were reserved for it. */
 const rememberedCallers = 10_000;
+/** Redis answers within a millisecond. After this time it hangs, or is busy for longer than a request should wait. */
+const defaultWait_ms = 25;
 /** The part of the remaining requests that one call reserves ahead. */
 const reserveAhead = 1 / 50;
 
@@ -55,22 +64,31 @@ const reserveAhead = 1 / 50;
  * Redis. While many requests are left, a process reserves some ahead; as they run out, it reserves only those it needs.
  * Reserved requests that are not used by the end of the window are lost.
  *
- * A window begins with a caller's first request and ends `window_ms` later, by the clock of Redis. While Redis is away
- * each process counts alone, since a limit that protects must not become an outage.
+ * A window begins with a caller's first request and ends `window_ms` later, by the clock of Redis. While Redis is slow
+ * or away, each process counts alone and no request waits, because a limit that protects must not become an outage. Then
+ * each process lets a caller send at most what was left when Redis last answered, and has Redis count it later.
  */
 export class RateLimiter {
   readonly limit: number;
   readonly window_ms: number;
   readonly #options: RateLimiterOptions;
+  readonly #pace: RedisPace;
   readonly #callers = new LRUCache<string, Caller>({ max: rememberedCallers });
 
   constructor(options: RateLimiterOptions) {
     this.#options = options;
     this.limit = options.limit;
     this.window_ms = options.window_ms;
+    this.#pace = new RedisPace({
+      // It writes, because a full Redis still answers reads.
+      check: () => this.#call('check', 0, 0),
+      wait_ms: options.wait_ms ?? defaultWait_ms,
+      now: options.now,
+      onSlow: options.onError,
+    });
   }
 
-  /** Decides at once when this process knows enough, else asks Redis. */
+  /** Decides at once when this process knows enough or Redis is slow, else asks Redis. */
   take(name: string): RateDecision | Promise<RateDecision> {
     const caller = this.#callerOf(name);
     const decision = this.#decideHere(caller);
@@ -91,15 +109,19 @@ export class RateLimiter {
   }
 
   #decideHere(caller: Caller): RateDecision | undefined {
-    const { window } = caller;
     const now_ms = this.#options.now();
-    if (window === undefined || now_ms >= window.endsAt_ms) return undefined;
-    const reset_ms = window.endsAt_ms - now_ms;
-    if (window.reserved > 0) {
-      window.reserved -= 1;
-      return { allowed: true, left: window.reserved + window.left, reset_ms };
+    let window = openWindow(caller, now_ms);
+    if (window === undefined) {
+      if (!this.#pace.isSlow()) return undefined;
+      window = { reserved: 0, left: this.limit, endsAt_ms: now_ms + this.window_ms };
+      caller.window = window;
     }
-    return window.left === 0 ? { allowed: false, left: 0, reset_ms } : undefined;
+    const left = window.reserved + window.left;
+    const reset_ms = window.endsAt_ms - now_ms;
+    if (left <= 0) return { allowed: false, left: 0, reset_ms };
+    if (window.reserved <= 0 && !this.#pace.isSlow()) return undefined;
+    window.reserved -= 1;
+    return { allowed: true, left: left - 1, reset_ms };
   }
 
   async #ask(name: string, caller: Caller): Promise<void> {
@@ -107,7 +129,7 @@ export class RateLimiter {
     // Requests of one turn of the event loop share one call.
     await new Promise(setImmediate);
     while (caller.waiting.length > 0) {
-      caller.window = await this.#reserve(name, caller);
+      await this.#pace.waitFor(this.#reserve(name, caller));
       caller.waiting = caller.waiting.filter((resolve) => {
         const decision = this.#decideHere(caller);
         if (decision !== undefined) resolve(decision);
@@ -117,23 +139,34 @@ export class RateLimiter {
     caller.asking = false;
   }
 
-  async #reserve(name: string, { window, waiting }: Caller): Promise<Window> {
-    const { redis, limit, window_ms, now, onError } = this.#options;
-    const asked_ms = now();
-    const isOpen = window !== undefined && asked_ms < window.endsAt_ms;
-    const wanted = waiting.length + Math.floor((isOpen ? window.left : 0) * reserveAhead);
-    try {
-      const [reserved, left, endsIn_ms] = await runScript(
-        redis,
-        reserveScript,
-        [`rate:${this.#options.name}:${name}`],
-        [wanted, limit, window_ms],
-      );
+  async #reserve(name: string, caller: Caller): Promise<void> {
+    const asked_ms = this.#options.now();
+    const window = openWindow(caller, asked_ms);
+    const reserved = window?.reserved ?? 0;
+    const wanted = caller.waiting.length + Math.floor((window?.left ?? 0) * reserveAhead);
+    const [granted, left, endsIn_ms] = await this.#call(name, wanted, Math.max(0, -reserved));
+    // A late answer pays for requests that were allowed while it was awaited.
+    const allowedMeanwhile = reserved - (openWindow(caller, this.#options.now())?.reserved ?? reserved);
+    caller.window = {
+      reserved: granted - allowedMeanwhile,
+      left,
       // Counted from before the call, so that this process never ends the window later than Redis does.
-      return { reserved, left, endsAt_ms: asked_ms + Math.max(1, endsIn_ms) };
-    } catch (error) {
-      onError(error);
-      return { reserved: limit, left: 0, endsAt_ms: asked_ms + window_ms };
-    }
+      endsAt_ms: asked_ms + Math.max(1, endsIn_ms),
+    };
   }
+
+  /** @param debt requests that were allowed without asking Redis */
+  #call(
+    name: string,
+    wanted: number,
+    debt: number,
+  ): Promise<[granted: number, left: number, endsIn_ms: number]> {
+    const { redis, limit, window_ms } = this.#options;
+    const keys = [`rate:${this.#options.name}:${name}`];
+    return runScript(redis, reserveScript, keys, [wanted, limit, window_ms, debt]);
+  }
+}
+
+function openWindow({ window }: Caller, now_ms: number): Window | undefined {
+  return window !== undefined && now_ms < window.endsAt_ms ? window : undefined;
 }
