@@ -44,14 +44,14 @@ export const cacheRows: readonly Row[] = [
   },
   {
     id: '17',
-    fault: 'cache Redis hangs',
-    injected: 'SIGSTOP, SIGCONT',
+    fault: 'the cache Redis hangs',
+    injected: 'its process is paused with SIGSTOP, later SIGCONT',
     quick: true,
     inject: ({ system, patience }) => system.hang('cache-redis', Math.max(4_000, 10_000 * patience)),
   },
   {
     id: '18',
-    fault: 'cache Redis crashes',
+    fault: 'the cache Redis crashes',
     injected: 'kill -9; it starts again, empty',
     quick: true,
     inject: ({ system }) => system.killAndAwait('cache-redis'),
@@ -70,7 +70,7 @@ export const cacheRows: readonly Row[] = [
   },
   {
     id: '21',
-    fault: 'cache Redis under memory pressure',
+    fault: 'the cache Redis runs out of memory',
     injected: 'maxmemory 1 MiB above the use, allkeys-lfu, and 20 MiB of other keys',
     async inject({ system }) {
       const used = Number(/used_memory:(\d+)/.exec(await system.cache.info('memory'))?.[1]);

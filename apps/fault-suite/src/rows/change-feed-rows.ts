@@ -36,8 +36,8 @@ export const changeFeedRows: readonly Row[] = [
   },
   {
     id: '9',
-    fault: 'sequence gap',
-    injected: 'a transaction draws its sequence number; a later one commits first',
+    fault: 'a change with a later sequence number commits first',
+    injected: 'a transaction draws its sequence number and waits; another draws the next number and commits',
     async inject({ system, keys, random, observe, expect }) {
       const [one, two] = [...keys.lasting].sort(() => random() - 0.5);
       const client = await system.sql.connect();
@@ -60,7 +60,7 @@ export const changeFeedRows: readonly Row[] = [
   },
   {
     id: '10',
-    fault: 'long transaction',
+    fault: 'a transaction stays open for long',
     injected: 'a transaction with a change stays open beside the load',
     async inject({ system, patience, observe, expect }) {
       const client = await system.sql.connect();
@@ -107,7 +107,7 @@ export const changeFeedRows: readonly Row[] = [
   {
     id: '13',
     fault: 'the worker is paused for longer than its job lock',
-    injected: 'SIGSTOP, SIGCONT',
+    injected: 'its process is paused with SIGSTOP, later SIGCONT',
     quick: true,
     async inject({ system, patience, observe }) {
       const paused_ms = Math.max(5_000, 40_000 * patience);

@@ -147,7 +147,7 @@ export const databaseRows: readonly Row[] = [
   },
   {
     id: '33',
-    fault: 'read after delete',
+    fault: 'a product is read while it is deleted',
     injected: 'for one key after the other, a DELETE races the fills of both readers',
     quick: true,
     async inject(stage) {
@@ -206,7 +206,7 @@ export const databaseRows: readonly Row[] = [
   massChangeRow,
   {
     id: '42',
-    fault: 'TRUNCATE',
+    fault: 'the table of products is truncated',
     injected: 'TRUNCATE of the products, by SQL',
     quick: true,
     withoutLoad: true,

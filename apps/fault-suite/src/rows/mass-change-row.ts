@@ -51,7 +51,7 @@ async function sample(look: () => Promise<number>, over: AbortSignal): Promise<n
 
 export const massChangeRow: Row = {
   id: '41',
-  fault: 'mass change',
+  fault: 'one statement changes very many rows',
   injected:
     `one transaction that changes every product ${sizes.join(', then ')} times, and a worker with a heap of ${heap_MiB} MiB ` +
     '(a million rows: npm run bench -- bulk)',

@@ -86,7 +86,7 @@ const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
 
 export const overloadRow: Row = {
   id: '37',
-  fault: 'overload',
+  fault: 'more searches arrive than a slow Postgres can answer',
   injected: `Postgres at a fifth of its speed, and ${overload} times as many uncached searches as it can then answer, each tried up to ${attempts} times`,
   async inject(stage) {
     const { system, patience, observe, expect } = stage;
