@@ -22,6 +22,8 @@ export interface System extends AsyncDisposable {
   readonly plain: boolean;
   /** Connections of the superuser. */
   readonly sql: Pool;
+  /** After Postgres has gone back: otherwise the pool would cut its older sessions at any later moment, perhaps in a query. */
+  renewSessions(): Promise<void>;
   /** Connections of the operator. They reconnect by themselves. */
   readonly cache: Redis;
   readonly state: Redis;
@@ -53,14 +55,16 @@ export async function startSystem(
   );
   /** Real servers know no roles of the stack. */
   const databaseUrl = async (login?: string) => pair?.url ?? stack.databaseUrl(login);
-  // Like every service, its sessions begin the incarnation before they write.
-  const sql = (pair === undefined ? createPool : createServicePool)({
+  const sqlOptions = {
     url: await databaseUrl(),
     applicationName: 'fault suite',
     max: 10,
     statementTimeout_ms: 60_000,
     lockTimeout_ms: 20_000,
-  });
+  };
+  // Like those of a service, its sessions begin the incarnation before they write.
+  const servicePool = pair === undefined ? undefined : createServicePool(sqlOptions);
+  const sql: Pool = servicePool ?? createPool(sqlOptions);
   resources.defer(() => sql.end());
   const operator = async (server: 'cache' | 'state'): Promise<Redis> => {
     const redis = new Redis(await stack.redisUrl(server), {
@@ -91,6 +95,9 @@ export async function startSystem(
     plain,
     pair,
     sql,
+    async renewSessions() {
+      if (servicePool !== undefined) await servicePool.currentIncarnation();
+    },
     cache,
     state,
     readers,
