@@ -86,6 +86,9 @@ export function createCache(options: CacheOptions) {
     near.forgetAll();
   };
   connection.onDatabaseIncarnation(forgetAll);
+  connection.onIncarnation((incarnation) => {
+    if (incarnation !== undefined) monotonic.prove(incarnation);
+  });
   const channel = new InvalidationChannel({
     url,
     name: `${name} channel`,

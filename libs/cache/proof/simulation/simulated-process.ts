@@ -45,6 +45,7 @@ export class SimulatedProcess {
   readonly #primary: ModelPrimary;
   readonly #trustsStandbys: boolean;
   #incarnation: string | undefined;
+  #isSetBack = false;
   /** The incarnation of Postgres that this process knows. */
   #database: number;
   /** Its sessions lead to a lagging standby. */
@@ -67,6 +68,7 @@ export class SimulatedProcess {
     this.#redis = redis;
     this.#inFlight = inFlight;
     const own = () => this.#incarnation;
+    const isSetBack = () => this.#isSetBack;
     this.#freshness = replaced.freshness?.(now, own) ?? new Freshness(now, own);
     // Room for two entries, so that a third one evicts another.
     this.#near =
@@ -82,6 +84,9 @@ export class SimulatedProcess {
       },
       requireIncarnation,
       requireStoreIdentity: () => ({ incarnation: requireIncarnation(), database: '', replicationId: '' }),
+      get isSetBack() {
+        return isSetBack();
+      },
       noticeRoleChange: () => this.learn(),
       time_ms: () => Promise.resolve(Date.now()),
     });
@@ -101,7 +106,10 @@ export class SimulatedProcess {
     // The question goes to Postgres too, which a session to a standby cannot answer.
     if (!this.#primary.isUp || (this.isOnStandby && !this.#trustsStandbys)) return;
     if (!this.isOnStandby) this.noteDatabase();
-    if (this.#redis.isUp) this.#incarnation = `${this.#redis.incarnation}/${this.#database}`;
+    if (!this.#redis.isUp) return;
+    this.#incarnation = `${this.#redis.incarnation}/${this.#database}`;
+    this.#isSetBack = false;
+    this.#monotonic.prove(this.#incarnation);
   }
 
   /** A new session finds which incarnation Postgres is in. */
@@ -109,6 +117,7 @@ export class SimulatedProcess {
     if (this.#database === this.#primary.incarnation) return;
     this.#database = this.#primary.incarnation;
     this.#incarnation = undefined;
+    this.#isSetBack = true;
     this.#monotonic.forgetAll();
     this.#near.forgetAll();
   }

@@ -45,7 +45,7 @@ export function encodeHeartbeatHead({ publisher, sequence, incarnation }: Envelo
   return `${JSON.stringify({ p: publisher, n: sequence, i: incarnation }).slice(0, -1)},"w":`;
 }
 
-/** @returns undefined for any other text: whoever has the right to publish can send anything. */
+/** @returns undefined for any other text: each client that may publish can send anything. */
 export function decodeMessage(text: string): ChannelMessage | undefined {
   let wire: Partial<Wire> | null;
   try {

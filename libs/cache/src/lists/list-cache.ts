@@ -84,8 +84,9 @@ export class ListCache {
       const { read, stored } = await this.#fillPath.loadAndFill(place, entry?.grant, loadPage);
       return { payload: read.payload, source: stored ? 'stored' : 'bypass', age_ms: 0 };
     } catch (error) {
-      if (entry?.state !== 'value') throw error;
-      return { payload: entry.payload, source: 'stale', age_ms: entry.age_ms };
+      const found = entry ?? (await this.#fillPath.readUnproved(place));
+      if (found?.state !== 'value') throw error;
+      return { payload: found.payload, source: 'stale', age_ms: found.age_ms };
     }
   }
 

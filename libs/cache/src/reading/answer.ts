@@ -11,19 +11,29 @@ export class Answer<Body = unknown> {
   readonly payload: Buffer | null;
   readonly age_ms: number;
   readonly source: Source;
+  /** Set while nobody can tell whether the entry counts: the incarnation in which it was stored. */
+  readonly unprovedStamp?: string | undefined;
 
-  constructor(version: number, payload: Buffer | null, age_ms: number, source: Source) {
+  constructor(
+    version: number,
+    payload: Buffer | null,
+    age_ms: number,
+    source: Source,
+    unprovedStamp?: string,
+  ) {
     this.version = version;
     this.payload = payload;
     this.age_ms = age_ms;
     this.source = source;
+    this.unprovedStamp = unprovedStamp;
   }
 
   static of<Body>(
-    entry: { state: string; version: number; payload: Buffer; age_ms: number },
+    entry: { state: string; version: number; payload: Buffer; age_ms: number; stamp?: string },
     source: Source,
   ): Answer<Body> {
-    return new Answer(entry.version, entry.state === 'missing' ? null : entry.payload, entry.age_ms, source);
+    const { state, version, payload, age_ms, stamp } = entry;
+    return new Answer(version, state === 'missing' ? null : payload, age_ms, source, stamp);
   }
 
   /** The payload, parsed with each call. */

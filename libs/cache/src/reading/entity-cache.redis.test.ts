@@ -22,6 +22,8 @@ let admin: Redis;
 let rows: Map<string, PrimaryRead>;
 let queries: string[][];
 let primaryFails: boolean;
+/** The incarnation of the primary. */
+let database: string;
 let holdAnswers: Promise<void> | undefined;
 let holdRedis: Promise<void> | undefined;
 let redisAnswers = 0;
@@ -51,12 +53,19 @@ class Reader {
     this.connection = new CacheConnection({
       url,
       name: 'reader',
-      database: { currentIncarnation: () => Promise.resolve('database') },
+      database: {
+        currentIncarnation: () =>
+          primaryFails ? Promise.reject(new Error('connection refused')) : Promise.resolve(database),
+      },
       onError: () => undefined,
     });
     this.freshness = new Freshness(now, () => this.connection.incarnation);
     this.near = new NearCache(this.freshness, now, { maxBytes: near_bytes });
     this.store = new EntryStore(this.connection);
+    const monotonic = new MonotonicReads(remembered);
+    this.connection.onIncarnation((incarnation) => {
+      if (incarnation !== undefined) monotonic.prove(incarnation);
+    });
     const real = createCacheBreaker();
     const breaker: CacheBreaker = {
       isOpen: () => real.isOpen(),
@@ -72,7 +81,7 @@ class Reader {
       breaker,
       freshness: this.freshness,
       near: this.near,
-      monotonic: new MonotonicReads(remembered),
+      monotonic,
       now,
       events: {
         fillRefused: (entity) => this.refused.push(entity),
@@ -138,6 +147,7 @@ beforeEach(async () => {
   rows = new Map();
   queries = [];
   primaryFails = false;
+  database = 'database';
   holdAnswers = undefined;
   holdRedis = undefined;
   paused_ms = 0;
@@ -195,6 +205,35 @@ test('with Postgres away what is cached goes on, what has ended is shown as stal
   await one.change('a', 4);
   expect(await one.read('a')).toBe('3 stale');
   await expect(one.read('b')).rejects.toMatchObject({ code: 'unavailable', retryAfterSeconds: 1 });
+});
+
+test('a reader that starts while Postgres is away serves what Redis holds, marked stale', async () => {
+  write('a', 3);
+  expect(await (await new Reader().start()).read('a')).toBe('3 stored');
+  primaryFails = true;
+  const late = await new Reader().start();
+  expect(late.connection.incarnation).toBeUndefined();
+  // More often than the breaker of Redis allows failures.
+  for (let read = 0; read < 10; read++) expect(await late.read('a')).toBe('3 stale');
+  await expect(late.read('never cached')).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(late.read('a', 4)).rejects.toMatchObject({ code: 'unavailable' });
+  primaryFails = false;
+  await eventually(() => late.connection.incarnation !== undefined);
+  expect(await late.read('a')).toBe('3 redis');
+});
+
+test('a stale version of an incarnation that has ended does not count once the incarnation is known', async () => {
+  write('a', 15);
+  expect(await (await new Reader().start()).read('a')).toBe('15 stored');
+  primaryFails = true;
+  const late = await new Reader().start();
+  expect(await late.read('a')).toBe('15 stale');
+  // Postgres comes back without its last commits.
+  write('a', 11);
+  database = 'restored';
+  primaryFails = false;
+  await eventually(() => late.connection.incarnation !== undefined);
+  expect(await late.read('a')).toBe('11 stored');
 });
 
 test('a stale answer is never older than what was served, even if that was forgotten', async () => {

@@ -120,14 +120,14 @@ export class EntityCache<Body extends object = object> {
     read: PrimaryRead,
     { mark, grant }: PrimaryReadStart,
   ): Promise<Answer<Body> | undefined> {
-    const { monotonic, near } = this.#parts;
+    const { monotonic } = this.#parts;
     const place = this.#placeOf(key);
     const { stored } = await this.#fillPath.loadAndFill(place, grant, async () => read);
     if (monotonic.isForgottenSince(place.cacheKey, mark)) return undefined;
     if (monotonic.isOvertaken(place.cacheKey, read.version)) return undefined;
-    monotonic.note(place.cacheKey, read.version);
-    near.invalidate(place.cacheKey, read.version);
-    return new Answer(read.version, read.payload, 0, stored ? 'stored' : 'bypass');
+    const answer = new Answer<Body>(read.version, read.payload, 0, stored ? 'stored' : 'bypass');
+    this.#noteServed(place.cacheKey, answer);
+    return answer;
   }
 
   async #getFar(
@@ -153,7 +153,7 @@ export class EntityCache<Body extends object = object> {
       events.overtaken(this.entity.name);
       marked = await this.#readPrimary(load, key, patience);
     }
-    monotonic.note(cacheKey, marked.answer.version);
+    this.#noteServed(cacheKey, marked.answer);
     return marked.answer;
   }
 
@@ -199,7 +199,7 @@ export class EntityCache<Body extends object = object> {
       return this.#keep(ticket, mark, new Answer<Body>(read.version, read.payload, 0, source), fresh_ms);
     } catch (error) {
       this.#parts.events.loadFailed(this.entity.name, error);
-      const stale = this.#staleAnswer(place.cacheKey, entry);
+      const stale = await this.#staleAnswer(place, entry);
       if (stale === undefined) throw error;
       return { answer: stale, mark };
     }
@@ -235,7 +235,7 @@ export class EntityCache<Body extends object = object> {
     const marked = { answer, mark };
     if (monotonic.isForgottenSince(ticket.key, mark) || monotonic.isOvertaken(ticket.key, version))
       return marked;
-    monotonic.note(ticket.key, version);
+    this.#noteServed(ticket.key, answer);
     const now_ms = now();
     near.offer(ticket, {
       version,
@@ -246,11 +246,24 @@ export class EntityCache<Body extends object = object> {
     return marked;
   }
 
+  /**
+   * Whatever is noted as served also leaves the near cache if that holds less. The race: while the watermark lags, an
+   * answer comes from Redis or Postgres; when the watermark recovers, the near cache would serve its older copy.
+   */
+  #noteServed(cacheKey: string, { version, unprovedStamp }: Answer<Body>): void {
+    const { store, monotonic, near } = this.#parts;
+    if (unprovedStamp === undefined || unprovedStamp === store.incarnation) monotonic.note(cacheKey, version);
+    else if (store.incarnation === undefined) monotonic.noteUnproved(cacheKey, version, unprovedStamp);
+    near.invalidate(cacheKey, version);
+  }
+
   /** The newest copy that any cache still holds, unless this process has served something newer. */
-  #staleAnswer(cacheKey: string, entry: AskedEntry | undefined): Answer<Body> | undefined {
+  async #staleAnswer(place: Place, entry: AskedEntry | undefined): Promise<Answer<Body> | undefined> {
     const { near, monotonic, now } = this.#parts;
+    const { cacheKey } = place;
     const copies: Answer<Body>[] = [];
-    if (entry !== undefined && entry.state !== 'absent') copies.push(Answer.of(entry, 'stale'));
+    const found = entry ?? (await this.#fillPath.readUnproved(place));
+    if (found !== undefined && found.state !== 'absent') copies.push(Answer.of(found, 'stale'));
     const kept = near.getStale(cacheKey);
     if (kept !== undefined) {
       copies.push(new Answer(kept.version, kept.payload, now() - kept.storedAt_ms, 'stale'));

@@ -72,6 +72,7 @@ async function startReader(load: (key: string) => Promise<PrimaryRead>, fillScri
     requireIncarnation: () => connection.requireIncarnation(),
     requireStoreIdentity: () => connection.requireStoreIdentity(),
     noticeRoleChange: (error) => connection.noticeRoleChange(error),
+    isSetBack: false,
     time_ms: () => connection.time_ms(),
   });
   const now = () => performance.now();

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { pause } from '@catalog/runtime';
 import type { Freshness } from '../channel/freshness.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
-import type { Entry, EntryStore, Grant, LeasedEntry, PrimaryRead } from '../redis/entry-store.ts';
+import type {
+  Entry,
+  EntryStore,
+  Grant,
+  LeasedEntry,
+  PrimaryRead,
+  UnprovedEntry,
+} from '../redis/entry-store.ts';
 import { timings } from '../timings.ts';
 
 /** Where an answer is cached, and for how long. */
@@ -60,8 +67,10 @@ export class LeaseLoadFill {
    *
    * @throws what `EntryStore.readOrLease` throws; an error of the breaker while Redis fails
    */
-  ask({ list, cacheKey, payloadSchema }: Place, token = newToken()): Promise<LeasedEntry> {
+  async ask({ list, cacheKey, payloadSchema }: Place, token = newToken()): Promise<LeasedEntry> {
     const { store, breaker } = this.#parts;
+    // Outside the breaker: no call is made, so nothing is learned about Redis.
+    store.requireIncarnation();
     return breaker.execute(() =>
       list === undefined
         ? store.readOrLease(cacheKey, payloadSchema, token)
@@ -87,6 +96,21 @@ export class LeaseLoadFill {
       }
     } catch (error) {
       this.#parts.events.cacheFailed(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * What Redis holds of any incarnation, to be shown as stale. Undefined while the incarnation is known: then `ask` is the
+   * one way to read.
+   */
+  async readUnproved({ cacheKey, payloadSchema }: Place): Promise<UnprovedEntry | undefined> {
+    const { store, breaker, events } = this.#parts;
+    if (store.incarnation !== undefined) return undefined;
+    try {
+      return await breaker.execute(() => store.readUnproved(cacheKey, payloadSchema));
+    } catch (error) {
+      events.cacheFailed(error);
       return undefined;
     }
   }

@@ -22,6 +22,15 @@ test('the key that was not served for longest is forgotten, not the one that is 
   expect(reads.isOvertaken('idle', 8)).toBe(false);
 });
 
+test('a version that was served while the incarnation was unknown counts on if it was of that incarnation', () => {
+  const reads = new MonotonicReads();
+  reads.noteUnproved('same', 7, 'ours');
+  reads.noteUnproved('other', 7, 'theirs');
+  expect([reads.isOvertaken('same', 6), reads.permits('other', 6)]).toEqual([true, false]);
+  reads.prove('ours');
+  expect([reads.isOvertaken('same', 6), reads.isOvertaken('other', 6)]).toEqual([true, false]);
+});
+
 test('of a forgotten key the worst is assumed where the age of a copy is unknown', () => {
   const reads = new MonotonicReads(1);
   reads.note('a', 7);

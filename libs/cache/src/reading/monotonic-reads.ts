@@ -7,12 +7,18 @@
  * A stale copy may be of any age. For a forgotten key it is therefore compared with the highest version ever forgotten,
  * which may refuse a copy that could be served, but never serves one that must not be.
  *
+ * While the incarnation is unknown, what Redis holds is served marked stale. It may be left from an earlier incarnation,
+ * with versions that Postgres does not have any more. Such a version counts until the incarnation is known, and
+ * afterwards only if the entry was of that incarnation. If Postgres has not gone back, nothing is lost by that: what is
+ * read in the new incarnation is read later than what was stored in an earlier one.
+ *
  * When Postgres has gone back, what was served before does not count any more, for one key or for all. The race: a read
  * that began before may bring its old answer afterwards. So a read takes a mark when it begins, and is repeated if its
  * key was forgotten since.
  */
 export class MonotonicReads {
   readonly #served = new Map<string, number>();
+  readonly #unproved = new Map<string, { readonly version: number; readonly stamp: string }>();
   readonly #limit: number;
   #forgotten = 0;
   /** Grows with each call of `forget` and `forgetAll`. */
@@ -26,13 +32,13 @@ export class MonotonicReads {
 
   /** Whether a copy of unknown age may be served. */
   permits(key: string, version: number): boolean {
-    return version >= (this.#served.get(key) ?? this.#forgotten);
+    return version >= (this.#served.get(key) ?? this.#forgotten) && !this.#isBelowUnproved(key, version);
   }
 
   /** Whether a newer version was served while this one was being read. */
   isOvertaken(key: string, version: number): boolean {
     const served = this.#served.get(key);
-    return served !== undefined && version < served;
+    return (served !== undefined && version < served) || this.#isBelowUnproved(key, version);
   }
 
   note(key: string, version: number): void {
@@ -40,6 +46,26 @@ export class MonotonicReads {
     if (before !== undefined) this.#served.delete(key);
     else if (this.#served.size >= this.#limit) this.#forgetOldest();
     this.#served.set(key, before === undefined ? version : Math.max(before, version));
+  }
+
+  /** @param stamp the incarnation of the entry that was served */
+  noteUnproved(key: string, version: number, stamp: string): void {
+    // Beyond the limit the oldest counts like one that was served, so that nothing older follows it.
+    if (this.#unproved.size >= this.#limit && !this.#unproved.has(key)) {
+      const [oldest] = this.#unproved;
+      if (oldest !== undefined) {
+        this.#unproved.delete(oldest[0]);
+        this.note(oldest[0], oldest[1].version);
+      }
+    }
+    this.#unproved.set(key, { version, stamp });
+  }
+
+  /** The incarnation is known. */
+  prove(incarnation: string): void {
+    for (const [key, { version, stamp }] of this.#unproved)
+      if (stamp === incarnation) this.note(key, version);
+    this.#unproved.clear();
   }
 
   /** For a read that begins. */
@@ -57,6 +83,7 @@ export class MonotonicReads {
   forget(key: string): void {
     this.#mark += 1;
     this.#served.delete(key);
+    this.#unproved.delete(key);
     this.#forgottenAt.delete(key);
     this.#forgottenAt.set(key, this.#mark);
     if (this.#forgottenAt.size <= rememberedForgets) return;
@@ -73,7 +100,13 @@ export class MonotonicReads {
     this.#allForgottenAt = this.#mark;
     this.#forgottenAt.clear();
     this.#served.clear();
+    this.#unproved.clear();
     this.#forgotten = 0;
+  }
+
+  #isBelowUnproved(key: string, version: number): boolean {
+    const unproved = this.#unproved.get(key);
+    return unproved !== undefined && version < unproved.version;
   }
 
   #forgetOldest(): void {

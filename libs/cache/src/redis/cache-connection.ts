@@ -59,6 +59,7 @@ export class CacheConnection {
   #listeners: ((incarnation: string | undefined) => void)[] = [];
   #database: string | undefined;
   #databaseListeners: (() => void)[] = [];
+  #isSetBack = false;
 
   constructor(options: CacheConnectionOptions) {
     this.#options = options;
@@ -102,6 +103,11 @@ export class CacheConnection {
   /** The incarnation of Postgres that is part of it; undefined while it is unknown. */
   get databaseIncarnation(): string | undefined {
     return this.#identity?.database;
+  }
+
+  /** Postgres went back since the incarnation was last known. What Redis holds may have been lost in Postgres. */
+  get isSetBack(): boolean {
+    return this.#isSetBack;
   }
 
   /** Calls back when Postgres is in another incarnation, even while Redis is away. Then versions of before do not count. */
@@ -192,10 +198,12 @@ export class CacheConnection {
     if (before === undefined || before === incarnation) return;
     // At once: what Redis and the near cache hold must not be served, and noted as served, until Redis has answered.
     this.#setIdentity(undefined);
+    this.#isSetBack = true;
     for (const listener of this.#databaseListeners) listener();
   }
 
   #setIdentity(identity: StoreIdentity | undefined): void {
+    if (identity !== undefined) this.#isSetBack = false;
     if (identity?.incarnation === this.incarnation) return;
     this.#identity = identity;
     for (const listener of this.#listeners) listener(identity?.incarnation);

@@ -36,6 +36,12 @@ export interface PrimaryRead {
   readonly payload: Buffer | null;
 }
 
+/** An entry whose incarnation may be another one than that of the stores. */
+export interface UnprovedEntry extends Entry {
+  /** The incarnation in which it was stored. */
+  readonly stamp: string;
+}
+
 export interface InspectedEntry {
   readonly state: EntryState | 'unreadable';
   readonly version?: number;
@@ -68,7 +74,13 @@ const leases = { '1': 'granted', '0': 'not-needed', '-1': 'busy' } as const;
 /** The part of CacheConnection that this needs. */
 type EntryConnection = Pick<
   CacheConnection,
-  'redis' | 'incarnation' | 'requireIncarnation' | 'requireStoreIdentity' | 'noticeRoleChange' | 'time_ms'
+  | 'redis'
+  | 'incarnation'
+  | 'isSetBack'
+  | 'requireIncarnation'
+  | 'requireStoreIdentity'
+  | 'noticeRoleChange'
+  | 'time_ms'
 >;
 
 /** The scripts that read, lease and fill an entry, with types. */
@@ -81,6 +93,11 @@ export class EntryStore {
 
   get incarnation(): string | undefined {
     return this.#connection.incarnation;
+  }
+
+  /** @throws CacheUnavailable */
+  requireIncarnation(): string {
+    return this.#connection.requireIncarnation();
   }
 
   /**
@@ -194,22 +211,32 @@ export class EntryStore {
     const incarnation = this.#connection.requireIncarnation();
     const raw = await this.#connection.redis.getBuffer(key);
     if (raw === null) return 'absent';
-    const end = raw.indexOf(10);
-    const [layout, state = '', version, stored, freshUntil, stamp, schema, token, , leaseUntil] = raw
-      .toString('latin1', 0, end)
-      .split('|');
-    const known = states[state];
-    if (layout !== '1' || known === undefined || end < 0) return 'unreadable';
-    return {
-      state: known,
-      version: Number(version),
-      storedAt_ms: Number(stored),
-      freshUntil_ms: Number(freshUntil),
-      payloadSchema: Number(schema),
-      isOfThisIncarnation: stamp === incarnation,
-      leaseUntil_ms: token === '' ? 0 : Number(leaseUntil),
-      payload: raw.subarray(end + 1),
-    };
+    const entry = parseEntry(raw);
+    return entry === undefined
+      ? 'unreadable'
+      : { ...entry, isOfThisIncarnation: entry.stamp === incarnation };
+  }
+
+  /**
+   * What Redis holds of any incarnation, for an answer that is marked stale. For the time in which the incarnation is
+   * unknown, because Postgres is away.
+   *
+   * @returns undefined if there is no payload of this schema, or if Postgres may have lost it
+   * @throws ioredis errors
+   */
+  async readUnproved(key: string, payloadSchema: number): Promise<UnprovedEntry | undefined> {
+    if (this.#connection.isSetBack) return undefined;
+    const [raw, now_ms] = await Promise.all([
+      this.#connection.redis.getBuffer(key),
+      this.#connection.time_ms(),
+    ]);
+    const entry = raw === null ? undefined : parseEntry(raw);
+    if (entry === undefined || entry.state === 'absent' || entry.payloadSchema !== payloadSchema) {
+      return undefined;
+    }
+    const { state, version, payload, stamp, storedAt_ms, freshUntil_ms } = entry;
+    const age_ms = Math.max(0, now_ms - storedAt_ms);
+    return { state, version, payload, stamp, age_ms, freshFor_ms: freshUntil_ms - now_ms };
   }
 
   async #run<Answer>(
@@ -234,6 +261,26 @@ function entryOf(
   payload: Buffer,
 ): Entry {
   return { state: states[state.toString()] ?? 'absent', version, age_ms, freshFor_ms, payload };
+}
+
+/** The header is described in `lua/entry.lua`. Undefined if the text has another one. */
+function parseEntry(raw: Buffer): (Omit<StoredEntry, 'isOfThisIncarnation'> & { stamp: string }) | undefined {
+  const end = raw.indexOf(10);
+  const [layout, state = '', version, stored, freshUntil, stamp = '', schema, token, , leaseUntil] = raw
+    .toString('latin1', 0, end)
+    .split('|');
+  const known = states[state];
+  if (layout !== '1' || known === undefined || end < 0) return undefined;
+  return {
+    state: known,
+    version: Number(version),
+    storedAt_ms: Number(stored),
+    freshUntil_ms: Number(freshUntil),
+    payloadSchema: Number(schema),
+    stamp,
+    leaseUntil_ms: token === '' ? 0 : Number(leaseUntil),
+    payload: raw.subarray(end + 1),
+  };
 }
 
 export const generationKey = (list: string) => `generation:${list}`;
