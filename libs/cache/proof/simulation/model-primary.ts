@@ -21,6 +21,8 @@ export class ModelPrimary {
   readonly lost: Commit[] = [];
   incarnation = 1;
   isUp = true;
+  /** So many of the next queries fail. */
+  failures = 0;
   readonly #inFlight: CallsInFlight;
   #version = 0;
 
@@ -62,7 +64,8 @@ export class ModelPrimary {
   readonly load = (keys: readonly string[], session: Session): ReturnType<PayloadLoader> =>
     new Promise((resolve, reject) => {
       this.#inFlight.add('Postgres runs a query', () => {
-        if (!this.isUp) {
+        if (!this.isUp || this.failures > 0) {
+          this.failures = Math.max(0, this.failures - 1);
           reject(new Error('the database is down'));
           return;
         }
@@ -70,7 +73,7 @@ export class ModelPrimary {
         try {
           isStandby = session();
         } catch (error) {
-          reject(error);
+          reject(error as Error);
           return;
         }
         const rows = new Map(

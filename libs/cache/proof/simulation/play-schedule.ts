@@ -25,6 +25,8 @@ async function heal(world: World): Promise<void> {
   world.setRedis(true);
   world.setPrimary(true);
   for (const process of world.processes) process.isOnStandby = false;
+  world.primary.failures = 0;
+  world.releaseFeed();
   const continueCalls = async (wait_ms: number) => {
     for (let round = 0; round < 6; round++) {
       world.continueAll(1);

@@ -3,7 +3,7 @@ import { vi } from 'vitest';
 import type { World } from './world.ts';
 
 /** One event of a schedule, with its line in the story. */
-interface Action {
+export interface Action {
   readonly description: string;
   run(world: World): void;
 }
@@ -21,6 +21,7 @@ const faults = [
   'postgres',
   'set-back',
   'standby',
+  'lag',
 ] as const;
 type Fault = (typeof faults)[number];
 
@@ -52,6 +53,21 @@ const nth = fc.nat(20);
 const pass = (ms: number) => {
   vi.advanceTimersByTime(ms);
 };
+
+export function hearHeartbeat(world: World, process: number): void {
+  world.processes[process]?.ping();
+  world.heartbeat();
+  world.processes[process]?.receive(20);
+}
+
+/** More often than a near cache needs to stay sound. */
+export function lagPastBound(world: World): void {
+  world.holdUpFeed();
+  for (let round = 0; round < 4; round++) {
+    pass(600);
+    for (const process of world.processes.keys()) hearHeartbeat(world, process);
+  }
+}
 
 /** The weights make most events useful work, and let most calls in flight continue. */
 const possibleActions: readonly PossibleAction[] = [
@@ -129,11 +145,7 @@ const possibleActions: readonly PossibleAction[] = [
     9,
     processIndex,
     (process) => `process ${process} pings and receives a newer heartbeat`,
-    (world, process) => {
-      world.processes[process]?.ping();
-      world.heartbeat();
-      world.processes[process]?.receive(20);
-    },
+    hearHeartbeat,
   ),
   possible(
     5,
@@ -216,6 +228,24 @@ const possibleActions: readonly PossibleAction[] = [
     (isUp) => `Postgres is ${isUp ? 'up' : 'down'}`,
     (world, isUp) => world.setPrimary(isUp),
     'postgres',
+  ),
+  possible(3, none, () => 'a change is held up past the bound, and heartbeats go on', lagPastBound, 'lag'),
+  possible(
+    5,
+    processIndex,
+    (process) => `no change is held up any more, and process ${process} hears of it`,
+    (world, process) => {
+      world.releaseFeed();
+      hearHeartbeat(world, process);
+    },
+    'lag',
+  ),
+  possible(
+    4,
+    fc.integer({ min: 1, max: 2 }),
+    (failures) => `the next ${failures} queries fail`,
+    (world, failures) => void (world.primary.failures = failures),
+    'lag',
   ),
   possible(
     2,

@@ -5,7 +5,7 @@ import { NearCache, type Ticket } from '../../src/near-cache/near-cache.ts';
 import { Freshness } from '../../src/channel/freshness.ts';
 import type { ChannelMessage } from '../../src/channel/messages.ts';
 import { playSchedule } from './play-schedule.ts';
-import { schedules } from './schedule.ts';
+import { type Action, hearHeartbeat, lagPastBound, schedules } from './schedule.ts';
 import type { Replacements } from './simulated-process.ts';
 
 /**
@@ -27,13 +27,17 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** The sources of all answers. A simulation in which Redis never answers would find nothing. */
+const sources = new Set<string | undefined>();
+
 /** @returns the shortest story that fast-check found of a broken rule */
 async function findViolation(
   parameters: { numRuns: number; seed?: number },
   replaced?: Replacements,
 ): Promise<string | undefined> {
   const property = fc.asyncProperty(schedules(200), async (schedule) => {
-    const { violations } = await playSchedule(schedule, replaced);
+    const { violations, story } = await playSchedule(schedule, replaced);
+    for (const line of story) sources.add(/answers .* \((\w+)\)$/.exec(line)?.[1]);
     return violations.length === 0;
   });
   const result = await fc.check(property, parameters);
@@ -51,8 +55,60 @@ test(
   async () => {
     const story = await findViolation({ numRuns: SCHEDULES });
     expect(story).toBeUndefined();
+    expect([...sources]).toEqual(expect.arrayContaining(['near', 'redis', 'stored', 'bypass', 'stale']));
   },
 );
+
+const continueAll: Action[] = Array.from({ length: 10 }, () => ({
+  description: 'all calls continue',
+  run: (world) => world.continueAll(1),
+}));
+
+test('after a stale answer the near cache serves nothing older, even when the watermark recovers', async () => {
+  const { violations, story } = await playSchedule({
+    isNarrow: false,
+    faults: [],
+    actions: [
+      {
+        description: 'process 0 keeps version 1 of a',
+        run(world) {
+          world.commit('a', false);
+          world.catchUp();
+          hearHeartbeat(world, 0);
+          world.read(0, 'a', 'any');
+        },
+      },
+      ...continueAll,
+      {
+        description: 'the feed is held up; process 1 reads version 2 from Postgres and fills Redis',
+        run(world) {
+          lagPastBound(world);
+          world.commit('a', false);
+          world.read(1, 'a', 'writer');
+        },
+      },
+      ...continueAll,
+      {
+        description: 'a load of process 0 fails, and it answers with what Redis holds',
+        run(world) {
+          world.primary.failures = 1;
+          world.read(0, 'a', 'any');
+        },
+      },
+      ...continueAll,
+      {
+        description: 'the watermark recovers',
+        run(world) {
+          world.releaseFeed();
+          hearHeartbeat(world, 0);
+          world.read(0, 'a', 'any');
+        },
+      },
+    ],
+  });
+  expect(violations, story.join('\n')).toEqual([]);
+  expect(story.join('\n')).toContain('process 0 answers a in version 2 (stale)');
+});
 
 class KeepsOutdatedFills extends NearCache {
   override begin(key: string): Ticket {

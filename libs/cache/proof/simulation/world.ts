@@ -33,6 +33,7 @@ export class World {
   readonly #seenByClient = new Map<string, number>();
   #workerIncarnation: string | undefined = this.#incarnation;
   #sequence = 0;
+  #heldUpSince_ms: number | undefined;
   #replica: ReadonlyMap<string, Slot> = new Map();
   readonly story: string[] = [];
   readonly violations: string[] = [];
@@ -88,6 +89,15 @@ export class World {
     this.primary.isUp = isUp;
   }
 
+  /** A change that no process reads is committed now, and the worker cannot apply it. */
+  holdUpFeed(): void {
+    this.#heldUpSince_ms ??= Date.now();
+  }
+
+  releaseFeed(): void {
+    this.#heldUpSince_ms = undefined;
+  }
+
   commit(anyKey: string, isDelete: boolean): void {
     const key = this.#isNarrow ? 'a' : anyKey;
     const commit = this.primary.commit(key, isDelete);
@@ -134,8 +144,10 @@ export class World {
       this.workerLearns();
       return;
     }
-    const oldest = this.#changes.find(({ isAcknowledged }) => !isAcknowledged);
-    const watermarkAge_ms = oldest === undefined ? 0 : Date.now() - oldest.commit.at_ms + 1;
+    const oldest =
+      this.#changes.find(({ isAcknowledged }) => !isAcknowledged)?.commit.at_ms ?? Date.now() + 1;
+    const watermark_ms = Math.min(oldest, this.#heldUpSince_ms ?? oldest) - 1;
+    const watermarkAge_ms = Date.now() - watermark_ms;
     this.#sequence += 1;
     const sequence = this.#sequence;
     for (const process of this.processes) {
