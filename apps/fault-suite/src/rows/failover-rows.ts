@@ -101,10 +101,11 @@ export const failoverRows: readonly Row[] = [
         await pair.failOver(standby, losing_ms, look);
         const moved_ms = performance.now();
         const comesBack = await pair.addStandby(port);
+        // The base backup may have taken longer than that.
         await pause(Math.max(0, 6_000 - (performance.now() - moved_ms)));
-        stage.expect(
-          comesBack.log().includes('this server is a standby'),
-          'the old primary refused the sessions',
+        const isRefused = () => comesBack.log().includes('this server is a standby');
+        await eventually(isRefused, { timeout_ms: follow_ms }).catch(() =>
+          stage.expect(false, 'the old primary refused the sessions'),
         );
         leadSecondReaderTo(system, pair.address.port);
         await comesBack.stop();
