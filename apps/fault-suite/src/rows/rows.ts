@@ -7,7 +7,9 @@ import { diskRow } from './disk-row.ts';
 import { doorbellRows } from './doorbell-rows.ts';
 import { keyViewRow } from './key-view-row.ts';
 import { failoverRows } from './failover-rows.ts';
+import { lagRows } from './lag-rows.ts';
 import { overloadRow } from './overload-row.ts';
+import { reconnectRow } from './reconnect-row.ts';
 import type { Row } from './row.ts';
 import { schemaChangeRows } from './schema-change-rows.ts';
 import { serverSettingsRow } from './server-settings-row.ts';
@@ -23,6 +25,8 @@ export const rows: readonly Row[] = [
   ...failoverRows,
   ...schemaChangeRows,
   ...unshowableRows,
+  ...lagRows,
+  reconnectRow,
   clockRow,
   diskRow,
   overloadRow,

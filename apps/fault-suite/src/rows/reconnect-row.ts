@@ -1,0 +1,70 @@
+/** A reader that finds only one of its stores. */
+import { pause } from '@catalog/runtime';
+import { eventually, startReader, tcpProxy } from '@catalog/testing';
+import { read } from '../load/read.ts';
+import { metric } from '../system/metrics.ts';
+import { withPort } from '../system/system.ts';
+import type { Row, Stage } from './row.ts';
+
+async function someProducts({ system }: Stage, count: number): Promise<string[]> {
+  const { rows } = await system.sql.query<{ id: string }>(
+    "select id from catalog.products where category <> 'checked' order by random() limit $1",
+    [count],
+  );
+  return rows.map(({ id }) => id);
+}
+
+export const reconnectRow: Row = {
+  id: '52',
+  fault: 'a reader reconnects to the cache Redis while Postgres is away',
+  injected:
+    'a third reader loses Postgres, then its connections to the cache Redis, and finds only Redis again',
+  async inject(stage) {
+    const { system, observe, expect } = stage;
+    const { stack } = system;
+    await using postgres = await tcpProxy({ to: stack.port('postgres') });
+    await using redis = await tcpProxy({ to: stack.port('cache-redis') });
+    await using third = await startReader(stack, {
+      env: {
+        DATABASE_URL: withPort(await stack.databaseUrl('catalog_read'), postgres.port),
+        CACHE_REDIS_URL: withPort(await stack.redisUrl('cache', 'catalog-read'), redis.port),
+      },
+    });
+    const keys = await someProducts(stage, 50);
+    const [first] = system.readers;
+    for (const key of keys)
+      await read(undefined, { client: 'fill', process: first?.name ?? '', url: first?.url ?? '', key });
+    postgres.refuse();
+    postgres.cut();
+    redis.cut();
+    await eventually(async () => (await metric(third.url, 'cache_fresh')) === 0);
+    await pause(1_000);
+    const answers = [];
+    for (const key of keys)
+      answers.push(await read(undefined, { client: 'away', process: 'third reader', url: third.url, key }));
+    postgres.passThrough();
+    const served = answers.filter(({ outcome }) => outcome === 'ok');
+    const back = await eventually(
+      async () => {
+        const url = third.url;
+        const one = await read(undefined, {
+          client: 'back',
+          process: 'third reader',
+          url,
+          key: keys[0] ?? '',
+        });
+        return one.stale === false && one;
+      },
+      { timeout_ms: 10_000 },
+    );
+    observe(
+      `${served.length} of ${keys.length} keys that only Redis held were served, ${served.filter(({ stale }) => stale).length} marked stale; ` +
+        `with Postgres back: ${back.said}`,
+    );
+    expect(served.length === keys.length, 'every key that Redis holds is served');
+    expect(
+      served.every(({ stale }) => stale === true),
+      'each of these answers is marked stale',
+    );
+  },
+};
