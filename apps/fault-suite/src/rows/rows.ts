@@ -8,6 +8,7 @@ import { doorbellRows } from './doorbell-rows.ts';
 import { keyViewRow } from './key-view-row.ts';
 import { failoverRows } from './failover-rows.ts';
 import { lagRows } from './lag-rows.ts';
+import { historyRow } from './history-row.ts';
 import { overloadRow } from './overload-row.ts';
 import { reconnectRow } from './reconnect-row.ts';
 import type { Row } from './row.ts';
@@ -29,6 +30,7 @@ export const rows: readonly Row[] = [
   reconnectRow,
   clockRow,
   diskRow,
+  historyRow,
   overloadRow,
   serverSettingsRow,
   keyViewRow,
