@@ -73,7 +73,7 @@ export class ModelPrimary {
         try {
           isStandby = session();
         } catch (error) {
-          reject(error as Error);
+          reject(error instanceof Error ? error : new Error(String(error)));
           return;
         }
         const rows = new Map(
