@@ -46,7 +46,11 @@ await runServer({
       onError: warn('the state Redis failed'),
     });
     scope.onStop('state redis', () => stateRedis.disconnect());
-    const views = new ViewCounters(stateRedis, warn('view counts were lost'));
+    const views = new ViewCounters({
+      redis: stateRedis,
+      onLost: readMetrics.onLostViews,
+      onError: warn('view counts were lost'),
+    });
     scope.run('view counters', views);
 
     // With either store this process answers at least some requests. Taking it out of service would answer fewer.

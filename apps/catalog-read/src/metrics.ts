@@ -3,12 +3,14 @@ import type { CacheEvents, CacheStatus } from '@catalog/cache';
 import type { Metrics } from '@catalog/service-kit';
 import { Counter, Gauge } from 'prom-client';
 import type { CatalogCache } from './cache/catalog-cache.ts';
+import type { LostViews } from './products/view-counters.ts';
 
 type LoadState = CacheStatus['loads']['keys'];
 
 export function createReadMetrics({ registry }: Metrics): {
   events: CacheEvents;
   onLoad(entity: string, keys: number): void;
+  onLostViews(reason: LostViews, views: number): void;
   observe(cache: CatalogCache): void;
 } {
   const registers = [registry];
@@ -31,7 +33,13 @@ export function createReadMetrics({ registry }: Metrics): {
   ]);
   const loads = counter('cache_loads_total', 'Queries that loaded keys from Postgres.', ['entity']);
   const loadedKeys = counter('cache_loaded_keys_total', 'Keys that were loaded from Postgres.', ['entity']);
+  const lostViews = counter(
+    'product_views_lost_total',
+    'Views that were not counted: the state Redis is nearly full (memory), too many products were viewed at once (limit), or it failed.',
+    ['reason'],
+  );
   return {
+    onLostViews: (reason, views) => lostViews.inc({ reason }, views),
     onLoad(entity, keys) {
       loads.inc({ entity });
       loadedKeys.inc({ entity }, keys);

@@ -4,4 +4,4 @@ create table catalog.fences (
   name text primary key,
   fence bigint not null
 );
-grant select, insert, update on catalog.fences to catalog_write, invalidation_worker;
+grant select, insert, update on catalog.fences to catalog_write;

@@ -40,9 +40,9 @@ export { deleteExpired, type Deleted, type RetentionAges } from './retention/del
 export { dropExpiredHistory, makeHistoryPartitions } from './retention/history-partitions.ts';
 export { LockLost, passFence } from './fences/fence.ts';
 export {
-  archivedViewIds,
-  archivedViews,
-  archiveViews,
-  pruneViews,
-  type ProductViews,
+  addViews,
+  deleteViewsOfDeletedProducts,
+  lockViews,
+  mostViewedProducts,
+  type ProductViewCount,
 } from './views/views.ts';

@@ -1,4 +1,11 @@
 export { type HeldLock, Lock, type LockOptions } from './lock/lock.ts';
+export {
+  ProductViews,
+  type RefusedViews,
+  type ViewBatch,
+  type ViewCount,
+  viewLimits,
+} from './product-views/product-views.ts';
 export { type RateDecision, RateLimiter, type RateLimiterOptions } from './rate-limit/rate-limiter.ts';
 export { defineScript, runScript, runScriptForBuffers, type Script } from './script.ts';
 export { connectBlocking, connectStateRedis, refuseEviction, type StateRedisOptions } from './state-redis.ts';

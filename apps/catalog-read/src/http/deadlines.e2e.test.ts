@@ -49,6 +49,7 @@ test('every read ends when its caller gives up, though Postgres hangs', async ()
   await reader.get(`/v1/products/by-sku/${newer.sku}`);
   reader.views.count(popular.id);
   await reader.views.flush();
+  await stores.rankViews();
   const letGo = await hangPostgres();
   try {
     const paths: [path: string, minVersion?: number][] = [

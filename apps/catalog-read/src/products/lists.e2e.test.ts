@@ -80,6 +80,7 @@ test('the popular products are as old as the oldest of them', async () => {
   const { id } = await stores.insert({ sku: 'AGED-1' });
   reader.views.count(id);
   await reader.views.flush();
+  await stores.rankViews();
   // Both from this process: whole seconds of one clock, first the one and then the other.
   const ages = async () => {
     const one = await reader.get(`/v1/products/${id}`);

@@ -1,15 +1,10 @@
 import { type Answer, farthestSource, type ListPage } from '@catalog/cache';
 import { listProducts, type ProductPageRequest } from '@catalog/database';
+import { viewLimits } from '@catalog/redis';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import type { ProductLookup, AtLeast } from './product-lookup.ts';
 import type { ViewCounters } from './view-counters.ts';
-
-/**
- * At most this many of the most read products are looked at, so that the cost of one request is limited. Deleted products
- * are among them for at most a minute, until the worker forgets their counts.
- */
-const mostConsidered = 1_000;
 
 /** Bodies of several products. They are joined from the bytes of each product, without parsing. */
 export class ProductLists {
@@ -53,7 +48,7 @@ export class ProductLists {
     // The order may change between two pages.
     const seen = new Set<string>();
     let considered = 0;
-    // Some of the most read may be deleted or inactive. Each next page is as long as all pages before it.
+    // Some may be deleted or inactive since the worker wrote the list. Each next page is as long as all pages before it.
     for (let count = limit * 2; shown.length < limit && count > 0;) {
       const page = await this.#views.mostRead(considered, count);
       const ids = page.filter((id) => !seen.has(id));
@@ -62,7 +57,7 @@ export class ProductLists {
       if (page.length < count) break;
       for (const id of ids) seen.add(id);
       considered += count;
-      count = Math.min(considered, mostConsidered - considered);
+      count = Math.min(considered, viewLimits.popularProducts - considered);
     }
     const data = shown.slice(0, limit);
     return { payload: concatenate(data), source: farthestSource(data), age_ms: oldest(data) };

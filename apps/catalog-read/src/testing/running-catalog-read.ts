@@ -1,6 +1,6 @@
 import { createServicePool, insertProduct, type Pool } from '@catalog/database';
 import { productCreateSchema, type Product } from '@catalog/contracts';
-import { RateLimiter } from '@catalog/redis';
+import { ProductViews, RateLimiter } from '@catalog/redis';
 import {
   authenticate,
   createLogger,
@@ -47,6 +47,8 @@ export interface Stores extends AsyncDisposable {
   readonly tokens: TestTokens;
   readonly applier: ChangeApplier;
   reader(options?: ReaderOptions): Promise<Reader>;
+  /** Makes the popular list from what the readers have counted since the last call, as the worker does. */
+  rankViews(): Promise<void>;
   /** Inserts a product and waits until that is applied, so that the next read may fill the cache. */
   insert(product: Record<string, unknown>): Promise<Product>;
 }
@@ -85,6 +87,14 @@ export async function startStores(): Promise<Stores> {
       const reader = await startReader(url.href, cacheRedis.url, stateRedis.url, tokens, options);
       readers.push(reader);
       return reader;
+    },
+    async rankViews() {
+      const redis = new Redis(stateRedis.url);
+      const views = new ProductViews(redis);
+      const batch = await views.closeBatch();
+      await views.replacePopular(batch?.counts ?? []);
+      if (batch !== undefined) await views.deleteBatch(batch.id);
+      redis.disconnect();
     },
     async insert(product) {
       const inserted = await insertProduct(owner, productCreateSchema.parse({ ...sample, ...product }));
@@ -135,7 +145,7 @@ async function startReader(
   await cache.start();
   const stateRedis = new Redis(stateRedisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
   stateRedis.on('error', ignore);
-  const views = new ViewCounters(stateRedis, ignore);
+  const views = new ViewCounters({ redis: stateRedis, onLost: readMetrics.onLostViews, onError: ignore });
   const rateLimiter = new RateLimiter({
     redis: stateRedis,
     name: 'catalog-read',

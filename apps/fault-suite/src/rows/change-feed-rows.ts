@@ -154,9 +154,10 @@ export const changeFeedRows: readonly Row[] = [
     fault: 'the state Redis is full',
     injected: 'maxmemory 1 with noeviction',
     async inject({ system, patience }) {
+      const before = /maxmemory:(\d+)/.exec(await system.state.info('memory'))?.[1] ?? '0';
       await system.state.config('SET', 'maxmemory', '1');
       await pause(Math.max(4_000, 20_000 * patience));
-      await system.state.config('SET', 'maxmemory', '0');
+      await system.state.config('SET', 'maxmemory', before);
     },
   },
   {

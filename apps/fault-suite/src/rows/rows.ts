@@ -16,6 +16,7 @@ import { schemaChangeRows } from './schema-change-rows.ts';
 import { serverSettingsRow } from './server-settings-row.ts';
 import { stateRedisRow } from './state-redis-row.ts';
 import { unshowableRows } from './unshowable-rows.ts';
+import { viewsRow } from './views-row.ts';
 
 export const rows: readonly Row[] = [
   ...cacheRows,
@@ -35,4 +36,5 @@ export const rows: readonly Row[] = [
   serverSettingsRow,
   keyViewRow,
   stateRedisRow,
+  viewsRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));

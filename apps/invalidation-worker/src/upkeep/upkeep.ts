@@ -5,7 +5,7 @@ import { Auditor, type AuditorOptions } from '../audit/auditor.ts';
 import type { FailureReporter } from '../failures/report-failure.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import type { StateRedis } from '../state-redis.ts';
-import { ViewArchive } from '../views/view-archive.ts';
+import { ViewTotals } from '../views/view-totals.ts';
 import { ExpiredRows } from './expired-rows.ts';
 import { HistoryPartitions } from './history-partitions.ts';
 
@@ -51,7 +51,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       db: options.outboxPool,
       onError: reportFailure('retention', { tries_ms: 15_000 }),
     }),
-    new ViewArchive({ redis, pool, reportFailure }),
+    new ViewTotals({ redis, pool, reportFailure }),
     new ExpiredRows({ redis, pool, ages, onDeleted: metrics.observeDeleted, reportFailure }),
     new HistoryPartitions({
       pool,

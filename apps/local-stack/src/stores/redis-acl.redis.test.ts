@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as contracts from '@catalog/contracts';
 import { entities } from '@catalog/contracts';
-import { Lock, RateLimiter, TemporaryData } from '@catalog/redis';
+import { Lock, ProductViews, RateLimiter, TemporaryData } from '@catalog/redis';
 import { startRedis, type RedisServer as TestRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -88,12 +88,11 @@ test.each([
   ['cache', 'console', 'SUBSCRIBE invalidations'],
   ['cache', 'invalidation-worker', 'PUBLISH invalidations x'],
   ['cache', 'invalidation-worker', 'DEL generation:products'],
-  ['state', 'catalog-read', 'ZINCRBY views:day 1 a'],
+  ['state', 'catalog-read', 'EVALSHA abc 2 views:open views:open:id'],
+  ['state', 'catalog-read', 'ZREVRANGE views:popular 0 10'],
   ['state', 'invalidation-worker', 'XADD bull:q:events * a b'],
-  ['state', 'invalidation-worker', 'SSCAN views:grown 0 COUNT 10'],
-  ['state', 'invalidation-worker', 'EVALSHA abc 2 views:products views:grown'],
+  ['state', 'invalidation-worker', 'EVALSHA abc 4 views:open views:open:id views:closed views:closed:id'],
   ['state', 'invalidation-worker', 'EVALSHA abc 2 lock:{expired-rows} lock:{expired-rows}:fence'],
-  ['state', 'invalidation-worker', 'EVALSHA abc 2 lock:{view-archive} lock:{view-archive}:fence'],
   ['state', 'catalog-write', 'EVALSHA abc 2 temporary:{import-dry-run}:1 temporary:{import-dry-run}'],
   ['state', 'catalog-write', 'GET temporary:{import-dry-run}:1'],
   ['state', 'catalog-write', 'EVALSHA abc 2 lock:{import-apply} lock:{import-apply}:fence'],
@@ -124,23 +123,25 @@ test.each([
   ['cache', 'catalog-read', 'GET user:1'],
   ['state', 'orders', 'GET bull:q:meta'],
   ['state', 'orders', 'GET session:x'],
-  ['state', 'orders', 'GET views:day'],
+  ['state', 'orders', 'GET views:popular'],
   ['state', 'orders', 'GET temporary:{import-dry-run}:1'],
   ['state', 'orders', 'SUBSCRIBE changes'],
   ['state', 'console', 'GET rate:orders:caller:x'],
   ['state', 'catalog-read', 'GET bull:q:meta'],
   ['cache', 'invalidation-worker', 'GET bull:q:meta'],
-  ['state', 'console', 'GET views:day'],
+  ['state', 'console', 'GET views:popular'],
   ['state', 'catalog-write', 'GET bull:q:meta'],
   ['state', 'catalog-write', 'GET session:x'],
   ['state', 'catalog-write', 'GET temporary:{other}:1'],
-  ['state', 'catalog-write', 'GET lock:{view-archive}'],
+  ['state', 'catalog-write', 'GET lock:{expired-rows}'],
   ['state', 'invalidation-worker', 'GET lock:{import-apply}'],
   ['state', 'catalog-write', 'HSET temporary:{import-dry-run}:1 a b'],
   ['state', 'catalog-write', 'SUBSCRIBE changes'],
   ['state', 'catalog-write', 'SCAN 0'],
   ['state', 'invalidation-worker', 'GET temporary:{import-dry-run}:1'],
   ['state', 'catalog-read', 'GET session:x'],
+  ['state', 'catalog-read', 'ZADD views:popular 1 a'],
+  ['state', 'catalog-read', 'GET views:closed:id'],
   ['state', 'invalidation-worker', 'GET session:x'],
   ['state', 'console', 'CLIENT LIST'],
 ] as const)('on the %s Redis, %s may not %s', async (server, user, command) => {
@@ -192,13 +193,14 @@ const ofCatalog = ['catalog-read', 'invalidation-worker'];
 test.each<[RedisServer, string, string[]]>([
   ['cache', 'list:products:x', ofCatalog],
   ['cache', 'generation:products', ofCatalog],
-  ['state', 'views:products', ofCatalog],
+  ['state', 'views:open', ofCatalog],
+  ['state', 'views:popular', ofCatalog],
+  ['state', 'views:closed', ['invalidation-worker']],
   ['state', 'bull:q:meta', ['invalidation-worker', 'console']],
   ['state', 'session:x', ['console']],
   ['state', 'throttle:pair:x', ['console']],
   ['state', 'temporary:{import-dry-run}:1', ['catalog-write']],
   ['state', 'lock:{import-apply}', ['catalog-write']],
-  ['state', 'lock:{view-archive}', ['invalidation-worker']],
   ['state', 'lock:{expired-rows}', ['invalidation-worker']],
   ['state', 'rate:catalog-read:caller:x', ['catalog-read']],
   ['state', 'rate:catalog-write:caller:x', ['catalog-write']],
@@ -210,7 +212,6 @@ test.each<[RedisServer, string, string[]]>([
 test.each([
   ['catalog-write', 'import-apply'],
   ['invalidation-worker', 'expired-rows'],
-  ['invalidation-worker', 'view-archive'],
 ])('as %s, the scripts of the lock %s may do all they need', async (username, name) => {
   const redis = new Redis(servers.get('state')?.process.port ?? 0, { username, password });
   const held = await new Lock({ redis, name, ttl_ms: 60_000 }).acquire();
@@ -229,6 +230,20 @@ test('catalog-write may store the results of dry runs with a script', async () =
   expect(await dryRuns.get('a')).toBe('result');
   expect(await dryRuns.putNew('b', 'result', 60_000)).toBe('full');
   redis.disconnect();
+});
+
+test('catalog-read may count views, and the worker may take them and write the popular list', async () => {
+  const connect = (username: string) =>
+    new Redis(servers.get('state')?.process.port ?? 0, { username, password });
+  const [reader, worker] = [connect('catalog-read'), connect('invalidation-worker')];
+  await new ProductViews(reader).count([{ id: 'a', views: 1 }]);
+  const batch = await new ProductViews(worker).closeBatch();
+  expect(batch?.counts).toEqual([{ id: 'a', views: 1 }]);
+  await new ProductViews(worker).replacePopular(batch?.counts ?? []);
+  await new ProductViews(worker).deleteBatch(batch?.id ?? '');
+  expect(await new ProductViews(reader).popular(0, 1)).toEqual(['a']);
+  reader.disconnect();
+  worker.disconnect();
 });
 
 const limited = ['catalog-read', 'catalog-write', 'orders'] as const;

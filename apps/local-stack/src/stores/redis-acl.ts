@@ -40,14 +40,14 @@ const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
     'invalidation-worker': `${entityKeys()} ${listKeys} ${cacheCommands}`,
   },
   state: {
-    // Counts views and the requests of callers.
-    'catalog-read': `~views:* ~rate:catalog-read:* +@connection +@read +@write +@scripting ${restrictions} +time`,
+    // Counts views and the requests of callers, and reads the list of popular products.
+    'catalog-read': `~views:open ~views:open:id %R~views:popular ~rate:catalog-read:* +@connection +@read +@write +@scripting ${restrictions} +time`,
     // Counts the requests of callers.
     orders: `~rate:orders:* +@connection +@read +@write +@scripting ${restrictions} +time`,
     // Keeps the results of dry runs, holds the lock for applying an import, and counts the requests of callers.
     'catalog-write': `~temporary:{import-dry-run}* ~lock:{import-apply}* ~rate:catalog-write:* +@connection +get +set +incrby +del +exists +pexpire +pttl +zadd +zcard +zremrangebyscore +eval +evalsha ${restrictions} +time`,
-    // Owns the queues, moves the view counters to Postgres, keeps the highest applied version, and tells the other workers which changes it applies.
-    'invalidation-worker': `~bull:* ~views:* ~lock:{view-archive}* ~lock:{expired-rows}* ~postgres:highest &bull:* &changes +@all ${restrictions}`,
+    // Owns the queues, adds the counted views to Postgres, keeps the highest applied version, and tells the other workers which changes it applies.
+    'invalidation-worker': `~bull:* ~views:* ~lock:{expired-rows}* ~postgres:highest &bull:* &changes +@all ${restrictions}`,
     // Shows the queues, lets admins act on them, keeps its sessions, and counts failed sign-ins.
     console: `~bull:* ~session:* ~throttle:* &bull:* +@connection +@read +@write +@scripting +@transaction +@pubsub ${restrictions} +time`,
   },

@@ -2,45 +2,43 @@ import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
 
 const sql = {
-  archive: loadSql(import.meta.url, './archive.sql'),
-  page: loadSql(import.meta.url, './page.sql'),
-  ids: loadSql(import.meta.url, './ids.sql'),
-  prune: loadSql(import.meta.url, './prune.sql'),
+  lock: loadSql(import.meta.url, './lock.sql'),
+  add: loadSql(import.meta.url, './add.sql'),
+  deleteUnknown: loadSql(import.meta.url, './delete-unknown.sql'),
+  mostViewed: loadSql(import.meta.url, './most-viewed.sql'),
 };
 
-export interface ProductViews {
+export interface ProductViewCount {
   readonly id: string;
   readonly views: number;
 }
 
-/** Copies view counts to Postgres. Returns the ids that are no products, for instance deleted ones. */
-export async function archiveViews(client: Queryable, counts: readonly ProductViews[]): Promise<string[]> {
-  const { rows } = await client.query<{ id: string }>(sql.archive, [
-    counts.map(({ id }) => id),
-    counts.map(({ views }) => views),
-  ]);
-  const known = new Set(rows.map(({ id }) => id));
-  return counts.map(({ id }) => id).filter((id) => !known.has(id));
+/**
+ * Locks the view counts until the transaction of `client` ends.
+ *
+ * @returns the batch that was added last; undefined while another worker has the lock
+ */
+export async function lockViews(client: Queryable): Promise<{ lastBatch: string | null } | undefined> {
+  const { rows } = await client.query<{ last_batch: string | null }>(sql.lock);
+  return rows[0] && { lastBatch: rows[0].last_batch };
 }
 
-/** A page of archived counts of existing products, by id, after `after`; empty at the end. */
-export async function archivedViews(
-  db: Queryable,
-  after: string | null,
-  limit: number,
-): Promise<ProductViews[]> {
-  const { rows } = await db.query<ProductViews>(sql.page, [after, limit]);
+/** Adds a batch to the totals. Its products must be uuids, each once. Ids of no product are left out. Needs `lockViews`. */
+export async function addViews(
+  client: Queryable,
+  batch: string,
+  counts: readonly ProductViewCount[],
+): Promise<void> {
+  await client.query(sql.add, [batch, counts.map(({ id }) => id), counts.map(({ views }) => views)]);
+}
+
+/** Deletes the counts of deleted products among the next `atMost` counts. Needs `lockViews`. */
+export async function deleteViewsOfDeletedProducts(client: Queryable, atMost: number): Promise<void> {
+  await client.query(sql.deleteUnknown, [atMost]);
+}
+
+/** The most viewed active products, the most viewed first. */
+export async function mostViewedProducts(db: Queryable, limit: number): Promise<ProductViewCount[]> {
+  const { rows } = await db.query<ProductViewCount>(sql.mostViewed, [limit]);
   return rows;
-}
-
-/** A page of ids that have an archived count, also of deleted products, after `after`; empty at the end. */
-export async function archivedViewIds(db: Queryable, after: string | null, limit: number): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(sql.ids, [after, limit]);
-  return rows.map(({ id }) => id);
-}
-
-/** Deletes the archived counts of ids that are no products. Returns those ids. */
-export async function pruneViews(db: Queryable, ids: readonly string[]): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(sql.prune, [ids]);
-  return rows.map(({ id }) => id);
 }
