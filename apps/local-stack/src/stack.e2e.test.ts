@@ -5,7 +5,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createPool, type Pool } from '@catalog/database';
+import { keysWithoutTtl } from '@catalog/redis';
 import { eventually, stackPlace, startLocalStack, type LocalStack, type StackPlace } from '@catalog/testing';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commandLine } from './machine/process-table.ts';
 import { repositoryRoot } from './machine/stack-folder.ts';
@@ -239,6 +241,49 @@ test('a deleted product is not found, neither by id nor by SKU', async () => {
   for (const path of paths) expect((await read(path)).status).toBe(200);
   await sql.query('delete from catalog.products where id = $1', [row.id]);
   for (const path of paths) await eventually(async () => expect((await read(path)).status).toBe(404));
+});
+
+test('each key of the state Redis has a TTL, or is in the table of keys with a bound', async () => {
+  const products = await rows(100, 200);
+  const ids = products.map(({ id }) => id).join(',');
+  await fetch(`${stack.url('catalog-read')}/v1/products?ids=${ids}`);
+  const dryRun = await fetch(`${stack.url('catalog-write')}/v1/imports?mode=skip-failed&dryRun=true`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${await stack.token('catalog-write', 'catalog:write')}`,
+      'content-type': 'application/x-ndjson',
+    },
+    body: `${JSON.stringify({ sku: products[0]?.sku, name: 'Lamp' })}\n`,
+  });
+  expect(dryRun.status).toBe(200);
+  await fetch(`${stack.url('orders')}/v1/stock/${products[0]?.sku}`, {
+    headers: { authorization: `Bearer ${await stack.token('orders', 'orders:read')}` },
+  });
+  const refused = await fetch(`${stack.url('console')}/sign-in`, {
+    method: 'POST',
+    headers: { origin: new URL(stack.url('console')).origin },
+    body: new URLSearchParams({ username: 'nobody', password: 'a wrong password' }),
+  });
+  expect(refused.status).toBe(401);
+  await using redis = Object.assign(new Redis(await stack.redisUrl('state')), {
+    [Symbol.asyncDispose]: async () => redis.disconnect(),
+  });
+  // The worker takes up to ten seconds to write the list.
+  await eventually(async () => (await redis.exists('views:popular')) === 1, { timeout_ms: back_ms });
+  const keys = await redis.keys('*');
+  for (const family of ['bull', 'views', 'rate', 'temporary', 'throttle', 'session', 'lock']) {
+    expect(
+      keys.filter((key) => key.startsWith(`${family}:`)),
+      family,
+    ).not.toEqual([]);
+  }
+  const lasting: string[] = [];
+  for (const key of keys) if ((await redis.ttl(key)) === -1) lasting.push(key);
+  expect(lasting.filter((key) => !keysWithoutTtl.some((family) => family.keys.test(key)))).toEqual([]);
+  for (const family of keysWithoutTtl) {
+    const found = lasting.filter((key) => family.keys.test(key));
+    expect(found.length, family.bound).toBeLessThanOrEqual(family.most);
+  }
 });
 
 test.each([...services, ...stores])(

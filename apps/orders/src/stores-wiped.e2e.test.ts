@@ -107,8 +107,8 @@ async function resultOf(response: Promise<Response>): Promise<ImportResult> {
 }
 const readImport = (id: string) => callWrite('GET', `/v1/imports/${id}`);
 
-// A wipe also loses sessions (sessions.e2e.test.ts of the console), at most a minute of view counts
-// (view-archive.e2e.test.ts of the worker), and the counts of requests and failed sign-ins, which start again.
+// A wipe also loses sessions (sessions.e2e.test.ts of the console), at most ten seconds of view counts
+// (view-totals.e2e.test.ts of the worker), and the counts of requests and failed sign-ins, which start again.
 test('a wipe loses the results of dry runs and the locks, but no import, and the holder of a lost lock cannot write', async () => {
   const file = (sku: string) => `${header}\n${sku},Lamp,Acme,Lighting,1999,EUR\n`;
   const tried = await resultOf(callWrite('POST', '/v1/imports?dryRun=true', file('TRIED')));

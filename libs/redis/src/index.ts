@@ -1,4 +1,6 @@
 export { type HeldLock, Lock, type LockOptions } from './lock/lock.ts';
+export { type KeyFamily, keysWithoutTtl } from './key-families.ts';
+export { isNearlyFull } from './memory/nearly-full.ts';
 export {
   ProductViews,
   type RefusedViews,

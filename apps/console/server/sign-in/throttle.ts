@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { CatalogError } from '@catalog/contracts';
+import { isNearlyFull } from '@catalog/redis';
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
@@ -8,6 +9,13 @@ export interface ThrottleRule {
   readonly points: number;
   readonly duration_s: number;
 }
+
+/**
+ * Attempts add keys for up to an hour, however many addresses and user names somebody tries. From this part of
+ * `maxmemory` on, nobody can sign in, so that the keys cannot displace jobs. It is above the part at which view counts
+ * and rate limits stop.
+ */
+const refuseSignIn = 0.9;
 
 /** How many failed attempts are allowed. */
 export const throttleRules = {
@@ -24,7 +32,7 @@ export type ThrottleRules = Readonly<Record<keyof typeof throttleRules, Throttle
 export interface Throttle {
   /**
    * Counts the attempt before anything is checked, so that parallel attempts cannot exceed the limit. Throws
-   * `CatalogError` `rate_limited`. Call `succeeded` to undo the count.
+   * `CatalogError` `rate_limited`, or `unavailable` while the state Redis is nearly full. Call `succeeded` to undo the count.
    */
   attempt(username: string, address: string): Promise<{ succeeded(): Promise<void> }>;
 }
@@ -44,6 +52,15 @@ export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRule
 
   return {
     async attempt(username, from) {
+      if (await isNearlyFull(redis, refuseSignIn)) {
+        throw new CatalogError(
+          'unavailable',
+          'The state Redis is nearly full. Nobody can sign in until it has room.',
+          {
+            retryAfterSeconds: 60,
+          },
+        );
+      }
       const network = networkOf(from);
       const keys = {
         pair: digest(`${username} ${network}`),

@@ -24,6 +24,8 @@ const settings: Readonly<Record<RedisServer, readonly string[]>> = {
     'appendonly no',
   ],
   state: [
+    // Everything in it has a bound (libs/redis/README.md), and all bounds together stay well below this.
+    'maxmemory 256mb',
     'maxmemory-policy noeviction',
     'save ""',
     'appendonly yes',

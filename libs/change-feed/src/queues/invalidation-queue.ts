@@ -3,7 +3,7 @@ import { type Change, changeSchema } from '@catalog/contracts';
 import { type ConnectionOptions, Queue } from 'bullmq';
 import { z } from 'zod';
 import { feedLimits } from '../timings.ts';
-import { jobOptions } from './job-options.ts';
+import { queueOptions } from './job-options.ts';
 
 export const INVALIDATION_QUEUE = 'invalidation';
 
@@ -11,7 +11,7 @@ export const invalidationJobSchema = z.strictObject({ changes: z.array(changeSch
 export type InvalidationJob = z.infer<typeof invalidationJobSchema>;
 
 export function createInvalidationQueue(connection: ConnectionOptions): Queue<InvalidationJob> {
-  return new Queue(INVALIDATION_QUEUE, { connection, defaultJobOptions: jobOptions });
+  return new Queue(INVALIDATION_QUEUE, { connection, ...queueOptions });
 }
 
 /** The relay's end of the queue. */

@@ -1,4 +1,4 @@
-import type { JobsOptions } from 'bullmq';
+import type { JobsOptions, QueueOptions } from 'bullmq';
 
 /**
  * For every job of the feed. BullMQ retries none: the outbox dispatches again what is not acknowledged.
@@ -11,3 +11,9 @@ export const jobOptions = {
   removeOnComplete: { age: 3_600, count: 50 },
   removeOnFail: { age: 7 * 24 * 3_600, count: 50 },
 } as const satisfies JobsOptions;
+
+/** For every queue of the feed. Nobody reads the event streams; BullMQ would keep 10,000 events of each. */
+export const queueOptions = {
+  defaultJobOptions: jobOptions,
+  streams: { events: { maxLen: 100 } },
+} as const satisfies Omit<QueueOptions, 'connection'>;

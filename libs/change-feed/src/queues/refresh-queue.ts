@@ -1,7 +1,7 @@
 /** From the workers to the workers: keys that were in use when they were invalidated, to be filled again. */
 import { type ConnectionOptions, Queue } from 'bullmq';
 import { z } from 'zod';
-import { jobOptions } from './job-options.ts';
+import { queueOptions } from './job-options.ts';
 
 export const REFRESH_QUEUE = 'refresh';
 
@@ -20,5 +20,5 @@ export const refreshJobSchema = z.strictObject({
 export type RefreshJob = z.infer<typeof refreshJobSchema>;
 
 export function createRefreshQueue(connection: ConnectionOptions): Queue<RefreshJob> {
-  return new Queue(REFRESH_QUEUE, { connection, defaultJobOptions: jobOptions });
+  return new Queue(REFRESH_QUEUE, { connection, ...queueOptions });
 }

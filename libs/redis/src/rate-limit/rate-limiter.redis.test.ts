@@ -162,3 +162,16 @@ test('while Redis refuses to count, a process counts for itself and asks now and
     return (await redis.exists(`rate:test:other ${now_ms}`)) === 1;
   });
 });
+
+test('while Redis is nearly full, each process counts new callers alone, and no key is added', async () => {
+  await allowedOf(limiter(10), 1, 'known');
+  const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+  await redis.config('SET', 'maxmemory', String(Math.floor(used * 1.1)));
+  try {
+    expect(await allowedOf(limiter(10), 20, 'new')).toBe(10);
+    expect(await redis.keys('*')).toEqual(['rate:test:known']);
+    expect(errors.map(String)).toEqual([expect.stringContaining('nearly full')]);
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+  }
+});

@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
+import { isNearlyFullInLua, nearlyFull } from '../memory/nearly-full.ts';
 import { defineScript, runScript } from '../script.ts';
 import { RedisPace } from './redis-pace.ts';
 
 const reserveScript = defineScript<[granted: number, left: number, endsIn_ms: number]>(
   import.meta.url,
+  isNearlyFullInLua,
   './reserve.lua',
 );
 
@@ -64,8 +66,8 @@ const reserveAhead = 1 / 50;
  * Redis. While many requests are left, a process reserves some ahead; as they run out, it reserves only those it needs.
  * Reserved requests that are not used by the end of the window are lost.
  *
- * A window begins with a caller's first request and ends `window_ms` later, by the clock of Redis. While Redis is slow
- * or away, each process counts alone and no request waits, because a limit that protects must not become an outage. Then
+ * A window begins with a caller's first request and ends `window_ms` later, by the clock of Redis. While Redis is slow,
+ * away or nearly full, each process counts alone and no request waits, because a limit that protects must not become an outage. Then
  * each process lets a caller send at most what was left when Redis last answered, and has Redis count it later.
  */
 export class RateLimiter {
@@ -163,7 +165,7 @@ export class RateLimiter {
   ): Promise<[granted: number, left: number, endsIn_ms: number]> {
     const { redis, limit, window_ms } = this.#options;
     const keys = [`rate:${this.#options.name}:${name}`];
-    return runScript(redis, reserveScript, keys, [wanted, limit, window_ms, debt]);
+    return runScript(redis, reserveScript, keys, [wanted, limit, window_ms, debt, nearlyFull]);
   }
 }
 
