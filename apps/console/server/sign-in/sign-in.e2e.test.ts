@@ -160,6 +160,19 @@ test('parallel attempts are counted exactly, and every counter has a TTL', async
     expect(await throttled.redis.pttl(key)).toBeGreaterThan(0);
 });
 
+test('while the state Redis is nearly full nobody can sign in, and attempts add no keys', async () => {
+  await using nearlyFull = await runningConsole();
+  const { redis } = nearlyFull;
+  const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+  await redis.config('SET', 'maxmemory', String(Math.floor(used * 1.05)));
+  const refused = await attempt(nearlyFull, { username: 'admin', password: 'wrong' });
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).toBe('60');
+  expect(await redis.keys('throttle:*')).toEqual([]);
+  await redis.config('SET', 'maxmemory', '0');
+  expect((await attempt(nearlyFull, { username: 'admin', password: 'wrong' })).status).toBe(401);
+});
+
 test('a successful sign-in does not count as an attempt', async () => {
   await using throttled = await runningConsole();
   for (let count = 0; count < throttleRules.pair.points + 2; count++)
