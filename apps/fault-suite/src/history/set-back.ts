@@ -14,7 +14,7 @@ export interface SetBack {
 export const follow_ms = 10_000;
 
 /** Whether this version of the key was committed, and is no longer in the history of Postgres. */
-export function lostBy(key: string, version: number, setBacks: readonly SetBack[]): SetBack | undefined {
+function lostBy(key: string, version: number, setBacks: readonly SetBack[]): SetBack | undefined {
   return setBacks.find(
     ({ survived, firstVersion }) => version > (survived.get(key) ?? 0) && version < firstVersion,
   );
