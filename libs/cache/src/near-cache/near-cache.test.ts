@@ -35,7 +35,7 @@ function keep(key: string, version: number): void {
   near.end(ticket);
 }
 
-test('an invalidation ends what is older, and spares what is as new', () => {
+test('an invalidation drops an older entry, and keeps one of the same version', () => {
   keep('a', 3);
   near.invalidate('a', 3);
   expect(near.get('a')?.version).toBe(3);
@@ -43,7 +43,7 @@ test('an invalidation ends what is older, and spares what is as new', () => {
   expect(near.get('a')).toBeUndefined();
 });
 
-test('a load that an invalidation has overtaken is not kept, its key again afterwards is', () => {
+test('a load that an invalidation has overtaken is not kept, and a newer load of the key is', () => {
   const ticket = near.begin('a');
   near.invalidate('a', 4);
   near.offer(ticket, entry(3));
@@ -63,7 +63,7 @@ test('a load that began before a gap is not kept after it', () => {
   expect(near.get('a')).toBeUndefined();
 });
 
-test('an older load does not replace a newer one, a newer replaces what may not be kept', () => {
+test('an older load does not replace a newer one, and a newer one drops the older entry even if it is not kept', () => {
   const early = near.begin('a');
   keep('a', 4);
   near.offer(early, entry(3));
@@ -76,7 +76,7 @@ test('an older load does not replace a newer one, a newer replaces what may not 
   expect(near.get('a')?.version).toBe(6);
 });
 
-test('in silence nothing is served but what says that it is stale; nor past freshness, nor past the bound', () => {
+test('a silent near cache serves only stale answers, and so does one past the soft TTL or past the bound', () => {
   keep('a', 3);
   freshness.disconnected();
   expect(near.get('a')).toBeUndefined();
@@ -94,7 +94,7 @@ test('in silence nothing is served but what says that it is stale; nor past fres
   expect(near.get('a')).toBeUndefined();
 });
 
-test('it never holds more than it may, and knows of no load that has ended', () => {
+test('it never holds more than its limit, and forgets loads that have ended', () => {
   for (let i = 0; i < 100; i++) {
     const ticket = near.begin(`k${i}`);
     near.offer(ticket, entry(1, 1_000));

@@ -19,7 +19,7 @@ function recorded() {
 }
 const turn = () => new Promise(setImmediate);
 
-test('what is asked for in one turn is one query, each key once', async () => {
+test('keys that are asked for in one turn go into one query, each key once', async () => {
   const { queries, gates, load } = recorded();
   const loader = new BatchLoader(load, open);
   const answers = Promise.all(['a', 'b', 'a'].map((key) => loader.load(key)));

@@ -14,7 +14,7 @@ const unavailable = { code: 'unavailable', retryAfterSeconds: 1 };
 const never = () => new Promise<never>(() => undefined);
 const fail = () => Promise.reject(new Error('connection refused'));
 
-test('so many loads run at once, so many wait, and the others are turned away at once', async () => {
+test('the guard limits the loads that run and the loads that wait, and rejects others at once', async () => {
   const guard = createLoadGuard();
   let running = 0;
   const ends: (() => void)[] = [];
@@ -50,7 +50,7 @@ test('a load that takes too long is given up by its caller, and keeps its place 
   await expect(guard(never)).rejects.toMatchObject(unavailable);
 });
 
-test('after failures in a row Postgres is left alone, and asked again after a while', async () => {
+test('after several failures in a row the guard stops asking Postgres, and tries again later', async () => {
   const guard = createLoadGuard();
   for (let i = 0; i < limits.breakerFailures; i++)
     await expect(guard(fail)).rejects.toMatchObject(unavailable);
@@ -63,7 +63,7 @@ test('after failures in a row Postgres is left alone, and asked again after a wh
   expect(guard.state().isOpen).toBe(false);
 });
 
-test('an error of the catalogue is passed on as it is, and says nothing of the health of Postgres', async () => {
+test('an error of the catalogue is passed on unchanged, and does not count as a failure of Postgres', async () => {
   const guard = createLoadGuard();
   const refusal = new CatalogError('not_found', 'no such product');
   for (let i = 0; i < 2 * limits.breakerFailures; i++) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MonotonicReads } from './monotonic-reads.ts';
 
-test('what is lower than something served is overtaken, and never permitted', () => {
+test('a version below a served one is overtaken, and is never permitted', () => {
   const reads = new MonotonicReads();
   reads.note('a', 7);
   reads.note('a', 5);
@@ -31,7 +31,7 @@ test('a version that was served while the incarnation was unknown counts on if i
   expect([reads.isOvertaken('same', 6), reads.isOvertaken('other', 6)]).toEqual([true, false]);
 });
 
-test('of a forgotten key the worst is assumed where the age of a copy is unknown', () => {
+test('a copy of unknown age must not be below the highest version that was forgotten', () => {
   const reads = new MonotonicReads(1);
   reads.note('a', 7);
   reads.note('b', 3);
