@@ -49,6 +49,11 @@ export function createWorkerMetrics({ registry }: Metrics) {
       help: 'Days of the product history that were dropped because they were older than their retention time.',
       registers,
     }),
+    keysSetAside: new Gauge({
+      name: 'cache_keys_set_aside',
+      help: 'Keys that are read past the cache, because the cache Redis refuses to invalidate them.',
+      registers,
+    }),
     changesApplied: new Counter({
       name: 'changes_applied_total',
       help: 'Changes that were applied to the cache and acknowledged.',

@@ -7,6 +7,7 @@ import {
   Outbox,
   outboxPoolOptions,
   RegisteredIncarnation,
+  SetAsideKeys,
 } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
 import { createServicePool, type ServicePool } from '@catalog/database';
@@ -21,6 +22,7 @@ import { createWorkerMetrics } from './metrics.ts';
 import { PostgresWatch } from './postgres/postgres-watch.ts';
 import { RefreshRequests } from './refresh/refresh-requests.ts';
 import { Registration } from './registration/registration.ts';
+import { SetAside } from './set-aside/set-aside.ts';
 import { StateRedis } from './state-redis.ts';
 import { startStores, type Stores } from './testing/running-worker.ts';
 import { ChangeBroadcast } from './traces/change-broadcast.ts';
@@ -58,7 +60,18 @@ afterAll(async () => {
 const log = createLogger({ service: 'parts', destination: { write: ignore } });
 const registered = { isRegistered: () => true, refused: ignore, onChange: () => ignore };
 
+const setAside = () =>
+  new SetAside({
+    keys: new SetAsideKeys(pool),
+    publisher: new InvalidationPublisher(cache),
+    bumper: new GenerationBumper(cache, () => performance.now()),
+    registration: registered,
+    log,
+    onError: ignore,
+  });
+
 const parts: Record<string, () => Part> = {
+  'set aside': setAside,
   acknowledger() {
     const acknowledger = new Acknowledger({
       outbox: new Outbox(pool),
@@ -135,6 +148,7 @@ const parts: Record<string, () => Part> = {
       pool,
       outboxPool: pool,
       outbox: new Outbox(pool),
+      setAside: setAside(),
       stateRedis,
       ages: { tombstones_s: 1, idempotencyKeys_s: 1, imports_s: 1 },
       historyAge_s: 1,

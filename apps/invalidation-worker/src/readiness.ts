@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import type { Feed } from './feed/feed.ts';
 import type { Heartbeat } from './heartbeat/heartbeat.ts';
+import type { SetAside } from './set-aside/set-aside.ts';
 
 /** The report shows the code, because messages may name hosts. */
 class NotReady extends Error {
@@ -32,11 +33,12 @@ interface ReadinessOptions {
   readonly redis: Redis;
   readonly feed: Feed;
   readonly heartbeat: Heartbeat;
+  readonly setAside: SetAside;
 }
 
 export function addReadinessChecks(
   readiness: Readiness,
-  { pool, cache, redis, feed, heartbeat }: ReadinessOptions,
+  { pool, cache, redis, feed, heartbeat, setAside }: ReadinessOptions,
 ): void {
   readiness.add('postgres', () => pool.query('select 1'));
   readiness.add('cache', () => cache.requireIncarnation());
@@ -56,6 +58,13 @@ export function addReadinessChecks(
     const behind_ms = heartbeat.behind_ms ?? 0;
     if (behind_ms <= timings.bound_ms) return undefined;
     return `changes are applied ${(behind_ms / 1_000).toFixed(1)} s late, which is more than the bound of 2 s`;
+  });
+  // A warning, because all other keys are served from the caches. The ACL of the cache Redis has to be changed.
+  readiness.warn('set aside', async () => {
+    const { count, keys, reason } = await setAside.summary();
+    if (count === 0) return undefined;
+    const names = `${keys.join(', ')}${count > keys.length ? ', …' : ''}`;
+    return `keys that are read past the cache, because the cache Redis refuses to invalidate them: ${count} (${names}). It says: ${reason}`;
   });
   // A warning, because fewer workers or a restart would not help: another session fills the NOTIFY queue, and the relay finds
   // changes without a ring.

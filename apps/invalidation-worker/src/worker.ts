@@ -7,7 +7,7 @@ import {
   type PayloadLoader,
   loadPayloads,
 } from '@catalog/cache/worker';
-import { ChangeTraces, Outbox, RegisteredIncarnation } from '@catalog/change-feed';
+import { ChangeTraces, feedTimings, Outbox, RegisteredIncarnation, SetAsideKeys } from '@catalog/change-feed';
 import { entities } from '@catalog/contracts';
 import {
   beginIncarnation,
@@ -29,6 +29,7 @@ import { addReadinessChecks } from './readiness.ts';
 import { createRefresh } from './refresh/refresh.ts';
 import { Refresher } from './refresh/refresher.ts';
 import { Registration } from './registration/registration.ts';
+import { SetAside } from './set-aside/set-aside.ts';
 import { StateRedis } from './state-redis.ts';
 import { ChangeBroadcast } from './traces/change-broadcast.ts';
 import { createUpkeep } from './upkeep/upkeep.ts';
@@ -130,8 +131,17 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     log,
     onError: reportFailure('postgres watch'),
   });
+  const setAside = new SetAside({
+    keys: new SetAsideKeys(outboxPool),
+    publisher,
+    bumper,
+    registration,
+    log,
+    onError: reportFailure('set aside', { tries_ms: feedTimings.retrySetAside_ms }),
+  });
   const feed = createFeed({
     ...shared,
+    setAside,
     onApplied: (changes) => postgres.noteApplied(changes),
     outbox,
     database: pool,
@@ -154,6 +164,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     pool,
     outboxPool,
     outbox,
+    setAside,
     ages: options.ages,
     historyAge_s: options.historyAge_s,
     audit: {
@@ -169,7 +180,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
       log,
     },
   });
-  addReadinessChecks(readiness, { pool, cache, redis: stateRedis.producer, feed, heartbeat });
+  addReadinessChecks(readiness, { pool, cache, redis: stateRedis.producer, feed, heartbeat, setAside });
 
   return {
     traces,
@@ -181,9 +192,16 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
         await Promise.race([stateRedis.ready(), untilAborted(signal)]);
         if (signal.aborted) return;
         await cache.start();
-        const parts = together(registration, postgres, feed, refresh, heartbeat, upkeep, broadcast).run(
-          signal,
-        );
+        const parts = together(
+          registration,
+          postgres,
+          feed,
+          refresh,
+          heartbeat,
+          upkeep,
+          broadcast,
+          setAside,
+        ).run(signal);
         await Promise.race([parts, untilAborted(signal)]);
         // A store that is gone answers nothing. Unfinished changes are dispatched again.
         const late = () => new Error(`some parts did not stop within ${stopPatience_ms} ms`);

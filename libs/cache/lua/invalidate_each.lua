@@ -3,11 +3,11 @@
 --
 -- KEYS    the entries
 -- ARGV    1 incarnation  2 dead_ms  3 … the version of each
--- Answer  for each key the answer of `invalidate`, or -1 if it failed: one key never fails another
+-- Answer  for each key the answer of `invalidate`, or the text of the error if it failed: one key never fails another
 
 local answers = {}
 for index, key in ipairs(KEYS) do
   local done, answer = pcall(invalidate, { key }, { ARGV[1], ARGV[index + 2], ARGV[2] })
-  answers[index] = done and answer or -1
+  answers[index] = done and answer or tostring(type(answer) == 'table' and answer.err or answer)
 end
 return answers

@@ -6,6 +6,7 @@ import {
   type AccountingOptions,
 } from './accounting-model.ts';
 import { doorbellModel, type DoorbellOptions, NO_WRITER_HAS_RUNG } from './doorbell-model.ts';
+import { horizonModel, type HorizonOptions, NEVER_CLAIMED } from './horizon-model.ts';
 
 /** The tests check that the search is not trivially small. */
 interface FeedClaim extends Claim {
@@ -26,6 +27,7 @@ export const claims: readonly FeedClaim[] = [
   accounting(3, { ...none, crash: 1 }),
   doorbell({ writers: 3, relays: 1 }),
   doorbell({ writers: 3, relays: 2 }),
+  horizon({ transactions: 4, replays: 2, crashes: 2 }),
 ];
 
 export const controls: readonly Control[] = [
@@ -63,6 +65,10 @@ export const controls: readonly Control[] = [
   doorbellControl('a relay that sleeps before its lock is released', 'waiting for the release'),
   doorbellControl('a relay that looks before it asks for open transactions', 'asking before the look'),
   doorbellControl('writers that never ring', 'ringing'),
+  horizonControl('a horizon that passes open transactions', 'late transactions'),
+  horizonControl('a horizon that passes unapplied changes', 'unapplied changes'),
+  horizonControl('a replay under the old numbers', 'new numbers in a replay'),
+  horizonControl('a horizon that holds after a crash of Postgres', 'the epoch'),
 ];
 
 function accounting(changes: number, faults: AccountingOptions['faults']): FeedClaim {
@@ -83,6 +89,14 @@ function doorbell(options: DoorbellOptions): FeedClaim {
   };
 }
 
+function horizon(options: HorizonOptions): FeedClaim {
+  return {
+    name: `no change of ${options.transactions} transactions hides before the horizon`,
+    moreStatesThan: 1_000,
+    createModel: () => horizonModel(options),
+  };
+}
+
 function accountingControl(
   name: string,
   without: NonNullable<AccountingOptions['without']>,
@@ -95,4 +109,9 @@ function accountingControl(
 function doorbellControl(name: string, without: NonNullable<DoorbellOptions['without']>): Control {
   const createModel = () => doorbellModel({ writers: 3, relays: 1, without });
   return { name, breaks: NO_WRITER_HAS_RUNG, createModel };
+}
+
+function horizonControl(name: string, without: NonNullable<HorizonOptions['without']>): Control {
+  const createModel = () => horizonModel({ transactions: 3, replays: 1, crashes: 1, without });
+  return { name, breaks: NEVER_CLAIMED, createModel };
 }

@@ -7,5 +7,6 @@ export * from './queues/invalidation-queue.ts';
 export * from './queues/refresh-queue.ts';
 export * from './relay/awake-lock.ts';
 export * from './relay/relay.ts';
+export * from './set-aside/set-aside-keys.ts';
 export * from './timings.ts';
 export * from './traces/change-traces.ts';

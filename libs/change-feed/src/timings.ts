@@ -8,6 +8,8 @@ export const feedTimings = {
   deserted_ms: 20_000,
   /** The relay looks at least this often, whatever happens to the doorbell. */
   safetyPoll_ms: 1_000,
+  /** A key that the cache Redis refuses is tried again after this: an operator has to change something first. */
+  retrySetAside_ms: 5_000,
   /** A listener that has not heard its own canary for this long is replaced, whatever state its socket reports. */
   canary_ms: 1_500,
 } as const;
@@ -22,6 +24,8 @@ export const feedLimits = {
    * before they count as lost (`redispatch_ms`), also on a machine that is busy with the mass change itself.
    */
   waitingJobs: 8,
+  /** Keys of an entity that are set aside one by one. Each heartbeat names them, so with more the whole entity is set aside. */
+  keysSetAside: 20,
   /** From this part of Postgres' NOTIFY queue on, the doorbell is silent. `catalog.ring_doorbell()` has the same number. */
   notificationQueueUsage: 0.5,
 } as const;

@@ -56,14 +56,54 @@ create index outbox_unapplied on catalog.outbox (transaction_id, seq) where appl
 grant insert (entity, key, version) on catalog.outbox to catalog_write, orders, console;
 grant select, update, delete on catalog.outbox to invalidation_worker;
 
--- The gaps between open transactions, in order: a look goes through these ranges of outbox_unapplied and skips the rows
--- of transactions that have not ended.
-create function catalog.ended_transactions() returns table (above xid8, below xid8)
+-- A crash of Postgres may undo acknowledgements, and it empties this table, because the table is unlogged. So what a relay
+-- knows about the outbox holds until another epoch begins.
+create unlogged table catalog.outbox_epoch (
+  only_row boolean primary key default true check (only_row),
+  epoch uuid not null default gen_random_uuid()
+);
+grant select, insert on catalog.outbox_epoch to invalidation_worker;
+
+-- Where unapplied changes may be. A look answers a horizon, and later looks and claims begin there. Otherwise they would walk
+-- through the index entries of all changes that were applied since the oldest snapshot, because vacuum cannot remove them.
+-- A change is unapplied only under the number of the transaction that inserted it or made it unapplied again. That
+-- transaction was open at the look, or began later: its number is in `late`, or not below `next`.
+create type catalog.outbox_horizon as (
+  epoch uuid,
+  -- The first change that may be unapplied; all before it are applied, except those in `late`.
+  next xid8,
+  next_seq bigint,
+  -- Lower transactions that were open at the look, or had unapplied changes; and the first change in each.
+  late xid8[],
+  late_seqs bigint[]
+);
+
+-- The ranges of outbox_unapplied in which a look or a claim searches: (transaction_id, seq) > (above, above_seq) and
+-- transaction_id < below. They leave out the rows of transactions that have not ended.
+-- horizon: null, and one of another epoch, are the beginning of the outbox. is_late: the range is one of `late`.
+create function catalog.outbox_ranges(horizon catalog.outbox_horizon)
+returns table (above xid8, above_seq bigint, below xid8, is_late boolean)
 language sql stable
 begin atomic
-  select coalesce(lag(running.id) over (order by running.id), '0'), running.id
-  from (select pg_snapshot_xip(pg_current_snapshot()) union all select pg_snapshot_xmax(pg_current_snapshot())) as running (id)
-  order by running.id;
+  with known as (
+    select coalesce(h.next, '0') as next, coalesce(h.next_seq, 0) as next_seq, h.late, h.late_seqs
+    from (values (0)) as always
+    left join lateral (select (horizon).*) as h on exists (select from catalog.outbox_epoch e where e.epoch = h.epoch)
+  ), running as (
+    select pg_snapshot_xip(pg_current_snapshot()) as id union all select pg_snapshot_xmax(pg_current_snapshot())
+  )
+  select
+    coalesce(lag(running.id) over by_id, known.next),
+    case when lag(running.id) over by_id is null then known.next_seq - 1 else 9223372036854775807 end,
+    running.id,
+    false
+  from known, running
+  where running.id >= known.next
+  window by_id as (order by running.id)
+  union all
+  select late.id, late.seq - 1, (late.id::text::bigint + 1)::text::xid8, true
+  from known, unnest(known.late, known.late_seqs) as late (id, seq)
+  where pg_visible_in_snapshot(late.id, pg_current_snapshot());
 end;
 
 -- When the keys of changes were refreshed. A table of its own: a refresh comes after the acknowledgement, and the outbox
@@ -73,3 +113,18 @@ create unlogged table catalog.refreshed_changes (
   refreshed_at timestamptz not null default clock_timestamp()
 );
 grant select, insert, delete on catalog.refreshed_changes to invalidation_worker;
+
+-- Keys that the cache Redis refuses to invalidate, for instance because its ACL forbids them. Their changes count as applied,
+-- so that the watermark goes on, and readers do not trust Redis for these keys. See libs/change-feed/src/set-aside.
+create table catalog.set_aside_keys (
+  cache_key text primary key,
+  entity text not null,
+  -- The highest version that was refused.
+  version bigint not null,
+  reason text not null,
+  -- Counts refused changes, so that a release does not overlook one that comes meanwhile.
+  changes bigint not null default 1,
+  set_aside_at timestamptz not null default clock_timestamp(),
+  tried_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update, delete on catalog.set_aside_keys to invalidation_worker;

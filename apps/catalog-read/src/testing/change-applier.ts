@@ -60,8 +60,9 @@ export class ChangeApplier {
       'select seq, entity, key, version from catalog.outbox where applied_at is null order by seq',
     );
     if (rows.length > 0) {
-      const { applied, failure, lists } = await this.#invalidator.invalidate(rows);
-      if (failure !== undefined) throw failure;
+      const { applied, refused, failure, lists } = await this.#invalidator.invalidate(rows);
+      const reason = failure ?? refused[0]?.reason;
+      if (reason !== undefined) throw reason;
       await Promise.all(lists.map((list) => this.#bumper.bump(list)));
       const seqs = applied.map(({ seq }) => seq);
       await this.#pool.query('update catalog.outbox set applied_at = now() where seq = any ($1)', [seqs]);

@@ -11,6 +11,7 @@ import { lagRows } from './lag-rows.ts';
 import { historyRow } from './history-row.ts';
 import { overloadRow } from './overload-row.ts';
 import { reconnectRow } from './reconnect-row.ts';
+import { refusalRows } from './refusal-rows.ts';
 import type { Row } from './row.ts';
 import { schemaChangeRows } from './schema-change-rows.ts';
 import { serverSettingsRow } from './server-settings-row.ts';
@@ -23,6 +24,7 @@ export const rows: readonly Row[] = [
   ...doorbellRows,
   ...changeFeedRows,
   ...databaseRows,
+  ...refusalRows,
   ...deployRows,
   ...failoverRows,
   ...schemaChangeRows,

@@ -46,6 +46,7 @@ function invalidator(options: { during?: (incarnation: Incarnation) => void; bro
     },
     refresh: (keys) => void steps.push(['refresh', ...keys.map(({ key }) => key)]),
     onError: () => undefined,
+    setAside: async (refused) => void steps.push(['set aside', ...refused.map(({ cacheKey }) => cacheKey)]),
   });
   return { incarnation, steps, applied, subject };
 }
@@ -67,10 +68,11 @@ describe('a job', () => {
     expect(applied[0]).toMatchObject({ incarnation: 'first', lists: ['products'] });
   });
 
-  test('with one failing key is acknowledged except for that key', async () => {
+  test('with a key that Redis refuses is acknowledged except for that key, which is set aside', async () => {
     const { steps, subject } = invalidator({ broken: 'product:b' });
     await subject.apply([change(1, 'a', 5), change(2, 'b', 6)]);
     expect(steps).toContainEqual(['acknowledge', 1]);
+    expect(steps.at(-1)).toEqual(['set aside', 'product:b']);
   });
 
   test('does not start while the cache is away', async () => {

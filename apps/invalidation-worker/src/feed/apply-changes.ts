@@ -1,4 +1,4 @@
-import type { ChangeInvalidator, GenerationBumper } from '@catalog/cache/worker';
+import type { ChangeInvalidator, GenerationBumper, RefusedKey } from '@catalog/cache/worker';
 import type { Acknowledgement, AppliedChange, Outbox, OutboxRow, RefreshJob } from '@catalog/change-feed';
 import type { Change } from '@catalog/contracts';
 import { Flag, type Part, pause } from '@catalog/runtime';
@@ -20,6 +20,12 @@ interface InvalidatorOptions {
   readonly onApplied?: (changes: readonly Change[]) => void;
   readonly acknowledge: (applied: Applied) => void;
   readonly refresh: (keys: RefreshJob['keys']) => void;
+  /** Takes keys that Redis refuses. `lists` are those of the whole job. */
+  readonly setAside: (
+    refused: readonly RefusedKey<Change>[],
+    lists: readonly string[],
+    incarnation: string,
+  ) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -36,13 +42,15 @@ export class Invalidator {
 
   /**
    * @param queuedAt_ms when the job was queued, in ms since 1970
-   * @throws the errors of `ChangeInvalidator.invalidate`; then nothing is acknowledged
+   * @throws the errors of `ChangeInvalidator.invalidate`, then nothing is acknowledged; and those of `setAside`
    */
   async apply(changes: readonly Change[], queuedAt_ms = Date.now()): Promise<void> {
-    const { changeInvalidator, onApplied, acknowledge, refresh, onError } = this.#options;
-    const { incarnation, applied, failure, inUse, lists } = await changeInvalidator.invalidate(changes);
+    const { changeInvalidator, onApplied, acknowledge, refresh, setAside, onError } = this.#options;
+    const outcome = await changeInvalidator.invalidate(changes);
+    const { incarnation, applied, refused, failure, inUse, lists } = outcome;
     if (failure !== undefined) onError(failure);
-    onApplied?.(applied);
+    // Also those of refused keys: readers are told their versions.
+    onApplied?.(changes);
     acknowledge({
       incarnation,
       appliedAt_ms: performance.now(),
@@ -50,8 +58,16 @@ export class Invalidator {
       rows: applied.map(({ seq, transaction }) => ({ seq, transaction })),
       lists,
     });
-    if (inUse.length === 0) return;
-    refresh(inUse.map(({ entity, key, changes }) => ({ entity, key, seqs: changes.map(({ seq }) => seq) })));
+    if (inUse.length > 0) {
+      refresh(
+        inUse.map((each) => ({
+          entity: each.entity,
+          key: each.key,
+          seqs: each.changes.map(({ seq }) => seq),
+        })),
+      );
+    }
+    if (refused.length > 0) await setAside(refused, lists, incarnation);
   }
 }
 

@@ -22,6 +22,7 @@ import type { WorkerMetrics } from '../metrics.ts';
 import type { RefreshRequests } from '../refresh/refresh-requests.ts';
 import type { Registration } from '../registration/registration.ts';
 import type { StateRedis } from '../state-redis.ts';
+import type { SetAside } from '../set-aside/set-aside.ts';
 import type { ChangeBroadcast } from '../traces/change-broadcast.ts';
 import { Acknowledger, Invalidator } from './apply-changes.ts';
 import { JobConsumer } from './job-consumer.ts';
@@ -38,6 +39,7 @@ interface FeedOptions {
   readonly publisher: InvalidationPublisher;
   readonly bumper: GenerationBumper;
   readonly registration: Registration;
+  readonly setAside: SetAside;
   readonly onApplied: (changes: readonly Change[]) => void;
   readonly refreshRequests: RefreshRequests;
   readonly broadcast: ChangeBroadcast;
@@ -74,6 +76,7 @@ export function createFeed(options: FeedOptions): Feed {
     onApplied: options.onApplied,
     acknowledge: (applied) => acknowledger.add(applied),
     refresh: (keys) => refreshRequests.add(keys),
+    setAside: (...refused) => options.setAside.add(...refused),
     onError: reportFailure('invalidate'),
   });
   // 3. A worker takes the job.

@@ -76,7 +76,7 @@ export class Heartbeat implements Part {
     this.#ownWatermark.look(ownAt_ms, look);
     const { watermark_ms, behind_ms } = this;
     if (watermark_ms === undefined) return;
-    await publisher.heartbeat(watermark_ms, behind_ms);
+    await publisher.heartbeat(watermark_ms, behind_ms, look.setAside);
     this.#lastBeat_ms = performance.now();
   }
 

@@ -4,6 +4,7 @@ import { type Part, repeat, together } from '@catalog/runtime';
 import { Auditor, type AuditorOptions } from '../audit/auditor.ts';
 import type { FailureReporter } from '../failures/report-failure.ts';
 import type { WorkerMetrics } from '../metrics.ts';
+import type { SetAside } from '../set-aside/set-aside.ts';
 import type { StateRedis } from '../state-redis.ts';
 import { ViewTotals } from '../views/view-totals.ts';
 import { ExpiredRows } from './expired-rows.ts';
@@ -15,6 +16,7 @@ interface UpkeepOptions {
   readonly pool: Pool;
   readonly outboxPool: Pool;
   readonly outbox: Outbox;
+  readonly setAside: SetAside;
   readonly stateRedis: StateRedis;
   readonly ages: RetentionAges;
   readonly historyAge_s: number;
@@ -29,7 +31,7 @@ export interface Upkeep extends Part {
 
 /** Work by the clock, beside the feed. */
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { pool, outbox, ages, historyAge_s, metrics, reportFailure } = options;
+  const { pool, outbox, setAside, ages, historyAge_s, metrics, reportFailure } = options;
   const redis = options.stateRedis.producer;
   const auditor = new Auditor({
     ...options.audit,
@@ -37,9 +39,13 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     onError: reportFailure('audit'),
   });
   metrics.observeAudits(() => auditor.sinceStart.result());
+  const observeBacklog = async () => {
+    metrics.observeBacklog(await outbox.backlog());
+    metrics.keysSetAside.set((await setAside.summary()).count);
+  };
   const backlogMetrics: Part = {
     run: (signal) =>
-      repeat(async () => metrics.observeBacklog(await outbox.backlog()), {
+      repeat(observeBacklog, {
         every_ms: backlogInterval_ms,
         signal,
         onError: reportFailure('backlog', { tries_ms: backlogInterval_ms }),

@@ -1,5 +1,5 @@
 import { timings } from '../timings.ts';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Freshness, type Silence } from './freshness.ts';
 
 let now_ms: number;
@@ -131,4 +131,41 @@ test('a heartbeat that is heard while Redis answers does not vouch for the answe
   expect(freshness.isFresh('ours')).toBe(true);
   expect(isFresh()).toBe(false);
   expect(freshness.beforeAsking('ours')()).toBe(true);
+});
+
+describe('a key that is set aside', () => {
+  const place = { name: 'product', cacheKey: 'product:a' };
+  const hearSetAside = (watermarkAge_ms: number, keys: string[], entities: string[] = []) => {
+    now_ms += 2;
+    const setAside = keys.length + entities.length > 0 ? { keys, entities } : undefined;
+    freshness.received({ ...heartbeat(watermarkAge_ms), setAside }, now_ms - 1);
+  };
+
+  test('is not fresh from the heartbeat on that names it, until one does not', () => {
+    begin();
+    expect(freshness.beforeAsking('life', place)()).toBe(true);
+    hearSetAside(0, ['product:a']);
+    expect(freshness.beforeAsking('life', place)()).toBe(false);
+    expect(freshness.beforeAsking('life', { ...place, cacheKey: 'product:b' })()).toBe(true);
+    expect(freshness.isFresh('life')).toBe(true);
+    hearSetAside(0, []);
+    expect(freshness.beforeAsking('life', place)()).toBe(true);
+    hearSetAside(0, [], ['product']);
+    expect(freshness.beforeAsking('life', place)()).toBe(false);
+  });
+
+  test('stays so when an older watermark of another worker does not name it', () => {
+    begin();
+    hearSetAside(0, ['product:a']);
+    hearSetAside(1_000, []);
+    expect(freshness.isSetAside(place)).toBe(true);
+  });
+
+  test('is not fresh for a read that was sent while it was set aside', () => {
+    begin();
+    hearSetAside(0, ['product:a']);
+    const isFresh = freshness.beforeAsking('life', place);
+    hearSetAside(0, []);
+    expect(isFresh()).toBe(false);
+  });
 });

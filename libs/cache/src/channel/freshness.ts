@@ -4,6 +4,12 @@ import type { ChannelMessage } from './messages.ts';
 /** Why the near cache went silent. */
 export type Silence = 'start' | 'disconnected' | 'gap' | 'overdue' | 'incarnation';
 
+/** A key, and the name of its entity or list. */
+interface NamedKey {
+  readonly name: string;
+  readonly cacheKey: string;
+}
+
 /** The incarnation that this process reads, as its connection to the cache knows it. */
 type OwnIncarnation = () => string | undefined;
 
@@ -30,6 +36,9 @@ export class Freshness {
   #silentSince_ms = 0;
   #heartbeatAt_ms = Number.NEGATIVE_INFINITY;
   #watermarkAt_ms = Number.NEGATIVE_INFINITY;
+  /** Redis keys and names of entities that the newest watermark does not hold for. */
+  #setAsideKeys: ReadonlySet<string> = new Set();
+  #setAsideEntities: ReadonlySet<string> = new Set();
   #incarnation: string | undefined;
   #lastSilence: Silence = 'start';
   readonly silences: Record<Silence, number> = {
@@ -73,16 +82,24 @@ export class Freshness {
   /**
    * To be called before Redis is asked. The function that it returns tells, once Redis has answered, whether the answer
    * is at most `bound_ms` behind the newest commit. A heartbeat that arrives in between does not count: it may cover
-   * changes that were applied after Redis read the entry.
+   * changes that were applied after Redis read the entry. A key that is set aside is never fresh.
    */
-  beforeAsking(incarnation: string | undefined): () => boolean {
-    const isKnown = incarnation !== undefined && incarnation === this.#incarnation;
+  beforeAsking(incarnation: string | undefined, place?: NamedKey): () => boolean {
+    const isKnown =
+      incarnation !== undefined &&
+      incarnation === this.#incarnation &&
+      (place === undefined || !this.isSetAside(place));
     const appliedUpTo_ms = this.#watermarkAt_ms;
     return () =>
       isKnown && incarnation === this.#incarnation && this.#now() - appliedUpTo_ms <= timings.bound_ms;
   }
 
-  /** Whether every commit older than `bound_ms` is known to be applied. */
+  /** Whether Redis refuses to invalidate the key, so that it may hold an old value. */
+  isSetAside({ name, cacheKey }: NamedKey): boolean {
+    return this.#setAsideKeys.has(cacheKey) || this.#setAsideEntities.has(name);
+  }
+
+  /** Whether every commit older than `bound_ms` is known to be applied, unless its key is set aside. */
   isWithinBound(): boolean {
     return this.watermarkAge_ms <= timings.bound_ms;
   }
@@ -121,7 +138,13 @@ export class Freshness {
       this.#incarnation = message.incarnation;
       this.#watermarkAt_ms = Number.NEGATIVE_INFINITY;
     }
-    this.#watermarkAt_ms = Math.max(this.#watermarkAt_ms, sentAfter_ms - message.watermarkAge_ms);
+    const watermarkAt_ms = sentAfter_ms - message.watermarkAge_ms;
+    // A watermark holds only together with what is set aside. With several workers, an older one may come later.
+    if (watermarkAt_ms >= this.#watermarkAt_ms) {
+      this.#watermarkAt_ms = watermarkAt_ms;
+      this.#setAsideKeys = new Set(message.setAside?.keys);
+      this.#setAsideEntities = new Set(message.setAside?.entities);
+    }
     this.#heartbeatAt_ms = Math.max(this.#heartbeatAt_ms, sentAfter_ms);
     if (!this.#sound && this.#subscribed && sentAfter_ms >= this.#silentSince_ms) {
       this.#sound = true;

@@ -22,8 +22,16 @@ export interface Invalidation extends Envelope {
   readonly forget?: 'keys' | 'all';
 }
 export interface Heartbeat extends Envelope {
-  /** Every change committed longer ago than this has been applied to Redis and announced. */
+  /** Every change committed longer ago than this has been applied to Redis and announced, unless its key is set aside. */
   readonly watermarkAge_ms: number;
+  readonly setAside?: SetAside | undefined;
+}
+/** What Redis refuses to invalidate. Readers must not trust what Redis holds of it. */
+export interface SetAside {
+  /** Redis keys. */
+  readonly keys: readonly string[];
+  /** Names of entities: all their keys. */
+  readonly entities: readonly string[];
 }
 export type ChannelMessage = Invalidation | Heartbeat;
 
@@ -34,6 +42,8 @@ interface Wire {
   k?: InvalidatedKey[];
   f?: 'keys' | 'all';
   w?: number;
+  /** What is set aside: keys and entities. Absent when nothing is. */
+  a?: readonly [keys: readonly string[], entities: readonly string[]];
 }
 
 export function encodeInvalidation({ publisher, sequence, incarnation, keys, forget }: Invalidation): string {
@@ -41,8 +51,14 @@ export function encodeInvalidation({ publisher, sequence, incarnation, keys, for
 }
 
 /** A heartbeat without its age and closing brace, which `heartbeat.lua` adds. */
-export function encodeHeartbeatHead({ publisher, sequence, incarnation }: Envelope): string {
-  return `${JSON.stringify({ p: publisher, n: sequence, i: incarnation }).slice(0, -1)},"w":`;
+export function encodeHeartbeatHead({
+  publisher,
+  sequence,
+  incarnation,
+  setAside: { keys, entities } = { keys: [], entities: [] },
+}: Omit<Heartbeat, 'watermarkAge_ms'>): string {
+  const a = keys.length + entities.length > 0 ? [keys, entities] : undefined;
+  return `${JSON.stringify({ p: publisher, n: sequence, i: incarnation, a }).slice(0, -1)},"w":`;
 }
 
 /** @returns undefined for any other text: each client that may publish can send anything. */
@@ -54,13 +70,20 @@ export function decodeMessage(text: string): ChannelMessage | undefined {
     return undefined;
   }
   if (typeof wire !== 'object' || wire === null) return undefined;
-  const { p: publisher, n: sequence, i: incarnation, k: keys, f: forget, w: watermarkAge_ms } = wire;
+  const { p: publisher, n: sequence, i: incarnation, k: keys, f: forget, w: watermarkAge_ms, a } = wire;
   if (typeof publisher !== 'string' || typeof incarnation !== 'string' || !Number.isSafeInteger(sequence)) {
     return undefined;
   }
   const envelope = { publisher, sequence: sequence as number, incarnation };
-  if (typeof watermarkAge_ms === 'number' && watermarkAge_ms >= 0) return { ...envelope, watermarkAge_ms };
+  if (typeof watermarkAge_ms === 'number' && watermarkAge_ms >= 0) {
+    if (a === undefined) return { ...envelope, watermarkAge_ms };
+    if (!Array.isArray(a) || a.length !== 2 || !a.every(isStrings)) return undefined;
+    return { ...envelope, watermarkAge_ms, setAside: { keys: a[0], entities: a[1] } };
+  }
   if (!Array.isArray(keys)) return undefined;
   if (forget === 'keys' || forget === 'all') return { ...envelope, keys, forget };
   return { ...envelope, keys };
 }
+
+const isStrings = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string');

@@ -18,12 +18,25 @@ export interface KeyInUse<Change> {
   readonly changes: readonly Change[];
 }
 
+/** A key that Redis refuses, for instance because the ACL forbids it. */
+export interface RefusedKey<Change> {
+  readonly entity: string;
+  readonly key: string;
+  readonly cacheKey: string;
+  /** The highest of its changes. */
+  readonly version: number;
+  readonly changes: readonly Change[];
+  readonly reason: Error;
+}
+
 export interface InvalidatedChanges<Change> {
   /** The incarnation in which all of it was done. */
   readonly incarnation: string;
   /** Changes that can be acknowledged once the pages of `lists` have ended. */
   readonly applied: readonly Change[];
-  /** Why the other changes could not be applied; undefined if all were. */
+  /** Keys of changes that Redis refuses for good. They were announced, but Redis may hold older values of them. */
+  readonly refused: readonly RefusedKey<Change>[];
+  /** Why the other changes could not be applied, although their keys are not to blame; undefined if all were. */
   readonly failure: Error | undefined;
   readonly inUse: readonly KeyInUse<Change>[];
   /** Lists with pages that the changes may have made wrong. */
@@ -57,9 +70,9 @@ export class ChangeInvalidator {
   }
 
   /**
-   * A key that fails keeps back only its own changes.
+   * A key that Redis refuses keeps back only its own changes.
    *
-   * @throws the first failure if no key could be invalidated
+   * @throws the errors of `InvalidationPublisher.invalidate`, and `failure` if no key could be invalidated
    * @throws CacheUnavailable if the incarnation changed meanwhile: some keys may have been invalidated in the old
    *   one and some in the new one
    */
@@ -73,24 +86,33 @@ export class ChangeInvalidator {
     const outcomes = keys.length === 0 ? [] : await this.#publisher.invalidate(keys);
 
     const done: ChangesOfKey<Change>[] = [];
+    const refused: RefusedKey<Change>[] = [];
+    let failure: Error | undefined;
     const inUse: KeyInUse<Change>[] = [];
     for (const [index, outcome] of outcomes.entries()) {
       const one = cached[index];
-      if (one === undefined || outcome.status === 'rejected') continue;
+      if (one === undefined) continue;
+      if (outcome.status === 'rejected') {
+        const reason = outcome.reason as Error;
+        const cacheKey = one.entity.cacheKey(one.key);
+        if (refusesEveryKey(reason)) failure ??= reason;
+        else refused.push({ ...one, entity: one.entity.name, cacheKey, reason });
+        continue;
+      }
       done.push(one);
       if (outcome.value) inUse.push({ entity: one.entity.name, key: one.key, changes: one.changes });
     }
-    const rejected = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (rejected !== undefined && done.length === 0) throw rejected.reason;
+    if (failure !== undefined && done.length + refused.length === 0) throw failure;
     if (this.#connection.incarnation !== incarnation) {
       throw new CacheUnavailable('the incarnation of the cache changed during an invalidation');
     }
     return {
       incarnation,
       applied: [...done.flatMap((one) => one.changes), ...notCached],
-      failure: rejected?.reason as Error | undefined,
+      refused,
+      failure,
       inUse,
-      lists: [...new Set(done.flatMap(({ entity }) => entity.list ?? []))],
+      lists: [...new Set(cached.flatMap(({ entity }) => entity.list ?? []))],
     };
   }
 
@@ -116,3 +138,7 @@ export class ChangeInvalidator {
     return { cached: [...cached.values()], notCached };
   }
 }
+
+/** Redis is full, cannot save, or follows another server. That passes, and no key is to blame. */
+const refusesEveryKey = ({ message }: Error): boolean =>
+  /^(?:OOM|MISCONF|READONLY|NOREPLICAS|MASTERDOWN|LOADING)\b/.test(message);

@@ -159,3 +159,35 @@ test('messages are sent in the order of their numbers, whatever kind they are of
   const sent = Array.from({ length: 30 }, (_, index) => index + 1 + Math.floor((index + 2) / 3));
   expect(sequences).toEqual(sent);
 });
+
+test('a key that the ACL forbids is told, and takes no other of its call with it', async () => {
+  await fill('a', 'b');
+  const admin = new Redis(server.url);
+  await admin.acl('SETUSER', 'limited', 'on', '>secret', '+@all', '&*', '~a', '~b');
+  const url = new URL(server.url);
+  [url.username, url.password] = ['limited', 'secret'];
+  const limited = new CacheConnection({
+    url: url.href,
+    name: 'limited',
+    database: { currentIncarnation: () => Promise.resolve('database') },
+    onError: () => undefined,
+  });
+  await limited.start();
+  try {
+    const keys = [
+      ['a', 2],
+      ['forbidden', 2],
+      ['b', 2],
+    ] as const;
+    const outcomes = await new InvalidationPublisher(limited).invalidate(keys);
+    expect(outcomes).toMatchObject([
+      { status: 'fulfilled', value: true },
+      { status: 'rejected' },
+      { status: 'fulfilled', value: true },
+    ]);
+    await eventually(() => heard.some((message) => message.keys.length === 3));
+  } finally {
+    limited.stop();
+    admin.disconnect();
+  }
+});

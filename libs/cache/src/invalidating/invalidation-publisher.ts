@@ -9,8 +9,20 @@ import {
   INVALIDATION_CHANNEL,
   type InvalidatedKey,
   type Invalidation,
+  type SetAside,
 } from '../channel/messages.ts';
 import { scripts } from '../redis/scripts.ts';
+
+/** Whether a live entry was invalidated, or why Redis refuses the key. */
+type Outcome = PromiseSettledResult<boolean>;
+/** Of `invalidate_each.lua`, for one key. */
+type Answer = 1 | 0 | string;
+type Announcement = Pick<Invalidation, 'keys' | 'forget'>;
+type RunInvalidateEach = (
+  pipeline: ChainableCommander,
+  keyCount: number,
+  ...keysAndArgs: (string | number)[]
+) => void;
 
 /**
  * The worker's end of the invalidation channel. Every message takes the next number of one sequence, even if it cannot
@@ -28,10 +40,10 @@ export class InvalidationPublisher {
   /**
    * Invalidates keys in Redis and then announces them, in one trip: Redis runs the commands of a connection in order.
    *
-   * @returns for each key whether a live entry was invalidated, or why it could not be. All keys are announced.
-   * @throws CacheUnavailable, and ioredis errors: then some keys may be invalidated, and some announced
+   * @returns for each key whether a live entry was invalidated, or why Redis refuses it. All keys are announced.
+   * @throws CacheUnavailable, and ioredis errors that concern every key: then some keys may be invalidated, and some announced
    */
-  invalidate(keys: readonly InvalidatedKey[]): Promise<PromiseSettledResult<boolean>[]> {
+  invalidate(keys: readonly InvalidatedKey[]): Promise<Outcome[]> {
     return this.#announced({ keys });
   }
 
@@ -41,12 +53,12 @@ export class InvalidationPublisher {
    *
    * @returns and throws as `invalidate`
    */
-  forget(cacheKeys: readonly string[]): Promise<PromiseSettledResult<boolean>[]> {
+  forget(cacheKeys: readonly string[]): Promise<Outcome[]> {
     const keys = cacheKeys.map((cacheKey) => [cacheKey, UNCONDITIONAL_VERSION] as const);
     return this.#announced({ keys, forget: 'keys' });
   }
 
-  async #announced(message: Pick<Invalidation, 'keys' | 'forget'>): Promise<PromiseSettledResult<boolean>[]> {
+  async #announced(message: Announcement): Promise<Outcome[]> {
     const { text, sha } = scripts.invalidateEach;
     try {
       return await this.#invalidate(message, (pipeline, ...call) => pipeline.evalsha(sha, ...call));
@@ -71,11 +83,12 @@ export class InvalidationPublisher {
   /**
    * @param watermark_ms by the clock of the cache Redis
    * @param ownAge_ms the age of the watermark by the monotonic clock of this process
+   * @param setAside what the watermark does not hold for
    * @throws CacheUnavailable, and ioredis errors. If Redis is in another incarnation, the connection learns it.
    */
-  async heartbeat(watermark_ms: number, ownAge_ms = 0): Promise<void> {
+  async heartbeat(watermark_ms: number, ownAge_ms = 0, setAside?: SetAside): Promise<void> {
     const { replicationId } = this.#connection.requireStoreIdentity();
-    const head = encodeHeartbeatHead(this.#envelope());
+    const head = encodeHeartbeatHead({ ...this.#envelope(), setAside });
     // The text and not the hash, so that an unknown hash cannot change the order of messages. It is sent four times a second.
     const pipeline = this.#connection.redis.pipeline();
     const args = [INVALIDATION_CHANNEL, head, watermark_ms, ownAge_ms, replicationId];
@@ -88,10 +101,7 @@ export class InvalidationPublisher {
     }
   }
 
-  async #invalidate(
-    message: Pick<Invalidation, 'keys' | 'forget'>,
-    run: (pipeline: ChainableCommander, keyCount: number, ...keysAndArgs: (string | number)[]) => void,
-  ): Promise<PromiseSettledResult<boolean>[]> {
+  async #invalidate(message: Announcement, run: RunInvalidateEach): Promise<Outcome[]> {
     const { keys } = message;
     const incarnation = this.#connection.requireIncarnation();
     const pipeline = this.#connection.redis.pipeline();
@@ -102,19 +112,42 @@ export class InvalidationPublisher {
     }
     this.#announce(pipeline, message);
     const answers = (await pipeline.exec()) ?? [];
-    const failure = answers.find(([error]) => error !== null)?.[0];
+    const failure = answers.find(([error]) => error !== null && !isForbidden(error))?.[0];
     if (failure) {
       this.#connection.noticeRoleChange(failure);
       throw failure;
     }
-    return answers.slice(0, -1).flatMap(([, ofEach]) => (ofEach as (1 | 0 | -1)[]).map(outcomeOf));
+    const outcomes = answers.slice(0, -1).map(async ([error, ofEach], call) => {
+      if (error === null) return (ofEach as Answer[]).map(outcomeOf);
+      const some = keys.slice(call * keysPerCall, (call + 1) * keysPerCall);
+      return this.#oneByOne({ ...message, keys: some }, run);
+    });
+    return (await Promise.all(outcomes)).flat();
+  }
+
+  /**
+   * Redis refuses a whole call when its ACL forbids one of the keys. This gives each key a call of its own, in one trip. The keys
+   * are announced again: the first time they were announced before they were invalidated.
+   */
+  async #oneByOne(message: Announcement, run: RunInvalidateEach): Promise<Outcome[]> {
+    const incarnation = this.#connection.requireIncarnation();
+    const pipeline = this.#connection.redis.pipeline();
+    for (const [key, version] of message.keys)
+      run(pipeline, 1, key, incarnation, timings.deadTtl_ms, version);
+    this.#announce(pipeline, message);
+    const answers = (await pipeline.exec()) ?? [];
+    return answers.slice(0, -1).map(([error, ofEach]): Outcome => {
+      if (error === null) return outcomeOf((ofEach as Answer[])[0] ?? 0);
+      if (isForbidden(error)) return { status: 'rejected', reason: error };
+      throw error;
+    });
   }
 
   /**
    * Every message goes in a pipeline of its own, which ioredis writes at once. Commands that ioredis pipelines by itself
    * are written later, and a message that overtakes another looks like a lost one.
    */
-  #announce(pipeline: ChainableCommander, message: Pick<Invalidation, 'keys' | 'forget'>): void {
+  #announce(pipeline: ChainableCommander, message: Announcement): void {
     pipeline.publish(INVALIDATION_CHANNEL, encodeInvalidation({ ...this.#envelope(), ...message }));
   }
 
@@ -131,14 +164,13 @@ async function lastAnswer(pipeline: ChainableCommander): Promise<void> {
   if (error) throw error;
 }
 
-function outcomeOf(answer: 1 | 0 | -1): PromiseSettledResult<boolean> {
-  return answer === -1
-    ? {
-        status: 'rejected',
-        reason: new Error('the cache Redis could not invalidate the key; its log may say why'),
-      }
+const outcomeOf = (answer: Answer): Outcome =>
+  typeof answer === 'string'
+    ? { status: 'rejected', reason: new Error(answer) }
     : { status: 'fulfilled', value: answer === 1 };
-}
+
+/** The ACL forbids a key. When it forbids a command or a channel, no key is to blame. */
+const isForbidden = (error: Error): boolean => /^NOPERM.* key/.test(error.message);
 
 /** Redis does nothing else during a call. One of this size takes a millisecond. */
 const keysPerCall = 100;

@@ -75,9 +75,12 @@ export class EntityCache<Body extends object = object> {
 
   /** The answer of the near cache, without a promise; undefined if it has none, or one below `minVersion`. */
   getNear(key: string, minVersion = 0): Answer<Body> | undefined {
-    const { near, now } = this.#parts;
-    const entry = near.get(this.entity.cacheKey(key));
+    const { near, freshness, now } = this.#parts;
+    const cacheKey = this.entity.cacheKey(key);
+    const entry = near.get(cacheKey);
     if (entry === undefined || entry.version < minVersion) return undefined;
+    // It may come from a Redis that refused to invalidate the key.
+    if (freshness.isSetAside({ name: this.entity.name, cacheKey })) return undefined;
     return new Answer(entry.version, entry.payload, now() - entry.storedAt_ms, 'near');
   }
 

@@ -85,7 +85,7 @@ export class LeaseLoadFill {
     try {
       for (let wait_ms = 2; ; wait_ms *= 2) {
         const asked = this.#parts.store.incarnation;
-        const isFresh = freshness.beforeAsking(asked);
+        const isFresh = freshness.beforeAsking(asked, place);
         const entry = await this.ask(place, token);
         const { incarnation } = entry.grant;
         const waitIsOver = now() - began_ms + wait_ms > timings.leaseWait_ms;

@@ -1,8 +1,9 @@
 -- Makes changes unapplied that were applied to another incarnation within the replay window. The relay then dispatches them again.
 -- Runs as its own statement after the registration: its snapshot must include the acknowledgements that the registration waited
--- for. Safe to repeat.
+-- for. Safe to repeat. The rows get the number of this transaction: relays do not search transactions that ended before a look.
 -- $1 the registered incarnation, $2 the replay window in ms, $3 how many at most
-update catalog.outbox set applied_at = null, applied_to = null, dispatched_at = null, dispatches = 0
+update catalog.outbox
+set applied_at = null, applied_to = null, dispatched_at = null, dispatches = 0, transaction_id = pg_current_xact_id()
 where ctid = any (array(
   select o.ctid
   from catalog.outbox o, catalog.cache_incarnation registered

@@ -1,12 +1,13 @@
 import type { Change, ChangeTrace } from '@catalog/contracts';
 import { loadSql, type PoolOptions, type Queryable } from '@catalog/database';
-import { feedTimings } from '../timings.ts';
+import { feedLimits, feedTimings } from '../timings.ts';
 
 const sql = {
   claim: loadSql(import.meta.url, './claim.sql'),
   release: loadSql(import.meta.url, './release.sql'),
   acknowledge: loadSql(import.meta.url, './acknowledge.sql'),
   look: loadSql(import.meta.url, './look.sql'),
+  beginEpoch: loadSql(import.meta.url, './begin-epoch.sql'),
   isBeingWritten: loadSql(import.meta.url, './is-being-written.sql'),
   backlog: loadSql(import.meta.url, './backlog.sql'),
 };
@@ -58,6 +59,8 @@ export interface RegisteredLook extends Look {
   readonly walPosition: number;
   /** Whether the incarnation in question is the registered one. */
   readonly registered: boolean;
+  /** What is neither applied nor waiting: see `SetAsideKeys`. Redis keys, and names of entities. */
+  readonly setAside: { readonly keys: readonly string[]; readonly entities: readonly string[] };
 }
 
 export interface Backlog {
@@ -68,9 +71,18 @@ export interface Backlog {
   readonly notification_queue_usage: number;
 }
 
-/** The table of changes that are not yet applied to the cache. */
+/**
+ * The table of changes that are not yet applied to the cache.
+ *
+ * Each look answers a horizon: where unapplied changes may be from now on. The next looks and claims begin there, so they cost the
+ * same beside a snapshot that keeps vacuum from removing applied changes from the index. `catalog.outbox_horizon` tells
+ * why no change can hide before it.
+ */
 export class Outbox {
   readonly #db: Queryable;
+  /** As Postgres answered it. It holds for one incarnation of Postgres; Postgres itself checks its epoch. */
+  #horizon: string | null = null;
+  #databaseIncarnation: string | undefined;
 
   /** @param db a pool with `outboxPoolOptions` */
   constructor(db: Queryable) {
@@ -90,7 +102,7 @@ export class Outbox {
     const { rows } = await this.#db.query<ClaimedChange>({
       name: 'outbox_claim',
       text: sql.claim,
-      values: [limit, feedTimings.redispatch_ms, rung_ms ?? null, newest],
+      values: [limit, feedTimings.redispatch_ms, rung_ms ?? null, newest, this.#horizon],
     });
     return rows.sort((a, b) => a.transaction - b.transaction || a.seq - b.seq);
   }
@@ -131,13 +143,18 @@ export class Outbox {
 
   /** @param incarnation the one that the caller writes to */
   async look(incarnation: string): Promise<RegisteredLook> {
-    const { rows } = await this.#db.query<RegisteredLook>({
+    const { rows } = await this.#db.query<RegisteredLook & { horizon: string | null }>({
       name: 'outbox_look',
       text: sql.look,
-      values: [incarnation],
+      values: [incarnation, this.#horizon, feedLimits.keysSetAside],
     });
-    const [look] = rows;
-    if (look === undefined) throw new Error('outbox/look.sql answered no row');
+    const [row] = rows;
+    if (row === undefined) throw new Error('outbox/look.sql answered no row');
+    const { horizon, ...look } = row;
+    // After a restore the transaction numbers have another meaning, so the next look begins at the beginning.
+    this.#horizon = look.databaseIncarnation === this.#databaseIncarnation ? horizon : null;
+    this.#databaseIncarnation = look.databaseIncarnation;
+    if (horizon === null) await this.#db.query(sql.beginEpoch);
     return look;
   }
 
@@ -151,7 +168,7 @@ export class Outbox {
   }
 
   async backlog(): Promise<Backlog> {
-    const { rows } = await this.#db.query<Backlog>(sql.backlog);
+    const { rows } = await this.#db.query<Backlog>(sql.backlog, [this.#horizon]);
     const [backlog] = rows;
     if (backlog === undefined) throw new Error('outbox/backlog.sql answered no row');
     return backlog;

@@ -27,7 +27,7 @@ test.each([
     );
     const plan = rows.map((row) => row['QUERY PLAN']);
     // These two find old rows without an index. They must do so once, not once for each row.
-    const scans = plan.filter((line) => line.includes('Seq Scan on outbox'));
+    const scans = plan.filter((line) => line.includes('Seq Scan on outbox '));
     expect(scans).toHaveLength(['delete-applied', '../incarnation/replay'].includes(name) ? 1 : 0);
     expect(plan.join('\n')).not.toMatch(/Filter: .*= ANY/);
   },
@@ -45,10 +45,14 @@ async function pagesOf(name: string, values: readonly unknown[]): Promise<number
 
 test('an open transaction delays no other change, however much it has written', async () => {
   const looks = [
-    ['claim', [100, 3_000, null, 100]],
-    ['look', ['first']],
+    ['claim', [100, 3_000, null, 100, null]],
+    ['look', ['first', null, 20]],
   ] as const;
-  const pages = () => Promise.all(looks.map(([name, values]) => pagesOf(name, values)));
+  const pages = async () => {
+    const counts = [];
+    for (const [name, values] of looks) counts.push(await pagesOf(name, values));
+    return counts;
+  };
   const [first, mass, last] = await Promise.all([owner.connect(), owner.connect(), owner.connect()]);
   try {
     for (const writer of [first, mass, last]) await writer.query('begin');
@@ -57,6 +61,8 @@ test('an open transaction delays no other change, however much it has written', 
       `insert into catalog.outbox (entity, key, version) select 'product', 'm' || n, n from generate_series(1, 50000) n`,
     );
     await last.query(`insert into catalog.outbox (entity, key, version) values ('product', 'last', 1)`);
+    // A new session reads pages of the system catalogs too.
+    await pages();
     const beside = await pages();
     for (const count of beside) expect(count).toBeLessThan(100);
 

@@ -1,0 +1,113 @@
+/** Changes that cannot be applied, or cost more and more to find. */
+import { timings } from '@catalog/contracts';
+import { pause } from '@catalog/runtime';
+import { eventually } from '@catalog/testing';
+import { oldestUnapplied_ms } from '../system/outbox.ts';
+import type { Row, Stage } from './row.ts';
+
+interface Report {
+  readonly checks: Readonly<Record<string, string>>;
+  readonly warnings?: Readonly<Record<string, string>>;
+}
+
+async function workerReport({ system }: Stage): Promise<Report> {
+  const response = await fetch(`${system.stack.url('invalidation-worker')}/readyz`);
+  return (await response.json()) as Report;
+}
+
+/** The part of answers that came from a cache, of reads of keys in use. */
+async function hitRate({ system, keys }: Stage): Promise<number> {
+  let hits = 0;
+  const asked = keys.lasting.slice(0, 50);
+  for (const key of asked) {
+    const response = await fetch(`${system.readers[0]?.url}/v1/products/${key}`);
+    await response.body?.cancel();
+    if (response.headers.get('cache-status')?.includes('hit') === true) hits += 1;
+  }
+  return hits / asked.length;
+}
+
+export const refusalRows: readonly Row[] = [
+  {
+    id: '49',
+    fault: 'a long snapshot beside a stream of changes',
+    injected: 'a snapshot stays open while changes are committed one by one',
+    async inject(stage) {
+      const { system, patience, observe, expect } = stage;
+      const { rows } = await system.sql.query<{ id: string }>(
+        "select id from catalog.products where category <> 'checked' limit 500",
+      );
+      const changes = Math.max(5_000, Math.round(80_000 * patience));
+      const took_ms: number[] = [];
+      let oldest_ms = 0;
+      const snapshot = await system.sql.connect();
+      try {
+        await snapshot.query('begin isolation level repeatable read; select 1');
+        for (let done = 0; done < changes; done += rows.length) {
+          await system.sql.query(
+            'update catalog.products set price_minor = price_minor + 1 where id = any ($1)',
+            [rows.map(({ id }) => id)],
+          );
+          const began_ms = performance.now();
+          await eventually(async () => {
+            const waiting_ms = await oldestUnapplied_ms(system);
+            oldest_ms = Math.max(oldest_ms, waiting_ms);
+            return waiting_ms === 0 || performance.now() - began_ms > 200;
+          });
+          took_ms.push(performance.now() - began_ms);
+        }
+        await snapshot.query('rollback');
+      } finally {
+        snapshot.release();
+      }
+      observe(`${changes} changes beside the snapshot; a change waited at most ${oldest_ms.toFixed(0)} ms`);
+      expect(oldest_ms <= timings.bound_ms, 'changes are applied within the bound');
+    },
+  },
+  {
+    id: '60',
+    fault: 'a change that Redis refuses',
+    injected: 'an outbox row whose cache key is outside the ACL of the worker, inserted as the role orders',
+    async inject(stage) {
+      const { system, observe, expect } = stage;
+      const orders = await system.sql.connect();
+      try {
+        await orders.query('begin; set local role orders');
+        await orders.query(`insert into catalog.outbox (entity, key, version) values ('settings', 'x', 1)`);
+        await orders.query('commit');
+      } finally {
+        orders.release();
+      }
+      await pause(5_000);
+      const warning = (await workerReport(stage)).warnings?.['set aside'];
+      const rate = await hitRate(stage);
+      const oldest_ms = await oldestUnapplied_ms(system);
+      observe(`"${warning}"; ${(rate * 100).toFixed(0)} % of reads were hits`);
+      expect(warning?.includes('x:settings') === true, 'the worker names the key');
+      expect(rate > 0.5, 'other keys are served from the caches');
+      expect(oldest_ms <= timings.bound_ms, 'no other change waits');
+      await system.sql.query("delete from catalog.set_aside_keys where cache_key = 'x:settings'");
+    },
+  },
+  {
+    id: '62',
+    fault: 'the state Redis refuses writes',
+    injected: 'it follows another server for some seconds, so that it answers READONLY',
+    async inject(stage) {
+      const { system, patience, observe, expect } = stage;
+      await system.state.replicaof('127.0.0.1', '1');
+      let queue: string | undefined;
+      try {
+        await eventually(async () => {
+          queue = (await workerReport(stage)).checks['queue'];
+          return queue !== 'ok';
+        });
+        await pause(Math.max(3_000, 10_000 * patience));
+      } finally {
+        await system.state.replicaof('NO', 'ONE');
+      }
+      observe(`the worker says of its queue: ${queue}`);
+      expect(queue === 'fails: state_redis_is_a_replica', 'the worker names the cause');
+    },
+  },
+];

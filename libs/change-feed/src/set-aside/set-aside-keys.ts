@@ -1,0 +1,85 @@
+import { loadSql, type Queryable } from '@catalog/database';
+import type { OutboxRow } from '../outbox/outbox.ts';
+
+const sql = {
+  setAside: loadSql(import.meta.url, './set-aside.sql'),
+  takeForRetry: loadSql(import.meta.url, './take-for-retry.sql'),
+  release: loadSql(import.meta.url, './release.sql'),
+  summary: loadSql(import.meta.url, './summary.sql'),
+};
+
+/** A key that the cache Redis refuses to invalidate, with the changes that it was refused for. */
+export interface KeySetAside {
+  readonly cacheKey: string;
+  readonly entity: string;
+  readonly version: number;
+  readonly reason: string;
+  readonly rows: readonly OutboxRow[];
+}
+
+/** A key to be tried again. */
+export interface KeyToRetry {
+  readonly cacheKey: string;
+  readonly version: number;
+  /** How many of its changes were refused. */
+  readonly changes: number;
+}
+
+export interface SetAsideSummary {
+  readonly count: number;
+  /** Some of them, the oldest first. */
+  readonly keys: readonly string[];
+  /** Why the oldest one was refused. */
+  readonly reason: string | null;
+}
+
+/**
+ * The keys that the cache Redis refuses to invalidate. One such key must not hold back the watermark, because then every read of
+ * every key would go to Postgres. Its changes count as applied, and it stands in this table from the same moment on. A look
+ * answers the table together with what is unapplied, and each heartbeat carries it: readers trust Redis up to the watermark, except
+ * for these keys. A key is released once Redis has invalidated it.
+ */
+export class SetAsideKeys {
+  readonly #db: Queryable;
+
+  /** @param db a pool with `outboxPoolOptions` */
+  constructor(db: Queryable) {
+    this.#db = db;
+  }
+
+  /** @returns false when another incarnation is registered: nothing was set aside */
+  async add(keys: readonly KeySetAside[], incarnation: string): Promise<boolean> {
+    // All callers lock rows in the same order, so that two of them cannot deadlock.
+    const sorted = keys.toSorted((a, b) => (a.cacheKey < b.cacheKey ? -1 : 1));
+    const rows = sorted.flatMap((key) => key.rows);
+    const { rows: answers } = await this.#db.query<{ accepted: boolean }>(sql.setAside, [
+      incarnation,
+      sorted.map(({ cacheKey }) => cacheKey),
+      sorted.map(({ entity }) => entity),
+      sorted.map(({ version }) => version),
+      sorted.map(({ reason }) => reason),
+      rows.map(({ seq }) => seq),
+      [...new Set(rows.map(({ transaction }) => transaction))],
+    ]);
+    return answers[0]?.accepted === true;
+  }
+
+  /** Keys whose last attempt is at least `pause_ms` ago. Each call takes others. */
+  async takeForRetry(pause_ms: number, limit: number): Promise<KeyToRetry[]> {
+    const { rows } = await this.#db.query<KeyToRetry>(sql.takeForRetry, [pause_ms, limit]);
+    return rows;
+  }
+
+  /** To be called when Redis has invalidated the keys at their versions. */
+  async release(keys: readonly KeyToRetry[]): Promise<void> {
+    await this.#db.query(sql.release, [
+      keys.map(({ cacheKey }) => cacheKey),
+      keys.map(({ changes }) => changes),
+    ]);
+  }
+
+  async summary(named: number): Promise<SetAsideSummary> {
+    const { rows } = await this.#db.query<SetAsideSummary>(sql.summary, [named]);
+    return rows[0] ?? { count: 0, keys: [], reason: null };
+  }
+}

@@ -1,0 +1,23 @@
+-- Sets keys aside, and counts their changes as applied. Does nothing when another incarnation is registered by now.
+-- $1 the incarnation; of each key $2 its Redis key, $3 its entity, $4 the version that was refused, $5 the reason; of the changes
+-- $6 their seqs, $7 their transactions, each once
+-- Answer: accepted, whether the incarnation is the registered one
+-- A new incarnation tries these changes again: no incarnation has the name in applied_to.
+with registered as materialized (
+  select from catalog.cache_incarnation where incarnation = $1 for share
+), refused as (
+  insert into catalog.set_aside_keys (cache_key, entity, version, reason)
+  select cache_key, entity, version, reason
+  from unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) as refused (cache_key, entity, version, reason)
+  where exists (select from registered)
+  on conflict (cache_key) do update set
+    version = greatest(set_aside_keys.version, excluded.version),
+    reason = excluded.reason,
+    changes = set_aside_keys.changes + 1
+), accounted as (
+  update catalog.outbox
+  set applied_at = clock_timestamp(), applied_to = 'set aside'
+  where transaction_id = any ($7::text[]::xid8[]) and seq = any ($6::bigint[]) and applied_at is null
+    and exists (select from registered)
+)
+select exists (select from registered) as accepted
