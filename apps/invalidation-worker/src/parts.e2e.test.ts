@@ -64,7 +64,7 @@ const setAside = () =>
   new SetAside({
     keys: new SetAsideKeys(pool),
     publisher: new InvalidationPublisher(cache),
-    bumper: new GenerationBumper(cache, () => performance.now()),
+    bumper: new GenerationBumper({ connection: cache, now: () => performance.now(), behind_ms: () => 0 }),
     registration: registered,
     log,
     onError: ignore,

@@ -143,15 +143,15 @@ describe('a key that is set aside', () => {
 
   test('is not fresh from the heartbeat on that names it, until one does not', () => {
     begin();
-    expect(freshness.beforeAsking('life', place)()).toBe(true);
+    expect(freshness.beforeAsking('ours', place)()).toBe(true);
     hearSetAside(0, ['product:a']);
-    expect(freshness.beforeAsking('life', place)()).toBe(false);
-    expect(freshness.beforeAsking('life', { ...place, cacheKey: 'product:b' })()).toBe(true);
-    expect(freshness.isFresh('life')).toBe(true);
+    expect(freshness.beforeAsking('ours', place)()).toBe(false);
+    expect(freshness.beforeAsking('ours', { ...place, cacheKey: 'product:b' })()).toBe(true);
+    expect(freshness.isFresh('ours')).toBe(true);
     hearSetAside(0, []);
-    expect(freshness.beforeAsking('life', place)()).toBe(true);
+    expect(freshness.beforeAsking('ours', place)()).toBe(true);
     hearSetAside(0, [], ['product']);
-    expect(freshness.beforeAsking('life', place)()).toBe(false);
+    expect(freshness.beforeAsking('ours', place)()).toBe(false);
   });
 
   test('stays so when an older watermark of another worker does not name it', () => {
@@ -164,7 +164,7 @@ describe('a key that is set aside', () => {
   test('is not fresh for a read that was sent while it was set aside', () => {
     begin();
     hearSetAside(0, ['product:a']);
-    const isFresh = freshness.beforeAsking('life', place);
+    const isFresh = freshness.beforeAsking('ours', place);
     hearSetAside(0, []);
     expect(isFresh()).toBe(false);
   });

@@ -36,6 +36,9 @@ const connectionMessages = [
   'Reached the max retries per request limit',
 ];
 
+/** Redis is full, cannot save, follows another server, has too few replicas, or is loading its data. */
+const redisRefusal = /^(?:OOM|MISCONF|READONLY|NOREPLICAS|MASTERDOWN|LOADING)\b/;
+
 /** PostgreSQL manual, appendix A. */
 function fromSqlState(sqlState: string, cause: unknown): CatalogError | undefined {
   switch (sqlState) {
@@ -95,6 +98,8 @@ export function translate(error: unknown): CatalogError {
     }
     if (typeof message === 'string' && connectionMessages.some((known) => message.startsWith(known)))
       return unavailable(error);
+    if (typeof message === 'string' && redisRefusal.test(message))
+      return unavailable(error, 'A store refuses writes right now.');
     // Errors of Express and its parsers have their status under both names, and their text may repeat the request. An
     // error with `status` alone is the answer of another service to us, and not a mistake of our client.
     if (status !== statusCode) return internalError(error);
