@@ -67,26 +67,27 @@ export const refusalRows: readonly Row[] = [
   {
     id: '60',
     fault: 'a change that Redis refuses',
-    injected: 'an outbox row whose cache key is outside the ACL of the worker, inserted as the role orders',
+    injected: 'the ACL of the cache Redis forbids settings keys to the worker, and the settings change',
     async inject(stage) {
       const { system, observe, expect } = stage;
-      const orders = await system.sql.connect();
-      try {
-        await orders.query('begin; set local role orders');
-        await orders.query(`insert into catalog.outbox (entity, key, version) values ('settings', 'x', 1)`);
-        await orders.query('commit');
-      } finally {
-        orders.release();
-      }
+      const user = (await system.cache.call('ACL', 'GETUSER', 'invalidation-worker')) as string[];
+      const allowed = String(user[user.indexOf('keys') + 1]).split(' ');
+      const setKeys = (keys: readonly string[]) =>
+        system.cache.call('ACL', 'SETUSER', 'invalidation-worker', 'resetkeys', ...keys);
+      await setKeys(allowed.filter((pattern) => !pattern.includes('settings')));
+      await system.sql.query("update catalog.settings set store_name = 'refused ' || gen_random_uuid()");
       await pause(5_000);
       const warning = (await workerReport(stage)).warnings?.['set aside'];
       const rate = await hitRate(stage);
       const oldest_ms = await oldestUnapplied_ms(system);
       observe(`"${warning}"; ${(rate * 100).toFixed(0)} % of reads were hits`);
-      expect(warning?.includes('x:settings') === true, 'the worker names the key');
+      expect(warning?.includes('app:settings') === true, 'the worker names the key');
       expect(rate > 0.5, 'other keys are served from the caches');
       expect(oldest_ms <= timings.bound_ms, 'no other change waits');
-      await system.sql.query("delete from catalog.set_aside_keys where cache_key = 'x:settings'");
+      await setKeys(allowed);
+      await eventually(async () => (await workerReport(stage)).warnings?.['set aside'] === undefined, {
+        timeout_ms: 15_000,
+      });
     },
   },
   {
