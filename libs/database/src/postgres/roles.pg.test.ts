@@ -166,10 +166,12 @@ const rights: Readonly<Record<string, string>> = {
   'invalidation_worker execute':
     'begin_incarnation confirm_primary delete_expired drop_expired_history make_history_partitions',
   'invalidation_worker select':
-    'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox product_views products purged_tombstones refreshed_changes settings tombstones versions view_progress',
-  'invalidation_worker insert': 'cache_incarnation former_incarnations product_views refreshed_changes',
-  'invalidation_worker update': 'cache_incarnation former_incarnations outbox product_views view_progress',
-  'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes',
+    'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones versions view_progress',
+  'invalidation_worker insert':
+    'cache_incarnation former_incarnations outbox_epoch product_views refreshed_changes set_aside_keys',
+  'invalidation_worker update':
+    'cache_incarnation former_incarnations outbox product_views set_aside_keys view_progress',
+  'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes set_aside_keys',
   'orders usage': 'catalog',
   'orders execute': 'confirm_primary',
   'orders select': 'idempotency_keys order_items orders stock stock_adjustments',
