@@ -1,4 +1,4 @@
-/** What attackers send: see docs/security.md for the rows that each test stands for. */
+/** Inputs that attackers send. docs/security.md lists them. */
 import { randomUUID } from 'node:crypto';
 import { databaseWords, eventually, hostileRequests, rawHttp } from '@catalog/testing';
 import fc from 'fast-check';
@@ -41,14 +41,14 @@ test.each(oddSkus)('an SKU with %s is a key of its own', async (_, sku) => {
   expect((await bySku(`${sku}x`)).status).toBe(404);
 });
 
-test('SKUs that differ in such characters alone are not taken for each other', async () => {
+test('SKUs that differ only in such characters are not confused', async () => {
   const products = await Promise.all(oddSkus.map(([, sku]) => stores.insert({ sku: `${sku}/` })));
   for (let time = 0; time < 2; time++) {
     for (const product of products) expect(await (await bySku(product.sku)).json()).toEqual(product);
   }
 });
 
-test('an SKU that spells the key of another product is neither answered with it nor kept in its place', async () => {
+test('an SKU that looks like the key of another product neither returns that product nor is cached in its place', async () => {
   const plain = await stores.insert({ sku: 'PLAIN-1' });
   const hostile = await stores.insert({ sku: `product:${plain.id}` });
   for (let time = 0; time < 2; time++) {
@@ -57,7 +57,7 @@ test('an SKU that spells the key of another product is neither answered with it 
   }
 });
 
-test('filters that come to the same words are pages of their own', async () => {
+test('filters made of the same words have separate pages', async () => {
   const { id } = await stores.insert({ sku: 'FILTERED-1', category: 'a', brand: 'b:' });
   const idsOf = async (query: Record<string, string>) => {
     const res = await reader.get(`/v1/products?${new URLSearchParams(query).toString()}`);
@@ -116,7 +116,7 @@ test('an error is never the answer to the next request', async () => {
   await expect.poll(async () => (await reader.get(`/v1/products/${other}`)).status).toBe(200);
 });
 
-test('what fails on our side is never the answer to the next request', async () => {
+test('a failure on our side is never the answer to the next request', async () => {
   const { id } = await stores.insert({ sku: 'GOOD-3', category: 'Broken' });
   const paths = [
     `/v1/products/${id}`,
@@ -124,7 +124,7 @@ test('what fails on our side is never the answer to the next request', async () 
     `/v1/products?ids=${id}`,
     '/v1/products?category=Broken',
   ];
-  // It is there, and answers in a way that nobody foresaw.
+  // Postgres is there, but answers with an unexpected error.
   await stores.owner.query('revoke select on catalog.products from catalog_read');
   try {
     for (const path of paths) {
@@ -177,7 +177,7 @@ test('no parameter reaches Postgres as SQL', async () => {
   expect(await countProducts()).toBe(before);
 });
 
-test('what is hostile is harmless as every parameter of every route', async () => {
+test('hostile values are harmless in every parameter of every route', async () => {
   const { id, sku } = await stores.insert({ sku: 'KEPT-2' });
   const before = await countProducts();
   const document = `http://127.0.0.1:${reader.port}/openapi.json`;
@@ -185,7 +185,7 @@ test('what is hostile is harmless as every parameter of every route', async () =
   for (const { what, path, headers } of requests) {
     await expectHarmless(`${what} ${path}`, await reader.get(path, headers));
   }
-  // Found by the way: one of many that is hostile beside one that is not.
+  // A list of ids with one hostile id and one good id.
   for (const { what, path } of requests.filter((request) =>
     request.what.startsWith('get /v1/products: ids'),
   )) {
@@ -194,11 +194,11 @@ test('what is hostile is harmless as every parameter of every route', async () =
   expect(await countProducts()).toBe(before);
 });
 
-/** What finds nothing says so; no product is found by what no product has. */
+/** A value that no product has finds no product, and the answer says so. */
 async function expectHarmless(what: string, response: Response): Promise<void> {
   const text = await response.text();
   expect([what, response.status < 500]).toEqual([what, true]);
-  // `postgres` is a member of what shows a key as each store has it.
+  // `postgres` is a member of the view of a key, so it is no leak.
   expect(text.replaceAll('"postgres":', ''), what).not.toMatch(databaseWords);
   const filtered = /[?&](?:category|brand)=/.test(what);
   if (filtered && response.status === 200)

@@ -1,10 +1,11 @@
--- Begins another generation of a list, which ends all its pages: at once, or a little later if the current generation
--- has only just begun. The time at which it begins is stored here, so a worker that dies meanwhile loses no bump.
+-- Begins a new generation of a list, which ends all its pages. If the current generation has only just begun, the new
+-- one begins a little later. Its time is stored here, so the bump is not lost if the worker dies meanwhile.
 --
 -- KEYS[1] the generation of the list
 -- ARGV    1 incarnation  2 the next generation
 --         3 wait_ms: how long the next generation may wait
---         4 least_ms, 5 most_ms: how long a generation lasts at least, and at most once it is to end
+--         4 least_ms: how long every generation lasts at least
+--         5 most_ms: how old a generation may get before a bump ends it at once
 -- Answer  in how many ms the pages end
 
 local incarnation = ARGV[1]
@@ -14,7 +15,7 @@ local generation = read_generation(KEYS[1], incarnation, now)
 local begins = now
 if generation then
   begins = math.max(now, generation.began + least_ms, math.min(now + wait_ms, generation.began + most_ms))
-  -- One that begins soon enough is on its way, and also ends what this caller has changed.
+  -- A next generation that begins soon enough is stored already. It also ends the pages that this caller's change made wrong.
   if generation.next ~= '' and generation.next_at <= begins then
     return generation.next_at - now
   end

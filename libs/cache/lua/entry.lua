@@ -13,7 +13,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- An entry that cannot be read, or that bears another stamp, counts as absent.
+-- An entry that cannot be read, or that has another stamp, counts as absent.
 local function read_entry(key, stamp)
   local raw = redis.pcall('GET', key)
   if type(raw) == 'table' and raw.err then

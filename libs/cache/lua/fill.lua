@@ -1,4 +1,4 @@
--- Stores what a reader has read from Postgres, if the reader may. A reader that may not raises the holder's floor.
+-- Stores what a reader has read from Postgres, or refuses it. A refused fill may raise the floor of the lease holder.
 --
 -- The holder of the lease stores a version that is not below its floor. Anyone replaces a live entry by a newer one.
 -- All others are refused: an invalidation may have passed since they read. A refused reader still shows its callers

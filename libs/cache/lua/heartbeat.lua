@@ -16,7 +16,7 @@ end
 
 local time = redis.call('TIME')
 local age = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3])
--- The clock was set back by so much that the pause of a worker could hide in it.
+-- The clock was set back so far that its age could hide the pause of a worker.
 if age < 0 then
   return 0
 end

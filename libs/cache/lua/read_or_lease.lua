@@ -1,4 +1,4 @@
--- Reads an entry. If it cannot be served, or soon cannot be, grants one caller the lease: the right to fill it.
+-- Reads an entry. If the entry cannot be served, or is due for a refresh, one caller gets the lease: the right to fill it.
 --
 -- KEYS[1] the entry
 -- ARGV    1 stamp  2 payload schema of the caller  3 token of the lease, if it is granted  4 lease_ms

@@ -18,7 +18,7 @@ import { limits } from './timings.ts';
 export interface CacheOptions {
   /** The cache Redis. */
   readonly url: string;
-  /** Of this process, as `CLIENT LIST` of Redis shows it. */
+  /** The name of this process in `CLIENT LIST` of Redis. */
   readonly name: string;
   /** Tells the incarnations of Postgres apart: a `ServicePool`. A failover or a restore begins another one. */
   readonly database: DatabaseIncarnations;

@@ -19,7 +19,7 @@ end;
 -- tracked table. The fill factor leaves room on the page for the two updates of each row.
 -- The column types limit the lengths. The claim checks the rest, because a domain costs 2 µs per insert.
 create table catalog.outbox (
-  -- It only tells rows apart, so that sessions may cache numbers.
+  -- The number only tells rows apart, so sessions may cache numbers.
   seq bigint generated always as identity (cache 64),
   entity varchar(63) not null,
   key varchar(512) not null,
@@ -80,7 +80,7 @@ create type catalog.outbox_horizon as (
 
 -- The ranges of outbox_unapplied in which a look or a claim searches: (transaction_id, seq) > (above, above_seq) and
 -- transaction_id < below. They leave out the rows of transactions that have not ended.
--- horizon: null, and one of another epoch, are the beginning of the outbox. is_late: the range is one of `late`.
+-- horizon: null, or a horizon of another epoch, means the beginning of the outbox. is_late: the range is one of `late`.
 create function catalog.outbox_ranges(horizon catalog.outbox_horizon)
 returns table (above xid8, above_seq bigint, below xid8, is_late boolean)
 language sql stable

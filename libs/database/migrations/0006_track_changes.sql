@@ -45,7 +45,7 @@ begin
 end
 $$;
 
--- BEFORE UPDATE OF id, FOR EACH ROW: Postgres asks only for statements that name the column.
+-- BEFORE UPDATE OF id, FOR EACH ROW: Postgres calls this only for statements that name the column.
 create function catalog.refuse_new_id() returns trigger
 language plpgsql as $$
 begin

@@ -18,8 +18,8 @@ begin atomic
   end;
 end;
 
--- Some string of the object is longer than the contract allows. Postgres inlines no function with a subquery, so it
--- stands apart from is_flat, which calls it only for long objects.
+-- Whether some string of the object is longer than the contract allows. Postgres inlines no function with a subquery, so
+-- this one is separate from is_flat, which calls it only for long objects.
 create function catalog.has_long_string(attributes jsonb) returns boolean
 language sql immutable parallel safe
 begin atomic

@@ -10,7 +10,7 @@ grant select, insert, update, delete on catalog.product_views to invalidation_wo
 -- How far the workers are. The worker that locks this row is the only one that changes the view counts.
 create table catalog.view_progress (
   only_row boolean primary key default true check (only_row),
-  -- The batch that was added last. A worker that dies before it deletes the batch from Redis leaves it to be found again.
+  -- The batch that was added last. If a worker dies before it deletes the batch from Redis, the next one recognises it.
   last_batch uuid,
   -- Counts up to this id were compared with the products, to delete those of deleted products.
   checked_to uuid not null default '00000000-0000-0000-0000-000000000000'

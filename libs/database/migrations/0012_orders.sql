@@ -44,7 +44,7 @@ create table catalog.order_items (
 );
 grant select, insert on catalog.order_items to orders;
 
--- Invalidates the months in which the order was or is completed. Sums have no version, so unconditionally.
+-- Invalidates the months in which the order was or is completed. Sums have no version, so the invalidation is unconditional.
 create function catalog.orders_sales_changed() returns trigger
 language plpgsql as $$
 begin

@@ -16,7 +16,7 @@ grant select, insert, update, delete on catalog.console_users to console;
 -- The worker refreshes the profiles that are in use. It may not read a hash.
 grant select (id, username, role, password_changed_at) on catalog.console_users to invalidation_worker;
 
--- Invalidates the cached profile of a user. Profiles have no version, so unconditionally.
+-- Invalidates the cached profile of a user. Profiles have no version, so the invalidation is unconditional.
 create function catalog.user_profile_changed() returns trigger
 language plpgsql as $$
 begin

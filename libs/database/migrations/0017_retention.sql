@@ -1,4 +1,4 @@
--- Deletes rows that are older than their age, the oldest first, at most at_most of each kind; answers how many. It runs
+-- Deletes rows that are older than the given ages, the oldest first, at most at_most of each kind. Answers how many. It runs
 -- with the rights of its owner: the worker that calls it may not read or delete these rows otherwise.
 -- A tombstone stays for a day at least: if it left too early, an older version could come back.
 create function catalog.delete_expired(
@@ -53,9 +53,9 @@ end
 $$;
 revoke execute on procedure catalog.add_history_partition from public;
 
--- Makes the missing partitions of today and of the coming days, and of the oldest past day in the default partition. A day
--- with rows there gets its partition once it is past: writers of today must not wait while its rows are moved. Answers how
--- many it made, or fails when it gets no lock: call it again while the answer is not 0. At most one session works.
+-- Makes the missing partitions of today and of the coming days, and that of the oldest past day with rows in the default
+-- partition. A day with rows there gets its partition only once it is past: today's writers must not wait for the move.
+-- Answers how many it made: call it again while that is not 0. Fails when it gets no lock. At most one session works.
 -- It runs with the rights of its owner, like the following function.
 create function catalog.make_history_partitions(days_ahead integer) returns integer
 language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$

@@ -22,7 +22,7 @@ const insert = () => stores.insert({ sku: `D-${(serial += 1)}` });
 const cacheStatus = async (id: string) =>
   (await reader.get(`/v1/products/${id}`)).headers.get('cache-status');
 
-test('without heartbeats the near cache goes silent, and past the bound Redis counts no more', async () => {
+test('without heartbeats the near cache goes silent, and past the bound Redis is not trusted', async () => {
   const { id } = await insert();
   await cacheStatus(id);
   expect(await cacheStatus(id)).toBe('catalog-read; hit; detail=near');
@@ -35,7 +35,7 @@ test('without heartbeats the near cache goes silent, and past the bound Redis co
   await eventually(async () => (await cacheStatus(id)) === 'catalog-read; hit; detail=near');
 });
 
-test('heartbeats of a worker that falls behind end what Redis may answer as fresh', async () => {
+test('when heartbeats say that the worker is too far behind, answers of Redis no longer count as fresh', async () => {
   const { id } = await insert();
   await cacheStatus(id);
   await stores.applier.hold();
@@ -66,7 +66,7 @@ test('with Redis gone reads come from Postgres, and Redis is used again when it 
   await eventually(async () => (await cacheStatus(id)) === 'catalog-read; hit; detail=near');
 });
 
-test('with Redis hanging a read is answered from Postgres, and does not hang', async () => {
+test('while Redis hangs, a read is answered from Postgres and does not hang', async () => {
   const { id } = await insert();
   await stores.cacheRedis.kill('SIGSTOP');
   try {
@@ -77,7 +77,7 @@ test('with Redis hanging a read is answered from Postgres, and does not hang', a
   }
 });
 
-test('with the state Redis hanging a near hit waits for nothing, also when a rate limit window begins', async () => {
+test('while the state Redis hangs, a near hit does not hang, even when a rate limit window begins', async () => {
   const { id } = await insert();
   await cacheStatus(id);
   await stores.stateRedis.kill('SIGSTOP');
@@ -94,7 +94,7 @@ test('with the state Redis hanging a near hit waits for nothing, also when a rat
   }
 });
 
-test('with Postgres away cached products go on, what is not cached is a 503 with Retry-After', async () => {
+test('while Postgres is away, cached products are served, and others are a 503 with Retry-After', async () => {
   const [cached, cold] = [await insert(), await insert()];
   await cacheStatus(cached.id);
   stores.postgres.refuse();
@@ -111,7 +111,7 @@ test('with Postgres away cached products go on, what is not cached is a 503 with
   await eventually(async () => (await reader.get(`/v1/products/${cold.id}`)).status === 200);
 });
 
-test('with Postgres away and no heartbeats a cached product is answered, and says that it is stale', async () => {
+test('while Postgres is away and no heartbeats come, a cached product is served and marked stale', async () => {
   const { id } = await insert();
   await cacheStatus(id);
   await stores.applier.hold();
@@ -130,7 +130,7 @@ test('with Postgres away and no heartbeats a cached product is answered, and say
   }
 });
 
-test('a thousand reads of a cold key are one load of Postgres, or one a process where the first takes long', async () => {
+test('a thousand reads of a cold key cause one load from Postgres, or one per process if the first is slow', async () => {
   const { id } = await insert();
   const second = await stores.reader();
   await second.ready();

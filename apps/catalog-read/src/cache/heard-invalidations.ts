@@ -5,7 +5,7 @@ export interface HeardInvalidation {
   readonly heardAt: string;
 }
 
-/** The last invalidation of each key that this process has heard of, for those who ask why a key is as it is. */
+/** The last invalidation of each key that this process has heard of. The view of a key shows it. */
 export class HeardInvalidations {
   readonly #last: LRUCache<string, { version: number; heardAt_ms: number }>;
 

@@ -53,7 +53,7 @@ export interface CachedBody {
   readonly version?: number;
 }
 
-/** Sends JSON that stands in the cache, or was put together from it. */
+/** Sends JSON that comes from the cache, or was joined from cached bodies. */
 export function sendCached(res: Response, { payload, source, age_ms, version }: CachedBody): void {
   const headers = cacheHeaders(source, age_ms);
   if (version !== undefined) headers.push('Catalog-Version', String(version));

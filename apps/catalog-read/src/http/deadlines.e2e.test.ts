@@ -21,7 +21,7 @@ const waiting = (path: string, timeout_ms: number | string) =>
 const productLoads = () => reader.metric('cache_loads_total{entity="product"');
 const unwanted = () => reader.metric('loads_shed_total{of="keys",reason="unwanted"');
 
-/** Hangs loads until what it returns is called, which may be done twice. */
+/** Hangs loads until the returned function is called. Calling it twice is harmless. */
 async function hangPostgres() {
   const client = await stores.owner.connect();
   await client.query('begin');
@@ -45,7 +45,7 @@ test('every read ends when its caller gives up, though Postgres hangs', async ()
     await insert(),
     await insert(),
   ];
-  // Known to the caches, so that it is the version asked for that needs Postgres.
+  // The caches know this product, so only the requested version needs Postgres.
   await reader.get(`/v1/products/by-sku/${newer.sku}`);
   reader.views.count(popular.id);
   await reader.views.flush();
@@ -73,7 +73,7 @@ test('every read ends when its caller gives up, though Postgres hangs', async ()
   }
 });
 
-test('whoever shares a load with a caller that gives up is answered all the same', async () => {
+test('a caller is answered even if another caller of the same load gives up', async () => {
   const { id } = await insert();
   const letGo = await hangPostgres();
   try {
@@ -107,7 +107,7 @@ async function take(of: 'keys' | 'lists', places: number): Promise<() => Promise
   };
 }
 
-test('a load whose callers have all given up while it waited for its turn is not made', async () => {
+test('a load is not made if all its callers gave up while it waited for its turn', async () => {
   const [alone, shared] = [await insert(), await insert()];
   const before = { loads: await productLoads(), unwanted: await unwanted() };
   const letGoOfKeys = await take('keys', limits.loadConcurrency);
@@ -123,12 +123,12 @@ test('a load whose callers have all given up while it waited for its turn is not
   } finally {
     await Promise.all([letGoOfKeys(), letGoOfLists()]);
   }
-  // That of the product that was found by its SKU.
+  // One load: that of the product that was found by its SKU.
   expect(await productLoads()).toBe(before.loads + 1);
   expect(await unwanted()).toBe(before.unwanted + 1);
 });
 
-test('however many searches wait for Postgres, products come from it', async () => {
+test('products are read from Postgres, however many searches wait for it', async () => {
   const { id } = await insert();
   const letGo = await take('lists', limits.listConcurrency + limits.loadWaiting);
   try {
@@ -139,7 +139,7 @@ test('however many searches wait for Postgres, products come from it', async () 
   }
 });
 
-test('however many requests look at cached keys, products come from Postgres', async () => {
+test('products are read from Postgres, however many requests view cached keys', async () => {
   const { id } = await insert();
   const before = await productLoads();
   const timesBusy = () =>
@@ -163,7 +163,7 @@ test('however many requests look at cached keys, products come from Postgres', a
   }
 });
 
-test('for a caller without any time nothing is begun, and what the near cache has costs no time', async () => {
+test('for a caller without any time no load begins, but the near cache still answers', async () => {
   const { id } = await insert();
   const before = await productLoads();
   await expectGivenUp(await waiting(`/v1/products/${id}`, 0));

@@ -28,7 +28,7 @@ beforeEach(() => reader.ready());
 const list = async (query: string): Promise<Page> =>
   (await (await reader.get(`/v1/products${query}`)).json()) as Page;
 
-test('pages follow each other without a gap or a double, and end with null', async () => {
+test('pages follow each other without a gap or a duplicate, and end with null', async () => {
   const seen: string[] = [];
   let cursor = '';
   do {

@@ -181,7 +181,7 @@ test('two products that swap their SKUs in one statement are each found under th
   await eventually(async () => (await nameAt(a.sku)) === 'B' && (await nameAt(b.sku)) === 'A');
 });
 
-test('an SKU entry that its product no longer bears is not believed', async () => {
+test('an SKU entry is not trusted if its product has another SKU by now', async () => {
   const product = await insert();
   const path = `/v1/products/by-sku/${product.sku}`;
   await reader.get(path);
@@ -261,7 +261,7 @@ test('popular products are found behind many deleted ones', async () => {
   }
 });
 
-test('reads by SKU and of many at once are views too, and what is missing is none', async () => {
+test('reads by SKU and of many at once count as views, and missing products do not', async () => {
   const [a, b] = [await insert(), await insert()];
   const state = new Redis(stores.stateRedis.url);
   try {
@@ -368,7 +368,7 @@ test('without a token, or with one of another audience or scope, nothing is read
   expect(await status(stores.tokens.sign(claims))).toBe(200);
 });
 
-test('over two processes a caller gets exactly its limit, others are not in its way', async () => {
+test('over two processes a caller gets exactly its limit, and other callers are not limited by it', async () => {
   // A busy test machine may pause a Redis that works.
   const options = { requestsPerMinute: 100, rateLimiterWait_ms: 10_000 };
   const limited = await Promise.all([1, 2].map(() => stores.reader(options)));

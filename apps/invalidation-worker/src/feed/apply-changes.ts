@@ -89,7 +89,8 @@ const gather_ms = 5;
  * Acknowledges changes that have been invalidated and announced, many jobs at a time. Before that it bumps the generations
  * of their lists. Changes that a crash leaves unacknowledged are dispatched again.
  *
- * A change is acknowledged for the incarnation that it was applied to. One that has begun since then has not seen the change.
+ * A change is acknowledged for the incarnation that it was applied to. An incarnation that has begun since then has not seen the
+ * change.
  */
 export class Acknowledger implements Part {
   readonly #options: AcknowledgerOptions;

@@ -45,8 +45,9 @@ type Position = Pick<RegisteredLook, 'databaseIncarnation' | 'lastVersion' | 'wa
  * Notices that Postgres went back to an earlier state.
  *
  * A failover or a restore to a point in time starts a new timeline, so that the first new session begins another incarnation.
- * A restore from a disk snapshot does not. It is told by what is kept outside of Postgres: the highest version ever applied
- * to the cache, and the highest WAL position that was safe on the disk of Postgres. Neither goes back after a mere crash.
+ * A restore from a disk snapshot does not. Two values that are kept outside of Postgres show it: the highest version ever
+ * applied to the cache, and the highest WAL position that was safe on the disk of Postgres. After a mere crash, Postgres is not
+ * below either of them.
  */
 export class PostgresWatch implements Part {
   readonly #options: PostgresWatchOptions;

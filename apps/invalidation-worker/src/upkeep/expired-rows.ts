@@ -7,7 +7,7 @@ import type { FailureReporter } from '../failures/report-failure.ts';
 const interval_ms = 3_600_000;
 /** Rows of a kind that one statement deletes: a few hundred milliseconds. The next batch follows at once. */
 const batch = 5_000;
-/** Each batch extends it, and takes a small part of it. When the holder dies, the others wait this long. */
+/** A batch takes a small part of this time, and then extends the lock. When the holder dies, the others wait this long. */
 const lock_ms = 60_000;
 
 interface ExpiredRowsOptions {

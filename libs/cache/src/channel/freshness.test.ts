@@ -34,7 +34,7 @@ function begin(): void {
   hear();
 }
 
-test('nothing is trusted before a subscription, and a heartbeat sent since', () => {
+test('nothing is trusted until the process has subscribed and heard a heartbeat that was sent later', () => {
   expect(freshness.isSound()).toBe(false);
   freshness.subscribed();
   expect(freshness.isSound()).toBe(false);
@@ -86,7 +86,7 @@ test.each<[string, Silence, () => void]>([
   expect(freshness.silences[silence]).toBe(1);
 });
 
-test('after a gap it is sound again by a heartbeat that was sent since, and not by one that waited', () => {
+test('after a gap, a heartbeat sent since then makes it sound again, and a delayed older one does not', () => {
   begin();
   sequence += 1;
   hear();
@@ -98,7 +98,7 @@ test('after a gap it is sound again by a heartbeat that was sent since, and not 
   expect(freshness.isSound()).toBe(true);
 });
 
-test('the age of the watermark counts from the moment before which nothing was sent', () => {
+test('the age of the watermark counts from the earliest moment at which its message can have been sent', () => {
   begin();
   now_ms += 900;
   freshness.received(heartbeat(500), now_ms - 200);
@@ -111,7 +111,7 @@ test('the age of the watermark counts from the moment before which nothing was s
   expect(freshness.isFresh(undefined)).toBe(false);
 });
 
-test('a heartbeat of another incarnation proves nothing, and makes us ask for ours again', () => {
+test('a heartbeat of another incarnation is not trusted, and makes us ask for our own incarnation again', () => {
   begin();
   now_ms += timings.bound_ms + 1;
   expect(hear(0, 'other')).toEqual({ otherIncarnation: true });
@@ -123,7 +123,7 @@ test('a heartbeat of another incarnation proves nothing, and makes us ask for ou
   expect(freshness.isFresh('ours')).toBe(false);
 });
 
-test('a heartbeat that is heard while Redis answers does not vouch for the answer', () => {
+test('a heartbeat that is heard while Redis answers does not make that answer fresh', () => {
   begin();
   now_ms += timings.bound_ms + 1;
   const isFresh = freshness.beforeAsking('ours');
@@ -141,7 +141,7 @@ describe('a key that is set aside', () => {
     freshness.received({ ...heartbeat(watermarkAge_ms), setAside }, now_ms - 1);
   };
 
-  test('is not fresh from the heartbeat on that names it, until one does not', () => {
+  test('is not fresh after a heartbeat names it, until a later heartbeat does not', () => {
     begin();
     expect(freshness.beforeAsking('ours', place)()).toBe(true);
     hearSetAside(0, ['product:a']);
@@ -154,7 +154,7 @@ describe('a key that is set aside', () => {
     expect(freshness.beforeAsking('ours', place)()).toBe(false);
   });
 
-  test('stays so when an older watermark of another worker does not name it', () => {
+  test('stays set aside when another worker sends an older watermark and does not name it', () => {
     begin();
     hearSetAside(0, ['product:a']);
     hearSetAside(1_000, []);

@@ -19,8 +19,8 @@ type OwnIncarnation = () => string | undefined;
  *   silent ── subscribed, and since then a heartbeat of our own incarnation was sent ──▶ sound
  *   sound  ── gap in a sequence, reconnect, heartbeat overdue, other incarnation ──▶ silent
  *
- * Each of these steps begins another epoch. A near cache keeps and serves only while this is sound, and only what was
- * loaded in the same epoch. Redis counts as fresh while the watermark is within the bound.
+ * Each of these steps begins another epoch. A near cache keeps and serves entries only while this is sound, and only
+ * entries that were loaded in the same epoch. Redis counts as fresh while the watermark is within the bound.
  *
  * The age of a message counts from `sentAfter_ms`: the message was published after that moment (InvalidationChannel
  * says why). It never counts from the arrival: a process that was paused finds a queue of old heartbeats, and must
@@ -80,9 +80,9 @@ export class Freshness {
   }
 
   /**
-   * To be called before Redis is asked. The function that it returns tells, once Redis has answered, whether the answer
-   * is at most `bound_ms` behind the newest commit. A heartbeat that arrives in between does not count: it may cover
-   * changes that were applied after Redis read the entry. A key that is set aside is never fresh.
+   * Call this before asking Redis, and call the returned function when Redis has answered. That function says whether the
+   * answer is at most `bound_ms` behind the newest commit. A heartbeat that arrives between the two calls does not count:
+   * it may cover changes that were applied after Redis read the entry. A key that is set aside is never fresh.
    */
   beforeAsking(incarnation: string | undefined, place?: NamedKey): () => boolean {
     const isKnown =
@@ -160,7 +160,7 @@ export class Freshness {
     this.#sequences.delete(publisher);
     this.#sequences.set(publisher, sequence);
     if (this.#sequences.size > maxPublishers) {
-      // Publishers of workers that have ended. The one that was silent for longest goes first.
+      // Workers that have ended leave their publishers behind. Forget the one that was silent for longest.
       for (const oldest of this.#sequences.keys()) {
         this.#sequences.delete(oldest);
         break;

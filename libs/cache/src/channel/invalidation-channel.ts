@@ -12,7 +12,7 @@ export interface InvalidationChannelOptions {
   readonly freshness: Freshness;
   readonly now: () => number;
   readonly onInvalidation: (keys: readonly InvalidatedKey[]) => void;
-  /** What was served of these keys, or of all, does not count any more. Called after `onInvalidation`. */
+  /** Forget which versions of these keys, or of all keys, were served. Called after `onInvalidation`. */
   readonly onForget: (cacheKeys: readonly string[] | 'all') => void;
   readonly onError: (error: Error) => void;
 }

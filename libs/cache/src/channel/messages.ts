@@ -16,8 +16,8 @@ interface Envelope {
 export interface Invalidation extends Envelope {
   readonly keys: readonly InvalidatedKey[];
   /**
-   * Postgres holds an older version of these keys than readers may have served, or may hold one of any key. What was
-   * served does not count any more.
+   * Readers forget which versions they have served, of these keys or of all. Postgres holds an older version of these
+   * keys, or may hold one of any key.
    */
   readonly forget?: 'keys' | 'all';
 }
@@ -26,7 +26,7 @@ export interface Heartbeat extends Envelope {
   readonly watermarkAge_ms: number;
   readonly setAside?: SetAside | undefined;
 }
-/** What Redis refuses to invalidate. Readers must not trust what Redis holds of it. */
+/** Keys and entities that Redis refuses to invalidate. Readers must not trust Redis for them. */
 export interface SetAside {
   /** Redis keys. */
   readonly keys: readonly string[];

@@ -30,13 +30,13 @@ export interface RefusedKey<Change> {
 }
 
 export interface InvalidatedChanges<Change> {
-  /** The incarnation in which all of it was done. */
+  /** The incarnation in which all keys were invalidated. */
   readonly incarnation: string;
   /** Changes that can be acknowledged once the pages of `lists` have ended. */
   readonly applied: readonly Change[];
   /** Keys of changes that Redis refuses for good. They were announced, but Redis may hold older values of them. */
   readonly refused: readonly RefusedKey<Change>[];
-  /** Why the other changes could not be applied, although their keys are not to blame; undefined if all were. */
+  /** Why the other changes could not be applied, if no single key is the cause. Undefined if there are no others. */
   readonly failure: Error | undefined;
   readonly inUse: readonly KeyInUse<Change>[];
   /** Lists with pages that the changes may have made wrong. */
@@ -116,7 +116,7 @@ export class ChangeInvalidator {
     };
   }
 
-  /** The newest of several changes of a key stands for all of them. This release caches nothing of unknown entities. */
+  /** Several changes of a key are applied as one, at the newest version. This release caches nothing of unknown entities. */
   #byKey<Change extends KeyChange>(changes: readonly Change[]) {
     const cached = new Map<string, ChangesOfKey<Change>>();
     const notCached: Change[] = [];

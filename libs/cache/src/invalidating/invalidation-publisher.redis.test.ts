@@ -11,7 +11,7 @@ let connection: CacheConnection;
 let subscriber: Redis;
 let store: EntryStore;
 let publisher: InvalidationPublisher;
-/** What was heard, and what Redis held for its first key when it was. */
+/** The messages that were heard, each with what Redis held for its first key at that moment. */
 let heard: (Invalidation & { readonly found: unknown })[];
 
 beforeAll(async () => {
@@ -54,7 +54,7 @@ async function fill(...keys: string[]): Promise<void> {
   }
 }
 
-test('keys are invalidated before they are announced, and which of them could have been served is told', async () => {
+test('keys are invalidated before they are announced, and the result says which of them could have been served', async () => {
   await fill('a', 'b');
   expect(
     await publisher.invalidate([
@@ -78,7 +78,7 @@ test('keys are invalidated before they are announced, and which of them could ha
   });
 });
 
-test('a Redis that has lost the script is told its text, and what it announced too early is announced again', async () => {
+test('when Redis has lost the script, its text is sent, and keys announced too early are announced again', async () => {
   await fill('a', 'b');
   await connection.redis.script('FLUSH');
   const outcomes = await publisher.invalidate([
@@ -108,10 +108,10 @@ test('many keys at once are invalidated each with its own version, more than one
   );
 });
 
-test('a key that cannot be invalidated is told, and takes no other with it', async () => {
+test('a key that cannot be invalidated is reported, and the others are invalidated', async () => {
   await fill('a', 'b');
   const used = Number(/used_memory:(\d+)/.exec(await connection.redis.info('memory'))?.[1]);
-  // Of the two only the one that would have to be written needs memory.
+  // Only one of the two keys has to be written, and only that needs memory.
   await connection.redis.config('SET', 'maxmemory', String(Math.floor(used / 2)));
   try {
     const [dead, absent] = await publisher.invalidate([
@@ -160,7 +160,7 @@ test('messages are sent in the order of their numbers, whatever kind they are of
   expect(sequences).toEqual(sent);
 });
 
-test('a key that the ACL forbids is told, and takes no other of its call with it', async () => {
+test('a key that the ACL forbids is reported, and the others of its call are invalidated', async () => {
   await fill('a', 'b');
   const admin = new Redis(server.url);
   await admin.acl('SETUSER', 'limited', 'on', '>secret', '+@all', '&*', '~a', '~b');

@@ -15,7 +15,7 @@ import { scripts } from '../redis/scripts.ts';
 
 /** Whether a live entry was invalidated, or why Redis refuses the key. */
 type Outcome = PromiseSettledResult<boolean>;
-/** Of `invalidate_each.lua`, for one key. */
+/** The answer of `invalidate_each.lua` for one key. */
 type Answer = 1 | 0 | string;
 type Announcement = Pick<Invalidation, 'keys' | 'forget'>;
 type RunInvalidateEach = (
@@ -89,7 +89,7 @@ export class InvalidationPublisher {
   async heartbeat(watermark_ms: number, ownAge_ms = 0, setAside?: SetAside): Promise<void> {
     const { replicationId } = this.#connection.requireStoreIdentity();
     const head = encodeHeartbeatHead({ ...this.#envelope(), setAside });
-    // The text and not the hash, so that an unknown hash cannot change the order of messages. It is sent four times a second.
+    // Sends the script's text, only four times a second. A hash that Redis does not know could change the order of messages.
     const pipeline = this.#connection.redis.pipeline();
     const args = [INVALIDATION_CHANNEL, head, watermark_ms, ownAge_ms, replicationId];
     pipeline.eval(scripts.heartbeat.text, 0, ...args);

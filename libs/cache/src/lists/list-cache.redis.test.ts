@@ -85,7 +85,7 @@ test('callers of one page at one time share one load of it, and of its failure',
   expect(loads).toBe(3);
 });
 
-test('a page is kept until its generation ends; pages of other queries are others', async () => {
+test('a page is kept until its generation ends; other queries have their own pages', async () => {
   expect(await get('one')).toBe('one (stored)');
   expect(await get('two')).toBe('one (redis)');
   expect(await get('other', ['page 2'])).toBe('other (stored)');
@@ -163,7 +163,7 @@ test('while products change sixty times a second, two processes load a page abou
   expect(loads).toBeLessThanOrEqual(generations);
 });
 
-test('a page ends though the process that changed its list has gone, and not later because of further changes', async () => {
+test('a page ends even if the process that changed its list is gone, and further changes do not delay the end', async () => {
   await get('before');
   const began_ms = now();
   await bumper(0).bump('products');
@@ -182,7 +182,7 @@ test('the later a change was applied, the sooner its pages end', async () => {
 test('a bump through a slow Redis ends the pages within the bound', async () => {
   await get('before');
   let clock_ms = 0;
-  // Each look at the clock finds it 900 ms later: the call took so long.
+  // Each time the clock is read it is 900 ms later, as if the call had taken that long.
   const slow = new GenerationBumper({ connection, now: () => (clock_ms += 900), behind_ms: () => 500 });
   await slow.bump('products');
   expect(await get('after')).toBe('after (stored)');

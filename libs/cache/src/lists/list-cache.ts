@@ -26,8 +26,8 @@ interface ListCacheParts {
 }
 
 /**
- * Pages of one list. A page is an entry that counts only in the generation of the list in which its reader asked Redis,
- * before it read Postgres. The worker begins a new generation when a row of the list changes.
+ * Pages of one list. A page is an entry that counts only in one generation of the list: the one that its reader got from
+ * Redis before it read Postgres. The worker begins a new generation when a row of the list changes.
  */
 export class ListCache {
   readonly #name: string;

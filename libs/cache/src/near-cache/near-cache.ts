@@ -78,7 +78,7 @@ export class NearCache {
     if (tickets?.size === 0) this.#inFlight.delete(ticket.key);
   }
 
-  /** Keeps the entry if no invalidation has overtaken it. An older entry of the key goes in any case. */
+  /** Keeps the entry if no invalidation has overtaken it. An older entry of the key is dropped in any case. */
   offer(ticket: Ticket, entry: NearEntry): void {
     const { key } = ticket;
     const kept = this.#entries.get(key);
@@ -120,8 +120,8 @@ export class NearCache {
 }
 
 /**
- * A payload is a slice of what a socket brought, 64 KiB with the payloads of other keys. Kept as it is, it would keep all
- * of that in memory. `allocUnsafeSlow`, because `Buffer.from` takes its bytes from a pool that is shared too.
+ * Copies the payload. It is a slice of a 64 KiB socket buffer, which also holds payloads of other keys. Keeping the slice
+ * would keep the whole buffer in memory. `allocUnsafeSlow`, because `Buffer.from` uses a pool that is shared too.
  */
 function ownBytes(payload: Buffer | null): Buffer | null {
   if (payload === null) return null;

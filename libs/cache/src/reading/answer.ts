@@ -11,7 +11,7 @@ export class Answer<Body = unknown> {
   readonly payload: Buffer | null;
   readonly age_ms: number;
   readonly source: Source;
-  /** Set while nobody can tell whether the entry counts: the incarnation in which it was stored. */
+  /** The incarnation in which the entry was stored. Set only while it is unknown whether the entry counts. */
   readonly unprovedStamp?: string | undefined;
 
   constructor(
@@ -44,7 +44,7 @@ export class Answer<Body = unknown> {
 
 const byDistance: readonly Source[] = ['near', 'redis', 'stored', 'bypass', 'stale'];
 
-/** The source of an answer that is made of several: of the one that came from farthest away. */
+/** The source of an answer that combines several: the source that is farthest from this process. */
 export function farthestSource(answers: Iterable<{ readonly source: Source }>): Source {
   let distance = 0;
   for (const { source } of answers) distance = Math.max(distance, byDistance.indexOf(source));

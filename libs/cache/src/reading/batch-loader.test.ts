@@ -30,7 +30,7 @@ test('keys that are asked for in one turn go into one query, each key once', asy
   expect(queries).toEqual([['a', 'b']]);
 });
 
-test('a key never joins a query that has been sent: what that reads may be older than its lease', async () => {
+test('a key never joins a query that has been sent, because that query may read something older than the lease', async () => {
   const { queries, gates, load } = recorded();
   const loader = new BatchLoader(load, open);
   const first = loader.load('a');
@@ -57,7 +57,7 @@ test('a batch that is full is followed by another', async () => {
   expect(queries.map(({ length }) => length)).toEqual([limits.loadBatch, 1]);
 });
 
-test('a query that fails fails its callers, and nobody after them', async () => {
+test('a failed query fails its own callers, and no later caller', async () => {
   let fails = true;
   const loader = new BatchLoader(async (keys) => {
     if (fails) throw new Error('down');

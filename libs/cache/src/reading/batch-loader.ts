@@ -3,7 +3,7 @@ import { limits } from '../timings.ts';
 import type { Patience } from './flights.ts';
 import type { LoadGuard } from './load-guard.ts';
 
-/** Reads these keys from Postgres in one snapshot. Each key gets an answer: its row, or null and the version of that. */
+/** Reads these keys from Postgres in one snapshot. Each key gets an answer: its row, or null with the version of its absence. */
 export type Loader<Body extends object> = (
   keys: readonly string[],
 ) => Promise<ReadonlyMap<string, { readonly version: number; readonly body: Body | null }>>;

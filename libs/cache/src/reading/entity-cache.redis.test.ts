@@ -196,7 +196,7 @@ test('an entry that is due is served, and one reader refreshes it meanwhile', as
   expect(queries).toEqual([['a']]);
 });
 
-test('with Postgres away what is cached goes on, what has ended is shown as stale, the rest is 503', async () => {
+test('while Postgres is away, cached entries are served, ended ones are marked stale, and other reads are 503', async () => {
   write('a', 3);
   const one = await new Reader().start();
   await one.read('a');
@@ -236,7 +236,7 @@ test('a stale version of an incarnation that has ended does not count once the i
   expect(await late.read('a')).toBe('11 stored');
 });
 
-test('a stale answer is never older than what was served, even if that was forgotten', async () => {
+test('a stale answer is never older than a served version, even if that version was forgotten', async () => {
   write('a', 3);
   const one = await new Reader({ remembered: 1 }).start();
   await one.read('a');
@@ -253,7 +253,7 @@ test('a stale answer is never older than what was served, even if that was forgo
   await expect(one.read('a')).rejects.toBeInstanceOf(CatalogError);
 });
 
-test('past the bound Postgres is read; what it cannot answer says that it is stale', async () => {
+test('past the bound, Postgres is read; if it cannot answer, the cached answer is marked stale', async () => {
   write('a', 3);
   const one = await new Reader().start();
   await one.read('a');
@@ -266,7 +266,7 @@ test('past the bound Postgres is read; what it cannot answer says that it is sta
   expect(await one.read('a')).toMatch(/^3 (?:near|redis)$/);
 });
 
-test('a heartbeat heard while Redis answers does not vouch for what was read before it', async () => {
+test('a heartbeat heard while Redis answers does not make that answer fresh', async () => {
   write('a', 3);
   const [one, other] = [await new Reader().start(), await new Reader().start()];
   await other.read('a');
@@ -295,7 +295,7 @@ test('with Redis gone reads come from Postgres, and Redis is used again when it 
   await eventually(async () => /(?:redis|stored|near)$/.test(await one.read('a')));
 });
 
-test('a read that asks for a version passes by every cache that is below it', async () => {
+test('a read that asks for a version skips every cache that holds less', async () => {
   write('a', 3);
   const one = await new Reader().start();
   await one.read('a');
@@ -326,7 +326,7 @@ test('a paused reader that fills after an invalidation is refused, even if the k
   expect(await other.read('a')).toBe('4 stored');
 });
 
-test('an answer that was overtaken while it was under way is read again, as often as it takes', async () => {
+test('an answer that is overtaken during its read is read again, until it is new enough', async () => {
   write('a', 3);
   const one = await new Reader().start();
   const go = hold();

@@ -29,7 +29,7 @@ export interface CacheParts {
 }
 
 export interface ReadOptions {
-  /** No cache that holds less answers. The answer may still be below: then it is what Postgres holds. */
+  /** A cache that holds a lower version does not answer. If the answer is still lower, Postgres holds nothing newer. */
   readonly minVersion?: number;
   /** Called before `minVersion` makes the read bypass the caches. It may throw to refuse that. */
   readonly beforeBypass?: () => void | Promise<void>;
@@ -79,7 +79,7 @@ export class EntityCache<Body extends object = object> {
     const cacheKey = this.entity.cacheKey(key);
     const entry = near.get(cacheKey);
     if (entry === undefined || entry.version < minVersion) return undefined;
-    // It may come from a Redis that refused to invalidate the key.
+    // The near copy may come from a Redis that refused to invalidate the key.
     if (freshness.isSetAside({ name: this.entity.name, cacheKey })) return undefined;
     return new Answer(entry.version, entry.payload, now() - entry.storedAt_ms, 'near');
   }
@@ -108,13 +108,13 @@ export class EntityCache<Body extends object = object> {
     return withDeadline(() => this.#getFar(load, key, options, patience), { until_ms, late: callerGaveUp });
   }
 
-  /** To be called before the caller reads Postgres itself: what it reads belongs to the incarnation of now. */
+  /** Call this before reading Postgres directly: the row then belongs to the incarnation of this moment. */
   startPrimaryRead(): PrimaryReadStart {
     return { mark: this.#parts.monotonic.mark(), grant: this.#grantNow() };
   }
 
   /**
-   * Takes in a row that the caller has read from Postgres itself, as a read by SKU does.
+   * Accepts a row that the caller has read from Postgres itself, as a read by SKU does.
    *
    * @returns undefined if this process has served something newer meanwhile: read again
    */
@@ -151,7 +151,7 @@ export class EntityCache<Body extends object = object> {
     const isOutdated = ({ answer, mark }: MarkedAnswer<Body>) =>
       monotonic.isForgottenSince(cacheKey, mark) || monotonic.isOvertaken(cacheKey, answer.version);
     for (let attempt = 0; isOutdated(marked); attempt++) {
-      // A key that is written and read all the time may overtake each attempt.
+      // If a key is written and read all the time, each attempt may be overtaken.
       if (attempt === limits.overtakenReads) throw changesTooFast();
       events.overtaken(this.entity.name);
       marked = await this.#readPrimary(load, key, patience);
@@ -250,7 +250,7 @@ export class EntityCache<Body extends object = object> {
   }
 
   /**
-   * Whatever is noted as served also leaves the near cache if that holds less. The race: while the watermark lags, an
+   * Notes the served version, and drops a lower one from the near cache. The race: while the watermark lags, an
    * answer comes from Redis or Postgres; when the watermark recovers, the near cache would serve its older copy.
    */
   #noteServed(cacheKey: string, { version, unprovedStamp }: Answer<Body>): void {
@@ -276,7 +276,7 @@ export class EntityCache<Body extends object = object> {
       .toSorted((a, b) => b.version - a.version)[0];
   }
 
-  /** For a read of Postgres that did not ask Redis before: it fills without a lease, in the incarnation of now. */
+  /** For a read of Postgres that did not ask Redis before: it fills without a lease, in the current incarnation. */
   #grantNow() {
     const { incarnation } = this.#parts.store;
     return incarnation === undefined ? undefined : withoutLease(incarnation);

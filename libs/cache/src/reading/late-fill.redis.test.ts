@@ -1,6 +1,6 @@
 /**
- * A reader has read Postgres and not yet filled Redis; in this gap the key is changed, lost, or both. Many such
- * schedules, in an order that the seed decides: none may leave behind what the reader had read.
+ * A reader has read Postgres and not yet filled Redis. In this gap the key is changed, lost, or both. The seed decides the
+ * order of events in many such schedules. After none of them may Redis hold the value that the reader had read.
  */
 import type { Entity } from '@catalog/contracts';
 import { startRedis, type RedisServer } from '@catalog/testing';
@@ -17,7 +17,7 @@ import { NearCache } from '../near-cache/near-cache.ts';
 import { scripts } from '../redis/scripts.ts';
 
 const THING: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloadSchema: 1 };
-/** All of a batch are in the gap at the same time. Small enough to be through long before a lease ends. */
+/** Schedules that are in the gap at the same time. So few that they end long before a lease does. */
 const batch = 100;
 const schedules = Number(process.env['LATE_FILL_SCHEDULES'] ?? 2_000);
 const seed = Number(process.env['LATE_FILL_SEED'] ?? 7);
@@ -53,7 +53,7 @@ async function startReader(load: (key: string) => Promise<PrimaryRead>, fillScri
     url: server.url,
     name: 'reader',
     database: { currentIncarnation: () => Promise.resolve('database') },
-    // A call given up would be a schedule that did not happen.
+    // A schedule with a call that timed out would not test anything.
     call_ms: 20_000,
     onError: () => undefined,
   });
@@ -116,7 +116,7 @@ async function startReader(load: (key: string) => Promise<PrimaryRead>, fillScri
   };
 }
 
-/** @returns how many schedules there were of which the fill was late, and what went wrong */
+/** @returns in how many schedules the fill was late, and what went wrong */
 async function play(count: number, fillScript?: string): Promise<{ late: number; wrong: string[] }> {
   const random = randomFrom(seed);
   const rows = new Map<string, PrimaryRead>();
@@ -204,13 +204,13 @@ test(
   async () => {
     const { late, wrong } = await play(schedules);
     expect(wrong).toEqual([]);
-    // Who held no lease would be refused anyway.
+    // A reader without a lease would be refused anyway.
     expect(late).toBe(schedules);
   },
   20_000 + schedules * 20,
 );
 
-test('a fill that lets anything pass fails the same schedules', async () => {
+test('a script that accepts every fill fails the same schedules', async () => {
   const anyFill = scripts.fill.text.replace('if may_store then', 'may_store = true\nif may_store then');
   const { wrong } = await play(2 * batch, anyFill);
   expect(wrong.some((text) => text.includes('Redis holds'))).toBe(true);

@@ -20,7 +20,7 @@ export interface Place {
   readonly payloadSchema: number;
   /** How long the payload counts as current while no change is heard of. */
   readonly softTtl_ms: number;
-  /** Set for a page: it counts only in the current generation of this list, and is kept only while it is current. */
+  /** Set for a page. The page counts, and is kept, only while its generation of this list is the current one. */
   readonly list?: string;
 }
 
@@ -119,7 +119,7 @@ export class LeaseLoadFill {
    * Loads, and fills before any caller sees what was loaded. A refused fill raises the floor of the lease holder, so
    * that the holder cannot show something older afterwards.
    *
-   * @param grant what the read before was granted; undefined if Redis could not be asked, then nothing is filled
+   * @param grant of the earlier read of Redis. Undefined if Redis could not be asked: then nothing is filled
    * @throws what `load` throws
    */
   async loadAndFill<Read extends PrimaryRead>(
@@ -145,7 +145,7 @@ export class LeaseLoadFill {
   }
 
   /**
-   * Fills the key if it needs that and nobody else is about to.
+   * Fills the key if it needs a fill and no reader holds its lease.
    *
    * @returns whether this call filled it
    * @throws what `ask` and `load` throw

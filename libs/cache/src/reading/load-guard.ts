@@ -59,7 +59,7 @@ export function createLoadGuard(
       throw callerGaveUp();
     };
     try {
-      // A load that runs when the time is over continues, and keeps its place until it ends. One that waits never begins.
+      // A load that is running at the deadline continues, and keeps its place until it ends. A waiting load never begins.
       return await withDeadline((signal) => places.execute(() => loadIfWanted(signal)), {
         after_ms: timings.load_ms,
         late: () => turnAway('slow', 'the database is too slow'),

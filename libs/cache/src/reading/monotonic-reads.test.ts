@@ -22,7 +22,7 @@ test('the key that was not served for longest is forgotten, not the one that is 
   expect(reads.isOvertaken('idle', 8)).toBe(false);
 });
 
-test('a version that was served while the incarnation was unknown counts on if it was of that incarnation', () => {
+test('a version served while the incarnation was unknown still counts if it was of that incarnation', () => {
   const reads = new MonotonicReads();
   reads.noteUnproved('same', 7, 'ours');
   reads.noteUnproved('other', 7, 'theirs');

@@ -4,13 +4,13 @@
  *
  * It remembers `limit` keys, and forgets the key that was not served for longest. An answer can be overtaken only
  * within the seconds that a read takes, so the promise holds while fewer than `limit` keys are served in that time.
- * A stale copy may be of any age. For a forgotten key it is therefore compared with the highest version ever forgotten,
- * which may refuse a copy that could be served, but never serves one that must not be.
+ * A stale copy may be of any age. For a forgotten key it is therefore compared with the highest version ever forgotten.
+ * This may refuse a copy that could be served, but it never serves one that must not be.
  *
  * While the incarnation is unknown, what Redis holds is served marked stale. It may be left from an earlier incarnation,
  * with versions that Postgres does not have any more. Such a version counts until the incarnation is known, and
- * afterwards only if the entry was of that incarnation. If Postgres has not gone back, nothing is lost by that: what is
- * read in the new incarnation is read later than what was stored in an earlier one.
+ * afterwards only if the entry was of that incarnation. If Postgres has not gone back, this is safe: a
+ * read in the new incarnation comes after everything that was stored in an earlier one.
  *
  * When Postgres has gone back, what was served before does not count any more, for one key or for all. The race: a read
  * that began before may bring its old answer afterwards. So a read takes a mark when it begins, and is repeated if its
@@ -50,7 +50,7 @@ export class MonotonicReads {
 
   /** @param stamp the incarnation of the entry that was served */
   noteUnproved(key: string, version: number, stamp: string): void {
-    // Beyond the limit the oldest counts like one that was served, so that nothing older follows it.
+    // Beyond the limit the oldest one counts as served, so that nothing older is served after it.
     if (this.#unproved.size >= this.#limit && !this.#unproved.has(key)) {
       const [oldest] = this.#unproved;
       if (oldest !== undefined) {
@@ -90,7 +90,7 @@ export class MonotonicReads {
     const [oldest] = this.#forgottenAt;
     if (oldest === undefined) return;
     this.#forgottenAt.delete(oldest[0]);
-    // A read that has lasted for so many of them is repeated in any case.
+    // A read that began before so many calls of `forget` is repeated in any case.
     this.#allForgottenAt = oldest[1];
   }
 

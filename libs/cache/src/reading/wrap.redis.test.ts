@@ -120,7 +120,7 @@ test.each([
   expect(keyOf(args)).toBe(key);
 });
 
-test('keys tell apart what is not the same, and stay short', () => {
+test('different arguments give different keys, and keys stay short', () => {
   expect(new Set([['1'], [1], [[1]], [1, null], ['[1]'], ['null'], [null]].map(keyOf)).size).toBe(7);
   expect(keyOf(['x'.repeat(1_000)])).toHaveLength(43);
   expect(keyOf(['x'.repeat(1_000)])).not.toBe(keyOf(['x'.repeat(1_001)]));

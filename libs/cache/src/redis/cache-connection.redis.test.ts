@@ -83,7 +83,7 @@ test('a demotion and a promotion change the incarnation, though the run_id stays
     timeout_ms: 15_000,
   });
 
-  // What the former master is asked now is refused, and so is what it is told to write; that is noticed.
+  // The former master now refuses reads and writes, and the connection notices that.
   const store = new EntryStore(connection);
   await expect(store.readOrLease('k', 1, 'x')).rejects.toThrow('OTHERINCARNATION');
   const asReplica = await eventually(
@@ -118,7 +118,7 @@ test('a server that copied old data and was promoted again unnoticed serves none
   const { grant } = await store.readOrLease('k', 1, 'x');
   await store.fill('k', 1, grant, { version: 1, payload: Buffer.from('old') }, 60_000);
   await eventually(async () => (await old.get('k'))?.includes('old') ?? false);
-  // The other one misses what comes now.
+  // The other server misses what is written from here on.
   await old.replicaof('NO', 'ONE');
   await publisher.invalidate([['k', 2]]);
   expect(await store.readOrLease('k', 1, 'y')).toMatchObject({ state: 'dead' });
@@ -133,7 +133,7 @@ test('a server that copied old data and was promoted again unnoticed serves none
   expect(await known(connection)).not.toBe(before);
   await beats();
 
-  // And a reader to whom nobody has said anything yet.
+  // And a reader whose connection has noticed nothing yet.
   await following(admin, other.port);
   await inSync(admin);
   await admin.replicaof('NO', 'ONE');
@@ -186,7 +186,7 @@ test('a connection that is replaced while it learns the incarnation learns it ag
   });
   void connection.start();
   await eventually(() => asked.length === 1);
-  // Redis has answered INFO; Postgres takes its time, and meanwhile the connection is another.
+  // Redis has answered INFO. Postgres is slow, and the connection is replaced meanwhile.
   await connection.redis.ping();
   const first = connection.redis.stream;
   proxy.cut();

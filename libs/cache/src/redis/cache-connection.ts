@@ -15,7 +15,7 @@ export class CacheUnavailable extends Error {
 /** Which stores a connection leads to. */
 export interface StoreIdentity {
   readonly incarnation: string;
-  /** The incarnation of Postgres that is part of it. */
+  /** The incarnation of Postgres. */
   readonly database: string;
   /** The master_replid of the cache Redis. Its scripts compare it to detect that the incarnation has changed. */
   readonly replicationId: string;
@@ -100,7 +100,7 @@ export class CacheConnection {
     return this.#identity?.incarnation;
   }
 
-  /** The incarnation of Postgres that is part of it; undefined while it is unknown. */
+  /** The incarnation of Postgres, which is part of `incarnation`; undefined while that is unknown. */
   get databaseIncarnation(): string | undefined {
     return this.#identity?.database;
   }
@@ -110,7 +110,7 @@ export class CacheConnection {
     return this.#isSetBack;
   }
 
-  /** Calls back when Postgres is in another incarnation, even while Redis is away. Then versions of before do not count. */
+  /** Calls back when Postgres is in another incarnation, even while Redis is away. Versions served earlier do not count. */
   onDatabaseIncarnation(listener: () => void): void {
     this.#databaseListeners.push(listener);
   }
@@ -138,7 +138,7 @@ export class CacheConnection {
     return this.#learning;
   }
 
-  /** To be told of every failed command: some failures show that the server has another role or incarnation now. */
+  /** Call this for every failed command: some failures show that the server has another role or incarnation now. */
   noticeRoleChange(error: unknown): void {
     const isRoleChange = /^(?:READONLY|MOVED|UNBLOCKED|MASTERDOWN|OTHERINCARNATION)/;
     if (error instanceof Error && isRoleChange.test(error.message)) {
@@ -196,7 +196,7 @@ export class CacheConnection {
     const before = this.#database;
     this.#database = incarnation;
     if (before === undefined || before === incarnation) return;
-    // At once: what Redis and the near cache hold must not be served, and noted as served, until Redis has answered.
+    // At once: until Redis has answered, no entry of Redis or the near cache may be served or noted as served.
     this.#setIdentity(undefined);
     this.#isSetBack = true;
     for (const listener of this.#databaseListeners) listener();

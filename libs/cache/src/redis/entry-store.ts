@@ -16,9 +16,9 @@ export interface Entry {
   readonly payload: Buffer;
 }
 
-/** What a reader must present when it fills a key: it ties the fill to the moment at which the reader asked. */
+/** A reader presents this when it fills a key. It ties the fill to the moment at which the reader asked Redis. */
 export interface Grant {
-  /** That of the lease; '' if none was granted. */
+  /** The token of the lease; '' if none was granted. */
   readonly token: string;
   readonly incarnation: string;
   /** What the entry is stamped with: the incarnation, or for a page of a list the generation. */
@@ -286,7 +286,7 @@ function parseEntry(raw: Buffer): (Omit<StoredEntry, 'isOfThisIncarnation'> & { 
 export const generationKey = (list: string) => `generation:${list}`;
 
 /**
- * Random, because a count could start again. It begins with the incarnation, so that a generation that returns with a
- * failover fits no page.
+ * Random, because a counter could start again. It begins with the incarnation: a failover may bring back an old
+ * generation, and that must fit no page.
  */
 export const newGeneration = (incarnation: string) => `${incarnation}${randomUUID().replaceAll('-', '')}`;

@@ -36,8 +36,8 @@ export class RegisteredIncarnation {
   }
 
   /**
-   * Whether an incarnation was registered before, and so long ago that the outbox may have lost changes which its entries
-   * missed. All its entries must be invalidated before it is registered again.
+   * Whether an incarnation was registered so long ago that the outbox may no longer hold changes that its entries missed.
+   * Then all its entries must be invalidated before it is registered again.
    */
   async isForgotten(incarnation: string): Promise<boolean> {
     // Half of the window, because some time passes between this question and the replay.
@@ -58,7 +58,7 @@ export class RegisteredIncarnation {
     await this.#db.query({ name: 'outbox_note_seen', text: sql.noteSeen, values });
   }
 
-  /** @param text its last parameter is the number of rows at most */
+  /** @param text a statement with the greatest number of rows as its last parameter */
   async #inBatches(text: string, values: readonly unknown[]): Promise<number> {
     for (let count = 0; ;) {
       const { rowCount } = await this.#db.query(text, [...values, batch]);

@@ -105,7 +105,7 @@ const keysOf = (changes: readonly { key: string }[]) => changes.map(({ key }) =>
 const insert = (key: string) =>
   `insert into catalog.outbox (entity, key, version) values ('product', '${key}', 1)`;
 
-test('a transaction that began before many looks is claimed after its commit, also when it was written late', async () => {
+test('a transaction that stays open over many looks is claimed after its commit, even if it wrote late', async () => {
   const writers = [await owner.connect(), await owner.connect()];
   try {
     for (const [index, writer] of writers.entries()) {

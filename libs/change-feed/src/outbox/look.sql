@@ -3,7 +3,9 @@
 -- are set aside one by one; with more, the whole entity is
 -- Answer: oldest and newest, as transaction numbers, both null when nothing waits; registered, whether $1 is the incarnation that
 -- changes are acknowledged for; databaseIncarnation, lastVersion and walPosition, by which the worker knows that Postgres went
--- back; setAside, the Redis keys and entities whose changes count as applied although they are not; horizon, where the next look and claim begin, null when there is no epoch. Fails on a standby.
+-- back; setAside, the Redis keys and entities whose changes count as applied although they are not; horizon, where the next look
+-- and claim begin, null when there is no epoch
+-- Fails on a standby.
 with unapplied as (
   select searched.is_late, first.id as oldest, first.seq as oldest_seq, last.id as newest
   from catalog.outbox_ranges($2::text::catalog.outbox_horizon) as searched
@@ -44,7 +46,7 @@ select
   exists (select from catalog.cache_incarnation where incarnation = $1) as registered,
   (select incarnation::text from catalog.confirm_primary()) as "databaseIncarnation",
   (select last_value from catalog.versions) as "lastVersion",
-  -- What is on the disk. What is only inserted may be lost in a crash, and then Postgres has not gone back.
+  -- The position that is on the disk. A crash may lose WAL beyond it, and then Postgres has not gone back.
   (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint as "walPosition",
   json_build_object(
     'keys', (select coalesce(json_agg(key), '[]') from set_aside, unnest(keys) as key where not is_whole),

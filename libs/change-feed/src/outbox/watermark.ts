@@ -1,6 +1,6 @@
 import type { Look } from './outbox.ts';
 
-/** Far behind, a record this long says as much as a longer one. */
+/** How many looks are remembered. When the feed is far behind, a longer record would say no more. */
 const maxPending = 1_000;
 
 /**
@@ -32,7 +32,7 @@ export class Watermark {
       this.#pending.splice(0, done + 1);
     }
     this.#pending.push({ at, newest });
-    // Each look waits for at least the changes of those before it, so every second one can go.
+    // Each look waits for at least the changes of the looks before it, so every second look can be dropped.
     if (this.#pending.length > maxPending)
       this.#pending = this.#pending.filter((_, index) => index % 2 === 0);
   }

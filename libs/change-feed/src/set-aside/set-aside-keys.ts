@@ -36,8 +36,8 @@ export interface SetAsideSummary {
 /**
  * The keys that the cache Redis refuses to invalidate. One such key must not hold back the watermark, because then every read of
  * every key would go to Postgres. Its changes count as applied, and it stands in this table from the same moment on. A look
- * answers the table together with what is unapplied, and each heartbeat carries it: readers trust Redis up to the watermark, except
- * for these keys. A key is released once Redis has invalidated it.
+ * answers the keys of this table together with the unapplied changes, and each heartbeat carries them. Readers trust Redis up to
+ * the watermark, except for these keys. A key is released once Redis has invalidated it.
  */
 export class SetAsideKeys {
   readonly #db: Queryable;
