@@ -57,7 +57,7 @@ test('every answer is as the document describes it, and every operation was aske
   }
   expect(new Set(asked.map(([operation]) => operation))).toEqual(new Set(api.operations));
 
-  // By now `once` has no request left, whatever it asks for.
+  // By now `once` has no request left, so every operation answers 429.
   for (const operation of api.operations) {
     const path = operation.replace('get ', '').replace('{id}', product.id).replace('{sku}', product.sku);
     const response = await limited.get(path, { Authorization: `Bearer ${reads}` });

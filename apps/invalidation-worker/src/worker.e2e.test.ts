@@ -379,7 +379,7 @@ test('while Postgres is away, each part logs when it begins to fail and when it 
   await eventually(async () => (await failures()) > 12, { timeout_ms: 20_000 });
   const failing = lines('a part fails, and tries again');
   expect(failing).toEqual(expect.arrayContaining(['heartbeat', 'relay', 'doorbell']));
-  // One line for each kind of failure: the connections that were cut, and those that are refused.
+  // One line for each kind of failure: cut connections, and refused connections.
   for (const part of new Set(failing)) expect(failing.filter((each) => each === part).length).toBeLessThan(4);
   expect(lines('the part works again')).toEqual([]);
   proxy.passThrough();

@@ -87,7 +87,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   const registered = new RegisteredIncarnation(outboxPool);
   const traces = new ChangeTraces(outboxPool);
 
-  // What is done to the cache.
+  // The parts that change the cache.
   const store = new EntryStore(cache);
   const publisher = new InvalidationPublisher(cache);
   const bumper = new GenerationBumper({

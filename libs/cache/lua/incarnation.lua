@@ -1,4 +1,4 @@
--- Put in front of the scripts that vouch for what this server holds.
+-- Put in front of the scripts whose answers are trusted in one incarnation only.
 --
 -- A server may copy another server's data and be promoted again while its connections stay open, so no client notices.
 -- Only the server knows its incarnation at the moment of the answer.

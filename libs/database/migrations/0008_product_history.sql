@@ -1,4 +1,4 @@
--- Who changed which fields of a product, when, from what to what. Append-only, with one partition for each day (UTC):
+-- Who changed which fields of a product, when, with old and new values. Append-only, with one partition for each day (UTC):
 -- retention drops whole days. At 1,000 changes a second, deleting rows would not keep up.
 --
 -- Every update pays for the history (npm run bench -- commits shows how much). So the operation is an enum instead of a

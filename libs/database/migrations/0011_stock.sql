@@ -7,7 +7,7 @@ create table catalog.stock (
 );
 grant select, insert, update on catalog.stock to orders;
 
--- Why people changed stock. What orders took is in the orders.
+-- Why people changed stock. The orders themselves record the pieces that they took.
 create table catalog.stock_adjustments (
   id uuid primary key default uuidv7(),
   sku text collate "C" not null,

@@ -87,7 +87,7 @@ test('a caller is answered even if another caller of the same load gives up', as
   }
 });
 
-/** Takes so many places for loads of one kind, until the returned function is called. */
+/** Takes this many places for loads of one kind, until the returned function is called. */
 async function take(of: 'keys' | 'lists', places: number): Promise<() => Promise<unknown>> {
   const { promise: letGo, resolve } = Promise.withResolvers<Buffer>();
   const { cache } = reader;

@@ -81,7 +81,7 @@ test('the popular products are as old as the oldest of them', async () => {
   reader.views.count(id);
   await reader.views.flush();
   await stores.rankViews();
-  // Both from this process: whole seconds of one clock, first the one and then the other.
+  // Both ages come from this process, in whole seconds of one clock. They are read one after the other.
   const ages = async () => {
     const one = await reader.get(`/v1/products/${id}`);
     const popular = await reader.get('/v1/products/popular?limit=100');

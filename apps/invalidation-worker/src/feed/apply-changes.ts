@@ -49,7 +49,7 @@ export class Invalidator {
     const outcome = await changeInvalidator.invalidate(changes);
     const { incarnation, applied, refused, failure, inUse, lists } = outcome;
     if (failure !== undefined) onError(failure);
-    // Also those of refused keys: readers are told their versions.
+    // Changes of refused keys count too, because readers hear their versions.
     onApplied?.(changes);
     acknowledge({
       incarnation,
@@ -117,7 +117,7 @@ export class Acknowledger implements Part {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted || this.#waiting.length > 0) {
       await this.#hasWork.wait(signal);
-      // Other jobs that end now come along. Readers already see what was invalidated.
+      // Jobs that end meanwhile are acknowledged in the same statement. Readers see the invalidations already.
       await pause(gather_ms, signal);
       this.#hasWork.lower();
       const batch = this.#waiting;

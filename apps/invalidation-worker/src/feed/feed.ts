@@ -58,7 +58,7 @@ export function createFeed(options: FeedOptions): Feed {
   const { outbox, stateRedis, cache, registration, refreshRequests, broadcast, metrics } = options;
   const { reportFailure } = options;
 
-  // 5. The outbox is told.
+  // 5. The changes are acknowledged in the outbox.
   const acknowledger = new Acknowledger({
     outbox,
     bumper: options.bumper,

@@ -86,7 +86,7 @@ export class PostgresWatch implements Part {
     await this.save().catch(onError);
   }
 
-  /** Loads what other workers, or this one before its restart, have kept; and keeps what is higher. */
+  /** Loads the values that any worker has kept, also before a restart of this one. Keeps the higher ones. */
   async save(): Promise<void> {
     const { incarnation, position } = this.#wal;
     const kept = await runScript(

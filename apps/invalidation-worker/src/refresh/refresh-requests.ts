@@ -4,7 +4,7 @@ import type { Entity } from '@catalog/contracts';
 import { Flag, type Part, pause } from '@catalog/runtime';
 import type { Queue } from 'bullmq';
 
-/** A reader that is asking for a key while it is invalidated has filled it by then. */
+/** A reader that asks for a key during its invalidation has filled the key after this time. */
 const beforeRefresh_ms = 25;
 /** Keys that may be refreshed together: about ten milliseconds of work. */
 const mostKeys = 1_000;

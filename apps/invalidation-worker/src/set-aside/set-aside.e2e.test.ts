@@ -56,7 +56,7 @@ test('it delays no other change, is read from Postgres, and is released when the
   expect((await on.reader.store.inspect(key)).version).toBeLessThan(version);
   await eventually(async () => (await read()).version === version, { timeout_ms: 2_000 });
 
-  // The watermark goes on, so that other keys are served from the caches and only this key is not.
+  // The watermark goes on: other keys are served from the caches, and only this key is not.
   await eventually(() => on.reader.cache.status().watermarkAge_ms < 1_000);
   for (let times = 0; times < 20; times++) {
     const answer = await read();

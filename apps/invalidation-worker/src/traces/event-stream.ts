@@ -3,7 +3,7 @@ import type { ChangeEvent } from './change-broadcast.ts';
 
 /** Streams that one worker serves. */
 export const mostStreams = 20;
-/** What a stream may hold back for its reader. A slower reader misses changes, and is told how many. */
+/** What a stream may hold back for its reader. A slower reader misses changes, and the stream says how many. */
 const mostUnread_bytes = 256 * 1024;
 /** Keeps proxies and clients from closing an idle connection. */
 const beat_ms = 10_000;

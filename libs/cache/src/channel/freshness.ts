@@ -126,7 +126,7 @@ export class Freshness {
 
   /**
    * @param sentAfter_ms the message was published after this moment
-   * @returns whether a heartbeat names another incarnation than ours, so that the connection should ask for ours again
+   * @returns whether a heartbeat names another incarnation than ours. Then the connection should ask for ours again.
    */
   received(message: ChannelMessage, sentAfter_ms: number): { otherIncarnation: boolean } {
     this.#followSequence(message.publisher, message.sequence);
@@ -139,7 +139,7 @@ export class Freshness {
       this.#watermarkAt_ms = Number.NEGATIVE_INFINITY;
     }
     const watermarkAt_ms = sentAfter_ms - message.watermarkAge_ms;
-    // A watermark holds only together with what is set aside. With several workers, an older one may come later.
+    // A watermark and its keys set aside belong together. With several workers, an older watermark may come later.
     if (watermarkAt_ms >= this.#watermarkAt_ms) {
       this.#watermarkAt_ms = watermarkAt_ms;
       this.#setAsideKeys = new Set(message.setAside?.keys);

@@ -141,7 +141,7 @@ test('a heartbeat carries the larger age of the watermark: by the clock of Redis
   expect(ages[1]).toBeGreaterThanOrEqual(8_000);
 });
 
-test('messages are sent in the order of their numbers, whatever kind they are of', async () => {
+test('messages of every kind are sent in the order of their numbers', async () => {
   const time_ms = await connection.time_ms();
   const sequences: number[] = [];
   subscriber.on('message', (_channel, text: string) => sequences.push(decodeMessage(text)?.sequence ?? 0));

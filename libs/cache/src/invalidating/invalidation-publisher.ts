@@ -83,7 +83,7 @@ export class InvalidationPublisher {
   /**
    * @param watermark_ms by the clock of the cache Redis
    * @param ownAge_ms the age of the watermark by the monotonic clock of this process
-   * @param setAside what the watermark does not hold for
+   * @param setAside keys and entities for which the watermark does not hold
    * @throws CacheUnavailable, and ioredis errors. If Redis is in another incarnation, the connection learns it.
    */
   async heartbeat(watermark_ms: number, ownAge_ms = 0, setAside?: SetAside): Promise<void> {

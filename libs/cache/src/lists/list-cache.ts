@@ -47,7 +47,7 @@ export class ListCache {
    * Callers of one page at one time share one read of it.
    *
    * @param query tells this page from the others, in a stable order
-   * @param load is told how long the most patient of these callers waits
+   * @param load gets the patience of these callers: how long the most patient one waits
    * @param until_ms how long this caller waits, by `performance.now()`
    * @throws what `load` throws, if no cache holds the page
    */

@@ -15,7 +15,7 @@ interface Kept extends NearEntry {
   readonly epoch: number;
 }
 
-/** Taken before a load, to offer what it brings. An invalidation that overtakes the load makes it worthless. */
+/** Taken before a load, to offer its result. An invalidation that overtakes the load makes the ticket worthless. */
 export interface Ticket {
   readonly key: string;
   readonly epoch: number;

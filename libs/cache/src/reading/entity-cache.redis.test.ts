@@ -18,7 +18,7 @@ const THING: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloa
 
 let server: RedisServer;
 let admin: Redis;
-/** What the primary holds, what it was asked, and what it waits for before it answers. */
+/** The rows of the primary, the queries that it got, and the promise that it waits for before it answers. */
 let rows: Map<string, PrimaryRead>;
 let queries: string[][];
 let primaryFails: boolean;

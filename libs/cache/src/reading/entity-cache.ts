@@ -11,7 +11,7 @@ import { Flights, type Patience } from './flights.ts';
 import { type AskedEntry, type FillEvents, LeaseLoadFill, type Place } from './lease-load-fill.ts';
 import type { MonotonicReads } from './monotonic-reads.ts';
 
-/** What happens inside, for metrics. */
+/** Events inside the cache, for metrics. */
 export interface CacheEvents extends FillEvents {
   /** This process had served something newer than the answer, so the key was read again. */
   overtaken(entity: string): void;

@@ -101,8 +101,8 @@ export class LeaseLoadFill {
   }
 
   /**
-   * What Redis holds of any incarnation, to be shown as stale. Undefined while the incarnation is known: then `ask` is the
-   * one way to read.
+   * The entry in Redis, whatever its incarnation, to be shown as stale. Undefined while the incarnation is known: then `ask`
+   * is the one way to read.
    */
   async readUnproved({ cacheKey, payloadSchema }: Place): Promise<UnprovedEntry | undefined> {
     const { store, breaker, events } = this.#parts;

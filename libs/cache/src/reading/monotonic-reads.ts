@@ -12,7 +12,7 @@
  * afterwards only if the entry was of that incarnation. If Postgres has not gone back, this is safe: a
  * read in the new incarnation comes after everything that was stored in an earlier one.
  *
- * When Postgres has gone back, what was served before does not count any more, for one key or for all. The race: a read
+ * When Postgres has gone back, the versions served before are forgotten, for one key or for all. The race: a read
  * that began before may bring its old answer afterwards. So a read takes a mark when it begins, and is repeated if its
  * key was forgotten since.
  */
@@ -73,7 +73,7 @@ export class MonotonicReads {
     return this.#mark;
   }
 
-  /** Whether an answer that was read since the mark may be older than what counts now. */
+  /** Whether the key was forgotten since the mark, so that an answer read since then may be too old. */
   isForgottenSince(key: string, mark: number): boolean {
     if (mark === this.#mark) return false;
     return mark < this.#allForgottenAt || mark < (this.#forgottenAt.get(key) ?? 0);

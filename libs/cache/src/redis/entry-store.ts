@@ -218,8 +218,8 @@ export class EntryStore {
   }
 
   /**
-   * What Redis holds of any incarnation, for an answer that is marked stale. For the time in which the incarnation is
-   * unknown, because Postgres is away.
+   * The entry in Redis, whatever its incarnation, for an answer that is marked stale. For the time in which the incarnation
+   * is unknown because Postgres is away.
    *
    * @returns undefined if there is no payload of this schema, or if Postgres may have lost it
    * @throws ioredis errors

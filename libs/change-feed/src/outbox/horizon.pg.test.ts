@@ -149,7 +149,7 @@ test('acknowledgements that a crash of Postgres has undone are repeated', async 
   expect((await outbox.look('first')).oldest).not.toBeNull();
 });
 
-test('a change of another relay is found whatever the horizon of this one', async () => {
+test('a change that another relay releases is found, wherever the horizon of this relay is', async () => {
   const other = new Outbox(pool);
   await apply(1_000);
   await other.look('first');

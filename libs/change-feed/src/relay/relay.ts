@@ -165,7 +165,7 @@ const looksBeforeSleep = 3;
 
 interface LastLook {
   readonly found: number;
-  /** With the dispatch of what it found. */
+  /** Includes the dispatch of the changes that it found. */
   readonly took_ms: number;
 }
 
