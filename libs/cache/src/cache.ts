@@ -127,10 +127,8 @@ export function createCache(options: CacheOptions) {
     lists: createLoadGuard(limits.listConcurrency),
     inspections: createLoadGuard(limits.inspectConcurrency),
   };
-  const isWanted =
-    ({ until_ms }: Readonly<Patience>) =>
-    () =>
-      until_ms > performance.now();
+  // Asked when the turn of a load comes. Callers that joined since may have made the patience longer.
+  const isWanted = (patience: Readonly<Patience>) => () => patience.until_ms > performance.now();
   let runningChannel: RunningPart | undefined;
 
   return {
