@@ -26,7 +26,7 @@ export async function viewProductCache(cache: CatalogCache, pool: Pool, id: stri
   };
 }
 
-/** A view shows what it can, so a failed read of Postgres is a part of it, not an error. */
+/** When Postgres cannot be read, the view says so and still shows Redis and the near cache. */
 async function viewPostgres(cache: CatalogCache, pool: Pool, id: string) {
   try {
     const product = (await cache.readPostgresToInspect(() => loadProducts(pool, [id]))).get(id);

@@ -83,7 +83,7 @@ export class ProductLookup {
     });
   }
 
-  /** What was read from the primary is the answer, unless Postgres has not reached the version yet. */
+  /** An answer below `minVersion` is refused while Postgres as a whole has not reached that version. */
   async #requireReached({ minVersion, waitsUntil }: AtLeast, there: number): Promise<void> {
     if (minVersion === 0) return;
     const reached = await this.#readPostgres(waitsUntil, () => readVersionReached(this.#pool, minVersion));

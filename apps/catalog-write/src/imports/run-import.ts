@@ -71,7 +71,7 @@ export async function runImport(deps: ImportDependencies, request: ImportRequest
   }
 }
 
-/** What is known about an import while it runs. */
+/** The progress of a running import. */
 interface ImportRun {
   received: number;
   failed: number;

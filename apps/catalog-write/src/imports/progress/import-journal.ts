@@ -3,7 +3,7 @@ import type { Queryable } from '@catalog/database';
 
 export type ImportMode = (typeof importModes)[number];
 
-/** What is known when an import starts. */
+/** The facts of an import that its start records. */
 export interface ImportStart {
   readonly id: string;
   readonly subject: string;
