@@ -95,12 +95,12 @@ test('staleness counts from the oldest change that the answer lacks', () => {
 
 describe('when Postgres has gone back', () => {
   const setBack = { at_ms: 1_000, survived: new Map([['k', 5]]), firstVersion: 1_000 };
-  const judgeAfter = (history: Operation[], final = 2_000) =>
+  const judgeAfter = (history: Operation[], final = 2_000, setBacks = [setBack]) =>
     check(history, {
       bound_ms: 2_000,
       final: new Map([['k', final]]),
       readsThatSucceed: 0.999,
-      setBacks: [setBack],
+      setBacks,
     }).map(({ invariant }) => invariant);
 
   test('a lost change and the reads of it are no violations, nor is the older version afterwards', () => {
@@ -119,6 +119,18 @@ describe('when Postgres has gone back', () => {
   test('I2: finds a version that goes back before the failover, and one that goes back after it', () => {
     expect(judgeAfter([read(0, 7), read(100, 6)])).toEqual(['I2']);
     expect(judgeAfter([read(1_500, 1_001), read(1_600, 5)])).toEqual(['I2']);
+  });
+
+  test('what the first of two failovers has lost may be read until the readers follow', () => {
+    const second = { at_ms: 20_000, survived: new Map([['k', 1_001]]), firstVersion: 2_000 };
+    const history = [read(600, 6), read(1_500, 6), read(1_600, 5), read(19_000, 1_001), read(21_000, 2_001)];
+    expect(judgeAfter(history, 2_001, [setBack, second])).toEqual([]);
+    expect(judgeAfter([read(15_000, 1_002), read(16_000, 1_001)], 2_001, [setBack, second])).toEqual(['I2']);
+  });
+
+  test('I2: finds a process that shows a lost version again after it has followed', () => {
+    expect(judgeAfter([read(1_500, 6), read(1_600, 1_001), read(1_700, 6)])).toEqual(['I2']);
+    expect(judgeAfter([read(1_500, 1_001), read(1_600, 6, { process: 'other' })])).toEqual([]);
   });
 
   test('I5 and I6: changes that survived, and those after the failover, are judged as ever', () => {

@@ -1,6 +1,6 @@
 /** Judges a whole history after the run. The same history always gets the same verdict. */
 import type { Operation } from './operation.ts';
-import { lateReads, type SetBack, withoutLost } from './set-back.ts';
+import { lateReads, relapses, type SetBack, withoutLost } from './set-back.ts';
 
 export interface Violation {
   readonly invariant: 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I8';
@@ -30,9 +30,16 @@ export function check(whole: readonly Operation[], judgement: Judgement): Violat
     text: `${read.process} answered ${read.key} with ${version(read)}, which Postgres had lost more than 10 s before`,
     operations: [read],
   }));
+  for (const [followed, read] of relapses(whole, setBacks))
+    violations.push({
+      invariant: 'I2',
+      text: `${read.process} answered ${read.key} with ${version(followed)}, then with ${version(read)}, which Postgres had lost`,
+      operations: [followed, read],
+    });
   let from_ms = Number.NEGATIVE_INFINITY;
-  for (const { at_ms } of setBacks) {
-    const before = whole.filter(
+  for (const [index, { at_ms }] of setBacks.entries()) {
+    // Until the readers have followed, they may show what an earlier failover has lost.
+    const before = withoutLost(whole, setBacks.slice(0, index)).filter(
       ({ kind, outcome, start_ms, end_ms }) =>
         kind === 'read' && outcome === 'ok' && start_ms > from_ms && end_ms <= at_ms,
     );

@@ -39,3 +39,25 @@ export function lateReads(history: readonly Operation[], setBacks: readonly SetB
     return setBack !== undefined && start_ms > setBack.at_ms + follow_ms;
   });
 }
+
+/** Reads of a lost version by a process that had already answered the key with a version drawn afterwards. */
+export function relapses(
+  history: readonly Operation[],
+  setBacks: readonly SetBack[],
+): (readonly [followed: Operation, read: Operation])[] {
+  const reads = history.filter(({ kind, outcome }) => kind === 'read' && outcome === 'ok');
+  return setBacks.flatMap((setBack) => {
+    const followed = new Map<string, Operation>();
+    for (const read of reads) {
+      const own = `${read.process} ${read.key}`;
+      const first = followed.get(own);
+      const isNew = (read.version ?? 0) >= setBack.firstVersion;
+      if (isNew && (first === undefined || read.end_ms < first.end_ms)) followed.set(own, read);
+    }
+    return reads.flatMap((read) => {
+      const first = followed.get(`${read.process} ${read.key}`);
+      if (first === undefined || read.start_ms < first.end_ms) return [];
+      return lostBy(read.key, read.version ?? 0, [setBack]) === undefined ? [] : [[first, read] as const];
+    });
+  });
+}
