@@ -11,7 +11,7 @@ import { checkPlatform } from './bootstrap/platform.mjs';
 import { repositoryRoot, runPinned } from './bootstrap/runtime.mjs';
 import { throughShutFolders } from './bootstrap/shut-folders.mjs';
 import { fail, SetupError, step } from './bootstrap/steps.mjs';
-import { ensureChromium, ensureRedis, tryFaketime } from './bootstrap/system-packages.mjs';
+import { ensureChromium, ensureKubectl, ensureRedis, tryFaketime } from './bootstrap/system-packages.mjs';
 import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
 
 const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
@@ -31,6 +31,7 @@ const commands = {
   async test(args) {
     await prepare();
     const redis = await step('Redis', ensureRedis);
+    await step('kubectl', ensureKubectl);
     const chromium = hasBrowserTests() ? await step('Chromium', ensureChromium) : undefined;
     return runTests(args, { REDIS_SERVER: redis, ...(chromium && { CHROMIUM: chromium }) });
   },

@@ -4,7 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 
 /**
  * @typedef {string[]} Command
- * @typedef {'Redis' | 'Chromium' | 'libfaketime'} Wanted
+ * @typedef {'Redis' | 'Chromium' | 'libfaketime' | 'kubectl'} Wanted
  * @typedef {(command: string[], env: NodeJS.ProcessEnv) => Promise<number>} Run
  * @typedef {object} PackageManager
  * @property {string} program
@@ -23,7 +23,12 @@ export const packageManagers = [
   {
     program: 'apt-get',
     needsRoot: true,
-    install: { Redis: apt('redis-server'), Chromium: apt('chromium'), libfaketime: apt('faketime') },
+    install: {
+      Redis: apt('redis-server'),
+      Chromium: apt('chromium'),
+      libfaketime: apt('faketime'),
+      kubectl: apt('kubernetes-client'),
+    },
     install_quietly: withoutStartingServices,
   },
   {
@@ -33,6 +38,7 @@ export const packageManagers = [
       Redis: [['dnf', 'install', '-y', 'valkey']],
       Chromium: [['dnf', 'install', '-y', 'chromium']],
       libfaketime: [['dnf', 'install', '-y', 'libfaketime']],
+      kubectl: [['dnf', 'install', '-y', 'kubernetes-client']],
     },
     install_quietly: runEach,
   },
@@ -42,6 +48,7 @@ export const packageManagers = [
     install: {
       Redis: [['brew', 'install', 'redis']],
       Chromium: [['brew', 'install', '--cask', 'chromium']],
+      kubectl: [['brew', 'install', 'kubernetes-cli']],
     },
     install_quietly: runEach,
   },

@@ -72,6 +72,15 @@ export function ensureChromium(note, machine = thisMachine) {
 }
 
 /**
+ * A test builds the Kubernetes manifests with it.
+ * @param {(text: string) => void} note
+ * @param {Machine} [machine]
+ */
+export function ensureKubectl(note, machine = thisMachine) {
+  return ensureProgram({ what: 'kubectl', programs: ['kubectl'] }, note, machine);
+}
+
+/**
  * One row of the fault suite needs it. Without it that row is skipped, so its absence is no error.
  * @param {(text: string) => void} note
  * @param {Machine} [machine]

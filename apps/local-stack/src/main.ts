@@ -6,6 +6,11 @@ import { parseArgs } from 'node:util';
 import { OPERATE_SCOPE } from '@catalog/contracts';
 import { loadSecrets, type Secrets } from './access/secrets.ts';
 import { composeFolderName, composeSecretsFile, writeComposeSecrets } from './access/compose-secrets.ts';
+import {
+  kubernetesFolderName,
+  kubernetesSecretsFile,
+  writeKubernetesSecrets,
+} from './access/kubernetes-secrets.ts';
 import { signToken } from './access/token.ts';
 import { importFile } from './import/import-file.ts';
 import { host, portBase, portsFrom } from './machine/ports.ts';
@@ -26,6 +31,7 @@ const { positionals, values } = parseArgs({
     aud: { type: 'string' },
     role: { type: 'string' },
     compose: { type: 'boolean', default: false },
+    kubernetes: { type: 'boolean', default: false },
     mode: { type: 'string', default: 'reject-all' },
     'dry-run': { type: 'boolean', default: false },
     key: { type: 'string' },
@@ -114,8 +120,15 @@ async function sql(): Promise<void> {
   console.log(await runSql(await urlOfDatabase(superuser), positionals.slice(1).join(' ')));
 }
 
-/** Writes what docker-compose.yml reads. */
+/** Writes what docker-compose.yml or infra/kubernetes reads. */
 async function secrets(): Promise<void> {
+  if (values.kubernetes) {
+    const folder = join(stackRoot(process.env), kubernetesFolderName);
+    const written = await writeKubernetesSecrets(folder, services);
+    say(`${written.length} secrets; apply them with:`);
+    say(`kubectl create namespace catalog; kubectl apply -f ${join(folder, kubernetesSecretsFile)}`);
+    return;
+  }
   const files = await writeComposeSecrets(composeFolder(), services);
   const { username, password } = consoleAdmin;
   say(`${files.length} files are in ${composeFolder()}; start with: docker compose up --build`);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { ServiceEntry } from '../service-table.ts';
 import { databaseName, superuser } from '../stores/postgres.ts';
 import { aclFile, redisServers, type RedisServer } from '../stores/redis-acl.ts';
-import { loadOrCreateSecrets, publicKeys } from './secrets.ts';
+import { loadOrCreateSecrets, publicKeys, type Secrets } from './secrets.ts';
 
 export const composeFolderName = 'compose';
 export const composeSecretsFile = 'secrets.json';
@@ -17,10 +17,25 @@ export async function writeComposeSecrets(
   folder: string,
   services: readonly ServiceEntry[],
 ): Promise<readonly string[]> {
+  const files = composeFiles(await loadDeploymentSecrets(folder, services), services);
+  for (const [name, content] of Object.entries(files))
+    await writeFile(join(folder, name), content, { mode: 0o644 });
+  return Object.keys(files);
+}
+
+/** The passwords and keys of one deployment, drawn at the first call. */
+export async function loadDeploymentSecrets(
+  folder: string,
+  services: readonly ServiceEntry[],
+): Promise<Secrets> {
   // Only this user may enter the folder. Inside, everybody may read: Docker mounts the files as they are, and the
   // users in the containers are not ours.
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const secrets = await loadOrCreateSecrets(join(folder, composeSecretsFile), services);
+  return loadOrCreateSecrets(join(folder, composeSecretsFile), services);
+}
+
+/** By file name, the content of each secret file of a deployment. */
+export function composeFiles(secrets: Secrets, services: readonly ServiceEntry[]): Record<string, string> {
   const databaseUrl = (login: string): string =>
     `postgres://${login}:${secrets.postgres[login]}@postgres:5432/${databaseName}`;
   const redisUrl = (server: RedisServer, user: string): string =>
@@ -41,7 +56,5 @@ export async function writeComposeSecrets(
     if (calls !== undefined) files[`${name}-key.json`] = JSON.stringify(secrets.serviceKeys[name]);
     for (const secret of Object.values(randomSecrets ?? {})) files[secret] = secrets.random[secret] ?? '';
   }
-  for (const [name, content] of Object.entries(files))
-    await writeFile(join(folder, name), content, { mode: 0o644 });
-  return Object.keys(files);
+  return files;
 }
