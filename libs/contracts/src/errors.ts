@@ -9,6 +9,8 @@ export interface ErrorDefinition {
   readonly title: string;
   readonly cause: string;
   readonly remedy: string;
+  /** `Retry-After` of an answer that knows nothing better: every 409 and 503 has one. */
+  readonly retryAfterSeconds?: number;
 }
 
 export const errorCatalogue = {
@@ -60,30 +62,35 @@ export const errorCatalogue = {
     title: 'The request conflicts with the current state',
     cause: 'Another row or another request holds what this one needs.',
     remedy: 'Read the current state and decide again.',
+    retryAfterSeconds: 60,
   },
   sku_taken: {
     status: 409,
     title: 'The SKU belongs to another product',
     cause: 'SKUs are unique.',
     remedy: 'Choose another SKU, or change the SKU of that product.',
+    retryAfterSeconds: 60,
   },
   stock_short: {
     status: 409,
     title: 'There is not enough in stock',
     cause: 'Fewer pieces are on hand than the request takes; `errors` names each line.',
     remedy: 'Order fewer, or wait until stock is received.',
+    retryAfterSeconds: 60,
   },
   orders_closed: {
     status: 409,
     title: 'The store takes no orders now',
     cause: 'The setting `ordersEnabled` is false.',
     remedy: 'Try again when `ordersEnabled` is true.',
+    retryAfterSeconds: 60,
   },
   busy: {
     status: 409,
     title: 'The row or its table is locked by another transaction',
     cause: 'Another change of the row, or a migration of the table, kept its lock for too long.',
     remedy: 'Try again.',
+    retryAfterSeconds: 1,
   },
   version_not_reached: {
     status: 412,
@@ -144,6 +151,7 @@ export const errorCatalogue = {
     title: 'The service is not available now',
     cause: 'A store does not answer, or the service is overloaded or stopping.',
     remedy: 'Try again after `Retry-After`.',
+    retryAfterSeconds: 1,
   },
 } as const satisfies Record<string, ErrorDefinition>;
 
@@ -186,7 +194,8 @@ export class CatalogError extends Error {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.errors = options.errors ?? [];
-    this.retryAfterSeconds = options.retryAfterSeconds;
+    const { retryAfterSeconds }: ErrorDefinition = errorCatalogue[code];
+    this.retryAfterSeconds = options.retryAfterSeconds ?? retryAfterSeconds;
   }
 
   get status(): number {

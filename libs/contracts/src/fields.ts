@@ -1,5 +1,6 @@
 /** Rules of fields that several schemas share. */
 import { z } from 'zod';
+import { minorUnitDigits } from './currencies.ts';
 
 /** Postgres cannot store NUL, and the other control characters can only hide something. */
 // oxlint-disable-next-line no-control-regex -- the rule is about these characters
@@ -14,9 +15,9 @@ export const text = (max: number) =>
 export const requiredText = (max: number) =>
   text(max).refine((value) => value.trim().length > 0, { error: 'must not be blank' });
 
-export const currencySchema = z
-  .string()
-  .regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code: three capital letters' });
+export const currencySchema = z.string().refine((code) => minorUnitDigits(code) !== undefined, {
+  error: 'must be a currency of ISO 4217 in capital letters, such as EUR',
+});
 
 /**
  * Checks the GS1 check digit (GS1 General Specifications, 7.9.1). Counted from the right, the check digit and every second

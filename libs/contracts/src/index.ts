@@ -1,4 +1,5 @@
 export * from './changes.ts';
+export { currencyCodes, minorUnitDigits } from './currencies.ts';
 export * from './entities.ts';
 export * from './errors.ts';
 export { isValidGtin } from './fields.ts';
@@ -6,6 +7,7 @@ export * from './imports.ts';
 export * from './operations.ts';
 export * from './orders.ts';
 export * from './ports.ts';
+export { printable } from './printable.ts';
 export * from './product.ts';
 export * from './product-lists.ts';
 export * from './settings.ts';

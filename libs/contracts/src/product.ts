@@ -25,13 +25,11 @@ const postgresInteger = 2_147_483_647;
 const positiveMillimetres = z.int().min(1).max(100_000).nullable();
 
 /** One level of scalars. The key "constructor" could reach the prototype of objects in careless code. */
+const attributeKey = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, {
+  error: 'must start with a letter and hold letters, digits, "_", "." or "-", at most 64 in all',
+});
 const attributesSchema = z
-  .record(
-    z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, {
-      error: 'must start with a letter and hold letters, digits, "_", "." or "-", at most 64 in all',
-    }),
-    z.union([text(1000), z.number(), z.boolean()]),
-  )
+  .record(attributeKey, z.union([text(1000), z.number(), z.boolean()]))
   .refine((value) => Object.keys(value).length <= 100, { error: 'must have at most 100 keys' })
   .refine((value) => !('constructor' in value && Object.hasOwn(value, 'constructor')), {
     error: 'must not use the key "constructor"',
@@ -85,7 +83,7 @@ export type ProductCreate = z.infer<typeof productCreateSchema>;
 export const productPatchSchema = z
   .strictObject({
     ...writableFields,
-    attributes: z.record(z.string(), z.union([text(1000), z.number(), z.boolean(), z.null()])),
+    attributes: z.record(attributeKey, z.union([text(1000), z.number(), z.boolean(), z.null()])),
   })
   .partial()
   .refine((patch) => Object.keys(patch).length > 0, { error: 'must change at least one field' });

@@ -1,14 +1,10 @@
 /** Settings of the store: one row, read by every service. */
 import { z } from 'zod';
-import { currencySchema } from './fields.ts';
+import { currencySchema, requiredText } from './fields.ts';
 import { versionSchema } from './product.ts';
 
 const writableFields = {
-  storeName: z
-    .string()
-    .min(1)
-    .max(200)
-    .refine((value) => value.isWellFormed(), { error: 'must be well-formed Unicode' }),
+  storeName: requiredText(200).refine((name) => !/[\t\n\r]/.test(name), { error: 'must be one line' }),
   supportEmail: z.email().max(254).nullable(),
   defaultCurrency: currencySchema,
   lowStockThreshold: z.int().min(0).max(1_000_000),

@@ -92,7 +92,7 @@ create domain catalog.product_height_mm as integer constraint products_height_mm
   check (value between 1 and 100000);
 create domain catalog.product_price_minor as bigint constraint products_price_minor_range
   check (value between 0 and 9007199254740991);
-create domain catalog.product_currency as text constraint products_currency_format check (value ~ '^[A-Z]{3}$');
+create domain catalog.product_currency as text constraint products_currency_known check (catalog.is_currency(value));
 create domain catalog.product_status as text constraint products_status_known
   check (value in ('draft', 'active', 'archived'));
 create domain catalog.product_attributes as jsonb constraint products_attributes_flat check (catalog.is_flat(value));

@@ -4,7 +4,7 @@ create table catalog.orders (
   customer_id text not null constraint orders_customer_id_length check (length(customer_id) between 1 and 100),
   status text not null default 'placed'
     constraint orders_status_known check (status in ('placed', 'completed', 'cancelled')),
-  currency text not null constraint orders_currency_format check (currency ~ '^[A-Z]{3}$'),
+  currency text not null constraint orders_currency_known check (catalog.is_currency(currency)),
   -- The sum of its items, which never change.
   total_minor bigint not null constraint orders_total_minor_range check (total_minor between 0 and 9007199254740991),
   -- The subject of the caller's token.

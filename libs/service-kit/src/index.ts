@@ -10,6 +10,7 @@ export { createMetrics, type Metrics } from './metrics/metrics.ts';
 export { createServiceApp, type ServiceDependencies } from './http/app.ts';
 export { startServer, type RunningServer, type ServerOptions } from './http/server.ts';
 export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
+export { parseExactJson } from './json/exact-json.ts';
 export { callerKey, limitRate } from './rate-limit/limit-rate.ts';
 export { refuseOtherMethods } from './http/other-methods.ts';
 export { httpLimits } from './http/limits.ts';

@@ -148,6 +148,14 @@ const badBodies: [string, Record<string, unknown>, string, string[]][] = [
   ['a nested attribute', { attributes: { a: { b: 1 } } }, 'invalid_request', ['/attributes/a']],
   ['a bad attribute key', { attributes: { 'a b': 1 } }, 'invalid_request', ['/attributes/a b']],
   [
+    'half of a pair in an attribute key',
+    { attributes: { 'k\ud800': null } },
+    'invalid_request',
+    ['/attributes/k\ufffd'],
+  ],
+  ['NUL in the name of an unknown field', { 'x\0': 1 }, 'invalid_request', ['/x\ufffd']],
+  ['a currency that does not exist', { currency: 'ABC' }, 'invalid_request', ['/currency']],
+  [
     'the attribute "constructor"',
     { attributes: { constructor: 'x' } },
     'invalid_request',
@@ -297,7 +305,7 @@ test('a change of a row that another transaction locks answers "busy" after abou
     const lock = 'select from catalog.products where id = $1 for update';
     await using _other = await service.otherTransaction(lock, [product.id]);
     const res = await patch(product.id, { name: 'x' }, { 'If-Match': '*' });
-    expect(res.status).toBe(409);
+    expect([res.status, res.headers.get('retry-after')]).toEqual([409, '1']);
     expect(problemSchema.parse(await res.json()).code).toBe('busy');
   }
   expect((await patch(product.id, { name: 'x' }, { 'If-Match': '*' })).status).toBe(200);
@@ -326,6 +334,31 @@ test('settings need the same preconditions as products', async () => {
     'invalid_request',
     ['/lowStockThreshold', '/version'],
   ]);
+});
+
+test.each(['', ' \t ', 'a\0b', 'a\u001b[31m', 'a\nb', 'a\ud800', 'x'.repeat(201)])(
+  'the store name %j is refused',
+  async (storeName) => {
+    const answer = await refusal(() =>
+      service.call('PATCH', '/v1/settings', { body: { storeName }, headers: { 'If-Match': '*' } }),
+    );
+    expect(answer).toEqual([400, 'invalid_request', ['/storeName']]);
+  },
+);
+
+test.each([
+  ['{"attributes":{"serial":12345678901234567890}}', '/attributes/serial', /send it as a string/],
+  ['{"priceMinor":1,"priceMinor":500}', '/priceMinor', /twice/],
+])('a patch with %s is refused, because it has no exact meaning', async (raw, pointer, says) => {
+  const { product } = await create();
+  const res = await service.call('PATCH', `/v1/products/${product.id}`, {
+    raw,
+    headers: { 'If-Match': '*' },
+    type: 'application/merge-patch+json',
+  });
+  expect(res.status).toBe(400);
+  const { errors } = problemSchema.parse(await res.json());
+  expect(errors).toMatchObject([{ pointer, message: expect.stringMatching(says) as string }]);
 });
 
 test('the OpenAPI document describes every route', async () => {

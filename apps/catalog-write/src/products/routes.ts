@@ -4,7 +4,6 @@ import {
   productIdSchema,
   productPatchSchema,
   productSchema,
-  type ProductPatch,
 } from '@catalog/contracts';
 import {
   deleteProduct,
@@ -79,7 +78,6 @@ export function productRoutes({ pool }: { readonly pool: Pool }): Route[] {
       },
       errors: ['not_found', 'sku_taken', 'busy'],
       async handle({ params: { id }, body: patch, headers: { allowed, until_ms }, caller }, res) {
-        checkNewAttributes(patch);
         const change = async (client: PoolClient) => {
           const patched = await changeIfMatch(allowed, (expected) =>
             updateProduct(client, id, patch, expected),
@@ -116,8 +114,3 @@ export function productRoutes({ pool }: { readonly pool: Pool }): Route[] {
 
 const attributesOnly = productCreateSchema.pick({ attributes: true });
 const checkAttributes = (attributes: unknown) => parse(attributesOnly, { attributes }, 'body');
-
-/** The schema of a patch cannot restrict the keys, because null removes a key of any name. */
-function checkNewAttributes({ attributes = {} }: ProductPatch): void {
-  checkAttributes(Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null)));
-}

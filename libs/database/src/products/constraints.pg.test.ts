@@ -1,5 +1,5 @@
 /** What Postgres itself refuses, no matter who writes. The API refuses the same earlier, with better messages. */
-import { isValidGtin, productSchema } from '@catalog/contracts';
+import { currencyCodes, isValidGtin, productSchema } from '@catalog/contracts';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -39,7 +39,7 @@ test.each<[constraint: string, column: string, values: unknown[]]>([
   ['products_width_mm_range', 'width_mm', [0, 100_001]],
   ['products_height_mm_range', 'height_mm', [0, 100_001]],
   ['products_price_minor_range', 'price_minor', [-1, '9007199254740992']],
-  ['products_currency_format', 'currency', ['eur', 'EU', 'EURO', '']],
+  ['products_currency_known', 'currency', ['eur', 'EU', 'EURO', '', 'ABC', 'ED ', ' EU', 'DEM']],
   ['products_status_known', 'status', ['', 'deleted']],
   [
     'products_attributes_flat',
@@ -96,6 +96,16 @@ test('Postgres and the contract agree on the GS1 check digit', async () => {
     }),
     { numRuns: 40 },
   );
+});
+
+test('Postgres and the contract know the same currencies', async () => {
+  const { rows } = await pool.query<{ code: string }>(
+    `select a || b || c as code
+     from regexp_split_to_table('ABCDEFGHIJKLMNOPQRSTUVWXYZ ', '') a, regexp_split_to_table('ABCDEFGHIJKLMNOPQRSTUVWXYZ ', '') b,
+       regexp_split_to_table('ABCDEFGHIJKLMNOPQRSTUVWXYZ ', '') c
+     where catalog.is_currency(a || b || c) order by 1`,
+  );
+  expect(rows.map(({ code }) => code)).toEqual(currencyCodes);
 });
 
 test('each constraint that a client can meet has a message, and no message is for a constraint that is gone', async () => {

@@ -39,17 +39,26 @@ export const violations: Readonly<Record<string, FieldError>> = {
   products_width_mm_range: field('widthMm', 'out_of_range', 'must be 1 to 100000'),
   products_height_mm_range: field('heightMm', 'out_of_range', 'must be 1 to 100000'),
   products_price_minor_range: field('priceMinor', 'out_of_range', 'must be 0 to 9007199254740991'),
-  products_currency_format: field('currency', 'invalid', 'must be three capital letters'),
+  products_currency_known: field('currency', 'invalid', 'must be a currency of ISO 4217, such as EUR'),
   products_status_known: field('status', 'invalid', 'must be draft, active or archived'),
   products_attributes_flat: field(
     'attributes',
     'invalid',
     'must be a flat object of strings of at most 1000 characters, finite numbers and booleans',
   ),
-  settings_store_name_length: field('storeName', 'invalid', 'must have 1 to 200 characters'),
+  settings_store_name_length: field(
+    'storeName',
+    'invalid',
+    'must have 1 to 200 characters, none of them a control character, and not be blank',
+  ),
+  settings_store_name_one_line: field('storeName', 'invalid', 'must be one line'),
   settings_support_email_form: field('supportEmail', 'invalid', 'must be an e-mail address'),
   settings_support_email_length: field('supportEmail', 'too_long', 'must have at most 254 characters'),
-  settings_default_currency_format: field('defaultCurrency', 'invalid', 'must be three capital letters'),
+  settings_default_currency_known: field(
+    'defaultCurrency',
+    'invalid',
+    'must be a currency of ISO 4217, such as EUR',
+  ),
   settings_low_stock_threshold_range: field('lowStockThreshold', 'out_of_range', 'must be 0 to 1000000'),
 };
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { CatalogError } from '@catalog/contracts';
+import { CatalogError, printable } from '@catalog/contracts';
 import type { RequestHandler } from 'express';
+import { parseExactJson } from '../json/exact-json.ts';
 import { httpLimits } from './limits.ts';
 
 export interface JsonBodyOptions {
@@ -32,6 +33,9 @@ export function requireContentType(req: IncomingMessage, types: readonly string[
 const tooLarge = (limitBytes: number): CatalogError =>
   new CatalogError('body_too_large', `The body is larger than the limit of ${limitBytes} bytes.`);
 
+/** A chunk of one byte takes a hundred in memory. So many of them are joined, whatever size the client chooses. */
+const mostChunks = 1_024;
+
 /** Stops at the limit. Bytes after it are dropped, not kept. */
 export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
@@ -47,7 +51,8 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
     const onData = (chunk: Buffer): void => {
       received += chunk.length;
       if (received > limitBytes) settle(tooLarge(limitBytes));
-      else chunks.push(chunk);
+      else if (chunks.push(chunk) === mostChunks)
+        chunks.splice(0, mostChunks, Buffer.concat(chunks, received));
     };
     const onEnd = (): void => settle(undefined);
     const onBroken = (): void =>
@@ -75,65 +80,15 @@ export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
 
 export function parseJson(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new CatalogError('malformed_request', 'The body is empty; JSON is expected.');
-  refuseShape(bytes);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new CatalogError('malformed_request', 'The body is not valid UTF-8.', { cause });
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    const position = /at position (\d+)/.exec((cause as Error).message)?.[1];
-    const where = position === undefined ? '' : `: it breaks at character ${position}`;
-    throw new CatalogError('malformed_request', `The body is not valid JSON${where}.`, { cause });
-  }
+  const value = parseExactJson(text);
   refusePrototypeKeys(text, value);
   return value;
-}
-
-const quote = 0x22;
-const backslash = 0x5c;
-const comma = 0x2c;
-
-/**
- * Refuses JSON that nests too deep, or that has an array or object with too many members. It runs before the parser, which
- * is recursive and takes memory: one pass over the bytes that ends at the first violation. Strings do not count.
- */
-function refuseShape(
-  bytes: Uint8Array,
-  { depth: maxDepth, members: maxMembers }: { depth: number; members: number } = {
-    depth: httpLimits.jsonDepth,
-    members: httpLimits.jsonMembers,
-  },
-): void {
-  /** The number of commas so far in the open array or object of each depth. */
-  const commas = new Uint32Array(maxDepth + 1);
-  let depth = 0;
-  let inString = false;
-  for (let index = 0; index < bytes.length; index++) {
-    const byte = bytes[index];
-    if (inString) {
-      if (byte === backslash) index++;
-      else if (byte === quote) inString = false;
-    } else if (byte === quote) inString = true;
-    else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > maxDepth)
-        throw new CatalogError('malformed_request', `The JSON nests deeper than ${maxDepth} levels.`);
-      commas[depth] = 0;
-    } else if (byte === 0x5d || byte === 0x7d) depth--;
-    else if (byte === comma) {
-      const members = (commas[depth] ?? 0) + 2;
-      if (members > maxMembers)
-        throw new CatalogError(
-          'malformed_request',
-          `The JSON has an array or object of more than ${maxMembers} members.`,
-        );
-      commas[depth] = members - 1;
-    }
-  }
 }
 
 const refused = new Set(['__proto__', 'constructor', 'prototype']);
@@ -150,7 +105,7 @@ function refusePrototypeKeys(text: string, value: unknown): void {
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { value: holder, pointer } = next;
     for (const [key, inside] of Object.entries(holder)) {
-      const at = `${pointer}/${key.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+      const at = `${pointer}/${printable(key, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`;
       if (!Array.isArray(holder) && refused.has(key)) {
         throw new CatalogError(
           'invalid_request',

@@ -101,6 +101,9 @@ function answers(route: Route, isRateLimited: boolean): Json {
     described[status] = {
       description: typeof before === 'string' ? `${before}; ${code}: ${title}` : `${code}: ${title}`,
       ...(code === 'rate_limited' && { headers: rateLimitHeaders }),
+      ...((status === 409 || status === 503) && {
+        headers: answerHeaders({ 'Retry-After': 'Seconds.' }, true),
+      }),
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     };
   }

@@ -1,4 +1,4 @@
-import { CatalogError, type FieldError } from '@catalog/contracts';
+import { CatalogError, printable, type FieldError } from '@catalog/contracts';
 import type { z } from 'zod';
 
 export type Where = 'body' | 'query' | 'params' | 'header';
@@ -11,11 +11,11 @@ function place(path: readonly PropertyKey[], where: Where): Omit<FieldError, 'co
   if (where === 'body') {
     // RFC 6901 escapes "~" and "/" in names.
     const pointer = path
-      .map((part) => `/${String(part).slice(0, maxName).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+      .map((part) => `/${printable(String(part), maxName).replaceAll('~', '~0').replaceAll('/', '~1')}`)
       .join('');
     return { pointer };
   }
-  const name = path.map(String).join('.').slice(0, maxName);
+  const name = printable(path.map(String).join('.'), maxName);
   return where === 'header' ? { header: name } : { parameter: name };
 }
 
