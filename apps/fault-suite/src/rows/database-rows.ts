@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { timings } from '@catalog/contracts';
 import { pause } from '@catalog/runtime';
-import { Client } from 'pg';
 import { writeProduct } from '../load/product-write.ts';
 import { read } from '../load/read.ts';
 import { insertProduct } from '../load/writers.ts';
 import { massChangeRow } from './mass-change-row.ts';
+import { refuseSessions } from '../system/refused-sessions.ts';
 import type { Row } from './row.ts';
 import { writerRow } from './writer-row.ts';
 
@@ -43,32 +43,20 @@ export const databaseRows: readonly Row[] = [
     quick: true,
     async inject(stage) {
       const { system, patience, keys } = stage;
-      const url = new URL(await system.stack.databaseUrl());
-      url.pathname = '/postgres';
-      const outside = new Client({ connectionString: url.href });
-      await outside.connect();
-      try {
-        await outside.query('alter database catalog allow_connections false');
-        await outside.query(
-          "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'catalog'",
-        );
-        await pause(Math.max(5_000, 60_000 * patience));
-        const answer = await writeProduct(
-          stage.system,
-          'PATCH',
-          `/${keys.lasting[0]}`,
-          { priceMinor: 5 },
-          { 'if-match': '*' },
-        );
-        stage.observe(`a write got ${answer.status}, Retry-After ${answer.headers['retry-after']}`);
-        stage.expect(
-          answer.status === 503 && answer.headers['retry-after'] !== undefined,
-          'a write gets 503 with Retry-After',
-        );
-      } finally {
-        await outside.query('alter database catalog allow_connections true');
-        await outside.end();
-      }
+      await using _down = await refuseSessions(system);
+      await pause(Math.max(5_000, 60_000 * patience));
+      const answer = await writeProduct(
+        stage.system,
+        'PATCH',
+        `/${keys.lasting[0]}`,
+        { priceMinor: 5 },
+        { 'if-match': '*' },
+      );
+      stage.observe(`a write got ${answer.status}, Retry-After ${answer.headers['retry-after']}`);
+      stage.expect(
+        answer.status === 503 && answer.headers['retry-after'] !== undefined,
+        'a write gets 503 with Retry-After',
+      );
     },
   },
   {

@@ -7,8 +7,11 @@ import { diskRow } from './disk-row.ts';
 import { doorbellRows } from './doorbell-rows.ts';
 import { keyViewRow } from './key-view-row.ts';
 import { failoverRows } from './failover-rows.ts';
+import { keptMemoryRow } from './kept-memory-row.ts';
 import { lagRows } from './lag-rows.ts';
+import { listRow } from './list-row.ts';
 import { historyRow } from './history-row.ts';
+import { outageLogRow } from './outage-log-row.ts';
 import { overloadRow } from './overload-row.ts';
 import { reconnectRow } from './reconnect-row.ts';
 import { refusalRows } from './refusal-rows.ts';
@@ -34,9 +37,12 @@ export const rows: readonly Row[] = [
   clockRow,
   diskRow,
   historyRow,
+  outageLogRow,
   overloadRow,
   serverSettingsRow,
   keyViewRow,
+  keptMemoryRow,
+  listRow,
   stateRedisRow,
   viewsRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));

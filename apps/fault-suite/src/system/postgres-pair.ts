@@ -24,10 +24,10 @@ export interface PostgresPair extends AsyncDisposable {
   /**
    * Kills the primary, so that it is fenced, promotes the standby, and moves the address.
    *
-   * @param losing_ms commits of the last so many ms are lost
    * @param look runs on the promoted standby before any client reaches it
+   * @param lose runs while nothing is replicated: what is committed meanwhile is lost. Without it nothing is lost
    */
-  failOver(standby: PostgresStandby, losing_ms: number, look: Look): Promise<void>;
+  failOver(standby: PostgresStandby, look: Look, lose?: () => Promise<void>): Promise<void>;
   /** Copies the data of the primary, which is down meanwhile. `restore` puts it back, on the same timeline. */
   takeSnapshot(): Promise<{ restore(look: Look): Promise<void> } & AsyncDisposable>;
 }
@@ -69,15 +69,15 @@ export async function startPostgresPair(): Promise<PostgresPair> {
     async addStandby(port) {
       return owned.use(await startStandby(primary, { config, ...(port !== undefined && { port }) }));
     },
-    async failOver(standby, losing_ms, look) {
+    async failOver(standby, look, lose) {
       await standby.catchUp();
-      if (losing_ms > 0) {
+      if (lose !== undefined) {
         await standby.pauseReplication();
-        await pause(losing_ms);
+        await lose();
       }
       const old = primary;
       address.refuse();
-      if (losing_ms === 0) {
+      if (lose === undefined) {
         // Nothing is committed any more, and the standby receives all that was.
         address.cut();
         await pause(100);
