@@ -1,6 +1,7 @@
 export { type HeldLock, Lock, type LockOptions } from './lock/lock.ts';
 export { type KeyFamily, keysWithoutTtl } from './key-families.ts';
 export { isNearlyFull } from './memory/nearly-full.ts';
+export { isRedisUrl, openRedis, redisUrlRule } from './open-redis.ts';
 export {
   ProductViews,
   type RefusedViews,

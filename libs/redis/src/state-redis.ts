@@ -1,5 +1,6 @@
 import { reconnectDelay_ms } from '@catalog/runtime';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openRedis } from './open-redis.ts';
 
 export interface StateRedisOptions {
   readonly url: string;
@@ -15,7 +16,7 @@ export interface StateRedisOptions {
  * request waits for work that can be done without. The connection comes back by itself.
  */
 export function connectStateRedis({ url, name, call_ms = 1_000, onError }: StateRedisOptions): Redis {
-  const redis = new Redis(url, {
+  const redis = openRedis(url, {
     connectionName: name,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -28,7 +29,7 @@ export function connectStateRedis({ url, name, call_ms = 1_000, onError }: State
 
 /** A connection for a BullMQ worker or a subscriber: it waits for messages, and for the server while it is away. */
 export function connectBlocking({ url, name, onError }: Omit<StateRedisOptions, 'call_ms'>): Redis {
-  const redis = new Redis(url, {
+  const redis = openRedis(url, {
     connectionName: name,
     maxRetriesPerRequest: null,
     retryStrategy: reconnectDelay_ms,

@@ -3,6 +3,7 @@ export { startPostgres, type PostgresServer } from './postgres/server.ts';
 export { copyStopped, startStandby, type PostgresStandby } from './postgres/standby.ts';
 export { createTestDatabase, type TestDatabase } from './postgres/database.ts';
 export { redisProgram, startRedis, type RedisServer } from './redis/server.ts';
+export { startSentinelGroup, type SentinelGroup } from './redis/sentinel.ts';
 export { openApiChecker, type OpenApiChecker } from './openapi/open-api.ts';
 export { tcpProxy, type TcpProxy } from './network/tcp-proxy.ts';
 export { rawHttp } from './network/raw-http.ts';

@@ -1,5 +1,6 @@
+import { openRedis } from '@catalog/redis';
 import { type Part, pause, reconnectDelay_ms, repeat } from '@catalog/runtime';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import { timings } from '../timings.ts';
 import type { Freshness } from './freshness.ts';
@@ -33,7 +34,7 @@ export class InvalidationChannel implements Part {
 
   constructor(options: InvalidationChannelOptions) {
     this.#options = options;
-    this.#redis = new Redis(options.url, {
+    this.#redis = openRedis(options.url, {
       connectionName: options.name,
       lazyConnect: true,
       autoResubscribe: false,

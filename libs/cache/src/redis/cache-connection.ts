@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { openRedis } from '@catalog/redis';
 import { reconnectDelay_ms } from '@catalog/runtime';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { timings } from '../timings.ts';
 
 /** The cache cannot be asked: Redis is away, or its incarnation is not known yet. */
@@ -63,7 +64,7 @@ export class CacheConnection {
 
   constructor(options: CacheConnectionOptions) {
     this.#options = options;
-    this.redis = new Redis(options.url, {
+    this.redis = openRedis(options.url, {
       connectionName: options.name,
       lazyConnect: true,
       enableAutoPipelining: true,

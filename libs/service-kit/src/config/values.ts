@@ -1,4 +1,5 @@
 /** Schemas that turn the text of environment variables into checked values. No default replaces a wrong value. */
+import { isRedisUrl, redisUrlRule } from '@catalog/redis';
 import { z } from 'zod';
 
 const secrets = new WeakSet<z.ZodType>();
@@ -42,7 +43,7 @@ export function url(protocols: readonly string[]): z.ZodType<string, string> {
 }
 
 export const postgresUrl = url(['postgres', 'postgresql']);
-export const redisUrl = url(['redis', 'rediss']);
+export const redisUrl = z.string().refine(isRedisUrl, { error: redisUrlRule });
 
 /** A comma-separated list without empty elements. */
 export const list = z
