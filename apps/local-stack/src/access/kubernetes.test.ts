@@ -32,8 +32,9 @@ afterAll(() => rmSync(join(folder, '..'), { recursive: true }));
 
 function podOf(workload: string) {
   const text = readFileSync(join(repositoryRoot, 'infra/kubernetes/base', `${workload}.yaml`), 'utf8');
-  const [document] = parseAllDocuments(text);
-  const { containers, volumes } = (document?.toJS() as Deployment).spec.template.spec;
+  const [deployment] = parseAllDocuments(text).map((document) => document.toJS() as Deployment);
+  if (deployment === undefined) throw new Error(`${workload}.yaml is empty`);
+  const { containers, volumes } = deployment.spec.template.spec;
   const environment = Object.fromEntries((containers[0]?.env ?? []).map(({ name, value }) => [name, value]));
   const mounted = volumes.flatMap(({ secret }) => secret?.secretName ?? []);
   return { environment, mounted, image: containers[0]?.image };
