@@ -26,7 +26,7 @@ export const readConfig = (environment?: Environment) =>
       /** The versions of deleted products: far longer than any cache entry or paused reader lives. */
       KEEP_TOMBSTONES_DAYS: integer({ min: 1, max: 36_500 }).default(30),
       /** How long a request can be repeated with its Idempotency-Key. */
-      KEEP_IDEMPOTENCY_KEYS_HOURS: integer({ min: 1, max: 8_760 }).default(48),
+      KEEP_IDEMPOTENCY_KEYS_HOURS: integer({ min: 24, max: 8_760 }).default(48),
       /** Results of imports. */
       KEEP_IMPORTS_DAYS: integer({ min: 1, max: 36_500 }).default(30),
     },

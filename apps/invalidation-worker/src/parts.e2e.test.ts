@@ -81,8 +81,8 @@ const parts: Record<string, () => Part> = {
       onRefused: ignore,
       onError: ignore,
     });
-    const rows = [{ seq: 1, transaction: 1 }];
-    acknowledger.add({ rows, lists: [], incarnation: 'x', appliedAt_ms: 0, queued_ms: 0 });
+    const changes = [{ seq: 1, transaction: 1, entity: 'product', key: 'k', version: 1 }];
+    acknowledger.add({ changes, lists: [], incarnation: 'x', appliedAt_ms: 0, queued_ms: 0 });
     return acknowledger;
   },
   broadcast() {
@@ -150,7 +150,7 @@ const parts: Record<string, () => Part> = {
       outbox: new Outbox(pool),
       setAside: setAside(),
       stateRedis,
-      ages: { tombstones_s: 1, idempotencyKeys_s: 1, imports_s: 1 },
+      ages: { tombstones_s: 86_400, idempotencyKeys_s: 86_400, imports_s: 86_400 },
       historyAge_s: 1,
       metrics: createWorkerMetrics(createMetrics({ service: 'parts' })),
       reportFailure: () => ignore,

@@ -15,8 +15,8 @@ create table catalog.tombstones (
   deleted_at timestamptz not null default clock_timestamp(),
   primary key (entity, key)
 );
-grant select, insert, update, delete on catalog.tombstones to catalog_write;
-grant select on catalog.tombstones to catalog_read, invalidation_worker;
+-- Only trigger functions and retention write here, as their owner.
+grant select on catalog.tombstones to catalog_read, catalog_write, invalidation_worker;
 
 -- The highest version of the tombstones that retention has deleted. A key without row and tombstone is absent at this
 -- version, so that its version never goes back.

@@ -13,6 +13,20 @@ begin atomic
   end;
 end;
 
+-- The relay's side of that lock. It belongs to the session. Services may take no advisory lock by themselves (0001).
+create function catalog.acquire_awake_lock() returns void
+language sql volatile security definer set search_path = ''
+begin atomic
+  select pg_advisory_lock(7236001);
+end;
+create function catalog.release_awake_lock() returns void
+language sql volatile security definer set search_path = ''
+begin atomic
+  select pg_advisory_unlock(7236001);
+end;
+revoke execute on function catalog.acquire_awake_lock, catalog.release_awake_lock, catalog.ring_doorbell from public;
+grant execute on function catalog.acquire_awake_lock, catalog.release_awake_lock to invalidation_worker;
+
 -- Changes that are not yet applied to the cache, and those applied within the replay window. The times of each step are
 -- written by updates that the row goes through anyway.
 -- There is no index over all rows: every lookup is among the unapplied, and each index slows down every write of every
@@ -51,9 +65,8 @@ create table catalog.outbox (
 );
 create index outbox_unapplied on catalog.outbox (transaction_id, seq) where applied_at is null;
 
--- Every role that writes tracked tables may insert here, since triggers run with its rights. A forged row costs one
--- invalidation too many, nothing else.
-grant insert (entity, key, version) on catalog.outbox to catalog_write, orders, console;
+-- Only trigger functions insert here, as their owner. A row that a service could forge might hold a key that no worker may
+-- apply.
 grant select, update, delete on catalog.outbox to invalidation_worker;
 
 -- A crash of Postgres may undo acknowledgements, and it empties this table, because the table is unlogged. So what a relay

@@ -2,8 +2,11 @@
 -- Triggers do not fire, and changes are lost, under session_replication_role = replica, with disabled triggers, and for
 -- logical apply.
 --
--- A tracked table has the columns id, version and updated_at. The trigger functions run with the rights of the writer, so
--- all names are qualified.
+-- A tracked table has the columns id, version and updated_at.
+--
+-- The functions that write the outbox, tombstones or history run with the rights of their owner, so that no service can
+-- insert there by itself. Only the owner may attach them to a table: catalog_write has temporary tables, and a trigger on one
+-- of those could forge a change.
 
 -- BEFORE INSERT, FOR EACH ROW
 create function catalog.draw_version() returns trigger
@@ -20,7 +23,7 @@ $$;
 -- draw a later version meanwhile. It is rare and the caller can retry, so refuse the insert.
 -- Under REPEATABLE READ the tombstone of such a delete is invisible here. Inserting one makes Postgres find it and refuse.
 create function catalog.track_inserts() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 declare
   deleted_key text;
 begin
@@ -44,6 +47,7 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.track_inserts() from public;
 
 -- BEFORE UPDATE OF id, FOR EACH ROW: Postgres calls this only for statements that name the column.
 create function catalog.refuse_new_id() returns trigger
@@ -55,7 +59,7 @@ $$;
 
 -- BEFORE DELETE, FOR EACH ROW: the row is locked, as in track_update.
 create function catalog.track_delete() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 declare
   drawn_version constant bigint := nextval('catalog.versions');
 begin
@@ -65,6 +69,7 @@ begin
   return old;
 end
 $$;
+revoke execute on function catalog.track_delete() from public;
 
 -- TRUNCATE removes all rows, also those that a transaction with an older snapshot cannot see. Its triggers would not see
 -- them either, and would lose their deletion. Every trigger BEFORE TRUNCATE calls this first.
@@ -82,7 +87,7 @@ $$;
 
 -- BEFORE TRUNCATE, FOR EACH STATEMENT: the rows are still readable, and nobody else can write them.
 create function catalog.track_truncate() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   execute format(
@@ -97,6 +102,7 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.track_truncate() from public;
 
 -- Makes every change of a table reach the cache. Call it once, in the migration that creates the table:
 --   call catalog.track_changes('catalog.settings', 'settings');
@@ -112,7 +118,8 @@ begin
     when (old.id is distinct from new.id) execute function catalog.refuse_new_id(%L)', tracked, entity);
   -- Updates have a function per entity: reading the entity from the trigger's arguments takes as long as drawing the
   -- version. The trigger is by row: one by statement has to be given all rows once more, which takes longer.
-  execute format('create function catalog.%I() returns trigger language plpgsql as %L',
+  execute format(
+    'create function catalog.%I() returns trigger language plpgsql security definer set search_path = '''' as %L',
     'track_update_of_' || entity,
     format($body$
 begin
@@ -128,6 +135,7 @@ begin
   return new;
 end
 $body$, entity));
+  execute format('revoke execute on function catalog.%I() from public', 'track_update_of_' || entity);
   execute format('create trigger track_update before update on %s for each row execute function catalog.%I()',
     tracked, 'track_update_of_' || entity);
   execute format('create trigger track_delete before delete on %s for each row

@@ -135,18 +135,19 @@ call catalog.track_changes('catalog.products', 'product');
 -- The SKU index is an entity of its own: sku → id. One SKU can move between rows, and the locks of two rows do not order
 -- its versions. So its changes carry the highest version (2^53 - 1): the invalidation is unconditional.
 create function catalog.products_skus_inserted() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   insert into catalog.outbox (entity, key, version)
   select 'sku', i.sku, 9007199254740991 from inserted i;
   return null;
 end
 $$;
+revoke execute on function catalog.products_skus_inserted() from public;
 create trigger skus_inserted after insert on catalog.products
   referencing new table as inserted for each statement execute function catalog.products_skus_inserted();
 
 create function catalog.products_sku_changed() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   insert into catalog.outbox (entity, key, version) values ('sku', old.sku, 9007199254740991);
   if tg_op = 'UPDATE' then
@@ -155,13 +156,14 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.products_sku_changed() from public;
 create trigger sku_updated after update of sku on catalog.products
   for each row when (old.sku is distinct from new.sku) execute function catalog.products_sku_changed();
 create trigger sku_deleted after delete on catalog.products
   for each row execute function catalog.products_sku_changed();
 
 create function catalog.products_skus_truncated() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)
@@ -169,5 +171,6 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.products_skus_truncated() from public;
 create trigger skus_truncated before truncate on catalog.products
   for each statement execute function catalog.products_skus_truncated();

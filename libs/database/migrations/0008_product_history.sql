@@ -21,7 +21,8 @@ create table catalog.product_history (
 ) partition by range (changed_at);
 -- Takes the rows of days without a partition, so that a worker that is away for long stops no write.
 create table catalog.product_history_default partition of catalog.product_history default;
-grant select, insert on catalog.product_history to catalog_write;
+-- Only the triggers below write here, as their owner: no service can write in another's name.
+grant select on catalog.product_history to catalog_write;
 
 create function catalog.refuse_rewriting_history() returns trigger
 language plpgsql as $$
@@ -56,7 +57,7 @@ end;
 -- unchanged row. Field by field: comparing groups of fields first takes a seventh longer. It is not a WHEN condition,
 -- because every statement prepares that anew.
 create function catalog.record_product_update() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 declare
   old_values jsonb := '{}';
   new_values jsonb := '{}';
@@ -126,24 +127,26 @@ begin
   return new;
 end
 $$;
+revoke execute on function catalog.record_product_update() from public;
 create trigger track_update_history before update on catalog.products
   for each row execute function catalog.record_product_update();
 
 -- AFTER INSERT, FOR EACH STATEMENT
 create function catalog.record_products_create() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
   select i.id, i.version, 'create', catalog.changed_by(), i.updated_at from inserted i;
   return null;
 end
 $$;
+revoke execute on function catalog.record_products_create() from public;
 create trigger track_insert_history after insert on catalog.products
   referencing new table as inserted for each statement execute function catalog.record_products_create();
 
 -- AFTER DELETE: track_delete has left the version in the tombstone, in this transaction.
 create function catalog.record_product_delete() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values)
   select old.id, t.version, 'delete', catalog.changed_by(), t.deleted_at, catalog.product_fields(old)
@@ -152,12 +155,13 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.record_product_delete() from public;
 create trigger track_delete_history after delete on catalog.products
   for each row execute function catalog.record_product_delete();
 
 -- BEFORE TRUNCATE. Its name sorts after track_truncate: the tombstones are there, and so are the rows.
 create function catalog.record_products_truncate() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values)
@@ -167,5 +171,6 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.record_products_truncate() from public;
 create trigger track_truncate_history before truncate on catalog.products
   for each statement execute function catalog.record_products_truncate();

@@ -46,7 +46,7 @@ grant select, insert on catalog.order_items to orders;
 
 -- Invalidates the months in which the order was or is completed. Sums have no version, so the invalidation is unconditional.
 create function catalog.orders_sales_changed() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   if tg_op <> 'INSERT' and old.status = 'completed' then
     insert into catalog.outbox (entity, key, version)
@@ -59,6 +59,7 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.orders_sales_changed() from public;
 create trigger sales_changed after insert or delete on catalog.orders
   for each row execute function catalog.orders_sales_changed();
 create trigger sales_updated after update on catalog.orders
@@ -66,7 +67,7 @@ create trigger sales_updated after update on catalog.orders
   execute function catalog.orders_sales_changed();
 
 create function catalog.orders_truncated() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)
@@ -75,5 +76,6 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.orders_truncated() from public;
 create trigger sales_truncated before truncate on catalog.orders
   for each statement execute function catalog.orders_truncated();

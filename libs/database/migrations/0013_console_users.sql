@@ -18,20 +18,21 @@ grant select (id, username, role, password_changed_at) on catalog.console_users 
 
 -- Invalidates the cached profile of a user. Profiles have no version, so the invalidation is unconditional.
 create function catalog.user_profile_changed() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   insert into catalog.outbox (entity, key, version)
   values ('user_profile', case tg_op when 'INSERT' then new.id else old.id end::text, 9007199254740991);
   return null;
 end
 $$;
+revoke execute on function catalog.user_profile_changed() from public;
 create trigger profile_changed after insert or delete on catalog.console_users
   for each row execute function catalog.user_profile_changed();
 create trigger profile_updated after update on catalog.console_users
   for each row when (old.* is distinct from new.*) execute function catalog.user_profile_changed();
 
 create function catalog.user_profiles_truncated() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)
@@ -39,5 +40,6 @@ begin
   return null;
 end
 $$;
+revoke execute on function catalog.user_profiles_truncated() from public;
 create trigger profiles_truncated before truncate on catalog.console_users
   for each statement execute function catalog.user_profiles_truncated();

@@ -23,3 +23,12 @@ create index imports_running on catalog.imports (heartbeat_at) where state = 'ru
 -- For retention.
 create index imports_by_age on catalog.imports (created_at);
 grant select, insert, update, delete on catalog.imports to catalog_write;
+
+-- Waits until no other import creates products. The lock ends with the transaction.
+create function catalog.lock_creating_imports() returns void
+language sql volatile security definer set search_path = ''
+begin atomic
+  select pg_advisory_xact_lock(7236002);
+end;
+revoke execute on function catalog.lock_creating_imports from public;
+grant execute on function catalog.lock_creating_imports to catalog_write;

@@ -1,6 +1,8 @@
 -- Answers to requests with an Idempotency-Key, of every service. The transaction of the work stores the answer: a crash
 -- leaves both or neither. Keys belong to the caller who sent them.
 create table catalog.idempotency_keys (
+  -- The role of the service that answered. No service sees or writes the answers of another one.
+  service name not null default current_user,
   -- What was asked, such as create_product.
   operation text not null,
   subject text not null,
@@ -10,9 +12,21 @@ create table catalog.idempotency_keys (
   -- json, not jsonb: the answer is repeated to the byte, whatever changed since.
   answer json not null,
   created_at timestamptz not null default clock_timestamp(),
-  primary key (operation, subject, key)
+  primary key (service, operation, subject, key)
 );
 -- For retention.
 create index idempotency_keys_by_age on catalog.idempotency_keys (created_at);
-grant select, insert, delete on catalog.idempotency_keys to catalog_write;
-grant select, insert on catalog.idempotency_keys to orders;
+grant select, insert on catalog.idempotency_keys to catalog_write, orders;
+alter table catalog.idempotency_keys enable row level security;
+create policy own_answers on catalog.idempotency_keys using (service = current_user) with check (service = current_user);
+
+-- Marks a key as being answered until the transaction ends. Answers false if another transaction of this service does that. The
+-- session's role is part of the lock, so no service can hold the key of another one.
+create function catalog.lock_idempotency_key(operation text, subject text, key text) returns boolean
+language sql volatile security definer set search_path = ''
+begin atomic
+  select pg_try_advisory_xact_lock(
+    hashtextextended(concat_ws(chr(31), session_user, operation, subject, key), 7236003));
+end;
+revoke execute on function catalog.lock_idempotency_key from public;
+grant execute on function catalog.lock_idempotency_key to catalog_write, orders;

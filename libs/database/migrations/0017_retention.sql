@@ -1,6 +1,19 @@
+-- Refuses an age that would delete what is still needed, whoever asks: a mistake, or a worker that was taken over.
+create function catalog.require_age(kind text, age interval, minimum interval) returns void
+language plpgsql immutable set search_path = '' as $$
+begin
+  if age is null or age < minimum then
+    raise exception '% must be kept for % at least, not for %', kind, minimum, coalesce(age::text, 'null')
+      using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+revoke execute on function catalog.require_age from public;
+
 -- Deletes rows that are older than the given ages, the oldest first, at most at_most of each kind. Answers how many. It runs
 -- with the rights of its owner: the worker that calls it may not read or delete these rows otherwise.
--- A tombstone stays for a day at least: if it left too early, an older version could come back.
+-- A tombstone stays for a day at least: if it left too early, an older version could come back. An Idempotency-Key stays for a
+-- day at least: if it left too early, a repeated request would place an order twice.
 create function catalog.delete_expired(
   tombstone_age interval, idempotency_age interval, import_age interval, at_most integer,
   out tombstones bigint, out idempotency_keys bigint, out imports bigint
@@ -9,10 +22,13 @@ language plpgsql security definer set search_path = '' as $$
 declare
   t constant timestamptz := pg_catalog.clock_timestamp();
 begin
+  perform catalog.require_age('tombstones', tombstone_age, interval '1 day');
+  perform catalog.require_age('idempotency keys', idempotency_age, interval '1 day');
+  perform catalog.require_age('imports', import_age, interval '1 day');
   with gone as (
     delete from catalog.tombstones where ctid = any (array(
       select b.ctid from catalog.tombstones b
-      where b.deleted_at < t - greatest(tombstone_age, interval '1 day') limit at_most))
+      where b.deleted_at < t - tombstone_age limit at_most))
     returning entity, version
   ), noted as (
     insert into catalog.purged_tombstones (entity, version)
@@ -85,15 +101,16 @@ $$;
 revoke execute on function catalog.make_history_partitions from public;
 grant execute on function catalog.make_history_partitions to invalidation_worker;
 
--- Drops the partition of the oldest day whose rows are all older than that age, a day at least. Answers how many it dropped,
+-- Drops the partition of the oldest day whose rows are all older than that age. Answers how many it dropped,
 -- or fails when it gets no lock. It waits only briefly, because every write of a product waits behind it. Postgres cannot
 -- detach concurrently from a table with a default partition.
 create function catalog.drop_expired_history(history_age interval) returns integer
 language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
-  before constant timestamptz := clock_timestamp() - greatest(history_age, interval '1 day');
+  before constant timestamptz := clock_timestamp() - history_age;
   name text;
 begin
+  perform catalog.require_age('history', history_age, interval '1 day');
   if not pg_try_advisory_xact_lock(7236004) then
     return 0;
   end if;

@@ -77,7 +77,7 @@ test('20 requests at once with the same key create one product', async () => {
 
 test('a key whose request is still running is a conflict', async () => {
   await using _other = await service.otherTransaction(
-    "select pg_advisory_xact_lock(hashtextextended('create_product' || chr(31) || 'test' || chr(31) || 'six', 7236003))",
+    "select pg_advisory_xact_lock(hashtextextended('catalog_write' || chr(31) || 'create_product' || chr(31) || 'test' || chr(31) || 'six', 7236003))",
   );
   expect(await codeOf(await post('six', { ...validProduct, sku: 'SIX' }))).toEqual([409, 'conflict']);
 });

@@ -121,6 +121,21 @@ test('an admin can pause and resume a queue and remove a job', async () => {
   expect(await running.queues.refresh.getJob(jobId)).toBeUndefined();
 });
 
+test.each([
+  ['POST', '/add', { name: 'invalidate', data: { changes: [] } }],
+  ['PATCH', '/:jobId/update-data', { jobData: { keys: [{ entity: 'product', key: 'another' }] } }],
+  ['PATCH', '/:jobId/priority', { priority: 1 }],
+  ['PUT', '/concurrency', { concurrency: 1 }],
+  ['PATCH', '/job-schedulers/none', {}],
+] as const)('even an admin may not %s %s: no job is added or edited by hand', async (method, path, json) => {
+  await fill();
+  const before = await state();
+  const cookie = await running.signIn('admin');
+  const answer = await running.call(method, concrete(`/api/queues/refresh${path}`), { cookie, json });
+  expect(answer.status).toBe(403);
+  expect(await state()).toEqual(before);
+});
+
 test('the page names no other host and has no inline style', async () => {
   const cookie = await running.signIn('viewer');
   const page = await (await running.call('GET', '/queues/', { cookie })).text();

@@ -3,19 +3,33 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Logger } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
 import type { Express, RequestHandler } from 'express';
-import { userRoles, type UserRole } from '@catalog/contracts';
+import { CatalogError, userRoles, type UserRole } from '@catalog/contracts';
 import type { Accounts } from '../accounts/accounts.ts';
 import { requireAdmin } from '../sessions/access.ts';
 import { QueuesAdapter } from './queues-adapter.ts';
 
 export const queuesPath = '/queues';
 
+/**
+ * What an admin may do on the board. The worker believes the data of a job only as far as the outbox confirms it, but a person
+ * should not be able to write any: no job is added or edited by hand.
+ */
+const actions =
+  /^\/api\/queues\/(?:[^/]+\/){0,2}(?:pause|resume|empty|obliterate|promote|retry|clean|(?:retry|clean)\/[^/]+)$/;
+
 /** In bull-board, GET and HEAD never change anything. A test checks all of its routes. */
 function actingNeedsAdmin(accounts: Pick<Accounts, 'find'>): RequestHandler {
   const admin = requireAdmin({ accounts });
   return (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') next();
-    else void admin(req, res, next);
+    else if (actions.test(req.path)) void admin(req, res, next);
+    else
+      next(
+        new CatalogError(
+          'forbidden',
+          'Jobs are not added or edited here: change the row in Postgres instead.',
+        ),
+      );
   };
 }
 

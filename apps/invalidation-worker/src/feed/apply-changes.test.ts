@@ -40,8 +40,8 @@ function invalidator(options: { during?: (incarnation: Incarnation) => void; bro
   const subject = new Invalidator({
     changeInvalidator,
     acknowledge: (each) => {
-      steps.push(['acknowledge', ...each.rows.map(({ seq }) => seq)]);
-      for (const { seq, transaction } of each.rows) expect(transaction).toBe(100 + seq);
+      steps.push(['acknowledge', ...each.changes.map(({ seq }) => seq)]);
+      for (const { seq, transaction } of each.changes) expect(transaction).toBe(100 + seq);
       applied.push(each);
     },
     refresh: (keys) => void steps.push(['refresh', ...keys.map(({ key }) => key)]),
@@ -94,7 +94,13 @@ describe('a job', () => {
 
 describe('acknowledging', () => {
   const job = (incarnation: string, ...seqs: number[]): Applied => ({
-    rows: seqs.map((seq) => ({ seq, transaction: 100 + seq })),
+    changes: seqs.map((seq) => ({
+      seq,
+      transaction: 100 + seq,
+      entity: 'product',
+      key: `k${seq}`,
+      version: seq,
+    })),
     lists: ['products'],
     incarnation,
     appliedAt_ms: performance.now(),

@@ -1,10 +1,10 @@
 import type { ChangeInvalidator, GenerationBumper, RefusedKey } from '@catalog/cache/worker';
-import type { Acknowledgement, AppliedChange, Outbox, OutboxRow, RefreshJob } from '@catalog/change-feed';
+import type { Acknowledgement, AppliedChange, Outbox, RefreshJob } from '@catalog/change-feed';
 import type { Change } from '@catalog/contracts';
 import { Flag, type Part, pause } from '@catalog/runtime';
 
 export interface Applied {
-  readonly rows: readonly OutboxRow[];
+  readonly changes: readonly Change[];
   /** Lists whose cached pages may no longer be right. */
   readonly lists: readonly string[];
   /** The incarnation of the cache that all of it was applied to, from the first key to the announcement. */
@@ -55,7 +55,7 @@ export class Invalidator {
       incarnation,
       appliedAt_ms: performance.now(),
       queued_ms: Math.max(0, Date.now() - queuedAt_ms),
-      rows: applied.map(({ seq, transaction }) => ({ seq, transaction })),
+      changes: applied,
       lists,
     });
     if (inUse.length > 0) {
@@ -104,7 +104,7 @@ export class Acknowledger implements Part {
 
   add(applied: Applied): void {
     this.#waiting.push(applied);
-    this.#waitingChanges += applied.rows.length;
+    this.#waitingChanges += applied.changes.length;
     this.#hasWork.raise();
   }
 
@@ -124,7 +124,7 @@ export class Acknowledger implements Part {
       this.#waiting = [];
       const byIncarnation = Map.groupBy(batch, ({ incarnation }) => incarnation);
       for (const [incarnation, applied] of byIncarnation) await this.#acknowledge(incarnation, applied);
-      for (const { rows } of batch) this.#waitingChanges -= rows.length;
+      for (const { changes } of batch) this.#waitingChanges -= changes.length;
     }
   }
 
@@ -134,12 +134,12 @@ export class Acknowledger implements Part {
       const lists = new Set(applied.flatMap((each) => each.lists));
       await Promise.all([...lists].map((list) => bumper.bump(list)));
       const now_ms = performance.now();
-      const changes = applied.flatMap(({ rows, queued_ms, appliedAt_ms }): AppliedChange[] => {
+      const acknowledged = applied.flatMap(({ changes, queued_ms, appliedAt_ms }): AppliedChange[] => {
         const applied_ms = now_ms - appliedAt_ms;
-        return rows.map((row) => ({ ...row, applied_ms, queued_ms: applied_ms + queued_ms }));
+        return changes.map((change) => ({ ...change, applied_ms, queued_ms: applied_ms + queued_ms }));
       });
-      const { accepted, traces } = await outbox.acknowledge(changes, incarnation, tracesWanted());
-      if (accepted) onAcknowledged(traces, changes.length);
+      const { accepted, traces } = await outbox.acknowledge(acknowledged, incarnation, tracesWanted());
+      if (accepted) onAcknowledged(traces, acknowledged.length);
       else onRefused(incarnation);
     } catch (error) {
       onError(error);

@@ -11,6 +11,7 @@ let pool: Pool;
 let redis: Redis;
 let deletions: Deleted[];
 let onDeleted: () => void;
+const day_s = 86_400;
 let rows: ExpiredRows;
 
 beforeAll(async () => {
@@ -31,7 +32,7 @@ beforeEach(async () => {
   rows = new ExpiredRows({
     redis,
     pool,
-    ages: { tombstones_s: 0, idempotencyKeys_s: 0, imports_s: 3_600 },
+    ages: { tombstones_s: day_s, idempotencyKeys_s: day_s, imports_s: day_s },
     onDeleted: (deleted) => {
       deletions.push(deleted);
       onDeleted();
@@ -44,7 +45,7 @@ const turn = () => rows.deleteAll(new AbortController().signal);
 async function insertOld(count: number): Promise<void> {
   await stores.owner.query(
     `insert into catalog.imports (id, subject, mode, dry_run, state, created_at)
-     select gen_random_uuid(), 'test', 'reject-all', false, 'succeeded', clock_timestamp() - interval '2 hours'
+     select gen_random_uuid(), 'test', 'reject-all', false, 'succeeded', clock_timestamp() - interval '25 hours'
      from generate_series(1, $1)`,
     [count],
   );

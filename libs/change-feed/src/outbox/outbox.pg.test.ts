@@ -83,6 +83,25 @@ test('a released change can be claimed again at once', async () => {
   expect(await outbox.claim(100)).toHaveLength(2);
 });
 
+test.each([
+  ['entity', { entity: 'sku' }],
+  ['key', { key: 'another' }],
+  ['version', { version: 999 }],
+])(
+  'an acknowledgement with another %s than the row has leaves the change unapplied',
+  async (_field, edit) => {
+    await insertChanges(2);
+    const [first, second] = await outbox.claim(100);
+    if (first === undefined || second === undefined) throw new Error('two changes were inserted');
+    const answer = await outbox.acknowledge(applied([{ ...first, ...edit }, second]), 'first', 10);
+    expect(answer.traces.map(({ seq }) => seq)).toEqual([second.seq]);
+    expect(await feed.unapplied()).toBe(1);
+    // A correct acknowledgement still counts.
+    await outbox.acknowledge(applied([first]), 'first');
+    expect(await feed.unapplied()).toBe(0);
+  },
+);
+
 test('acknowledging a change twice, or one that is deleted, changes nothing', async () => {
   await insertChanges(1);
   const changes = applied(await outbox.claim(100));
@@ -91,7 +110,10 @@ test('acknowledging a change twice, or one that is deleted, changes nothing', as
   const before = await state();
   expect(await outbox.acknowledge(changes, 'first')).toEqual({ accepted: true, traces: [] });
   expect(
-    await outbox.acknowledge(applied([{ seq: 999_999_999, transaction: 999_999_999 }]), 'first'),
+    await outbox.acknowledge(
+      applied([{ seq: 999_999_999, transaction: 999_999_999, entity: 'product', key: 'p1', version: 1 }]),
+      'first',
+    ),
   ).toEqual({ accepted: true, traces: [] });
   expect(await state()).toEqual(before);
 });

@@ -32,7 +32,7 @@ export interface ClaimedChange extends Change {
 export type OutboxRow = Pick<Change, 'seq' | 'transaction'>;
 
 /** A change whose key has been invalidated and announced. Both times are ages. */
-export interface AppliedChange extends OutboxRow {
+export interface AppliedChange extends Change {
   readonly queued_ms: number;
   readonly applied_ms: number;
 }
@@ -132,6 +132,9 @@ export class Outbox {
         incarnation,
         maxTraces,
         transactionsOf(sorted),
+        sorted.map(({ entity }) => entity),
+        sorted.map(({ key }) => key),
+        sorted.map(({ version }) => version),
       ],
     });
     const traces: ChangeTrace[] = [];

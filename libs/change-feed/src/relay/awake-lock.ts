@@ -2,9 +2,6 @@ import { confirmPrimary } from '@catalog/database';
 import { Client } from 'pg';
 import { closeSession, directConnection } from '../doorbell/direct-connection.ts';
 
-/** The same number as in `catalog.ring_doorbell()`, which tries to share this lock. */
-const LOCK = 7_236_001;
-
 export interface AwakeLockOptions {
   /** A direct connection: an advisory lock belongs to a session. */
   readonly databaseUrl: string;
@@ -66,7 +63,7 @@ export class AwakeLock {
     this.#isHeld = false;
     const client = this.#client;
     this.#release = client
-      ?.query('select pg_advisory_unlock($1)', [LOCK])
+      ?.query('select catalog.release_awake_lock()')
       .catch((error: unknown) => this.#drop(client, error))
       .then(() => {
         this.#release = undefined;
@@ -91,7 +88,7 @@ export class AwakeLock {
     let client: Client | undefined;
     try {
       client = await this.#connected();
-      await client.query('select pg_advisory_lock($1)', [LOCK]);
+      await client.query('select catalog.acquire_awake_lock()');
       this.#isHeld = this.#client === client;
       this.#isDenied = false;
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { Change } from '@catalog/contracts';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { feedDatabase } from '../testing/feed-database.ts';
 import { SetAsideKeys } from './set-aside-keys.ts';
@@ -12,7 +13,7 @@ beforeEach(async () => {
   await registered.register('first');
 });
 
-const key = (cacheKey: string, rows: { seq: number; transaction: number }[] = [], version = 5) => ({
+const key = (cacheKey: string, rows: Change[] = [], version = 5) => ({
   cacheKey,
   entity: cacheKey.split(':')[0] ?? '',
   version,

@@ -1,5 +1,5 @@
+import type { Change } from '@catalog/contracts';
 import { loadSql, type Queryable } from '@catalog/database';
-import type { OutboxRow } from '../outbox/outbox.ts';
 
 const sql = {
   setAside: loadSql(import.meta.url, './set-aside.sql'),
@@ -14,7 +14,7 @@ export interface KeySetAside {
   readonly entity: string;
   readonly version: number;
   readonly reason: string;
-  readonly rows: readonly OutboxRow[];
+  readonly rows: readonly Change[];
 }
 
 /** A key to be tried again. */
@@ -51,7 +51,7 @@ export class SetAsideKeys {
   async add(keys: readonly KeySetAside[], incarnation: string): Promise<boolean> {
     // All callers lock rows in the same order, so that two of them cannot deadlock.
     const sorted = keys.toSorted((a, b) => (a.cacheKey < b.cacheKey ? -1 : 1));
-    const rows = sorted.flatMap((key) => key.rows);
+    const rows = keys.flatMap((key) => key.rows).sort((a, b) => a.seq - b.seq);
     const { rows: answers } = await this.#db.query<{ accepted: boolean }>(sql.setAside, [
       incarnation,
       sorted.map(({ cacheKey }) => cacheKey),
@@ -60,6 +60,8 @@ export class SetAsideKeys {
       sorted.map(({ reason }) => reason),
       rows.map(({ seq }) => seq),
       [...new Set(rows.map(({ transaction }) => transaction))],
+      rows.map(({ key }) => key),
+      rows.map(({ version }) => version),
     ]);
     return answers[0]?.accepted === true;
   }

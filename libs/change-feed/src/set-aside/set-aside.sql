@@ -1,6 +1,6 @@
 -- Sets keys aside, and counts their changes as applied. Does nothing when another incarnation is registered by now.
 -- $1 the incarnation; of each key $2 its Redis key, $3 its entity, $4 the version that was refused, $5 the reason; of the changes
--- $6 their seqs, $7 their transactions, each once
+-- $6 their seqs, ascending, $7 their transactions, each once; in the order of the seqs $8 keys, $9 versions
 -- Answer: accepted, whether the incarnation is the registered one
 -- A new incarnation tries these changes again: no incarnation has the name in applied_to.
 with registered as materialized (
@@ -18,6 +18,8 @@ with registered as materialized (
   update catalog.outbox
   set applied_at = clock_timestamp(), applied_to = 'set aside'
   where transaction_id = any ($7::text[]::xid8[]) and seq = any ($6::bigint[]) and applied_at is null
+    and key = ($8::text[])[width_bucket(seq, $6::bigint[])]
+    and version = ($9::bigint[])[width_bucket(seq, $6::bigint[])]
     and exists (select from registered)
 )
 select exists (select from registered) as accepted

@@ -1,7 +1,8 @@
+import type { Change } from '@catalog/contracts';
 import { createPool, type Pool } from '@catalog/database';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import { RegisteredIncarnation } from '../incarnation/registered-incarnation.ts';
-import { Outbox, type OutboxRow, outboxPoolOptions } from '../outbox/outbox.ts';
+import { Outbox, outboxPoolOptions } from '../outbox/outbox.ts';
 import { OutboxRetention } from '../outbox/outbox-retention.ts';
 import { ChangeTraces } from '../traces/change-traces.ts';
 
@@ -71,5 +72,5 @@ export async function feedDatabase(options: { serverUrl?: string } = {}): Promis
 }
 
 /** The acknowledgement of a worker that has just applied these changes. */
-export const applied = (rows: readonly OutboxRow[]) =>
-  rows.map(({ seq, transaction }) => ({ seq, transaction, queued_ms: 0, applied_ms: 0 }));
+export const applied = (changes: readonly Change[]) =>
+  changes.map((change) => ({ ...change, queued_ms: 0, applied_ms: 0 }));

@@ -30,6 +30,20 @@ afterAll(async () => {
 const insert =
   "insert into catalog.products (sku, name, brand, category, price_minor, currency) values ('X', 'x', 'x', 'x', 1, 'EUR')";
 const update = 'update catalog.products set price_minor = price_minor + 1';
+/** What reaches beyond the tables of the catalog: one role could stop others with it, or fill the disk. */
+const beyondTables = [
+  "insert into catalog.outbox (entity, key, version) values ('settings', 'x', 1)",
+  "insert into catalog.tombstones (entity, key, version) values ('product', 'x', 1)",
+  `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
+     values (uuidv7(), 1, 'create', 'somebody else', now())`,
+  'select pg_advisory_lock(7236001)',
+  'select pg_try_advisory_lock_shared(7236001)',
+  'select pg_try_advisory_xact_lock(1, 2)',
+  'select pg_advisory_unlock_all()',
+  'select lo_create(0)',
+  "select lo_from_bytea(0, 'x')",
+  'select catalog.ring_doorbell()',
+];
 const ddl = [
   'create table catalog.mine (a int)',
   'create table public.mine (a int)',
@@ -43,13 +57,16 @@ const ddl = [
 
 const forbidden: Readonly<Record<Role, readonly string[]>> = {
   catalog_read: [
+    'create temporary table mine (a int)',
+    "select catalog.lock_idempotency_key('a', 'b', 'c')",
+    'select catalog.acquire_awake_lock()',
+    'select catalog.lock_creating_imports()',
     'select from catalog.orders',
     'select from catalog.console_users',
     insert,
     update,
     'delete from catalog.products',
     'truncate catalog.products',
-    "insert into catalog.outbox (entity, key, version) values ('product', 'x', 1)",
     'select from catalog.outbox',
     'update catalog.outbox set applied_at = now()',
     'delete from catalog.tombstones',
@@ -64,6 +81,12 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'insert into catalog.migrations (id, name, checksum) values (99, $$x$$, $$x$$)',
   ],
   catalog_write: [
+    `create temporary table mine (id text); create trigger forge before delete on mine
+       for each row execute function catalog.track_delete('settings')`,
+    `create temporary table mine (id text, version bigint, updated_at timestamptz); create trigger forge before update on mine
+       for each row execute function catalog.track_update_of_settings()`,
+    'delete from catalog.idempotency_keys',
+    'select catalog.acquire_awake_lock()',
     'select from catalog.orders',
     'select from catalog.console_users',
     'truncate catalog.products',
@@ -76,12 +99,13 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'delete from catalog.migrations',
   ],
   invalidation_worker: [
+    'create temporary table mine (a int)',
+    "select catalog.lock_idempotency_key('a', 'b', 'c')",
     insert,
     update,
     'delete from catalog.products',
     'truncate catalog.products',
     "update catalog.settings set store_name = 'mine'",
-    "insert into catalog.outbox (entity, key, version) values ('product', 'x', 1)",
     'delete from catalog.tombstones',
     "select setval('catalog.versions', 1)",
     'update catalog.database_incarnation set facts = null',
@@ -95,6 +119,8 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'update catalog.stock set on_hand = 0',
   ],
   orders: [
+    'create temporary table mine (a int)',
+    'select catalog.lock_creating_imports()',
     'select from catalog.products',
     insert,
     update,
@@ -123,6 +149,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'delete from catalog.migrations',
   ],
   console: [
+    'create temporary table mine (a int)',
     'select from catalog.products',
     insert,
     update,
@@ -145,7 +172,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
 };
 
 describe.each(Object.entries(forbidden) as [Role, readonly string[]][])('%s', (role, statements) => {
-  test.each([...statements, ...ddl])('may not %s', async (statement) => {
+  test.each([...statements, ...beyondTables, ...ddl])('may not %s', async (statement) => {
     await expect(as(role).query(statement)).rejects.toMatchObject({ code: denied });
   });
 });
@@ -155,16 +182,15 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_read execute': 'confirm_primary',
   'catalog_read select': 'products purged_tombstones settings tombstones versions',
   'catalog_write usage': 'catalog versions',
-  'catalog_write execute': 'confirm_primary',
+  'catalog_write execute': 'confirm_primary lock_creating_imports lock_idempotency_key',
   'catalog_write select':
     'fences idempotency_keys imports product_history products settings tombstones versions',
-  'catalog_write insert':
-    'fences idempotency_keys imports outbox.entity outbox.key outbox.version product_history products tombstones',
-  'catalog_write update': 'fences imports products settings tombstones',
-  'catalog_write delete': 'idempotency_keys imports products tombstones',
+  'catalog_write insert': 'fences idempotency_keys imports products',
+  'catalog_write update': 'fences imports products settings',
+  'catalog_write delete': 'imports products',
   'invalidation_worker usage': 'catalog',
   'invalidation_worker execute':
-    'begin_incarnation confirm_primary delete_expired drop_expired_history make_history_partitions',
+    'acquire_awake_lock begin_incarnation confirm_primary delete_expired drop_expired_history make_history_partitions release_awake_lock',
   'invalidation_worker select':
     'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones versions view_progress',
   'invalidation_worker insert':
@@ -173,15 +199,14 @@ const rights: Readonly<Record<string, string>> = {
     'cache_incarnation former_incarnations outbox product_views set_aside_keys view_progress',
   'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes set_aside_keys',
   'orders usage': 'catalog',
-  'orders execute': 'confirm_primary',
+  'orders execute': 'confirm_primary lock_idempotency_key',
   'orders select': 'idempotency_keys order_items orders stock stock_adjustments',
-  'orders insert':
-    'idempotency_keys order_items orders outbox.entity outbox.key outbox.version stock stock_adjustments',
+  'orders insert': 'idempotency_keys order_items orders stock stock_adjustments',
   'orders update': 'orders.cancelled_at orders.completed_at orders.status stock',
   'console usage': 'catalog',
   'console execute': 'confirm_primary',
   'console select': 'console_users',
-  'console insert': 'console_users outbox.entity outbox.key outbox.version',
+  'console insert': 'console_users',
   'console update': 'console_users',
   'console delete': 'console_users',
 };
@@ -230,6 +255,27 @@ test('each role may do its own work', async () => {
   const worker = as('invalidation_worker');
   expect((await worker.query('update catalog.outbox set applied_at = now()')).rowCount).toBeGreaterThan(0);
   expect((await worker.query('delete from catalog.outbox')).rowCount).toBeGreaterThan(0);
+});
+
+test('a service sees and answers only its own idempotency keys, and holds only its own', async () => {
+  const [write, orders] = [as('catalog_write'), as('orders')];
+  const answer = `insert into catalog.idempotency_keys (operation, subject, key, request_hash, answer)
+    values ('place_order', 'shop', 'k', '\\x00', '{}')`;
+  await orders.query(answer);
+  const read = 'select from catalog.idempotency_keys';
+  expect((await write.query(read)).rowCount).toBe(0);
+  expect((await orders.query(read)).rowCount).toBe(1);
+  const forged = answer.replace('(operation', '(service, operation').replace("('place", "('orders', 'place");
+  await expect(write.query(forged)).rejects.toMatchObject({ code: denied });
+  const holder = await write.connect();
+  try {
+    const held = "select catalog.lock_idempotency_key('place_order', 'shop', 'k') as held";
+    expect((await holder.query('begin; ' + held)) as unknown).toBeDefined();
+    expect((await write.query<{ held: boolean }>(held)).rows[0]?.held).toBe(false);
+    expect((await orders.query<{ held: boolean }>(held)).rows[0]?.held).toBe(true);
+  } finally {
+    holder.release(true);
+  }
 });
 
 test('a forged NOTIFY changes nothing', async () => {

@@ -60,3 +60,27 @@ test('a key keeps its version after retention has deleted its tombstone', async 
   // The row that is inserted again is newer than all of them.
   expect((await insertRow(owner, { id })).version).toBeGreaterThan(deleted);
 });
+
+test.each([
+  ['tombstones_s', -day_s],
+  ['tombstones_s', day_s - 1],
+  ['idempotencyKeys_s', 3_600],
+  ['imports_s', 0],
+] as const)('%s of %d s is refused, and nothing is deleted', async (kind, age_s) => {
+  await owner.query(`
+    insert into catalog.idempotency_keys (operation, subject, key, request_hash, answer, created_at)
+      values ('create_product', 'test', gen_random_uuid()::text, '\\x00', '{}', clock_timestamp() - interval '23 hours')`);
+  const count = async () => (await owner.query('select from catalog.idempotency_keys')).rowCount;
+  const before = await count();
+  await expect(deleteExpired(worker, { ...ages, [kind]: age_s }, 100)).rejects.toThrow(
+    /must be kept for 1 day at least/,
+  );
+  expect(await count()).toBe(before);
+});
+
+test('a negative or short age of the history is refused', async () => {
+  for (const age of ['-1 day', '23 hours'])
+    await expect(worker.query('select catalog.drop_expired_history($1)', [age])).rejects.toThrow(
+      'history must be kept for 1 day at least',
+    );
+});

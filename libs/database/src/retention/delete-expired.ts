@@ -5,7 +5,7 @@ const sql = loadSql(import.meta.url, './delete-expired.sql');
 
 /** How long each kind of row is kept. The history of products leaves by whole days: `dropExpiredHistory`. */
 export interface RetentionAges {
-  /** At least a day, whatever the value: a tombstone keeps older versions from coming back. */
+  /** A day at least, like the others: a tombstone keeps older versions from coming back. */
   readonly tombstones_s: number;
   readonly idempotencyKeys_s: number;
   readonly imports_s: number;
@@ -17,7 +17,7 @@ export interface Deleted {
   readonly imports: number;
 }
 
-/** Deletes rows beyond their age. Deletes at most `atMost` of each kind, so that no call holds locks for long. */
+/** Deletes rows beyond their age. Deletes at most `atMost` of each kind, so that no call holds locks for long. Postgres refuses shorter ages. */
 export async function deleteExpired(db: Queryable, ages: RetentionAges, atMost: number): Promise<Deleted> {
   const { tombstones_s, idempotencyKeys_s, imports_s } = ages;
   const { rows } = await db.query<Deleted>(sql, [tombstones_s, idempotencyKeys_s, imports_s, atMost]);

@@ -13,7 +13,7 @@ export async function makeHistoryPartitions(db: Queryable, daysAhead: number): P
 }
 
 /**
- * Drops the oldest day of the history of products, if all its rows are older than `age_s`, a day at least. Returns whether it
+ * Drops the oldest day of the history of products, if all its rows are older than `age_s`; Postgres refuses less than a day. Returns whether it
  * dropped one; call again while it did. A DatabaseError with the code 55P03 says that another session holds a lock that it
  * needs, for instance pg_dump.
  */

@@ -90,6 +90,11 @@ export async function createTestDatabase(
     await client.query('SELECT pg_advisory_lock($1)', [templateLock]);
     await makeTemplate(client, serverUrl);
     await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+    // Postgres copies the rights on everything inside a database, and not those on the database itself.
+    await client.query(
+      'UPDATE pg_database SET datacl = (SELECT datacl FROM pg_database WHERE datname = $1) WHERE datname = $2',
+      [template, name],
+    );
   });
   const url = withDatabase(serverUrl, name);
   return {

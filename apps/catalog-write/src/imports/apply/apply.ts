@@ -12,9 +12,6 @@ const sql = {
   preview: loadSql(import.meta.url, './sql/preview.sql'),
 };
 
-/** An import that creates products holds this advisory lock. */
-const creatingImportsLock = 7_236_002;
-
 export interface Applied {
   readonly created: number;
   readonly updated: number;
@@ -68,7 +65,7 @@ export function preview(client: PoolClient): Promise<{ created: number; updated:
  */
 async function applyOnce(client: PoolClient): Promise<Applied> {
   const { hasNew } = await oneRow<{ hasNew: boolean }>(client, sql.hasNew);
-  if (hasNew) await client.query('select pg_advisory_xact_lock($1)', [creatingImportsLock]);
+  if (hasNew) await client.query('select catalog.lock_creating_imports()');
   const { locked } = await oneRow<{ locked: number }>(client, sql.lockChanged);
   const updated = locked > 0 ? await oneRow<Written>(client, sql.updateChanged) : nothing;
   const created = hasNew ? await oneRow<Written>(client, sql.insertNew) : nothing;
