@@ -21,7 +21,9 @@ export const readConfig = (environment?: Environment) =>
       SERVICE_AUDIENCE,
       /** Cached keys that the auditor compares with Postgres each second. At 100, 8,000 products take 80 s. */
       AUDIT_KEYS_PER_SECOND: integer({ min: 1, max: 10_000 }).default(100),
-      /** The history of products. */
+      /** The changes that `GET /v1/changes` of catalog-read answers. */
+      KEEP_CHANGES_DAYS: integer({ min: 1, max: 36_500 }).default(7),
+      /** The history of products. It is kept at least a day longer than the changes, which come from it. */
       KEEP_HISTORY_DAYS: integer({ min: 1, max: 36_500 }).default(365),
       /** The versions of deleted products: far longer than any cache entry or paused reader lives. */
       KEEP_TOMBSTONES_DAYS: integer({ min: 1, max: 36_500 }).default(30),

@@ -152,6 +152,7 @@ const parts: Record<string, () => Part> = {
       stateRedis,
       ages: { tombstones_s: 86_400, idempotencyKeys_s: 86_400, imports_s: 86_400 },
       historyAge_s: 1,
+      changesAge_s: 1,
       metrics: createWorkerMetrics(createMetrics({ service: 'parts' })),
       reportFailure: () => ignore,
       audit: {

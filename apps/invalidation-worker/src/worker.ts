@@ -50,6 +50,7 @@ export interface WorkerOptions {
   readonly ages: RetentionAges;
   /** How long the history of products is kept, rounded up to whole days. */
   readonly historyAge_s: number;
+  readonly changesAge_s: number;
 }
 
 export interface InvalidationWorker extends Part {
@@ -167,6 +168,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     setAside,
     ages: options.ages,
     historyAge_s: options.historyAge_s,
+    changesAge_s: options.changesAge_s,
     audit: {
       cache,
       store,

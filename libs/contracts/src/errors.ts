@@ -92,6 +92,12 @@ export const errorCatalogue = {
     remedy: 'Try again.',
     retryAfterSeconds: 1,
   },
+  changes_gone: {
+    status: 410,
+    title: 'The changes behind this cursor are not kept',
+    cause: 'The cursor is too old, or Postgres has failed over or was restored since.',
+    remedy: 'Read all products with `after=snapshot`, and follow the changes from there.',
+  },
   version_not_reached: {
     status: 412,
     title: 'The database has not reached the requested version',

@@ -8,10 +8,13 @@
 -- insert there by itself. Only the owner may attach them to a table: catalog_write has temporary tables, and a trigger on one
 -- of those could forge a change.
 
--- BEFORE INSERT, FOR EACH ROW
+-- BEFORE INSERT, FOR EACH ROW. The transaction takes its number before it draws a version. GET /v1/changes relies on that: a
+-- transaction with a later number than another draws only versions beyond those that were committed before that number was
+-- taken. An update or a delete has locked its row before its trigger runs, so it has a number.
 create function catalog.draw_version() returns trigger
 language plpgsql as $$
 begin
+  perform pg_current_xact_id();
   new.version := nextval('catalog.versions');
   new.updated_at := clock_timestamp();
   return new;

@@ -16,13 +16,17 @@ create table catalog.product_history (
   -- values follow from the first later change of each field, and an import of a million products needs no second copy.
   old_values jsonb,
   new_values jsonb,
+  -- The top-level transaction, for GET /v1/changes: it tells which changes a follower has not seen.
+  transaction_id xid8 not null default pg_current_xact_id(),
   -- A key must contain the partition key. Versions are unique by themselves.
   primary key (product_id, version, changed_at)
 ) partition by range (changed_at);
 -- Takes the rows of days without a partition, so that a worker that is away for long stops no write.
 create table catalog.product_history_default partition of catalog.product_history default;
+-- For GET /v1/changes, which reads changes in the order of their versions. Versions grow, so an insert goes to the last page.
+create index product_history_by_version on catalog.product_history (version);
 -- Only the triggers below write here, as their owner: no service can write in another's name.
-grant select on catalog.product_history to catalog_write;
+grant select on catalog.product_history to catalog_write, catalog_read;
 
 create function catalog.refuse_rewriting_history() returns trigger
 language plpgsql as $$

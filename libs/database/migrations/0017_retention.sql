@@ -109,6 +109,7 @@ language plpgsql security definer set search_path = '' set timezone = 'UTC' set 
 declare
   before constant timestamptz := clock_timestamp() - history_age;
   name text;
+  last_version bigint;
 begin
   perform catalog.require_age('history', history_age, interval '1 day');
   if not pg_try_advisory_xact_lock(7236004) then
@@ -122,7 +123,14 @@ begin
   if name is null then
     return 0;
   end if;
+  execute format('select max(version) from catalog.%I', name) into last_version;
   execute format('drop table catalog.%I', name);
+  -- No worker may have made marks for long. GET /v1/changes must not take these changes for kept.
+  delete from catalog.change_marks m where m.version < last_version;
+  if not exists (select from catalog.change_marks) then
+    insert into catalog.change_marks (version, changed_at, transaction_id)
+    values (last_version, to_date(right(name, 8), 'YYYYMMDD')::timestamptz, pg_current_xact_id());
+  end if;
   return 1;
 end
 $$;

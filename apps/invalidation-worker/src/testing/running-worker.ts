@@ -210,6 +210,7 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
       imports_s: forever_s,
     },
     historyAge_s: forever_s,
+    changesAge_s: forever_s,
   });
   const app = createApp({
     worker,

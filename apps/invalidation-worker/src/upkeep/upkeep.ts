@@ -7,6 +7,7 @@ import type { WorkerMetrics } from '../metrics.ts';
 import type { SetAside } from '../set-aside/set-aside.ts';
 import type { StateRedis } from '../state-redis.ts';
 import { ViewTotals } from '../views/view-totals.ts';
+import { changeMarks } from './change-marks.ts';
 import { ExpiredRows } from './expired-rows.ts';
 import { HistoryPartitions } from './history-partitions.ts';
 
@@ -20,6 +21,7 @@ interface UpkeepOptions {
   readonly stateRedis: StateRedis;
   readonly ages: RetentionAges;
   readonly historyAge_s: number;
+  readonly changesAge_s: number;
   readonly audit: Omit<AuditorOptions, 'onFound' | 'onError'>;
   readonly metrics: WorkerMetrics;
   readonly reportFailure: FailureReporter;
@@ -31,7 +33,7 @@ export interface Upkeep extends Part {
 
 /** Work by the clock, beside the feed. */
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { pool, outbox, setAside, ages, historyAge_s, metrics, reportFailure } = options;
+  const { pool, outbox, setAside, ages, historyAge_s, changesAge_s, metrics, reportFailure } = options;
   const redis = options.stateRedis.producer;
   const auditor = new Auditor({
     ...options.audit,
@@ -65,6 +67,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       onDropped: () => metrics.historyDaysDropped.inc(),
       reportFailure,
     }),
+    changeMarks(pool, changesAge_s, reportFailure),
     backlogMetrics,
   );
   return { auditor, run: (signal) => parts.run(signal) };

@@ -1,0 +1,23 @@
+/** A snapshot of Postgres (`pg_snapshot`): which transactions had ended when it was taken. Its text is `xmin:xmax:xip,…`. */
+export type SnapshotText = string;
+
+const form = /^(\d{1,20}):(\d{1,20}):(\d{1,20}(?:,\d{1,20})*)?$/;
+
+export const isSnapshot = (text: unknown): text is SnapshotText =>
+  typeof text === 'string' && form.test(text);
+
+/** The transactions that the snapshot lists as open. */
+export function openIn(snapshot: SnapshotText): ReadonlySet<string> {
+  const list = form.exec(snapshot)?.[3];
+  return new Set(list === undefined ? [] : list.split(','));
+}
+
+/** Of two sets of open transactions: whether some have ended in between, and whether some are open in both. */
+export function compareOpen(
+  before: SnapshotText,
+  now: SnapshotText,
+): { readonly someEnded: boolean; readonly someStayed: boolean } {
+  const open = openIn(now);
+  const stayed = [...openIn(before)].filter((transaction) => open.has(transaction)).length;
+  return { someEnded: stayed < openIn(before).size, someStayed: stayed > 0 };
+}
