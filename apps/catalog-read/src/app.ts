@@ -1,6 +1,7 @@
 import { type ApiDependencies, createApi } from '@catalog/service-kit';
 import type { Express } from 'express';
 import type { Pool } from 'pg';
+import { changesRoute, type ChangesRouteDeps } from './changes/routes.ts';
 import type { CatalogCache } from './cache/catalog-cache.ts';
 import { createBypassLimit } from './http/bypass-limit.ts';
 import { productRoutes } from './products/routes.ts';
@@ -9,7 +10,7 @@ import { settingsRoute } from './settings/routes.ts';
 
 export const serviceName = 'catalog-read';
 
-export interface Dependencies extends ApiDependencies {
+export interface Dependencies extends ApiDependencies, Omit<ChangesRouteDeps, 'stopping'> {
   readonly cache: CatalogCache;
   readonly pool: Pool;
   readonly views: ViewCounters;
@@ -24,6 +25,10 @@ export function createApp(deps: Dependencies): Express {
     ...deps,
     service: serviceName,
     description: 'Products and settings from the cache. An answer older than the bound is marked as stale.',
-    routes: [...productRoutes({ ...deps, countBypass }), settingsRoute({ ...deps, countBypass })],
+    routes: [
+      ...productRoutes({ ...deps, countBypass }),
+      settingsRoute({ ...deps, countBypass }),
+      changesRoute({ ...deps, stopping: deps.readiness.stopping }),
+    ],
   });
 }

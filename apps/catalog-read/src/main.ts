@@ -4,6 +4,7 @@ import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
 import { createCatalogCache } from './cache/catalog-cache.ts';
+import { NewestChange } from './changes/newest-change.ts';
 import { readConfig } from './config.ts';
 import { createReadMetrics } from './metrics.ts';
 import { ViewCounters } from './products/view-counters.ts';
@@ -27,6 +28,18 @@ await runServer({
       log,
     });
     scope.onStop('pool', () => pool.end());
+
+    // Followers take no connection from readers.
+    const changesPool = createServicePool({
+      url: config.DATABASE_URL,
+      applicationName: `${service} changes`,
+      max: 3,
+      connectTimeout_ms: timings.load_ms,
+      log,
+    });
+    scope.onStop('changes pool', () => changesPool.end());
+    const newestChange = new NewestChange(changesPool, warn('cannot look for new changes'));
+    scope.run('newest change', newestChange);
 
     const cache = createCatalogCache({
       pool,
@@ -79,6 +92,9 @@ await runServer({
         anonymousScopes: config.ALLOW_ANONYMOUS_READS ? ['catalog:read'] : [],
       }),
       bypassesPerSecond: config.BYPASSES_PER_SECOND,
+      changesPool,
+      newestChange,
+      streamsPerCaller: config.CHANGE_STREAMS_PER_CALLER,
     });
   },
 });

@@ -49,6 +49,11 @@ test('every answer is as the document describes it, and every operation was aske
   add('/v1/products/popular', 200, '/v1/products/popular');
   add('/v1/products/{id}/cache', 200, `${at}/cache`);
   add('/v1/settings', 200, '/v1/settings');
+  const follows = stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:changes', sub: 'follower' });
+  const follower = { Authorization: `Bearer ${follows}` };
+  add('/v1/changes', 200, '/v1/changes?include=product', follower);
+  add('/v1/changes', 200, '/v1/changes?after=snapshot&include=product', follower);
+  add('/v1/changes', 400, '/v1/changes?after=x', follower);
 
   for (const [operation, status, ask] of asked) {
     const response = await ask();
@@ -60,7 +65,11 @@ test('every answer is as the document describes it, and every operation was aske
   // By now `once` has no request left, so every operation answers 429.
   for (const operation of api.operations) {
     const path = operation.replace('get ', '').replace('{id}', product.id).replace('{sku}', product.sku);
-    const response = await limited.get(path, { Authorization: `Bearer ${reads}` });
+    const token = operation === 'get /v1/changes' ? follows : reads;
+    const headers = { Authorization: `Bearer ${token}` };
+    // The first request of another caller is within its limit.
+    if (token === follows) await limited.get(path, headers);
+    const response = await limited.get(path, headers);
     expect([operation, response.status]).toEqual([operation, 429]);
     await api.check(operation, response);
   }

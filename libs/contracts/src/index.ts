@@ -1,4 +1,5 @@
 export * from './changes.ts';
+export * from './followed-changes.ts';
 export { currencyCodes, minorUnitDigits } from './currencies.ts';
 export * from './entities.ts';
 export * from './errors.ts';

@@ -32,13 +32,7 @@ export {
   type ExpectedVersion,
   type NotChanged,
 } from './products/write.ts';
-export {
-  type ChangesPage,
-  type ChangesStart,
-  type FollowedChange,
-  readChanges,
-  readNewest,
-} from './changes/read-changes.ts';
+export { type ChangesPage, type ChangesStart, readChanges, readNewest } from './changes/read-changes.ts';
 export { type ChangeCursor, readCursor, writeCursor } from './changes/cursor.ts';
 export { markChanges } from './changes/mark-changes.ts';
 export { readProductHistory, type HistoryRequest } from './products/history.ts';

@@ -9,6 +9,7 @@ export { readiness, type Readiness, type ReadinessReport } from './health/readin
 export { createMetrics, type Metrics } from './metrics/metrics.ts';
 export { createServiceApp, type ServiceDependencies } from './http/app.ts';
 export { startServer, type RunningServer, type ServerOptions } from './http/server.ts';
+export { type EventStream, EventStreams, type SentEvent } from './http/event-streams.ts';
 export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
 export { parseExactJson } from './json/exact-json.ts';
 export { callerKey, limitRate } from './rate-limit/limit-rate.ts';

@@ -1,6 +1,7 @@
 import { createServicePool, insertProduct, type Pool } from '@catalog/database';
 import { productCreateSchema, type Product } from '@catalog/contracts';
 import { ProductViews, RateLimiter } from '@catalog/redis';
+import { startPart } from '@catalog/runtime';
 import {
   authenticate,
   createLogger,
@@ -21,6 +22,7 @@ import {
 import { Redis } from 'ioredis';
 import { createApp } from '../app.ts';
 import { type CatalogCache, createCatalogCache } from '../cache/catalog-cache.ts';
+import { NewestChange } from '../changes/newest-change.ts';
 import { createReadMetrics } from '../metrics.ts';
 import { ViewCounters } from '../products/view-counters.ts';
 import { ChangeApplier } from './change-applier.ts';
@@ -57,6 +59,7 @@ export interface ReaderOptions {
   readonly allowAnonymousReads?: boolean;
   readonly bypassesPerSecond?: number;
   readonly requestsPerMinute?: number;
+  readonly streamsPerCaller?: number;
   /** How long a request waits for the state Redis; as in the service unless set. */
   readonly rateLimiterWait_ms?: number;
 }
@@ -124,6 +127,7 @@ async function startReader(
     allowAnonymousReads = true,
     bypassesPerSecond = 10_000,
     requestsPerMinute = 1_000_000,
+    streamsPerCaller = 10,
     rateLimiterWait_ms,
   }: ReaderOptions = {},
 ): Promise<Reader> {
@@ -155,14 +159,21 @@ async function startReader(
     now: () => performance.now(),
     onError: ignore,
   });
+  const changesPool = createServicePool({ url: databaseUrl, applicationName: 'changes', max: 3 });
+  const newestChange = new NewestChange(changesPool, ignore);
+  const looking = startPart(newestChange);
+  const readiness = createReadiness();
   const app = createApp({
+    changesPool,
+    newestChange,
+    streamsPerCaller,
     rateLimiter,
     cache,
     pool,
     views,
     log,
     metrics,
-    readiness: createReadiness(),
+    readiness,
     authenticate: authenticate({
       jwksFile: tokens.jwksFile,
       audience: 'catalog-read',
@@ -173,6 +184,17 @@ async function startReader(
   const server = await startServer({ app, port: 0, host: '127.0.0.1', log, drainGrace_ms: 0 });
   const get = (path: string, headers: Record<string, string> = {}) =>
     fetch(`http://127.0.0.1:${server.port}${path}`, { headers });
+  let disposed: Promise<void> | undefined;
+  const dispose = async () => {
+    readiness.drain();
+    server.server.closeAllConnections();
+    await server.drain();
+    await looking.stop();
+    await changesPool.end();
+    stateRedis.disconnect();
+    await cache.stop();
+    await pool.end();
+  };
   return {
     port: server.port,
     cache,
@@ -188,13 +210,7 @@ async function startReader(
         return nearCache.isSound && redisIsFresh;
       });
     },
-    async [Symbol.asyncDispose]() {
-      server.server.closeAllConnections();
-      await server.drain();
-      stateRedis.disconnect();
-      await cache.stop();
-      await pool.end();
-    },
+    [Symbol.asyncDispose]: () => (disposed ??= dispose()),
   };
 }
 

@@ -8,7 +8,7 @@ import { dropExpiredHistory } from '../retention/history-partitions.ts';
 import { insertRow } from '../testing/products.ts';
 import { readCursor } from './cursor.ts';
 import { markChanges } from './mark-changes.ts';
-import { readChanges, type ChangesStart, type FollowedChange } from './read-changes.ts';
+import { readChanges, type ChangesStart, type ReadChange } from './read-changes.ts';
 
 let database: TestDatabase;
 let owner: Pool;
@@ -43,7 +43,7 @@ const rename = (db: Pool | PoolClient, id: string) =>
 
 /** Reads pages until there are no more. */
 async function readAll(start: ChangesStart, limit = 100) {
-  const changes: FollowedChange[] = [];
+  const changes: ReadChange[] = [];
   for (let from = start; ;) {
     const page = await readChanges(read, from, limit);
     changes.push(...page.changes);
@@ -52,7 +52,7 @@ async function readAll(start: ChangesStart, limit = 100) {
   }
 }
 const latest = async () => (await readAll('latest')).next;
-const keysOf = (changes: readonly FollowedChange[]) => changes.map(({ key }) => key);
+const keysOf = (changes: readonly ReadChange[]) => changes.map(({ key }) => key);
 
 test('a change is told with its kind, version, changed fields, person and time', async () => {
   const from = await latest();

@@ -8,7 +8,7 @@
  * An index finds changes by version, so each cursor knows a version below all that its follower has not seen. That is `newest`
  * for transactions that began after its snapshot, and `openAfter` for those that its snapshot lists as open.
  */
-import { CatalogError } from '@catalog/contracts';
+import { CatalogError, type FollowedChange } from '@catalog/contracts';
 import type { Pool, PoolClient } from 'pg';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
@@ -33,20 +33,10 @@ const widestSearch = 5_000;
 /** One page searches so many rows. A page may then have no change although more come, but its cursor has moved. */
 const searchedPerPage = 200_000;
 
-export interface FollowedChange {
-  /** Behind this change. */
-  readonly cursor: string;
-  readonly key: string;
-  /** `existing`: a product that was there when the follower began with `snapshot`. */
-  readonly kind: 'created' | 'updated' | 'deleted' | 'existing';
-  readonly version: number;
-  readonly changedFields: readonly string[];
-  readonly changedBy: string | null;
-  readonly changedAt: string;
-}
+export type ReadChange = Omit<FollowedChange, 'entity' | 'product'>;
 
 export interface ChangesPage {
-  readonly changes: readonly FollowedChange[];
+  readonly changes: readonly ReadChange[];
   /** Where the next page begins. */
   readonly next: ChangeCursor;
   /** Whether more may follow at once. */
@@ -181,7 +171,7 @@ async function readPage(
 ): Promise<ChangesPage> {
   const { incarnation, seen } = cursor;
   const { moment } = cursor.next;
-  const changes: FollowedChange[] = [];
+  const changes: ReadChange[] = [];
   let { after } = cursor.next;
   const from = only((await client.query<{ time: string }>(sql.searchFrom, [after])).rows).time;
   const until = new Date(Date.now() + day_ms).toISOString();

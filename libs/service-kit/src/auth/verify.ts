@@ -8,6 +8,8 @@ import type { KeyFile, VerificationKey } from './keys.ts';
 export interface Caller {
   readonly subject: string;
   readonly scopes: ReadonlySet<string>;
+  /** When its token ends, in milliseconds since 1970. Undefined without a token. */
+  readonly until_ms?: number;
 }
 
 const tokenRules = {
@@ -96,6 +98,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     const caller = {
       subject: claims.sub,
       scopes: new Set(scopesIn(claims.scope)),
+      until_ms: claims.exp * 1_000,
     };
     // If the keys changed during the check, the key of this token may have been withdrawn.
     if (began === keyGeneration)

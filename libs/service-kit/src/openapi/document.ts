@@ -1,6 +1,6 @@
 import { errorCatalogue, problemSchema, type ErrorCode } from '@catalog/contracts';
 import { z } from 'zod';
-import type { HeaderFields, ParameterShape, Route } from '../routes/route.ts';
+import type { HeaderFields, ParameterShape, Route, RouteAnswer } from '../routes/route.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -84,15 +84,24 @@ function errorCodes(route: Route, isRateLimited: boolean): Set<ErrorCode> {
   ]);
 }
 
+function content({ schema, otherTypes = {} }: RouteAnswer): Json {
+  const types: Record<string, Json> = Object.fromEntries(
+    Object.entries(otherTypes).map(([type, description]) => [
+      type,
+      { schema: { type: 'string', description } },
+    ]),
+  );
+  if (schema !== undefined) types['application/json'] = { schema: jsonSchema(schema, 'output') };
+  return Object.keys(types).length === 0 ? {} : { content: types };
+}
+
 function answers(route: Route, isRateLimited: boolean): Json {
   const described: Record<string, Json> = {};
   for (const [status, answer] of Object.entries(route.answers)) {
     described[status] = {
       description: answer.description,
       headers: { ...answerHeaders(answer.headers, true), ...answerHeaders(answer.sometimes, false) },
-      ...(answer.schema !== undefined && {
-        content: { 'application/json': { schema: jsonSchema(answer.schema, 'output') } },
-      }),
+      ...content(answer),
     };
   }
   for (const code of errorCodes(route, isRateLimited)) {

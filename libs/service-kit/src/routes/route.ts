@@ -54,6 +54,8 @@ export interface RouteAnswer {
   readonly description: string;
   /** Where there is a JSON body. */
   readonly schema?: z.ZodType;
+  /** What else the body may be: by media type, what it holds. */
+  readonly otherTypes?: Readonly<Record<string, string>>;
   /** Headers that every such answer has, and what they mean. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Headers that some such answers have. */
