@@ -6,6 +6,7 @@
  * runs the TypeScript without a build.
  */
 import { join } from 'node:path';
+import { ensureConsoleBuilt } from './bootstrap/console.mjs';
 import { ensureInstalled } from './bootstrap/install.mjs';
 import { checkPlatform } from './bootstrap/platform.mjs';
 import { repositoryRoot, runPinned } from './bootstrap/runtime.mjs';
@@ -26,6 +27,7 @@ const commands = {
     const { CACHE_REDIS_URL, STATE_REDIS_URL } = process.env;
     const environment =
       CACHE_REDIS_URL && STATE_REDIS_URL ? {} : { REDIS_SERVER: await step('Redis', ensureRedis) };
+    await step('Console', ensureConsoleBuilt);
     return runPinned([stackMain, 'start', ...args], environment, throughShutFolders());
   },
   async test(args) {

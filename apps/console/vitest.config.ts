@@ -1,3 +1,3 @@
 import { testConfig } from '@catalog/testing/vitest-config';
 
-export default testConfig({ postgres: true });
+export default testConfig({ postgres: true, setup: ['./server/testing/build-app.ts'] });

@@ -10,7 +10,7 @@ const mostLines = 400;
 const tooLong = (text: string): boolean => text.trimEnd().split('\n').length > mostLines;
 
 test(`no source file has more than ${mostLines} lines`, () => {
-  const patterns = ['*.ts', '*.mjs', '*.js', '*.sql', '*.lua'];
+  const patterns = ['*.ts', '*.tsx', '*.css', '*.mjs', '*.js', '*.sql', '*.lua'];
   const files = execFileSync('git', ['ls-files', '-z', ...patterns], {
     cwd: repositoryRoot,
     encoding: 'utf8',

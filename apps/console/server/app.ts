@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Wrapped } from '@catalog/cache';
 import type { UserProfile } from '@catalog/contracts';
 import {
@@ -10,20 +9,23 @@ import {
   type Readiness,
 } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
-import express, { type Express } from 'express';
+import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import type { Accounts } from './accounts/accounts.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import { systemState, type ServiceAddress } from './overview/state.ts';
 import { errorPages, noSuchPage } from './pages/errors.ts';
 import { securityHeaders } from './pages/security-headers.ts';
-import { purgeRoutes } from './purges/routes.ts';
-import type { WorkerClient } from './purges/worker-client.ts';
 import { queueRoutes } from './queues/routes.ts';
+import type { ServiceCaller } from './services/caller.ts';
+import { forwardRoutes } from './services/forward.ts';
+import { forwarded } from './services/forwarded.ts';
 import { requireSignIn } from './sessions/access.ts';
 import { refuseCrossSite } from './sessions/cross-site.ts';
+import { meRoute } from './sessions/me.ts';
 import { cookieFor } from './sessions/origin.ts';
 import { requireTls, sessions } from './sessions/sessions.ts';
+import { appPages, assets, shellRoutes } from './shell/routes.ts';
 import { signInRoutes } from './sign-in/routes.ts';
 import type { Throttle } from './sign-in/throttle.ts';
 
@@ -36,7 +38,7 @@ export interface Dependencies {
   readonly redis: Redis;
   readonly queues: readonly Queue[];
   readonly throttle: Throttle;
-  readonly worker: WorkerClient;
+  readonly caller: ServiceCaller;
   readonly services: readonly ServiceAddress[];
   readonly workerUrl: string;
   readonly readUrl: string;
@@ -51,8 +53,8 @@ export interface Dependencies {
 }
 
 /**
- * The order of the routes is the access policy. Before `requireSignIn` stand the style sheet and the sign-in page, which
- * everybody may see. All other addresses, known or not, need a session.
+ * The order of the routes is the access policy. Before `requireSignIn` stand the sign-in page and the files of the app, which
+ * hold no data. All other addresses, known or not, need a session.
  */
 export function createApp(deps: Dependencies): Express {
   const { origin, log } = deps;
@@ -64,20 +66,19 @@ export function createApp(deps: Dependencies): Express {
     ...(deps.trustedProxies !== undefined && { trustedProxies: deps.trustedProxies }),
     routes: (app) => {
       app.use(securityHeaders(cookieFor(origin)));
-      app.use(
-        '/assets',
-        express.static(join(import.meta.dirname, '../web'), { index: false, redirect: false }),
-      );
+      app.use('/assets', assets());
       app.use(requireTls(origin), refuseCrossSite(origin));
       app.use(sessions({ redis: deps.redis, secret: deps.sessionSecret, origin, clock: deps.clock }));
       signInRoutes(app, deps);
       app.use(requireSignIn(deps));
+      meRoute(app);
       overviewRoutes(app, { state: systemState(deps) });
+      forwardRoutes(app, forwarded, deps);
       queueRoutes(app, deps);
-      purgeRoutes(app, deps);
-      app.all(['/', '/state'], refuseOtherMethods(['GET', 'HEAD']));
+      shellRoutes(app);
+      app.all([...appPages, '/api/me', '/api/state'], refuseOtherMethods(['GET', 'HEAD']));
       app.all('/sign-in', refuseOtherMethods(['GET', 'HEAD', 'POST']));
-      app.all(['/sign-out', '/purges'], refuseOtherMethods(['POST']));
+      app.all('/sign-out', refuseOtherMethods(['POST']));
       app.use(noSuchPage);
       app.use(errorPages(log));
     },

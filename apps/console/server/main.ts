@@ -7,8 +7,8 @@ import { createPasswordHasher } from './accounts/password-hash.ts';
 import { createProfileCache } from './accounts/profile-cache.ts';
 import { createApp, serviceName } from './app.ts';
 import { readConfig } from './config.ts';
-import { tokenSigner } from './purges/service-key.ts';
-import { createWorkerClient } from './purges/worker-client.ts';
+import { ServiceCaller } from './services/caller.ts';
+import { tokenSigner } from './services/service-key.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 
 const config = readConfig();
@@ -66,7 +66,15 @@ await runServer({
       redis,
       queues,
       throttle: createThrottle(redis),
-      worker: createWorkerClient({ url: config.INVALIDATION_WORKER_URL, sign }),
+      caller: new ServiceCaller(
+        {
+          'catalog-read': config.CATALOG_READ_URL,
+          'catalog-write': config.CATALOG_WRITE_URL,
+          'invalidation-worker': config.INVALIDATION_WORKER_URL,
+          orders: config.ORDERS_URL,
+        },
+        sign,
+      ),
       services: [
         { name: 'catalog-read', url: config.CATALOG_READ_URL },
         { name: 'catalog-write', url: config.CATALOG_WRITE_URL },

@@ -1,5 +1,5 @@
 /**
- * Manages users from the command line: `list`, `put NAME --role admin|viewer`, `remove NAME`. It reads the password from
+ * Manages users from the command line: `list`, `put NAME --role admin|editor|viewer`, `remove NAME`. It reads the password from
  * the standard input. On a terminal it generates one and prints it. Needs DATABASE_URL.
  */
 import { randomBytes } from 'node:crypto';
@@ -47,7 +47,7 @@ async function run(accounts: Accounts): Promise<void> {
     return;
   }
   if (command !== 'put' && command !== 'remove')
-    throw new UsageError('Unknown command. Use: list | put NAME --role admin|viewer | remove NAME');
+    throw new UsageError('Unknown command. Use: list | put NAME --role admin|editor|viewer | remove NAME');
   if (username === undefined)
     throw new UsageError(
       'A user name has 1 to 64 characters of a-z, 0-9, ".", "_", "-", "@" and "+". It starts with a letter or digit.',

@@ -47,7 +47,11 @@ test(
 );
 
 test.each([
-  [['put', 'bob', '--role', 'owner'], 'long enough for all', 'The role must be one of: admin, viewer.'],
+  [
+    ['put', 'bob', '--role', 'owner'],
+    'long enough for all',
+    'The role must be one of: admin, editor, viewer.',
+  ],
   [['put', 'bob'], 'short', 'must have 12 to 256 characters'],
   [['put', 'No Name'], 'long enough for all', 'A user name has'],
   [['remove', 'bob'], '', 'There is no user bob.'],

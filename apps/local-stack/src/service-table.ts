@@ -64,8 +64,8 @@ export const services: readonly ServiceEntry[] = [
     env: { FIRST_ADMIN_USERNAME: consoleAdmin.username },
     main: 'server/main.ts',
     calls: ['catalog-read', 'catalog-write', 'invalidation-worker', 'orders'],
-    // It asks the worker for purges. Reading the state of the others needs no token.
-    scopes: ['catalog:operate'],
+    // It calls the others in the name of the people who are signed in.
+    scopes: ['catalog:read', 'catalog:write', 'catalog:operate', 'orders:read', 'orders:write'],
     randomSecrets: {
       SESSION_SECRET: 'console-session-secret',
       FIRST_ADMIN_PASSWORD: consoleAdmin.password,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-export const userRoles = ['admin', 'viewer'] as const;
+/** A viewer looks, an editor changes the catalog, its stock and its orders, an admin may do everything. */
+export const userRoles = ['admin', 'editor', 'viewer'] as const;
 export type UserRole = (typeof userRoles)[number];
 
 /** The cached part of a person who may sign in to the console. It holds nothing that helps to guess a password. */

@@ -7,7 +7,7 @@ create table catalog.console_users (
     constraint console_users_username_form check (username ~ '^[a-z0-9][a-z0-9._@+-]{0,63}$'),
   -- Never the password: a PHC string, which names its algorithm and parameters.
   password_hash text not null constraint console_users_password_hashed check (password_hash like '$argon2id$%'),
-  role text not null constraint console_users_role_known check (role in ('admin', 'viewer')),
+  role text not null constraint console_users_role_known check (role in ('admin', 'editor', 'viewer')),
   created_at catalog.moment not null default pg_catalog.clock_timestamp(),
   -- Sessions that began with the former password end.
   password_changed_at catalog.moment not null default pg_catalog.clock_timestamp()

@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, expect, test } from 'vitest';
+import type { SystemState } from './state.ts';
 import { runningConsole } from '../testing/running-console.ts';
 
 const running = await runningConsole();
@@ -21,65 +22,52 @@ beforeEach(async () => {
   await running.clock.advance(1_000);
 });
 
-/** The text of the page without its markup. */
-async function page(role: 'admin' | 'viewer' = 'viewer'): Promise<string> {
-  const cookie = await running.signIn(role);
-  const answer = await running.call('GET', '/', { cookie });
-  return (await answer.text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
+async function state(): Promise<SystemState> {
+  const cookie = await running.signIn('viewer');
+  return (await (await running.call('GET', '/api/state', { cookie })).json()) as SystemState;
 }
 
-test('the page says that all is well and shows the figures', async () => {
-  const jobs = await running.queues.refresh.add('refresh', { keys: [] });
-  const text = await page();
-  expect(text).toContain('All is well');
-  expect(text).toMatch(/invalidation-worker ready \d+ ms/);
-  expect(text).toContain('Watermark age 0.25 s');
-  expect(text).toContain('Changes not yet applied 0 the outbox is empty');
-  expect(text).toContain('refresh 1 0 0 0 0');
-  await jobs.remove();
+test('the state holds the services, the queues and the figures', async () => {
+  const job = await running.queues.refresh.add('refresh', { keys: [] });
+  const { services, queues, feed } = await state();
+  expect(services).toMatchObject([{ name: 'invalidation-worker', state: 'ready', failing: [] }]);
+  expect(feed).toEqual({ watermarkAge_s: 0.25, unapplied: 0, oldestUnapplied_s: 1.5 });
+  expect(queues[1]).toEqual({
+    name: 'refresh',
+    counts: { waiting: 1, active: 0, delayed: 0, failed: 0, completed: 0 },
+  });
+  await job.remove();
 });
 
-test('the page shows the failing checks of a service that is not ready', async () => {
+test('a service that is not ready says which of its checks fail', async () => {
   running.worker.answers['/readyz'] = {
     status: 503,
     body: '{"status":"not ready","checks":{"postgres":"ok","cache":"fails: <ECONNREFUSED>"}}',
   };
-  const text = await page();
-  expect(text).toContain('invalidation-worker is not ready');
-  expect(text).toContain('not ready cache: fails: &lt;ECONNREFUSED&gt;');
+  expect((await state()).services).toMatchObject([
+    { state: 'not ready', failing: ['cache: fails: <ECONNREFUSED>'] },
+  ]);
 });
 
-test('the page shows the warnings of a ready service', async () => {
+test('a ready service may have warnings', async () => {
   running.worker.answers['/readyz'] = {
     status: 200,
     body: '{"status":"ok","checks":{"postgres":"ok"},"warnings":{"doorbell":"silent"}}',
   };
-  expect(await page()).toMatch(/invalidation-worker ready doorbell: silent \d+ ms/);
+  expect((await state()).services).toMatchObject([{ state: 'ready', failing: ['doorbell: silent'] }]);
 });
 
-test('a service with an invalid answer is shown as "no answer"', async () => {
+test('a service with an invalid answer counts as one that does not answer', async () => {
   running.worker.answers = { '/readyz': { status: 200, body: 'nonsense' } };
-  const text = await page();
-  expect(text).toContain('invalidation-worker no answer');
-  expect(text).toContain('Watermark age unknown');
-});
-
-test('a watermark older than the bound is shown as a warning', async () => {
-  running.worker.answers['/metrics'] = metrics(2.5, 7);
-  const text = await page();
-  expect(text).toContain('The cache is behind Postgres');
-  expect(text).toContain('Changes not yet applied 7 the oldest is 1.50 s old');
+  const { services, feed } = await state();
+  expect(services).toMatchObject([{ state: 'no answer' }]);
+  expect(feed).toEqual({});
 });
 
 test('each service is asked once per second, however many people look', async () => {
   const cookie = await running.signIn('viewer');
   const before = running.worker.requests.length;
-  await Promise.all(Array.from({ length: 20 }, () => running.call('GET', '/state', { cookie })));
+  await Promise.all(Array.from({ length: 20 }, () => running.call('GET', '/api/state', { cookie })));
   // One request for the readiness, one for the metrics as worker and one for the metrics as catalog-read.
   expect(running.worker.requests.length - before).toBe(3);
-});
-
-test('only admins see the purge form', async () => {
-  expect(await page('viewer')).not.toContain('Purge the cache');
-  expect(await page('admin')).toContain('Purge the cache');
 });

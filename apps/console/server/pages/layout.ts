@@ -7,30 +7,13 @@ export interface Page {
   readonly main: Html;
   /** The user in the header. The sign-in page has none. */
   readonly signedIn?: SignedIn | undefined;
-  /** The link in the header that leads to this page. */
-  readonly current?: string;
 }
 
-const places = [
-  { address: '/', name: 'Overview' },
-  { address: '/queues/', name: 'Queues' },
-] as const;
-
-function header({ signedIn, current }: Page): Html {
-  if (signedIn === undefined) return html``;
-  const links = places.map(
-    ({ address, name }) =>
-      html`<a href="${address}" ${address === current ? html`aria-current="page"` : undefined}>${name}</a>`,
-  );
-  return html`<header class="bar">
-    <a class="brand" href="/">${mark} Catalog</a>
-    <nav aria-label="Console">${links}</nav>
-    <form class="who" method="post" action="/sign-out">
-      <span><span class="name">${signedIn.username}</span> <span class="role">${signedIn.role}</span></span>
-      <button class="quiet">Sign out</button>
-    </form>
-  </header>`;
-}
+/** Errors have a way back. The app itself has its own navigation. */
+const header = ({ signedIn }: Page): Html =>
+  signedIn === undefined
+    ? html``
+    : html`<header class="bar"><a class="brand" href="/">${mark} Catalog</a></header>`;
 
 /** The logo shows two layers: the cache in front of the database. */
 export const mark = html`<svg class="mark" viewBox="0 0 24 24" aria-hidden="true">
@@ -47,13 +30,9 @@ export function sendPage(res: Response, status: number, page: Page): void {
         <meta name="color-scheme" content="light dark" />
         <title>${page.title} · Catalog console</title>
         <link rel="icon" type="image/svg+xml" href="/assets/mark.svg" />
-        <link rel="stylesheet" href="/assets/console.css" />
-        <script type="module" src="/assets/console.js"></script>
+        <link rel="stylesheet" href="/assets/page.css" />
       </head>
       <body>
-        ${
-          page.signedIn === undefined ? undefined : html`<a class="skip" href="#main">Skip to the content</a>`
-        }
         ${header(page)}
         <main id="main" tabindex="-1">${page.main}</main>
       </body>

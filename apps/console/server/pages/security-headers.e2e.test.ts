@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
+import { builtApp } from '../shell/routes.ts';
 import { runningConsole } from '../testing/running-console.ts';
 
 const running = await runningConsole();
@@ -8,13 +10,13 @@ afterAll(() => running[Symbol.asyncDispose]());
 
 const addresses = [
   '/',
-  '/state',
+  '/api/state',
   '/sign-in',
   '/queues/',
   '/queues/queue/refresh',
   '/queues/api/queues',
   '/queues/static/favicon.ico',
-  '/assets/console.css',
+  '/assets/page.css',
   '/no-such-address',
 ];
 
@@ -51,8 +53,30 @@ test.each(['/', '/sign-in', '/queues/', '/no-such-address'])(
   },
 );
 
-test('the static files name no other host', () => {
-  const folder = join(import.meta.dirname, '../../web');
-  for (const file of readdirSync(folder).filter((name) => /\.(?:css|js)$/.test(name)))
-    expect(readFileSync(join(folder, file), 'utf8')).not.toMatch(/https?:\/\//);
+test('the files of the app load nothing from another host', () => {
+  const folder = join(builtApp, 'assets');
+  const files = readdirSync(folder);
+  expect(files.length).toBeGreaterThan(3);
+  for (const file of files) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    // Libraries name pages about their errors, and the namespaces of XML. Neither is ever loaded.
+    expect(text).not.toMatch(/(?:import|fetch|EventSource|src=|url)\(?\s*["'`(]https?:/);
+  }
+});
+
+test('browsers keep the built files, whose names contain their hash', async () => {
+  const [file = ''] = readdirSync(join(builtApp, 'assets'));
+  const answer = await running.call('GET', `/assets/${file}`);
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([
+    200,
+    'public, max-age=31536000, immutable',
+  ]);
+});
+
+test('the first page needs less than 250 kB compressed', () => {
+  const page = readFileSync(join(builtApp, 'index.html'), 'utf8');
+  const files = [...page.matchAll(/"\/assets\/([^"]+\.(?:js|css))"/g)].map(([, name = '']) => name);
+  expect(files.length).toBeGreaterThanOrEqual(2);
+  const bytes = files.map((name) => gzipSync(readFileSync(join(builtApp, 'assets', name))).length);
+  expect(bytes.reduce((sum, one) => sum + one, 0)).toBeLessThan(250_000);
 });

@@ -5,7 +5,7 @@ import type { Queue } from 'bullmq';
 import type { Express, RequestHandler } from 'express';
 import { CatalogError, userRoles, type UserRole } from '@catalog/contracts';
 import type { Accounts } from '../accounts/accounts.ts';
-import { requireAdmin } from '../sessions/access.ts';
+import { requireRole } from '../sessions/access.ts';
 import { QueuesAdapter } from './queues-adapter.ts';
 
 export const queuesPath = '/queues';
@@ -19,7 +19,7 @@ const actions =
 
 /** In bull-board, GET and HEAD never change anything. A test checks all of its routes. */
 function actingNeedsAdmin(accounts: Pick<Accounts, 'find'>): RequestHandler {
-  const admin = requireAdmin({ accounts });
+  const admin = requireRole('admin', { accounts });
   return (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') next();
     else if (actions.test(req.path)) void admin(req, res, next);

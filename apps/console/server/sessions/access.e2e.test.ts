@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { userRoles, type UserProfile } from '@catalog/contracts';
+import { userRoles, type UserProfile, type UserRole } from '@catalog/contracts';
+import { forwarded } from '../services/forwarded.ts';
 import { password, runningConsole, type RunningConsole } from '../testing/running-console.ts';
 
 let running: RunningConsole;
@@ -9,31 +10,46 @@ beforeAll(async () => {
 });
 afterAll(() => running[Symbol.asyncDispose]());
 
-const purge = { what: 'key', key: 'product:1', reason: 'a test' };
+const purge = { key: 'product:1', reason: 'a test' };
+
+const allMay = { nobody: 401, viewer: 200, editor: 200, admin: 200 };
+const nowhere = { nobody: 401, viewer: 404, editor: 404, admin: 404 };
 
 /** The routes of the console itself. `queues.e2e.test.ts` checks those of the queue dashboard. */
-const table: [
-  string,
-  string,
-  Record<string, string> | undefined,
-  { nobody: number; viewer: number; admin: number },
-][] = [
-  ['GET', '/', undefined, { nobody: 401, viewer: 200, admin: 200 }],
-  ['GET', '/state', undefined, { nobody: 401, viewer: 200, admin: 200 }],
-  ['GET', '/queues/', undefined, { nobody: 401, viewer: 200, admin: 200 }],
-  ['POST', '/purges', purge, { nobody: 401, viewer: 403, admin: 200 }],
-  ['GET', '/no-such-address', undefined, { nobody: 401, viewer: 404, admin: 404 }],
-  ['DELETE', '/', undefined, { nobody: 401, viewer: 405, admin: 405 }],
-  ['GET', '/sign-in', undefined, { nobody: 200, viewer: 303, admin: 303 }],
-  ['GET', '/assets/console.css', undefined, { nobody: 200, viewer: 200, admin: 200 }],
-  ['GET', '/assets/../server/main.ts', undefined, { nobody: 401, viewer: 404, admin: 404 }],
+const table: [string, string, Record<'nobody' | UserRole, number>][] = [
+  ['GET', '/', allMay],
+  ['GET', '/keys', allMay],
+  ['GET', '/api/me', allMay],
+  ['GET', '/api/state', allMay],
+  ['GET', '/queues/', allMay],
+  ['GET', '/no-such-address', nowhere],
+  ['GET', '/api/no-such-address', nowhere],
+  ['DELETE', '/', { nobody: 401, viewer: 405, editor: 405, admin: 405 }],
+  ['GET', '/sign-in', { nobody: 200, viewer: 303, editor: 303, admin: 303 }],
+  ['GET', '/assets/page.css', { nobody: 200, viewer: 200, editor: 200, admin: 200 }],
+  ['GET', '/assets/../server/main.ts', nowhere],
 ];
 
 describe.each(['nobody', ...userRoles] as const)('%s', (who) => {
-  test.each(table)('%s %s', async (method, path, form, expected) => {
+  test.each(table)('%s %s', async (method, path, expected) => {
     const cookie = who === 'nobody' ? undefined : await running.signIn(who);
-    const answer = await running.call(method, path, { cookie, ...(form !== undefined && { form }) });
+    const answer = await running.call(method, path, { cookie });
     expect(answer.status).toBe(expected[who]);
+  });
+
+  test.each(forwarded)('$method $path', async ({ method, path, to, role }) => {
+    const cookie = who === 'nobody' ? undefined : await running.signIn(who);
+    const concrete = (pattern: string) => pattern.replace(/:\w+/, 'x');
+    running.worker.answers[concrete(to)] = { status: 200, body: '{}' };
+    running.worker.requests.length = 0;
+    const answer = await running.call(method.toUpperCase(), concrete(path), {
+      cookie,
+      ...(method !== 'get' && { json: {} }),
+    });
+    const order = ['nobody', 'viewer', 'editor', 'admin'];
+    const may = order.indexOf(who) >= order.indexOf(role);
+    expect(answer.status).toBe(may ? 200 : who === 'nobody' ? 401 : 403);
+    expect(running.worker.requests.filter(({ url }) => url === concrete(to))).toHaveLength(may ? 1 : 0);
   });
 });
 
@@ -51,9 +67,9 @@ test('an admin who loses the role can no longer act, at once', async () => {
   await running.accounts.put('fallen', password, 'admin');
   const answer = await running.call('POST', '/sign-in', { form: { username: 'fallen', password } });
   const cookie = answer.headers.getSetCookie()[0]?.split(';')[0];
-  expect((await running.call('POST', '/purges', { cookie, form: purge })).status).toBe(200);
+  expect((await running.call('POST', '/api/purges', { cookie, json: purge })).status).toBe(200);
   await running.owner.query("update catalog.console_users set role = 'viewer' where username = 'fallen'");
-  expect((await running.call('POST', '/purges', { cookie, form: purge })).status).toBe(403);
+  expect((await running.call('POST', '/api/purges', { cookie, json: purge })).status).toBe(403);
 });
 
 test.each([
@@ -75,12 +91,9 @@ test('while Postgres does not answer, an admin can look but not act', async () =
   const cookie = await running.signIn('admin');
   await running.owner.query('revoke select on catalog.console_users from console');
   try {
-    const page = await running.call('GET', '/', { cookie });
-    expect(page.status).toBe(200);
-    const text = await page.text();
-    expect(text).toContain('Postgres does not answer');
-    expect(text).not.toContain('action="/purges"');
-    expect((await running.call('POST', '/purges', { cookie, form: purge })).status).toBe(503);
+    const me = await running.call('GET', '/api/me', { cookie });
+    expect(await me.json()).toEqual({ username: 'admin', role: 'viewer', confirmed: false });
+    expect((await running.call('POST', '/api/purges', { cookie, json: purge })).status).toBe(503);
     const pause = await running.call('PUT', '/queues/api/queues/refresh/pause', { cookie });
     expect([pause.status, await running.queues.refresh.isPaused()]).toEqual([503, false]);
   } finally {
@@ -96,7 +109,7 @@ test('a cached profile with the role admin does not let a viewer act', async () 
     },
   });
   const cookie = await forged.signIn('viewer');
-  expect((await forged.call('POST', '/purges', { cookie, form: purge })).status).toBe(403);
+  expect((await forged.call('POST', '/api/purges', { cookie, json: purge })).status).toBe(403);
   const pause = await forged.call('PUT', '/queues/api/queues/refresh/pause', { cookie });
   expect([pause.status, await forged.queues.refresh.isPaused()]).toEqual([403, false]);
   expect(forged.worker.requests.filter(({ url }) => url === '/v1/purges')).toEqual([]);
@@ -111,6 +124,6 @@ test('a session from before a password change cannot act, even while a cached pr
   expect((await late.call('GET', '/', { cookie })).status).toBe(200);
   await late.accounts.put('admin', 'another long password', 'admin');
   expect((await late.call('GET', '/', { cookie })).status).toBe(200);
-  expect((await late.call('POST', '/purges', { cookie, form: purge })).status).toBe(403);
+  expect((await late.call('POST', '/api/purges', { cookie, json: purge })).status).toBe(403);
   expect(late.worker.requests.filter(({ url }) => url === '/v1/purges')).toEqual([]);
 });

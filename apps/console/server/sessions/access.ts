@@ -1,4 +1,4 @@
-/** Access rules: every route after `requireSignIn` needs a session, and every change needs an admin. */
+/** Access rules: every route after `requireSignIn` needs a session, and every change needs an editor or an admin. */
 import type { Wrapped } from '@catalog/cache';
 import { CatalogError, type UserProfile, type UserRole } from '@catalog/contracts';
 import type { RequestHandler, Response } from 'express';
@@ -72,11 +72,17 @@ export function requireSignIn(options: {
   };
 }
 
+/** What a role may do, the later ones all that the earlier ones may. */
+const ranks: Readonly<Record<UserRole, number>> = { viewer: 0, editor: 1, admin: 2 };
+
 /**
- * Answers 403 to viewers. It always asks Postgres for the role. If it trusted the cache, everybody who can write to the
- * cache Redis could become an admin.
+ * Answers 403 to users with a lesser role. It always asks Postgres for the role. If it trusted the cache, everybody who can
+ * write to the cache Redis could become an admin.
  */
-export function requireAdmin({ accounts }: { accounts: Pick<Accounts, 'find'> }): RequestHandler {
+export function requireRole(
+  role: Exclude<UserRole, 'viewer'>,
+  { accounts }: { accounts: Pick<Accounts, 'find'> },
+): RequestHandler {
   return async (_req, res, next) => {
     const { accountId, passwordChangedAt } = signedIn(res);
     let profile: UserProfile | null;
@@ -90,7 +96,10 @@ export function requireAdmin({ accounts }: { accounts: Pick<Accounts, 'find'> })
       );
       return;
     }
-    if (profile?.role === 'admin' && profile.passwordChangedAt === passwordChangedAt) next();
-    else next(new CatalogError('forbidden', 'Only an admin may do this.'));
+    const isCurrent = profile?.passwordChangedAt === passwordChangedAt;
+    if (profile !== null && isCurrent && ranks[profile.role] >= ranks[role]) next();
+    else next(new CatalogError('forbidden', `Only ${rolesFrom[role]} may do this. Nothing was changed.`));
   };
 }
+
+const rolesFrom = { editor: 'an editor or an admin', admin: 'an admin' } as const;

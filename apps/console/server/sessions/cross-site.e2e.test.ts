@@ -19,7 +19,7 @@ test.each(elsewhere)('a request from %s changes nothing', async (_name, headers)
   for (const [method, path] of [
     ['POST', '/sign-in'],
     ['POST', '/sign-out'],
-    ['POST', '/purges'],
+    ['POST', '/api/purges'],
     ['PUT', '/queues/api/queues/invalidation/pause'],
   ] as const) {
     const form = { username: 'admin', password, what: 'all', confirm: 'yes', reason: 'because' };

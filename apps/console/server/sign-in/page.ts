@@ -38,7 +38,7 @@ export function signInPage({ next, username, refused }: SignInForm): Html {
           maxlength="256"
           ${username === undefined ? undefined : html`autofocus`}
       /></label>
-      <button>Sign in</button>
+      <button class="primary">Sign in</button>
     </form>
   </section>`;
 }

@@ -19,13 +19,13 @@ import {
 } from '@catalog/testing';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { UserRole } from '@catalog/contracts';
+import { userRoles, type UserRole } from '@catalog/contracts';
 import { Accounts } from '../accounts/accounts.ts';
 import { createPasswordHasher } from '../accounts/password-hash.ts';
 import { createProfileCache } from '../accounts/profile-cache.ts';
 import { createApp, serviceName } from '../app.ts';
-import { tokenSigner } from '../purges/service-key.ts';
-import { createWorkerClient } from '../purges/worker-client.ts';
+import { ServiceCaller } from '../services/caller.ts';
+import { tokenSigner } from '../services/service-key.ts';
 import { createThrottle, type ThrottleRules } from '../sign-in/throttle.ts';
 
 export interface ScriptedService extends AsyncDisposable {
@@ -102,6 +102,8 @@ export async function runningConsole(
     origin?: string;
     throttle?: ThrottleRules;
     trustedProxies?: string[];
+    /** The address of the services. A scripted one stands for all of them unless set. */
+    workerUrl?: string;
     /** Loads the cached profiles from elsewhere than Postgres. */
     findProfile?: Accounts['find'];
   } = {},
@@ -111,8 +113,9 @@ export async function runningConsole(
   const tokens = await createTestTokens();
   const worker = await scriptedService({
     '/readyz': { status: 200, body: '{"status":"ok","checks":{"postgres":"ok"}}' },
-    '/metrics': { status: 200, body: '' },
+    '/metrics': { status: 200, body: 'cache_watermark_age_seconds{service="catalog-read"} 0.1' },
   });
+  const serviceUrl = options.workerUrl ?? worker.url;
   const logLines: string[] = [];
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -129,7 +132,7 @@ export async function runningConsole(
   const queues = { invalidation: createInvalidationQueue(redis), refresh: createRefreshQueue(redis) };
   for (const queue of Object.values(queues)) queue.on('error', () => undefined);
   const accounts = new Accounts(pool, createPasswordHasher());
-  for (const role of ['admin', 'viewer'] as const) await accounts.put(role, password, role);
+  for (const role of userRoles) await accounts.put(role, password, role);
   // No worker sends heartbeats here, so every profile read bypasses the caches.
   const profileCache = createProfileCache({
     find: options.findProfile ?? ((id) => accounts.find(id)),
@@ -147,7 +150,15 @@ export async function runningConsole(
     redis,
     queues: Object.values(queues),
     throttle: createThrottle(redis, options.throttle),
-    worker: createWorkerClient({ url: worker.url, sign: await tokenSigner(tokens.keyFile, clock) }),
+    caller: new ServiceCaller(
+      {
+        'catalog-read': serviceUrl,
+        'catalog-write': serviceUrl,
+        'invalidation-worker': serviceUrl,
+        orders: serviceUrl,
+      },
+      await tokenSigner(tokens.keyFile, clock),
+    ),
     services: [{ name: 'invalidation-worker', url: worker.url }],
     workerUrl: worker.url,
     readUrl: worker.url,

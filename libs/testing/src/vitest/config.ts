@@ -1,7 +1,7 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-/** The vitest configuration of a package. `postgres` starts one Postgres for the whole run. */
-export function testConfig(options: { postgres?: boolean } = {}): ViteUserConfig {
+/** The vitest configuration of a package. `postgres` starts one Postgres for the whole run; `setup` names files that also run before. */
+export function testConfig(options: { postgres?: boolean; setup?: string[] } = {}): ViteUserConfig {
   return defineConfig({
     test: {
       include: ['**/*.test.ts'],
@@ -11,7 +11,10 @@ export function testConfig(options: { postgres?: boolean } = {}): ViteUserConfig
       reporters: ['default', ['json', { outputFile: 'reports/vitest.json' }]],
       // For two cores. More workers would only wait for each other's servers.
       maxWorkers: 2,
-      globalSetup: options.postgres === true ? ['@catalog/testing/postgres-setup'] : [],
+      globalSetup: [
+        ...(options.postgres === true ? ['@catalog/testing/postgres-setup'] : []),
+        ...(options.setup ?? []),
+      ],
       testTimeout: 20_000,
       // The first migrated database of a run waits for the template.
       hookTimeout: 60_000,

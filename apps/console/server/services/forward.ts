@@ -1,0 +1,124 @@
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import { CatalogError, type UserRole } from '@catalog/contracts';
+import { readBody, type Logger } from '@catalog/service-kit';
+import type { Express, Request, RequestHandler, Response as Answer } from 'express';
+import type { Accounts } from '../accounts/accounts.ts';
+import { requireRole, signedIn } from '../sessions/access.ts';
+import type { ServiceCaller, ServiceName } from './caller.ts';
+
+/** A call that the console passes on as it is. */
+export interface Forwarded {
+  readonly method: 'get' | 'post' | 'patch' | 'delete';
+  /** The address in the console, with parameters as `:id`. */
+  readonly path: string;
+  readonly service: ServiceName;
+  /** The address in the service, with the same parameters. */
+  readonly to: string;
+  readonly scope: string;
+  readonly role: UserRole;
+  /** A body that is passed on while it arrives, and how long the answer may take. */
+  readonly upload?: { readonly timeout_ms: number };
+  readonly timeout_ms?: number;
+}
+
+const requestHeaders = [
+  'accept',
+  'content-type',
+  'idempotency-key',
+  'if-match',
+  'if-none-match',
+  'import-id',
+  'min-version',
+];
+const answerHeaders = [
+  'age',
+  'cache-status',
+  'catalog-version',
+  'content-disposition',
+  'content-type',
+  'etag',
+  'idempotency-replayed',
+  'location',
+  'retry-after',
+];
+
+/** Forms of the console are small. Files are uploads. */
+const mostBodyBytes = 256 * 1024;
+
+export function forwardRoutes(
+  app: Express,
+  table: readonly Forwarded[],
+  { caller, accounts, log }: { caller: ServiceCaller; accounts: Pick<Accounts, 'find'>; log: Logger },
+): void {
+  for (const route of table) {
+    const guards: RequestHandler[] = route.role === 'viewer' ? [] : [requireRole(route.role, { accounts })];
+    app[route.method](route.path, ...guards, async (req, res) => {
+      await forward(caller, route, req, res);
+      if (route.method !== 'get')
+        log.info(
+          { user: signedIn(res).username, action: `${req.method} ${req.path}`, status: res.statusCode },
+          'acted',
+        );
+    });
+  }
+}
+
+async function forward(caller: ServiceCaller, route: Forwarded, req: Request, res: Answer): Promise<void> {
+  const gone = new AbortController();
+  res.on('close', () => gone.abort());
+  const response = await caller.call({
+    service: route.service,
+    method: req.method,
+    path: addressIn(route.to, req),
+    scope: route.scope,
+    username: signedIn(res).username,
+    headers: chosenHeaders(req),
+    signal: gone.signal,
+    ...(route.upload !== undefined
+      ? { body: req, timeout_ms: route.upload.timeout_ms }
+      : route.timeout_ms !== undefined && { timeout_ms: route.timeout_ms }),
+    ...(route.upload === undefined &&
+      hasBody(req) && { body: Buffer.from(await readBody(req, mostBodyBytes)) }),
+  });
+  await passOn(response, res);
+}
+
+function chosenHeaders(req: Request): Record<string, string> {
+  return Object.fromEntries(
+    requestHeaders.flatMap((name) => {
+      const value = req.headers[name];
+      return typeof value === 'string' ? [[name, value]] : [];
+    }),
+  );
+}
+
+/** Sends the answer of a service to the browser while it arrives. */
+async function passOn(response: Response, res: Answer): Promise<void> {
+  res.status(response.status);
+  for (const name of answerHeaders) {
+    const value = response.headers.get(name);
+    if (value !== null) res.set(name, value);
+  }
+  if (response.body === null) {
+    res.end();
+    return;
+  }
+  res.flushHeaders();
+  await pipeline(Readable.fromWeb(response.body as never), res).catch(() => res.destroy());
+}
+
+const hasBody = (req: Request): boolean =>
+  req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
+
+/** Puts the parameters, encoded again, and the query of a request into the address of the service. */
+function addressIn(to: string, req: Request): string {
+  const path = to.replace(/:(\w+)/g, (_, name: string) => {
+    const value = String(req.params[name]);
+    // Addresses drop such segments, so the call would reach another route.
+    if (value === '.' || value === '..') throw new CatalogError('not_found', 'There is no such address.');
+    return encodeURIComponent(value);
+  });
+  const query = req.url.indexOf('?');
+  return query === -1 ? path : path + req.url.slice(query);
+}

@@ -1,0 +1,68 @@
+import { Toast } from '@base-ui/react/toast';
+import type { ReactNode } from 'react';
+
+interface ToastData {
+  readonly action?: { readonly name: string; readonly run: () => void };
+}
+
+const manager = Toast.createToastManager<ToastData>();
+
+/** Says what has happened, and may offer to undo it. An error stays until it is closed. */
+export function say(
+  title: string,
+  options: { kind?: 'good' | 'bad'; detail?: string; action?: ToastData['action'] } = {},
+): void {
+  const { kind = 'good', detail, action } = options;
+  manager.add({
+    title,
+    type: kind,
+    timeout: kind === 'bad' ? 0 : action === undefined ? 5_000 : 10_000,
+    priority: kind === 'bad' ? 'high' : 'low',
+    ...(detail !== undefined && { description: detail }),
+    data: action === undefined ? {} : { action },
+  });
+}
+
+export function Toasts({ children }: { children: ReactNode }) {
+  return (
+    <Toast.Provider toastManager={manager}>
+      {children}
+      <Toast.Portal>
+        <Toast.Viewport className="toasts">
+          <List />
+        </Toast.Viewport>
+      </Toast.Portal>
+    </Toast.Provider>
+  );
+}
+
+function List() {
+  const { toasts, close } = Toast.useToastManager<ToastData>();
+  return toasts.map((toast) => {
+    const action = toast.data?.action;
+    return (
+      <Toast.Root key={toast.id} toast={toast} className={`toast ${toast.type ?? ''}`}>
+        <Toast.Content className="toast-content">
+          <div>
+            <Toast.Title className="toast-title" />
+            <Toast.Description className="toast-text" />
+          </div>
+          {action !== undefined && (
+            <button
+              type="button"
+              onClick={() => {
+                close(toast.id);
+                action.run();
+              }}
+            >
+              {action.name}
+            </button>
+          )}
+          <Toast.Close aria-label="Close" className="quiet">
+            ✕
+          </Toast.Close>
+        </Toast.Content>
+      </Toast.Root>
+    );
+  });
+}

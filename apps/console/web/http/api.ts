@@ -1,0 +1,96 @@
+/** Calls the server of the console. Every error becomes an `ApiError` with a text for people. */
+
+export interface FieldProblem {
+  readonly pointer?: string;
+  readonly parameter?: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly code: string;
+  readonly errors: readonly FieldProblem[];
+
+  constructor(status: number, code: string, message: string, errors: readonly FieldProblem[] = []) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.errors = errors;
+  }
+}
+
+export interface Call {
+  readonly method?: string;
+  readonly json?: unknown;
+  readonly body?: BodyInit;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer<T> {
+  readonly body: T;
+  readonly status: number;
+  readonly headers: Headers;
+}
+
+/** The answer with its headers. */
+export async function callApi<T>(path: string, call: Call = {}): Promise<Answer<T>> {
+  const { method = 'GET', json, body, headers, signal } = call;
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: {
+        Accept: 'application/json',
+        ...(json !== undefined && { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+      ...(body !== undefined && { body }),
+      ...(signal !== undefined && { signal }),
+    });
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw new ApiError(0, 'offline', 'The console does not answer. Check that it runs, then try again.');
+  }
+  if (response.status === 401) signInAgain();
+  const text = await response.text();
+  const parsed = parseJson(text);
+  if (!response.ok) throw problemOf(response.status, parsed);
+  return { body: parsed as T, status: response.status, headers: response.headers };
+}
+
+/** Only the body of the answer. */
+export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await callApi<T>(path, signal === undefined ? {} : { signal })).body;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function problemOf(status: number, body: unknown): ApiError {
+  const problem = (body ?? {}) as { code?: string; detail?: string; title?: string; errors?: FieldProblem[] };
+  return new ApiError(
+    status,
+    problem.code ?? 'unknown',
+    problem.detail ?? problem.title ?? `The console answered with status ${status}.`,
+    problem.errors,
+  );
+}
+
+/** The session has ended. The sign-in page leads back to this one. */
+function signInAgain(): void {
+  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** What an error says to the person in front of the screen. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'Something failed in this page. Load it again.';
+}

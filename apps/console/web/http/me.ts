@@ -1,0 +1,25 @@
+import { queryOptions, useQuery } from '@tanstack/react-query';
+import { getJson } from './api.ts';
+
+export type Role = 'viewer' | 'editor' | 'admin';
+
+export interface Me {
+  readonly username: string;
+  readonly role: Role;
+  /** False while Postgres does not answer. Then everybody may only look. */
+  readonly confirmed: boolean;
+}
+
+export const meQuery = queryOptions({
+  queryKey: ['me'],
+  queryFn: ({ signal }) => getJson<Me>('/api/me', signal),
+  refetchInterval: 30_000,
+});
+
+const ranks: Readonly<Record<Role, number>> = { viewer: 0, editor: 1, admin: 2 };
+
+/** Whether the person may do what needs this role. The server decides; this only hides what it would refuse. */
+export function useMay(role: Role): boolean {
+  const { data } = useQuery(meQuery);
+  return data !== undefined && ranks[data.role] >= ranks[role];
+}

@@ -1,0 +1,61 @@
+import { useQuery } from '@tanstack/react-query';
+import { Empty, Failed, Loading } from '../../elements/states.tsx';
+import { Ago } from '../../elements/values.tsx';
+import { tracesQuery, versionText, type Trace } from './traces.ts';
+
+/** What happened to one key in the last minutes. */
+export function KeyView({ cacheKey }: { cacheKey: string }) {
+  const { data, error, refetch } = useQuery(tracesQuery(cacheKey));
+  return (
+    <section className="panel" aria-labelledby="changes">
+      <header>
+        <h2 id="changes">Changes of the last 5 minutes</h2>
+      </header>
+      {data === undefined ? (
+        error === null ? (
+          <Loading />
+        ) : (
+          <Failed error={error} again={() => void refetch()} />
+        )
+      ) : data.data.length === 0 ? (
+        <Empty title="No change in the last 5 minutes.">
+          <p>What the cache holds of this key was filled before, or nobody has read it.</p>
+        </Empty>
+      ) : (
+        <div className="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>Changed</th>
+                <th className="number">Version</th>
+                <th className="number">Claimed after</th>
+                <th className="number">Applied after</th>
+                <th className="number">Refreshed after</th>
+                <th className="number">Dispatches</th>
+              </tr>
+            </thead>
+            <tbody>
+              {data.data.map((trace) => (
+                <tr key={trace.seq}>
+                  <td>
+                    <Ago at={trace.committedAt ?? trace.changedAt} />
+                  </td>
+                  <td className="number">{versionText(trace.version)}</td>
+                  <td className="number">{after(trace, trace.claimedAt)}</td>
+                  <td className="number">{after(trace, trace.appliedAt)}</td>
+                  <td className="number">{after(trace, trace.refreshedAt)}</td>
+                  <td className="number">{trace.dispatches}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function after({ committedAt, changedAt }: Trace, at: string | null): string {
+  if (at === null) return '–';
+  return `${Date.parse(at) - Date.parse(committedAt ?? changedAt)} ms`;
+}

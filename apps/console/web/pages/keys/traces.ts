@@ -1,0 +1,30 @@
+import { queryOptions } from '@tanstack/react-query';
+import { getJson } from '../../http/api.ts';
+
+/** One committed change on its way, as the worker reports it. All times are of the clock of Postgres. */
+export interface Trace {
+  readonly seq: number;
+  readonly entity: string;
+  readonly key: string;
+  readonly version: number;
+  readonly changedAt: string;
+  readonly committedAt: string | null;
+  readonly rungAt: string | null;
+  readonly claimedAt: string | null;
+  readonly queuedAt: string | null;
+  readonly appliedAt: string | null;
+  readonly refreshedAt: string | null;
+  readonly dispatches: number;
+}
+
+export const tracesQuery = (cacheKey: string) =>
+  queryOptions({
+    queryKey: ['traces', cacheKey],
+    queryFn: ({ signal }) =>
+      getJson<{ data: readonly Trace[] }>(`/api/traces?${new URLSearchParams({ key: cacheKey })}`, signal),
+    refetchInterval: 2_000,
+  });
+
+/** A version without an order: the change invalidates any version. */
+export const versionText = (version: number): string =>
+  version === Number.MAX_SAFE_INTEGER ? 'any' : version.toLocaleString('en');

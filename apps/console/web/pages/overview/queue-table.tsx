@@ -1,0 +1,46 @@
+import { count } from '../../elements/values.tsx';
+import type { QueueState } from './state.ts';
+
+const states = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
+
+export function QueueTable({ queues }: { queues: readonly QueueState[] }) {
+  return (
+    <section className="panel" aria-labelledby="queues">
+      <header>
+        <h2 id="queues">Queues</h2>
+        <div className="actions">
+          <a href="/queues/">Open the dashboard</a>
+        </div>
+      </header>
+      <div className="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th>Queue</th>
+              {states.map((state) => (
+                <th key={state} className="number">
+                  {state}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {queues.map(({ name, counts }) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                {states.map((state) => (
+                  <td
+                    key={state}
+                    className={`number ${state === 'failed' && counts?.failed ? 'bad-text' : ''}`}
+                  >
+                    {counts === undefined ? 'unknown' : count(counts[state])}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,26 @@
+/** Where one can go. The navigation and the command palette show the same places. */
+import type { ReactNode } from 'react';
+
+export interface Place {
+  readonly to: '/' | '/keys';
+  readonly name: string;
+  readonly icon: ReactNode;
+}
+
+const icon = (path: string): ReactNode => (
+  <svg viewBox="0 0 16 16" className="icon" aria-hidden="true">
+    <path d={path} />
+  </svg>
+);
+
+export const places: readonly Place[] = [
+  { to: '/', name: 'Overview', icon: icon('M2 9l3-4 3 3 3-5 3 4M2 13h12') },
+  { to: '/keys', name: 'Keys', icon: icon('M6.5 9.5a3 3 0 1 1 0-3L14 6.5v3h-2v-1.500H8') },
+];
+
+/** bull-board has pages of its own. */
+export const queuesPlace = {
+  href: '/queues/',
+  name: 'Queues',
+  icon: icon('M2 3h12v3H2zM2 8h12v3H2zM5 13.500h6'),
+};
