@@ -9,6 +9,7 @@ import { router } from './router.tsx';
 import { applyTheme } from './shell/theme.ts';
 import './static/page.css';
 import './styles/elements.css';
+import './styles/floating.css';
 import './styles/shell.css';
 import './styles/pages.css';
 
