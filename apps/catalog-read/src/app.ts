@@ -1,8 +1,15 @@
-import { type ApiDependencies, createApi } from '@catalog/service-kit';
+import {
+  type ApiDependencies,
+  type Authenticate,
+  createApi,
+  putInFront,
+  type ImmediateLimit,
+} from '@catalog/service-kit';
 import type { Express } from 'express';
 import type { Pool } from 'pg';
 import { changesRoute, type ChangesRouteDeps } from './changes/routes.ts';
 import type { CatalogCache } from './cache/catalog-cache.ts';
+import { ProductFront } from './front/product-front.ts';
 import { createBypassLimit } from './http/bypass-limit.ts';
 import { productRoutes } from './products/routes.ts';
 import type { ViewCounters } from './products/view-counters.ts';
@@ -11,6 +18,8 @@ import { settingsRoute } from './settings/routes.ts';
 export const serviceName = 'catalog-read';
 
 export interface Dependencies extends ApiDependencies, Omit<ChangesRouteDeps, 'stopping'> {
+  readonly authenticate: Authenticate;
+  readonly rateLimiter: ImmediateLimit;
   readonly cache: CatalogCache;
   readonly pool: Pool;
   readonly views: ViewCounters;
@@ -21,7 +30,7 @@ export interface Dependencies extends ApiDependencies, Omit<ChangesRouteDeps, 's
 /** Answers reads from the caches. It never writes to Postgres. */
 export function createApp(deps: Dependencies): Express {
   const countBypass = createBypassLimit(deps.bypassesPerSecond);
-  return createApi({
+  const app = createApi({
     ...deps,
     service: serviceName,
     description: 'Products and settings from the cache. An answer older than the bound is marked as stale.',
@@ -31,4 +40,6 @@ export function createApp(deps: Dependencies): Express {
       changesRoute({ ...deps, stopping: deps.readiness.stopping }),
     ],
   });
+  putInFront(app, new ProductFront(deps));
+  return app;
 }

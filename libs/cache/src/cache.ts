@@ -201,7 +201,7 @@ export function createCache(options: CacheOptions) {
       return {
         redis,
         near: {
-          state: isServed ? (kept.payload === null ? 'missing' : 'value') : 'silenced',
+          state: isServed ? (kept.text === null ? 'missing' : 'value') : 'silenced',
           version: kept.version,
           age_ms: now() - kept.storedAt_ms,
           ttl_ms: kept.freshUntil_ms - now(),

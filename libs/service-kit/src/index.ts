@@ -7,17 +7,39 @@ export { runService, type ServiceScope } from './lifecycle/run-service.ts';
 export { runServer, type RunServerOptions } from './lifecycle/run-server.ts';
 export { readiness, type Readiness, type ReadinessReport } from './health/readiness.ts';
 export { createMetrics, type Metrics } from './metrics/metrics.ts';
+export type { RequestSeries } from './metrics/request-histogram.ts';
 export { createServiceApp, type ServiceDependencies } from './http/app.ts';
 export { startServer, type RunningServer, type ServerOptions } from './http/server.ts';
 export { type EventStream, EventStreams, type SentEvent } from './http/event-streams.ts';
+export {
+  type Front,
+  isNextOnSocket,
+  observeFront,
+  plainHeaders,
+  type PlainHeaders,
+  putInFront,
+} from './http/front.ts';
+export { writeCompleteHead } from './http/messages.ts';
 export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
 export { parseExactJson } from './json/exact-json.ts';
-export { callerKey, limitRate } from './rate-limit/limit-rate.ts';
+export {
+  callerKey,
+  limitRate,
+  rateLimitPolicy,
+  rateLimitState,
+  type ImmediateLimit,
+} from './rate-limit/limit-rate.ts';
 export { refuseOtherMethods } from './http/other-methods.ts';
 export { httpLimits } from './http/limits.ts';
 export { requestIdOf } from './http/request-id.ts';
 export { parse, type Where } from './validation/parse.ts';
-export { authenticate, requireScope, tokenIssuer, type AuthenticateOptions } from './auth/authenticate.ts';
+export {
+  type Authenticate,
+  authenticate,
+  requireScope,
+  tokenIssuer,
+  type AuthenticateOptions,
+} from './auth/authenticate.ts';
 export type { Caller } from './auth/verify.ts';
 export { createApi, type ApiDependencies } from './routes/api.ts';
 export { mergePatch, route, type CheckedBy, type Route, type RouteInput } from './routes/route.ts';

@@ -5,7 +5,7 @@ import type { Response } from 'express';
 import type { z } from 'zod';
 
 /** RFC 9211. `near` is this process, `redis` the shared cache. */
-const cacheStatus: Record<Source, string> = {
+export const cacheStatus: Record<Source, string> = {
   near: 'catalog-read; hit; detail=near',
   redis: 'catalog-read; hit; detail=redis',
   stored: 'catalog-read; fwd=miss; stored',
@@ -94,7 +94,7 @@ function sendMissing(res: Response, headers: string[], detail: string): void {
 }
 
 /** Weak comparison (RFC 9110, 13.1.2). */
-function lists(ifNoneMatch: string, etag: string): boolean {
+export function lists(ifNoneMatch: string, etag: string): boolean {
   if (ifNoneMatch.trim() === '*') return true;
   return ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }

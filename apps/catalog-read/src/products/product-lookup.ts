@@ -3,6 +3,7 @@ import { CatalogError } from '@catalog/contracts';
 import { loadProductBySku, readVersionReached } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
+import { productBegin } from '../front/near-product.ts';
 import { versionNotReached } from '../http/request-headers.ts';
 
 export interface AtLeast {
@@ -104,6 +105,6 @@ export const idIn = (payload: Buffer): string => payload.toString('latin1', idBe
 
 function bears({ payload }: Answer, id: string, sku: string): boolean {
   if (payload === null) return false;
-  const head = Buffer.from(`{"id":${JSON.stringify(id)},"sku":${JSON.stringify(sku)},`);
+  const head = Buffer.from(productBegin(id, sku));
   return payload.length > head.length && payload.compare(head, 0, head.length, 0, head.length) === 0;
 }

@@ -19,6 +19,7 @@ import { viewProductCache } from './cache-view.ts';
 import { ProductLists } from './lists.ts';
 import { popularQuery, productIdParams, productsQuery } from './parameters.ts';
 import { type AtLeast, idIn, ProductLookup } from './product-lookup.ts';
+import { readScope } from './read-scope.ts';
 import type { ViewCounters } from './view-counters.ts';
 
 export interface ProductRoutesDeps {
@@ -28,7 +29,7 @@ export interface ProductRoutesDeps {
   readonly countBypass: CountBypass;
 }
 
-const scope = 'catalog:read';
+const scope = readScope;
 
 export function productRoutes({ cache, pool, views, countBypass }: ProductRoutesDeps): Route[] {
   const lookup = new ProductLookup(cache, pool);

@@ -15,6 +15,16 @@ interface ViewCountersOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** The views of one product since the last flush. */
+export class ViewCounter {
+  readonly id: string;
+  views = 0;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
 /**
  * Counts how often each product is read by id, by SKU or as one of many `ids=`, which clients that batch their reads
  * use. Lists and the popular products do not count: a product that is shown there would stay there for that reason.
@@ -25,7 +35,10 @@ interface ViewCountersOptions {
 export class ViewCounters implements Part {
   readonly #options: ViewCountersOptions;
   readonly #views: ProductViews;
-  #counts = new Map<string, number>();
+  /** Those that have counted since the last flush. */
+  #counting: ViewCounter[] = [];
+  /** For callers that keep no counter. */
+  #byId = new Map<string, ViewCounter>();
 
   constructor(options: ViewCountersOptions) {
     this.#options = options;
@@ -39,14 +52,23 @@ export class ViewCounters implements Part {
   }
 
   count(id: string): void {
-    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+    let counter = this.#byId.get(id);
+    if (counter === undefined) {
+      counter = new ViewCounter(id);
+      this.#byId.set(id, counter);
+    }
+    this.countIn(counter);
+  }
+
+  /** As `count`, for a caller that keeps the counter of a product which is read all the time. */
+  countIn(counter: ViewCounter): void {
+    if (counter.views++ === 0) this.#counting.push(counter);
   }
 
   async flush(): Promise<void> {
-    if (this.#counts.size === 0) return;
+    if (this.#counting.length === 0) return;
     const { onLost, onError } = this.#options;
-    const counts = [...this.#counts].map(([id, views]) => ({ id, views }));
-    this.#counts = new Map();
+    const counts = this.#takeCounts();
     try {
       const refused = await this.#views.count(counts);
       if (refused.memory > 0) onLost('memory', refused.memory);
@@ -59,6 +81,18 @@ export class ViewCounters implements Part {
       );
       onError(error);
     }
+  }
+
+  /** A product may have several counters. */
+  #takeCounts(): { id: string; views: number }[] {
+    const sums = new Map<string, number>();
+    for (const counter of this.#counting) {
+      sums.set(counter.id, (sums.get(counter.id) ?? 0) + counter.views);
+      counter.views = 0;
+    }
+    this.#counting = [];
+    this.#byId = new Map();
+    return [...sums].map(([id, views]) => ({ id, views }));
   }
 
   /**

@@ -60,10 +60,18 @@ export class Freshness {
     return this.#epoch;
   }
 
+  /**
+   * The epoch whose entries the near cache may serve at this moment: it is sound and within the bound. Else -1, which is
+   * never the epoch of an entry.
+   */
+  trustedEpoch(now_ms: number): number {
+    return this.isSound(now_ms) && now_ms - this.#watermarkAt_ms <= timings.bound_ms ? this.#epoch : -1;
+  }
+
   /** Whether every invalidation since the beginning of this epoch has been heard. */
-  isSound(): boolean {
+  isSound(now_ms = this.#now()): boolean {
     if (!this.#sound) return false;
-    if (this.#now() - this.#heartbeatAt_ms > timings.heartbeatOverdue_ms) {
+    if (now_ms - this.#heartbeatAt_ms > timings.heartbeatOverdue_ms) {
       this.#silence('overdue');
       return false;
     }
@@ -96,6 +104,7 @@ export class Freshness {
 
   /** Whether Redis refuses to invalidate the key, so that it may hold an old value. */
   isSetAside({ name, cacheKey }: NamedKey): boolean {
+    if (this.#setAsideKeys.size === 0 && this.#setAsideEntities.size === 0) return false;
     return this.#setAsideKeys.has(cacheKey) || this.#setAsideEntities.has(name);
   }
 

@@ -20,8 +20,12 @@ for (let start = 0; start < Number(keys); start += 100) {
       const payload = await redis.getBuffer(`value:${start + index}`);
       if (index % 4 > 0) return;
       const ticket = near.begin(keyOf(start + index));
-      near.offer(ticket, { version: 1, payload, storedAt_ms: now(), freshUntil_ms: now() + 60_000 });
+      const text = payload?.toString('latin1') ?? null;
+      near.offer(ticket, { version: 1, text, storedAt_ms: now(), freshUntil_ms: now() + 60_000 });
       near.end(ticket);
+      const entry = near.getStale(ticket.key);
+      // As large as that of a product.
+      if (entry !== undefined) entry.attachment = attachment(start + index);
     }),
   );
   freshness.received({ ...envelope, sequence: (envelope.sequence += 1), watermarkAge_ms: 0 }, now());
@@ -35,6 +39,17 @@ process.stdout.write(JSON.stringify({ counted, held: full - inUse(), entries }))
 
 function keyOf(index: number): string {
   return `product:00000000-0000-7000-8000-${index}`;
+}
+
+function attachment(index: number): object {
+  return {
+    text: `${index}`,
+    etag: `"${index}-1"`,
+    version: String(index),
+    length: String(index),
+    storedAt_ms: index + 0.5,
+    counter: { id: keyOf(index).slice(8), views: 0 },
+  };
 }
 
 function inUse(): number {

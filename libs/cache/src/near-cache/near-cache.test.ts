@@ -14,7 +14,7 @@ const hear = () =>
   );
 const entry = (version: number, size = 1) => ({
   version,
-  payload: Buffer.alloc(size),
+  text: 'x'.repeat(size),
   storedAt_ms: now_ms,
   freshUntil_ms: now_ms + 60_000,
 });

@@ -1,3 +1,5 @@
+import type { NearEntry } from '../near-cache/near-cache.ts';
+
 /**
  * near, redis: from a cache, within the bound · stored: from Postgres, and now in Redis · bypass: from Postgres,
  * not in Redis · stale: from a cache, and possibly older than the bound
@@ -34,6 +36,15 @@ export class Answer<Body = unknown> {
   ): Answer<Body> {
     const { state, version, payload, age_ms, stamp } = entry;
     return new Answer(version, state === 'missing' ? null : payload, age_ms, source, stamp);
+  }
+
+  static ofNear<Body>(
+    { version, text, storedAt_ms }: NearEntry,
+    now_ms: number,
+    source: Source,
+  ): Answer<Body> {
+    const payload = text === null ? null : Buffer.from(text, 'latin1');
+    return new Answer(version, payload, now_ms - storedAt_ms, source);
   }
 
   /** The payload, parsed with each call. */

@@ -92,13 +92,18 @@ export class RateLimiter {
 
   /** Decides at once when this process knows enough or Redis is slow, else asks Redis. */
   take(name: string): RateDecision | Promise<RateDecision> {
-    const caller = this.#callerOf(name);
-    const decision = this.#decideHere(caller);
+    const decision = this.takeHere(name);
     if (decision !== undefined) return decision;
+    const caller = this.#callerOf(name);
     return new Promise((resolve) => {
       caller.waiting.push(resolve);
       if (!caller.asking) void this.#ask(name, caller);
     });
+  }
+
+  /** As `take` if this process can decide at once. Otherwise undefined, and nothing is taken. */
+  takeHere(name: string): RateDecision | undefined {
+    return this.#decideHere(this.#callerOf(name));
   }
 
   #callerOf(name: string): Caller {

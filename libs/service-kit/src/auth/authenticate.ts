@@ -32,8 +32,16 @@ function challenge(res: Response, parameters: string): void {
   res.setHeader('WWW-Authenticate', `Bearer realm="catalog"${parameters}`);
 }
 
+export interface Authenticate extends RequestHandler {
+  /**
+   * The caller of an `Authorization` header, or of a request without one, if that is known at once. Otherwise undefined:
+   * the middleware then checks the token, or answers.
+   */
+  callerNow(authorization: string | undefined): Caller | undefined;
+}
+
 /** Reads the keys at once, and throws if it cannot. The middleware sets `req.caller` or answers 401. */
-export function authenticate(options: AuthenticateOptions): RequestHandler {
+export function authenticate(options: AuthenticateOptions): Authenticate {
   const clock = options.clock ?? systemClock;
   const keys = keyFile({ file: options.jwksFile, clock, log: options.log });
   const verifier = tokenVerifier({
@@ -47,7 +55,7 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
       ? undefined
       : { subject: 'anonymous', scopes: new Set(options.anonymousScopes) };
 
-  return (req, res, next) => {
+  const middleware: RequestHandler = (req, res, next) => {
     const header = req.headers.authorization;
     if (header === undefined && anonymous !== undefined) {
       req.caller = anonymous;
@@ -83,6 +91,10 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
     next();
     return undefined;
   };
+  return Object.assign(middleware, {
+    callerNow: (header: string | undefined) =>
+      header === undefined ? anonymous : verifier.remembered(header),
+  });
 }
 
 /** Runs after `authenticate`. Answers 403 if the caller has none of the scopes, or 401 if it sent no token. */

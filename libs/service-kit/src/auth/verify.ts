@@ -45,6 +45,8 @@ const invalid = (detail: string, cause?: unknown): CatalogError =>
 export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer: string; clock: Clock }): {
   /** @throws CatalogError `unauthenticated` */
   verify(authorization: string): Caller | Promise<Caller>;
+  /** The caller of a header that is remembered and still valid. Otherwise undefined: then `verify` says why. */
+  remembered(authorization: string): Caller | undefined;
 } {
   const { keys, audience, issuer, clock } = options;
   const verified = new LRUCache<string, Verified>({ max: tokenRules.remembered });
@@ -106,14 +108,22 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     return caller;
   };
 
+  const find = (authorization: string): Verified | undefined => {
+    if (keys.refresh()) {
+      // A key may have been withdrawn, so every token is checked again.
+      keyGeneration += 1;
+      verified.clear();
+    }
+    return verified.get(authorization);
+  };
+
   return {
+    remembered(authorization) {
+      const known = find(authorization);
+      return known !== undefined && clock.now() < known.until_ms ? known.caller : undefined;
+    },
     verify(authorization) {
-      if (keys.refresh()) {
-        // A key may have been withdrawn, so every token is checked again.
-        keyGeneration += 1;
-        verified.clear();
-      }
-      const known = verified.get(authorization);
+      const known = find(authorization);
       if (known === undefined) return check(authorization);
       if (clock.now() >= known.until_ms) throw invalid('The token is expired.');
       return known.caller;

@@ -26,7 +26,7 @@ export function observeRequests(options: {
   metrics: Metrics;
   log: Logger;
   slow_ms?: number;
-}): (res: ServerResponse<Request>) => void {
+}): (res: ServerResponse<Request>, began_ms?: number) => void {
   const { log } = options;
   const { httpRequest } = options.metrics;
   const slow_ms = options.slow_ms ?? 1_000;
@@ -43,7 +43,8 @@ export function observeRequests(options: {
     const record = {
       requestId: requestIdOf(req),
       method: req.method,
-      url: req.originalUrl,
+      // Express sets the original address. A request that a front has answered has not been there.
+      url: req.originalUrl ?? req.url,
       status,
       taken_ms: Math.round(taken_ms * 10) / 10,
       ...(error !== undefined && { code: error.code }),
@@ -56,8 +57,8 @@ export function observeRequests(options: {
     else log.debug(record, 'request');
   }
 
-  return (res) => {
-    (res as Observed)[startedAt] = performance.now();
+  return (res, began_ms = performance.now()) => {
+    (res as Observed)[startedAt] = began_ms;
     res.on('close', onClose);
   };
 }

@@ -6,6 +6,7 @@ import { CatalogError } from '@catalog/contracts';
 import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import { answerClientError, endWith, rawProblem } from './client-error.ts';
+import { frontOf } from './front.ts';
 import { httpLimits } from './limits.ts';
 import { messagesOf } from './messages.ts';
 
@@ -35,6 +36,7 @@ export interface RunningServer {
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { app, log } = options;
+  const front = frontOf(app);
   const inFlight = new Set<ServerResponse>();
   let draining = false;
 
@@ -56,6 +58,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     (req, res) => {
       if (draining) res.shouldKeepAlive = false;
+      else if (front?.answer(req, res) === true) return;
       inFlight.add(res);
       res.on('close', ended);
       app(req, res);

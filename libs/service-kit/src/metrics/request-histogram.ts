@@ -2,11 +2,23 @@
 const buckets_s = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
 /** The samples of one label set. An observation is a search over 15 numbers and two additions. */
-interface Series {
+export class RequestSeries {
   readonly labels: { readonly method: string; readonly route: string; readonly status: number };
-  readonly buckets: Float64Array;
-  sum: number;
-  count: number;
+  readonly buckets = new Float64Array(buckets_s.length + 1);
+  sum = 0;
+  count = 0;
+
+  constructor(method: string, route: string, status: number) {
+    this.labels = { method, route, status };
+  }
+
+  observe(seconds: number): void {
+    let bucket = 0;
+    while (bucket < buckets_s.length && seconds > (buckets_s[bucket] ?? Infinity)) bucket++;
+    this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1;
+    this.sum += seconds;
+    this.count++;
+  }
 }
 
 /**
@@ -20,12 +32,17 @@ export class RequestHistogram {
   readonly type = 'histogram';
   readonly aggregator = 'sum';
   readonly labelNames = ['method', 'route', 'status'];
-  readonly #routes = new Map<string, Map<string, Series[]>>();
+  readonly #routes = new Map<string, Map<string, RequestSeries[]>>();
 
   observe(method: string, route: string, status: number, seconds: number): void {
+    this.series(method, route, status).observe(seconds);
+  }
+
+  /** One label set, for a path that observes it so often that even finding it costs too much. Shown once it has samples. */
+  series(method: string, route: string, status: number): RequestSeries {
     let methods = this.#routes.get(route);
     if (methods === undefined) {
-      methods = new Map<string, Series[]>();
+      methods = new Map<string, RequestSeries[]>();
       this.#routes.set(route, methods);
     }
     let statuses = methods.get(method);
@@ -33,17 +50,7 @@ export class RequestHistogram {
       statuses = [];
       methods.set(method, statuses);
     }
-    const series = (statuses[status] ??= {
-      labels: { method, route, status },
-      buckets: new Float64Array(buckets_s.length + 1),
-      sum: 0,
-      count: 0,
-    });
-    let bucket = 0;
-    while (bucket < buckets_s.length && seconds > (buckets_s[bucket] ?? Infinity)) bucket++;
-    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;
-    series.sum += seconds;
-    series.count++;
+    return (statuses[status] ??= new RequestSeries(method, route, status));
   }
 
   reset(): void {
@@ -56,7 +63,9 @@ export class RequestHistogram {
     for (const methods of this.#routes.values()) {
       for (const statuses of methods.values()) {
         // The array is sparse: `forEach` skips statuses that never occurred.
-        statuses.forEach((series) => addSamples(values, this.name, series));
+        statuses.forEach((series) => {
+          if (series.count > 0) addSamples(values, this.name, series);
+        });
       }
     }
     return { name: this.name, help: this.help, type: this.type, aggregator: this.aggregator, values };
@@ -67,7 +76,7 @@ export class RequestHistogram {
   }
 }
 
-function addSamples(values: object[], name: string, series: Series): void {
+function addSamples(values: object[], name: string, series: RequestSeries): void {
   let upTo = 0;
   buckets_s.forEach((le, index) => {
     upTo += series.buckets[index] ?? 0;

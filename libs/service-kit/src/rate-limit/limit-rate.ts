@@ -1,34 +1,43 @@
 import { CatalogError } from '@catalog/contracts';
-import type { Request, RequestHandler, Response } from 'express';
+import type { RequestHandler, Response } from 'express';
+import type { Caller } from '../auth/verify.ts';
 import type { RateDecision, RateLimiter } from '@catalog/redis';
 
 export type RequestLimit = Pick<RateLimiter, 'limit' | 'window_ms' | 'take'>;
 
+/** Where some requests must be decided at once. */
+export type ImmediateLimit = RequestLimit & Pick<RateLimiter, 'takeHere'>;
+
 /** The caller that a request counts for: the subject of its token, or its address without a token. */
-export function callerKey(req: Request): string {
-  const subject = req.caller?.subject;
-  return subject === undefined || subject === 'anonymous' ? `address:${req.ip ?? ''}` : `caller:${subject}`;
+export function callerKey(caller: Caller | undefined, address: string | undefined): string {
+  const subject = caller?.subject;
+  return subject === undefined || subject === 'anonymous' ? `address:${address ?? ''}` : `caller:${subject}`;
 }
+
+/** The values of the headers `RateLimit-Policy` and `RateLimit`. */
+export const rateLimitPolicy = ({ limit, window_ms }: Pick<RequestLimit, 'limit' | 'window_ms'>): string =>
+  `"default";q=${limit};w=${Math.ceil(window_ms / 1000)}`;
+export const rateLimitState = ({ left, reset_ms }: RateDecision): string =>
+  `"default";r=${left};t=${Math.ceil(reset_ms / 1000)}`;
 
 /**
  * Runs after `authenticate`. Answers 429 with `Retry-After` above the limit. Every answer has `RateLimit-Policy` and
  * `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, in requests and seconds.
  */
 export function limitRate(limiter: RequestLimit): RequestHandler {
-  const policy = `"default";q=${limiter.limit};w=${Math.ceil(limiter.window_ms / 1000)}`;
-  const apply = (res: Response, { allowed, left, reset_ms }: RateDecision) => {
-    const reset_s = Math.ceil(reset_ms / 1000);
+  const policy = rateLimitPolicy(limiter);
+  const apply = (res: Response, decision: RateDecision) => {
     res.setHeader('RateLimit-Policy', policy);
-    res.setHeader('RateLimit', `"default";r=${left};t=${reset_s}`);
-    if (allowed) return;
+    res.setHeader('RateLimit', rateLimitState(decision));
+    if (decision.allowed) return;
     throw new CatalogError(
       'rate_limited',
       `The limit is ${limiter.limit} requests in ${limiter.window_ms / 1000} s.`,
-      { retryAfterSeconds: reset_s },
+      { retryAfterSeconds: Math.ceil(decision.reset_ms / 1000) },
     );
   };
   return (req, res, next) => {
-    const decision = limiter.take(callerKey(req));
+    const decision = limiter.take(callerKey(req.caller, req.ip));
     if (!(decision instanceof Promise)) {
       apply(res, decision);
       next();

@@ -1,0 +1,2 @@
+/** The scope of every read of products. */
+export const readScope = 'catalog:read';

@@ -1,0 +1,116 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Express } from 'express';
+import type { Logger } from '../logging/logger.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { RequestSeries } from '../metrics/request-histogram.ts';
+import { observeRequests } from './observe.ts';
+
+/**
+ * Stands in front of Express and answers the frequent requests that need none of it. It answers as Express would, or
+ * leaves the request untouched and returns false. The server asks it first, except while it drains.
+ */
+export interface Front {
+  /** @returns whether it has answered; the answer is complete then */
+  answer(req: IncomingMessage, res: ServerResponse): boolean;
+}
+
+const fronts = new WeakMap<Express, Front>();
+
+export function putInFront(app: Express, front: Front): void {
+  fronts.set(app, front);
+}
+
+export function frontOf(app: Express): Front | undefined {
+  return fronts.get(app);
+}
+
+/** The request headers that a front reads. */
+export interface PlainHeaders {
+  readonly authorization: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+}
+
+const found = {
+  authorization: undefined as string | undefined,
+  ifNoneMatch: undefined as string | undefined,
+};
+
+/**
+ * The headers of a request without a body and without anything unusual; undefined for any other, which belongs to
+ * Express. It reads the raw list: Node makes `req.headers` of it only when somebody asks, and nobody does here.
+ *
+ * @returns an object that the next call changes: read it at once
+ */
+export function plainHeaders({ rawHeaders }: IncomingMessage): PlainHeaders | undefined {
+  let hosts = 0;
+  found.authorization = undefined;
+  found.ifNoneMatch = undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    // Most names are ruled out by their length.
+    switch (name.length) {
+      case 4:
+        if (is(name, 'Host')) hosts += 1;
+        break;
+      case 13:
+        if (is(name, 'Authorization')) {
+          if (found.authorization !== undefined) return undefined;
+          found.authorization = rawHeaders[index + 1];
+        } else if (is(name, 'If-None-Match')) {
+          if (found.ifNoneMatch !== undefined) return undefined;
+          found.ifNoneMatch = rawHeaders[index + 1];
+        }
+        break;
+      case 6:
+        if (is(name, 'Expect')) return undefined;
+        break;
+      case 11:
+        if (is(name, 'Min-Version')) return undefined;
+        break;
+      case 14:
+        if (is(name, 'Content-Length')) return undefined;
+        break;
+      case 15:
+        // It may change the address of the caller.
+        if (is(name, 'X-Forwarded-For')) return undefined;
+        break;
+      case 17:
+        if (is(name, 'Transfer-Encoding')) return undefined;
+        break;
+      default:
+    }
+  }
+  return hosts === 1 ? found : undefined;
+}
+
+/** The first letter rules out most names of the same length, such as Accept-Encoding. */
+function is(name: string, wanted: string): boolean {
+  if ((name.charCodeAt(0) | 0x20) !== (wanted.charCodeAt(0) | 0x20)) return false;
+  return name === wanted || name.toLowerCase() === wanted.toLowerCase();
+}
+
+/** Whether what is written to the response now goes to its socket at once, and not behind another answer. */
+export function isNextOnSocket(res: ServerResponse): boolean {
+  return res.socket !== null && !res.socket.destroyed && res.socket.writableLength === 0;
+}
+
+/** Observes requests that a front answers, as `observeRequests` does with all others. */
+export function observeFront(options: { metrics: Metrics; log: Logger }) {
+  const observe = observeRequests(options);
+  return {
+    /** Every request leaves a log record: that is the work of Express. */
+    isLogged: () => options.log.isLevelEnabled('debug'),
+    series: (method: string, route: string, status: number): RequestSeries =>
+      options.metrics.httpRequest.series(method, route, status),
+    /** Call it when the answer is complete. If the client is slow to take it, the request ends later. */
+    ended(res: ServerResponse, series: RequestSeries, began_ms: number): void {
+      if (res.writableFinished || (res.socket?.writableLength ?? 0) === 0)
+        series.observe((performance.now() - began_ms) / 1_000);
+      else {
+        const observed = res as Parameters<typeof observe>[0];
+        observed.req.route = { path: series.labels.route };
+        observe(observed, began_ms);
+      }
+    },
+  };
+}
