@@ -24,6 +24,7 @@ export { jsonBody, parseJson, readBody, requireContentType } from './http/json-b
 export { parseExactJson } from './json/exact-json.ts';
 export {
   callerKey,
+  callerKeyOf,
   limitRate,
   rateLimitPolicy,
   rateLimitState,

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type Authenticate,
-  callerKey,
+  callerKeyOf,
   type Front,
   isNextOnSocket,
   type Logger,
@@ -82,7 +82,7 @@ export class ProductFront implements Front {
     const caller = authenticate.callerNow(headers.authorization);
     if (caller === undefined || !caller.scopes.has(readScope)) return false;
     // The last question, because it takes something. A refusal takes nothing, and Express says it.
-    const decision = rateLimiter.takeHere(callerKey(caller, req.socket.remoteAddress));
+    const decision = rateLimiter.takeHere(callerKeyOf(caller, req.socket.remoteAddress));
     if (decision === undefined || !decision.allowed) return false;
 
     views.countIn(product.counter);

@@ -1,5 +1,5 @@
 import { CatalogError } from '@catalog/contracts';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { Caller } from '../auth/verify.ts';
 import type { RateDecision, RateLimiter } from '@catalog/redis';
 
@@ -9,7 +9,9 @@ export type RequestLimit = Pick<RateLimiter, 'limit' | 'window_ms' | 'take'>;
 export type ImmediateLimit = RequestLimit & Pick<RateLimiter, 'takeHere'>;
 
 /** The caller that a request counts for: the subject of its token, or its address without a token. */
-export function callerKey(caller: Caller | undefined, address: string | undefined): string {
+export const callerKey = (req: Request): string => callerKeyOf(req.caller, req.ip);
+
+export function callerKeyOf(caller: Caller | undefined, address: string | undefined): string {
   const subject = caller?.subject;
   return subject === undefined || subject === 'anonymous' ? `address:${address ?? ''}` : `caller:${subject}`;
 }
@@ -37,7 +39,7 @@ export function limitRate(limiter: RequestLimit): RequestHandler {
     );
   };
   return (req, res, next) => {
-    const decision = limiter.take(callerKey(req.caller, req.ip));
+    const decision = limiter.take(callerKey(req));
     if (!(decision instanceof Promise)) {
       apply(res, decision);
       next();
