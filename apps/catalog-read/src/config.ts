@@ -16,7 +16,9 @@ export const readConfig = (environment?: Environment) =>
       ...databaseConfig,
       ...redisConfig,
       ...authConfig,
-      /** Connections to Postgres of this process: 11 for the loads that may run at once, and one for its health. */
+      /** Processes that share the port, each with its own near cache and its own connections. */
+      WORKERS: integer({ min: 1, max: 64 }).default(1),
+      /** Connections to Postgres of each process: 11 for the loads that may run at once, and one for its health. */
       DATABASE_POOL_SIZE: integer({ min: 1, max: 100 }).default(12),
       /** How many requests one caller may send in `RATE_LIMIT_WINDOW_SECONDS`, over all processes. */
       RATE_LIMIT_REQUESTS: integer({ min: 1, max: 1_000_000_000 }).default(100_000),

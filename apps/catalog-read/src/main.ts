@@ -14,6 +14,7 @@ const config = readConfig();
 await runServer({
   service,
   config,
+  workers: config.WORKERS,
   async createApp(parts, scope) {
     const { log, metrics, readiness } = parts;
     const readMetrics = createReadMetrics(metrics);

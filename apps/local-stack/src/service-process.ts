@@ -44,7 +44,13 @@ export function serviceProcess(service: ServiceEntry, surroundings: ServiceSurro
     name,
     file: process.execPath,
     args: [main],
-    env: { ...inherited(), ...serviceEnv(service, surroundings), PORT: String(port), HOST: host },
+    env: {
+      ...service.env,
+      ...inherited(),
+      ...serviceEnv(service, surroundings),
+      PORT: String(port),
+      HOST: host,
+    },
     cwd: join(main, '../..'),
     marker: main,
     stopSignal: 'SIGTERM',
@@ -76,7 +82,6 @@ function serviceEnv(
   const ownRedis = (server: 'cache-redis' | 'state-redis') =>
     redisUrl(ports[server], name, secrets.redis[name] ?? '');
   const env: Record<string, string> = {
-    ...service.env,
     DATABASE_URL: database,
     DATABASE_DIRECT_URL: external.databaseDirect ?? database,
     SERVICE_JWKS_FILE: folder.publicKeysFile,

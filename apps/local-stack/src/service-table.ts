@@ -1,4 +1,5 @@
 /** The services of the stack, in the order of their start. They are stopped all at once. */
+import { availableParallelism } from 'node:os';
 import type { Listener } from '@catalog/contracts';
 
 export interface ServiceEntry {
@@ -7,6 +8,7 @@ export interface ServiceEntry {
   readonly databaseRole: string;
   readonly usesCacheRedis: boolean;
   readonly usesStateRedis: boolean;
+  /** What the stack sets unless the person who starts it has set it. */
   readonly env: Readonly<Record<string, string>>;
   /** The file in the service's folder that Node runs. The default is `src/main.ts`. */
   readonly main?: string;
@@ -24,6 +26,9 @@ export const consoleAdmin = { username: 'admin', password: 'console-admin-passwo
 /** A load test of a stack on one's own machine is no abuse. */
 const unlimited = { RATE_LIMIT_REQUESTS: '1000000000' } as const;
 
+/** All cores, but each process has a near cache of up to 64 MiB, and the other services and stores need cores too. */
+const readWorkers = Math.min(4, availableParallelism());
+
 export const services: readonly ServiceEntry[] = [
   {
     name: 'invalidation-worker',
@@ -38,7 +43,7 @@ export const services: readonly ServiceEntry[] = [
     usesCacheRedis: true,
     usesStateRedis: true,
     // So that a person can try it with curl. A deployment asks for a token.
-    env: { ALLOW_ANONYMOUS_READS: 'true', ...unlimited },
+    env: { ALLOW_ANONYMOUS_READS: 'true', WORKERS: String(readWorkers), ...unlimited },
   },
   {
     name: 'catalog-write',

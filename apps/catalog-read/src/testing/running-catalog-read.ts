@@ -181,7 +181,7 @@ async function startReader(
     }),
     bypassesPerSecond,
   });
-  const server = await startServer({ app, port: 0, host: '127.0.0.1', log, drainGrace_ms: 0 });
+  const server = await startServer({ app, listen: { port: 0, host: '127.0.0.1' }, log, drainGrace_ms: 0 });
   const get = (path: string, headers: Record<string, string> = {}) =>
     fetch(`http://127.0.0.1:${server.port}${path}`, { headers });
   let disposed: Promise<void> | undefined;

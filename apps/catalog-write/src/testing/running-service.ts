@@ -107,8 +107,7 @@ export async function runningService(
   });
   const server = await startServer({
     app,
-    port: 0,
-    host: '127.0.0.1',
+    listen: { port: 0, host: '127.0.0.1' },
     log,
     drainGrace_ms: 0,
     requestTimeout_ms: 0,

@@ -84,11 +84,11 @@ async function queueState(queue: Queue): Promise<QueueState> {
   }
 }
 
-/** The value of the first sample of a gauge, in the text format of Prometheus. */
+/** The highest sample of a gauge, in the text format of Prometheus. A service with workers has one for each. */
 function gauge(text: string, name: string): number | undefined {
-  const found = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1];
-  const value = found === undefined ? Number.NaN : Number(found);
-  return Number.isFinite(value) ? value : undefined;
+  const samples = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
+  const values = [...samples].map(([, value]) => Number(value)).filter(Number.isFinite);
+  return values.length === 0 ? undefined : Math.max(...values);
 }
 
 /** Empty when the service does not answer, which the table of services shows. */

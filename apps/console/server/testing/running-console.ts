@@ -170,7 +170,7 @@ export async function runningConsole(
     readiness: readiness(),
     ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
   });
-  const server = await startServer({ app, port, host: '127.0.0.1', log, drainGrace_ms: 0 });
+  const server = await startServer({ app, listen: { port, host: '127.0.0.1' }, log, drainGrace_ms: 0 });
 
   const call: RunningConsole['call'] = (method, path, { cookie, headers, form, json } = {}) =>
     fetch(`${url}${path}`, {

@@ -220,7 +220,7 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     readiness,
   });
   const running = startPart(worker);
-  const server = await startServer({ app, port: 0, host: '127.0.0.1', log, drainGrace_ms: 0 });
+  const server = await startServer({ app, listen: { port: 0, host: '127.0.0.1' }, log, drainGrace_ms: 0 });
   const base = `http://127.0.0.1:${server.port}`;
   const stop = async () => {
     await running.stop().catch(() => undefined);

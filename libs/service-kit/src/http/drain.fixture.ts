@@ -21,7 +21,7 @@ await runService({
         });
       },
     });
-    const server = await startServer({ app, port: 0, host: '127.0.0.1', log });
+    const server = await startServer({ app, listen: { port: 0, host: '127.0.0.1' }, log });
     scope.onStop('http', () => server.drain());
     process.stdout.write(`${server.port}\n`);
   },

@@ -26,7 +26,7 @@ export function operatorRoutes(options: {
     });
   });
   app.get('/metrics', async (_req, res) => {
-    const text = await options.metrics.registry.metrics();
+    const text = await options.metrics.text();
     res.setHeader('Content-Type', options.metrics.registry.contentType);
     res.setHeader('Cache-Control', 'no-store');
     res.end(text);

@@ -7,14 +7,24 @@ import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import { answerClientError, endWith, rawProblem } from './client-error.ts';
 import { frontOf } from './front.ts';
+import { GivenConnections } from './given-connections.ts';
 import { httpLimits } from './limits.ts';
 import { messagesOf } from './messages.ts';
 
-export interface ServerOptions {
-  readonly app: Express;
+export interface Address {
   /** 0 takes any free port. */
   readonly port: number;
   readonly host: string;
+}
+
+/** Hands over connections that another process has accepted. */
+export interface ConnectionSource {
+  onConnection(take: (socket: Socket) => void): void;
+}
+
+export interface ServerOptions {
+  readonly app: Express;
+  readonly listen: Address | ConnectionSource;
   readonly log: Logger;
   /** For the whole request with its body. Services that take uploads need a longer time. */
   readonly requestTimeout_ms?: number;
@@ -24,6 +34,7 @@ export interface ServerOptions {
 }
 
 export interface RunningServer {
+  /** 0 if the server is given its connections. */
   readonly port: number;
   readonly server: Server;
   /**
@@ -91,15 +102,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       rawProblem(new CatalogError('malformed_request', 'The only expectation supported is 100-continue.')),
     );
   });
-  server.listen(options.port, options.host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  log.info({ port, host: options.host }, 'listening');
+  const given = 'onConnection' in options.listen ? new GivenConnections(server, options.listen) : undefined;
+  const port = 'port' in options.listen ? await listen(server, options.listen, log) : 0;
 
   const drain = async (): Promise<void> => {
     app.emit('drain');
     await pause(options.drainGrace_ms ?? httpLimits.drainGrace_ms);
-    const closed = once(server, 'close');
+    const closed = given?.allClosed() ?? once(server, 'close');
     // This closes only the listening socket. `close` of http also destroys connections that are idle now, although a
     // request may be on its way.
     NetServer.prototype.close.call(server);
@@ -126,6 +135,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   let drained: Promise<void> | undefined;
   return { port, server, drain: () => (drained ??= drain()) };
+}
+
+async function listen(server: Server, { port, host }: Address, log: Logger): Promise<number> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  const { port: taken } = server.address() as AddressInfo;
+  log.info({ port: taken, host }, 'listening');
+  return taken;
 }
 
 /** A client could send the body of an answered request slowly, and hold its socket for as long as uploads may take. */

@@ -46,8 +46,7 @@ export async function startTestService(options: {
   const app = create(deps);
   const running = await startServer({
     app,
-    port: 0,
-    host: '127.0.0.1',
+    listen: { port: 0, host: '127.0.0.1' },
     log,
     drainGrace_ms: options.drainGrace_ms ?? 0,
     ...(options.requestTimeout_ms !== undefined && { requestTimeout_ms: options.requestTimeout_ms }),

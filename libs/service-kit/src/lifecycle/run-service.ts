@@ -1,5 +1,6 @@
 import { type Part, startPart, withDeadline } from '@catalog/runtime';
 import type { Logger } from '../logging/logger.ts';
+import type { WorkerLink } from '../workers/link.ts';
 
 export interface ServiceScope {
   /** Aborted when the service begins to stop. */
@@ -19,18 +20,25 @@ const stopStep_ms = 9_000;
  */
 export async function runService(options: {
   log: Logger;
+  /** Of a worker: its primary decides when it stops. */
+  link?: WorkerLink | undefined;
   start(scope: ServiceScope): Promise<void>;
 }): Promise<void> {
-  const { log } = options;
+  const { log, link } = options;
   const stops: { name: string; stop: () => unknown }[] = [];
   const controller = new AbortController();
   const ending = Promise.withResolvers<number>();
 
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(1);
-    log.info({ signal }, 'stopping');
+  const stop = (reason: string): void => {
+    if (controller.signal.aborted) return;
+    log.info({ reason }, 'stopping');
+    link?.leaving();
     controller.abort();
     ending.resolve(0);
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (controller.signal.aborted) process.exit(1);
+    stop(signal);
   };
   const fail = (message: string) => (error: unknown) => {
     log.fatal({ err: error }, message);
@@ -38,7 +46,9 @@ export async function runService(options: {
     ending.resolve(1);
   };
   process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  // Ctrl-C in a terminal reaches all processes of the group. The primary tells its workers.
+  process.on('SIGINT', link === undefined ? onSignal : () => undefined);
+  link?.onStop(stop);
   process.on('uncaughtException', fail('uncaught exception'));
   process.on('unhandledRejection', fail('unhandled rejection'));
 

@@ -5,13 +5,16 @@ export interface Metrics {
   /** For a service's own metrics: `new Counter({ …, registers: [metrics.registry] })`. */
   readonly registry: Registry;
   readonly httpRequest: RequestHistogram;
+  /** What `/metrics` shows: with several workers, the metrics of all processes. */
+  text(): Promise<string>;
 }
 
-export function createMetrics(options: { service: string }): Metrics {
+/** `worker` tells the processes of one service apart. */
+export function createMetrics(options: { service: string; worker?: string }): Metrics {
   const registry = new Registry();
-  registry.setDefaultLabels({ service: options.service });
+  registry.setDefaultLabels(options);
   collectDefaultMetrics({ register: registry });
   const httpRequest = new RequestHistogram();
   registry.registerMetric(httpRequest as unknown as Metric);
-  return { registry, httpRequest };
+  return { registry, httpRequest, text: () => registry.metrics() };
 }

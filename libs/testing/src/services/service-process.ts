@@ -56,7 +56,8 @@ export async function startService(
         if (response.status !== 200) throw new Error(`${app} is not ready: ${text}`);
         return Number(listening);
       },
-      { timeout_ms: 30_000, interval_ms: 25 },
+      // With workers, several processes start at once.
+      { timeout_ms: 60_000, interval_ms: 25 },
     );
     return {
       url: `http://127.0.0.1:${port}`,

@@ -84,6 +84,8 @@ export async function startLocalStack(
       PORT_BASE: String(place.base),
       STACK_FOLDER: place.root,
       NODE_ENV: '',
+      // The tests judge single processes: their near caches, and that none of them goes back in time.
+      WORKERS: '1',
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
