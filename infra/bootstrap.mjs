@@ -66,7 +66,7 @@ const commands = {
   },
 };
 // These print their result and nothing else, so they do not install.
-for (const name of ['token', 'import', 'purge', 'audit', 'sql', 'users']) {
+for (const name of ['token', 'import', 'export', 'purge', 'audit', 'sql', 'users']) {
   commands[name] = async (args) => {
     checkPlatform();
     return runPinned([stackMain, name, ...args]);

@@ -62,7 +62,8 @@ test('every operation answers as the OpenAPI document describes it', async () =>
   const file: CallOptions = { raw: csv(csvRow('A'), csvRow('B', 'x', 'free')), type: 'text/csv' };
   const importId = { 'Import-Id': randomUUID() };
   await ask(imports, '/v1/imports?mode=skip-failed', 200, { ...file, headers: importId });
-  await ask(imports, '/v1/imports?dryRun=true', 200, file);
+  await ask(imports, '/v1/imports?dryRun=true', 422, file);
+  await ask(imports, '/v1/imports?dryRun=true', 200, { ...file, raw: csv(csvRow('A', 'New')) });
   await ask(imports, '/v1/imports', 409, { ...file, headers: importId });
   await ask(imports, '/v1/imports', 400, { raw: 'sku;name\n', type: 'text/csv' });
   await ask(imports, '/v1/imports', 415, { body: [] });

@@ -12,6 +12,7 @@ import {
   writeKubernetesSecrets,
 } from './access/kubernetes-secrets.ts';
 import { signToken } from './access/token.ts';
+import { exportFile } from './export/export-file.ts';
 import { importFile } from './import/import-file.ts';
 import { host, portBase, portsFrom } from './machine/ports.ts';
 import type { RunEntry } from './machine/run-file.ts';
@@ -22,6 +23,7 @@ import { StackProblem } from './problem.ts';
 import { externalStores } from './service-process.ts';
 import { consoleAdmin, services } from './service-table.ts';
 import { createStack } from './stack.ts';
+import { printableLines } from './terminal.ts';
 import { databaseUrl, superuser } from './stores/postgres.ts';
 
 const { positionals, values } = parseArgs({
@@ -34,6 +36,9 @@ const { positionals, values } = parseArgs({
     kubernetes: { type: 'boolean', default: false },
     mode: { type: 'string', default: 'reject-all' },
     'dry-run': { type: 'boolean', default: false },
+    'on-existing': { type: 'string', default: 'update' },
+    'on-missing': { type: 'string', default: 'create' },
+    columns: { type: 'string' },
     key: { type: 'string' },
     entity: { type: 'string' },
     all: { type: 'boolean' },
@@ -41,7 +46,7 @@ const { positionals, values } = parseArgs({
   },
 });
 
-const say = (line: string) => console.log(line.startsWith('\n') ? line : `  ${line}`);
+const say = (line: string) => console.log(printableLines(line.startsWith('\n') ? line : `  ${line}`));
 
 const ownFolder = () => stackFolder(portBase(process.env), stackRoot(process.env));
 
@@ -149,15 +154,33 @@ async function users(): Promise<void> {
   if (code !== 0) process.exit(code ?? 1);
 }
 
+/** npm runs its scripts in the root of the repository. INIT_CWD is where the person called it. */
+const pathOf = (file: string): string => resolve(process.env['INIT_CWD'] ?? process.cwd(), file);
+
+async function runExport(): Promise<void> {
+  const [, file = '', ...filters] = positionals;
+  const secrets = await signingSecrets();
+  await exportFile({
+    file: file === '' ? '' : pathOf(file),
+    filters,
+    readUrl: `http://${host}:${portsFrom(portBase(process.env))['catalog-read']}`,
+    token: () => signToken(secrets, { scope: 'catalog:read' }, Date.now()),
+    signal: endSignal(),
+    say,
+  });
+}
+
 /** Exits with 1 unless the file was imported. */
 async function runImport(): Promise<void> {
   const secrets = await signingSecrets();
   const file = positionals[1] ?? '';
   const succeeded = await importFile({
-    // npm runs its scripts in the root of the repository. INIT_CWD is where the person called it.
-    file: file === '' ? '' : resolve(process.env['INIT_CWD'] ?? process.cwd(), file),
+    file: file === '' ? '' : pathOf(file),
     mode: values.mode,
     dryRun: values['dry-run'],
+    onExisting: values['on-existing'],
+    onMissing: values['on-missing'],
+    columns: values.columns,
     writeUrl: `http://${host}:${portsFrom(portBase(process.env))['catalog-write']}`,
     token: () => signToken(secrets, { scope: 'catalog:write' }, Date.now()),
     signal: endSignal(),
@@ -195,6 +218,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   users,
   secrets,
   import: runImport,
+  export: runExport,
   purge: runPurge,
   audit: runAudit,
 };
@@ -210,7 +234,7 @@ try {
   process.exit(0);
 } catch (error) {
   if (error instanceof StackProblem) {
-    console.error(`\n  ✖ ${error.message}\n    ${error.remedy.replaceAll('\n', '\n    ')}\n`);
+    console.error(printableLines(`\n  ✖ ${error.message}\n    ${error.remedy.replaceAll('\n', '\n    ')}\n`));
   } else {
     console.error(error);
   }

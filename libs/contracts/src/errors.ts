@@ -128,6 +128,13 @@ export const errorCatalogue = {
     cause: 'The same key came with another body.',
     remedy: 'Use a new key for a new request.',
   },
+  import_rejected: {
+    status: 422,
+    title: 'The import was rejected',
+    cause:
+      'A record breaks a rule, and the mode `reject-all` takes all records or none; `errors` names lines and fields.',
+    remedy: 'Correct the records that `errors` names, or use the mode `skip-failed`.',
+  },
   precondition_required: {
     status: 428,
     title: 'The request needs If-Match',

@@ -65,7 +65,7 @@ export const productSchema = z.strictObject({
 });
 export type Product = z.infer<typeof productSchema>;
 
-/** What `POST /v1/products` takes, and what one row of an import holds. */
+/** What `POST /v1/products` takes. */
 export const productCreateSchema = z.strictObject({
   ...writableFields,
   description: writableFields.description.default(''),
@@ -79,6 +79,10 @@ export const productCreateSchema = z.strictObject({
 });
 export type ProductCreate = z.infer<typeof productCreateSchema>;
 
+/** One record of an import. What it leaves out stays as it is; a new product needs what `productCreateSchema` needs. */
+export const productImportSchema = z.strictObject(writableFields).partial().required({ sku: true });
+export type ProductImport = z.infer<typeof productImportSchema>;
+
 /** What `PATCH /v1/products/{id}` takes: a merge patch (RFC 7396). `attributes` merges key by key; null removes a key. */
 export const productPatchSchema = z
   .strictObject({
@@ -91,6 +95,11 @@ export type ProductPatch = z.infer<typeof productPatchSchema>;
 
 /** The columns of `products` that a client may write, in the order the database functions take them. */
 export const writableProductFields = Object.keys(writableFields) as (keyof ProductCreate)[];
+
+/** The fields without which no product can be created. */
+export const requiredOfNewProducts = writableProductFields.filter(
+  (field) => !productCreateSchema.shape[field].safeParse(undefined).success,
+);
 
 /** One change of a product, in answers of `GET /v1/products/{id}/history`. */
 export const productChangeSchema = z.strictObject({

@@ -4,6 +4,10 @@ create table catalog.imports (
   id catalog.resource_id primary key,
   subject text not null,
   mode text not null constraint imports_mode_known check (mode in ('reject-all', 'skip-failed')),
+  on_existing text not null default 'update'
+    constraint imports_on_existing_known check (on_existing in ('update', 'skip', 'fail')),
+  on_missing text not null default 'create'
+    constraint imports_on_missing_known check (on_missing in ('create', 'skip', 'fail')),
   dry_run boolean not null,
   state text not null default 'running'
     constraint imports_state_known check (state in ('running', 'succeeded', 'rejected', 'failed')),
@@ -11,6 +15,7 @@ create table catalog.imports (
   created catalog.exact_count not null default 0,
   updated catalog.exact_count not null default 0,
   unchanged catalog.exact_count not null default 0,
+  skipped catalog.exact_count not null default 0,
   failed catalog.exact_count not null default 0,
   -- The first errors; the writer limits their number.
   errors jsonb not null default '[]' constraint imports_errors_numbers check (catalog.has_json_numbers(errors)),

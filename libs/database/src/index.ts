@@ -25,6 +25,7 @@ export {
   type ProductPage,
   type ProductPageRequest,
 } from './products/list.ts';
+export { exportedFields, exportProducts, type ExportedRow } from './products/export/export.ts';
 export {
   deleteProduct,
   insertProduct,

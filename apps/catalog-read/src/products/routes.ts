@@ -15,6 +15,7 @@ import type { CatalogCache } from '../cache/catalog-cache.ts';
 import { describedCacheHeaders, entityAnswers, sendCached, sendEntity } from '../http/answer.ts';
 import type { CountBypass } from '../http/bypass-limit.ts';
 import { conditionalRead, versionedRead, waitsUntil } from '../http/request-headers.ts';
+import { exportRoute } from '../export/routes.ts';
 import { viewProductCache } from './cache-view.ts';
 import { ProductLists } from './lists.ts';
 import { popularQuery, productIdParams, productsQuery } from './parameters.ts';
@@ -61,6 +62,8 @@ export function productRoutes({ cache, pool, views, countBypass }: ProductRoutes
         else sendCached(res, await lists.page(query, headers.waitsUntil()));
       },
     }),
+
+    exportRoute({ pool }),
 
     route({
       method: 'get',

@@ -93,14 +93,6 @@ test('Catalog-Version is the lowest version of the changed rows', async () => {
   expect(res.headers.get('location')).toBe(`/v1/imports/${((await res.json()) as { id: string }).id}`);
 });
 
-test('a record is a whole product, so a field that it leaves out gets its default', async () => {
-  const header = 'sku,name,brand,category,priceMinor,currency,gtin,attributes,status';
-  await imported(service, `${header}\nA,Lamp,Acme,Lighting,1,EUR,4006381333931,"{""a"":1}",active`);
-  expect(counts(await imported(service, csv(csvRow('A', 'Lamp', 1))))).toEqual([0, 1, 0, 0]);
-  const { rows } = await service.owner.query('select gtin, attributes, status from catalog.products');
-  expect(rows).toEqual([{ gtin: null, attributes: {}, status: 'draft' }]);
-});
-
 test('one file can swap all fields of two products', async () => {
   await imported(service, csv(csvRow('A', 'one'), csvRow('B', 'two')));
   expect(counts(await imported(service, csv(csvRow('A', 'two'), csvRow('B', 'one'))))).toEqual([0, 2, 0, 0]);

@@ -15,16 +15,32 @@ export const importLimits = {
   abandoned_ms: 15_000,
   /** How long the result of a dry run can be read: enough time to look at it and to correct the file. */
   dryRunResult_ms: 3_600_000,
-  /** Holds all listed errors, each with the longest field and message in the widest characters. */
-  dryRun_bytes: 128 * 1024,
+  /** Changed rows that a dry run lists, and the characters that they may take as JSON. `fields` counts all. */
+  listedChanges: 100,
+  listedChanges_chars: 32 * 1024,
+  /** Characters of a value in such a list. */
+  listedValue_chars: 200,
+  /** Characters of the field and of the message of an error. */
+  errorField_chars: 200,
+  errorMessage_chars: 300,
+  /** Holds all listed errors and changes in the widest characters. */
+  dryRun_bytes: 320 * 1024,
   /** If all have the largest size, they take a quarter of the memory of a small state Redis, which evicts nothing. */
-  keptDryRuns: 500,
-  /** A client that sends nothing for this long has gone away. */
-  idle_ms: 60_000,
+  keptDryRuns: 200,
+  /**
+   * An upload that sends less than this in this time of waiting for it is refused: 1 KiB/s, a hundredth of a slow line. A
+   * slower one would hold one of the few places of imports for hours.
+   */
+  uploadLeast_bytes: 20 * 1024,
+  uploadWindow_ms: 20_000,
+  /** Other requests wait no longer than this for the parser. */
+  turn_ms: 10,
   /** After an early answer the rest of the body is still read for this long. Without that, the client may miss the answer. */
   linger_ms: 1_000,
   /** Imports that run at once, each on its own connection. More of them would only wait for each other's locks. */
   simultaneous: 4,
+  /** Of one caller, so that no caller can keep the others out. */
+  simultaneousOfOne: 2,
   /** Another change frees a row within milliseconds, another import when it has been applied. */
   lockTimeout_ms: 600_000,
   /** Enough to sort and join a million staged rows by SKU with little spilling to disk. */

@@ -1,10 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import { CatalogError, importModes, importResultSchema } from '@catalog/contracts';
+import {
+  CatalogError,
+  importModes,
+  importResultSchema,
+  onExistingRules,
+  onMissingRules,
+  rejectedImportSchema,
+  type ImportResult,
+} from '@catalog/contracts';
 import { withConnection } from '@catalog/database';
-import { headerOf, requestTimeout, route, type Route } from '@catalog/service-kit';
+import {
+  callerKey,
+  headerOf,
+  requestIdOf,
+  requestTimeout,
+  route,
+  toProblem,
+  type Route,
+} from '@catalog/service-kit';
+import type { Response } from 'express';
 import { z } from 'zod';
 import { readImport } from './progress/import-table.ts';
 import { importLimits } from './limits.ts';
+import { readColumnNames } from './parse/column-names.ts';
+import { contentDigest } from './receive/content-digest.ts';
 import { runImport, type ImportDependencies } from './run-import.ts';
 import { discardRest, uploadedBytes } from './receive/upload.ts';
 
@@ -13,17 +32,27 @@ const uuid = z.uuid({ error: 'must be a UUID' }).toLowerCase();
 
 export function importRoutes(deps: ImportDependencies): Route[] {
   let running = 0;
+  const runningOf = new Map<string, number>();
   return [
     route({
       method: 'post',
       path: '/v1/imports',
       summary: 'Create and update products in bulk, matched by SKU',
       description:
-        'Each record is a whole product: an absent field takes its default. Nothing changes before the whole file has been read. With reject-all one bad record rejects the import (state "rejected"); with skip-failed the good records are applied. With dryRun=true nothing changes, and the result is kept for an hour.',
+        'A column or member that is absent leaves the field as it is; an empty cell empties it. Only new products need the required fields. Nothing changes before the whole file has been read. With reject-all one bad record rejects the import (422); with skip-failed the good records are applied. onExisting and onMissing say what happens to SKUs that have a product, and to those without. With dryRun=true nothing changes; the answer counts the changes of each field and lists the first ones, and is kept for an hour.',
       scope,
       query: z.strictObject({
         mode: z.enum(importModes).default('reject-all'),
         dryRun: z.enum(['true', 'false']).default('false'),
+        onExisting: z.enum(onExistingRules).default('update'),
+        onMissing: z.enum(onMissingRules).default('create'),
+        columns: z
+          .string()
+          .max(2_000)
+          .describe(
+            'For CSV: names of columns and the fields that they hold, such as "Weight (g):weightGrams,Title:name". A column without a field, such as "Supplier:", is left out.',
+          )
+          .optional(),
       }),
       headers: {
         importId: headerOf(
@@ -31,6 +60,7 @@ export function importRoutes(deps: ImportDependencies): Route[] {
           'The id of the import, to follow it while it runs. The service chooses one unless it is given.',
           uuid.optional(),
         ),
+        digests: contentDigest,
       },
       body: {
         streamed: true,
@@ -47,15 +77,38 @@ export function importRoutes(deps: ImportDependencies): Route[] {
             Location: 'Its progress and result.',
           },
         },
+        422: {
+          description: 'The import was rejected: the result, as a problem document.',
+          type: 'application/problem+json',
+          schema: rejectedImportSchema,
+          headers: { Location: 'Its result.' },
+        },
       },
-      errors: ['conflict', 'busy'],
-      async handle({ mediaType, query: { mode, dryRun }, headers: { importId }, caller }, res, req) {
+      errors: ['conflict', 'busy', 'rate_limited'],
+      async handle({ mediaType, query, headers: { importId, digests }, caller }, res, req) {
+        const { mode, dryRun, onExisting, onMissing, columns } = query;
+        const format = mediaType === 'text/csv' ? 'csv' : 'ndjson';
+        if (columns !== undefined && format === 'ndjson') {
+          const message = 'is for CSV files; name the members of NDJSON as the fields';
+          throw new CatalogError('invalid_request', `columns ${message}.`, {
+            errors: [{ parameter: 'columns', code: 'not_for_ndjson', message }],
+          });
+        }
+        const columnNames = columns === undefined ? undefined : readColumnNames(columns);
+        const key = callerKey(req);
+        const ofCaller = runningOf.get(key) ?? 0;
+        if (ofCaller >= importLimits.simultaneousOfOne) {
+          throw new CatalogError('rate_limited', `${ofCaller} imports of this caller are already running.`, {
+            retryAfterSeconds: 10,
+          });
+        }
         if (running >= importLimits.simultaneous) {
           throw new CatalogError('unavailable', `${running} imports are already running.`, {
             retryAfterSeconds: 10,
           });
         }
         running++;
+        runningOf.set(key, ofCaller + 1);
         const gone = new AbortController();
         res.once('close', () => gone.abort());
         try {
@@ -63,21 +116,27 @@ export function importRoutes(deps: ImportDependencies): Route[] {
             id: importId ?? randomUUID(),
             subject: caller.subject,
             mode,
+            onExisting,
+            onMissing,
             dryRun: dryRun === 'true',
-            format: mediaType === 'text/csv' ? 'csv' : 'ndjson',
+            format,
+            columnNames,
+            digests,
             body: uploadedBytes(req),
             signal: gone.signal,
           });
-          res
-            .set('Catalog-Version', String(lowestVersion))
-            .set('Location', `/v1/imports/${result.id}`)
-            .json(result);
+          res.set('Location', `/v1/imports/${result.id}`);
+          if (result.state === 'rejected') sendRejected(res, result);
+          else res.set('Catalog-Version', String(lowestVersion)).json(result);
         } catch (error) {
           await discardRest(req);
           if (!req.complete) res.set('Connection', 'close');
           throw error;
         } finally {
           running--;
+          const left = (runningOf.get(key) ?? 1) - 1;
+          if (left === 0) runningOf.delete(key);
+          else runningOf.set(key, left);
         }
       },
     }),
@@ -101,4 +160,14 @@ export function importRoutes(deps: ImportDependencies): Route[] {
       },
     }),
   ];
+}
+
+/** A problem document for clients that know only those, and the whole result for the others. */
+function sendRejected(res: Response, result: ImportResult): void {
+  const detail = `Nothing has changed: ${result.failed} of ${result.received} records cannot be imported.`;
+  const problem = toProblem(new CatalogError('import_rejected', detail), requestIdOf(res.req));
+  res
+    .status(problem.status)
+    .type('application/problem+json')
+    .send(JSON.stringify({ ...problem, ...result }));
 }

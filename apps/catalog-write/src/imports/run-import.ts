@@ -1,26 +1,31 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CatalogError, type ImportResult } from '@catalog/contracts';
 import { repeat, startPart, type RunningPart } from '@catalog/runtime';
 import type { Logger } from '@catalog/service-kit';
 import type { Pool } from 'pg';
 import type { ApplyTurns } from './apply/apply-turns.ts';
-import { apply, preview } from './apply/apply.ts';
+import { apply, nothingApplied, preview, type Applied } from './apply/apply.ts';
+import { readChanges } from './apply/changes.ts';
+import { importError } from './import-error.ts';
 import { importLimits } from './limits.ts';
+import type { ColumnNames } from './parse/column-names.ts';
 import { CsvRecords } from './parse/csv-records.ts';
 import { NdjsonRecords } from './parse/ndjson-records.ts';
 import type { DryRuns } from './progress/dry-runs.ts';
-import type { ImportJournal, ImportMode, ImportOutcome } from './progress/import-journal.ts';
+import type { ImportJournal, ImportOutcome, ImportStart } from './progress/import-journal.ts';
 import { ImportRow } from './progress/import-table.ts';
+import { DigestCheck, type Digests } from './receive/content-digest.ts';
 import { Utf8Text } from './receive/utf8-text.ts';
 import { RecordStager } from './stage/record-stager.ts';
 import { Staging } from './stage/staging.ts';
 
-export interface ImportRequest {
-  readonly id: string;
-  readonly subject: string;
-  readonly mode: ImportMode;
+export interface ImportRequest extends ImportStart {
   readonly dryRun: boolean;
   readonly format: 'csv' | 'ndjson';
   readonly body: AsyncIterable<Buffer>;
+  /** How the columns of a CSV file are called, where they are not called as the fields. */
+  readonly columnNames: ColumnNames | undefined;
+  readonly digests: Digests | undefined;
   /** Aborts when the client has gone. Nothing is committed after that. */
   readonly signal: AbortSignal;
 }
@@ -88,24 +93,31 @@ async function stageAndApply(
   await using staging = await Staging.open(deps.importPool, request.signal);
   const stager = await stageRecords(staging, request, run);
 
-  const outcome = (state: ImportOutcome['state'], created: number, updated: number): ImportOutcome => {
-    const { received, failed, errors } = stager;
-    const unchanged = state === 'succeeded' ? received - failed - created - updated : 0;
-    return { state, received, created, updated, unchanged, failed, errors };
+  const staged = stager.received - stager.failed;
+  const plan = { ...request, staged, maybeIncomplete: stager.maybeIncomplete };
+  const outcome = (applied: Applied, changes: ImportResult['changes'] = null): ImportOutcome => {
+    const { created, updated, skipped, refused } = applied;
+    const failed = stager.failed + refused;
+    const errors = stager.errorsWith(applied.errors);
+    const counts = { received: stager.received, failed, errors, changes };
+    if (applied.isRejected)
+      return { state: 'rejected', created: 0, updated: 0, unchanged: 0, skipped: 0, ...counts };
+    const unchanged = stager.received - failed - skipped - created - updated;
+    return { state: 'succeeded', created, updated, unchanged, skipped, ...counts };
   };
   if (request.mode === 'reject-all' && stager.failed > 0) {
-    const result = await journal.finish(outcome('rejected', 0, 0), staging.client);
+    const result = await journal.finish(outcome({ ...nothingApplied, isRejected: true }), staging.client);
     return { result, lowestVersion: 0 };
   }
   if (request.dryRun) {
-    const { created, updated } = await preview(staging.client);
-    const result = await journal.finish(outcome('succeeded', created, updated), staging.client);
-    return { result, lowestVersion: 0 };
+    const would = await preview(staging.client, plan);
+    const changes = would.isRejected ? null : await readChanges(staging.client);
+    return { result: await journal.finish(outcome(would, changes), staging.client), lowestVersion: 0 };
   }
   await using turn = await deps.applyTurns.take(request.signal);
-  await apply(staging.client, turn, request.subject, async ({ created, updated, lowestVersion }) => {
-    const result = await journal.finish(outcome('succeeded', created, updated), staging.client);
-    run.applied = { result, lowestVersion };
+  await apply(staging.client, turn, request.subject, plan, async (applied) => {
+    const result = await journal.finish(outcome(applied), staging.client);
+    run.applied = { result, lowestVersion: applied.lowestVersion };
   });
   if (run.applied === undefined) throw new Error('the import was applied without a result');
   return run.applied;
@@ -114,21 +126,29 @@ async function stageAndApply(
 /** Reads the whole body. After this, all valid records are in the staging table. */
 async function stageRecords(
   staging: Staging,
-  { body, format }: ImportRequest,
+  { body, format, columnNames, digests }: ImportRequest,
   run: ImportRun,
 ): Promise<RecordStager> {
   const stager = new RecordStager(staging);
-  const records = format === 'csv' ? new CsvRecords(stager) : new NdjsonRecords(stager);
+  const records = format === 'csv' ? new CsvRecords(stager, columnNames) : new NdjsonRecords(stager);
+  const digestCheck = new DigestCheck(digests);
   const text = new Utf8Text();
   const report = () => Object.assign(run, { received: stager.received, failed: stager.failed });
   let bytes = 0;
+  let turnBegan = performance.now();
   for await (const chunk of body) {
     bytes += chunk.length;
+    digestCheck.add(chunk);
     records.push(text.push(chunk));
     report();
     await staging.flush();
+    // A body that has arrived already is read without a pause. Others want their turn.
+    if (performance.now() - turnBegan < importLimits.turn_ms) continue;
+    await nextTurn();
+    turnBegan = performance.now();
   }
   if (bytes === 0) throw new CatalogError('malformed_request', 'The body is empty.');
+  digestCheck.end();
   records.push(text.end());
   records.end();
   await staging.complete();
@@ -169,7 +189,7 @@ async function recordFailure(
       ? error
       : { code: 'failed', message: 'The import failed before it was applied. Nothing has changed.' };
   try {
-    return await journal.fail({ received, failed, errors: [{ line: 1, field: null, code, message }] });
+    return await journal.fail({ received, failed, errors: [importError(1, null, code, message)] });
   } catch (unrecorded) {
     // Without a heartbeat it soon counts as abandoned.
     log.warn({ err: unrecorded, importId }, 'the failure of an import was not recorded');

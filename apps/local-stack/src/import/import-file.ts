@@ -1,8 +1,16 @@
 /** `npm run import -- FILE`: sends a file to catalog-write as any client would, and shows the progress. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { importModes, importResultSchema, type ImportResult } from '@catalog/contracts';
+import {
+  importModes,
+  importResultSchema,
+  onExistingRules,
+  onMissingRules,
+  type ImportResult,
+} from '@catalog/contracts';
+import { z } from 'zod';
 import { pause, repeat } from '@catalog/runtime';
 import { parseProblem, StackProblem } from '../problem.ts';
 import { count, rowsPerSecond, showProgress } from './progress.ts';
@@ -13,6 +21,10 @@ const types: Readonly<Record<string, string>> = {
   '.ndjson': 'application/x-ndjson',
   '.jsonl': 'application/x-ndjson',
 };
+export const importUsage = `npm run import -- FILE [--mode ${importModes.join('|')}] [--dry-run]
+  [--on-existing ${onExistingRules.join('|')}] [--on-missing ${onMissingRules.join('|')}] [--columns "Weight (g):weightGrams,Supplier:"]
+The name must end with one of: ${Object.keys(types).join(', ')}`;
+
 const poll_ms = 500;
 /** catalog-write notices within about a second that an import was cut off. */
 const untilEnded_ms = 20_000;
@@ -21,6 +33,10 @@ export interface ImportFileOptions {
   readonly file: string;
   readonly mode: string;
   readonly dryRun: boolean;
+  readonly onExisting: string;
+  readonly onMissing: string;
+  /** `columns=` of the call. */
+  readonly columns: string | undefined;
   readonly writeUrl: string;
   /** A token for catalog-write. */
   token(): Promise<string>;
@@ -31,10 +47,13 @@ export interface ImportFileOptions {
 
 /** @returns whether the import succeeded. @throws StackProblem */
 export async function importFile(options: ImportFileOptions): Promise<boolean> {
-  const { file, mode, dryRun, writeUrl, signal, say } = options;
+  const { file, mode, dryRun, onExisting, onMissing, columns, writeUrl, signal, say } = options;
   const type = typeOf(file);
-  if (!importModes.some((known) => known === mode))
-    throw new StackProblem(`There is no mode "${mode}".`, `Use one of: ${importModes.join(', ')}`);
+  oneOf('mode', mode, importModes);
+  oneOf('--on-existing', onExisting, onExistingRules);
+  oneOf('--on-missing', onMissing, onMissingRules);
+  const query = new URLSearchParams({ mode, dryRun: String(dryRun), onExisting, onMissing });
+  if (columns !== undefined) query.set('columns', columns);
   const total_bytes = await sizeOf(file);
   const id = randomUUID();
   const began = performance.now();
@@ -61,13 +80,14 @@ export async function importFile(options: ImportFileOptions): Promise<boolean> {
   let answer: Answer;
   try {
     answer = await upload({
-      url: `${writeUrl}/v1/imports?mode=${mode}&dryRun=${dryRun}`,
+      url: `${writeUrl}/v1/imports?${query}`,
       file,
       headers: {
         authorization: `Bearer ${await options.token()}`,
         'content-type': type,
         'content-length': String(total_bytes),
         'import-id': id,
+        'content-digest': `sha-256=:${await digestOf(file)}:`,
       },
       signal,
       onSent(bytes) {
@@ -82,13 +102,30 @@ export async function importFile(options: ImportFileOptions): Promise<boolean> {
     progress.stop();
     await following;
   }
-  if (answer.status !== 200) {
+  const result = answer.status === 200 || answer.status === 422 ? resultIn(answer.body) : undefined;
+  if (result === undefined) {
     sayRefusal(answer, say);
     return false;
   }
-  const result = importResultSchema.parse(JSON.parse(answer.body));
   sayResult(result, elapsed_ms(), say);
   return result.state === 'succeeded';
+}
+
+function oneOf(what: string, given: string, known: readonly string[]): void {
+  if (!known.includes(given))
+    throw new StackProblem(`There is no ${what} "${given}".`, `Use one of: ${known.join(', ')}`);
+}
+
+/** A rejected import is answered with its result too, among the members of a problem document. */
+const anyResult = z.object(importResultSchema.shape);
+const resultIn = (body: string): ImportResult | undefined => anyResult.safeParse(JSON.parse(body)).data;
+
+/** catalog-write refuses what differs: a file that is written while it is sent, or cut on its way. */
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 }))
+    hash.update(chunk as Buffer);
+  return hash.digest('base64');
 }
 
 function typeOf(file: string): string {
@@ -96,7 +133,7 @@ function typeOf(file: string): string {
   if (type === undefined)
     throw new StackProblem(
       file === '' ? 'No file was given.' : `The format of "${file}" is not known from its name.`,
-      `npm run import -- FILE [--mode ${importModes.join('|')}] [--dry-run]\nThe name must end with one of: ${Object.keys(types).join(', ')}`,
+      importUsage,
     );
   return type;
 }
@@ -161,7 +198,7 @@ async function sayHowItEnded(options: ImportFileOptions, id: string, cause: unkn
 }
 
 function sayResult(result: ImportResult, elapsed_ms: number | undefined, say: (line: string) => void): void {
-  const { state, dryRun, received, created, updated, unchanged, failed } = result;
+  const { state, dryRun, received, created, updated, unchanged, skipped, failed } = result;
   const time =
     elapsed_ms === undefined
       ? ''
@@ -172,14 +209,29 @@ function sayResult(result: ImportResult, elapsed_ms: number | undefined, say: (l
   } else {
     const would = dryRun ? 'would be ' : '';
     say(
-      `${would}created ${count(created)}, updated ${count(updated)}, unchanged ${count(unchanged)}; bad ${count(failed)}`,
+      `${would}created ${count(created)}, updated ${count(updated)}, unchanged ${count(unchanged)}${skipped === 0 ? '' : `, skipped ${count(skipped)}`}; bad ${count(failed)}`,
     );
   }
+  if (result.changes !== null) sayChanges(result.changes, say);
   for (const { line, field, message } of result.errors) {
     say(`  line ${line}${field === null ? '' : `, ${field}`}: ${message}`);
   }
   const unlisted = failed - new Set(result.errors.map(({ line }) => line)).size;
   if (unlisted > 0) say(`  and ${count(unlisted)} more bad rows`);
+}
+
+function sayChanges(
+  { fields, rows }: NonNullable<ImportResult['changes']>,
+  say: (line: string) => void,
+): void {
+  for (const [field, products] of Object.entries(fields))
+    say(`  ${field} would change in ${count(products)} products`);
+  for (const { line, sku, fields: changed } of rows) {
+    const each = changed.map(
+      ({ field, old, new: would }) => `${field} ${JSON.stringify(old)} → ${JSON.stringify(would)}`,
+    );
+    say(`  line ${line}, ${sku}: ${each.join('; ')}`);
+  }
 }
 
 function sayRefusal({ status, body }: Answer, say: (line: string) => void): void {

@@ -84,14 +84,14 @@ function errorCodes(route: Route, isRateLimited: boolean): Set<ErrorCode> {
   ]);
 }
 
-function content({ schema, otherTypes = {} }: RouteAnswer): Json {
+function content({ schema, type = 'application/json', otherTypes = {} }: RouteAnswer): Json {
   const types: Record<string, Json> = Object.fromEntries(
     Object.entries(otherTypes).map(([type, description]) => [
       type,
       { schema: { type: 'string', description } },
     ]),
   );
-  if (schema !== undefined) types['application/json'] = { schema: jsonSchema(schema, 'output') };
+  if (schema !== undefined) types[type] = { schema: jsonSchema(schema, 'output') };
   return Object.keys(types).length === 0 ? {} : { content: types };
 }
 

@@ -54,6 +54,8 @@ export interface RouteAnswer {
   readonly description: string;
   /** Where there is a JSON body. */
   readonly schema?: z.ZodType;
+  /** The media type of the body; `application/json` unless set. */
+  readonly type?: string;
   /** What else the body may be: by media type, what it holds. */
   readonly otherTypes?: Readonly<Record<string, string>>;
   /** Headers that every such answer has, and what they mean. */

@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { printable } from '@catalog/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   counts,
@@ -26,6 +27,8 @@ const ndjson: ImportCall = { type: 'application/x-ndjson' };
 const file = csv(csvRow('A'), csvRow('B'));
 const utf16 = Buffer.from(file, 'utf16le');
 
+const digestOf = (text: string): string => `sha-256=:${createHash('sha256').update(text).digest('base64')}:`;
+
 const refused: [string, CallOptions['raw'], ImportCall, [number, string, RegExp]][] = [
   ['UTF-16 with a byte-order mark', Buffer.concat([Buffer.of(0xff, 0xfe), utf16]), {}, [400, 'malformed_request', /UTF-16 \(little endian\)/]],
   ['UTF-16 without a byte-order mark', utf16, {}, [400, 'malformed_request', /UTF-16/]],
@@ -37,7 +40,16 @@ const refused: [string, CallOptions['raw'], ImportCall, [number, string, RegExp]
   ['CR alone as line end', file.replaceAll('\n', '\r'), {}, [400, 'invalid_request', /not with CR alone/]],
   ['an unknown column', `${csvHeader},colour\n${csvRow('A')},red`, {}, [400, 'invalid_request', /"colour" is unknown/]],
   ['a repeated column', `${csvHeader},name\n${csvRow('A')},x`, {}, [400, 'invalid_request', /"name" appears twice/]],
-  ['a missing column', 'sku,name\nA,x', {}, [400, 'invalid_request', /"brand" is missing/]],
+  ['no column for the SKU', 'name,brand\nA,x', {}, [400, 'invalid_request', /"sku" is missing/]],
+  ['the bytes of an Excel workbook', Buffer.from('PK\x03\x04\x14\0\x06\0'), {}, [400, 'malformed_request', /Excel workbook.*CSV UTF-8/]],
+  ['the bytes of an old Excel workbook', Buffer.of(0xd0, 0xcf, 0x11, 0xe0, 0xa1), {}, [400, 'malformed_request', /old Excel workbook/]],
+  ['gzip bytes', Buffer.of(0x1f, 0x8b, 8, 0, 0), {}, [400, 'malformed_request', /compressed with gzip/]],
+  ['another digest than Content-Digest says', file, { headers: { 'Content-Digest': digestOf('x') } }, [400, 'malformed_request', /digest_mismatch/]],
+  ['a file cut inside its last cell', file.slice(0, -3), { headers: { 'Content-Digest': digestOf(file) } }, [400, 'malformed_request', /cut or changed/]],
+  ['a malformed Content-Digest', file, { headers: { 'Content-Digest': 'sha-256=abc' } }, [400, 'invalid_request', /Content-Digest/]],
+  ['a mapping of columns for NDJSON', '{"sku":"A"}', { ...ndjson, query: 'columns=a:sku' }, [400, 'invalid_request', /columns/]],
+  ['a mapping to no field', file, { query: 'columns=name:title' }, [400, 'invalid_request', /title.*which is no field/]],
+  ['an unknown rule for products that exist', file, { query: 'onExisting=merge' }, [400, 'invalid_request', /onExisting/]],
   ['a broken header', '"sku,name\nA,x\n', {}, [400, 'invalid_request', /no readable header/]],
   ['no bytes', '', {}, [400, 'malformed_request', /empty/]],
   ['only a byte-order mark', Buffer.of(0xef, 0xbb, 0xbf), {}, [400, 'invalid_request', /no readable header/]],
@@ -84,6 +96,39 @@ test.each(badRecords)('%s is reported with line and field', async (_name, raw, o
     errors,
   );
   expect(await service.state()).toEqual(before);
+});
+
+const whole = (sku: string): string =>
+  JSON.stringify({ sku, name: 'Lamp', brand: 'Acme', category: 'Lighting', priceMinor: 1, currency: 'EUR' });
+
+test.each([
+  ['NUL in an attribute key', String.raw`{"sku":"B","attributes":{"k\u0000":1}}`],
+  ['NUL in an unknown member', String.raw`{"sku":"B","x\u0000":1}`],
+  ['half a pair in an unknown member', String.raw`{"sku":"B","\ud800":1}`],
+  ['emoji cut in the middle of a pair', JSON.stringify({ sku: 'B', [`x${'\u{1F4A1}'.repeat(150)}`]: 1 })],
+  ['an escape sequence in an unknown member', String.raw`{"sku":"B","\u001b[31m\r":1}`],
+])('a record with %s fails alone, and its name is stored in a printable form', async (_name, bad) => {
+  const records = [whole('GOOD-1'), bad, whole('GOOD-2')].join('\n');
+  const result = await imported(service, records, { ...ndjson, query: 'mode=skip-failed&dryRun=true' });
+  expect(counts(result)).toEqual([2, 0, 0, 1]);
+  const real = await imported(service, bad, { ...ndjson, query: 'mode=skip-failed' });
+  expect(real.errors.map(({ line }) => line)).toEqual([1]);
+  const told = `${real.errors[0]?.field} ${real.errors[0]?.message}`;
+  expect(told.isWellFormed()).toBe(true);
+  expect(told).toBe(printable(told, 1_000));
+  expect(await readImport(service, real.id)).toEqual(real);
+});
+
+test('a body that matches its Content-Digest is imported', async () => {
+  const headers = { 'Content-Digest': `md5=:AAAA:, ${digestOf(file)}` };
+  expect(counts(await imported(service, file, { headers, query: 'dryRun=true' }))).toEqual([2, 0, 0, 0]);
+});
+
+test('a mapping reads the columns of another system', async () => {
+  const foreign = 'Art.Nr,Title,Brand,Kind,Cents,Cur,Supplier\nM-1,Lamp,Acme,Lighting,1999,EUR,x\n';
+  const columns = 'Art.Nr:sku,Title:name,Brand:brand,Kind:category,Cents:priceMinor,Cur:currency,Supplier:';
+  const query = `dryRun=true&columns=${encodeURIComponent(columns)}`;
+  expect(counts(await imported(service, foreign, { query }))).toEqual([1, 0, 0, 0]);
 });
 
 test('a byte-order mark before the header is ignored', async () => {

@@ -1,76 +1,98 @@
-import {
-  CatalogError,
-  productCreateSchema,
-  writableProductFields,
-  type FieldError,
-  type ProductCreate,
-} from '@catalog/contracts';
+import { CatalogError, printable, writableProductFields, type FieldError } from '@catalog/contracts';
+import { parseExactJson } from '@catalog/service-kit';
+import { isField, suggestedField, type ColumnNames, type Field } from './column-names.ts';
+import { jsonProblem } from './ndjson-records.ts';
 import type { RecordSink } from './product-record.ts';
 
-type Field = keyof ProductCreate;
-
-const known = new Set<string>(writableProductFields);
-const required = writableProductFields.filter(
-  (field) => !productCreateSchema.shape[field].safeParse(undefined).success,
-);
 const numbers = new Set<Field>(['weightGrams', 'lengthMm', 'widthMm', 'heightMm', 'priceMinor']);
 
-/** The columns of one file. Its header names fields of a product, in any order. */
-export class CsvColumns {
-  readonly #fields: readonly Field[];
+/** What an empty cell means. The other fields cannot be empty: there the record is refused. */
+const emptied: Readonly<Partial<Record<Field, unknown>>> = {
+  gtin: null,
+  weightGrams: null,
+  lengthMm: null,
+  widthMm: null,
+  heightMm: null,
+  description: '',
+  attributes: {},
+  // No status is empty. A row without one leaves it as it is.
+  status: undefined,
+};
 
-  private constructor(fields: readonly Field[]) {
+/** The columns of one file. Its header names fields of a product, in any order. Absent columns leave fields as they are. */
+export class CsvColumns {
+  /** null: the caller leaves this column out. */
+  readonly #fields: readonly (Field | null)[];
+
+  private constructor(fields: readonly (Field | null)[]) {
     this.#fields = fields;
   }
 
-  /** @throws CatalogError `invalid_request` with every unknown, repeated and missing column */
-  static fromHeader(header: readonly string[]): CsvColumns {
+  /** @throws CatalogError `invalid_request` with every unknown and repeated column, and a missing SKU */
+  static fromHeader(header: readonly string[], names: ColumnNames = new Map()): CsvColumns {
     const errors: FieldError[] = [];
-    const seen = new Set<string>();
-    for (const name of header) {
-      if (!known.has(name)) errors.push({ code: 'unknown_column', message: unknownColumn(name) });
-      else if (seen.has(name))
-        errors.push({ code: 'double_column', message: `The column "${name}" appears twice.` });
-      seen.add(name);
+    const seen = new Set<Field>();
+    const mapped = new Set<string>();
+    // Spreadsheets add empty columns behind the last one.
+    const columns = header.slice(0, header.findLastIndex((name) => name !== '') + 1);
+    const fields = columns.map((name) => {
+      const trimmed = name.trim();
+      const field = names.get(trimmed);
+      if (field !== undefined) mapped.add(trimmed);
+      const found = field === undefined && isField(name) ? name : field;
+      if (found === undefined) errors.push({ code: 'unknown_column', message: unknownColumn(name) });
+      else if (found !== null && seen.has(found))
+        errors.push({ code: 'double_column', message: `The column "${found}" appears twice.` });
+      else if (found !== null) seen.add(found);
+      return found ?? null;
+    });
+    for (const name of names.keys()) {
+      if (!mapped.has(name))
+        errors.push({
+          code: 'missing_column',
+          message: `"columns" maps ${shown(name)}, which the file does not have.`,
+        });
     }
-    for (const name of required) {
-      if (!seen.has(name))
-        errors.push({ code: 'missing_column', message: `The column "${name}" is missing.` });
-    }
+    if (!seen.has('sku')) errors.push({ code: 'missing_column', message: 'The column "sku" is missing.' });
     if (errors.length > 0) {
       const first = errors
         .slice(0, 3)
         .map((error) => error.message)
         .join(' ');
       const reason =
-        header.length === 0
+        columns.length === 0
           ? 'The file has no readable header.'
           : `The header cannot be used. ${first} Columns are ${writableProductFields.join(', ')}.`;
       throw new CatalogError('invalid_request', reason, { errors: errors.slice(0, 100) });
     }
-    return new CsvColumns(header as readonly Field[]);
+    return new CsvColumns(fields);
   }
 
-  /** An empty cell is an absent field. A number has digits only; anything else stays text, and the schema refuses it. */
+  /** A number has digits only; anything else stays text, and the schema refuses it. */
   read(line: number, cells: readonly string[], sink: RecordSink): void {
-    if (cells.length !== this.#fields.length) {
-      sink.bad(
-        line,
-        null,
-        'column_count',
-        `The row has ${cells.length} cells, the header has ${this.#fields.length}.`,
-      );
+    const count = this.#fields.length;
+    if (
+      cells.length < count ||
+      (cells.length > count && cells.some((cell, index) => index >= count && cell !== ''))
+    ) {
+      const message = `The row has ${cells.length} cells, the header has ${count}.`;
+      sink.bad(line, null, 'column_count', message);
       return;
     }
     const record: Record<string, unknown> = {};
-    for (const [index, field] of this.#fields.entries()) {
-      const cell = cells[index];
-      if (cell === undefined || cell === '') continue;
-      if (field === 'attributes') {
+    for (let index = 0; index < count; index++) {
+      const field = this.#fields[index];
+      let cell = cells[index];
+      if (field === null || field === undefined || cell === undefined) continue;
+      if (cell.startsWith('="')) cell = unwrapped(cell);
+      if (cell === '') {
+        if (!(field in emptied)) record[field] = '';
+        else if (emptied[field] !== undefined) record[field] = emptied[field];
+      } else if (field === 'attributes') {
         try {
-          record[field] = JSON.parse(cell);
-        } catch {
-          sink.bad(line, field, 'malformed_json', 'The cell is not valid JSON.');
+          record[field] = parseExactJson(cell);
+        } catch (error) {
+          sink.bad(line, ...jsonProblem(error, field));
           return;
         }
       } else {
@@ -81,12 +103,27 @@ export class CsvColumns {
   }
 }
 
+/**
+ * `="0123"` is the text 0123: spreadsheets keep its zeros, and run no formula in it. The export writes texts in this way
+ * that would be formulas.
+ */
+function unwrapped(cell: string): string {
+  const inside = /^="((?:[^"]|"")*)"$/.exec(cell)?.[1];
+  return inside === undefined ? cell : inside.replaceAll('""', '"');
+}
+
+const shown = (name: string): string => JSON.stringify(printable(name, 100));
+
 function unknownColumn(name: string): string {
-  const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
-  if (name.includes(';')) return `The column ${shown} is unknown. Separate cells by commas, not semicolons.`;
-  if (name.includes('\t')) return `The column ${shown} is unknown. Separate cells by commas, not tabs.`;
-  if (name.includes('|')) return `The column ${shown} is unknown. Separate cells by commas, not bars.`;
-  if (name.includes('\r'))
-    return `The column ${shown} is unknown. End lines with LF or CR LF, not with CR alone.`;
-  return `The column ${shown} is unknown.`;
+  const unknown = `The column ${shown(name)} is unknown.`;
+  if (name === '') return 'A column in the middle has no name.';
+  if (name.includes(';'))
+    return `${unknown} Separate cells by commas, not semicolons, or begin the file with the line sep=;`;
+  if (name.includes('\t')) return `${unknown} Separate cells by commas, not tabs.`;
+  if (name.includes('|'))
+    return `${unknown} Separate cells by commas, not bars, or begin the file with the line sep=|`;
+  if (name.includes('\r')) return `${unknown} End lines with LF or CR LF, not with CR alone.`;
+  const field = suggestedField(name);
+  if (field === undefined) return `${unknown} Leave it out with columns=${printable(name.trim(), 100)}:`;
+  return `${unknown} Did you mean ${field}? If so, write that, or map it with columns=${printable(name.trim(), 100)}:${field}`;
 }

@@ -44,3 +44,13 @@ test('a line over the limit is one error, and the next line is read again', () =
   ]);
   expect(found.records).toHaveLength(2);
 });
+
+test('a number that is not exact and a repeated member fail their own line', () => {
+  const bad = '{"sku":"A","attributes":{"n":12345678901234567890}}\n{"sku":"B","sku":"C"}';
+  const found = read(`${bad}\n{"sku":"D"}\n`, 9);
+  expect(found.records).toEqual([[3, { sku: 'D' }]]);
+  expect(found.bad).toEqual([
+    [1, 'inexact_number'],
+    [2, 'repeated_member'],
+  ]);
+});

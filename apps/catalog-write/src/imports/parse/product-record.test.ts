@@ -8,30 +8,13 @@ function problemsOf(change: Record<string, unknown>): unknown {
   return 'problems' in checked ? checked.problems.map(({ field, code }) => [field, code]) : [];
 }
 
-test('absent fields get their defaults', () => {
-  expect(checkRecord(valid)).toEqual({
-    product: {
-      ...valid,
-      description: '',
-      gtin: null,
-      weightGrams: null,
-      lengthMm: null,
-      widthMm: null,
-      heightMm: null,
-      status: 'draft',
-      attributes: {},
-    },
-  });
+test('absent fields stay absent, and null stays null', () => {
+  expect(checkRecord({ sku: 'A' })).toEqual({ product: { sku: 'A' } });
+  expect(checkRecord({ ...valid, gtin: null })).toEqual({ product: { ...valid, gtin: null } });
 });
 
 test.each<[Record<string, unknown>, [string | null, string][]]>([
-  [
-    { sku: undefined, name: undefined },
-    [
-      ['sku', 'required'],
-      ['name', 'required'],
-    ],
-  ],
+  [{ sku: undefined, name: undefined }, [['sku', 'required']]],
   [{ priceMinor: '12,5' }, [['priceMinor', 'invalid_type']]],
   [{ priceMinor: -1 }, [['priceMinor', 'too_small']]],
   [{ weightGrams: 3_000_000_000 }, [['weightGrams', 'too_big']]],
@@ -65,4 +48,32 @@ test('a __proto__ field is refused and changes no prototype', () => {
     problems: [expect.objectContaining({ field: '__proto__', code: 'unknown_field' })],
   });
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+});
+
+const messageOf = (change: Record<string, unknown>): string | undefined => {
+  const checked = checkRecord({ ...valid, ...change });
+  return 'problems' in checked ? checked.problems[0]?.message : undefined;
+};
+
+test.each([
+  [{ priceMinor: '12,50' }, 'so "12,50" EUR is 1250'],
+  [{ priceMinor: '12.5' }, 'so "12.5" EUR is 1250'],
+  [{ priceMinor: '1.299,00' }, 'so "1.299,00" EUR is 129900'],
+  [{ priceMinor: '0,99' }, 'so "0,99" EUR is 99'],
+  [{ priceMinor: '12,50', currency: 'KWD' }, 'so "12,50" KWD is 12500'],
+  [{ priceMinor: '12,50', currency: 'JPY' }, 'so 12.50 EUR is 1250'],
+  [{ priceMinor: '12,50', currency: undefined }, 'it counts the smallest unit of the currency'],
+  [{ priceMinor: 'free' }, 'must be a whole number, digits only'],
+  [{ weightGrams: '250.0' }, 'write 250 instead of "250.0"'],
+  [{ weightGrams: '2,5' }, '"2,5" has a fraction, and the field counts whole grams'],
+  [{ lengthMm: '2.5' }, 'whole millimetres'],
+  [{ gtin: '4.00638E+12' }, 'was rounded by a spreadsheet'],
+  [{ gtin: '4,00638E+12' }, 'was rounded by a spreadsheet'],
+  [{ gtin: '36000291452' }, 'has lost its leading zeros: did you mean "036000291452"?'],
+  [{ gtin: '4006381333931.0' }, 'did you mean "4006381333931"?'],
+  [{ gtin: '4006381333932' }, 'valid GS1 check digit'],
+  [{ name: '' }, 'must not be empty'],
+  [{ currency: 'ABC' }, 'must be a currency of ISO 4217'],
+])('%j: the error says what was probably meant', (change, says) => {
+  expect(messageOf(change)).toContain(says);
 });

@@ -80,7 +80,8 @@ test('a late heartbeat does not overwrite the result', async () => {
   const log = createLogger({ service: 'test', level: 'silent' });
   const runs = new DryRuns({ pool: service.owner, redis, clock: systemClock, log });
   const id = randomUUID();
-  const journal = runs.journal({ id, subject: 'test', mode: 'reject-all' });
+  const rules = { mode: 'reject-all', onExisting: 'update', onMissing: 'create' } as const;
+  const journal = runs.journal({ id, subject: 'test', ...rules });
   await journal.start();
   await journal.beat(1, 0);
   expect(await runs.read(id)).toMatchObject({ state: 'running', received: 1 });

@@ -62,20 +62,24 @@ class DryRunJournal implements ImportJournal {
   /** Set before the result is written: a later heartbeat would overwrite the result. */
   #ended = false;
 
-  constructor(options: DryRunsOptions, results: TemporaryData<ImportResult>, { id, mode }: ImportStart) {
+  constructor(options: DryRunsOptions, results: TemporaryData<ImportResult>, start: ImportStart) {
     this.#options = options;
     this.#results = results;
     this.#running = {
-      id,
-      mode,
+      id: start.id,
+      mode: start.mode,
+      onExisting: start.onExisting,
+      onMissing: start.onMissing,
       dryRun: true,
       state: 'running',
       received: 0,
       created: 0,
       updated: 0,
       unchanged: 0,
+      skipped: 0,
       failed: 0,
       errors: [],
+      changes: null,
       startedAt: this.#now(),
       finishedAt: null,
     };

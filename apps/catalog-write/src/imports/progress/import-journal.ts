@@ -1,13 +1,13 @@
-import type { ImportError, ImportResult, importModes } from '@catalog/contracts';
+import type { ImportError, ImportResult } from '@catalog/contracts';
 import type { Queryable } from '@catalog/database';
 
-export type ImportMode = (typeof importModes)[number];
+/** What happens to bad records, to SKUs that have a product, and to those without. */
+export type ImportRules = Pick<ImportResult, 'mode' | 'onExisting' | 'onMissing'>;
 
 /** The facts of an import that its start records. */
-export interface ImportStart {
+export interface ImportStart extends ImportRules {
   readonly id: string;
   readonly subject: string;
-  readonly mode: ImportMode;
 }
 
 export interface ImportOutcome {
@@ -16,8 +16,11 @@ export interface ImportOutcome {
   readonly created: number;
   readonly updated: number;
   readonly unchanged: number;
+  readonly skipped: number;
   readonly failed: number;
   readonly errors: readonly ImportError[];
+  /** Only of a dry run. */
+  readonly changes: ImportResult['changes'];
 }
 export type ImportFailure = Pick<ImportOutcome, 'received' | 'failed' | 'errors'>;
 

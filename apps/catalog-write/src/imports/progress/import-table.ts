@@ -24,8 +24,8 @@ export class ImportRow implements ImportJournal {
   }
 
   async start(): Promise<boolean> {
-    const { id, subject, mode } = this.#start;
-    const { rowCount } = await this.#pool.query(sql.start, [id, subject, mode]);
+    const { id, subject, mode, onExisting, onMissing } = this.#start;
+    const { rowCount } = await this.#pool.query(sql.start, [id, subject, mode, onExisting, onMissing]);
     return rowCount === 1;
   }
 
@@ -35,8 +35,18 @@ export class ImportRow implements ImportJournal {
 
   async finish(outcome: ImportOutcome, client: Queryable): Promise<ImportResult> {
     const { id } = this.#start;
-    const { state, received, created, updated, unchanged, failed, errors } = outcome;
-    const values = [id, state, received, created, updated, unchanged, failed, JSON.stringify(errors)];
+    const { state, received, created, updated, unchanged, skipped, failed, errors } = outcome;
+    const values = [
+      id,
+      state,
+      received,
+      created,
+      updated,
+      unchanged,
+      failed,
+      JSON.stringify(errors),
+      skipped,
+    ];
     const { rows } = await client.query<ImportResult>(sql.finish, values);
     const [result] = rows;
     if (result === undefined) throw new Error(`the import ${id} has no row in catalog.imports`);

@@ -186,16 +186,38 @@ test('an import whose process died counts as abandoned', async () => {
   expect(await readImport(service, id)).toMatchObject({ state: 'failed', errors: [{ code: 'abandoned' }] });
 });
 
-test('one import more than may run at once is refused with Retry-After', async () => {
-  const slow = Array.from({ length: importLimits.simultaneous }, slowBody);
-  const started = slow.map(({ body }) => startImport(body));
+/** Starts imports that wait for their bodies, each of another caller unless one is given. @returns what ends them */
+async function occupy(count: number, subject?: string): Promise<() => Promise<void>> {
+  const slow = Array.from({ length: count }, slowBody);
+  const started = slow.map(({ body }) => {
+    const id = randomUUID();
+    const headers = { 'Import-Id': id, ...(subject !== undefined && as(subject)) };
+    return { id, answer: postImport(service, body as never, { headers }) };
+  });
   for (const [index, { send }] of slow.entries()) {
     send(`${csvHeader}\n`);
     await untilState(started[index]?.id ?? '', { state: 'running' });
   }
+  return async () => {
+    for (const { end } of slow) end();
+    for (const { answer } of started) expect((await answer).status).toBe(200);
+  };
+}
+const as = (sub: string) => ({ Authorization: `Bearer ${service.token({ sub })}` });
+
+test('one import more than may run at once is refused with Retry-After', async () => {
+  const finish = await occupy(importLimits.simultaneous);
   const res = await postImport(service, csv(csvRow('ONE-MORE')));
   expect([res.status, res.headers.get('retry-after')]).toEqual([503, '10']);
-  for (const { end } of slow) end();
-  for (const { answer } of started) expect((await answer).status).toBe(200);
+  await finish();
   expect((await postImport(service, csv(csvRow('ONE-MORE')))).status).toBe(200);
+});
+
+test('one caller gets only a part of the imports that may run at once', async () => {
+  const finish = await occupy(importLimits.simultaneousOfOne, 'greedy');
+  const res = await postImport(service, csv(csvRow('GREEDY')), { headers: as('greedy') });
+  expect([res.status, res.headers.get('retry-after')]).toEqual([429, '10']);
+  expect((await postImport(service, csv(csvRow('OTHER')))).status).toBe(200);
+  await finish();
+  expect((await postImport(service, csv(csvRow('GREEDY')), { headers: as('greedy') })).status).toBe(200);
 });

@@ -30,6 +30,7 @@ export class Utf8Text {
         return '';
       }
       this.#atStart = false;
+      refuseOtherFormats(bytes);
       refuseUtf16(bytes);
       if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) start = 3;
     }
@@ -53,6 +54,23 @@ export class Utf8Text {
       `Line ${line} is not UTF-8. The file seems to be in Latin-1 or Windows-1252. Save it as UTF-8 and send it again.`,
     );
   }
+}
+
+/** The first bytes of files that people send instead of text, and what to do. */
+const otherFormats: readonly (readonly [start: Buffer, what: string])[] = [
+  [Buffer.from('PK\u0003\u0004'), 'an Excel workbook or another ZIP archive'],
+  [Buffer.of(0xd0, 0xcf, 0x11, 0xe0), 'an old Excel workbook'],
+  [Buffer.of(0x1f, 0x8b), 'compressed with gzip'],
+  [Buffer.from('%PDF'), 'a PDF'],
+];
+
+function refuseOtherFormats(bytes: Buffer): void {
+  const found = otherFormats.find(([start]) => bytes.subarray(0, start.length).equals(start));
+  if (found === undefined) return;
+  throw refusal(
+    `The file is ${found[1]}, and not text. Save it as CSV in UTF-8 (in Excel: Save As, "CSV UTF-8") and send that.`,
+    'not_text',
+  );
 }
 
 function refuseUtf16(bytes: Buffer): void {
@@ -88,6 +106,6 @@ function unfinishedBytes(bytes: Buffer): number {
   return 0;
 }
 
-function refusal(detail: string): CatalogError {
-  return new CatalogError('malformed_request', detail, { errors: [{ code: 'encoding', message: detail }] });
+function refusal(detail: string, code = 'encoding'): CatalogError {
+  return new CatalogError('malformed_request', detail, { errors: [{ code, message: detail }] });
 }

@@ -1,4 +1,5 @@
-import type { ImportError } from '@catalog/contracts';
+import { requiredOfNewProducts, type ImportError } from '@catalog/contracts';
+import { importError } from '../import-error.ts';
 import { importLimits } from '../limits.ts';
 import { checkRecord, type RecordSink } from '../parse/product-record.ts';
 import type { Duplicates, Staging } from './staging.ts';
@@ -9,6 +10,8 @@ export class RecordStager implements RecordSink {
   readonly #errors: ImportError[] = [];
   received = 0;
   failed = 0;
+  /** Some valid record lacks a field that a new product needs. */
+  maybeIncomplete = false;
 
   constructor(staging: Pick<Staging, 'add'>) {
     this.#staging = staging;
@@ -18,37 +21,42 @@ export class RecordStager implements RecordSink {
     this.received++;
     const checked = checkRecord(value);
     if ('product' in checked) {
-      this.#staging.add(line, checked.product);
+      const { product } = checked;
+      this.maybeIncomplete ||= requiredOfNewProducts.some((field) => product[field] === undefined);
+      this.#staging.add(line, product);
       return;
     }
     this.failed++;
-    for (const problem of checked.problems) this.#addError({ line, ...problem });
+    for (const { field, code, message } of checked.problems) this.#addError(line, field, code, message);
   }
 
   bad(line: number, field: string | null, code: string, message: string): void {
     this.received++;
     this.failed++;
-    this.#addError({ line, field, code, message });
+    this.#addError(line, field, code, message);
   }
 
   duplicates(found: Duplicates): void {
     this.failed += found.total;
     for (const { line, sku, firstLine } of found.first) {
-      this.#addError({
+      this.#addError(
         line,
-        field: 'sku',
-        code: 'duplicate_sku',
-        message: `Line ${firstLine} already has the SKU ${JSON.stringify(sku)}.`,
-      });
+        'sku',
+        'duplicate_sku',
+        `Line ${firstLine} already has the SKU ${JSON.stringify(sku)}.`,
+      );
     }
   }
 
-  /** By line. */
-  get errors(): readonly ImportError[] {
-    return this.#errors.toSorted((one, other) => one.line - other.line);
+  /** With those that were found later: the first ones, by line. */
+  errorsWith(later: readonly ImportError[]): readonly ImportError[] {
+    return [...this.#errors, ...later]
+      .toSorted((one, other) => one.line - other.line)
+      .slice(0, importLimits.listedErrors);
   }
 
-  #addError(error: ImportError): void {
-    if (this.#errors.length < importLimits.listedErrors) this.#errors.push(error);
+  #addError(line: number, field: string | null, code: string, message: string): void {
+    if (this.#errors.length < importLimits.listedErrors)
+      this.#errors.push(importError(line, field, code, message));
   }
 }

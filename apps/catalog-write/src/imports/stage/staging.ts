@@ -1,5 +1,5 @@
 import { finished } from 'node:stream/promises';
-import type { ProductCreate } from '@catalog/contracts';
+import type { ProductImport } from '@catalog/contracts';
 import { loadSql } from '@catalog/database';
 import type { Pool, PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -55,7 +55,7 @@ export class Staging implements AsyncDisposable {
   }
 
   /** Keeps the row in memory until `flush`. */
-  add(line: number, product: ProductCreate): void {
+  add(line: number, product: ProductImport): void {
     this.#piece += copyLine(line, product);
   }
 
@@ -107,19 +107,28 @@ export class Staging implements AsyncDisposable {
   }
 }
 
-/** One row in the text format of COPY, with the columns in the order of `copy.sql`. */
-function copyLine(line: number, product: ProductCreate): string {
-  return `${line}\t${text(product.sku)}\t${text(product.name)}\t${text(product.description)}\t${text(product.brand)}\t${text(product.category)}\t${product.gtin ?? '\\N'}\t${number(product.weightGrams)}\t${number(product.lengthMm)}\t${number(product.widthMm)}\t${number(product.heightMm)}\t${product.priceMinor}\t${product.currency}\t${product.status}\t${text(JSON.stringify(product.attributes))}\n`;
+/**
+ * One row in the text format of COPY, with the columns in the order of `copy.sql`. A field that the record leaves out is
+ * null. For the fields that may be null themselves, `given` says which ones the record has.
+ */
+function copyLine(line: number, product: ProductImport): string {
+  const { gtin, weightGrams, lengthMm, widthMm, heightMm } = product;
+  const given = bit(gtin, 1) | bit(weightGrams, 2) | bit(lengthMm, 4) | bit(widthMm, 8) | bit(heightMm, 16);
+  return `${line}\t${given}\t${text(product.sku)}\t${text(product.name)}\t${text(product.description)}\t${text(product.brand)}\t${text(product.category)}\t${plain(gtin)}\t${plain(weightGrams)}\t${plain(lengthMm)}\t${plain(widthMm)}\t${plain(heightMm)}\t${plain(product.priceMinor)}\t${plain(product.currency)}\t${plain(product.status)}\t${product.attributes === undefined ? '\\N' : text(JSON.stringify(product.attributes))}\n`;
 }
 
-function number(value: number | null): string {
-  return value === null ? '\\N' : String(value);
+const bit = (value: unknown, worth: number): number => (value === undefined ? 0 : worth);
+
+/** A value without characters that COPY reads in another way. */
+function plain(value: number | string | null | undefined): string {
+  return value === null || value === undefined ? '\\N' : String(value);
 }
 
 const special = /[\\\n\r\t]/;
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /** Escaped as the PostgreSQL manual says under COPY, "Text Format". */
-function text(value: string): string {
+function text(value: string | undefined): string {
+  if (value === undefined) return '\\N';
   return special.test(value) ? value.replace(/[\\\n\r\t]/g, (found) => escapes[found] ?? found) : value;
 }

@@ -1,16 +1,28 @@
--- Updates the products that differ from the file. Answers how many rows were updated, and their lowest version.
+-- Updates the products that differ from the file; a field that a record leaves out stays as it is. Answers how many rows
+-- were updated, and their lowest version.
 with changed as (
   update catalog.products p
-  set name = r.name, description = r.description, brand = r.brand, category = r.category, gtin = r.gtin,
-    weight_grams = r.weight_grams, length_mm = r.length_mm, width_mm = r.width_mm, height_mm = r.height_mm,
-    price_minor = r.price_minor, currency = r.currency, status = r.status, attributes = r.attributes
+  set name = coalesce(r.name, p.name), description = coalesce(r.description, p.description),
+    brand = coalesce(r.brand, p.brand), category = coalesce(r.category, p.category),
+    gtin = case when r.given & 1 = 0 then p.gtin else r.gtin end,
+    weight_grams = case when r.given & 2 = 0 then p.weight_grams else r.weight_grams end,
+    length_mm = case when r.given & 4 = 0 then p.length_mm else r.length_mm end,
+    width_mm = case when r.given & 8 = 0 then p.width_mm else r.width_mm end,
+    height_mm = case when r.given & 16 = 0 then p.height_mm else r.height_mm end,
+    price_minor = coalesce(r.price_minor, p.price_minor), currency = coalesce(r.currency, p.currency),
+    status = coalesce(r.status, p.status), attributes = coalesce(r.attributes, p.attributes)
   from pg_temp.import_rows r
-  where p.sku = r.sku
-    and (p.name, p.description, p.brand, p.category, p.gtin, p.weight_grams, p.length_mm, p.width_mm, p.height_mm,
-         p.price_minor, p.currency, p.status, p.attributes)
-      is distinct from
-      (r.name, r.description, r.brand, r.category, r.gtin, r.weight_grams, r.length_mm, r.width_mm, r.height_mm,
-       r.price_minor, r.currency, r.status, r.attributes)
+  where p.sku = r.sku and
+    (p.name, p.description, p.brand, p.category, p.gtin, p.weight_grams, p.length_mm, p.width_mm, p.height_mm,
+     p.price_minor, p.currency, p.status, p.attributes)
+    is distinct from
+    (coalesce(r.name, p.name), coalesce(r.description, p.description), coalesce(r.brand, p.brand),
+     coalesce(r.category, p.category), case when r.given & 1 = 0 then p.gtin else r.gtin end,
+     case when r.given & 2 = 0 then p.weight_grams else r.weight_grams end,
+     case when r.given & 4 = 0 then p.length_mm else r.length_mm end,
+     case when r.given & 8 = 0 then p.width_mm else r.width_mm end,
+     case when r.given & 16 = 0 then p.height_mm else r.height_mm end, coalesce(r.price_minor, p.price_minor),
+     coalesce(r.currency, p.currency), coalesce(r.status, p.status), coalesce(r.attributes, p.attributes))
   returning p.version
 )
 select count(*) as rows, min(version) as "lowestVersion" from changed

@@ -1,8 +1,9 @@
--- Writes the result. Inputs: $1 id, $2 state, $3 received, $4 created, $5 updated, $6 unchanged, $7 failed, $8 errors.
+-- Writes the result. Inputs: $1 id, $2 state, $3 received, $4 created, $5 updated, $6 unchanged, $7 failed, $8 errors,
+-- $9 skipped.
 -- Answers the import as the API shows it.
 update catalog.imports
-set state = $2, received = $3, created = $4, updated = $5, unchanged = $6, failed = $7, errors = $8,
+set state = $2, received = $3, created = $4, updated = $5, unchanged = $6, failed = $7, errors = $8, skipped = $9,
   heartbeat_at = clock_timestamp(), finished_at = clock_timestamp()
 where id = $1
-returning id, state, mode, dry_run as "dryRun", received, created, updated, unchanged, failed, errors,
-  created_at as "startedAt", finished_at as "finishedAt"
+returning id, state, mode, on_existing as "onExisting", on_missing as "onMissing", dry_run as "dryRun", received, created, updated,
+  unchanged, skipped, failed, errors, null as changes, created_at as "startedAt", finished_at as "finishedAt"

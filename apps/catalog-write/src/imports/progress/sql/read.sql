@@ -1,4 +1,4 @@
 -- Inputs: $1 id. Answers the import as the API shows it, or no row.
-select id, state, mode, dry_run as "dryRun", received, created, updated, unchanged, failed, errors,
-  created_at as "startedAt", finished_at as "finishedAt"
+select id, state, mode, on_existing as "onExisting", on_missing as "onMissing", dry_run as "dryRun", received, created, updated,
+  unchanged, skipped, failed, errors, null as changes, created_at as "startedAt", finished_at as "finishedAt"
 from catalog.imports where id = $1

@@ -1,0 +1,14 @@
+/** Numbers of the export, each with its reason. */
+export const exportLimits = {
+  /** At once in a process. Each holds a connection and a snapshot, and reads the whole table. */
+  simultaneous: 2,
+  /** Of one caller. */
+  simultaneousOfOne: 1,
+  /**
+   * A client that takes less than this in this time is cut off: its snapshot keeps vacuum from removing dead rows, of the
+   * outbox too. 1 KiB/s is a hundredth of a slow line.
+   */
+  least_bytes: 20 * 1024,
+  window_ms: 20_000,
+  retryAfter_s: 10,
+} as const;

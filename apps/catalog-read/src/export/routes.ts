@@ -1,0 +1,123 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { CatalogError, productListQuerySchema } from '@catalog/contracts';
+import { exportProducts, type ExportedRow, type ProductFilter } from '@catalog/database';
+import { callerKey, type CheckedBy, parse, type Route, route } from '@catalog/service-kit';
+import type { Response } from 'express';
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { exportLimits } from './limits.ts';
+import { type ExportFormat, exportFormats, type LineWriter, lineWriters } from './product-lines.ts';
+
+const formatQuery = z.strictObject({ format: z.enum(exportFormats).default('csv') });
+const filterQuery = productListQuerySchema.omit({ limit: true, cursor: true });
+
+/** The filters of a list, and the format. */
+const exportQuery: CheckedBy<{ readonly format: ExportFormat; readonly filter: ProductFilter }> = {
+  schema: z.strictObject({ ...formatQuery.shape, ...filterQuery.shape }),
+  check({ format, ...filter }) {
+    const given = format === undefined ? {} : { format };
+    return { ...parse(formatQuery, given, 'query'), filter: parse(filterQuery, filter, 'query') };
+  },
+};
+
+/** It reads Postgres, not the caches: a snapshot of all products is in no cache. */
+export function exportRoute({ pool }: { readonly pool: Pool }): Route {
+  let running = 0;
+  const runningOf = new Map<string, number>();
+  return route({
+    method: 'get',
+    path: '/v1/products/export',
+    summary: 'All products that match, as a file that can be imported as it is',
+    description:
+      'A stream of one snapshot, by creation. It has the fields that an import takes, and the filters of the list. An answer that breaks off is incomplete.',
+    scope: 'catalog:read',
+    query: exportQuery,
+    answers: {
+      200: {
+        description: 'The products.',
+        otherTypes: {
+          'text/csv': 'A header of field names, and a row for each product (RFC 4180).',
+          'application/x-ndjson': 'One JSON object a line.',
+        },
+        headers: { 'Content-Disposition': 'A name for the file.' },
+      },
+    },
+    errors: ['rate_limited'],
+    async handle({ query: { format, filter } }, res, req) {
+      const key = callerKey(req);
+      const ofCaller = runningOf.get(key) ?? 0;
+      const retryAfterSeconds = exportLimits.retryAfter_s;
+      if (ofCaller >= exportLimits.simultaneousOfOne)
+        throw new CatalogError('rate_limited', 'Another export of this caller is running.', {
+          retryAfterSeconds,
+        });
+      if (running >= exportLimits.simultaneous)
+        throw new CatalogError('unavailable', `${running} exports are already running.`, {
+          retryAfterSeconds,
+        });
+      running++;
+      runningOf.set(key, ofCaller + 1);
+      try {
+        await sendExport(res, exportProducts(pool, filter), format);
+      } finally {
+        running--;
+        if (ofCaller === 0) runningOf.delete(key);
+        else runningOf.set(key, (runningOf.get(key) ?? 1) - 1);
+      }
+    },
+  });
+}
+
+async function sendExport(
+  res: Response,
+  batches: AsyncGenerator<readonly ExportedRow[]>,
+  format: ExportFormat,
+): Promise<void> {
+  const writer = lineWriters[format];
+  // A query that fails at once still gets a whole error document.
+  const first = await batches.next();
+  const day = new Date().toISOString().slice(0, 10);
+  res.writeHead(200, {
+    'Content-Type': writer.mediaType,
+    'Content-Disposition': `attachment; filename="products-${day}.${format}"`,
+    'Cache-Control': 'no-store',
+  });
+  const progress = cutOffWhenSlow(res);
+  try {
+    await pipeline(Readable.from(chunks(first, batches, writer), { objectMode: false }), res);
+  } catch (error) {
+    // A client that goes away ends its export. Other errors are logged; the broken connection tells the client.
+    if (!isGone(error)) throw error;
+  } finally {
+    clearInterval(progress);
+    await batches.return(undefined);
+  }
+}
+
+async function* chunks(
+  first: IteratorResult<readonly ExportedRow[]>,
+  rest: AsyncGenerator<readonly ExportedRow[]>,
+  writer: LineWriter,
+): AsyncGenerator<Buffer> {
+  if (writer.head !== '') yield Buffer.from(writer.head);
+  for (let next = first; next.done !== true; next = await rest.next()) {
+    let text = '';
+    for (const row of next.value) text += writer.line(row);
+    yield Buffer.from(text);
+  }
+}
+
+function cutOffWhenSlow(res: Response): NodeJS.Timeout {
+  let taken_bytes = 0;
+  return setInterval(() => {
+    const { bytesWritten = 0 } = res.socket ?? {};
+    if (res.writableNeedDrain && bytesWritten - taken_bytes < exportLimits.least_bytes) res.destroy();
+    taken_bytes = bytesWritten;
+  }, exportLimits.window_ms);
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET' || code === 'EPIPE';
+}
