@@ -80,7 +80,7 @@ export async function importFile(options: ImportFileOptions): Promise<boolean> {
   let answer: Answer;
   try {
     answer = await upload({
-      url: `${writeUrl}/v1/imports?${query}`,
+      url: `${writeUrl}/v1/imports?${query.toString()}`,
       file,
       headers: {
         authorization: `Bearer ${await options.token()}`,

@@ -23,7 +23,7 @@ export function readColumnNames(parameter: string): ColumnNames {
     if (name === '') throw refused(`has the entry "${entry}"; write each as column:field`);
     if (field !== '' && !isField(field)) throw refused(`maps to "${field}", which is no field of a product`);
     if (names.has(name)) throw refused(`maps the column "${name}" twice`);
-    names.set(name, field === '' ? null : (field as Field));
+    names.set(name, isField(field) ? field : null);
   }
   return names;
 }

@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { parse as parseCsv } from 'csv-parse/sync';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
+import { exportLimits } from './limits.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+let stores: Stores;
+let reader: Reader;
+const many = 30_000;
+
+beforeAll(async () => {
+  stores = await startStores();
+  reader = await stores.reader();
+  // Past the API: the outbox of so many would take a while, and no cache is asked here.
+  await stores.owner.query(
+    `insert into catalog.products (sku, name, brand, category, price_minor, currency, status, attributes)
+     select 'MANY-' || n, 'Lamp, "no. ' || n || '"', case n % 2 when 0 then 'Acme' else 'Globex' end, 'Lighting', n, 'EUR',
+       'active', jsonb_build_object('n', n)
+     from generate_series(1, $1) n`,
+    [many],
+  );
+});
+afterAll(() => stores?.[Symbol.asyncDispose]());
+beforeEach(() => reader.ready());
+
+const exported = async (query = '', headers?: Record<string, string>) => {
+  const res = await reader.get(`/v1/products/export?${query}`, headers);
+  return { res, text: await res.text() };
+};
+
+test('CSV has a header and a row for each active product, as a standard reader reads them', async () => {
+  const { res, text } = await exported('format=csv&brand=Acme');
+  expect([res.status, res.headers.get('content-type')]).toEqual([
+    200,
+    'text/csv; charset=utf-8; header=present',
+  ]);
+  expect(res.headers.get('content-disposition')).toMatch(
+    /^attachment; filename="products-\d{4}-\d\d-\d\d\.csv"$/,
+  );
+  const rows = parseCsv<Record<string, string>>(text, { columns: true });
+  expect(rows).toHaveLength(many / 2);
+  expect(rows[0]).toMatchObject({ sku: 'MANY-2', name: 'Lamp, "no. 2"', gtin: '', attributes: '{"n": 2}' });
+});
+
+test('NDJSON has an object for each product', async () => {
+  const { res, text } = await exported('format=ndjson');
+  expect(res.headers.get('content-type')).toBe('application/x-ndjson');
+  const lines = text.trimEnd().split('\n');
+  expect(lines).toHaveLength(many);
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    sku: 'MANY-1',
+    priceMinor: 1,
+    gtin: null,
+    attributes: { n: 1 },
+  });
+});
+
+test.each([
+  ['status=draft', 0],
+  ['category=Furniture', 0],
+  ['q=lamp 17', 1_111],
+])('the filters of the list hold: %s', async (query, count) => {
+  const { text } = await exported(`format=ndjson&${query}`);
+  const rows = text.split('\n').filter((line) => line !== '');
+  if (query.startsWith('q=')) expect(rows.length).toBeGreaterThan(100);
+  else expect(rows).toHaveLength(count);
+});
+
+test.each(['format=xml', 'limit=5', 'cursor=x', 'colour=red', 'status=gone'])(
+  '%s is refused',
+  async (query) => {
+    expect((await exported(query)).res.status).toBe(400);
+  },
+);
+
+/** An export whose answer is not read. */
+async function unread(): Promise<AsyncDisposable> {
+  const socket = createConnection(reader.port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write('GET /v1/products/export?format=ndjson HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'readable');
+  return {
+    async [Symbol.asyncDispose]() {
+      socket.destroy();
+    },
+  };
+}
+const openSnapshots = async (): Promise<number> => {
+  const { rowCount } = await stores.owner.query(
+    "select from pg_stat_activity where datname = current_database() and usename = 'catalog_read' and xact_start is not null",
+  );
+  return rowCount ?? -1;
+};
+
+test('one caller gets one export at a time, and a client that goes away frees its place and its snapshot', async () => {
+  {
+    await using _first = await unread();
+    expect(await openSnapshots()).toBe(1);
+    const { res } = await exported();
+    expect([res.status, res.headers.get('retry-after')]).toEqual([429, String(exportLimits.retryAfter_s)]);
+  }
+  await expect.poll(openSnapshots, { timeout: 10_000 }).toBe(0);
+  await expect.poll(async () => (await exported('brand=none')).res.status, { timeout: 10_000 }).toBe(200);
+});
+
+test('what is committed while an export runs is not in it: it is one snapshot', async () => {
+  const res = await reader.get('/v1/products/export?format=ndjson');
+  const body = res.body?.getReader();
+  const first = await body?.read();
+  await stores.owner.query("update catalog.products set name = 'changed' where price_minor > 10");
+  let text = Buffer.from(first?.value ?? []).toString();
+  for (;;) {
+    const next = await body?.read();
+    if (next === undefined || next.done) break;
+    text += Buffer.from(next.value).toString('latin1');
+  }
+  expect(text).not.toContain('changed');
+  expect(text.trimEnd().split('\n')).toHaveLength(many);
+});
+
+test('memory does not grow with the export', async () => {
+  const heldBefore = process.memoryUsage().arrayBuffers;
+  await using _slow = await unread();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  // 30,000 rows have about 7 MB.
+  expect(process.memoryUsage().arrayBuffers - heldBefore).toBeLessThan(3_000_000);
+});
