@@ -9,19 +9,21 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let stores: Stores;
 let reader: Reader;
-const many = 30_000;
+const many = 12_000;
 
 beforeAll(async () => {
   stores = await startStores();
   reader = await stores.reader();
   // Past the API: the outbox of so many would take a while, and no cache is asked here.
-  await stores.owner.query(
-    `insert into catalog.products (sku, name, brand, category, price_minor, currency, status, attributes)
-     select 'MANY-' || n, 'Lamp, "no. ' || n || '"', case n % 2 when 0 then 'Acme' else 'Globex' end, 'Lighting', n, 'EUR',
-       'active', jsonb_build_object('n', n)
-     from generate_series(1, $1) n`,
-    [many],
-  );
+  for (let from = 1; from < many; from += 2_000) {
+    await stores.owner.query(
+      `insert into catalog.products (sku, name, description, brand, category, price_minor, currency, status, attributes)
+       select 'MANY-' || n, 'Lamp, "no. ' || n || '"', repeat('A lamp. ', 120),
+         case n % 2 when 0 then 'Acme' else 'Globex' end, 'Lighting', n, 'EUR', 'active', jsonb_build_object('n', n)
+       from generate_series($1::integer, $1 + 1999) n`,
+      [from],
+    );
+  }
 });
 afterAll(() => stores?.[Symbol.asyncDispose]());
 beforeEach(() => reader.ready());
@@ -61,12 +63,12 @@ test('NDJSON has an object for each product', async () => {
 test.each([
   ['status=draft', 0],
   ['category=Furniture', 0],
-  ['q=lamp 17', 1_111],
+  ['q=lamp 1234', 1],
+  ['brand=Globex', many / 2],
 ])('the filters of the list hold: %s', async (query, count) => {
   const { text } = await exported(`format=ndjson&${query}`);
   const rows = text.split('\n').filter((line) => line !== '');
-  if (query.startsWith('q=')) expect(rows.length).toBeGreaterThan(100);
-  else expect(rows).toHaveLength(count);
+  expect(rows).toHaveLength(count);
 });
 
 test.each(['format=xml', 'limit=5', 'cursor=x', 'colour=red', 'status=gone'])(
@@ -110,7 +112,7 @@ test('what is committed while an export runs is not in it: it is one snapshot', 
   const res = await reader.get('/v1/products/export?format=ndjson');
   const body = res.body?.getReader();
   const first = await body?.read();
-  await stores.owner.query("update catalog.products set name = 'changed' where price_minor > 10");
+  await stores.owner.query("update catalog.products set name = 'changed' where price_minor > 11000");
   let text = Buffer.from(first?.value ?? []).toString();
   for (;;) {
     const next = await body?.read();
@@ -125,6 +127,6 @@ test('memory does not grow with the export', async () => {
   const heldBefore = process.memoryUsage().arrayBuffers;
   await using _slow = await unread();
   await new Promise((resolve) => setTimeout(resolve, 500));
-  // 30,000 rows have about 7 MB.
-  expect(process.memoryUsage().arrayBuffers - heldBefore).toBeLessThan(3_000_000);
+  // The rows have about 14 MB.
+  expect(process.memoryUsage().arrayBuffers - heldBefore).toBeLessThan(7_000_000);
 });
