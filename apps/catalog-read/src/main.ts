@@ -90,6 +90,7 @@ await runServer({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? service,
         log,
+        readiness,
         anonymousScopes: config.ALLOW_ANONYMOUS_READS ? ['catalog:read'] : [],
       }),
       bypassesPerSecond: config.BYPASSES_PER_SECOND,

@@ -39,6 +39,7 @@ await runServer({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? serviceName,
         log,
+        readiness,
       }),
       rateLimiter: new RateLimiter({
         redis: stateRedis,

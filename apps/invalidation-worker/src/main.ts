@@ -57,6 +57,7 @@ await runServer({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? service,
         log,
+        readiness,
       }),
     });
   },

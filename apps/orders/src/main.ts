@@ -51,6 +51,7 @@ await runServer({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? serviceName,
         log,
+        readiness,
       }),
       rateLimiter: new RateLimiter({
         redis: stateRedis,

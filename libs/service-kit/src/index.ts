@@ -30,6 +30,7 @@ export {
   rateLimitState,
   type ImmediateLimit,
 } from './rate-limit/limit-rate.ts';
+export { networkOf } from './rate-limit/network.ts';
 export { refuseOtherMethods } from './http/other-methods.ts';
 export { httpLimits } from './http/limits.ts';
 export { requestIdOf } from './http/request-id.ts';
@@ -41,7 +42,7 @@ export {
   tokenIssuer,
   type AuthenticateOptions,
 } from './auth/authenticate.ts';
-export type { Caller } from './auth/verify.ts';
+export { anonymousCaller, type Caller } from './auth/verify.ts';
 export { createApi, type ApiDependencies } from './routes/api.ts';
 export { mergePatch, route, type CheckedBy, type Route, type RouteInput } from './routes/route.ts';
 export {

@@ -1,4 +1,5 @@
 import { CatalogError } from '@catalog/contracts';
+import { anonymousCaller } from '@catalog/service-kit';
 import type { Request } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 
@@ -7,14 +8,16 @@ export type CountBypass = (req: Request) => Promise<void>;
 
 /**
  * Limits the reads that a caller sends past the caches: with `Min-Version`, and with the view of a key. Without a limit,
- * each of them would be a query at no cost to the caller. This process counts alone, because each process has its own
+ * each of them would be a query at no cost to the caller. The limit belongs to the owner of a key, for all of its subjects and
+ * addresses together. This process counts alone, because each process has its own
  * pool of connections.
  */
 export function createBypassLimit(perSecond: number): CountBypass {
   const limiter = new RateLimiterMemory({ points: perSecond, duration: 1 });
   return async (req) => {
     try {
-      await limiter.consume(`${req.caller?.subject ?? 'anonymous'} ${req.ip ?? ''}`);
+      // All callers without a token share one limit: addresses cost nothing, and all of them load the same Postgres.
+      await limiter.consume(req.caller?.owner ?? anonymousCaller.owner);
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;
       throw new CatalogError(

@@ -23,7 +23,8 @@ export function localPath(next: unknown): string {
   const base = 'http://console.invalid';
   const resolved = URL.canParse(next, base) ? new URL(next, base) : undefined;
   if (resolved === undefined || resolved.origin !== base) return '/';
-  return resolved.pathname + resolved.search;
+  // "/.//host" resolves to the path "//host", which the browser then takes for a host: a path has one slash in front.
+  return resolved.pathname.replace(/^[/\\]+/, '/') + resolved.search;
 }
 
 export interface SignInOptions {

@@ -117,6 +117,12 @@ test.each([
   ['/\t/evil.example', '/'],
   ['https://evil.example', '/'],
   ['javascript:alert(1)', '/'],
+  ['/.//evil.example', '/evil.example'],
+  ['/..//evil.example', '/evil.example'],
+  ['/./\\\\evil.example', '/evil.example'],
+  ['/a/..//evil.example', '/evil.example'],
+  ['/%2e//evil.example', '/evil.example'],
+  ['/.///evil.example?a=b', '/evil.example?a=b'],
   [undefined, '/'],
 ])('after signing in, %j leads to %j', (given, leads) => {
   expect(localPath(given)).toBe(leads);
@@ -146,6 +152,15 @@ test('after ten wrong passwords even the right one is refused for a while, also 
     ),
   );
   expect(new Set(late.map(({ status }) => status))).toEqual(new Set([429]));
+});
+
+test('somebody who is locked out and goes on locks out nobody else at the same address', async () => {
+  await using throttled = await runningConsole();
+  const wrong = () => attempt(throttled, { username: 'nobody', password: 'wrong' });
+  const { pair, address } = throttleRules;
+  for (let count = 0; count < pair.points + address.points + 10; count++) await wrong();
+  expect((await wrong()).status).toBe(429);
+  await throttled.signIn('viewer');
 });
 
 test('parallel attempts are counted exactly, and every counter has a TTL', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import { CatalogError } from '@catalog/contracts';
 import { isNearlyFull } from '@catalog/redis';
+import { networkOf } from '@catalog/service-kit';
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
@@ -67,9 +67,11 @@ export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRule
         account: digest(username),
         address: digest(network),
       };
-      await consume([pair, keys.pair], [address, keys.address]);
-      // Counted last, so that a refused address cannot use up the attempts of the account's owner.
-      await consume([account, keys.account]);
+      // One after the other: an attempt that is refused counts no further. Otherwise somebody who is locked out could go on
+      // and lock out everybody at the same address, or the account's owner.
+      await consume(pair, keys.pair);
+      await consume(address, keys.address);
+      await consume(account, keys.account);
       return {
         async succeeded() {
           await pair.delete(keys.pair);
@@ -80,35 +82,16 @@ export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRule
   };
 }
 
-async function consume(...counters: (readonly [RateLimiterRedis, string])[]): Promise<void> {
-  const counted = await Promise.allSettled(counters.map(async ([limit, key]) => limit.consume(key)));
-  let wait_ms = 0;
-  for (const one of counted) {
-    if (one.status === 'fulfilled') continue;
-    if (!(one.reason instanceof RateLimiterRes)) throw one.reason;
-    wait_ms = Math.max(wait_ms, one.reason.msBeforeNext);
-  }
-  if (wait_ms > 0)
+async function consume(limit: RateLimiterRedis, key: string): Promise<void> {
+  try {
+    await limit.consume(key);
+  } catch (refusal) {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal;
     throw new CatalogError('rate_limited', 'Too many attempts to sign in.', {
-      retryAfterSeconds: Math.ceil(wait_ms / 1_000),
+      retryAfterSeconds: Math.ceil(refusal.msBeforeNext / 1_000),
     });
+  }
 }
 
 /** A mistyped user name is often a password, so Redis gets only its hash. */
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');
-
-/** A user with one IPv6 address has at least the whole /64 (RFC 6177), so the /64 counts as one address. */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail = ''] = address.split('%', 1)[0]?.split('::') ?? [];
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === '' ? [] : tail.split(':');
-  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0');
-  const groups = [...before, ...(address.includes('::') ? zeros : []), ...after];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
-}

@@ -17,20 +17,25 @@ import { returnStock } from '../stock/stock-store.ts';
 import { endOrder, listOrders, loadOrder } from './order-store.ts';
 import { piecesOf, placeOrder } from './place-order.ts';
 
+/** Prices change within hours. A longer outage of the catalog stops orders. */
+const mostStale_ms = 600_000;
+
 const params = z.strictObject({ id: z.uuid({ error: 'must be a UUID' }).toLowerCase() });
 
 /**
  * `Cache-Control: stale-if-error=SECONDS` of a request (RFC 5861, 4), in milliseconds: how old the catalog's answers may
- * be while the catalog cannot answer. Without it the caller accepts nothing stale.
+ * be while the catalog cannot answer. Without it the caller accepts nothing stale. The caller does not choose how old a price
+ * may be at most: more than `mostStale_ms` counts as that.
  */
-const staleIfError_ms: HeaderField<number> = {
+export const staleIfError_ms: HeaderField<number> = {
   name: 'Cache-Control',
-  description: '`stale-if-error=SECONDS`: how old catalog data may be while the catalog cannot answer.',
+  description:
+    '`stale-if-error=SECONDS`: how old catalog data may be while the catalog cannot answer; 600 at most.',
   schema: z.string().optional(),
   read(req) {
     const header = req.headers['cache-control'] ?? '';
     const [, seconds] = /(?:^|[\s,])stale-if-error="?(\d{1,9})"?(?:$|[\s,;])/i.exec(header) ?? [];
-    return seconds === undefined ? 0 : Number(seconds) * 1_000;
+    return seconds === undefined ? 0 : Math.min(Number(seconds) * 1_000, mostStale_ms);
   },
 };
 

@@ -3,9 +3,11 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { manualClock } from '@catalog/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { readiness } from '../health/readiness.ts';
 import { startTestService, type TestService } from '../http/service.fixture.ts';
 import { authenticate, requireScope } from './authenticate.ts';
+import { brokenKeys_ms } from './keys.ts';
 import { tokenVerifier } from './verify.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'catalog-auth-'));
@@ -200,7 +202,7 @@ test('a token whose key is withdrawn while it is checked is not believed a secon
   const published = new Map([['old', { key: keys.old.publicKey, scopes: undefined, subject: undefined }]]);
   let changed = false;
   const verifier = tokenVerifier({
-    keys: { get: (kid) => published.get(kid), refresh: () => changed },
+    keys: { get: (kid) => published.get(kid), refresh: () => changed, problem: () => undefined },
     audience: 'things',
     issuer: 'catalog-auth',
     clock,
@@ -251,10 +253,99 @@ test('a key signs for its owner and for the users of its owner, and for nobody e
   await clock.advance(1_500);
 });
 
-test('a broken key file leaves the last good keys', async () => {
-  writeFileSync(jwksFile, '{"keys":');
-  await clock.advance(1_500);
-  expect(await statusOf(token({}, { kid: 'next' }))).toBe(200);
+describe('the file of keys', () => {
+  const good = () => publish('old', 'next');
+  afterEach(async () => {
+    good();
+    await clock.advance(1_500);
+  });
+
+  test('without keys means that nobody may call', async () => {
+    expect(await statusOf(token())).toBe(200);
+    writeFileSync(jwksFile, '{"keys":[]}');
+    await clock.advance(1_500);
+    expect(await statusOf(token())).toBe(401);
+  });
+
+  test.each([
+    ['is broken', () => writeFileSync(jwksFile, '{"keys":')],
+    ['is deleted', () => rmSync(jwksFile)],
+  ])('that %s leaves the last good keys for a minute, and not for longer', async (_, harm) => {
+    const known = token();
+    expect(await statusOf(known)).toBe(200);
+    harm();
+    await clock.advance(1_500);
+    expect([await statusOf(known), await statusOf(token({ jti: 'new' }))]).toEqual([200, 200]);
+    await clock.advance(brokenKeys_ms - 5_000);
+    expect(await statusOf(known)).toBe(200);
+    await clock.advance(5_000);
+    expect([await statusOf(known), await statusOf(token({ jti: 'newer' }))]).toEqual([401, 401]);
+  });
+
+  test('with one bad key loses that key alone', async () => {
+    const jwks = {
+      keys: [
+        { kty: 'OKP', crv: 'Ed25519', kid: 'old', x: 'AAAA' },
+        publicJwk(keys.next.publicKey, 'next'),
+        5,
+      ],
+    };
+    writeFileSync(jwksFile, JSON.stringify(jwks));
+    await clock.advance(1_500);
+    expect(await statusOf(token({ jti: 'bad' }))).toBe(401);
+    expect(await statusOf(token({}, { kid: 'next' }))).toBe(200);
+  });
+
+  test('shows in readiness while it is broken', async () => {
+    const ready = readiness();
+    authenticate({ jwksFile, audience: 'things', clock, readiness: ready });
+    expect((await ready.report()).warnings).toEqual({});
+    rmSync(jwksFile);
+    await clock.advance(1_500);
+    expect((await ready.report()).warnings).toHaveProperty(
+      'service keys',
+      expect.stringContaining('missing or broken'),
+    );
+  });
+});
+
+test('however its header is spaced, a token is remembered once, and all of them within a bound', async () => {
+  const published = new Map([['old', { key: keys.old.publicKey, scopes: undefined, subject: undefined }]]);
+  let asked = 0;
+  const get = (kid: string) => {
+    asked += 1;
+    return published.get(kid);
+  };
+  const verifier = tokenVerifier({
+    keys: { get, refresh: () => false, problem: () => undefined },
+    audience: 'things',
+    issuer: 'catalog-auth',
+    clock,
+  });
+  const same = token();
+  for (let spaces = 1; spaces < 200; spaces++) await verifier.verify(`Bearer${' '.repeat(spaces)}${same}`);
+  expect(asked).toBe(1);
+  await expect(async () => verifier.verify(`Basic ${same}`)).rejects.toThrow('Bearer');
+});
+
+test('the owner of a token is that of its key, whatever its subject', async () => {
+  const published = new Map([
+    ['old', { key: keys.old.publicKey, scopes: undefined, subject: 'orders' as string | undefined }],
+    ['next', { key: keys.next.publicKey, scopes: undefined, subject: undefined }],
+  ]);
+  const verifier = tokenVerifier({
+    keys: { get: (kid) => published.get(kid), refresh: () => false, problem: () => undefined },
+    audience: 'things',
+    issuer: 'catalog-auth',
+    clock,
+  });
+  const ownerOf = async (sub: string, kid: 'old' | 'next') =>
+    (await verifier.verify(`Bearer ${token({ sub }, { kid })}`)).owner;
+  const owners = new Set(
+    await Promise.all(Array.from({ length: 50 }, (_, n) => ownerOf(`orders:${n}`, 'old'))),
+  );
+  expect(owners).toEqual(new Set(['orders']));
+  expect(await ownerOf('shop:ann', 'next')).toBe('shop');
 });
 
 test.each([

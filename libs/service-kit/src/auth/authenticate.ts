@@ -1,9 +1,10 @@
 import { CatalogError } from '@catalog/contracts';
 import type { RequestHandler, Response } from 'express';
+import type { Readiness } from '../health/readiness.ts';
 import { systemClock, type Clock } from '../lifecycle/clock.ts';
 import type { Logger } from '../logging/logger.ts';
 import { keyFile } from './keys.ts';
-import { tokenVerifier, type Caller } from './verify.ts';
+import { anonymousCaller, tokenVerifier, type Caller } from './verify.ts';
 
 declare global {
   // Express declares this namespace for properties that middleware adds.
@@ -22,6 +23,8 @@ export interface AuthenticateOptions {
   readonly issuer?: string;
   readonly clock?: Clock;
   readonly log?: Logger;
+  /** Shows when the file of keys is broken. */
+  readonly readiness?: Pick<Readiness, 'warn'>;
   /** The scopes of a request without a token (`ALLOW_ANONYMOUS_READS`). A wrong token is still refused. */
   readonly anonymousScopes?: readonly string[];
 }
@@ -44,6 +47,7 @@ export interface Authenticate extends RequestHandler {
 export function authenticate(options: AuthenticateOptions): Authenticate {
   const clock = options.clock ?? systemClock;
   const keys = keyFile({ file: options.jwksFile, clock, log: options.log });
+  options.readiness?.warn('service keys', async () => keys.problem());
   const verifier = tokenVerifier({
     keys,
     audience: options.audience,
@@ -53,7 +57,7 @@ export function authenticate(options: AuthenticateOptions): Authenticate {
   const anonymous: Caller | undefined =
     options.anonymousScopes === undefined || options.anonymousScopes.length === 0
       ? undefined
-      : { subject: 'anonymous', scopes: new Set(options.anonymousScopes) };
+      : { ...anonymousCaller, scopes: new Set(options.anonymousScopes) };
 
   const middleware: RequestHandler = (req, res, next) => {
     const header = req.headers.authorization;

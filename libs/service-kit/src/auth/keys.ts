@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Clock } from '../lifecycle/clock.ts';
 import type { Logger } from '../logging/logger.ts';
 
-const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).min(1) });
+const jwksSchema = z.object({ keys: z.array(z.unknown()) });
 const ed25519Schema = z.object({
   kty: z.literal('OKP'),
   crv: z.literal('Ed25519'),
@@ -26,32 +26,50 @@ export interface VerificationKey {
 
 /** How often the service checks the file. A withdrawn key stays valid for at most this much longer. */
 const lookInterval_ms = 1_000;
+/** How long the last good keys stay valid while the file is missing or broken: time to correct it, and no way to keep a key. */
+export const brokenKeys_ms = 60_000;
 
 function readKeys(file: string): Map<string, VerificationKey> {
   const { keys } = jwksSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   const found = new Map<string, VerificationKey>();
   for (const jwk of keys) {
-    if ('d' in jwk) throw new Error(`${file} contains a private key; put only public keys there`);
+    if (typeof jwk === 'object' && jwk !== null && 'd' in jwk)
+      throw new Error(`${file} contains a private key; put only public keys there`);
     const key = ed25519Schema.safeParse(jwk);
     if (!key.success) continue;
     const { kid, x, scope, sub } = key.data;
+    const publicKey = publicKeyOf(x);
+    if (publicKey === undefined) continue;
     found.set(kid, {
-      key: createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }),
+      key: publicKey,
       scopes: scope === undefined ? undefined : new Set(scope.split(' ')),
       subject: sub,
     });
   }
-  if (found.size === 0) throw new Error(`${file} contains no Ed25519 key with a kid`);
   return found;
+}
+
+/** undefined if it is no key: the others of the file stay valid. */
+function publicKeyOf(x: string): KeyObject | undefined {
+  try {
+    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  } catch {
+    return undefined;
+  }
 }
 
 export interface KeyFile {
   get(kid: string): VerificationKey | undefined;
   /** Reads the file again if it changed, at most once in a while. True if the keys changed. */
   refresh(): boolean;
+  /** What is wrong with the file; undefined if nothing is. */
+  problem(): string | undefined;
 }
 
-/** Throws if the file is missing or wrong at the start. After later mistakes in it, the last good keys stay valid. */
+/**
+ * Throws if the file is missing or wrong at the start, or holds no key. Later, a file without keys means that nobody may call.
+ * While the file is missing or broken, the last good keys stay valid for `brokenKeys_ms`.
+ */
 export function keyFile(options: { file: string; clock: Clock; log?: Logger | undefined }): KeyFile {
   const { file, clock, log } = options;
   const stamp = (): string => {
@@ -61,23 +79,54 @@ export function keyFile(options: { file: string; clock: Clock; log?: Logger | un
   };
   let seen = stamp();
   let keys = readKeys(file);
+  if (keys.size === 0) throw new Error(`${file} contains no Ed25519 key with a kid`);
   let looked_ms = clock.monotonic();
+  let brokenSince_ms: number | undefined;
+
+  const withdrawAfterTooLong = (error: unknown): boolean => {
+    const now_ms = clock.monotonic();
+    if (brokenSince_ms === undefined) {
+      brokenSince_ms = now_ms;
+      log?.error(
+        { err: error, file, valid_ms: brokenKeys_ms },
+        'cannot read the service keys; the last good keys stay valid for a while',
+      );
+    }
+    if (keys.size === 0 || now_ms - brokenSince_ms < brokenKeys_ms) return false;
+    keys = new Map();
+    log?.error({ err: error, file }, 'cannot read the service keys for too long: no token is valid any more');
+    return true;
+  };
+
+  const refresh = (): boolean => {
+    if (clock.monotonic() - looked_ms < lookInterval_ms) return false;
+    looked_ms = clock.monotonic();
+    try {
+      const now = stamp();
+      if (now === seen && brokenSince_ms === undefined) return false;
+      keys = readKeys(file);
+      seen = now;
+      brokenSince_ms = undefined;
+      log?.info({ kids: [...keys.keys()] }, 'read the changed service keys');
+      return true;
+    } catch (error) {
+      return withdrawAfterTooLong(error);
+    }
+  };
+
   return {
     get: (kid) => keys.get(kid),
-    refresh() {
-      if (clock.monotonic() - looked_ms < lookInterval_ms) return false;
-      looked_ms = clock.monotonic();
-      try {
-        const now = stamp();
-        if (now === seen) return false;
-        keys = readKeys(file);
-        seen = now;
-        log?.info({ kids: [...keys.keys()] }, 'read the changed service keys');
-        return true;
-      } catch (error) {
-        log?.error({ err: error, file }, 'cannot read the service keys; the last good keys stay valid');
-        return false;
+    refresh,
+    problem() {
+      refresh();
+      if (brokenSince_ms !== undefined) {
+        const state =
+          keys.size === 0
+            ? 'no token is valid'
+            : `the last good keys are valid for ${brokenKeys_ms / 1_000} s`;
+        return `the file of service keys is missing or broken: ${state}`;
       }
+      return keys.size === 0 ? 'the file of service keys holds no key: nobody may call' : undefined;
     },
   };
 }

@@ -5,8 +5,13 @@ import { z } from 'zod';
 import type { Clock } from '../lifecycle/clock.ts';
 import type { KeyFile, VerificationKey } from './keys.ts';
 
+/** Whoever sends no token, where that is allowed. */
+export const anonymousCaller = { subject: 'anonymous', owner: 'anonymous' } as const;
+
 export interface Caller {
   readonly subject: string;
+  /** The service that owns the key which signed the token: limits belong to the owner, because it may name any number of subjects. */
+  readonly owner: string;
   readonly scopes: ReadonlySet<string>;
   /** When its token ends, in milliseconds since 1970. Undefined without a token. */
   readonly until_ms?: number;
@@ -19,8 +24,8 @@ const tokenRules = {
   skew_s: 5,
   /** Ours have about 300 characters. */
   maxLength: 4_096,
-  /** Tokens that are remembered. Every caller has a handful at a time. */
-  remembered: 2_000,
+  /** Characters of the tokens that are remembered. Every caller has a handful of 300 at a time. */
+  remembered: 2_000_000,
 } as const;
 
 const claimsSchema = z.object({
@@ -38,9 +43,9 @@ const invalid = (detail: string, cause?: unknown): CatalogError =>
   new CatalogError('unauthenticated', detail, { cause });
 
 /**
- * Verifies the tokens of `Authorization` headers. It remembers each verified header until its token expires, so that a
- * caller's token is parsed and its signature checked once, not with every request. The header itself is the key, so
- * nothing but the very same token can be taken for a verified one.
+ * Verifies the tokens of `Authorization` headers. It remembers each verified token until it expires, so that a
+ * caller's token is parsed and its signature checked once, not with every request. The token itself is the key, so nothing else
+ * can be taken for a verified one, and however a header is spaced, its token is kept once.
  */
 export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer: string; clock: Clock }): {
   /** @throws CatalogError `unauthenticated` */
@@ -49,7 +54,11 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
   remembered(authorization: string): Caller | undefined;
 } {
   const { keys, audience, issuer, clock } = options;
-  const verified = new LRUCache<string, Verified>({ max: tokenRules.remembered });
+  const verified = new LRUCache<string, Verified>({
+    maxSize: tokenRules.remembered,
+    // The scopes and the subject of a token are part of it.
+    sizeCalculation: (_verified, token) => 2 * token.length,
+  });
   /** Grows when the keys change. */
   let keyGeneration = 0;
 
@@ -62,14 +71,13 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     return key;
   };
 
-  const check = async (authorization: string): Promise<Caller> => {
+  const check = async (token: string): Promise<Caller> => {
     const began = keyGeneration;
-    const token = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization)?.[1];
-    if (token === undefined) throw invalid('Send "Authorization: Bearer <token>".');
+    if (!/^[\w.~+/=-]+$/.test(token)) throw invalid(howToSend);
     if (token.length > tokenRules.maxLength) throw invalid('The token is too long.');
     let claims: z.output<typeof claimsSchema>;
+    let signer: VerificationKey | undefined;
     try {
-      let signer: VerificationKey | undefined;
       const getKey = (header: JWTHeaderParameters) => {
         signer = keyFor(header);
         return signer.key;
@@ -99,39 +107,61 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     }
     const caller = {
       subject: claims.sub,
+      owner: signer?.subject ?? ownerOf(claims.sub),
       scopes: new Set(scopesIn(claims.scope)),
       until_ms: claims.exp * 1_000,
     };
     // If the keys changed during the check, the key of this token may have been withdrawn.
     if (began === keyGeneration)
-      verified.set(authorization, { caller, until_ms: (claims.exp + tokenRules.skew_s) * 1_000 });
+      // A copy: a part of the header would keep the whole header in memory.
+      verified.set(Buffer.from(token, 'latin1').toString('latin1'), {
+        caller,
+        until_ms: (claims.exp + tokenRules.skew_s) * 1_000,
+      });
     return caller;
   };
 
-  const find = (authorization: string): Verified | undefined => {
+  const find = (token: string): Verified | undefined => {
     if (keys.refresh()) {
       // A key may have been withdrawn, so every token is checked again.
       keyGeneration += 1;
       verified.clear();
     }
-    return verified.get(authorization);
+    return verified.get(token);
   };
 
   return {
     remembered(authorization) {
-      const known = find(authorization);
+      const token = tokenIn(authorization);
+      const known = token === undefined ? undefined : find(token);
       return known !== undefined && clock.now() < known.until_ms ? known.caller : undefined;
     },
     verify(authorization) {
-      const known = find(authorization);
-      if (known === undefined) return check(authorization);
+      const token = tokenIn(authorization);
+      if (token === undefined) throw invalid(howToSend);
+      const known = find(token);
+      if (known === undefined) return check(token);
       if (clock.now() >= known.until_ms) throw invalid('The token is expired.');
       return known.caller;
     },
   };
 }
 
+/** The header without its scheme, undefined with another scheme. What follows it may be no token at all. */
+function tokenIn(authorization: string): string | undefined {
+  // The common form needs no search.
+  if (authorization.startsWith('Bearer ') && authorization.charCodeAt(7) !== 0x20)
+    return authorization.slice(7);
+  const scheme = /^Bearer +/i.exec(authorization)?.[0];
+  return scheme === undefined ? undefined : authorization.slice(scheme.length);
+}
+
+const howToSend = 'Send "Authorization: Bearer <token>".';
+
 const scopesIn = (claim: string): string[] => claim.split(' ').filter((scope) => scope !== '');
+
+/** Of a key without `sub`, whose holder issues tokens for everybody: the service that the subject belongs to. */
+const ownerOf = (subject: string): string => subject.split(':', 1)[0] ?? subject;
 
 /** A service speaks as itself or for one of its users: `console` as `console:ann`. */
 const speaksAs = (owner: string, subject: string): boolean =>

@@ -2,18 +2,23 @@ import { CatalogError } from '@catalog/contracts';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Caller } from '../auth/verify.ts';
 import type { RateDecision, RateLimiter } from '@catalog/redis';
+import { networkOf } from './network.ts';
 
 export type RequestLimit = Pick<RateLimiter, 'limit' | 'window_ms' | 'take'>;
 
 /** Where some requests must be decided at once. */
 export type ImmediateLimit = RequestLimit & Pick<RateLimiter, 'takeHere'>;
 
-/** The caller that a request counts for: the subject of its token, or its address without a token. */
+/**
+ * The caller that a request counts for: the owner of the key that signed its token, whatever subject the token names. Without
+ * a token it is the network of its address.
+ */
 export const callerKey = (req: Request): string => callerKeyOf(req.caller, req.ip);
 
 export function callerKeyOf(caller: Caller | undefined, address: string | undefined): string {
-  const subject = caller?.subject;
-  return subject === undefined || subject === 'anonymous' ? `address:${address ?? ''}` : `caller:${subject}`;
+  return caller === undefined || caller.subject === 'anonymous'
+    ? `address:${networkOf(address ?? '')}`
+    : `caller:${caller.owner}`;
 }
 
 /** The values of the headers `RateLimit-Policy` and `RateLimit`. */
