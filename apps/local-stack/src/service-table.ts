@@ -59,7 +59,7 @@ export const services: readonly ServiceEntry[] = [
     usesStateRedis: true,
     env: unlimited,
     calls: ['catalog-read'],
-    scopes: ['catalog:read'],
+    scopes: ['catalog:read', 'catalog:changes'],
   },
   {
     name: 'console',

@@ -1,7 +1,7 @@
-import type { CatalogClient } from '@catalog/catalog-client';
 import type { Pool } from '@catalog/database';
 import { type ApiDependencies, type Clock, createApi } from '@catalog/service-kit';
 import type { Express } from 'express';
+import type { ProductSources } from './catalog-copy/product-lookup.ts';
 import { orderRoutes } from './orders/routes.ts';
 import { salesRoute } from './sales/routes.ts';
 import type { SalesCache } from './sales/sales-cache.ts';
@@ -9,9 +9,8 @@ import { stockRoutes } from './stock/routes.ts';
 
 export const serviceName = 'orders';
 
-export interface Dependencies extends ApiDependencies {
+export interface Dependencies extends ApiDependencies, ProductSources {
   readonly pool: Pool;
-  readonly catalog: CatalogClient;
   readonly sales: Pick<SalesCache, 'months'>;
   readonly clock: Clock;
 }

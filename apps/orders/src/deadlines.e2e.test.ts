@@ -14,7 +14,7 @@ test('a request that waits longer than its customer is answered with 503 and cha
   const state = async () => {
     const { rows } = await holder.query(`
       select (select json_agg(o order by o.id) from catalog.orders o) as orders,
-        (select json_agg(s order by s.sku) from catalog.stock s) as stock,
+        (select json_agg(s order by s.product_id) from catalog.stock s) as stock,
         (select count(*) from catalog.stock_adjustments) as adjustments,
         (select count(*) from catalog.idempotency_keys) as keys`);
     return rows[0] as unknown;
@@ -22,7 +22,10 @@ test('a request that waits longer than its customer is answered with 503 and cha
   try {
     await holder.query('begin');
     const before = await state();
-    await holder.query('select from catalog.stock where sku = $1 for update', [sku]);
+    await holder.query(
+      'select from catalog.stock where product_id = (select id from catalog.products where sku = $1) for update',
+      [sku],
+    );
     await holder.query('select from catalog.orders where id = $1 for update', [id]);
     const hurried = { 'Request-Timeout-Ms': '150' };
     const keyed = { ...hurried, 'Idempotency-Key': 'hurried' };

@@ -10,7 +10,7 @@ async function state(): Promise<unknown> {
   const { rows } = await orders.owner.query(`
     select (select json_agg(o order by o.id) from catalog.orders o) as orders,
       (select count(*) from catalog.order_items) as items,
-      (select json_agg(s order by s.sku) from catalog.stock s) as stock,
+      (select json_agg(s order by s.product_id) from catalog.stock s) as stock,
       (select count(*) from catalog.stock_adjustments) as adjustments,
       (select count(*) from catalog.idempotency_keys) as keys`);
   return rows[0];

@@ -3,6 +3,7 @@ import { createServicePool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName } from './app.ts';
+import { CatalogCopy } from './catalog-copy/catalog-copy.ts';
 import { readConfig } from './config.ts';
 import { createSalesCache } from './sales/sales-cache.ts';
 
@@ -38,15 +39,19 @@ await runServer({
 
     // catalog-read is not a condition. Without it this process can still answer for stock and orders.
     readiness.add('postgres', () => pool.query('select 1'));
+    const catalog = createCatalogClient({
+      readUrl: config.CATALOG_READ_URL,
+      identity: { service: serviceName, keyFile: config.SERVICE_KEY_FILE },
+      cacheEntries: config.CATALOG_CACHE_ENTRIES,
+    });
+    const copy = new CatalogCopy({ pool, catalog, onError: warn('the copy of the catalog is not current') });
+    scope.run('catalog copy', copy);
     return createApp({
       ...parts,
       pool,
       sales,
-      catalog: createCatalogClient({
-        readUrl: config.CATALOG_READ_URL,
-        identity: { service: serviceName, keyFile: config.SERVICE_KEY_FILE },
-        cacheEntries: config.CATALOG_CACHE_ENTRIES,
-      }),
+      catalog,
+      copy,
       authenticate: authenticate({
         jwksFile: config.SERVICE_JWKS_FILE,
         audience: config.SERVICE_AUDIENCE ?? serviceName,

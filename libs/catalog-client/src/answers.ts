@@ -26,10 +26,18 @@ export function versionOf({ headers }: CatalogAnswer): number {
  *
  * @throws CatalogProblem `unexpected_answer`
  */
-export function bodyOf<Schema extends z.ZodType>(schema: Schema, answer: CatalogAnswer): z.output<Schema> {
+export const bodyOf = <Schema extends z.ZodType>(schema: Schema, answer: CatalogAnswer): z.output<Schema> =>
+  parsedBy(schema, answer.body, answer);
+
+/** The same for a part of an answer, such as an event of a stream. */
+export function parsedBy<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string,
+  answer: Pick<CatalogAnswer, 'status' | 'headers'>,
+): z.output<Schema> {
   let parsed: z.ZodSafeParseResult<z.output<Schema>>;
   try {
-    parsed = schema.safeParse(JSON.parse(answer.body));
+    parsed = schema.safeParse(JSON.parse(text));
   } catch {
     throw unexpected(answer, 'it is not JSON');
   }
@@ -40,7 +48,10 @@ export function bodyOf<Schema extends z.ZodType>(schema: Schema, answer: Catalog
   );
 }
 
-function unexpected({ status, headers }: CatalogAnswer, what: string): CatalogProblem {
+function unexpected(
+  { status, headers }: Pick<CatalogAnswer, 'status' | 'headers'>,
+  what: string,
+): CatalogProblem {
   return new CatalogProblem({
     status,
     code: 'unexpected_answer',

@@ -1,4 +1,6 @@
+import type { FollowedChange } from '@catalog/contracts';
 import { TokenSigner, type Identity } from './auth/token-signer.ts';
+import { Changes, type ChangeBatch, type ChangesOptions } from './changes/changes.ts';
 import { LocalCache } from './local-cache.ts';
 import { OwnWrites } from './own-writes.ts';
 import { Products } from './products/products.ts';
@@ -24,6 +26,15 @@ export interface CatalogClientOptions {
 export interface CatalogClient {
   readonly products: Products;
   readonly settings: StoreSettings;
+  /**
+   * Every committed change once. It never ends by itself: it resumes after each failure that may pass. Needs a key that may
+   * grant `catalog:changes`.
+   *
+   * @throws ChangesGone when it has to begin again with `after: 'snapshot'`, and CatalogProblem for other refusals
+   */
+  changes(options?: ChangesOptions): AsyncGenerator<FollowedChange>;
+  /** The same in batches, with the cursor to store in the transaction of each batch. */
+  changeBatches(options?: ChangesOptions): AsyncGenerator<ChangeBatch>;
 }
 
 const systemClock = { now: () => Date.now(), monotonic: () => performance.now() };
@@ -48,7 +59,10 @@ export function createCatalogClient(options: CatalogClientOptions): CatalogClien
     now,
     deadline: (call: CallOptions) => new Deadline(now, call.timeout_ms ?? timeout_ms, call.signal),
   };
+  const changes = new Changes(context);
   return {
+    changes: (options) => changes.follow(options),
+    changeBatches: (options) => changes.batches(options),
     products: new Products({ ...context, cache: new LocalCache(cacheEntries) }),
     settings: new StoreSettings(context, cacheEntries > 0),
   };

@@ -6,7 +6,7 @@ export type ProblemCode = ErrorCode | (string & {});
 
 /** The service answered with an error (RFC 9457). */
 export class CatalogProblem extends Error {
-  override readonly name = 'CatalogProblem';
+  override readonly name: string = 'CatalogProblem';
   readonly status: number;
   readonly code: ProblemCode;
   /** Which fields broke which rule. */
@@ -30,6 +30,14 @@ export class CatalogProblem extends Error {
     this.requestId = problem.requestId;
     this.retryAfter_ms = problem.retryAfter_ms;
   }
+}
+
+/**
+ * The changes behind a cursor are not kept any more, or Postgres has failed over since and may have lost some that the
+ * follower knows. It has to read everything again: follow with `after: 'snapshot'`.
+ */
+export class ChangesGone extends CatalogProblem {
+  override readonly name = 'ChangesGone';
 }
 
 export type UnavailableReason = 'unreachable' | 'overloaded' | 'deadline';
@@ -83,7 +91,7 @@ const problemSchema = z.object({
 export function errorOf(status: number, headers: Headers, body: string): CatalogProblem | CatalogUnavailable {
   const retryAfter_ms = retryAfterOf(headers);
   const problem = parseProblem(headers, body);
-  const error = new CatalogProblem({
+  const error = new (problem?.code === 'changes_gone' ? ChangesGone : CatalogProblem)({
     status,
     code: problem?.code ?? `http_${status}`,
     detail: problem?.detail ?? `The service answered ${status} without saying why.`,

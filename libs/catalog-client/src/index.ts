@@ -1,9 +1,11 @@
 export { createCatalogClient, type CatalogClient, type CatalogClientOptions } from './client.ts';
 export { readServiceKey, type ServiceKey } from './auth/service-key.ts';
 export type { Identity } from './auth/token-signer.ts';
+export type { ChangeBatch, ChangesOptions } from './changes/changes.ts';
 export {
   CatalogProblem,
   CatalogUnavailable,
+  ChangesGone,
   ServiceKeyError,
   type ProblemCode,
   type UnavailableReason,

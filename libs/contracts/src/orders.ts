@@ -12,7 +12,7 @@ export const maxOrderTotalMinor = 1_000_000_000_000;
 export const maxOrderWeightGrams = 1_000_000_000_000;
 
 /** URLs drop path segments of dots, encoded or not, so no request could ask the catalog for such a product. */
-const orderSkuSchema = skuSchema.refine((sku) => sku !== '.' && sku !== '..', {
+export const addressedSkuSchema = skuSchema.refine((sku) => sku !== '.' && sku !== '..', {
   error: 'must not be "." or "..", because no address can contain them',
 });
 
@@ -25,7 +25,7 @@ export const customerIdSchema = z
 export const orderCreateSchema = z.strictObject({
   customerId: customerIdSchema,
   lines: z
-    .array(z.strictObject({ sku: orderSkuSchema, quantity: z.int().min(1).max(maxQuantity) }))
+    .array(z.strictObject({ sku: addressedSkuSchema, quantity: z.int().min(1).max(maxQuantity) }))
     .min(1)
     .max(maxOrderLines),
 });
@@ -72,6 +72,8 @@ export const orderPageSchema = z.strictObject({
 
 export const stockSchema = z.strictObject({
   sku: z.string(),
+  /** The stock belongs to the product, whatever SKU it bears. */
+  productId: productIdSchema,
   onHand: z.int().min(0),
   updatedAt: z.iso.datetime(),
 });

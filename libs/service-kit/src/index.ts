@@ -50,6 +50,7 @@ export {
   headerOf,
   idempotencyKey,
   invalidHeader,
+  minVersion,
   requestTimeout,
   waitsUntil,
 } from './routes/header-fields.ts';

@@ -1,24 +1,10 @@
-import { CatalogError, versionSchema } from '@catalog/contracts';
-import { type HeaderField, invalidHeader, requestTimeout } from '@catalog/service-kit';
+import { CatalogError } from '@catalog/contracts';
+import { type HeaderField, minVersion as minVersionField, requestTimeout } from '@catalog/service-kit';
 import { z } from 'zod';
 
-/** The lowest version that the caller accepts; 0 without the header. */
 const minVersion: HeaderField<number> = {
-  name: 'Min-Version',
-  description: 'The answer is at least of this version: send the Catalog-Version of a write to read it.',
-  schema: versionSchema.optional(),
+  ...minVersionField,
   errors: ['version_not_reached', 'rate_limited'],
-  read(req) {
-    const header = req.headers['min-version'];
-    if (header === undefined) return 0;
-    const version = typeof header === 'string' && /^\d{1,16}$/.test(header) ? Number(header) : Number.NaN;
-    if (Number.isSafeInteger(version)) return version;
-    throw invalidHeader(
-      'Min-Version',
-      'invalid_version',
-      'must be a version: a whole number from 0 to 9007199254740991',
-    );
-  },
 };
 
 export function versionNotReached(asked: number, reached: number): CatalogError {

@@ -143,9 +143,10 @@ export const unshowableRows: readonly Row[] = [
       const grams = 2_147_483_647;
       const ids = await insertProducts(system, 5, grams);
       const skus = ids.map((id) => `SHOWN-${id}`);
-      await system.sql.query('insert into catalog.stock (sku, on_hand) select unnest($1::text[]), 2000000', [
-        skus,
-      ]);
+      await system.sql.query(
+        'insert into catalog.stock (product_id, on_hand) select unnest($1::uuid[]), 2000000',
+        [ids],
+      );
       const heaviest = await placeOrder(
         system,
         skus.map((sku) => ({ sku, quantity: 1_000_000 })),

@@ -1,4 +1,5 @@
 import { problemSchema } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runningOrders, type RunningOrders } from '../testing/running-orders.ts';
 
@@ -10,6 +11,13 @@ beforeAll(async () => {
   seen = await orders.sell({ sku: 'SEEN-1' }, 10);
   unseen = await orders.sell({ sku: 'UNSEEN-1' }, 10);
   await order(seen, 'before');
+  // The copy has both products, and the one that was never ordered too.
+  await eventually(async () => {
+    const { rows } = await orders.owner.query(
+      `select from catalog.copied_products, catalog.copy_position where sku in ('SEEN-1', 'UNSEEN-1') and finished_round > 0`,
+    );
+    return rows.length === 2;
+  });
   await orders.catalog.read.kill('SIGKILL');
 });
 afterAll(() => orders[Symbol.asyncDispose]());
@@ -28,16 +36,21 @@ test('an order is refused with 503 and Retry-After, and its Idempotency-Key stay
   expect(await orders.onHand(seen)).toBe(before);
 });
 
-test('a cached product can be ordered if the caller accepts stale data, and the answer says that it is stale', async () => {
+test('a product of the copy can be ordered if the caller accepts stale data, and the answer says that it is stale', async () => {
   const res = await order(seen, 'allowed', { 'Cache-Control': 'no-cache, stale-if-error=600' });
   expect([res.status, res.headers.get('cache-status')]).toEqual([201, 'orders; hit; detail=stale']);
   expect(Number(res.headers.get('age'))).toBeGreaterThan(0);
   expect(await res.json()).toMatchObject({ totalMinor: 1999 });
 });
 
-test('a product that is not cached, or is cached for too long, cannot be ordered', async () => {
-  expect((await order(unseen, 'unseen', { 'Cache-Control': 'stale-if-error=600' })).status).toBe(503);
+test('a product that was never ordered is in the copy too', async () => {
+  expect((await order(unseen, 'unseen', { 'Cache-Control': 'stale-if-error=600' })).status).toBe(201);
+});
+
+test('no product can be ordered when the copy is too old, or when the caller asks for a version', async () => {
   expect((await order(seen, 'too-old', { 'Cache-Control': 'stale-if-error=0' })).status).toBe(503);
+  const versioned = { 'Cache-Control': 'stale-if-error=600', 'Min-Version': '1' };
+  expect((await order(seen, 'versioned', versioned)).status).toBe(503);
 });
 
 test('repeated requests, reads and completions still work', async () => {

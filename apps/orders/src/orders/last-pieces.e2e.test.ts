@@ -68,7 +68,10 @@ test(
     const count = (what: string) => notNow.set(what, (notNow.get(what) ?? 0) + 1);
     for (let round = 0; round < rounds; round++) {
       const before = (await sold(sku)).customers.length;
-      await orders.owner.query('update catalog.stock set on_hand = $1 where sku = $2', [pieces, sku]);
+      await orders.owner.query(
+        'update catalog.stock set on_hand = $1 where product_id = (select id from catalog.products where sku = $2)',
+        [pieces, sku],
+      );
       const answers = await Promise.all(
         Array.from({ length: callers }, () => orderUntilAnswered(sku, randomUUID(), count)),
       );

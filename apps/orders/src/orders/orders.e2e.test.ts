@@ -13,7 +13,7 @@ async function state(): Promise<unknown> {
   const { rows } = await orders.owner.query(`
     select (select json_agg(o order by o.id) from catalog.orders o) as orders,
       (select json_agg(i order by i.order_id, i.line) from catalog.order_items i) as items,
-      (select json_agg((s.sku, s.on_hand) order by s.sku) from catalog.stock s) as stock,
+      (select json_agg((s.product_id, s.on_hand) order by s.product_id) from catalog.stock s) as stock,
       (select count(*) from catalog.stock_adjustments) as adjustments,
       (select count(*) from catalog.idempotency_keys) as keys`);
   return rows[0];
@@ -239,7 +239,10 @@ describe('with an Idempotency-Key', () => {
     const sku = await orders.sell({ sku: 'ONCE-3' }, 0);
     const body = { customerId: 'c-1', lines: [{ sku, quantity: 1 }] };
     expect((await post(body, key('later'))).status).toBe(409);
-    await orders.owner.query('update catalog.stock set on_hand = 1 where sku = $1', [sku]);
+    await orders.owner.query(
+      'update catalog.stock set on_hand = 1 where product_id = (select id from catalog.products where sku = $1)',
+      [sku],
+    );
     expect((await post(body, key('later'))).status).toBe(201);
   });
 });
@@ -277,7 +280,9 @@ test('an order is completed once and cannot be cancelled afterwards', async () =
 test('a cancelled order gives its stock back once, even if the stock row was deleted', async () => {
   const skus = [await orders.sell({ sku: 'BACK-2' }, 10), await orders.sell({ sku: 'BACK-1' }, 10)];
   const { id } = await orders.place(skus.map((sku) => ({ sku, quantity: 4 })));
-  await orders.owner.query("delete from catalog.stock where sku = 'BACK-1'");
+  await orders.owner.query(
+    "delete from catalog.stock where product_id = (select id from catalog.products where sku = 'BACK-1')",
+  );
   await Promise.all(Array.from({ length: 5 }, () => orders.call('POST', `/v1/orders/${id}/cancel`)));
   expect([await orders.onHand('BACK-2'), await orders.onHand('BACK-1')]).toEqual([10, 4]);
   expect(await refusal(() => orders.call('POST', `/v1/orders/${id}/complete`))).toEqual([
@@ -291,7 +296,10 @@ test('an order whose stock would exceed the limit can be cancelled only after th
   const sku = await orders.sell({ sku: 'BACK-FULL' }, 5);
   const { id } = await orders.place([{ sku, quantity: 3 }]);
   const cancel = () => orders.call('POST', `/v1/orders/${id}/cancel`);
-  await orders.owner.query('update catalog.stock set on_hand = 2147483645 where sku = $1', [sku]);
+  await orders.owner.query(
+    'update catalog.stock set on_hand = 2147483645 where product_id = (select id from catalog.products where sku = $1)',
+    [sku],
+  );
   const before = await state();
   const refused = problemSchema.parse(await (await cancel()).json());
   expect([refused.status, refused.code]).toEqual([409, 'conflict']);
@@ -299,7 +307,10 @@ test('an order whose stock would exceed the limit can be cancelled only after th
     '2147483645 of BACK-FULL are on hand, and 3 more exceed the limit of 2147483647. Correct the stock first.',
   );
   expect(await state()).toEqual(before);
-  await orders.owner.query('update catalog.stock set on_hand = 2147483644 where sku = $1', [sku]);
+  await orders.owner.query(
+    'update catalog.stock set on_hand = 2147483644 where product_id = (select id from catalog.products where sku = $1)',
+    [sku],
+  );
   expect((await cancel()).status).toBe(200);
   expect(await orders.onHand(sku)).toBe(2_147_483_647);
 });

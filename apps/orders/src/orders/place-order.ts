@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { CatalogClient } from '@catalog/catalog-client';
 import {
   CatalogError,
   maxOrderTotalMinor,
@@ -12,6 +11,7 @@ import { answerOnce, findAnswer, withTransaction, type Pool, type PoolClient } f
 import { takeStock } from '../stock/stock-store.ts';
 import { insertOrder } from './order-store.ts';
 import { priceLines, type PricedLines, type PricingOptions } from './priced-lines.ts';
+import type { ProductSources } from '../catalog-copy/product-lookup.ts';
 
 export interface OrderRequest extends PricingOptions {
   readonly order: OrderCreate;
@@ -34,7 +34,7 @@ export interface PlacedOrder {
  * @throws CatalogError `stock_short` with the lines, and the errors of `priceLines` and `answerOnce`
  */
 export async function placeOrder(
-  { pool, catalog }: { pool: Pool; catalog: CatalogClient },
+  { pool, ...sources }: { readonly pool: Pool } & ProductSources,
   request: OrderRequest,
 ): Promise<PlacedOrder> {
   const { order, subject, idempotencyKey: key, until_ms } = request;
@@ -47,7 +47,7 @@ export async function placeOrder(
     const answered = await findAnswer<Order>(pool, keyed);
     if (answered !== undefined) return { order: answered, repeated: true, staleFor_ms: undefined };
   }
-  const priced = await priceLines(catalog, order.lines, request);
+  const priced = await priceLines(sources, order.lines, request);
   const place = (client: PoolClient) => insertAndTake(client, order, subject, priced);
   const { staleFor_ms } = priced;
   if (keyed === undefined)
@@ -58,7 +58,7 @@ export async function placeOrder(
 
 async function insertAndTake(
   client: PoolClient,
-  { customerId, lines }: OrderCreate,
+  { customerId }: OrderCreate,
   placedBy: string,
   { currency, items }: PricedLines,
 ): Promise<Order> {
@@ -72,10 +72,10 @@ async function insertAndTake(
   if (weight > maxOrderWeightGrams)
     throw tooBig('weighs too much', `must weigh at most ${maxOrderWeightGrams} grams`);
   const placed = await insertOrder(client, { customerId, placedBy, currency, items });
-  const short = await takeStock(client, piecesOf(lines));
+  const short = await takeStock(client, piecesOf(items));
   if (short.size === 0) return placed;
-  const errors = lines.flatMap(({ sku }, line) => {
-    const onHand = short.get(sku);
+  const errors = items.flatMap(({ productId, sku }, line) => {
+    const onHand = short.get(productId);
     if (onHand === undefined) return [];
     return [
       { pointer: `/lines/${line}/quantity`, code: 'stock_short', message: `${onHand} of ${sku} are on hand` },
@@ -91,12 +91,12 @@ async function insertAndTake(
   );
 }
 
-/** Two lines may name the same SKU. */
+/** Two lines may have the same product. */
 export function piecesOf(
-  lines: readonly { readonly sku: string; readonly quantity: number }[],
+  items: readonly { readonly productId: string; readonly quantity: number }[],
 ): Map<string, number> {
   const pieces = new Map<string, number>();
-  for (const { sku, quantity } of lines) pieces.set(sku, (pieces.get(sku) ?? 0) + quantity);
+  for (const { productId, quantity } of items) pieces.set(productId, (pieces.get(productId) ?? 0) + quantity);
   return pieces;
 }
 

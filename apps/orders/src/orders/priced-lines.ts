@@ -1,17 +1,13 @@
 import {
-  CatalogProblem,
-  CatalogUnavailable,
-  ServiceKeyError,
-  type CatalogClient,
-} from '@catalog/catalog-client';
-import {
   callerGaveUp,
   CatalogError,
   type FieldError,
   type OrderCreate,
   type OrderItem,
-  type Product,
 } from '@catalog/contracts';
+import { askCatalog, catalogIsAway } from '../catalog-copy/catalog-away.ts';
+import type { CopiedProduct } from '../catalog-copy/catalog-copy.ts';
+import { findProduct, type ProductSources } from '../catalog-copy/product-lookup.ts';
 
 export interface PricedLines {
   readonly currency: string;
@@ -25,18 +21,20 @@ export interface PricingOptions {
   readonly until_ms: number;
   /** How old a product may be while the catalog cannot answer. 0 accepts no such product. */
   readonly staleIfError_ms: number;
+  /** The version of a write that the products must show; 0 for any. */
+  readonly minVersion: number;
 }
 
 /**
  * Adds to each line the current name, price and weight from the catalog. While the catalog cannot answer, it throws
- * `unavailable`, unless the caller accepts products that this process has cached.
+ * `unavailable`, unless the caller accepts products from the copy.
  *
- * @throws CatalogError `invalid_request` with the lines, `orders_closed`, `unavailable`, `internal_error`
+ * @throws CatalogError `invalid_request` with the lines, `orders_closed`, `version_not_reached`, `unavailable`, `internal_error`
  */
 export async function priceLines(
-  catalog: CatalogClient,
+  sources: ProductSources,
   lines: OrderCreate['lines'],
-  { until_ms, staleIfError_ms }: PricingOptions,
+  { until_ms, staleIfError_ms, minVersion }: PricingOptions,
 ): Promise<PricedLines> {
   const left_ms = Math.ceil(until_ms - performance.now());
   if (left_ms < 1) throw callerGaveUp();
@@ -52,8 +50,8 @@ export async function priceLines(
   };
   const [settings, products] = await askCatalog(() =>
     Promise.all([
-      catalog.settings.get(options),
-      Promise.all(lines.map(({ sku }) => catalog.products.getBySku(sku, options))),
+      sources.catalog.settings.get(options),
+      Promise.all(lines.map(({ sku }) => findProduct(sources, sku, { ...options, minVersion }))),
     ]),
   );
   // While its database is away, the catalog itself answers from its cache and marks the answer as stale.
@@ -78,7 +76,7 @@ export async function priceLines(
   return { currency, items, staleFor_ms: isStale ? oldest_ms : undefined };
 }
 
-function errorOf(product: Product | null, line: number, currency: string): FieldError[] {
+function errorOf(product: CopiedProduct | null, line: number, currency: string): FieldError[] {
   const pointer = `/lines/${line}/sku`;
   if (product === null) return [{ pointer, code: 'unknown', message: 'is the SKU of no product' }];
   if (product.status !== 'active')
@@ -91,40 +89,9 @@ function errorOf(product: Product | null, line: number, currency: string): Field
   return [];
 }
 
-function itemOf({ id, version, sku, name, priceMinor, weightGrams }: Product, quantity: number): OrderItem {
+function itemOf(
+  { id, version, sku, name, priceMinor, weightGrams }: CopiedProduct,
+  quantity: number,
+): OrderItem {
   return { sku, productId: id, productVersion: version, name, priceMinor, weightGrams, quantity };
-}
-
-/** Faults of this service that pass: its token, its scope, its slowness, its request rate. The caller may try again. */
-const passingFaults: ReadonlySet<number> = new Set([401, 403, 408, 429]);
-
-/**
- * An error of the catalog is never the fault of the customer: the lines were checked before, and a missing product is not
- * an error. So the customer gets 503 or 500, but not the error of the catalog.
- */
-async function askCatalog<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof CatalogUnavailable || error instanceof ServiceKeyError) throw catalogIsAway(error);
-    if (!(error instanceof CatalogProblem)) throw error;
-    if (passingFaults.has(error.status)) throw catalogIsAway(error);
-    throw new CatalogError('internal_error', 'The catalog refused the request of this service.', {
-      cause: error,
-    });
-  }
-}
-
-function catalogIsAway(
-  cause: CatalogUnavailable | CatalogProblem | ServiceKeyError | undefined,
-): CatalogError {
-  const retryAfter_ms = cause instanceof ServiceKeyError ? undefined : cause?.retryAfter_ms;
-  return new CatalogError(
-    'unavailable',
-    'The catalog does not answer, so the current prices are unknown. Nothing was ordered.',
-    {
-      retryAfterSeconds: Math.max(1, (retryAfter_ms ?? 0) / 1_000),
-      cause,
-    },
-  );
 }

@@ -1,4 +1,3 @@
-import type { CatalogClient } from '@catalog/catalog-client';
 import {
   CatalogError,
   customerIdSchema,
@@ -10,8 +9,16 @@ import {
   type Order,
 } from '@catalog/contracts';
 import { withTransaction, type Pool, type PoolClient } from '@catalog/database';
-import { type HeaderField, idempotencyKey, requestTimeout, route, type Route } from '@catalog/service-kit';
+import {
+  type HeaderField,
+  idempotencyKey,
+  minVersion,
+  requestTimeout,
+  route,
+  type Route,
+} from '@catalog/service-kit';
 import { z } from 'zod';
+import type { ProductSources } from '../catalog-copy/product-lookup.ts';
 import { mayRead, mayWrite } from '../scopes.ts';
 import { returnStock } from '../stock/stock-store.ts';
 import { endOrder, listOrders, loadOrder } from './order-store.ts';
@@ -39,16 +46,16 @@ export const staleIfError_ms: HeaderField<number> = {
   },
 };
 
-export function orderRoutes({ pool, catalog }: { pool: Pool; catalog: CatalogClient }): Route[] {
+export function orderRoutes({ pool, catalog, copy }: { readonly pool: Pool } & ProductSources): Route[] {
   return [
     route({
       method: 'post',
       path: '/v1/orders',
       summary: 'Place an order',
       description:
-        'Takes the stock and keeps name, price and weight of this moment, all or nothing. While the catalog is away the order is refused, unless `Cache-Control: stale-if-error=SECONDS` accepts what this service last read.',
+        'Takes the stock and keeps name, price and weight of this moment, all or nothing. Each line has the version of the product. It is at most 2 s older than the newest commit; with `Min-Version`, the version of a write, it is not older than that write. While the catalog is away the order is refused, unless `Cache-Control: stale-if-error=SECONDS` accepts what this service last read.',
       scope: mayWrite,
-      headers: { key: idempotencyKey, until_ms: requestTimeout, staleIfError_ms },
+      headers: { key: idempotencyKey, until_ms: requestTimeout, staleIfError_ms, minVersion },
       body: { schema: orderCreateSchema },
       answers: {
         201: {
@@ -64,10 +71,10 @@ export function orderRoutes({ pool, catalog }: { pool: Pool; catalog: CatalogCli
         },
       },
       errors: ['conflict', 'busy', 'stock_short', 'orders_closed'],
-      async handle({ body: order, headers: { key, until_ms, staleIfError_ms }, caller }, res) {
+      async handle({ body: order, headers: { key, until_ms, staleIfError_ms, minVersion }, caller }, res) {
         const placed = await placeOrder(
-          { pool, catalog },
-          { order, subject: caller.subject, idempotencyKey: key, until_ms, staleIfError_ms },
+          { pool, catalog, copy },
+          { order, subject: caller.subject, idempotencyKey: key, until_ms, staleIfError_ms, minVersion },
         );
         if (placed.repeated) res.set('Idempotency-Replayed', 'true');
         if (placed.staleFor_ms !== undefined) {
@@ -127,7 +134,7 @@ export function orderRoutes({ pool, catalog }: { pool: Pool; catalog: CatalogCli
         const cancel = async (client: PoolClient) => {
           const wasPlaced = await endOrder(client, id, 'cancel');
           const order = found(await loadOrder(client, id));
-          if (wasPlaced) await returnStock(client, piecesOf(order.items));
+          if (wasPlaced) await giveBack(client, order);
           return order;
         };
         res.json(ended(await withTransaction(pool, cancel, { until_ms }), 'cancelled'));
@@ -148,6 +155,11 @@ const ending = (how: 'complete' | 'cancel', summary: string) =>
     answers: { 200: { description: 'The order as it is now.', schema: orderSchema } },
     errors: ['not_found', 'conflict', 'busy'],
   }) as const;
+
+function giveBack(client: PoolClient, { items }: Order): Promise<void> {
+  const skus = new Map(items.map(({ productId, sku }) => [productId, sku]));
+  return returnStock(client, piecesOf(items), (productId) => skus.get(productId) ?? productId);
+}
 
 function found(order: Order | null): Order {
   if (order === null) throw new CatalogError('not_found', 'There is no order with this id.');

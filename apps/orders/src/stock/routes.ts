@@ -1,26 +1,51 @@
 import { createHash } from 'node:crypto';
-import { CatalogError, skuSchema, stockAdjustmentSchema, stockSchema, type Stock } from '@catalog/contracts';
-import { answerOnce, withTransaction, type Pool, type PoolClient } from '@catalog/database';
-import { idempotencyKey, requestTimeout, route, type Route } from '@catalog/service-kit';
+import type { ReadOptions } from '@catalog/catalog-client';
+import {
+  callerGaveUp,
+  CatalogError,
+  addressedSkuSchema,
+  stockAdjustmentSchema,
+  stockSchema,
+  type Stock,
+} from '@catalog/contracts';
+import { answerOnce, findAnswer, withTransaction, type Pool, type PoolClient } from '@catalog/database';
+import { idempotencyKey, minVersion, requestTimeout, route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
+import { askCatalog } from '../catalog-copy/catalog-away.ts';
+import { findProduct, type ProductSources } from '../catalog-copy/product-lookup.ts';
 import { mayRead, mayWrite } from '../scopes.ts';
 import { adjustStock, readStock } from './stock-store.ts';
 
-const params = z.strictObject({ sku: skuSchema });
+const params = z.strictObject({ sku: addressedSkuSchema });
 
-export function stockRoutes({ pool }: { readonly pool: Pool }): Route[] {
+export function stockRoutes({ pool, ...sources }: { readonly pool: Pool } & ProductSources): Route[] {
+  /** Waits for the catalog no longer than the caller. */
+  const productOf = async (sku: string, options: ReadOptions, until_ms = Number.POSITIVE_INFINITY) => {
+    const left_ms = Math.ceil(until_ms - performance.now());
+    if (left_ms < 1) throw callerGaveUp();
+    const limit = Number.isFinite(left_ms) ? { timeout_ms: left_ms } : {};
+    const product = await askCatalog(() => findProduct(sources, sku, { ...options, ...limit }));
+    if (product === null) throw new CatalogError('not_found', 'No product has this SKU.');
+    return { id: product.id, sku };
+  };
+
   return [
     route({
       method: 'get',
       path: '/v1/stock/{sku}',
       summary: 'Stock on hand',
       scope: mayRead,
+      description:
+        'Of the product that bears the SKU now. While the catalog is away, the copy of this service tells which one that is.',
       params,
+      headers: { minVersion },
       answers: { 200: { description: 'The stock.', schema: stockSchema } },
       errors: ['not_found'],
-      async handle({ params: { sku } }, res) {
-        const stock = await readStock(pool, sku);
-        if (stock === null) throw new CatalogError('not_found', 'No stock of this SKU was ever received.');
+      async handle({ params: { sku }, headers: { minVersion } }, res) {
+        const product = await productOf(sku, { minVersion, staleIfError_ms: Number.POSITIVE_INFINITY });
+        const stock = await readStock(pool, product);
+        if (stock === null)
+          throw new CatalogError('not_found', 'No stock of this product was ever received.');
         res.set('Cache-Control', 'no-store').json(stock);
       },
     }),
@@ -31,7 +56,7 @@ export function stockRoutes({ pool }: { readonly pool: Pool }): Route[] {
       summary: 'Receive or correct stock',
       scope: mayWrite,
       params,
-      headers: { key: idempotencyKey, until_ms: requestTimeout },
+      headers: { key: idempotencyKey, until_ms: requestTimeout, minVersion },
       body: { schema: stockAdjustmentSchema },
       answers: {
         200: {
@@ -40,11 +65,26 @@ export function stockRoutes({ pool }: { readonly pool: Pool }): Route[] {
           sometimes: { 'Idempotency-Replayed': 'true: adjusted before, under the same key.' },
         },
       },
-      errors: ['conflict', 'busy', 'stock_short'],
-      async handle({ params: { sku }, body: adjustment, headers: { key, until_ms }, caller }, res) {
+      errors: ['not_found', 'conflict', 'busy', 'stock_short'],
+      async handle(
+        { params: { sku }, body: adjustment, headers: { key, until_ms, minVersion }, caller },
+        res,
+      ) {
         const { subject } = caller;
+        const requestHash = createHash('sha256')
+          .update(JSON.stringify([sku, adjustment]))
+          .digest();
+        const keyed =
+          key === undefined ? undefined : { operation: 'adjust_stock', subject, key, requestHash, until_ms };
+        // A repeated request gets its answer even when the SKU has moved since.
+        const answered = keyed === undefined ? undefined : await findAnswer<Stock>(pool, keyed);
+        if (answered !== undefined) {
+          res.set('Idempotency-Replayed', 'true').json(answered);
+          return;
+        }
+        const product = await productOf(sku, { minVersion }, until_ms);
         const adjust = async (client: PoolClient): Promise<Stock> => {
-          const adjusted = await adjustStock(client, sku, adjustment, subject);
+          const adjusted = await adjustStock(client, product, adjustment, subject);
           if (!('refused' in adjusted)) return adjusted;
           const { refused, onHand } = adjusted;
           const message = `${onHand} are on hand`;
@@ -54,15 +94,11 @@ export function stockRoutes({ pool }: { readonly pool: Pool }): Route[] {
             errors,
           });
         };
-        if (key === undefined) {
+        if (keyed === undefined) {
           res.json(await withTransaction(pool, adjust, { until_ms }));
           return;
         }
-        const requestHash = createHash('sha256')
-          .update(JSON.stringify([sku, adjustment]))
-          .digest();
-        const request = { operation: 'adjust_stock', subject, key, requestHash, until_ms };
-        const { answer, repeated } = await answerOnce(pool, request, adjust);
+        const { answer, repeated } = await answerOnce(pool, keyed, adjust);
         if (repeated) res.set('Idempotency-Replayed', 'true');
         res.json(answer);
       },

@@ -9,8 +9,14 @@ const sql = {
   recordAdjustment: loadSql(import.meta.url, './sql/record-adjustment.sql'),
 };
 
-/** The number of pieces of each SKU. */
+/** The number of pieces of each product, by its id. */
 export type Pieces = ReadonlyMap<string, number>;
+
+/** A product, and the SKU that its caller knows it by. */
+export interface StockedProduct {
+  readonly id: string;
+  readonly sku: string;
+}
 
 /** The largest `integer` of Postgres. */
 const maxOnHand = 2_147_483_647;
@@ -18,12 +24,12 @@ const maxOnHand = 2_147_483_647;
 /**
  * Takes all of these pieces or none, in the transaction of the caller.
  *
- * @returns the stock of each SKU that has too few pieces; empty if all pieces were taken
+ * @returns the stock of each product that has too few pieces; empty if all pieces were taken
  */
 export async function takeStock(client: PoolClient, pieces: Pieces): Promise<Pieces> {
   const onHand = await lock(client, pieces);
-  const short = [...pieces].filter(([sku, wanted]) => (onHand.get(sku) ?? 0) < wanted);
-  if (short.length > 0) return new Map(short.map(([sku]) => [sku, onHand.get(sku) ?? 0]));
+  const short = [...pieces].filter(([id, wanted]) => (onHand.get(id) ?? 0) < wanted);
+  if (short.length > 0) return new Map(short.map(([id]) => [id, onHand.get(id) ?? 0]));
   await move(client, pieces, -1);
   return new Map();
 }
@@ -33,12 +39,16 @@ export async function takeStock(client: PoolClient, pieces: Pieces): Promise<Pie
  *
  * @throws CatalogError `conflict` when the result exceeds `integer`; then somebody must correct the stock first
  */
-export async function returnStock(client: PoolClient, pieces: Pieces): Promise<void> {
+export async function returnStock(
+  client: PoolClient,
+  pieces: Pieces,
+  skuOf: (productId: string) => string,
+): Promise<void> {
   await client.query(sql.ensure, [[...pieces.keys()].toSorted()]);
-  for (const [sku, onHand] of await lock(client, pieces)) {
-    const back = pieces.get(sku) ?? 0;
+  for (const [productId, onHand] of await lock(client, pieces)) {
+    const back = pieces.get(productId) ?? 0;
     if (onHand + back <= maxOnHand) continue;
-    const message = `${onHand} of ${sku} are on hand, and ${back} more exceed the limit of ${maxOnHand}. Correct the stock first.`;
+    const message = `${onHand} of ${skuOf(productId)} are on hand, and ${back} more exceed the limit of ${maxOnHand}. Correct the stock first.`;
     throw new CatalogError('conflict', message);
   }
   await move(client, pieces, 1);
@@ -47,30 +57,30 @@ export async function returnStock(client: PoolClient, pieces: Pieces): Promise<v
 /** @returns the new stock, or why it was not changed */
 export async function adjustStock(
   client: PoolClient,
-  sku: string,
+  { id, sku }: StockedProduct,
   { delta, reason }: StockAdjustment,
   adjustedBy: string,
 ): Promise<Stock | { readonly refused: 'below_zero' | 'too_many'; readonly onHand: number }> {
-  await client.query(sql.ensure, [[sku]]);
-  const pieces = new Map([[sku, delta]]);
-  const onHand = (await lock(client, pieces)).get(sku) ?? 0;
+  await client.query(sql.ensure, [[id]]);
+  const pieces = new Map([[id, delta]]);
+  const onHand = (await lock(client, pieces)).get(id) ?? 0;
   if (onHand + delta < 0) return { refused: 'below_zero', onHand };
   if (onHand + delta > maxOnHand) return { refused: 'too_many', onHand };
   await move(client, pieces, 1);
-  await client.query(sql.recordAdjustment, [sku, delta, reason, adjustedBy]);
-  const stock = await readStock(client, sku);
+  await client.query(sql.recordAdjustment, [id, sku, delta, reason, adjustedBy]);
+  const stock = await readStock(client, { id, sku });
   if (stock === null) throw new Error(`the locked stock row of ${sku} has disappeared`);
   return stock;
 }
 
-export async function readStock(db: Queryable, sku: string): Promise<Stock | null> {
-  const { rows } = await db.query<Stock>(sql.read, [sku]);
-  return rows[0] ?? null;
+export async function readStock(db: Queryable, { id, sku }: StockedProduct): Promise<Stock | null> {
+  const { rows } = await db.query<Pick<Stock, 'onHand' | 'updatedAt'>>(sql.read, [id]);
+  return rows[0] === undefined ? null : { sku, productId: id, ...rows[0] };
 }
 
 async function lock(client: PoolClient, pieces: Pieces): Promise<Pieces> {
-  const { rows } = await client.query<{ sku: string; onHand: number }>(sql.lock, [[...pieces.keys()]]);
-  return new Map(rows.map(({ sku, onHand }) => [sku, onHand]));
+  const { rows } = await client.query<{ productId: string; onHand: number }>(sql.lock, [[...pieces.keys()]]);
+  return new Map(rows.map(({ productId, onHand }) => [productId, onHand]));
 }
 
 async function move(client: PoolClient, pieces: Pieces, sign: 1 | -1): Promise<void> {

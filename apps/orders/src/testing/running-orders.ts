@@ -83,7 +83,7 @@ export async function runningOrders(
     },
     call,
     async sell(product, pieces) {
-      const { sku } = await client.products.create({
+      const { id, sku } = await client.products.create({
         name: 'Lamp',
         brand: 'Acme',
         category: 'Lighting',
@@ -93,7 +93,7 @@ export async function runningOrders(
         weightGrams: 250,
         ...product,
       });
-      await owner.query('insert into catalog.stock (sku, on_hand) values ($1, $2)', [sku, pieces]);
+      await owner.query('insert into catalog.stock (product_id, on_hand) values ($1, $2)', [id, pieces]);
       return sku;
     },
     async place(lines, options = {}) {
@@ -103,7 +103,7 @@ export async function runningOrders(
     },
     async onHand(sku) {
       const { rows } = await owner.query<{ on_hand: number }>(
-        'select on_hand from catalog.stock where sku = $1',
+        'select on_hand from catalog.stock where product_id = (select id from catalog.products where sku = $1)',
         [sku],
       );
       return rows[0]?.on_hand ?? 0;

@@ -14,7 +14,7 @@ export interface Identity {
   readonly keyFile: string;
 }
 
-/** Signs the tokens of this service, one per audience, and reuses each until it must be renewed. */
+/** Signs the tokens of this service, one per audience and scope, and reuses each until it must be renewed. */
 export class TokenSigner {
   readonly #identity: Identity;
   readonly #now: () => number;
@@ -28,18 +28,19 @@ export class TokenSigner {
 
   /** @throws ServiceKeyError */
   token(audience: string, scope: string): Promise<string> {
-    const current = this.#tokens.get(audience);
+    const name = `${audience} ${scope}`;
+    const current = this.#tokens.get(name);
     if (current !== undefined && this.#now() < current.renewAt_ms) return current.token;
     const token = this.#sign(audience, scope);
-    this.#tokens.set(audience, { token, renewAt_ms: this.#now() + (lifetime_s - renewBefore_s) * 1_000 });
+    this.#tokens.set(name, { token, renewAt_ms: this.#now() + (lifetime_s - renewBefore_s) * 1_000 });
     // A key file that cannot be read now may be readable at the next call.
-    token.catch(() => this.#tokens.delete(audience));
+    token.catch(() => this.#tokens.delete(name));
     return token;
   }
 
-  /** Drops the token that the service refused. The next one is signed with the key file as it is then. */
+  /** Drops the tokens for a service that refused one. The next ones are signed with the key file as it is then. */
   dropRefused(audience: string): void {
-    this.#tokens.delete(audience);
+    for (const name of this.#tokens.keys()) if (name.startsWith(`${audience} `)) this.#tokens.delete(name);
   }
 
   async #sign(audience: string, scope: string): Promise<string> {

@@ -33,6 +33,7 @@ const rememberedSkus = 10_000;
 interface WantedProduct {
   readonly id: string;
   readonly deadline: Deadline;
+  readonly minVersion: number;
 }
 
 /** Reads products by id and by SKU. The reads of one tick travel in one request. Each sees what this client wrote. */
@@ -56,7 +57,8 @@ export class ProductReader {
   async byId(id: string, options: ReadOptions): Promise<Product | null> {
     const key = productIdSchema.safeParse(id);
     if (!key.success) throw invalidArgument('id', 'must be a UUID');
-    const wanted = { id: key.data, deadline: this.#context.deadline(options) };
+    const { minVersion = 0 } = options;
+    const wanted = { id: key.data, deadline: this.#context.deadline(options), minVersion };
     return this.#answer(key.data, options, () => wanted.deadline.bound(() => this.#batch.load(wanted)));
   }
 
@@ -70,7 +72,8 @@ export class ProductReader {
     }
     // URLs resolve these path segments, so the request would silently go to another address.
     if (sku === '.' || sku === '..') throw invalidArgument('sku', 'cannot be part of an address');
-    return this.#answer('', options, () => this.#bySkuAddress(sku, this.#context.deadline(options)));
+    const deadline = this.#context.deadline(options);
+    return this.#answer('', options, () => this.#bySkuAddress(sku, deadline, options.minVersion ?? 0));
   }
 
   /** Stores the product that a write has answered, as if it had been read. */
@@ -80,12 +83,20 @@ export class ProductReader {
     cache.set(product.id, { body: product, version: product.version, etag, checkedAt_ms: now() });
   }
 
-  async #bySkuAddress(sku: string, deadline: Deadline): Promise<ReadResult<Product>> {
+  async #bySkuAddress(sku: string, deadline: Deadline, minVersion: number): Promise<ReadResult<Product>> {
     const path = `/v1/products/by-sku/${encodeURIComponent(sku)}`;
     const { ownWrites } = this.#context;
-    let found = await this.#single.read(undefined, path, deadline);
-    if (found.body !== null && found.version < ownWrites.versionOf(found.body.id)) {
-      // This client has since moved or freed the SKU. A Min-Version above the old version bypasses the caches.
+    // The product that has the SKU may be unchanged since long before `minVersion`. So the first request asks for any version;
+    // but with that, the catalog looks into its database before it says that nobody has the SKU.
+    let found = await this.#single.read(undefined, path, deadline, Math.min(minVersion, 1));
+    if (found.body !== null && found.version < minVersion) {
+      const wanted = { id: found.body.id, deadline, minVersion };
+      const now = await deadline.bound(() => this.#batch.load(wanted));
+      // Otherwise the SKU has moved. A Min-Version above the old version bypasses the caches.
+      found =
+        now.body?.sku === sku ? now : await this.#single.read(undefined, path, deadline, found.version + 1);
+    } else if (found.body !== null && found.version < ownWrites.versionOf(found.body.id)) {
+      // This client has since moved or freed the SKU.
       found = await this.#single.read(undefined, path, deadline, found.version + 1);
     }
     if (found.body !== null) this.#idOfSku.set(sku, found.body.id);
@@ -102,19 +113,38 @@ export class ProductReader {
     return readOrUseCached(read, cache.get(id), options, now);
   }
 
-  /** Loads a batch. The request lives as long as its most patient caller waits; `bound` ends the others earlier. */
+  /**
+   * Loads a batch, with one request for each `minVersion` in it. A request lives as long as its most patient caller waits;
+   * `bound` ends the others earlier.
+   */
   async #load(batch: readonly WantedProduct[]): Promise<(ReadResult<Product> | Error)[]> {
-    const ids = [...new Set(batch.map(({ id }) => id))];
+    const loaded = new Map<number, Promise<ReadonlyMap<string, ReadResult<Product>>>>();
+    for (const [minVersion, group] of Map.groupBy(batch, (wanted) => wanted.minVersion))
+      loaded.set(minVersion, this.#loadGroup(group, minVersion));
+    return Promise.all(
+      batch.map(async ({ id, minVersion }) => {
+        try {
+          return (await loaded.get(minVersion))?.get(id) ?? new Error(`the batch was loaded without ${id}`);
+        } catch (error) {
+          return error instanceof Error ? error : new Error(String(error));
+        }
+      }),
+    );
+  }
+
+  async #loadGroup(
+    group: readonly WantedProduct[],
+    minVersion: number,
+  ): Promise<ReadonlyMap<string, ReadResult<Product>>> {
+    const ids = [...new Set(group.map(({ id }) => id))];
     const deadline = Deadline.latest(
-      batch.map(({ deadline }) => deadline),
+      group.map(({ deadline }) => deadline),
       this.#context.now,
     );
     const [only] = ids;
-    const loaded =
-      only !== undefined && ids.length === 1
-        ? new Map([[only, await this.#loadOne(only, deadline)]])
-        : await this.#loadMany(ids, deadline);
-    return batch.map(({ id }) => loaded.get(id) ?? new Error(`the batch was loaded without ${id}`));
+    return only !== undefined && ids.length === 1 && minVersion === 0
+      ? new Map([[only, await this.#loadOne(only, deadline)]])
+      : this.#loadMany(ids, deadline, minVersion);
   }
 
   async #loadOne(id: string, deadline: Deadline): Promise<ReadResult<Product>> {
@@ -126,12 +156,20 @@ export class ProductReader {
   async #loadMany(
     ids: readonly string[],
     deadline: Deadline,
+    minVersion: number,
   ): Promise<ReadonlyMap<string, ReadResult<Product>>> {
     const { transport, ownWrites, cache, now } = this.#context;
     const sentAt_ms = now();
-    // Without Min-Version. One for all would make every product bypass the caches that was not written lately.
+    // The Min-Version of the caller, not those of this client's own writes. With one of these for all, every product that was
+    // not written lately would bypass the caches.
     const answer = await transport.send(
-      { service: 'catalog-read', method: 'GET', path: `/v1/products?ids=${ids.join(',')}`, idempotent: true },
+      {
+        service: 'catalog-read',
+        method: 'GET',
+        path: `/v1/products?ids=${ids.join(',')}`,
+        idempotent: true,
+        ...(minVersion > 0 && { headers: { 'Min-Version': String(minVersion) } }),
+      },
       deadline,
     );
     const { data } = bodyOf(foundSchema, answer);

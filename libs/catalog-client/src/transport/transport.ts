@@ -16,6 +16,15 @@ export interface CatalogRequest {
   readonly body?: unknown;
   /** Whether doing it twice has the same effect as doing it once. */
   readonly idempotent: boolean;
+  /** The scope of its token; unless set, that of reads or writes. */
+  readonly scope?: string;
+}
+
+/** A request whose answer has no end of its own. */
+export interface StreamRequest {
+  readonly service: CatalogService;
+  readonly path: string;
+  readonly scope: string;
 }
 
 export interface CatalogAnswer {
@@ -39,6 +48,8 @@ const maxAttempts = 3;
 /** Limits the attempt of an idempotent request, so that a server that accepts a connection but never answers costs only this. */
 const attempt_ms = 2_000;
 const maxRetryPause_ms = backoff({ first_ms: 100, most_ms: 1_000 });
+/** Opening a stream reads its first page. */
+const openStream_ms = 15_000;
 const scopes = { 'catalog-read': 'catalog:read', 'catalog-write': 'catalog:write' } as const;
 
 /** Sends requests with a token, within a deadline, and retries them when that is safe. */
@@ -73,18 +84,62 @@ export class Transport {
     }
   }
 
-  async #sendWithToken(request: CatalogRequest, deadline: Deadline): Promise<CatalogAnswer> {
+  /**
+   * Opens a stream of server-sent events, once.
+   *
+   * @throws CatalogProblem, CatalogUnavailable, ServiceKeyError
+   */
+  open({ service, path, scope }: StreamRequest, signal: AbortSignal): Promise<Response> {
+    return this.#withToken(service, scope, async (token) => {
+      // The headers come with the first page. Then the stream goes on for as long as it is read.
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(), openStream_ms);
+      try {
+        const response = await fetch(this.#address(service, path), {
+          redirect: 'error',
+          signal: AbortSignal.any([signal, late.signal]),
+          headers: { Accept: 'text/event-stream', ...authorization(token) },
+        });
+        if (response.status >= 400) throw errorOf(response.status, response.headers, await response.text());
+        if (response.headers.get('Content-Type')?.startsWith('text/event-stream') === true) return response;
+        await response.body?.cancel();
+        throw new CatalogUnavailable('unreachable', `${service} answered without a stream.`);
+      } catch (error) {
+        if (error instanceof CatalogProblem || error instanceof CatalogUnavailable) throw error;
+        throw new CatalogUnavailable('unreachable', `${service} cannot be reached.`, { cause: error });
+      } finally {
+        clearTimeout(timer);
+      }
+    });
+  }
+
+  #sendWithToken(request: CatalogRequest, deadline: Deadline): Promise<CatalogAnswer> {
+    const { service, scope = scopes[service] } = request;
+    return this.#withToken(service, scope, (token) => this.#sendOnce(request, deadline, token));
+  }
+
+  async #withToken<T>(
+    service: CatalogService,
+    scope: string,
+    send: (token: string | undefined) => Promise<T>,
+  ): Promise<T> {
     const { signer } = this.#options;
-    const { service } = request;
-    if (signer === undefined) return this.#sendOnce(request, deadline, undefined);
+    if (signer === undefined) return send(undefined);
     try {
-      return await this.#sendOnce(request, deadline, await signer.token(service, scopes[service]));
+      return await send(await signer.token(service, scope));
     } catch (error) {
       // A refused token had no effect, so any request can be sent again. The key may have been replaced.
       if (!(error instanceof CatalogProblem) || error.code !== 'unauthenticated') throw error;
       signer.dropRefused(service);
-      return this.#sendOnce(request, deadline, await signer.token(service, scopes[service]));
+      return send(await signer.token(service, scope));
     }
+  }
+
+  #address(service: CatalogService, path: string): string {
+    const url = this.#options.urls[service];
+    if (url === undefined)
+      throw new TypeError(`the catalog client was created without the URL of ${service}`);
+    return `${url}${path}`;
   }
 
   async #sendOnce(
@@ -92,9 +147,7 @@ export class Transport {
     deadline: Deadline,
     token: string | undefined,
   ): Promise<CatalogAnswer> {
-    const url = this.#options.urls[service];
-    if (url === undefined)
-      throw new TypeError(`the catalog client was created without the URL of ${service}`);
+    const address = this.#address(service, path);
     const { remaining_ms } = deadline;
     if (remaining_ms < 1) throw late();
     const timeout = AbortSignal.timeout(
@@ -104,14 +157,14 @@ export class Transport {
     let response: Response;
     let text: string;
     try {
-      response = await fetch(`${url}${path}`, {
+      response = await fetch(address, {
         method,
         signal,
         redirect: 'error',
         headers: {
           ...headers,
           [REQUEST_TIMEOUT_HEADER]: String(Math.floor(remaining_ms)),
-          ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+          ...authorization(token),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
@@ -124,6 +177,9 @@ export class Transport {
     return { status: response.status, headers: response.headers, body: text };
   }
 }
+
+const authorization = (token: string | undefined): Record<string, string> =>
+  token === undefined ? {} : { Authorization: `Bearer ${token}` };
 
 /** @returns undefined when the request must not be sent again */
 function retryPause_ms({ idempotent }: CatalogRequest, error: Error, attempt: number): number | undefined {

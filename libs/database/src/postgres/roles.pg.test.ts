@@ -201,9 +201,11 @@ const rights: Readonly<Record<string, string>> = {
   'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes set_aside_keys',
   'orders usage': 'catalog',
   'orders execute': 'confirm_primary lock_idempotency_key',
-  'orders select': 'idempotency_keys order_items orders stock stock_adjustments',
-  'orders insert': 'idempotency_keys order_items orders stock stock_adjustments',
-  'orders update': 'orders.cancelled_at orders.completed_at orders.status stock',
+  'orders select':
+    'copied_products copy_position idempotency_keys order_items orders stock stock_adjustments',
+  'orders insert': 'copied_products idempotency_keys order_items orders stock stock_adjustments',
+  'orders delete': 'copied_products',
+  'orders update': 'copied_products copy_position orders.cancelled_at orders.completed_at orders.status stock',
   'console usage': 'catalog',
   'console execute': 'confirm_primary',
   'console select': 'console_users',
@@ -247,7 +249,7 @@ test('each role may do its own work', async () => {
   expect((await write.query("update catalog.settings set store_name = 'Ours'")).rowCount).toBe(1);
   expect((await write.query('delete from catalog.products where id = $1', [row.id])).rowCount).toBe(1);
   const orders = as('orders');
-  await orders.query("insert into catalog.stock (sku, on_hand) values ('A', 1)");
+  await orders.query('insert into catalog.stock (product_id, on_hand) values (uuidv7(), 1)');
   expect((await orders.query('update catalog.stock set on_hand = on_hand - 1')).rowCount).toBe(1);
   for (const table of ['orders', 'order_items', 'stock_adjustments', 'idempotency_keys']) {
     expect((await orders.query(`select from catalog.${table}`)).rowCount).toBe(0);

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { CatalogError, REQUEST_TIMEOUT_HEADER, type ErrorCode } from '@catalog/contracts';
+import { CatalogError, REQUEST_TIMEOUT_HEADER, versionSchema, type ErrorCode } from '@catalog/contracts';
 import { z } from 'zod';
 import { parse } from '../validation/parse.ts';
 
@@ -78,5 +78,24 @@ export const idempotencyKey: HeaderField<string | undefined> = {
     if (header === undefined) return undefined;
     if (typeof header === 'string' && /^[\x21-\x7e]{1,255}$/.test(header)) return header;
     throw invalidHeader('Idempotency-Key', 'malformed', 'must be 1 to 255 visible ASCII characters');
+  },
+};
+
+/** The lowest version that the caller accepts; 0 without the header. */
+export const minVersion: HeaderField<number> = {
+  name: 'Min-Version',
+  description: 'The answer is at least of this version: send the Catalog-Version of a write to read it.',
+  schema: versionSchema.optional(),
+  errors: ['version_not_reached'],
+  read(req) {
+    const header = req.headers['min-version'];
+    if (header === undefined) return 0;
+    const version = typeof header === 'string' && /^\d{1,16}$/.test(header) ? Number(header) : Number.NaN;
+    if (Number.isSafeInteger(version)) return version;
+    throw invalidHeader(
+      'Min-Version',
+      'invalid_version',
+      'must be a version: a whole number from 0 to 9007199254740991',
+    );
   },
 };

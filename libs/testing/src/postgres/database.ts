@@ -13,6 +13,8 @@ export interface TestDatabase extends AsyncDisposable {
   readonly name: string;
   /** Signs in as the role of a service. Needs `migrated: true`. */
   urlFor(role: string): string;
+  /** Runs one statement as the superuser. */
+  query(sql: string): Promise<void>;
   /** Ends every session of this database, as an operator or a failover would. */
   disconnectAll(): Promise<void>;
 }
@@ -105,6 +107,9 @@ export async function createTestDatabase(
       changed.username = role;
       changed.password = rolePassword;
       return changed.href;
+    },
+    async query(sql) {
+      await asSuperuser(url, (client) => client.query(sql));
     },
     async disconnectAll() {
       await asSuperuser(serverUrl, (client) =>

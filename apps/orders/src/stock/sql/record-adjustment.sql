@@ -1,2 +1,2 @@
--- Inputs: $1 SKU, $2 delta, $3 reason, $4 caller.
-insert into catalog.stock_adjustments (sku, delta, reason, adjusted_by) values ($1, $2, $3, $4)
+-- Inputs: $1 product id, $2 SKU, $3 delta, $4 reason, $5 caller.
+insert into catalog.stock_adjustments (product_id, sku, delta, reason, adjusted_by) values ($1, $2, $3, $4, $5)
