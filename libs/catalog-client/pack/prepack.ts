@@ -17,16 +17,28 @@ execFileSync(tsc, ['-p', join(import.meta.dirname, 'tsconfig.json')], { stdio: '
 
 for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
   const path = join(dist, file);
-  const text = bundled.reduce((before, lib) => {
-    const target = relative(dirname(path), join(dist, lib, 'src/index.js'));
-    return before.replaceAll(`'@catalog/${lib}'`, `'${target}'`).replaceAll(`"@catalog/${lib}"`, `'${target}'`);
-  }, readFileSync(path, 'utf8'));
-  if (text.includes('@catalog/')) throw new Error(`${file} imports a lib that the package does not take along`);
+  const text = bundled.reduce(
+    (before, lib) => {
+      const target = relative(dirname(path), join(dist, lib, 'src/index.js'));
+      return before
+        .replaceAll(`'@catalog/${lib}'`, `'${target}'`)
+        .replaceAll(`"@catalog/${lib}"`, `'${target}'`);
+    },
+    readFileSync(path, 'utf8'),
+  );
+  if (text.includes('@catalog/'))
+    throw new Error(`${file} imports a lib that the package does not take along`);
   writeFileSync(path, text);
 }
 
 const source = readFileSync(manifestFile, 'utf8');
-const { private: _private, scripts: _scripts, devDependencies: _dev, nx: _nx, ...manifest } = JSON.parse(source) as {
+const {
+  private: _private,
+  scripts: _scripts,
+  devDependencies: _dev,
+  nx: _nx,
+  ...manifest
+} = JSON.parse(source) as {
   private: boolean;
   scripts: object;
   devDependencies: object;

@@ -7,7 +7,7 @@ export const isSnapshot = (text: unknown): text is SnapshotText =>
   typeof text === 'string' && form.test(text);
 
 /** The transactions that the snapshot lists as open. */
-export function openIn(snapshot: SnapshotText): ReadonlySet<string> {
+function openIn(snapshot: SnapshotText): ReadonlySet<string> {
   const list = form.exec(snapshot)?.[3];
   return new Set(list === undefined ? [] : list.split(','));
 }

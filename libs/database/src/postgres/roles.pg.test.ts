@@ -205,7 +205,8 @@ const rights: Readonly<Record<string, string>> = {
     'copied_products copy_position idempotency_keys order_items orders stock stock_adjustments',
   'orders insert': 'copied_products idempotency_keys order_items orders stock stock_adjustments',
   'orders delete': 'copied_products',
-  'orders update': 'copied_products copy_position orders.cancelled_at orders.completed_at orders.status stock',
+  'orders update':
+    'copied_products copy_position orders.cancelled_at orders.completed_at orders.status stock',
   'console usage': 'catalog',
   'console execute': 'confirm_primary',
   'console select': 'console_users',
