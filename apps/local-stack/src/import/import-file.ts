@@ -21,7 +21,7 @@ const types: Readonly<Record<string, string>> = {
   '.ndjson': 'application/x-ndjson',
   '.jsonl': 'application/x-ndjson',
 };
-export const importUsage = `npm run import -- FILE [--mode ${importModes.join('|')}] [--dry-run]
+const importUsage = `npm run import -- FILE [--mode ${importModes.join('|')}] [--dry-run]
   [--on-existing ${onExistingRules.join('|')}] [--on-missing ${onMissingRules.join('|')}] [--columns "Weight (g):weightGrams,Supplier:"]
 The name must end with one of: ${Object.keys(types).join(', ')}`;
 
