@@ -9,7 +9,7 @@ import type { SetBack } from './history/set-back.ts';
 import type { Keys } from './load/client.ts';
 import { startLoad } from './load/load.ts';
 import { isHit, read } from './load/read.ts';
-import { insertProduct } from './load/writers.ts';
+import { insertProducts } from './load/writers.ts';
 import type { Row, Stage } from './rows/row.ts';
 import { wrongEntries } from './system/entries.ts';
 import type { System } from './system/system.ts';
@@ -38,8 +38,8 @@ async function createKeys(system: System): Promise<Keys> {
     lasting: Array.from({ length: 200 }, () => randomUUID()),
     mortal: Array.from({ length: 10 }, () => randomUUID()),
   };
-  const all = [...keys.lasting, ...keys.mortal];
-  await Promise.all(all.map((key) => system.sql.query(insertProduct, [key])));
+  // One statement: so many sessions at once take longer than a connection attempt may, on a busy machine.
+  await system.sql.query(insertProducts, [[...keys.lasting, ...keys.mortal]]);
   return keys;
 }
 

@@ -111,7 +111,7 @@ const parts: Record<string, () => Part> = {
       outboxPool: pool,
       cache,
       beginIncarnation: async () => true,
-      lastVersion: async () => 0,
+      wasNeverDrawn: async () => false,
       onIncarnation: ignore,
       log,
       onError: ignore,

@@ -12,7 +12,7 @@ import { entities } from '@catalog/contracts';
 import {
   beginIncarnation,
   entityLoaders,
-  readLastVersion,
+  wasNeverDrawn,
   type RetentionAges,
   type ServicePool,
 } from '@catalog/database';
@@ -127,7 +127,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     outboxPool,
     cache,
     beginIncarnation: (seenVersion, incarnation) => beginIncarnation(pool, seenVersion, incarnation),
-    lastVersion: () => readLastVersion(pool),
+    wasNeverDrawn: (version) => wasNeverDrawn(pool, version),
     onIncarnation: (timeline) => metrics.postgresIncarnations.inc({ timeline }),
     log,
     onError: reportFailure('postgres watch'),

@@ -7,7 +7,17 @@ create table catalog.database_incarnation (
   facts text not null,
   -- Every version of the incarnation is beyond this one.
   after_version bigint not null default 0,
+  -- When the server was started that confirmed the incarnation last. See catalog.version_gaps.
+  server_started_at timestamptz not null,
   began_at timestamptz not null default clock_timestamp()
+);
+
+-- Versions that were skipped when the server was started again: those beyond after_version, up to next_version.
+-- A restart may follow a restore from a disk snapshot on the same timeline, which lost commits. Their versions must not
+-- repeat. As no version in a gap was ever drawn by this database, one that was applied or cached shows that Postgres went back.
+create table catalog.version_gaps (
+  next_version bigint primary key,
+  after_version bigint not null check (after_version < next_version)
 );
 
 -- System identifier, database and timeline, as 'identifier:oid:timeline'. A failover or a restore to a point in time starts
@@ -42,15 +52,47 @@ begin
   -- The worker's sessions commit asynchronously. Nobody may rely on an incarnation that a crash can undo.
   perform set_config('synchronous_commit', 'on', true);
   perform setval('catalog.versions', next_version);
+  -- Nothing that an earlier incarnation applied or cached counts any more.
+  delete from catalog.version_gaps;
   update catalog.database_incarnation
-  set incarnation = new_incarnation, facts = catalog.database_facts(), after_version = next_version, began_at = clock_timestamp();
+  set incarnation = new_incarnation, facts = catalog.database_facts(), after_version = next_version,
+    server_started_at = pg_postmaster_start_time(), began_at = clock_timestamp();
   raise log 'the catalog begins incarnation %: Postgres may have gone back, so the next version is beyond %',
     new_incarnation, next_version;
 end
 $$;
 
+-- Moves the sequence beyond every version that may have been lost if the server was started from an older copy of its disk.
+-- A fixed step would not do: the lost commits may have followed an earlier restart, with the same step from the same
+-- version. So the versions follow the clock: 2^20 for each second since 2026. That is beyond every version that was
+-- drawn until now, unless more than a million were drawn in each second, and lasts until the year 2162. After a new
+-- incarnation the versions are ahead of the clock for 18 hours, as they are after the clock was set back. Then a random step
+-- keeps them from repeating, and the worker notices within a second that Postgres went back.
+-- The caller holds the lock of the row in catalog.database_incarnation.
+create function catalog.note_restart() returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  last_drawn bigint;
+  clock constant bigint := extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00Z');
+  next_version bigint;
+begin
+  select last_value into strict last_drawn from catalog.versions;
+  next_version := greatest(last_drawn + 4294967296 + (random() * 4294967296)::bigint, least(clock * 1048576, 4503599627370496));
+  if next_version > 9007199254740991 then
+    raise exception 'the versions end at 2^53 - 1, and the last one is %', last_drawn
+      using errcode = 'program_limit_exceeded',
+        hint = 'Check that no version near 2^53 was written by hand. Otherwise move the catalog to an empty database.';
+  end if;
+  perform set_config('synchronous_commit', 'on', true);
+  perform setval('catalog.versions', next_version);
+  insert into catalog.version_gaps (next_version, after_version) values (next_version, last_drawn);
+  update catalog.database_incarnation set server_started_at = pg_postmaster_start_time();
+end
+$$;
+
 -- Every session of a service calls this before anything else. It fails on a standby. On a primary it answers the
--- incarnation, and begins another one if the server, the database or the timeline has changed.
+-- incarnation, and begins another one if the server, the database or the timeline has changed. After a restart it skips
+-- versions.
 -- began: whether this call began it.
 -- It runs with the rights of its owner, since only the owner may move the sequence.
 create function catalog.confirm_primary(out incarnation uuid, out facts text, out began boolean)
@@ -62,18 +104,23 @@ begin
   end if;
   began := false;
   facts := catalog.database_facts();
-  select i.incarnation into incarnation from catalog.database_incarnation i where i.facts = confirm_primary.facts;
+  select i.incarnation into incarnation from catalog.database_incarnation i
+  where i.facts = confirm_primary.facts and i.server_started_at = pg_postmaster_start_time();
   if found then
     return;
   end if;
   -- No service has used this database yet, so there is nothing to go back from.
-  insert into catalog.database_incarnation as i (incarnation, facts)
-  values (gen_random_uuid(), confirm_primary.facts) on conflict do nothing;
+  insert into catalog.database_incarnation as i (incarnation, facts, server_started_at)
+  values (gen_random_uuid(), confirm_primary.facts, pg_postmaster_start_time()) on conflict do nothing;
   -- Several sessions may arrive at once. The first one gets the lock, and the others find that it has done the work.
   perform from catalog.database_incarnation for update;
   if not exists (select from catalog.database_incarnation i where i.facts = confirm_primary.facts) then
     perform catalog.start_incarnation(0);
     began := true;
+  elsif not exists (
+    select from catalog.database_incarnation i where i.server_started_at = pg_postmaster_start_time()
+  ) then
+    perform catalog.note_restart();
   end if;
   select i.incarnation into strict incarnation from catalog.database_incarnation i;
 end
@@ -95,8 +142,9 @@ begin
 end
 $$;
 
-revoke all on function catalog.database_facts(), catalog.start_incarnation(bigint), catalog.confirm_primary(),
-  catalog.begin_incarnation(bigint, uuid) from public;
+revoke all on function catalog.database_facts(), catalog.start_incarnation(bigint), catalog.note_restart(),
+  catalog.confirm_primary(), catalog.begin_incarnation(bigint, uuid) from public;
 grant execute on function catalog.confirm_primary() to catalog_read, catalog_write, invalidation_worker, orders, console;
 grant select on sequence catalog.versions to invalidation_worker;
+grant select on catalog.version_gaps to invalidation_worker;
 grant execute on function catalog.begin_incarnation(bigint, uuid) to invalidation_worker;

@@ -12,7 +12,7 @@ export { sessionOptions } from './postgres/session.ts';
 export { loadSql } from './postgres/sql.ts';
 export { beginIncarnation, confirmPrimary, type Primary } from './postgres/primary.ts';
 export { createServicePool, type ServicePool, type ServicePoolOptions } from './postgres/service-pool.ts';
-export { readLastVersion, readVersionReached } from './postgres/versions.ts';
+export { readVersionReached, wasNeverDrawn } from './postgres/versions.ts';
 export { migrate, type MigrateOptions, type MigrateResult } from './migrations/migrate.ts';
 export { MigrationError, type MigrationErrorCode } from './migrations/error.ts';
 export { provisionLogins } from './migrations/provision.ts';

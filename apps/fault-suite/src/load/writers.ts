@@ -61,11 +61,11 @@ export async function sqlWriter(scene: Scene, index: number): Promise<void> {
     const isMortal = random() < 0.25;
     const key = scene.pick(isMortal ? keys.mortal : keys.lasting);
     const statement = isMortal
-      ? insertProduct
+      ? insertProducts
       : 'update catalog.products set price_minor = price_minor + 1 where id = $1 returning version';
     await write(scene, { client: `sql ${index}`, kind: 'write', key }, async () => {
       try {
-        const { rows } = await system.sql.query<{ version: number }>(statement, [key]);
+        const { rows } = await system.sql.query<{ version: number }>(statement, [isMortal ? [key] : key]);
         // No row: an insert found the row, or an update did not find it.
         if (rows[0] === undefined) return { outcome: 'failed', version: undefined };
         return { outcome: 'ok', version: rows[0].version };
@@ -76,8 +76,9 @@ export async function sqlWriter(scene: Scene, index: number): Promise<void> {
   });
 }
 
-export const insertProduct = `insert into catalog.products (id, sku, name, brand, category, price_minor, currency, status)
-  values ($1::uuid, 'FAULT-' || $1::uuid::text, 'Checked product', 'Acme', 'checked', 100, 'EUR', 'active')
+/** $1 the ids of the products */
+export const insertProducts = `insert into catalog.products (id, sku, name, brand, category, price_minor, currency, status)
+  select id, 'FAULT-' || id, 'Checked product', 'Acme', 'checked', 100, 'EUR', 'active' from unnest($1::uuid[]) as id
   on conflict (id) do nothing returning version`;
 
 async function write(

@@ -3,7 +3,7 @@ import { eventually } from '@catalog/testing';
 import { follow_ms } from '../history/set-back.ts';
 import { call } from '../load/call.ts';
 import { read } from '../load/read.ts';
-import { insertProduct } from '../load/writers.ts';
+import { insertProducts } from '../load/writers.ts';
 import type { System } from '../system/system.ts';
 import type { Row } from './row.ts';
 
@@ -13,14 +13,14 @@ export const auditorRow: Row = {
   injected: 'the version in a Redis entry is raised to one that the row never had',
   async inject({ system, expect, observe }) {
     const key = randomUUID();
-    const { rows } = await system.sql.query<{ version: number }>(insertProduct, [key]);
+    const { rows } = await system.sql.query<{ version: number }>(insertProducts, [[key]]);
     const truth = rows[0]?.version ?? 0;
     const [first, second] = system.readers;
     if (first === undefined || second === undefined) throw new Error('The row needs two readers.');
     const ask = ({ name, url }: typeof first) =>
       read(undefined, { client: 'auditor row', process: name, url, key });
     // Another key draws the version, so that Postgres has reached it: only this entry is wrong.
-    await system.sql.query(insertProduct, [randomUUID()]);
+    await system.sql.query(insertProducts, [[randomUUID()]]);
     await eventually(
       async () => (await system.cache.get(`product:${key}`)) !== null || (await ask(first)).version === 0,
     );

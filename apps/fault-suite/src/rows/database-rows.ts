@@ -4,7 +4,7 @@ import { timings } from '@catalog/contracts';
 import { pause } from '@catalog/runtime';
 import { writeProduct } from '../load/product-write.ts';
 import { read } from '../load/read.ts';
-import { insertProduct } from '../load/writers.ts';
+import { insertProducts } from '../load/writers.ts';
 import { massChangeRow } from './mass-change-row.ts';
 import { refuseSessions } from '../system/refused-sessions.ts';
 import type { Row } from './row.ts';
@@ -145,7 +145,7 @@ export const databaseRows: readonly Row[] = [
       const deleted: string[] = [];
       for (let round = 0; round < rounds; round++) {
         const key = randomUUID();
-        await system.sql.query(insertProduct, [key]);
+        await system.sql.query(insertProducts, [[key]]);
         const racing = system.readers.flatMap(({ name, url }) =>
           [1, 2].map(() => read(undefined, { client: 'racer', process: name, url, key })),
         );
@@ -181,7 +181,7 @@ export const databaseRows: readonly Row[] = [
           ),
         );
       await readAll();
-      for (const key of keys) await system.sql.query(insertProduct, [key]);
+      await system.sql.query(insertProducts, [keys]);
       await pause(timings.bound_ms);
       const missing = (await readAll()).filter(({ present }) => present !== true).length;
       observe(

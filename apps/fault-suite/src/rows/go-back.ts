@@ -9,6 +9,9 @@ import type { PostgresPair } from '../system/postgres-pair.ts';
 import type { System } from '../system/system.ts';
 import type { Stage } from './row.ts';
 
+/** More than what a row loses, and less than what a restart or a new incarnation skips: 2^20 for each second at least. */
+const lostAtMost = 2 ** 19;
+
 export function pairOf({ pair }: System): PostgresPair {
   if (pair === undefined) throw new Error('The row needs a replicated system.');
   return pair;
@@ -37,7 +40,7 @@ export async function goBack(
     moved_ms = performance.now();
   });
   // The first session of a service, or the worker, begins the incarnation.
-  const afterVersion = await eventually(
+  await eventually(
     async () => {
       const version = await numberIn(system, 'select after_version as it from catalog.database_incarnation');
       return version > lastBefore && version;
@@ -45,11 +48,8 @@ export async function goBack(
     { timeout_ms: follow_ms },
   );
   await system.renewSessions();
-  // Commits between a restore and the moment at which the worker notices it have versions below. Postgres holds them.
-  for (const [key, version] of await versionsIn(system.sql, all)) {
-    if (version <= afterVersion) survived.set(key, version);
-  }
-  const setBack: SetBack = { at_ms: moved_ms, survived, firstVersion: afterVersion + 1 };
+  // No version that was lost is drawn again, not even before the worker has noticed anything.
+  const setBack: SetBack = { at_ms: moved_ms, survived, firstVersion: lastBefore + lostAtMost };
   stage.noteSetBack(setBack);
   await eventually(() => everyReaderFollows(stage, setBack), {
     timeout_ms: follow_ms,

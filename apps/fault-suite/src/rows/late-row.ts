@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually, startReader } from '@catalog/testing';
 import { read } from '../load/read.ts';
-import { insertProduct } from '../load/writers.ts';
+import { insertProducts } from '../load/writers.ts';
 import { holdChange } from '../system/held-change.ts';
 import { goBack, pairOf } from './go-back.ts';
 import type { Row } from './row.ts';
@@ -32,7 +32,7 @@ export const lateRow: Row = {
       },
     });
     const key = randomUUID();
-    await sql.query(insertProduct, [key]);
+    await sql.query(insertProducts, [[key]]);
     const ask = (process: string, url: string) => read(undefined, { client: 'late', process, url, key });
     const kept = await eventually(async () => {
       const answer = await ask('third reader', third.url);

@@ -1,7 +1,7 @@
 /** A reader that finds only one of its stores. */
 import { pause } from '@catalog/runtime';
 import { eventually, startReader, tcpProxy } from '@catalog/testing';
-import { read } from '../load/read.ts';
+import { isHit, read } from '../load/read.ts';
 import { metric } from '../system/metrics.ts';
 import { withPort } from '../system/system.ts';
 import type { Row, Stage } from './row.ts';
@@ -32,8 +32,11 @@ export const reconnectRow: Row = {
     });
     const keys = await someProducts(stage, 50);
     const [first] = system.readers;
-    for (const key of keys)
-      await read(undefined, { client: 'fill', process: first?.name ?? '', url: first?.url ?? '', key });
+    for (const key of keys) {
+      const fill = { client: 'fill', process: first?.name ?? '', url: first?.url ?? '', key };
+      // A fill may be refused or time out. Only a hit shows that Redis holds the key.
+      await eventually(async () => isHit(await read(undefined, fill)));
+    }
     postgres.refuse();
     postgres.cut();
     redis.cut();

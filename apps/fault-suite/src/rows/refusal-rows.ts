@@ -73,7 +73,6 @@ export const refusalRows: readonly Row[] = [
       const snapshot = await system.sql.connect();
       try {
         await snapshot.query('begin isolation level repeatable read');
-        await snapshot.query('set local idle_in_transaction_session_timeout = 0');
         await snapshot.query('select 1');
         const first = await entriesPerSearch(batches / 4);
         await entriesPerSearch(batches / 2);

@@ -61,6 +61,8 @@ export async function startSystem(
     max: 10,
     statementTimeout_ms: 60_000,
     lockTimeout_ms: 20_000,
+    // Rows keep transactions open for as long as a fault takes.
+    idleInTransactionTimeout_ms: 0,
   };
   // Like those of a service, its sessions begin the incarnation before they write.
   const servicePool = pair === undefined ? undefined : createServicePool(sqlOptions);

@@ -31,7 +31,8 @@ interface PostgresWatchOptions {
   };
   /** As `beginIncarnation` of `@catalog/database`. */
   readonly beginIncarnation: (seenVersion: number, incarnation: string) => Promise<boolean>;
-  readonly lastVersion: () => Promise<number>;
+  /** As `wasNeverDrawn` of `@catalog/database`. */
+  readonly wasNeverDrawn: (version: number) => Promise<boolean>;
   /** Postgres is in another incarnation: on another server or timeline, or it went back on the same one. */
   readonly onIncarnation: (timeline: 'other' | 'same') => void;
   readonly log: Pick<Logger, 'warn' | 'error'>;
@@ -39,7 +40,7 @@ interface PostgresWatchOptions {
 }
 
 /** What a look says about Postgres. */
-type Position = Pick<RegisteredLook, 'databaseIncarnation' | 'lastVersion' | 'walPosition'>;
+type Position = Pick<RegisteredLook, 'databaseIncarnation' | 'lastVersion' | 'lastSkipped' | 'walPosition'>;
 
 /**
  * Notices that Postgres went back to an earlier state.
@@ -47,7 +48,7 @@ type Position = Pick<RegisteredLook, 'databaseIncarnation' | 'lastVersion' | 'wa
  * A failover or a restore to a point in time starts a new timeline, so that the first new session begins another incarnation.
  * A restore from a disk snapshot does not. Two values that are kept outside of Postgres show it: the highest version ever
  * applied to the cache, and the highest WAL position that was safe on the disk of Postgres. After a mere crash, Postgres is not
- * below either of them.
+ * below either of them. After a restart, Postgres has skipped versions; if the highest version is among those, it was lost.
  */
 export class PostgresWatch implements Part {
   readonly #options: PostgresWatchOptions;
@@ -55,6 +56,8 @@ export class PostgresWatch implements Part {
   #version = 0;
   #wal = { incarnation: '', position: 0 };
   #isLoaded = false;
+  /** The highest version is known not to be in a gap that ends here or earlier. */
+  #checkedSkipped = 0;
 
   constructor(options: PostgresWatchOptions) {
     this.#options = options;
@@ -111,7 +114,7 @@ export class PostgresWatch implements Part {
     if (!this.#isLoaded) await this.save();
     const { databaseIncarnation, lastVersion, walPosition } = look;
     const known = cache.databaseIncarnation;
-    if (this.#wentBack(look)) {
+    if (await this.#wentBack(look)) {
       const details = { incarnation: databaseIncarnation, lastVersion, walPosition };
       const highest = { appliedVersion: this.#version, seenWalPosition: this.#wal.position };
       // Another worker may be first.
@@ -126,7 +129,8 @@ export class PostgresWatch implements Part {
       return false;
     }
     // Anyone who may write the outbox can write a version that was never drawn. It must not look like a restore.
-    this.#version = Math.max(this.#version, Math.min(this.#applied, lastVersion));
+    if (this.#applied > look.lastSkipped)
+      this.#version = Math.max(this.#version, Math.min(this.#applied, lastVersion));
     this.#noteWal(databaseIncarnation, walPosition);
     return true;
   }
@@ -136,9 +140,9 @@ export class PostgresWatch implements Part {
    * Postgres went back, and another incarnation begins.
    */
   async noteEntryBeyond(version: number): Promise<void> {
-    const { pool, cache, beginIncarnation, lastVersion, log } = this.#options;
+    const { pool, cache, beginIncarnation, wasNeverDrawn, log } = this.#options;
     const incarnation = await pool.currentIncarnation();
-    if (version >= UNCONDITIONAL_VERSION || version <= (await lastVersion())) return;
+    if (version >= UNCONDITIONAL_VERSION || !(await wasNeverDrawn(version))) return;
     if (await beginIncarnation(version, incarnation))
       log.error(
         { incarnation, version },
@@ -147,9 +151,19 @@ export class PostgresWatch implements Part {
     await cache.relearn();
   }
 
-  #wentBack({ databaseIncarnation, lastVersion, walPosition }: Position): boolean {
+  async #wentBack({
+    databaseIncarnation,
+    lastVersion,
+    lastSkipped,
+    walPosition,
+  }: Position): Promise<boolean> {
     const { incarnation, position } = this.#wal;
-    return lastVersion < this.#version || (databaseIncarnation === incarnation && walPosition < position);
+    if (lastVersion < this.#version || (databaseIncarnation === incarnation && walPosition < position))
+      return true;
+    if (lastSkipped === this.#checkedSkipped) return false;
+    if (await this.#options.wasNeverDrawn(this.#version)) return true;
+    this.#checkedSkipped = lastSkipped;
+    return false;
   }
 
   #noteWal(incarnation: string, position: number): void {

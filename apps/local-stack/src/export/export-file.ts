@@ -41,7 +41,11 @@ export async function exportFile(options: ExportFileOptions): Promise<void> {
     query.append(filter.slice(0, equals), filter.slice(equals + 1));
   }
   const began = performance.now();
-  const answer = await call(`${readUrl}/v1/products/export?${query.toString()}`, await options.token(), signal);
+  const answer = await call(
+    `${readUrl}/v1/products/export?${query.toString()}`,
+    await options.token(),
+    signal,
+  );
   if (answer.statusCode !== 200) {
     const body = await text(answer);
     throw new StackProblem(

@@ -2,8 +2,8 @@
 -- $1 the incarnation that the calling process writes to, $2 the horizon of an earlier look, or null, $3 how many keys of an entity
 -- are set aside one by one; with more, the whole entity is
 -- Answer: oldest and newest, as transaction numbers, both null when nothing waits; registered, whether $1 is the incarnation that
--- changes are acknowledged for; databaseIncarnation, lastVersion and walPosition, by which the worker knows that Postgres went
--- back; setAside, the Redis keys and entities whose changes count as applied although they are not; horizon, where the next look
+-- changes are acknowledged for; databaseIncarnation, lastVersion, lastSkipped (the end of the newest gap, or 0) and walPosition, by which the worker
+-- knows that Postgres went back; setAside, the Redis keys and entities whose changes count as applied although they are not; horizon, where the next look
 -- and claim begin, null when there is no epoch
 -- Fails on a standby.
 with unapplied as (
@@ -46,6 +46,7 @@ select
   exists (select from catalog.cache_incarnation where incarnation = $1) as registered,
   (select incarnation::text from catalog.confirm_primary()) as "databaseIncarnation",
   (select last_value from catalog.versions) as "lastVersion",
+  (select coalesce(max(next_version), 0) from catalog.version_gaps) as "lastSkipped",
   -- The position that is on the disk. A crash may lose WAL beyond it, and then Postgres has not gone back.
   (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint as "walPosition",
   json_build_object(

@@ -55,6 +55,8 @@ export interface RegisteredLook extends Look {
   readonly databaseIncarnation: string;
   /** The last version drawn. */
   readonly lastVersion: number;
+  /** The end of the newest range of versions that a restart of Postgres skipped, or 0. */
+  readonly lastSkipped: number;
   /** Up to where the write-ahead log is on the disk, in bytes. */
   readonly walPosition: number;
   /** Whether the incarnation in question is the registered one. */

@@ -78,6 +78,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'select from catalog.database_incarnation',
     'select catalog.begin_incarnation(1, null)',
     'select catalog.start_incarnation(1)',
+    'select catalog.note_restart()',
     'insert into catalog.migrations (id, name, checksum) values (99, $$x$$, $$x$$)',
   ],
   catalog_write: [
@@ -110,6 +111,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     "select setval('catalog.versions', 1)",
     'update catalog.database_incarnation set facts = null',
     'select catalog.start_incarnation(1)',
+    'select catalog.note_restart()',
     'select from catalog.idempotency_keys',
     'select from catalog.imports',
     'select password_hash from catalog.console_users',
@@ -193,7 +195,7 @@ const rights: Readonly<Record<string, string>> = {
   'invalidation_worker execute':
     'acquire_awake_lock begin_incarnation confirm_primary delete_expired drop_expired_history make_history_partitions mark_changes release_awake_lock',
   'invalidation_worker select':
-    'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones versions view_progress',
+    'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones version_gaps versions view_progress',
   'invalidation_worker insert':
     'cache_incarnation former_incarnations outbox_epoch product_views refreshed_changes set_aside_keys',
   'invalidation_worker update':

@@ -9,6 +9,7 @@ import { insertRow } from '../testing/products.ts';
 import { createPool } from './pool.ts';
 import { beginIncarnation, confirmPrimary } from './primary.ts';
 import { createServicePool, type ServicePool } from './service-pool.ts';
+import { wasNeverDrawn } from './versions.ts';
 
 // Each server takes a second or more to start beside other tests.
 vi.setConfig({ testTimeout: 60_000 });
@@ -153,6 +154,8 @@ test('the worker begins an incarnation where Postgres went back on the same time
     await primary.kill('SIGINT');
     await copyStopped(primary.directory, snapshot);
     await primary.restart();
+    // What is lost may have followed a restart, which had skipped versions too.
+    await pool.currentIncarnation();
     for (let i = 0; i < 100; i += 1) await insertRow(owner, { sku: `LOST-${i}` });
     const served = await lastVersion(owner);
     await primary.kill('SIGKILL');
@@ -160,15 +163,54 @@ test('the worker begins an incarnation where Postgres went back on the same time
     await copyStopped(snapshot, primary.directory);
     await primary.restart();
 
-    // The server, the database and the timeline are the same, so nothing tells but the version.
+    // The server, the database and the timeline are the same. The restart skips versions, so that none repeats.
     expect(await pool.currentIncarnation()).toBe(before);
-    expect(await lastVersion(owner)).toBeLessThan(served);
+    expect(await lastVersion(owner)).toBeGreaterThan(served);
+    expect(await wasNeverDrawn(pool, served)).toBe(true);
     const began = await Promise.all([1, 2].map(() => beginIncarnation(pool, served, before)));
     expect(began.filter(Boolean)).toHaveLength(1);
     expect(await pool.currentIncarnation()).not.toBe(before);
-    expect(await lastVersion(owner)).toBe(served + 2 ** 36);
+    expect(await lastVersion(owner)).toBeGreaterThan(served + 2 ** 36);
+    expect(await wasNeverDrawn(pool, await lastVersion(owner))).toBe(false);
   } finally {
     await Promise.all([pool.end(), owner.end(), rm(snapshot, { recursive: true })]);
+  }
+});
+
+test('a restart without a loss keeps the incarnation, and skips versions once', async () => {
+  await using primary = await startPostgres();
+  await using database = await createTestDatabase({ migrated: true, serverUrl: primary.url });
+  const pool = createServicePool({ url: database.urlFor('invalidation_worker'), applicationName: 'test' });
+  const owner = createPool({ url: database.url, applicationName: 'owner' });
+  try {
+    const before = await pool.currentIncarnation();
+    await insertRow(owner);
+    const drawn = await lastVersion(owner);
+    await primary.kill('SIGINT');
+    await primary.restart();
+    const found = await Promise.all(Array.from({ length: 10 }, () => pool.currentIncarnation()));
+    expect(new Set(found)).toEqual(new Set([before]));
+    const next = await lastVersion(owner);
+    expect(next).toBeGreaterThanOrEqual(drawn + 2 ** 32);
+    expect(await wasNeverDrawn(pool, drawn)).toBe(false);
+    expect(await wasNeverDrawn(pool, next)).toBe(true);
+    await insertRow(owner, { sku: 'NEXT' });
+    expect(await wasNeverDrawn(pool, await lastVersion(owner))).toBe(false);
+  } finally {
+    await Promise.all([pool.end(), owner.end()]);
+  }
+});
+
+test('a restart that would need versions beyond 2^53 - 1 is refused', async () => {
+  await using database = await createTestDatabase({ migrated: true });
+  const owner = createPool({ url: database.url, applicationName: 'owner' });
+  try {
+    await confirmPrimary(owner);
+    await owner.query(`select setval('catalog.versions', ${Number.MAX_SAFE_INTEGER - 1})`);
+    await owner.query("update catalog.database_incarnation set server_started_at = '2026-01-01'");
+    await expect(confirmPrimary(owner)).rejects.toThrow('the versions end at 2^53 - 1');
+  } finally {
+    await owner.end();
   }
 });
 
