@@ -4,8 +4,7 @@ import { isRedisUrl, openRedis } from './open-redis.ts';
 const idle = { lazyConnect: true } as const;
 
 test('a URL of sentinels names each of them, the group, and both passwords', () => {
-  const url =
-    'redis+sentinel://reader:p%40ss@a.example:1,b.example,[::1]:3/main?sentinelUsername=watcher&sentinelPassword=s%26';
+  const url = `redis+sentinel://reader:${encodeURIComponent('p@ss')}@a.example:1,b.example,[::1]:3/main?sentinelUsername=watcher&sentinelPassword=s%26`;
   expect(openRedis(url, idle).options).toMatchObject({
     sentinels: [
       { host: 'a.example', port: 1 },
