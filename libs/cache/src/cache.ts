@@ -9,6 +9,7 @@ import { type CacheEvents, EntityCache } from './reading/entity-cache.ts';
 import type { Patience } from './reading/flights.ts';
 import { createLoadGuard, type LoadGuardState } from './reading/load-guard.ts';
 import { MonotonicReads } from './reading/monotonic-reads.ts';
+import { TurnReads } from './reading/turn-reads.ts';
 import { wrap, type Wrapped } from './reading/wrap.ts';
 import { createCacheBreaker } from './redis/cache-breaker.ts';
 import { CacheConnection, type DatabaseIncarnations } from './redis/cache-connection.ts';
@@ -120,7 +121,8 @@ export function createCache(options: CacheOptions) {
     cacheFailed: onError,
     loadFailed: ignore,
   };
-  const parts = { store, breaker, freshness, near, monotonic, now, events };
+  const reads = new TurnReads({ connection, breaker, freshness });
+  const parts = { store, reads, breaker, freshness, near, monotonic, now, events };
   // Lists and inspections have guards of their own, so that many of them cannot delay a product.
   const guards = {
     keys: createLoadGuard(),

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scripts } from '../../src/redis/scripts.ts';
 import {
+  encode,
   type EntryData,
   type Fill,
   type Operation,
@@ -104,24 +105,6 @@ const invalidations: Operation[] = [...versions, Number.MAX_SAFE_INTEGER].map((v
   version,
   dead_ms: 60_000,
 }));
-
-function encode(entry: EntryData): string {
-  const { state, version, stored_ms, freshUntil_ms, incarnation, schema, token, floor, leaseUntil_ms } =
-    entry;
-  const head = [
-    1,
-    state,
-    version,
-    stored_ms,
-    freshUntil_ms,
-    incarnation,
-    schema,
-    token,
-    floor,
-    leaseUntil_ms,
-  ];
-  return `${head.join('|')}\n${entry.payload}`;
-}
 
 function argsOf(operation: Operation): (string | number)[] {
   const { incarnation } = operation;

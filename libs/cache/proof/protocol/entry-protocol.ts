@@ -162,3 +162,22 @@ const nothing = {
   payload: '',
   expiresAt_ms: 0,
 } as const;
+
+/** An entry as Redis stores it; `lua/entry.lua` has the layout. */
+export function encode(entry: EntryData): string {
+  const { state, version, stored_ms, freshUntil_ms, incarnation, schema, token, floor, leaseUntil_ms } =
+    entry;
+  const head = [
+    1,
+    state,
+    version,
+    stored_ms,
+    freshUntil_ms,
+    incarnation,
+    schema,
+    token,
+    floor,
+    leaseUntil_ms,
+  ];
+  return `${head.join('|')}\n${entry.payload}`;
+}

@@ -1,5 +1,11 @@
 import type { Redis } from 'ioredis';
-import { type Operation, type ScriptAnswer, type Slot, transition } from '../protocol/entry-protocol.ts';
+import {
+  encode,
+  type Operation,
+  type ScriptAnswer,
+  type Slot,
+  transition,
+} from '../protocol/entry-protocol.ts';
 import { scripts } from '../../src/redis/scripts.ts';
 
 /**
@@ -24,6 +30,12 @@ export class ModelRedis {
     if (entry === undefined) this.#entries.delete(key);
     else this.#entries.set(key, entry);
     return answer;
+  }
+
+  /** As MGET answers it. */
+  raw(key: string): Buffer | null {
+    const entry = this.at(key);
+    return entry === undefined ? null : Buffer.from(encode(entry));
   }
 
   drop(key: string): void {

@@ -2,13 +2,14 @@ import type { Entity } from '@catalog/contracts';
 import { timings } from '../../src/timings.ts';
 import { BatchLoader, type PayloadLoader } from '../../src/reading/batch-loader.ts';
 import { createCacheBreaker } from '../../src/redis/cache-breaker.ts';
-import { CacheUnavailable } from '../../src/redis/cache-connection.ts';
+import { CacheUnavailable, type ManyRead } from '../../src/redis/cache-connection.ts';
 import { EntityCache } from '../../src/reading/entity-cache.ts';
 import { EntryStore } from '../../src/redis/entry-store.ts';
 import { Freshness } from '../../src/channel/freshness.ts';
 import { createLoadGuard } from '../../src/reading/load-guard.ts';
 import type { ChannelMessage } from '../../src/channel/messages.ts';
 import { MonotonicReads } from '../../src/reading/monotonic-reads.ts';
+import { TurnReads } from '../../src/reading/turn-reads.ts';
 import { NearCache } from '../../src/near-cache/near-cache.ts';
 import type { Operation, ScriptAnswer } from '../protocol/entry-protocol.ts';
 import { type ModelRedis, modelClient } from './model-redis.ts';
@@ -29,6 +30,8 @@ export interface Replacements {
   readonly monotonic?: () => MonotonicReads;
   /** Uses sessions that lead to a standby. */
   readonly trustsStandbys?: boolean;
+  /** Asks for the incarnation before it reads, not after. */
+  readonly asksBeforeReads?: boolean;
 }
 
 const now = () => performance.now();
@@ -77,13 +80,32 @@ export class SimulatedProcess {
       if (this.#incarnation === undefined) throw new CacheUnavailable('the cache is not connected');
       return this.#incarnation;
     };
+    const breaker = createCacheBreaker();
+    const requireStoreIdentity = () => {
+      const incarnation = requireIncarnation();
+      return { incarnation, database: '', replicationId: incarnation.split('/')[0] ?? '' };
+    };
+    const reads = new TurnReads({
+      connection: {
+        get incarnation() {
+          return own();
+        },
+        requireStoreIdentity,
+        readMany: (keys) => this.#readMany(keys, replaced.asksBeforeReads === true),
+        noticeRoleChange: (error) => {
+          if (error instanceof Error && error.message.startsWith('OTHERINCARNATION')) this.learn();
+        },
+      },
+      breaker,
+      freshness: this.#freshness,
+    });
     const store = new EntryStore({
       redis: modelClient((key, operation) => this.#call(key, operation)),
       get incarnation() {
         return own();
       },
       requireIncarnation,
-      requireStoreIdentity: () => ({ incarnation: requireIncarnation(), database: '', replicationId: '' }),
+      requireStoreIdentity,
       get isSetBack() {
         return isSetBack();
       },
@@ -92,7 +114,8 @@ export class SimulatedProcess {
     });
     this.cache = new EntityCache(ENTITY, new BatchLoader((keys) => this.load(keys), createLoadGuard()), {
       store,
-      breaker: createCacheBreaker(),
+      reads,
+      breaker,
       freshness: this.#freshness,
       near: this.#near,
       monotonic: this.#monotonic,
@@ -189,6 +212,61 @@ export class SimulatedProcess {
 
   /** One step runs the call in Redis, a later one delivers the answer. After a timeout Redis may still run the call. */
   #call(key: string, operation: Operation): Promise<ScriptAnswer> {
+    return this.#command((resolve, fail) => {
+      this.#inRedis(`Redis runs ${operation.kind}`, fail, () => {
+        // As the scripts do: they refuse a former incarnation.
+        if (
+          operation.kind === 'read-or-lease' &&
+          operation.incarnation.split('/')[0] !== this.#redis.incarnation
+        ) {
+          this.#inFlight.add('a read for another incarnation is refused', () =>
+            fail(new Error('OTHERINCARNATION')),
+          );
+          return;
+        }
+        const answer = this.#redis.run(key, operation);
+        this.#inFlight.add(`${operation.kind} is answered`, () => resolve(answer));
+      });
+    });
+  }
+
+  /** MGET and INFO are two steps: anything may happen between them. */
+  #readMany(keys: readonly string[], asksBefore: boolean): Promise<ManyRead> {
+    return this.#command((resolve, fail) => {
+      let values: ManyRead['values'] = [];
+      let now_ms = 0;
+      let replicationId = '';
+      const get = () => {
+        values = keys.map((key) => this.#redis.raw(key));
+      };
+      const ask = () => {
+        now_ms = Date.now();
+        replicationId = this.#redis.incarnation;
+      };
+      const steps: [string, () => void][] = [
+        ['Redis runs MGET', get],
+        ['Redis runs INFO', ask],
+      ];
+      if (asksBefore) steps.reverse();
+      const [[first, runFirst], [second, runSecond]] = steps as [[string, () => void], [string, () => void]];
+      this.#inRedis(first, fail, () => {
+        runFirst();
+        this.#inRedis(second, fail, () => {
+          runSecond();
+          this.#inFlight.add('MGET and INFO are answered', () => resolve({ values, now_ms, replicationId }));
+        });
+      });
+    });
+  }
+
+  #inRedis(name: string, fail: (error: Error) => void, run: () => void): void {
+    this.#inFlight.add(name, () => {
+      if (this.#redis.isUp) run();
+      else fail(new Error('Connection is closed.'));
+    });
+  }
+
+  #command<T>(send: (resolve: (answer: T) => void, fail: (error: Error) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!this.#redis.isUp) {
         reject(new Error('Connection is closed.'));
@@ -204,27 +282,10 @@ export class SimulatedProcess {
         reject(error);
       };
       this.#calls.add(fail);
-      this.#inFlight.add(`Redis runs ${operation.kind}`, () => {
-        if (!this.#redis.isUp) {
-          fail(new Error('Connection is closed.'));
-          return;
-        }
-        // As the scripts do: they refuse a former incarnation.
-        if (
-          operation.kind === 'read-or-lease' &&
-          operation.incarnation.split('/')[0] !== this.#redis.incarnation
-        ) {
-          this.#inFlight.add('a read for another incarnation is refused', () =>
-            fail(new Error('OTHERINCARNATION')),
-          );
-          return;
-        }
-        const answer = this.#redis.run(key, operation);
-        this.#inFlight.add(`${operation.kind} is answered`, () => {
-          end();
-          resolve(answer);
-        });
-      });
+      send((answer) => {
+        end();
+        resolve(answer);
+      }, fail);
     });
   }
 }

@@ -5,7 +5,7 @@ import { NearCache, type Ticket } from '../../src/near-cache/near-cache.ts';
 import { Freshness } from '../../src/channel/freshness.ts';
 import type { ChannelMessage } from '../../src/channel/messages.ts';
 import { playSchedule } from './play-schedule.ts';
-import { type Action, hearHeartbeat, lagPastBound, schedules } from './schedule.ts';
+import { type Action, hearHeartbeat, lagPastBound, passWithHeartbeats, schedules } from './schedule.ts';
 import type { Replacements } from './simulated-process.ts';
 
 /**
@@ -108,6 +108,48 @@ test('after a stale answer the near cache serves nothing older, even when the wa
   });
   expect(violations, story.join('\n')).toEqual([]);
   expect(story.join('\n')).toContain('process 0 answers a in version 2 (stale)');
+});
+
+const continueOne: Action = { description: 'one call continues', run: (world) => world.release(0) };
+const promotedBetweenSteps: Action[] = [
+  {
+    description: 'process 0 reads version 1 of a, which Redis and a replica then hold',
+    run(world) {
+      world.commit('a', false);
+      world.catchUp();
+      hearHeartbeat(world, 0);
+      world.read(0, 'a', 'any');
+    },
+  },
+  ...continueAll,
+  {
+    description: 'version 2 is committed and applied, but the replica does not hear of it; 2.4 s pass',
+    run(world) {
+      world.copyToReplica();
+      world.commit('a', false);
+      world.catchUp();
+      passWithHeartbeats(world);
+    },
+  },
+  { description: 'process 0 reads a', run: (world) => world.read(0, 'a', 'any') },
+  continueOne,
+  {
+    description: 'the server loads the data of the replica and is promoted, and all connections stay open',
+    run: (world) => world.beginIncarnation(true),
+  },
+  ...continueAll,
+];
+const scene = (actions: Action[]) => ({ isNarrow: false, faults: [], actions });
+
+test('a promotion between the reads and INFO gives no old value', async () => {
+  const { violations, story } = await playSchedule(scene(promotedBetweenSteps));
+  expect(violations, story.join('\n')).toEqual([]);
+  expect(story.join('\n')).toMatch(/Redis runs MGET\n.*promoted.*\nall calls continue\n *Redis runs INFO/);
+});
+
+test('the simulation finds a process that asks for the incarnation before it reads, not after', async () => {
+  const { violations } = await playSchedule(scene(promotedBetweenSteps), { asksBeforeReads: true });
+  expect(violations.join('\n')).toMatch(/^rule 3: process 0 served a in version 1 \(redis\)/);
 });
 
 class KeepsOutdatedFills extends NearCache {

@@ -12,6 +12,7 @@ import { EntryStore, type PrimaryRead } from '../redis/entry-store.ts';
 import { Freshness } from '../channel/freshness.ts';
 import { createLoadGuard } from './load-guard.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
+import { TurnReads } from './turn-reads.ts';
 import { NearCache } from '../near-cache/near-cache.ts';
 
 const THING: Entity = { name: 'thing', cacheKey: (key) => `thing:${key}`, payloadSchema: 1 };
@@ -78,6 +79,7 @@ class Reader {
     };
     this.cache = new EntityCache(THING, new BatchLoader(load, createLoadGuard()), {
       store: this.store,
+      reads: new TurnReads({ connection: this.connection, breaker, freshness: this.freshness }),
       breaker,
       freshness: this.freshness,
       near: this.near,

@@ -12,6 +12,7 @@ import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts
 import { EntityCache } from './entity-cache.ts';
 import { EntryStore, type PrimaryRead } from '../redis/entry-store.ts';
 import { Freshness } from '../channel/freshness.ts';
+import { TurnReads } from './turn-reads.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
 import { NearCache } from '../near-cache/near-cache.ts';
 import { scripts } from '../redis/scripts.ts';
@@ -81,12 +82,14 @@ async function startReader(load: (key: string) => Promise<PrimaryRead>, fillScri
   let sequence = 0;
   const failures: unknown[] = [];
   const publisher = new InvalidationPublisher(connection);
+  const breaker = createCacheBreaker();
   const cache = new EntityCache(
     THING,
     { load },
     {
       store,
-      breaker: createCacheBreaker(),
+      reads: new TurnReads({ connection, breaker, freshness }),
+      breaker,
       freshness,
       near: new NearCache(freshness, now, { maxBytes: 1_000_000 }),
       monotonic: new MonotonicReads(1_000),

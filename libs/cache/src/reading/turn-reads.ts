@@ -1,0 +1,116 @@
+import type { Freshness } from '../channel/freshness.ts';
+import type { CacheBreaker } from '../redis/cache-breaker.ts';
+import type { CacheConnection } from '../redis/cache-connection.ts';
+import { timings } from '../timings.ts';
+import type { Place } from './lease-load-fill.ts';
+
+/** An entry that Redis holds and that may be served as it is. */
+export interface FreshEntry {
+  readonly version: number;
+  /** The payload as `latin1`, in memory of its own; null if there is no such row. */
+  readonly text: string | null;
+  readonly age_ms: number;
+  readonly freshFor_ms: number;
+}
+
+type ReadConnection = Pick<
+  CacheConnection,
+  'incarnation' | 'requireStoreIdentity' | 'readMany' | 'noticeRoleChange'
+>;
+
+interface TurnReadsParts {
+  readonly connection: ReadConnection;
+  readonly breaker: CacheBreaker;
+  readonly freshness: Freshness;
+}
+
+interface Waiter {
+  readonly place: Place;
+  readonly resolve: (entry: FreshEntry | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Reads of Redis that are made in one turn of the event loop share one MGET. It answers hits only: what is missing,
+ * leased, stale or due for refresh is the work of `read_or_lease`, which one script call for each such key does.
+ *
+ * The race: a server may be demoted, copy another server's data and be promoted again while the connection stays open.
+ * So INFO follows the reads on the same connection. A promotion draws a new random replication id, so an id never comes
+ * back. If the server had the id when this connection learned it, and has it after the reads, it had it during the
+ * reads. An INFO before the reads would prove nothing about them.
+ */
+export class TurnReads {
+  readonly #parts: TurnReadsParts;
+  #waiting: Waiter[] = [];
+
+  constructor(parts: TurnReadsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @returns undefined if only `read_or_lease` can decide what to do with the key
+   * @throws CacheUnavailable; an error of the breaker; ioredis errors if Redis fails or is late
+   */
+  read(place: Place): Promise<FreshEntry | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.push({ place, resolve, reject }) === 1) setImmediate(() => void this.#send());
+    });
+  }
+
+  async #send(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const { connection, breaker, freshness } = this.#parts;
+    try {
+      // Outside the breaker: no call is made, so nothing is learned about Redis.
+      const { incarnation, replicationId } = connection.requireStoreIdentity();
+      const isFresh = freshness.beforeAsking(incarnation);
+      const isSetAside = waiting.map(({ place }) => freshness.isSetAside(place));
+      const keys = waiting.map(({ place }) => place.cacheKey);
+      const found = await breaker.execute(() => connection.readMany(keys));
+      if (found.replicationId !== replicationId) throw new Error(otherIncarnation);
+      const mayServe = connection.incarnation === incarnation && isFresh();
+      for (const [index, { place, resolve }] of waiting.entries()) {
+        const raw = found.values[index];
+        const isReadable = mayServe && raw !== undefined && raw !== null && isSetAside[index] === false;
+        resolve(isReadable ? servable(raw, place, incarnation, found.now_ms) : undefined);
+      }
+    } catch (error) {
+      connection.noticeRoleChange(error);
+      // Redis has refused one of the keys. The scripts ask for each key alone, so that one key never fails another.
+      const isRefusal = error instanceof Error && error.message.startsWith('NOPERM');
+      for (const { resolve, reject } of waiting) {
+        if (isRefusal) resolve(undefined);
+        else reject(error);
+      }
+    }
+  }
+}
+
+const otherIncarnation = 'OTHERINCARNATION this server is in another incarnation than the reader expects';
+
+/** The same conditions under which `read_or_lease` answers an entry without a lease. `lua/entry.lua` has the layout. */
+function servable(
+  raw: Buffer,
+  { payloadSchema }: Place,
+  incarnation: string,
+  now_ms: number,
+): FreshEntry | undefined {
+  const end = raw.indexOf(10);
+  if (end < 0) return undefined;
+  const [layout, state, version, stored, freshUntil, stamp, schema, token] = raw
+    .toString('latin1', 0, end)
+    .split('|');
+  if (layout !== '1' || (state !== 'V' && state !== 'M') || stamp !== incarnation || token !== '')
+    return undefined;
+  if (Number(schema) !== payloadSchema) return undefined;
+  const stored_ms = Number(stored);
+  const freshUntil_ms = Number(freshUntil);
+  if (!(now_ms < freshUntil_ms - (freshUntil_ms - stored_ms) * timings.refreshAhead)) return undefined;
+  return {
+    version: Number(version),
+    text: state === 'M' ? null : raw.toString('latin1', end + 1),
+    age_ms: now_ms - stored_ms,
+    freshFor_ms: freshUntil_ms - now_ms,
+  };
+}
