@@ -12,7 +12,14 @@ import { checkPlatform } from './bootstrap/platform.mjs';
 import { repositoryRoot, runPinned } from './bootstrap/runtime.mjs';
 import { throughShutFolders } from './bootstrap/shut-folders.mjs';
 import { fail, SetupError, step } from './bootstrap/steps.mjs';
-import { ensureChromium, ensureKubectl, ensureRedis, tryFaketime } from './bootstrap/system-packages.mjs';
+import {
+  ensureChromium,
+  ensureKubectl,
+  ensureRedis,
+  tryFaketime,
+  tryNginx,
+  tryWrk,
+} from './bootstrap/system-packages.mjs';
 import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
 
 const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
@@ -40,6 +47,10 @@ const commands = {
   async bench(args) {
     await prepare();
     const redis = await step('Redis', ensureRedis);
+    if (!args.includes('--help')) {
+      await step('wrk', tryWrk);
+      await step('nginx', tryNginx);
+    }
     return runPinned([benchmarkMain, ...args], { REDIS_SERVER: redis }, throughShutFolders());
   },
   async faults(args) {

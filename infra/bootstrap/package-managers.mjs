@@ -4,7 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 
 /**
  * @typedef {string[]} Command
- * @typedef {'Redis' | 'Chromium' | 'libfaketime' | 'kubectl'} Wanted
+ * @typedef {'Redis' | 'Chromium' | 'libfaketime' | 'kubectl' | 'wrk' | 'nginx'} Wanted
  * @typedef {(command: string[], env: NodeJS.ProcessEnv) => Promise<number>} Run
  * @typedef {object} PackageManager
  * @property {string} program
@@ -28,6 +28,8 @@ export const packageManagers = [
       Chromium: apt('chromium'),
       libfaketime: apt('faketime'),
       kubectl: apt('kubernetes-client'),
+      wrk: apt('wrk'),
+      nginx: apt('nginx-light'),
     },
     install_quietly: withoutStartingServices,
   },
@@ -39,6 +41,7 @@ export const packageManagers = [
       Chromium: [['dnf', 'install', '-y', 'chromium']],
       libfaketime: [['dnf', 'install', '-y', 'libfaketime']],
       kubectl: [['dnf', 'install', '-y', 'kubernetes-client']],
+      nginx: [['dnf', 'install', '-y', 'nginx']],
     },
     install_quietly: runEach,
   },
@@ -49,6 +52,8 @@ export const packageManagers = [
       Redis: [['brew', 'install', 'redis']],
       Chromium: [['brew', 'install', '--cask', 'chromium']],
       kubectl: [['brew', 'install', 'kubernetes-cli']],
+      wrk: [['brew', 'install', 'wrk']],
+      nginx: [['brew', 'install', 'nginx']],
     },
     install_quietly: runEach,
   },

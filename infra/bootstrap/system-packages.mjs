@@ -85,12 +85,40 @@ export function ensureKubectl(note, machine = thisMachine) {
  * @param {(text: string) => void} note
  * @param {Machine} [machine]
  */
-export async function tryFaketime(note, machine = thisMachine) {
+export function tryFaketime(note, machine = thisMachine) {
+  return tryProgram({ what: 'libfaketime', programs: ['faketime'] }, 'row 38 is skipped', note, machine);
+}
+
+/**
+ * The load generator of the benchmark. Without it Node generates the load, and most rounds do not count.
+ * @param {(text: string) => void} note
+ * @param {Machine} [machine]
+ */
+export function tryWrk(note, machine = thisMachine) {
+  return tryProgram({ what: 'wrk', programs: ['wrk'] }, 'Node generates the load', note, machine);
+}
+
+/**
+ * One of the servers that the benchmark compares with.
+ * @param {(text: string) => void} note
+ * @param {Machine} [machine]
+ */
+export function tryNginx(note, machine = thisMachine) {
+  return tryProgram({ what: 'nginx', programs: ['nginx'] }, 'it is not measured', note, machine);
+}
+
+/**
+ * @param {Wanted} wanted
+ * @param {string} consequence of its absence
+ * @param {(text: string) => void} note
+ * @param {Machine} machine
+ */
+async function tryProgram(wanted, consequence, note, machine) {
   try {
-    await ensureProgram({ what: 'libfaketime', programs: ['faketime'] }, note, machine);
+    await ensureProgram(wanted, note, machine);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    note(`not found, so row 38 is skipped. ${error.remedy}`);
+    note(`not found, so ${consequence}. ${error.remedy}`);
   }
 }
 

@@ -16,7 +16,7 @@ import {
   startWatch,
 } from '../stack/watch.ts';
 import type { Sizes } from '../sizes.ts';
-import { addProducts } from '../throughput/more-products.ts';
+import { addProducts } from '../products/more-products.ts';
 
 const cachedKeys = 2_000;
 const update = "update catalog.products set price_minor = price_minor + 1 where sku like 'GEN-%'";

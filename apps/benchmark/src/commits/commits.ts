@@ -166,7 +166,7 @@ async function prepare({ peers, catalog }: BenchStack): Promise<void> {
 
 /** @returns commits per second, and the age of the oldest unapplied change at the end */
 async function commitsPerSecond(
-  { stack, catalog, peers, peersUrl, startPeer }: BenchStack,
+  { stack, catalog, peers, peersUrl, startServer }: BenchStack,
   { table, relay, listensTo, hasChain = false }: Shape,
   disk: Disk,
   duration_s: number,
@@ -181,7 +181,7 @@ async function commitsPerSecond(
       STATE_REDIS_URL: await stack.redisUrl('state'),
       CHANNEL: 'notifying',
     };
-    sessions.use(await startPeer('plain-chain', env));
+    sessions.use(await startServer('plain-chain', env));
   }
   const session = async (): Promise<pg.Client> => {
     const client = new pg.Client({ connectionString: url });

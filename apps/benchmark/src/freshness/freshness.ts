@@ -28,7 +28,7 @@ interface Side {
 }
 
 export async function measureFreshness(bench: BenchStack, sizes: Sizes): Promise<Section> {
-  const { stack, peers, peersUrl, catalog, startPeer, say } = bench;
+  const { stack, peers, peersUrl, catalog, startServer, say } = bench;
   await createPlainTable(bench);
   await using resources = new AsyncDisposableStack();
   const env = {
@@ -36,8 +36,8 @@ export async function measureFreshness(bench: BenchStack, sizes: Sizes): Promise
     CACHE_REDIS_URL: await stack.redisUrl('cache'),
     STATE_REDIS_URL: await stack.redisUrl('state'),
   };
-  resources.use(await startPeer('plain-chain', { ...env, CHANNEL: 'plain' }));
-  const reader = resources.use(await startPeer('plain-reader', env));
+  resources.use(await startServer('plain-chain', { ...env, CHANNEL: 'plain' }));
+  const reader = resources.use(await startServer('plain-reader', env));
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   resources.defer(() => agent.destroy());
 

@@ -19,9 +19,9 @@ export interface BenchStack extends AsyncDisposable {
   readonly peers: Pool;
   readonly peersUrl: string;
   /** Starts another catalog-read process, only on `core` if it is given. */
-  startReader(options?: { core?: number }): Promise<RunningScript>;
-  /** Starts a peer as a process. */
-  startPeer(name: string, env: NodeJS.ProcessEnv, options?: { core?: number }): Promise<RunningScript>;
+  startReader(options?: { core?: number; env?: NodeJS.ProcessEnv }): Promise<RunningScript>;
+  /** Starts one of the servers that it is compared with. */
+  startServer(name: string, env: NodeJS.ProcessEnv, options?: { core?: number }): Promise<RunningScript>;
 }
 
 export async function startBenchStack(say: (line: string) => void): Promise<BenchStack> {
@@ -47,11 +47,11 @@ export async function startBenchStack(say: (line: string) => void): Promise<Benc
     catalog,
     peers,
     peersUrl,
-    startReader: ({ core } = {}) => startReader(stack, core === undefined ? {} : { core }),
-    startPeer: (name, env, { core } = {}) =>
+    startReader: (options = {}) => startReader(stack, options),
+    startServer: (name, env, { core } = {}) =>
       startScript({
         script: 'apps/benchmark/src/main.ts',
-        args: ['peer', name],
+        args: ['server', name],
         env,
         port: stack.sparePort(),
         ...(core !== undefined && { core }),
@@ -59,10 +59,6 @@ export async function startBenchStack(say: (line: string) => void): Promise<Benc
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
-
-/** The core of the measured server, and that of all others; undefined if this system cannot choose cores. */
-export const cores: { readonly measured: number; readonly others: number } | undefined =
-  process.platform === 'linux' ? { measured: 0, others: 1 } : undefined;
 
 /**
  * Resolves when every change up to `seq` is applied. Later changes, such as those of the probes, do not count. Without

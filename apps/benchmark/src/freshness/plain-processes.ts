@@ -1,53 +1,13 @@
-/** The peers that the system is compared with. Each is as simple and as fast as possible. */
+/** The plainest chain that does the same: NOTIFY → BullMQ → DEL, and a reader with plain cache-aside. */
 import { createServer } from 'node:http';
 import { Queue, Worker } from 'bullmq';
 import express from 'express';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-
-type Peer = (env: NodeJS.ProcessEnv, port: number) => Promise<void> | void;
-
-const peers: Readonly<Record<string, Peer>> = {
-  'bare-http': bareHttp,
-  'bare-express': bareExpress,
-  'plain-reader': plainReader,
-  'plain-chain': plainChain,
-};
-
-export async function runPeer(name: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const peer = peers[name];
-  if (peer === undefined) throw new Error(`There is no peer "${name}".`);
-  process.once('SIGTERM', () => process.exit(0));
-  await peer(env, Number(env['PORT']));
-}
-
-const required = (env: NodeJS.ProcessEnv, name: string): string => {
-  const value = env[name];
-  if (value === undefined) throw new Error(`${name} is not set.`);
-  return value;
-};
-
-/** The least work with which a Node process can answer. */
-function bareHttp(env: NodeJS.ProcessEnv, port: number): void {
-  const body = Buffer.from(required(env, 'BODY'));
-  createServer((_req, res) => {
-    res.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(body.length)]).end(body);
-  }).listen(port, '127.0.0.1');
-}
-
-function bareExpress(env: NodeJS.ProcessEnv, port: number): void {
-  const body = Buffer.from(required(env, 'BODY'));
-  const app = express();
-  app.disable('x-powered-by').set('etag', false);
-  app.get('/readyz', (_req, res) => void res.end());
-  app.get('/v1/products/:id', (_req, res) => {
-    res.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(body.length)]).end(body);
-  });
-  app.listen(port, '127.0.0.1');
-}
+import { required } from '../contestants/environment.ts';
 
 /** Plain cache-aside: GET, and on a miss SELECT and SET. */
-function plainReader(env: NodeJS.ProcessEnv, port: number): void {
+export function plainReader(env: NodeJS.ProcessEnv, port: number): void {
   const redis = new Redis(required(env, 'CACHE_REDIS_URL'), { enableAutoPipelining: true });
   const pool = new pg.Pool({ connectionString: required(env, 'DATABASE_URL') });
   const app = express();
@@ -70,7 +30,7 @@ function plainReader(env: NodeJS.ProcessEnv, port: number): void {
 }
 
 /** The simplest chain with a queue: NOTIFY with the id on CHANNEL → a BullMQ job → DEL. */
-async function plainChain(env: NodeJS.ProcessEnv, port: number): Promise<void> {
+export async function plainChain(env: NodeJS.ProcessEnv, port: number): Promise<void> {
   const cache = new Redis(required(env, 'CACHE_REDIS_URL'));
   const stateUrl = required(env, 'STATE_REDIS_URL');
   const options = { prefix: 'plain' };

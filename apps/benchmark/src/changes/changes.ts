@@ -1,0 +1,86 @@
+/** Changes per second from commit to cache, and what a change costs the worker. */
+import { loadSql } from '@catalog/database';
+import { format, markdownTable } from '@catalog/testing';
+import pg from 'pg';
+import { cpuBetween, cpuTime } from '../measuring/cpu.ts';
+import { median } from '../report/percentiles.ts';
+import { atLeast, type Section } from '../report/report.ts';
+import type { Sizes } from '../sizes.ts';
+import { drained, lastChange, type BenchStack } from '../stack/bench-stack.ts';
+
+const clients = 16;
+const update = loadSql(import.meta.url, './update.sql');
+
+interface Round {
+  readonly commits: number;
+  readonly committing_s: number;
+  /** From the last commit until every change is applied. */
+  readonly behind_s: number;
+  readonly workerCpu_us: number;
+}
+
+export async function measureChanges(bench: BenchStack, sizes: Sizes): Promise<Section> {
+  const { stack, catalog, say } = bench;
+  const workerPid = (await stack.pids())['invalidation-worker'] ?? 0;
+  const { rows } = await catalog.query<{ id: string }>('select id from catalog.products limit 5000');
+  const ids = rows.map(({ id }) => id);
+  const url = await stack.databaseUrl();
+  const measured: Round[] = [];
+  for (let round = 0; round < sizes.rounds; round++) {
+    await drained(catalog);
+    const before = cpuTime([workerPid]);
+    const began_ms = performance.now();
+    const commits = await commitFor(url, ids, sizes.commits_s);
+    const committed_ms = performance.now();
+    await drained(catalog, await lastChange(catalog));
+    measured.push({
+      commits,
+      committing_s: (committed_ms - began_ms) / 1000,
+      behind_s: (performance.now() - committed_ms) / 1000,
+      workerCpu_us: (cpuBetween(before, cpuTime([workerPid]))?.used_us ?? Number.NaN) / commits,
+    });
+    say(`round ${round + 1} of ${sizes.rounds}: ${format(commits)} commits`);
+  }
+  const of = (read: (round: Round) => number) => median(measured.map(read));
+  const commitsPerSecond = of(({ commits, committing_s }) => commits / committing_s);
+  const appliedPerSecond = of(({ commits, committing_s, behind_s }) => commits / (committing_s + behind_s));
+  const behind_s = of((round) => round.behind_s);
+  const ratio = appliedPerSecond / commitsPerSecond;
+  return {
+    name: 'changes',
+    title: 'Changes per second, from commit to cache',
+    method:
+      `${clients} clients commit updates of one row each for ${sizes.commits_s} s, while the feed applies them; ${sizes.rounds} ` +
+      'rounds. "Applied" counts until the last change is acknowledged, so it can only reach the rate of the commits.',
+    table: markdownTable(
+      ['', ''],
+      [
+        ['commits per second', format(commitsPerSecond)],
+        ['changes applied per second', format(appliedPerSecond)],
+        ['last change applied after the last commit', `${format(behind_s * 1000)} ms`],
+        ['CPU of the worker per change', `${format(of((round) => round.workerCpu_us))} µs`],
+      ],
+    ),
+    goals: [atLeast('changes applied ÷ single-row commits beside it', ratio, 0.995)],
+    figures: { 'ratio applied ÷ commits': ratio, commitsPerSecond, appliedPerSecond },
+    plots: {},
+  };
+}
+
+async function commitFor(url: string, ids: readonly string[], seconds: number): Promise<number> {
+  const end_ms = performance.now() + seconds * 1000;
+  const counts = await Promise.all(
+    Array.from({ length: clients }, async (_, client) => {
+      const connection = new pg.Client({ connectionString: url });
+      await connection.connect();
+      let commits = 0;
+      for (; performance.now() < end_ms; commits++) {
+        const id = ids[(commits * clients + client) % ids.length];
+        await connection.query({ name: 'update', text: update, values: [id] });
+      }
+      await connection.end();
+      return commits;
+    }),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}

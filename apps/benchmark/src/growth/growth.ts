@@ -1,0 +1,160 @@
+/** Whether reads stay as fast, and memory bounded, when the catalog grows. */
+import { format, markdownTable } from '@catalog/testing';
+import { Redis } from 'ioredis';
+import { resident_MiB } from '../measuring/cpu.ts';
+import { cores } from '../measuring/machine.ts';
+import { cpuOf, measureInTurn, type Contestant } from '../measuring/rounds.ts';
+import { zipf } from '../measuring/zipf.ts';
+import { addProducts } from '../products/more-products.ts';
+import { checkAnswers, rowsOf } from '../reads/answers.ts';
+import { fillRedis } from '../reads/fill-redis.ts';
+import { goingOn, pathFolder, repeated } from '../reads/paths.ts';
+import { median } from '../report/percentiles.ts';
+import { atLeast, type Section } from '../report/report.ts';
+import type { Sizes } from '../sizes.ts';
+import type { BenchStack } from '../stack/bench-stack.ts';
+
+/** Read often at every size. */
+const hotProducts = 10_000;
+
+interface Measured {
+  readonly products: number;
+  readonly near_us: number;
+  readonly redisHit_us: number;
+  readonly miss_us: number;
+  readonly redisBytes: number;
+  readonly nearBytes: number;
+  readonly memory: Readonly<Record<string, number>>;
+}
+
+export async function measureGrowth(bench: BenchStack, sizes: Sizes): Promise<Section> {
+  const redis = new Redis(await bench.stack.redisUrl('cache'));
+  // The stack's own limit of 256 MB would evict most of a large catalog.
+  await redis.config('SET', 'maxmemory', '4gb');
+  const measured: Measured[] = [];
+  try {
+    for (const products of sizes.growth) {
+      bench.say(`${format(products)} products`);
+      measured.push(await measureAt(bench, redis, products, sizes));
+    }
+  } finally {
+    await redis.config('SET', 'maxmemory', '256mb');
+    redis.disconnect();
+  }
+  const [first] = measured;
+  const last = measured.at(-1);
+  if (first === undefined || last === undefined) throw new Error('No size of a catalog is to be measured.');
+  const us = (value: number) => (Number.isNaN(value) ? '–' : `${format(value)} µs`);
+  return {
+    name: 'growth',
+    title: 'Growth of the catalog',
+    method:
+      `Near hits are reads of ${format(hotProducts)} products by a Zipf law, Redis hits are reads of ${format(sizes.inRedis)} others in ` +
+      'turn, misses are first reads. CPU of catalog-read per request. Memory is resident memory at the end.',
+    table: markdownTable(
+      [
+        'products',
+        'near hit',
+        'Redis hit',
+        'miss',
+        'bytes in Redis',
+        'bytes in the near cache',
+        'memory, MiB',
+      ],
+      measured.map(({ products, near_us, redisHit_us, miss_us, redisBytes, nearBytes, memory }) => [
+        format(products),
+        us(near_us),
+        us(redisHit_us),
+        us(miss_us),
+        format(redisBytes),
+        format(nearBytes),
+        Object.entries(memory)
+          .map(([name, MiB]) => `${name} ${format(MiB)}`)
+          .join(', '),
+      ]),
+    ),
+    goals: [
+      atLeast(
+        `near hits: at ${format(first.products)} ÷ at ${format(last.products)} products`,
+        first.near_us / last.near_us,
+        0.95,
+      ),
+      atLeast(`Redis hits: the same`, first.redisHit_us / last.redisHit_us, 0.95),
+      atLeast(`misses: the same`, first.miss_us / last.miss_us, 0.8),
+    ],
+    figures: { 'ratio near hits, small ÷ large catalog': first.near_us / last.near_us },
+    plots: {},
+  };
+}
+
+async function measureAt(bench: BenchStack, redis: Redis, products: number, sizes: Sizes): Promise<Measured> {
+  const { catalog, stack, startReader, say } = bench;
+  const { inRedis } = sizes;
+  const { rows: counted } = await catalog.query<{ count: number }>(
+    'select count(*)::integer as count from catalog.products',
+  );
+  const fresh = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 9 * sizes.warm_s));
+  const ids = await addProducts(
+    catalog,
+    Math.max(products - (counted[0]?.count ?? 0), hotProducts + inRedis + fresh),
+  );
+  await catalog.query('vacuum analyze catalog.products');
+  const reader = await startReader(cores === undefined ? {} : { core: cores.measured });
+  await using folder = await pathFolder();
+  await using _reader = reader;
+
+  const path = (id: string | undefined) => `/v1/products/${id}`;
+  const hot = await folder.write(
+    'hot',
+    zipf(hotProducts, 20_000).map((n) => path(ids[n])),
+  );
+  const kept = ids.slice(hotProducts, hotProducts + inRedis);
+  const cold = await folder.write('cold', kept.map(path));
+  const never = await folder.write(
+    'never',
+    ids.slice(hotProducts + inRedis, hotProducts + inRedis + fresh).map(path),
+  );
+  const used = async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+  const before = await used();
+  await fillRedis(reader.url, kept);
+  const redisBytes = ((await used()) - before) / kept.length;
+
+  const rows = await rowsOf(catalog, [...ids.slice(0, hotProducts), ...kept.slice(-20), ...ids.slice(-20)]);
+  const contestant = (
+    name: string,
+    load: Contestant['load'],
+    sample: readonly string[],
+    source: string,
+  ): Contestant => ({
+    name,
+    label: `${name} at ${format(products)}`,
+    url: reader.url,
+    pid: reader.pid,
+    load,
+    check: () => checkAnswers(reader.url, sample, { rows, source }),
+  });
+  const rounds = await measureInTurn(
+    [
+      contestant('near hit', repeated(hot), hot.paths.slice(0, 20), 'detail=near'),
+      contestant('Redis hit', goingOn(cold, inRedis / 4), cold.paths.slice(-20), 'hit'),
+      contestant('miss', goingOn(never, sizes.mostMisses_perSecond), ids.slice(-20).map(path), 'fwd=miss'),
+    ],
+    { rounds: sizes.rounds, seconds: sizes.round_s, warm_s: sizes.warm_s, say },
+  );
+  const metrics = await (await fetch(`${reader.url}/metrics`)).text();
+  const gauge = (name: string) => Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)`, 'm').exec(metrics)?.[1]);
+  const pids = await stack.pids();
+  return {
+    products,
+    near_us: median(rounds.of('near hit').map(cpuOf)),
+    redisHit_us: median(rounds.of('Redis hit').map(cpuOf)),
+    miss_us: median(rounds.of('miss').map(cpuOf)),
+    redisBytes,
+    nearBytes: gauge('near_cache_bytes') / gauge('near_cache_entries'),
+    memory: {
+      'catalog-read': resident_MiB(reader.pid),
+      worker: resident_MiB(pids['invalidation-worker'] ?? 0),
+      'cache Redis': resident_MiB(pids['cache-redis'] ?? 0),
+    },
+  };
+}

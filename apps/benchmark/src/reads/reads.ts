@@ -1,0 +1,215 @@
+/** What a read costs, by the source of its answer, beside other ways to serve the same product. */
+import { barChart, format, markdownTable } from '@catalog/testing';
+import {
+  cpuOf,
+  measureInTurn,
+  redisCpuOf,
+  throughputOf,
+  type Contestant,
+  type Ratio,
+  type Round,
+  type Rounds,
+} from '../measuring/rounds.ts';
+import { hasWrk } from '../measuring/load.ts';
+import { runPaced, type PacedResult } from '../measuring/paced.ts';
+import { median } from '../report/percentiles.ts';
+import { atLeast, atMost, type Goal, type Section } from '../report/report.ts';
+import type { Sizes } from '../sizes.ts';
+import type { BenchStack } from '../stack/bench-stack.ts';
+import { startField, type Field } from './field.ts';
+
+/** Part of the highest load at which latencies are measured: as a well-filled server, not an overloaded one. */
+const load = 0.7;
+/** Products in a call of the contestant `batch`. */
+const batch = 100;
+
+export async function measureReads(bench: BenchStack, sizes: Sizes): Promise<Section> {
+  await using field = await startField(bench, sizes);
+  const { contestants } = field;
+  const rounds = await measureInTurn(contestants, {
+    rounds: sizes.rounds,
+    seconds: sizes.round_s,
+    warm_s: sizes.warm_s,
+    say: bench.say,
+  });
+  const latencies = await measureLatencies(field, rounds, sizes, bench.say);
+  return {
+    name: 'reads',
+    title: 'What a read costs',
+    method:
+      `Each server ran alone on one core, the load generator (${hasWrk ? 'wrk' : 'autocannon'}, 32 connections) on the others, ` +
+      `in ${sizes.rounds} rounds of ${sizes.round_s} s in turn. CPU is the time of all threads of the server for a request, as ` +
+      'Linux counts it; it does not depend on the client. A ratio is the median over the rounds, with its quartiles. ' +
+      'Throughput counts only rounds in which the server used 95 % of its core and the client less than 85 % of its own; "≈" ' +
+      'marks an estimate from the CPU time, where no round counted. Ids are drawn by a Zipf law (0.99) from 10,000 products.',
+    table: table(contestants, rounds),
+    more: latencyTable(latencies),
+    goals: goalsOf(rounds, latencies),
+    figures: figuresOf(contestants, rounds),
+    plots: plotsOf(contestants, rounds),
+  };
+}
+
+const ratioText = ({ median: middle, low, high }: Ratio): string =>
+  Number.isNaN(middle) ? '–' : `${middle.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+const cpuText = (value: number): string => (Number.isNaN(value) ? '–' : `${format(value)} µs`);
+const cpuMedian = (rounds: readonly Round[]): number => median(rounds.map(cpuOf));
+
+/** Contestants of this repository are compared with the plainest server that does the same work. */
+const baseOf = (name: string): string =>
+  ['bare-get', 'redis-hit', 'express-ioredis'].includes(name) ? 'bare-get' : 'bare-http';
+
+function throughputText(rounds: readonly Round[]): string {
+  const { perSecond, isEstimate } = throughputOf(rounds);
+  return `${isEstimate ? '≈ ' : ''}${format(perSecond)}`;
+}
+
+function verdictText(rounds: readonly Round[]): string {
+  const count = (wanted: Round['verdict']) => rounds.filter(({ verdict }) => verdict === wanted).length;
+  const marks = (['client-bound', 'disturbed', 'failed'] as const).flatMap((name) =>
+    count(name) === 0 ? [] : [`${count(name)} ${name}`],
+  );
+  return marks.length === 0
+    ? `${rounds.length} of ${rounds.length}`
+    : `${count('counted')} of ${rounds.length}; ${marks.join(', ')}`;
+}
+
+function table(contestants: readonly Contestant[], rounds: Rounds): string[] {
+  return markdownTable(
+    ['', 'CPU per request', 'requests/s on one core', 'bare ÷ this', 'CPU of Redis', 'rounds that count'],
+    contestants.map(({ name, label, redisPid }) => {
+      const own = rounds.of(name);
+      const base = baseOf(name);
+      return [
+        label,
+        cpuText(cpuMedian(own)),
+        throughputText(own),
+        name === base
+          ? '1'
+          : `${ratioText(rounds.ratio(base, name, cpuOf))}${base === 'bare-get' ? ' of bare + GET' : ''}`,
+        redisPid === undefined ? '' : cpuText(median(own.map(redisCpuOf))),
+        verdictText(own),
+      ];
+    }),
+  );
+}
+
+function goalsOf(rounds: Rounds, latencies: readonly Latency[]): Goal[] {
+  const perSecond = (name: string) => throughputOf(rounds.of(name)).perSecond;
+  const cpu = (above: string, below: string) => rounds.ratio(above, below, cpuOf).median;
+  const has = (name: string) => rounds.of(name).length > 0;
+  const of = (name: string) => latencies.find((entry) => entry.name === name)?.result.p99_us ?? Number.NaN;
+  return [
+    atLeast('CPU: bare ÷ near hit by id', cpu('bare-http', 'near'), 0.95),
+    atLeast('CPU: bare ÷ near hit by SKU', cpu('bare-http', 'near-sku'), 0.9),
+    atLeast('CPU: bare ÷ near hit with a token', cpu('bare-http', 'near-token'), 0.92),
+    atLeast('CPU: bare + GET ÷ Redis hit', cpu('bare-get', 'redis-hit'), 0.9),
+    atMost(
+      'CPU of Redis: a Redis hit ÷ a GET',
+      rounds.ratio('redis-hit', 'bare-get', redisCpuOf).median,
+      1.3,
+    ),
+    atLeast(
+      'throughput: near hit ÷ Express + ioredis + JSON',
+      perSecond('near') / perSecond('express-ioredis'),
+      3,
+    ),
+    atLeast('throughput: near hit ÷ bentocache', perSecond('near') / perSecond('bentocache'), 2.5),
+    atLeast(
+      'throughput: near hit ÷ Express + Postgres',
+      perSecond('near') / perSecond('express-postgres'),
+      6,
+    ),
+    ...(has('nginx')
+      ? [atLeast('throughput: near hit ÷ nginx proxy_cache', perSecond('near') / perSecond('nginx'), 0.75)]
+      : []),
+    atLeast(
+      'products per second: 100 in one call ÷ single near hits',
+      (batch * perSecond('batch')) / perSecond('near'),
+      10,
+    ),
+    atMost('p99 at the same load: near hit ÷ bare', of('near') / of('bare-http'), 2),
+  ];
+}
+
+function figuresOf(contestants: readonly Contestant[], rounds: Rounds): Record<string, number> {
+  const figures: Record<string, number> = {};
+  for (const { name } of contestants) {
+    const base = baseOf(name);
+    figures[`cpu_us ${name}`] = cpuMedian(rounds.of(name));
+    if (name !== base) figures[`ratio ${base} ÷ ${name}`] = rounds.ratio(base, name, cpuOf).median;
+  }
+  return figures;
+}
+
+function plotsOf(contestants: readonly Contestant[], rounds: Rounds): Record<string, string> {
+  const bars = contestants.map(({ name, label }) => ({
+    label,
+    value: throughputOf(rounds.of(name)).perSecond,
+    isOurs: label.startsWith('ours'),
+  }));
+  return {
+    'reads.svg': barChart(
+      'Requests per second on one core',
+      'requests/s',
+      bars.toSorted((a, b) => b.value - a.value),
+    ),
+  };
+}
+
+interface Latency {
+  readonly name: string;
+  readonly label: string;
+  readonly perSecond: number;
+  readonly result: PacedResult;
+}
+
+/** Bare and near hits at the same load; the others at 70 % of what each can answer. */
+async function measureLatencies(
+  { contestants, hot }: Field,
+  rounds: Rounds,
+  sizes: Sizes,
+  say: (line: string) => void,
+): Promise<Latency[]> {
+  const perSecond = (name: string) => throughputOf(rounds.of(name)).perSecond;
+  const same = load * Math.min(perSecond('bare-http'), perSecond('near'));
+  const rates: Record<string, number> = {
+    'bare-http': same,
+    near: same,
+    'express-ioredis': load * perSecond('express-ioredis'),
+    'express-postgres': load * perSecond('express-postgres'),
+  };
+  const latencies: Latency[] = [];
+  for (const { name, label, url } of contestants) {
+    const rate = rates[name];
+    if (rate === undefined) continue;
+    say(`latency of ${label} at ${format(rate)} requests/s`);
+    const results: PacedResult[] = [];
+    for (let round = 0; round < Math.min(3, sizes.rounds); round++)
+      results.push(await runPaced({ url, paths: hot.file, seconds: sizes.round_s, perSecond: rate }));
+    const [middle] = results.toSorted((a, b) => a.p99_us - b.p99_us).slice(Math.floor(results.length / 2));
+    if (middle === undefined || middle.failed > 0)
+      throw new Error(`${label}: requests at a fixed rate failed.`);
+    latencies.push({ name, label, perSecond: rate, result: middle });
+  }
+  return latencies;
+}
+
+function latencyTable(latencies: readonly Latency[]): string[] {
+  const us = (value: number) => (value >= 1_000 ? `${format(value / 1_000)} ms` : `${format(value)} µs`);
+  return [
+    `Latency at ${load * 100} % of the highest load (bare and near hits at the same load), sent at a fixed rate. It counts from ` +
+      'the moment at which a request was due, so it includes how late the client was. The median of three runs:',
+    '',
+    ...markdownTable(
+      ['', 'requests/s', 'p50', 'p99', 'client late, p99'],
+      latencies.map(({ label, perSecond, result }) => [
+        label,
+        format(perSecond),
+        us(result.p50_us),
+        us(result.p99_us),
+        us(result.late99_us),
+      ]),
+    ),
+  ];
+}
