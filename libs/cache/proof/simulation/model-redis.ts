@@ -85,9 +85,13 @@ function parseCall(sha: string, args: readonly (string | number | Buffer)[]): Op
   }
 }
 
-/** The part of ioredis that EntryStore uses. `call` decides when Redis runs the call and when the answer arrives. */
-export function modelClient(call: (key: string, operation: Operation) => Promise<ScriptAnswer>): Redis {
+/** The part of ioredis that EntryStore uses. The callers decide when Redis runs a call and when the answer arrives. */
+export function modelClient(
+  call: (key: string, operation: Operation) => Promise<ScriptAnswer>,
+  get: (key: string) => Promise<Buffer | null>,
+): Redis {
   return {
+    getBuffer: get,
     // EntryStore sends the text of a script only to a server that does not know its hash.
     evalBuffer: () => Promise.reject(new Error('the model knows every script')),
     evalshaBuffer: async (

@@ -27,6 +27,7 @@ async function heal(world: World): Promise<void> {
   for (const process of world.processes) process.isOnStandby = false;
   world.primary.failures = 0;
   world.releaseFeed();
+  world.allowAll();
   const continueCalls = async (wait_ms: number) => {
     for (let round = 0; round < 6; round++) {
       world.continueAll(1);

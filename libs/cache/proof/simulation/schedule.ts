@@ -22,6 +22,7 @@ const faults = [
   'set-back',
   'standby',
   'lag',
+  'refusal',
 ] as const;
 type Fault = (typeof faults)[number];
 
@@ -250,6 +251,20 @@ const possibleActions: readonly PossibleAction[] = [
     (failures) => `the next ${failures} queries fail`,
     (world, failures) => void (world.primary.failures = failures),
     'lag',
+  ),
+  possible(
+    3,
+    fc.record({ key, isRefused: fc.boolean() }),
+    ({ key, isRefused }) => `Redis ${isRefused ? 'refuses' : 'allows'} to invalidate ${key}`,
+    (world, { key, isRefused }) => world.setRefused(key, isRefused),
+    'refusal',
+  ),
+  possible(
+    2,
+    none,
+    () => 'the worker tries again the keys that are set aside',
+    (world) => world.retrySetAside(),
+    'refusal',
   ),
   possible(
     2,

@@ -100,7 +100,10 @@ export class SimulatedProcess {
       freshness: this.#freshness,
     });
     const store = new EntryStore({
-      redis: modelClient((key, operation) => this.#call(key, operation)),
+      redis: modelClient(
+        (key, operation) => this.#call(key, operation),
+        (key) => this.#get(key),
+      ),
       get incarnation() {
         return own();
       },
@@ -226,6 +229,16 @@ export class SimulatedProcess {
         }
         const answer = this.#redis.run(key, operation);
         this.#inFlight.add(`${operation.kind} is answered`, () => resolve(answer));
+      });
+    });
+  }
+
+  /** Of an entry whose incarnation is unknown. */
+  #get(key: string): Promise<Buffer | null> {
+    return this.#command((resolve, fail) => {
+      this.#inRedis('Redis runs get', fail, () => {
+        const raw = this.#redis.raw(key);
+        this.#inFlight.add('get is answered', () => resolve(raw));
       });
     });
   }

@@ -1,5 +1,6 @@
 import { timings } from '../../src/timings.ts';
 import type { Answer } from '../../src/reading/answer.ts';
+import type { Heartbeat, Invalidation } from '../../src/channel/messages.ts';
 import { isLive, type Slot } from '../protocol/entry-protocol.ts';
 import { ModelRedis } from './model-redis.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
@@ -29,6 +30,10 @@ export class World {
   readonly processes: readonly SimulatedProcess[];
   readonly #changes: Change[] = [];
   readonly #applied = new Map<string, number>();
+  /** Keys that Redis refuses to invalidate. */
+  readonly #refused = new Set<string>();
+  /** By key: the highest version that Redis has refused. Its changes count as applied. */
+  readonly #setAside = new Map<string, number>();
   readonly #servedBy: readonly Map<string, number>[];
   readonly #seenByClient = new Map<string, number>();
   #workerIncarnation: string | undefined = this.#incarnation;
@@ -58,6 +63,11 @@ export class World {
     this.primary.goBack(commits);
     const kept = this.#changes.filter(({ commit }) => this.primary.commits.includes(commit));
     this.#changes.splice(0, this.#changes.length, ...kept);
+    for (const [key, version] of this.#setAside) {
+      const left = Math.min(version, this.primary.newest(key)?.version ?? 0);
+      if (left === 0) this.#setAside.delete(key);
+      else this.#setAside.set(key, left);
+    }
     for (const key of this.#applied.keys()) {
       const version = kept.findLast(({ commit, isApplied }) => isApplied && commit.key === key)?.commit
         .version;
@@ -110,14 +120,55 @@ export class World {
     const change = waiting[nth % Math.max(1, waiting.length)];
     if (change === undefined || this.#workerIncarnation === undefined || !this.redis.isUp) return;
     const { key, version } = change.commit;
-    this.story.push(`    invalidate(${key}, ${version})`);
-    const invalidation = { incarnation: this.#workerIncarnation, version, dead_ms: timings.deadTtl_ms };
-    this.redis.run(ENTITY.cacheKey(key), { kind: 'invalidate', ...invalidation });
     change.isApplied = true;
+    if (this.#refused.has(key)) {
+      this.story.push(`    Redis refuses to invalidate ${key}, so it is set aside`);
+      this.#setAside.set(key, Math.max(version, this.#setAside.get(key) ?? 0));
+      change.isAcknowledged = true;
+      return;
+    }
+    this.#invalidate(key, version, this.#workerIncarnation);
+  }
+
+  #invalidate(key: string, version: number, incarnation: string): void {
+    this.story.push(`    invalidate(${key}, ${version})`);
+    const invalidation = { incarnation, version, dead_ms: timings.deadTtl_ms };
+    this.redis.run(ENTITY.cacheKey(key), { kind: 'invalidate', ...invalidation });
     this.#applied.set(key, Math.max(version, this.#applied.get(key) ?? 0));
   }
 
+  setRefused(anyKey: string, isRefused: boolean): void {
+    const key = this.#isNarrow ? 'a' : anyKey;
+    if (isRefused) this.#refused.add(key);
+    else this.#refused.delete(key);
+  }
+
+  allowAll(): void {
+    this.#refused.clear();
+  }
+
+  /** The worker tries again to invalidate the keys that are set aside. */
+  retrySetAside(): void {
+    const incarnation = this.#workerIncarnation;
+    if (incarnation === undefined || !this.redis.isUp) return;
+    for (const [key, version] of this.#setAside) {
+      if (this.#refused.has(key)) continue;
+      this.#invalidate(key, version, incarnation);
+      this.#publish({ incarnation, keys: [[ENTITY.cacheKey(key), version]] });
+      this.#setAside.delete(key);
+    }
+  }
+
+  #publish(
+    message: Omit<Invalidation, 'publisher' | 'sequence'> | Omit<Heartbeat, 'publisher' | 'sequence'>,
+  ): void {
+    this.#sequence += 1;
+    for (const process of this.processes)
+      process.publish({ ...message, publisher: 'worker', sequence: this.#sequence });
+  }
+
   catchUp(): void {
+    this.retrySetAside();
     for (let waiting = this.#changes.length; waiting > 0; waiting--) this.apply(0, false);
     this.publishInvalidations(false);
   }
@@ -127,12 +178,12 @@ export class World {
     const incarnation = this.#workerIncarnation;
     const changes = this.#changes.filter(({ isApplied, isAcknowledged }) => isApplied && !isAcknowledged);
     if (changes.length === 0 || incarnation === undefined) return;
-    this.#sequence += 1;
-    if (fails || !this.redis.isUp) return;
-    const keys = changes.map(({ commit }) => [ENTITY.cacheKey(commit.key), commit.version] as const);
-    for (const process of this.processes) {
-      process.publish({ publisher: 'worker', sequence: this.#sequence, incarnation, keys });
+    if (fails || !this.redis.isUp) {
+      this.#sequence += 1;
+      return;
     }
+    const keys = changes.map(({ commit }) => [ENTITY.cacheKey(commit.key), commit.version] as const);
+    this.#publish({ incarnation, keys });
     for (const change of changes) change.isAcknowledged = true;
   }
 
@@ -148,11 +199,8 @@ export class World {
       this.#changes.find(({ isAcknowledged }) => !isAcknowledged)?.commit.at_ms ?? Date.now() + 1;
     const watermark_ms = Math.min(oldest, this.#heldUpSince_ms ?? oldest) - 1;
     const watermarkAge_ms = Date.now() - watermark_ms;
-    this.#sequence += 1;
-    const sequence = this.#sequence;
-    for (const process of this.processes) {
-      process.publish({ publisher: 'worker', sequence, incarnation, watermarkAge_ms });
-    }
+    const keys = [...this.#setAside.keys()].map((key) => ENTITY.cacheKey(key));
+    this.#publish({ incarnation, watermarkAge_ms, setAside: { keys, entities: [] } });
   }
 
   /** The worker learns another incarnation and applies again all changes of the replay window. */
