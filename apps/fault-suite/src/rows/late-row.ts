@@ -66,7 +66,8 @@ export const lateRow: Row = {
       `the paused read of version ${lost} was answered with ${late?.status}; Postgres has ${kept.version}`,
     );
     expect(lost > (kept.version ?? 0), 'the paused reader has read a version that is lost');
-    expect(late?.status === 412, 'the lost version is not answered');
+    // 503 if the deadline of the caller had passed when the reader asked Postgres again.
+    expect(late?.status === 412 || late?.status === 503, 'the lost version is not answered');
     expect(await allRead(kept.version), 'no cache takes the lost version');
   },
 };

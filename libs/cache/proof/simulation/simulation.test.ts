@@ -229,7 +229,7 @@ test.each<[string, Replacements]>([
 ])(
   'the simulation finds %s',
   async (_name, replaced) => {
-    const found = await findViolation({ numRuns: 20_000, seed: 1 }, replaced);
+    const found = await findViolation({ numRuns: 20_000, seed: 3 }, replaced);
     expect(found).toMatch(/^(?:rule \d|after all faults):/m);
   },
   300_000,
