@@ -46,6 +46,8 @@ test('every answer is as the document describes it, and every operation was aske
   add('/v1/products', 200, '/v1/products?limit=1');
   add('/v1/products', 200, `/v1/products?ids=${product.id},${randomUUID()}`);
   add('/v1/products', 400, '/v1/products?limit=x');
+  add('/v1/products/facets', 200, '/v1/products/facets?q=lamp');
+  add('/v1/products/export', 200, '/v1/products/export?brand=none');
   add('/v1/products/popular', 200, '/v1/products/popular');
   add('/v1/products/{id}/cache', 200, `${at}/cache`);
   add('/v1/settings', 200, '/v1/settings');

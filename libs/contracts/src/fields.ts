@@ -15,6 +15,19 @@ export const text = (max: number) =>
 export const requiredText = (max: number) =>
   text(max).refine((value) => value.trim().length > 0, { error: 'must not be blank' });
 
+/** One line in Unicode form NFC, without outer or double blanks, so that two spellings of one name are one. */
+export const tidy = (value: string): string => value.normalize('NFC').replaceAll(/\s+/gu, ' ').trim();
+
+/** A name: kept tidy, and not blank. */
+export const nameText = (max: number) =>
+  z
+    .string()
+    .overwrite(tidy)
+    .min(1, { error: 'must not be blank' })
+    .max(max)
+    .refine((value) => !controlCharacter.test(value), { error: 'must not contain control characters' })
+    .refine((value) => value.isWellFormed(), { error: 'must be well-formed Unicode' });
+
 export const currencySchema = z.string().refine((code) => minorUnitDigits(code) !== undefined, {
   error: 'must be a currency of ISO 4217 in capital letters, such as EUR',
 });

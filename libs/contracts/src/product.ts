@@ -1,6 +1,6 @@
 /** A product of the catalog and its history, as every service reads and writes them. */
 import { z } from 'zod';
-import { currencySchema, isValidGtin, requiredText, text } from './fields.ts';
+import { currencySchema, isValidGtin, nameText, text } from './fields.ts';
 
 /** The database sequence of versions ends at 2^53 - 1: numbers of JSON, JavaScript and Lua are exact up to there. */
 export const versionSchema = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -38,10 +38,10 @@ const attributesSchema = z
 /** The fields that a client may set. */
 const writableFields = {
   sku: skuSchema,
-  name: requiredText(300),
+  name: nameText(300),
   description: text(10_000),
-  brand: requiredText(200),
-  category: requiredText(200),
+  brand: nameText(200),
+  category: nameText(200),
   gtin: z
     .string()
     .refine(isValidGtin, { error: 'must be 8, 12, 13 or 14 digits with a valid GS1 check digit' })

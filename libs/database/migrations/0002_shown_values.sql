@@ -54,3 +54,35 @@ begin atomic
     'XAF XCD XCG XOF XPF YER ZAR ZMW ZWG ',
     code) % 4 = 1;
 end;
+
+-- Tidy text: Unicode form NFC, no blank at either end, and one space between words. The blanks are those of JavaScript.
+-- Most text is ASCII, and then plain functions do: a regular expression takes five times as long.
+create function catalog.is_tidy(given text) returns boolean
+language sql immutable parallel safe
+begin atomic
+  select given = btrim(given) and position('  ' in given) = 0 and given = translate(given, E'\t\n\u000b\u000c\r', '')
+    and (octet_length(given) = length(given)
+      or given is nfc normalized
+        and given !~ '[\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]');
+end;
+
+create function catalog.tidy(given text) returns text
+language sql immutable parallel safe
+begin atomic
+  select btrim(regexp_replace(normalize(given, nfc),
+    '[\u0009-\u000d\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+', ' ', 'g'), ' ');
+end;
+
+-- Text without case, accents, compatibility forms and kinds of dashes, for search and for the order of names: "MÖBEL" and
+-- "möbel" are "mobel". The collation and the replaced letters are fixed, so that an index means the same on every server.
+-- The extension unaccent reads its letters from a file of the server.
+create function catalog.fold(given text) returns text
+language sql immutable parallel safe
+begin atomic
+  select case
+    when octet_length(given) = length(given) then lower(given collate "C")
+    else replace(replace(replace(replace(translate(
+      lower(normalize(regexp_replace(normalize(given, nfkd), '[\u0300-\u036f]+', '', 'g'), nfkc) collate "pg_c_utf8"),
+      U&'øłđħıð\2010\2011\2012\2013\2014\2015', 'oldhid------'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th') collate "C"
+  end;
+end;

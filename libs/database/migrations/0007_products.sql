@@ -46,30 +46,6 @@ begin atomic
     and catalog.has_json_numbers(attributes);
 end;
 
--- The words of a text: runs of letters and digits, in lower case. Postgres' own parser takes "HS110/HS100" for a path
--- and "-12" for a number, so that typing a part of an SKU would not find it. The collation is fixed, so that the index
--- means the same on every server.
-create function catalog.search_words(searched text) returns text[]
-language sql immutable parallel safe
-begin atomic
-  select string_to_array(
-    btrim(regexp_replace(lower(searched collate "pg_c_utf8"), '[^[:alnum:]]+', ' ', 'g')), ' ');
-end;
-
-create function catalog.search_vector(name text, brand text, sku text) returns tsvector
-language sql immutable parallel safe
-begin atomic
-  select array_to_tsvector(catalog.search_words(name || ' ' || brand || ' ' || sku));
-end;
-
--- All words must match, the last one as the start of a word. Null for a text without a word, which matches nothing.
-create function catalog.search_query(searched text) returns tsquery
-language sql immutable parallel safe
-begin atomic
-  select (string_agg(quote_literal(word), ' & ' order by position) || ':*')::tsquery
-  from unnest(catalog.search_words(searched)) with ordinality as words (word, position);
-end;
-
 -- The checks are domains, not check constraints. Every statement reads and plans all check constraints of its table anew;
 -- a session caches a domain's check and runs it only for assigned columns. Measured on an UPDATE of one price: 260 → 23 µs.
 create domain catalog.product_sku as text collate "C" constraint products_sku_format
@@ -123,12 +99,20 @@ create table catalog.products (
 grant select on catalog.products to catalog_read, catalog_write, invalidation_worker;
 grant insert, update, delete on catalog.products to catalog_write;
 
--- One index for each filter of a list, in the order of its pages.
-create index products_by_status on catalog.products (status, id);
-create index products_by_category on catalog.products (category, status, id);
-create index products_by_brand on catalog.products (brand, status, id);
-create index products_search on catalog.products
-  using gin (catalog.search_vector(name, brand, sku)) with (fastupdate = on);
+-- Names, brands and categories are kept tidy, whoever writes them. The name sorts before track_update, which must see the
+-- tidy values. WHEN costs less than a call: hardly any row needs the function.
+create function catalog.tidy_product() returns trigger
+language plpgsql as $$
+begin
+  new.name := catalog.tidy(new.name);
+  new.brand := catalog.tidy(new.brand);
+  new.category := catalog.tidy(new.category);
+  return new;
+end
+$$;
+create trigger tidy_product before insert or update of name, brand, category on catalog.products
+  for each row when (not (catalog.is_tidy(new.name) and catalog.is_tidy(new.brand) and catalog.is_tidy(new.category)))
+  execute function catalog.tidy_product();
 
 call catalog.track_changes('catalog.products', 'product');
 

@@ -19,13 +19,10 @@ export { provisionLogins } from './migrations/provision.ts';
 export { entityLoaders, type EntityLoaders } from './entities/loaders.ts';
 export type { EntityLoader, EntityRow } from './entities/entity-row.ts';
 export { loadProductBySku, loadProducts } from './products/load.ts';
-export {
-  listProducts,
-  type ProductFilter,
-  type ProductPage,
-  type ProductPageRequest,
-} from './products/list.ts';
 export { exportedFields, exportProducts, type ExportedRow } from './products/export/export.ts';
+export { joinProductCounts } from './products/lists/counts.ts';
+export { countFacets } from './products/lists/facets.ts';
+export { listProducts, type ProductPage, type ProductPageRequest } from './products/lists/page.ts';
 export {
   deleteProduct,
   insertProduct,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CatalogError, productListQuerySchema } from '@catalog/contracts';
-import { exportProducts, type ExportedRow, type ProductFilter } from '@catalog/database';
+import { CatalogError, type ProductFilter, productFilterSchema } from '@catalog/contracts';
+import { exportProducts, type ExportedRow } from '@catalog/database';
 import { callerKey, type CheckedBy, parse, type Route, route } from '@catalog/service-kit';
 import type { Response } from 'express';
 import type { Pool } from 'pg';
@@ -10,14 +10,13 @@ import { exportLimits } from './limits.ts';
 import { type ExportFormat, exportFormats, type LineWriter, lineWriters } from './product-lines.ts';
 
 const formatQuery = z.strictObject({ format: z.enum(exportFormats).default('csv') });
-const filterQuery = productListQuerySchema.omit({ limit: true, cursor: true });
 
 /** The filters of a list, and the format. */
 const exportQuery: CheckedBy<{ readonly format: ExportFormat; readonly filter: ProductFilter }> = {
-  schema: z.strictObject({ ...formatQuery.shape, ...filterQuery.shape }),
+  schema: z.strictObject({ ...formatQuery.shape, ...productFilterSchema.shape }),
   check({ format, ...filter }) {
     const given = format === undefined ? {} : { format };
-    return { ...parse(formatQuery, given, 'query'), filter: parse(filterQuery, filter, 'query') };
+    return { ...parse(formatQuery, given, 'query'), filter: parse(productFilterSchema, filter, 'query') };
   },
 };
 

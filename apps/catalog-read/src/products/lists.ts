@@ -1,5 +1,6 @@
 import { type Answer, farthestSource, type ListPage } from '@catalog/cache';
-import { listProducts, type ProductPageRequest } from '@catalog/database';
+import type { ProductFilter } from '@catalog/contracts';
+import { countFacets, listProducts, type ProductPageRequest } from '@catalog/database';
 import { viewLimits } from '@catalog/redis';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
@@ -21,12 +22,15 @@ export class ProductLists {
   }
 
   page(request: ProductPageRequest, until_ms: number): Promise<ListPage> {
-    const { category, brand, status, q, limit, cursor } = request;
-    const read = async () => {
-      const { data, nextCursor } = await listProducts(this.#pool, request);
-      return Buffer.from(JSON.stringify({ data, page: { nextCursor } }));
-    };
-    return this.#cache.productPage([category, brand, status, q, limit, cursor], read, until_ms);
+    const { sort, fields, limit, cursor } = request;
+    const read = async () => Buffer.from(JSON.stringify(await listProducts(this.#pool, request)));
+    const key = ['page', ...filterKey(request), sort, fields, limit, cursor];
+    return this.#cache.productPage(key, read, until_ms);
+  }
+
+  facets(filter: ProductFilter, until_ms: number): Promise<ListPage> {
+    const read = async () => Buffer.from(JSON.stringify(await countFacets(this.#pool, filter)));
+    return this.#cache.productPage(['facets', ...filterKey(filter)], read, until_ms);
   }
 
   async many(ids: readonly string[], atLeast: AtLeast) {
@@ -63,6 +67,12 @@ export class ProductLists {
     return { payload: concatenate(data), source: farthestSource(data), age_ms: oldest(data) };
   }
 }
+
+/** The schema writes each filter in one way, so all spellings of one search share a page. */
+const filterKey = (filter: ProductFilter): readonly unknown[] => {
+  const { category, brand, status, q, minPrice, maxPrice, minWeight, maxWeight, updatedSince } = filter;
+  return [category, brand, status, q, minPrice, maxPrice, minWeight, maxWeight, updatedSince];
+};
 
 function concatenate(answers: readonly Answer[], more?: string): Buffer {
   const parts: Buffer[] = [Buffer.from('{"data":[')];

@@ -1,6 +1,7 @@
 import {
   CatalogError,
   maxProductsPerAnswer,
+  pageLimitSchema,
   productIdSchema,
   productListQuerySchema,
 } from '@catalog/contracts';
@@ -34,8 +35,16 @@ const idsQuery = z.strictObject({
 export const productsQuery: CheckedBy<
   z.output<typeof idsQuery> | (z.output<typeof productListQuerySchema> & { readonly ids?: never })
 > = {
-  schema: z.strictObject({ ids: z.string().optional(), ...productListQuerySchema.shape }),
+  schema: z.strictObject({
+    ids: z
+      .string()
+      .optional()
+      .meta({
+        description: `Up to ${maxProductsPerAnswer} ids, separated by commas. Without any other parameter.`,
+      }),
+    ...productListQuerySchema.shape,
+  }),
   check: (query) => parse('ids' in query ? idsQuery : productListQuerySchema, query, 'query'),
 };
 
-export const popularQuery = z.strictObject({ limit: productListQuerySchema.shape.limit });
+export const popularQuery = z.strictObject({ limit: pageLimitSchema });

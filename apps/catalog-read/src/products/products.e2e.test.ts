@@ -337,7 +337,7 @@ test.each([
   ['a limit of 101', '/v1/products?limit=101', 'limit'],
   ['a limit in words', '/v1/products?limit=ten', 'limit'],
   ['an unknown status', '/v1/products?status=sold', 'status'],
-  ['an unknown parameter', '/v1/products?sort=price', 'sort'],
+  ['an unknown parameter', '/v1/products?colour=red', 'colour'],
   ['a cursor of somebody else', '/v1/products?cursor=AAAA', 'cursor'],
   ['a popular limit of 0', '/v1/products/popular?limit=0', 'limit'],
 ])('%s is a 400 that names the parameter', async (_, path, parameter) => {

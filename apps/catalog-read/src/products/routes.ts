@@ -2,6 +2,8 @@ import type { Answer } from '@catalog/cache';
 import {
   popularProductsSchema,
   PRODUCT,
+  productFacetsSchema,
+  productFilterSchema,
   productPageSchema,
   productSchema,
   productsByIdSchema,
@@ -64,6 +66,22 @@ export function productRoutes({ cache, pool, views, countBypass }: ProductRoutes
     }),
 
     exportRoute({ pool }),
+
+    route({
+      method: 'get',
+      path: '/v1/products/facets',
+      summary: 'How many products of a list have which brand, category and status',
+      description: 'Takes the filters of the list. A facet ignores the filter by its own field.',
+      scope,
+      query: productFilterSchema,
+      headers: { waitsUntil },
+      answers: {
+        200: { description: 'Most first.', schema: productFacetsSchema, headers: describedCacheHeaders },
+      },
+      async handle({ query, headers }, res) {
+        sendCached(res, await lists.facets(query, headers.waitsUntil()));
+      },
+    }),
 
     route({
       method: 'get',

@@ -1,5 +1,5 @@
 import { type Outbox, OutboxRetention } from '@catalog/change-feed';
-import type { Pool, RetentionAges } from '@catalog/database';
+import { joinProductCounts, type Pool, type RetentionAges } from '@catalog/database';
 import { type Part, repeat, together } from '@catalog/runtime';
 import { Auditor, type AuditorOptions } from '../audit/auditor.ts';
 import type { FailureReporter } from '../failures/report-failure.ts';
@@ -12,6 +12,8 @@ import { ExpiredRows } from './expired-rows.ts';
 import { HistoryPartitions } from './history-partitions.ts';
 
 const backlogInterval_ms = 5_000;
+/** Each change adds up to four rows. So many changes add rows that a list sums up within a few milliseconds. */
+const countsInterval_ms = 10_000;
 
 interface UpkeepOptions {
   readonly pool: Pool;
@@ -53,6 +55,14 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
         onError: reportFailure('backlog', { tries_ms: backlogInterval_ms }),
       }),
   };
+  const productCounts: Part = {
+    run: (signal) =>
+      repeat(() => joinProductCounts(pool), {
+        every_ms: countsInterval_ms,
+        signal,
+        onError: reportFailure('product counts', { tries_ms: countsInterval_ms }),
+      }),
+  };
   const parts = together(
     auditor,
     new OutboxRetention({
@@ -69,6 +79,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     }),
     changeMarks(pool, changesAge_s, reportFailure),
     backlogMetrics,
+    productCounts,
   );
   return { auditor, run: (signal) => parts.run(signal) };
 }

@@ -5,9 +5,9 @@ import {
   productChangeSchema,
   type Product,
   type ProductChange,
-  type ProductListQuery,
   type ProductPatch,
   type productCreateSchema,
+  writeList,
 } from '@catalog/contracts';
 import { z } from 'zod';
 import { bodyOf, versionOf } from '../answers.ts';
@@ -17,7 +17,26 @@ import type { CatalogAnswer, CatalogRequest, CatalogService } from '../transport
 import { lenientProductSchema, ProductReader, type ProductContext } from './product-reader.ts';
 
 export type NewProduct = z.input<typeof productCreateSchema>;
-export type ProductFilter = Omit<ProductListQuery, 'limit' | 'cursor'>;
+type OneOrMore<T> = T | readonly T[];
+
+/** Several values of one filter match any of them. */
+export interface ProductFilter {
+  readonly category?: OneOrMore<string>;
+  readonly brand?: OneOrMore<string>;
+  /** `active` unless given. */
+  readonly status?: OneOrMore<Product['status']>;
+  readonly q?: string;
+  /** Prices in minor units. */
+  readonly minPrice?: number;
+  readonly maxPrice?: number;
+  /** Weights in grams. */
+  readonly minWeight?: number;
+  readonly maxWeight?: number;
+  /** ISO 8601, such as `2026-11-28T12:00:00Z`. */
+  readonly updatedSince?: string;
+  /** `name`, `price`, `updatedAt` or `createdAt`, each with `-` in front for the other way. */
+  readonly sort?: OneOrMore<string>;
+}
 
 export interface ListOptions extends CallOptions {
   /** Products per request, 1 to 100. */
@@ -63,7 +82,8 @@ export class Products {
   /** All products that match. Requests a page only when the caller needs it; `timeout_ms` limits each page. */
   list(filter: ProductFilter = {}, options: ListOptions = {}): AsyncGenerator<Product> {
     const query = new URLSearchParams({ limit: String(options.pageSize ?? 100) });
-    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value);
+    for (const [name, value] of Object.entries(filter as Record<string, OneOrMore<string | number>>))
+      if (value !== undefined) query.set(name, writeList([value].flat().map(String)));
     return this.#pages('catalog-read', '/v1/products', query, lenientProductSchema, options);
   }
 

@@ -183,7 +183,7 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_read usage': 'catalog',
   'catalog_read execute': 'confirm_primary',
   'catalog_read select':
-    'change_marks product_history products purged_tombstones settings tombstones versions',
+    'change_marks known_words product_counts product_history product_search products purged_tombstones settings tombstones versions',
   'catalog_write usage': 'catalog versions',
   'catalog_write execute': 'confirm_primary lock_creating_imports lock_idempotency_key',
   'catalog_write select':
@@ -193,7 +193,7 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write delete': 'imports products',
   'invalidation_worker usage': 'catalog',
   'invalidation_worker execute':
-    'acquire_awake_lock begin_incarnation confirm_primary delete_expired drop_expired_history make_history_partitions mark_changes release_awake_lock',
+    'acquire_awake_lock begin_incarnation confirm_primary delete_expired drop_expired_history join_product_counts make_history_partitions mark_changes release_awake_lock',
   'invalidation_worker select':
     'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones version_gaps versions view_progress',
   'invalidation_worker insert':

@@ -3,7 +3,7 @@ import { createTestDatabase, startPostgres, type PostgresServer, type TestDataba
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { entityLoaders } from '../entities/loaders.ts';
 import { migrate } from '../migrations/migrate.ts';
-import { listProducts } from '../products/list.ts';
+import { listProducts } from '../products/lists/page.ts';
 import { insertProduct, updateProduct } from '../products/write.ts';
 import { insertRow } from '../testing/products.ts';
 import { createPool } from './pool.ts';
@@ -94,6 +94,6 @@ test('a product is written, read, listed and searched', async () => {
     'Red lamp',
     { ratio: 0.1 },
   ]);
-  const { data } = await listProducts(pool, { status: 'draft', q: 'lamp', limit: 10 });
+  const { data } = await listProducts(pool, { status: ['draft'], q: 'lamp', limit: 10 });
   expect(data.map(({ name }) => name)).toEqual(['Red lamp', 'Blue lamp']);
 });

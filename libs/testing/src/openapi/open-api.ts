@@ -78,7 +78,10 @@ export async function openApiChecker(url: string): Promise<OpenApiChecker> {
       }
       const type = response.headers.get('content-type')?.split(';')[0] ?? '';
       const { schema } = described.content[type] ?? fail(`${type} is not described`);
-      const matches = ajv.validate({ ...schema, components: document.components }, JSON.parse(text));
+      const matches = ajv.validate(
+        { ...schema, components: document.components },
+        /[/+]json$/.test(type) ? JSON.parse(text) : text,
+      );
       if (!matches) fail(`${ajv.errorsText()}: ${text.slice(0, 2_000)}`);
     },
   };

@@ -1,7 +1,7 @@
-import { writableProductFields, type ProductCreate } from '@catalog/contracts';
+import { writableProductFields, type ProductCreate, type ProductFilter } from '@catalog/contracts';
 import type { Pool, QueryArrayConfig } from 'pg';
 import { loadSql } from '../../postgres/sql.ts';
-import type { ProductFilter } from '../list.ts';
+import { Bound, conditionsOf, fillIn } from '../lists/filter.ts';
 
 const sql = {
   tune: loadSql(import.meta.url, './tune.sql'),
@@ -35,16 +35,15 @@ export async function* exportProducts(
   pool: Pool,
   filter: ProductFilter,
 ): AsyncGenerator<readonly ExportedRow[]> {
-  const { category, brand, status, q } = filter;
-  const values = [category, brand, status, q].map((value) => value ?? null);
-  // Postgres refuses NUL in any text; nothing stored has one.
-  if (values.some((value) => value?.includes('\0'))) return;
+  if (filter.q === '') return;
+  const bound = new Bound();
+  const declare = fillIn(sql.declare, { ...conditionsOf(filter, bound) });
   const client = await pool.connect();
   let isDone = false;
   try {
     await client.query('begin isolation level repeatable read, read only');
     await client.query(sql.tune, [`${firstRows_ms}ms`, `${idle_ms}ms`]);
-    await client.query(sql.declare, values);
+    await client.query(declare, bound.values);
     const next = async (): Promise<ExportedRow[]> => (await client.query<(string | null)[]>(fetchBatch)).rows;
     let coming = next();
     for (;;) {

@@ -1,0 +1,94 @@
+/** What the triggers keep beside the products: tidy names, counts and search words, whoever changes them. */
+import { productCreateSchema, productFilterSchema } from '@catalog/contracts';
+import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createPool } from '../../postgres/pool.ts';
+import { insertRow } from '../../testing/products.ts';
+import { joinProductCounts } from './counts.ts';
+import { countFacets } from './facets.ts';
+import { listProducts } from './page.ts';
+
+let database: TestDatabase;
+let pool: ReturnType<typeof createPool>;
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: true });
+  pool = createPool({ url: database.url, applicationName: 'test' });
+});
+beforeEach(() => pool.query('truncate catalog.products'));
+afterAll(async () => {
+  await pool.end();
+  await database[Symbol.asyncDispose]();
+});
+
+const filter = (query: object) => productFilterSchema.parse(query);
+const found = async (q: string) =>
+  (await listProducts(pool, { ...filter({ q, status: 'draft' }), limit: 10 })).data.map(({ sku }) => sku);
+
+test.each([
+  ['Cafe\u0301  Noir ', 'Caf\u00e9 Noir'],
+  ['\u00a0a\u3000\tb\n', 'a b'],
+  ['plain text', 'plain text'],
+])('the name %j is stored as %j by the API and by a person in SQL', async (given, stored) => {
+  const sample = { sku: 'X', brand: 'b', category: 'c', priceMinor: 1, currency: 'EUR' };
+  expect(productCreateSchema.parse({ ...sample, name: given }).name).toBe(stored);
+  const { id, version } = await insertRow(pool, { name: given, brand: given, category: given });
+  const read = () =>
+    pool.query('select name, brand, category, version from catalog.products where id = $1', [id]);
+  expect((await read()).rows).toEqual([{ name: stored, brand: stored, category: stored, version }]);
+  // The same name in another spelling is no change.
+  await pool.query('update catalog.products set name = $2::text, brand = $2::text where id = $1', [
+    id,
+    given,
+  ]);
+  expect((await read()).rows).toEqual([{ name: stored, brand: stored, category: stored, version }]);
+});
+
+test('search words follow a product that is renamed, deleted and inserted again', async () => {
+  const { id, sku } = await insertRow(pool, { name: 'Desk lamp' });
+  expect(await found('lamp')).toEqual([sku]);
+  await pool.query(`update catalog.products set name = 'Chair' where id = $1`, [id]);
+  expect([await found('lamp'), await found('chair')]).toEqual([[], [sku]]);
+  await pool.query('delete from catalog.products where id = $1', [id]);
+  expect(await found('chair')).toEqual([]);
+  await insertRow(pool, { id, sku, name: 'Lamp' });
+  expect(await found('lamp')).toEqual([sku]);
+  await pool.query('truncate catalog.products');
+  const { rows } = await pool.query('select count(*) from catalog.product_search');
+  expect(rows).toEqual([{ count: 0 }]);
+});
+
+test('counts are those of the table after any change, joined or not, also of writers at the same time', async () => {
+  const compare = async () => {
+    const { rows } = await pool.query(`
+      select brand, category, status, sum(products)::bigint as n from catalog.product_counts
+      group by brand, category, status having sum(products) <> 0
+      except select brand, category, status, count(*) from catalog.products group by status, cube (brand, category)`);
+    const { rows: missing } = await pool.query(`
+      select brand, category, status, count(*) as n from catalog.products group by status, cube (brand, category)
+      except select brand, category, status, sum(products)::bigint from catalog.product_counts group by 1, 2, 3`);
+    expect([rows, missing]).toEqual([[], []]);
+  };
+  await pool.query(`
+    insert into catalog.products (sku, name, brand, category, price_minor, currency)
+    select n::text, 'x', 'b' || n % 3, 'c' || n % 2, 1, 'EUR' from generate_series(1, 60) n`);
+  await compare();
+  await Promise.all([
+    ...[0, 1, 2].map((brand) =>
+      pool.query(`update catalog.products set status = 'active', brand = 'b9' where brand = $1`, [
+        `b${brand}`,
+      ]),
+    ),
+    ...Array.from({ length: 5 }, () => joinProductCounts(pool)),
+    pool.query(`delete from catalog.products where sku < '3'`),
+  ]);
+  await compare();
+  await joinProductCounts(pool);
+  await compare();
+  const { rows } = await pool.query(
+    'select count(*) from catalog.product_counts group by brand, category, status',
+  );
+  expect(rows.every(({ count }) => count === 1)).toBe(true);
+  expect((await countFacets(pool, filter({}))).data.brand).toEqual([{ value: 'b9', count: 38 }]);
+  await pool.query('truncate catalog.products');
+  await compare();
+});

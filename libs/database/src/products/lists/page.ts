@@ -1,0 +1,147 @@
+import { PRODUCT, type Product, productFields, type ProductSort } from '@catalog/contracts';
+import type { Queryable } from '../../postgres/pool.ts';
+import { loadSql } from '../../postgres/sql.ts';
+import { readRows } from '../../postgres/unreadable.ts';
+import { expectedRows } from './expected-rows.ts';
+import { readCursor, writeCursor } from './cursor.ts';
+import { Bound, conditionsOf, fillIn, isCounted, productColumns, type ProductFilter } from './filter.ts';
+import { ListOrder, type Position, usualSort } from './order.ts';
+
+export interface ProductPageRequest extends ProductFilter {
+  readonly sort?: readonly ProductSort[] | undefined;
+  /** Only these fields, in the order of a product. */
+  readonly fields?: readonly (keyof Product)[] | undefined;
+  /** 1 … 100 */
+  readonly limit: number;
+  /** `nextCursor` of the page before, with the same filter and sort. */
+  readonly cursor?: string | undefined;
+}
+
+export interface ProductPage {
+  readonly data: Partial<Product>[];
+  readonly page: {
+    /** null on the last page. */
+    readonly nextCursor: string | null;
+    readonly estimatedTotal: number;
+    /** Nothing matched the search, so these have words that are like it. */
+    readonly match?: 'similar';
+  };
+}
+
+const sql = {
+  page: loadSql(import.meta.url, './page.sql'),
+  count: loadSql(import.meta.url, './count.sql'),
+};
+
+/** So many keys are counted one by one, if `product_counts` does not know the number. */
+const countedExactly = 500;
+
+/**
+ * One page, after the cursor: rows that appear or disappear meanwhile shift no page. A product that JSON cannot show is left
+ * out and logged.
+ *
+ * @throws CatalogError `invalid_request` for a cursor that is malformed or belongs to another filter or sort
+ */
+export async function listProducts(db: Queryable, request: ProductPageRequest): Promise<ProductPage> {
+  const { limit, sort = usualSort } = request;
+  if (!Number.isInteger(limit) || limit < 1 || limit > 100)
+    throw new RangeError(`limit ${limit} is not 1 … 100`);
+  const order = new ListOrder(sort);
+  const cursor = request.cursor === undefined ? undefined : readCursor(request.cursor, request, sort, order);
+  if (request.q === '') return { data: [], page: { nextCursor: null, estimatedTotal: 0 } };
+  let similar = cursor?.similar === true;
+  let found = await readPage(db, request, order, { position: cursor?.position, similar });
+  if (found.counted === 0 && request.q !== undefined && cursor === undefined) {
+    similar = true;
+    found = await readPage(db, request, order, { position: undefined, similar });
+  }
+  const estimatedTotal =
+    cursor?.estimatedTotal ??
+    (found.end === undefined || (!isCounted(request) && found.counted <= countedExactly)
+      ? found.counted
+      : await estimateTotal(db, request, similar));
+  return {
+    data: found.data,
+    page: {
+      nextCursor:
+        found.end === undefined
+          ? null
+          : writeCursor({ position: found.end, estimatedTotal, similar }, request, sort),
+      estimatedTotal,
+      ...(similar && found.counted > 0 && { match: 'similar' }),
+    },
+  };
+}
+
+interface PageRow extends Record<string, unknown> {
+  readonly counted: number;
+  readonly pageId: string;
+}
+
+/** The statement of one page. */
+export function pageStatement(
+  request: ProductPageRequest,
+  order: ListOrder,
+  from: { readonly position: Position | undefined; readonly similar: boolean },
+) {
+  const { limit, fields = productFields, sort = usualSort, category, brand } = request;
+  const bound = new Bound();
+  const isUsual = sort.length === 1 && sort[0]?.by === 'createdAt';
+  const several = [category, brand].map((values) => (values?.length ?? 0) > 1);
+  // One set of values and the states: more would multiply.
+  const spread = !isUsual ? [] : several[0] === true ? (['category'] as const) : (['brand'] as const);
+  const most = from.position === undefined && !isCounted(request) ? countedExactly + 1 : limit + 1;
+  const also = from.position === undefined ? undefined : order.after(from.position, bound);
+  const {
+    tables,
+    conditions,
+    spread: sets,
+  } = conditionsOf(request, bound, {
+    spread: ['status', ...spread],
+    similar: from.similar,
+    ...(also !== undefined && { also }),
+  });
+  const text = fillIn(sql.page, {
+    ...order.marks,
+    tables,
+    conditions,
+    spread: sets,
+    columns: fields.map((field) => `${productColumns[field]} as "${field}"`).join(', '),
+    // One row more than asked tells whether there is another page.
+    limit: bound.add(limit + 1, 'bigint'),
+    most: bound.add(most, 'bigint'),
+  });
+  return { text, values: bound.values };
+}
+
+async function readPage(
+  db: Queryable,
+  request: ProductPageRequest,
+  order: ListOrder,
+  from: { readonly position: Position | undefined; readonly similar: boolean },
+) {
+  const { limit, fields = productFields, sort = usualSort } = request;
+  const statement = pageStatement(request, order, from);
+  const rows = await readRows<PageRow>(db, statement, PRODUCT.name, ({ pageId }) => pageId);
+  const shown = rows.slice(0, limit);
+  const last = rows.length > limit ? shown.at(-1)?.row : undefined;
+  return {
+    counted: rows[0]?.row.counted ?? 0,
+    data: shown.filter(({ isUnreadable }) => !isUnreadable).map(({ row }) => productOf(row, fields)),
+    end: last && [...sort.map((_, index) => String(last[`key${index}`])), last.pageId],
+  };
+}
+
+const productOf = (row: PageRow, fields: readonly (keyof Product)[]): Partial<Product> =>
+  Object.fromEntries(fields.map((field) => [field, row[field]])) as Partial<Product>;
+
+/** Exact where `product_counts` knows the number. Otherwise what Postgres expects. */
+async function estimateTotal(db: Queryable, filter: ProductFilter, similar: boolean): Promise<number> {
+  if (isCounted(filter)) {
+    const { category = null, brand = null, status } = filter;
+    const { rows } = await db.query<{ products: number }>(sql.count, [category, brand, status]);
+    return rows[0]?.products ?? 0;
+  }
+  // More were counted.
+  return Math.max(await expectedRows(db, filter, { similar }), countedExactly + 1);
+}
