@@ -1,7 +1,7 @@
 /** The order of the changes beside transactions that commit late, and where a cursor ends. */
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import type { Pool, PoolClient } from 'pg';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createPool } from '../postgres/pool.ts';
 import { createServicePool } from '../postgres/service-pool.ts';
 import { dropExpiredHistory } from '../retention/history-partitions.ts';
@@ -15,7 +15,8 @@ let owner: Pool;
 let read: Pool;
 let worker: Pool;
 const opened: PoolClient[] = [];
-beforeAll(async () => {
+// Each test has its own database, because one deletes marks and another begins an incarnation.
+beforeEach(async () => {
   database = await createTestDatabase({ migrated: true });
   owner = createPool({ url: database.url, applicationName: 'test', max: 20 });
   read = createServicePool({ url: database.urlFor('catalog_read'), applicationName: 'read' });
@@ -26,8 +27,6 @@ afterEach(async () => {
     await session.query('rollback');
     session.release();
   }
-});
-afterAll(async () => {
   await Promise.all([owner.end(), read.end(), worker.end()]);
   await database[Symbol.asyncDispose]();
 });
@@ -180,6 +179,7 @@ test('a mass change and TRUNCATE are told row by row', async () => {
 }, 60_000);
 
 test('a follower that begins with a snapshot gets every product once, and then the changes since', async () => {
+  for (let index = 0; index < 3; index += 1) await insertRow(owner);
   const { rows } = await owner.query<{ id: string }>('select id from catalog.products order by id');
   const late = await begin();
   const created = await insertRow(late);

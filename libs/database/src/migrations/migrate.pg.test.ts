@@ -31,7 +31,7 @@ const seeds: Readonly<
   Record<string, (pool: Awaited<ReturnType<typeof emptyDatabase>>['pool']) => Promise<unknown>>
 > = {
   products: (pool) => insertRow(pool, { gtin: '4006381333931', attributes: { colour: 'red' } }),
-  stock: (pool) => pool.query("insert into catalog.stock (sku, on_hand) values ('S-1', 3)"),
+  stock: (pool) => pool.query('insert into catalog.stock (product_id, on_hand) values (uuidv7(), 3)'),
   idempotency_keys: (pool) =>
     pool.query(
       "insert into catalog.idempotency_keys (operation, subject, key, request_hash, answer) values ('create_product', 'me', 'k', '', '{}')",

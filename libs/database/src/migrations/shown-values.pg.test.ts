@@ -86,10 +86,10 @@ const refusedElsewhere: readonly [name: string, sql: string][] = [
     `insert into catalog.orders (customer_id, currency, total_minor, placed_by, status, ${column})
      values ('c', 'EUR', 0, 't', '${column === 'created_at' ? 'placed' : column.replace('_at', '')}', 'infinity')`,
   ]),
-  ['stock', `insert into catalog.stock (sku, on_hand, updated_at) values ('S', 1, 'infinity')`],
+  ['stock', `insert into catalog.stock (product_id, on_hand, updated_at) values (uuidv7(), 1, 'infinity')`],
   [
     'stock adjustments',
-    `insert into catalog.stock_adjustments (sku, delta, reason, adjusted_by, adjusted_at) values ('S', 1, 'r', 't', '-infinity')`,
+    `insert into catalog.stock_adjustments (product_id, sku, delta, reason, adjusted_by, adjusted_at) values (uuidv7(), 'S', 1, 'r', 't', '-infinity')`,
   ],
   ...['created_at', 'password_changed_at'].map((column): [string, string] => [
     `users: ${column}`,
