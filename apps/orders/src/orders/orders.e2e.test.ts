@@ -209,7 +209,8 @@ describe('with an Idempotency-Key', () => {
     const body = { customerId: 'c-1', lines: [{ sku, quantity: 4 }] };
     const first = await post(body, key('once'));
     const text = await first.text();
-    await orders.client.products.delete((JSON.parse(text) as Order).items[0]?.productId ?? '');
+    const productId = (JSON.parse(text) as Order).items[0]?.productId ?? '';
+    await orders.client.products.delete(productId);
     const again = await post({ lines: [{ quantity: 4, sku }], customerId: 'c-1' }, key('once'));
     expect([again.status, await again.text(), again.headers.get('idempotency-replayed')]).toEqual([
       201,
@@ -217,7 +218,7 @@ describe('with an Idempotency-Key', () => {
       'true',
     ]);
     expect(again.headers.get('location')).toBe(first.headers.get('location'));
-    expect(await orders.onHand(sku)).toBe(6);
+    expect(await orders.onHandOf(productId)).toBe(6);
     expect(await refusal(() => post({ ...body, customerId: 'c-2' }, key('once')))).toEqual([
       422,
       'idempotency_key_reused',

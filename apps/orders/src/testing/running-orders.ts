@@ -28,6 +28,8 @@ export interface RunningOrders extends AsyncDisposable {
     options?: CallOptions,
   ): Promise<Order>;
   onHand(sku: string): Promise<number>;
+  /** Also that of a product that is deleted. */
+  onHandOf(productId: string): Promise<number>;
 }
 
 /** Starts the orders service as a process, with the three services of the catalog and their stores. */
@@ -47,6 +49,13 @@ export async function runningOrders(
   let service = await start();
   started.defer(() => service[Symbol.asyncDispose]());
   const owner = createPool({ url: catalog.database.url, applicationName: 'test' });
+  const onHandOf = async (productId: string): Promise<number> => {
+    const { rows } = await owner.query<{ on_hand: number }>(
+      'select on_hand from catalog.stock where product_id::text = $1',
+      [productId],
+    );
+    return rows[0]?.on_hand ?? 0;
+  };
   started.defer(() => owner.end());
   const client = createCatalogClient({
     readUrl: catalog.read.url,
@@ -102,12 +111,12 @@ export async function runningOrders(
       return orderSchema.parse(await res.json());
     },
     async onHand(sku) {
-      const { rows } = await owner.query<{ on_hand: number }>(
-        'select on_hand from catalog.stock where product_id = (select id from catalog.products where sku = $1)',
-        [sku],
-      );
-      return rows[0]?.on_hand ?? 0;
+      const { rows } = await owner.query<{ id: string }>('select id from catalog.products where sku = $1', [
+        sku,
+      ]);
+      return onHandOf(rows[0]?.id ?? '');
     },
+    onHandOf,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
