@@ -66,10 +66,13 @@ test('each service that calls others has its own key, and every public key is pu
   expect(limitsOf(after.tokenKey.kid)).not.toHaveProperty('scope');
   expect(limitsOf(after.tokenKey.kid)).not.toHaveProperty('sub');
   expect(limitsOf(after.serviceKeys['console']?.kid)).toMatchObject({
-    scope: 'catalog:operate',
+    scope: 'catalog:read catalog:write catalog:operate orders:read orders:write',
     sub: 'console',
   });
-  expect(limitsOf(after.serviceKeys['orders']?.kid)).toMatchObject({ scope: 'catalog:read', sub: 'orders' });
+  expect(limitsOf(after.serviceKeys['orders']?.kid)).toMatchObject({
+    scope: 'catalog:read catalog:changes',
+    sub: 'orders',
+  });
 });
 
 test('a file that is not valid is refused with a remedy, and not replaced by new secrets', async () => {

@@ -11,6 +11,7 @@ const lifetime_s = 300;
 /** The service of each scope, used when `--aud` is not given. */
 const audiences: Readonly<Record<string, string>> = {
   'catalog:read': 'catalog-read',
+  'catalog:changes': 'catalog-read',
   [OPERATE_SCOPE]: 'invalidation-worker',
   'catalog:write': 'catalog-write',
   'orders:read': 'orders',
