@@ -182,7 +182,7 @@ test('the popular list has a thousand products at most', async () => {
 /** Holds a worker between its read of the batch and its commit. */
 async function holdAdding() {
   await stores.owner.query(`
-    create or replace function catalog.wait_for_test() returns trigger language plpgsql as
+    create or replace function catalog.wait_for_test() returns trigger language plpgsql security definer as
       'begin perform pg_advisory_xact_lock_shared(4711); return null; end';
     create or replace trigger wait_for_test before insert on catalog.product_views
       for each statement execute function catalog.wait_for_test()`);

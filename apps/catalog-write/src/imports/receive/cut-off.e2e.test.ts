@@ -151,7 +151,7 @@ test('an import whose Postgres connection breaks while the body arrives fails wi
 test('an import whose commit succeeds but whose commit answer is lost is reported as succeeded', async () => {
   // The commit waits for a lock, so that the test can cut the connection while Postgres commits.
   await service.owner.query(`
-    create function public.held_commit() returns trigger language plpgsql as $$
+    create function public.held_commit() returns trigger language plpgsql security definer as $$
       begin perform pg_advisory_xact_lock(4711); return null; end $$;
     create constraint trigger held_commit after update on catalog.imports deferrable initially deferred
       for each row when (new.state = 'succeeded') execute function public.held_commit()`);
