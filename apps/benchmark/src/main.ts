@@ -13,7 +13,7 @@ Measures the claims about speed, each beside the plainest program that does the 
   --only NAMES      runs only these, separated by commas
   --quick           a short run of ${Object.keys(benchmarks)
     .filter((name) => benchmarks[name]?.isQuick)
-    .join(', ')}: under three minutes
+    .join(', ')}: a few minutes
   --large           measures growth up to five million products
   --smoke           tiny sizes; shows that it runs, its numbers mean nothing
   --compare         compares the ratios with apps/benchmark/baseline.json; exits with 1 if one fell by more than 15 %
@@ -61,6 +61,9 @@ async function main(): Promise<number> {
   }
   for (const name of chosen.names)
     if (!Object.hasOwn(benchmarks, name)) usageError(`There is no benchmark "${name}".`);
+  const baseline = chosen.compare ? await readBaseline() : undefined;
+  if (chosen.compare && baseline === undefined)
+    usageError('There is no apps/benchmark/baseline.json to compare with. Write one first: --save-baseline');
   const all = Object.keys(benchmarks).filter((name) => !chosen.quick || benchmarks[name]?.isQuick);
   const sizes = chosen.smoke ? smokeSizes : chosen.quick ? quickSizes : fullSizes;
   const say = (line: string) => console.log(line);
@@ -71,8 +74,8 @@ async function main(): Promise<number> {
   });
   if (chosen.publish) for (const file of await publish(sections, machine)) say(`written: ${file}`);
   let exitCode = 0;
-  if (chosen.compare) {
-    const { lines, worse } = compare(ratiosOf(sections), await readBaseline());
+  if (baseline !== undefined) {
+    const { lines, worse } = compare(ratiosOf(sections), baseline);
     for (const line of lines) say(line);
     if (worse.length > 0) exitCode = 1;
     say(

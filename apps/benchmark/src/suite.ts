@@ -42,7 +42,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     isQuick: true,
     measure: measureReads,
   },
-  cores: { about: 'two processes with WORKERS=2, beside one', isQuick: true, measure: measureCores },
+  cores: { about: 'two processes with WORKERS=2, beside one', isQuick: false, measure: measureCores },
   commits: {
     about: 'commits per second with 16 clients, for different triggers',
     isQuick: false,

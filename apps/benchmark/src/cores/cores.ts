@@ -4,8 +4,8 @@ import { format, markdownTable } from '@catalog/testing';
 import { measureInTurn, cpuOf, throughputOf, type Contestant } from '../measuring/rounds.ts';
 import { zipf } from '../measuring/zipf.ts';
 import { addProducts } from '../products/more-products.ts';
-import { checkAnswers, rowsOf } from '../reads/answers.ts';
-import { pathFolder, repeated } from '../reads/paths.ts';
+import { checkAnswers } from '../reads/answers.ts';
+import { pathFolder, repeated } from '../measuring/paths.ts';
 import { median } from '../report/percentiles.ts';
 import { atLeast, type Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
@@ -20,7 +20,6 @@ export async function measureCores(bench: BenchStack, sizes: Sizes): Promise<Sec
   await using resources = new AsyncDisposableStack();
   const folder = resources.use(await pathFolder());
   const ids = await addProducts(catalog, products);
-  const rows = await rowsOf(catalog, ids);
   const hot = await folder.write(
     'hot',
     zipf(products, 20_000).map((n) => `/v1/products/${ids[n]}`),
@@ -33,8 +32,8 @@ export async function measureCores(bench: BenchStack, sizes: Sizes): Promise<Sec
       label: workers === 1 ? 'one process' : `${workers} processes`,
       url: reader.url,
       pid: reader.pid,
-      load: repeated(hot),
-      check: () => checkAnswers(reader.url, hot.paths.slice(0, 20), { rows, source: 'detail=near' }),
+      route: repeated(hot),
+      check: () => checkAnswers(reader.url, hot.paths.slice(0, 20), { pool: catalog, source: 'detail=near' }),
     });
   }
   const rounds = await measureInTurn(contestants, {

@@ -6,9 +6,9 @@ import { cores } from '../measuring/machine.ts';
 import { cpuOf, measureInTurn, type Contestant } from '../measuring/rounds.ts';
 import { zipf } from '../measuring/zipf.ts';
 import { addProducts } from '../products/more-products.ts';
-import { checkAnswers, rowsOf } from '../reads/answers.ts';
+import { checkAnswers } from '../reads/answers.ts';
 import { fillRedis } from '../reads/fill-redis.ts';
-import { goingOn, pathFolder, repeated } from '../reads/paths.ts';
+import { goingOn, pathFolder, repeated } from '../measuring/paths.ts';
 import { median } from '../report/percentiles.ts';
 import { atLeast, type Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
@@ -119,25 +119,23 @@ async function measureAt(bench: BenchStack, redis: Redis, products: number, size
   await fillRedis(reader.url, kept);
   const redisBytes = ((await used()) - before) / kept.length;
 
-  const rows = await rowsOf(catalog, [...ids.slice(0, hotProducts), ...kept.slice(-20), ...ids.slice(-20)]);
-  const contestant = (
-    name: string,
-    load: Contestant['load'],
-    sample: readonly string[],
-    source: string,
-  ): Contestant => ({
+  const contestant = (name: string, route: Contestant['route'], source: string): Contestant => ({
     name,
     label: `${name} at ${format(products)}`,
     url: reader.url,
     pid: reader.pid,
-    load,
-    check: () => checkAnswers(reader.url, sample, { rows, source }),
+    route,
+    check: () =>
+      checkAnswers(reader.url, route.sample(), {
+        pool: catalog,
+        ...(sizes.checksSources && { source }),
+      }),
   });
   const rounds = await measureInTurn(
     [
-      contestant('near hit', repeated(hot), hot.paths.slice(0, 20), 'detail=near'),
-      contestant('Redis hit', goingOn(cold, inRedis / 4), cold.paths.slice(-20), 'hit'),
-      contestant('miss', goingOn(never, sizes.mostMisses_perSecond), ids.slice(-20).map(path), 'fwd=miss'),
+      contestant('near hit', repeated(hot), 'detail=near'),
+      contestant('Redis hit', goingOn(cold), 'hit'),
+      contestant('miss', goingOn(never), 'fwd=miss'),
     ],
     { rounds: sizes.rounds, seconds: sizes.round_s, warm_s: sizes.warm_s, say },
   );

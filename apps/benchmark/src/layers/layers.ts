@@ -10,7 +10,7 @@ import { cores } from '../measuring/machine.ts';
 import { zipf } from '../measuring/zipf.ts';
 import { addProducts } from '../products/more-products.ts';
 import { fillRedis } from '../reads/fill-redis.ts';
-import { pathFolder } from '../reads/paths.ts';
+import { pathFolder } from '../measuring/paths.ts';
 import { percentile } from '../report/percentiles.ts';
 import { atLeast, atMost, type Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';

@@ -4,7 +4,8 @@
  */
 import { median, percentile } from '../report/percentiles.ts';
 import { cpuBetween, cpuTime } from './cpu.ts';
-import { runLoad, type Load } from './load.ts';
+import type { Route } from './paths.ts';
+import { runLoad } from './load.ts';
 
 export interface Contestant {
   readonly name: string;
@@ -13,8 +14,7 @@ export interface Contestant {
   readonly pid: number;
   /** The cache Redis, if it uses one. */
   readonly redisPid?: number;
-  /** The next lines for this run. Each call may return other ones. */
-  load(seconds: number): Omit<Load, 'url' | 'seconds'>;
+  readonly route: Route;
   /** @throws if its answers are wrong, or do not come from the wanted source */
   check(): Promise<void>;
 }
@@ -43,7 +43,8 @@ async function measureRound(contestant: Contestant, seconds: number): Promise<Ro
   const { url, pid, redisPid } = contestant;
   const redis = redisPid === undefined ? [] : [redisPid];
   const [before, redisBefore] = [cpuTime([pid]), cpuTime(redis)];
-  const result = await runLoad({ url, seconds, ...contestant.load(seconds) });
+  const result = await runLoad({ url, seconds, ...contestant.route.load() });
+  contestant.route.ran(result.requests);
   const [used, redisUsed] = [cpuBetween(before, cpuTime([pid])), cpuBetween(redisBefore, cpuTime(redis))];
   const { requests, duration_us, failed } = result;
   const share = (used?.used_us ?? Number.NaN) / duration_us;

@@ -8,20 +8,26 @@ import { zipf } from '../measuring/zipf.ts';
 import { addProducts } from '../products/more-products.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
 import type { Sizes } from '../sizes.ts';
-import { checkAnswers, rowsOf } from './answers.ts';
+import { checkAnswers } from './answers.ts';
 import { fillRedis } from './fill-redis.ts';
-import { goingOn, pathFolder, repeated, type PathFile } from './paths.ts';
+import { goingOn, pathFolder, repeated, type PathFile } from '../measuring/paths.ts';
 
 const hotProducts = 10_000;
 const zipfDraws = 20_000;
 const batch = 100;
-/** With fewer, the near cache holds them all, and the runs use up the products that nobody has read. */
-const leastForRedisHits = 100_000;
 const page = 50;
 
 export interface Field extends AsyncDisposable {
   readonly contestants: readonly Contestant[];
   readonly hot: PathFile;
+}
+
+interface Hot {
+  readonly id: string;
+  readonly sku: string;
+  readonly category: string;
+  readonly name: string;
+  readonly priceMinor: number;
 }
 
 const productPath = (id: string) => `/v1/products/${id}`;
@@ -42,15 +48,15 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
   const nowhere = ids.slice(hotProducts + sizes.inRedis);
 
   const drawn = zipf(hotProducts, zipfDraws).map((n) => hotIds[n] ?? '');
-  const { rows: skus } = await catalog.query<{ id: string; sku: string; category: string }>(
-    'select id, sku, category from catalog.products where id = any ($1)',
+  const { rows } = await catalog.query<Hot>(
+    'select id, sku, category, name, price_minor::integer as "priceMinor" from catalog.products where id = any ($1)',
     [hotIds],
   );
-  const skuOf = new Map(skus.map(({ id, sku }) => [id, sku]));
+  const rowOf = new Map(rows.map((row) => [row.id, row]));
   const hot = await folder.write('hot', drawn.map(productPath));
   const bySku = await folder.write(
     'sku',
-    drawn.map((id) => `/v1/products/by-sku/${skuOf.get(id)}`),
+    drawn.map((id) => `/v1/products/by-sku/${rowOf.get(id)?.sku}`),
   );
   const batches = await folder.write(
     'batch',
@@ -59,16 +65,13 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
       (_, index) => `/v1/products?ids=${hotIds.slice(index * 50, index * 50 + batch).join(',')}`,
     ),
   );
-  const categories = [...new Set(skus.map(({ category }) => category))];
+  const categories = [...new Set(rows.map(({ category }) => category))];
   const lists = await folder.write(
     'list',
     categories.map((category) => `/v1/products?category=${category}&limit=${page}`),
   );
   const redisPaths = await folder.write('redis', inRedis.map(productPath));
   const missPaths = await folder.write('miss', nowhere.map(productPath));
-  const rows = await rowsOf(catalog, ids);
-  const anyRows = { get: (id: string) => rows.get(id) } as ReadonlyMap<string, never>;
-
   const redisUrl = await stack.redisUrl('cache');
   const redisPid = (await stack.pids())['cache-redis'] ?? 0;
   const readerUrl = stack.url('catalog-read');
@@ -77,38 +80,36 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
 
   const redis = new Redis(redisUrl);
   const fill = redis.pipeline();
-  for (const id of hotIds) fill.set(`bare:${id}`, JSON.stringify(rows.get(id)).padEnd(body.length));
+  for (const id of hotIds) fill.set(`bare:${id}`, JSON.stringify(rowOf.get(id)).padEnd(body.length));
   await fill.exec();
   redis.disconnect();
 
   const contestants: Contestant[] = [];
   const add = (
     running: RunningScript,
-    contestant: Pick<Contestant, 'name' | 'label' | 'load'> & {
+    contestant: Pick<Contestant, 'name' | 'label' | 'route'> & {
       readonly usesRedis?: boolean;
-      readonly sample: readonly string[];
       readonly source?: string;
       readonly header?: string;
     },
   ): void => {
-    const { name, label, load, usesRedis = false, sample, source, header } = contestant;
+    const { name, label, route, usesRedis = false, source, header } = contestant;
     contestants.push({
       name,
       label,
       url: running.url,
       pid: running.pid,
       ...(usesRedis && { redisPid }),
-      load,
+      route,
       check: () =>
-        checkAnswers(running.url, sample, {
-          rows: anyRows,
+        checkAnswers(running.url, route.sample(), {
+          pool: catalog,
           ...(source !== undefined && { source }),
           header,
         }),
     });
   };
   const start = async (name: string) => resources.use(await startServer(name, env, onCore));
-  const sample = drawn.slice(0, 20).map(productPath);
   const others: [name: string, label: string, usesRedis: boolean][] = [
     ['bare-get', 'bare node:http + one Redis GET', true],
     ['express-postgres', 'Express + Postgres', false],
@@ -123,53 +124,48 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
     label: 'bare node:http, a body of that size',
     url: bare.url,
     pid: bare.pid,
-    load: repeated(hot),
+    route: repeated(hot),
     async check() {
       const answer = await (await fetch(bare.url)).text();
       if (answer !== body) throw new Error('bare node:http answers another body.');
     },
   });
   for (const [name, label, usesRedis] of others)
-    add(await start(name), { name, label, usesRedis, load: repeated(hot), sample });
+    add(await start(name), { name, label, usesRedis, route: repeated(hot) });
 
   const near = resources.use(await startReader(onCore));
   const token = `Authorization: Bearer ${await stack.token('catalog-read', 'catalog:read')}`;
   const hit = 'hit; detail=near';
-  const of = (file: PathFile) => file.paths.slice(0, 20);
-  add(near, { name: 'near', label: 'ours: near hit by id', load: repeated(hot), sample, source: hit });
+  add(near, { name: 'near', label: 'ours: near hit by id', route: repeated(hot), source: hit });
   add(near, {
     name: 'near-token',
     label: 'ours: near hit by id, with a token',
-    load: repeated(hot, token),
-    sample,
+    route: repeated(hot, token),
     source: hit,
     header: token,
   });
   add(near, {
     name: 'near-sku',
     label: 'ours: near hit by SKU',
-    load: repeated(bySku),
-    sample: of(bySku),
+    route: repeated(bySku),
     source: hit,
   });
   add(near, {
     name: 'batch',
     label: `ours: ${batch} products in one call`,
-    load: repeated(batches),
-    sample: of(batches),
+    route: repeated(batches),
   });
   add(near, {
     name: 'list',
     label: `ours: a list page of ${page}`,
-    load: repeated(lists),
-    sample: of(lists),
+    route: repeated(lists),
   });
 
   const nginx = await startNginx({ port: stack.sparePort(), origin: near.url, core });
   if (nginx === undefined) say('nginx is not installed, so proxy_cache is not measured');
   else {
     resources.use(nginx);
-    add(nginx, { name: 'nginx', label: 'nginx proxy_cache, never invalidated', load: repeated(hot), sample });
+    add(nginx, { name: 'nginx', label: 'nginx proxy_cache, never invalidated', route: repeated(hot) });
   }
 
   say(`filling Redis with ${sizes.inRedis} products`);
@@ -179,18 +175,15 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
     name: 'redis-hit',
     label: 'ours: Redis hit',
     usesRedis: true,
-    load: goingOn(redisPaths, sizes.inRedis / 4),
-    // Halfway between the runs: neither just read, nor soon to be.
-    sample: redisPaths.paths.slice(-20),
-    ...(sizes.inRedis >= leastForRedisHits && { source: 'hit; detail=redis' }),
+    route: goingOn(redisPaths),
+    ...(sizes.checksSources && { source: 'hit; detail=redis' }),
   });
   add(cold, {
     name: 'miss',
     label: 'ours: miss, one row of Postgres',
     usesRedis: true,
-    load: goingOn(missPaths, sizes.mostMisses_perSecond),
-    sample: missPaths.paths.slice(-20),
-    ...(sizes.inRedis >= leastForRedisHits && { source: 'fwd=miss' }),
+    route: goingOn(missPaths),
+    ...(sizes.checksSources && { source: 'fwd=miss' }),
   });
 
   const owned = resources.move();

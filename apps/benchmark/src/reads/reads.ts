@@ -185,7 +185,7 @@ async function measureLatencies(
     if (rate === undefined) continue;
     say(`latency of ${label} at ${format(rate)} requests/s`);
     const results: PacedResult[] = [];
-    for (let round = 0; round < Math.min(3, sizes.rounds); round++)
+    for (let round = 0; round < sizes.paced; round++)
       results.push(await runPaced({ url, paths: hot.file, seconds: sizes.round_s, perSecond: rate }));
     const [middle] = results.toSorted((a, b) => a.p99_us - b.p99_us).slice(Math.floor(results.length / 2));
     if (middle === undefined || middle.failed > 0)
@@ -199,7 +199,7 @@ function latencyTable(latencies: readonly Latency[]): string[] {
   const us = (value: number) => (value >= 1_000 ? `${format(value / 1_000)} ms` : `${format(value)} µs`);
   return [
     `Latency at ${load * 100} % of the highest load (bare and near hits at the same load), sent at a fixed rate. It counts from ` +
-      'the moment at which a request was due, so it includes how late the client was. The median of three runs:',
+      'the moment at which a request was due, so it includes how late the client was. The median of the runs:',
     '',
     ...markdownTable(
       ['', 'requests/s', 'p50', 'p99', 'client late, p99'],

@@ -36,13 +36,19 @@ export function compare(now: Figures, before: Figures): { lines: string[]; worse
   return { lines: markdownTable(['ratio', 'baseline', 'now', 'change'], rows), worse };
 }
 
-export async function readBaseline(): Promise<Figures> {
-  return JSON.parse(await readFile(file, 'utf8')) as Figures;
+/** @returns undefined if no run has saved one */
+export async function readBaseline(): Promise<Figures | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Figures;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Keeps the ratios of sections that were not measured. */
 export async function saveBaseline(now: Figures): Promise<string> {
-  const before = await readBaseline().catch(() => ({}));
+  const before = (await readBaseline()) ?? {};
   const rounded = Object.entries(now).map(([name, value]) => [name, Number(value.toFixed(3))] as const);
   const all = { ...before, ...Object.fromEntries(rounded) };
   await writeFile(file, `${JSON.stringify(all, null, 2)}\n`);

@@ -1,0 +1,58 @@
+/** Lists of paths in files, as the load generators want them. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface PathFile {
+  readonly file: string;
+  readonly paths: readonly string[];
+}
+
+export interface PathFolder extends AsyncDisposable {
+  write(name: string, paths: readonly string[]): Promise<PathFile>;
+}
+
+export async function pathFolder(): Promise<PathFolder> {
+  const folder = await mkdtemp(join(tmpdir(), 'catalog-paths-'));
+  return {
+    async write(name, paths) {
+      const file = join(folder, name);
+      await writeFile(file, `${paths.join('\n')}\n`);
+      return { file, paths };
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Which lines a run gets. */
+export interface Route {
+  /** For the next run. */
+  load(): { readonly paths: string; readonly start?: number; readonly header?: string | undefined };
+  /** That run has sent so many requests. */
+  ran(requests: number): void;
+  /** Some that no run has sent in this turn. */
+  sample(): readonly string[];
+}
+
+const samples = 20;
+/** More requests than a run has sent without an answer when it ends: one for each connection. */
+const underWay = 64;
+
+/** Always the same lines, from the beginning. */
+export const repeated = ({ file, paths }: PathFile, header?: string): Route => ({
+  load: () => ({ paths: file, header }),
+  ran: () => undefined,
+  sample: () => paths.slice(0, samples),
+});
+
+/** Goes on where the last run has ended. */
+export function goingOn({ file, paths }: PathFile): Route {
+  let next = 0;
+  return {
+    load: () => ({ paths: file, start: next }),
+    ran(requests) {
+      next = (next + requests + underWay) % paths.length;
+    },
+    sample: () => paths.slice(next, next + samples),
+  };
+}
