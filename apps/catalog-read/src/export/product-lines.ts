@@ -3,7 +3,7 @@ import { exportedFields, type ExportedRow } from '@catalog/database';
 export const exportFormats = ['csv', 'ndjson'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
-/** Writes rows in one format. What it writes, `POST /v1/imports` reads back as it was. */
+/** Writes rows in one format. `POST /v1/imports` reads the result back without a change. */
 export interface LineWriter {
   readonly mediaType: string;
   /** Before the first row. */

@@ -105,7 +105,7 @@ export class ProductFront implements Front {
   }
 }
 
-/** The heads of 200 and 304. `writeHead` copies what it is given, so each answer overwrites the values of the last one. */
+/** The headers of 200 and 304. `writeHead` copies them, so every answer can reuse the same two arrays. */
 class FrontHeaders {
   readonly #found: string[];
   readonly #known: string[];

@@ -1,4 +1,4 @@
-/** Calls the other services over HTTP in the name of the person who is signed in. */
+/** Calls the other services over HTTP. Its tokens name the signed-in user. */
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { CatalogError } from '@catalog/contracts';

@@ -67,8 +67,8 @@ export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRule
         account: digest(username),
         address: digest(network),
       };
-      // One after the other: an attempt that is refused counts no further. Otherwise somebody who is locked out could go on
-      // and lock out everybody at the same address, or the account's owner.
+      // In this order: when one limit refuses the attempt, the next ones do not count it. Otherwise a locked-out client that
+      // keeps trying would also lock out its address and the owner of the account.
       await consume(pair, keys.pair);
       await consume(address, keys.address);
       await consume(account, keys.account);

@@ -18,7 +18,7 @@ export const meQuery = queryOptions({
 
 const ranks: Readonly<Record<Role, number>> = { viewer: 0, editor: 1, admin: 2 };
 
-/** Whether the person may do what needs this role. The server decides; this only hides what it would refuse. */
+/** Whether the signed-in user has this role or a higher one. It only hides buttons: the server checks every call. */
 export function useMay(role: Role): boolean {
   const { data } = useQuery(meQuery);
   return data !== undefined && ranks[data.role] >= ranks[role];

@@ -18,8 +18,8 @@ export function pairOf({ pair }: System): PostgresPair {
 }
 
 /**
- * Lets Postgres go back, and tells the checker what was lost. Every reader must then follow in time, with versions beyond
- * those that were lost, and the worker must count it as what it is.
+ * Moves Postgres back and tells the checker which changes were lost. Every reader must follow in time. New versions must be
+ * greater than the lost ones. The worker's metric must count that Postgres went back.
  */
 export async function goBack(
   stage: Stage,

@@ -10,7 +10,7 @@ const deletedAtOnce = 5_000;
 const idsInCall = 100;
 /** `viewLimits.batchProducts` in libs/redis. */
 const countedProducts = 10_000;
-/** Room in the state Redis beside what it holds: less than one counter for each product needs. */
+/** Free memory left in the state Redis. One counter for each product would need more. */
 const room_bytes = 2 * 2 ** 20;
 /** catalog-read sends its counts once a second. */
 const counted_ms = 2_500;
