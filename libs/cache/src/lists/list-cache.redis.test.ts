@@ -151,7 +151,7 @@ test('while products change sixty times a second, two processes load a page abou
     while (seconds() < 2.5) {
       hearHeartbeat();
       await Promise.all([lists.get(['hot'], load), other.get(['hot'], load)]);
-      // Two hundred reads a second, as from a steady stream of clients. Without the pause the reads starve the changes.
+      // At most 200 reads a second. Without the pause the test saw five loads where it allows four.
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   } finally {
