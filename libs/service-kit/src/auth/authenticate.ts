@@ -4,7 +4,7 @@ import type { Readiness } from '../health/readiness.ts';
 import { systemClock, type Clock } from '../lifecycle/clock.ts';
 import type { Logger } from '../logging/logger.ts';
 import { keyFile } from './keys.ts';
-import { anonymousCaller, tokenVerifier, type Caller } from './verify.ts';
+import { anonymousCaller, isAnonymous, tokenVerifier, type Caller } from './verify.ts';
 
 declare global {
   // Express declares this namespace for properties that middleware adds.
@@ -110,7 +110,7 @@ export function requireScope(scope: string, ...others: readonly string[]): Reque
       next();
       return;
     }
-    if (caller === undefined || caller.subject === 'anonymous') {
+    if (caller === undefined || isAnonymous(caller)) {
       challenge(res, '');
       next(new CatalogError('unauthenticated', `Send a token with the scope ${scope}.`));
       return;

@@ -17,6 +17,9 @@ export interface Caller {
   readonly until_ms?: number;
 }
 
+/** Told by the missing token, because a token may name any subject. */
+export const isAnonymous = (caller: Caller): boolean => caller.until_ms === undefined;
+
 const tokenRules = {
   /** A stolen token is useless soon. */
   lifetime_s: 300,

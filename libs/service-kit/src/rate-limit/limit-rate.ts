@@ -1,6 +1,6 @@
 import { CatalogError } from '@catalog/contracts';
 import type { Request, RequestHandler, Response } from 'express';
-import type { Caller } from '../auth/verify.ts';
+import { type Caller, isAnonymous } from '../auth/verify.ts';
 import type { RateDecision, RateLimiter } from '@catalog/redis';
 import { networkOf } from './network.ts';
 
@@ -16,7 +16,7 @@ export type ImmediateLimit = RequestLimit & Pick<RateLimiter, 'takeHere'>;
 export const callerKey = (req: Request): string => callerKeyOf(req.caller, req.ip);
 
 export function callerKeyOf(caller: Caller | undefined, address: string | undefined): string {
-  return caller === undefined || caller.subject === 'anonymous'
+  return caller === undefined || isAnonymous(caller)
     ? `address:${networkOf(address ?? '')}`
     : `caller:${caller.owner}`;
 }
