@@ -60,7 +60,8 @@ test('a user can sign in, see the services, open the dashboard and sign out with
   const { page, complaints } = await openPage();
   await page.goto(running.url);
   expect(page.url()).toBe(`${running.url}/sign-in`);
-  // The first field already has the focus.
+  // Chromium gives the first field its focus a moment after the page has loaded.
+  await page.locator('input:focus').waitFor();
   await page.keyboard.type('viewer');
   await page.keyboard.press('Tab');
   await page.keyboard.type(password);
