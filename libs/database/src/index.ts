@@ -9,7 +9,7 @@ export {
 } from './postgres/transaction.ts';
 export { retryRead } from './postgres/retry-read.ts';
 export { sessionOptions } from './postgres/session.ts';
-export { loadSql } from './postgres/sql.ts';
+export { fillIn, loadSql } from './postgres/sql.ts';
 export { beginIncarnation, confirmPrimary, type Primary } from './postgres/primary.ts';
 export { createServicePool, type ServicePool, type ServicePoolOptions } from './postgres/service-pool.ts';
 export { readVersionReached, wasNeverDrawn } from './postgres/versions.ts';

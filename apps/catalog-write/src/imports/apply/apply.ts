@@ -1,18 +1,19 @@
 import { CatalogError, type ImportError } from '@catalog/contracts';
-import { loadSql, setChangedBy } from '@catalog/database';
+import { setChangedBy } from '@catalog/database';
 import type { PoolClient } from 'pg';
 import { importError } from '../import-error.ts';
 import { importLimits } from '../limits.ts';
+import { loadStatement } from './load-statement.ts';
 import type { ImportRules } from '../progress/import-journal.ts';
 import type { ApplyTurn } from './apply-turns.ts';
 
 const sql = {
-  refuse: loadSql(import.meta.url, './sql/refuse.sql'),
-  hasNew: loadSql(import.meta.url, './sql/has-new.sql'),
-  lockChanged: loadSql(import.meta.url, './sql/lock-changed.sql'),
-  updateChanged: loadSql(import.meta.url, './sql/update-changed.sql'),
-  insertNew: loadSql(import.meta.url, './sql/insert-new.sql'),
-  preview: loadSql(import.meta.url, './sql/preview.sql'),
+  refuse: loadStatement('refuse'),
+  hasNew: loadStatement('has-new'),
+  lockChanged: loadStatement('lock-changed'),
+  updateChanged: loadStatement('update-changed'),
+  insertNew: loadStatement('insert-new'),
+  preview: loadStatement('preview'),
 };
 
 export interface ApplyPlan extends ImportRules {
@@ -80,6 +81,9 @@ export async function preview(client: PoolClient, plan: ApplyPlan): Promise<Appl
 }
 
 /**
+ * The update comes last. A product that another transaction created before the insert began is in its snapshot, so every
+ * record of the file is either inserted or compared.
+ *
  * Another commit may delete or change a row after this import found that the row needs no change. The row then counts as
  * unchanged, as if that commit came after the whole import.
  */
@@ -92,10 +96,13 @@ async function applyOnce(client: PoolClient, plan: ApplyPlan): Promise<Applied> 
   // With another rule, a product that was created since `refuse` looked must not be changed.
   const mayUpdate = plan.onExisting === 'update';
   const { locked } = mayUpdate ? await oneRow<{ locked: number }>(client, sql.lockChanged) : { locked: 0 };
-  const updated = locked > 0 ? await oneRow<Written>(client, sql.updateChanged) : nothingWritten;
   const created = hasNew ? await oneRow<Written>(client, sql.insertNew) : nothingWritten;
-  if (!mayUpdate && hasNew && created.rows < plan.staged - refused.skipped - refused.refused)
-    throw new CameInBetween();
+  const someExist = hasNew && created.rows < plan.staged - refused.skipped - refused.refused;
+  if (!mayUpdate && someExist) throw new CameInBetween();
+  const updated =
+    locked > 0 || (mayUpdate && someExist)
+      ? await oneRow<Written>(client, sql.updateChanged)
+      : nothingWritten;
   const versions = [updated.lowestVersion, created.lowestVersion].filter((version) => version !== null);
   return {
     isRejected: false,

@@ -1,11 +1,12 @@
 import { printable, writableProductFields, type ImportChanges, type ProductCreate } from '@catalog/contracts';
-import { loadSql, type Queryable } from '@catalog/database';
+import { type Queryable } from '@catalog/database';
 import { isDeepStrictEqual } from 'node:util';
 import { importLimits } from '../limits.ts';
+import { loadStatement } from './load-statement.ts';
 
 const sql = {
-  countChanges: loadSql(import.meta.url, './sql/count-changes.sql'),
-  listChanges: loadSql(import.meta.url, './sql/list-changes.sql'),
+  countChanges: loadStatement('count-changes'),
+  listChanges: loadStatement('list-changes'),
 };
 
 type Field = keyof ProductCreate;

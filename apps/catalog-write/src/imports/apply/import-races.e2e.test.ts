@@ -16,19 +16,16 @@ async function names(): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Waits until a statement of the service waits for a lock. */
+/** How many statements of the service wait for a lock. */
+async function waiting(): Promise<number> {
+  const { rows } = await service.owner.query(
+    "select from pg_stat_activity where datname = current_database() and usename = 'catalog_write' and wait_event_type = 'Lock'",
+  );
+  return rows.length;
+}
+
 async function untilWaiting(): Promise<void> {
-  await expect
-    .poll(
-      async () => {
-        const { rows } = await service.owner.query(
-          "select from pg_stat_activity where datname = current_database() and usename = 'catalog_write' and wait_event_type = 'Lock'",
-        );
-        return rows.length;
-      },
-      { timeout: 5_000, interval: 5 },
-    )
-    .toBeGreaterThan(0);
+  await expect.poll(waiting, { timeout: 5_000, interval: 5 }).toBeGreaterThan(0);
 }
 
 test('imports of the same new SKUs at once create each SKU once, and the last import wins every row', async () => {
@@ -87,6 +84,36 @@ test('a POST and an import that create the same product at once lose nothing, wh
   expect(rows[0]?.products).toBe(skus.length);
   // A POST is refused only when the import was first.
   expect(created).toBeGreaterThanOrEqual(result.updated);
+});
+
+test('a product that a POST creates while the import updates others takes the values of the file', async () => {
+  await imported(service, csv(csvRow('SKU-0')));
+  // Holds the import in its update.
+  await service.owner.query(`
+    create function public.held_update() returns trigger language plpgsql security definer as $$
+      begin perform pg_advisory_xact_lock(4712); return null; end $$;
+    create trigger held_update before update on catalog.products
+      for each statement execute function public.held_update()`);
+  const holder = await service.owner.connect();
+  try {
+    await holder.query('select pg_advisory_lock(4712)');
+    const result = imported(service, csv(csvRow('SKU-0', 'import'), csvRow('SKU-1', 'import')));
+    await untilWaiting();
+    const body = { ...validProduct, sku: 'SKU-1', name: 'post' };
+    const post = service.call('POST', '/v1/products', { body });
+    let answered = false;
+    void post.then(() => (answered = true));
+    await expect
+      .poll(async () => answered || (await waiting()) > 1, { timeout: 5_000, interval: 5 })
+      .toBe(true);
+    await holder.query('select pg_advisory_unlock(4712)');
+    const { created, updated } = await result;
+    expect([created + updated, (await post).status]).toEqual([2, created === 1 ? 409 : 201]);
+    expect(await names()).toEqual(['import']);
+  } finally {
+    holder.release(true);
+    await service.owner.query('drop function public.held_update() cascade');
+  }
 });
 
 test('a SKU that another transaction creates while the import waits for it is updated by a second attempt', async () => {

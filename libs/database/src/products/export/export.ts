@@ -1,7 +1,7 @@
 import { writableProductFields, type ProductCreate, type ProductFilter } from '@catalog/contracts';
 import type { Pool, QueryArrayConfig } from 'pg';
-import { loadSql } from '../../postgres/sql.ts';
-import { Bound, conditionsOf, fillIn } from '../lists/filter.ts';
+import { fillIn, loadSql } from '../../postgres/sql.ts';
+import { Bound, conditionsOf } from '../lists/filter.ts';
 
 const sql = {
   tune: loadSql(import.meta.url, './tune.sql'),

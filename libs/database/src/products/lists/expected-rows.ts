@@ -1,6 +1,6 @@
 import type { Queryable } from '../../postgres/pool.ts';
-import { loadSql } from '../../postgres/sql.ts';
-import { Bound, conditionsOf, type ConditionOptions, fillIn, type ProductFilter } from './filter.ts';
+import { fillIn, loadSql } from '../../postgres/sql.ts';
+import { Bound, conditionsOf, type ConditionOptions, type ProductFilter } from './filter.ts';
 
 const sql = loadSql(import.meta.url, './estimate.sql');
 

@@ -1,7 +1,7 @@
 import type { ProductFacets } from '@catalog/contracts';
 import type { Queryable } from '../../postgres/pool.ts';
-import { loadSql } from '../../postgres/sql.ts';
-import { Bound, conditionsOf, fillIn, isCounted, type ProductFilter } from './filter.ts';
+import { fillIn, loadSql } from '../../postgres/sql.ts';
+import { Bound, conditionsOf, isCounted, type ProductFilter } from './filter.ts';
 import { expectedRows } from './expected-rows.ts';
 
 const sql = {

@@ -73,13 +73,6 @@ export function conditionsOf(
   return { tables, conditions: conditions.join(' and ') || 'true', spread: spread.join(' ') };
 }
 
-/** Puts fixed text in the place of the marks of a statement. */
-export function fillIn(sql: string, marks: Readonly<Record<string, string>>): string {
-  return sql
-    .replaceAll(/^--.*\n/gm, '')
-    .replaceAll(/(?<!:):([a-z_]+)/g, (whole, name: string) => marks[name] ?? whole);
-}
-
 /** Whether `product_counts` alone knows how many products match. */
 export const isCounted = (filter: ProductFilter): boolean =>
   filter.q === undefined &&

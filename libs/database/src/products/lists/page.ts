@@ -1,10 +1,10 @@
 import { PRODUCT, type Product, productFields, type ProductSort } from '@catalog/contracts';
 import type { Queryable } from '../../postgres/pool.ts';
-import { loadSql } from '../../postgres/sql.ts';
+import { fillIn, loadSql } from '../../postgres/sql.ts';
 import { readRows } from '../../postgres/unreadable.ts';
 import { expectedRows } from './expected-rows.ts';
 import { readCursor, writeCursor } from './cursor.ts';
-import { Bound, conditionsOf, fillIn, isCounted, productColumns, type ProductFilter } from './filter.ts';
+import { Bound, conditionsOf, isCounted, productColumns, type ProductFilter } from './filter.ts';
 import { ListOrder, type Position, usualSort } from './order.ts';
 
 export interface ProductPageRequest extends ProductFilter {
