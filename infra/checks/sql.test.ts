@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { codeIn, repositoryRoot } from './sources.ts';
 
@@ -39,4 +39,17 @@ test('no production code builds SQL from strings', () => {
       builtFromStrings(readFileSync(join(repositoryRoot, path), 'utf8')).map((text) => `${path}: ${text}`),
     );
   expect(found).toEqual([]);
+});
+
+// A statement that only runs late would fail only then.
+test('every SQL file that the code loads by name exists', () => {
+  const loaded = ['apps', 'libs'].flatMap(codeIn).flatMap((path) => {
+    const code = readFileSync(join(repositoryRoot, path), 'utf8').replaceAll(
+      /^\s*(?:\/\*\*|\*|\/\/).*$/gm,
+      '',
+    );
+    return [...code.matchAll(/'(\.[\w./-]*\.sql)'/g)].map(([, file = '']) => join(dirname(path), file));
+  });
+  expect(loaded.length).toBeGreaterThan(50);
+  expect(loaded.filter((file) => !existsSync(join(repositoryRoot, file)))).toEqual([]);
 });

@@ -142,7 +142,7 @@ async function count(pool: Pool): Promise<number> {
 /** The same rows in a table without triggers. */
 async function fillPeers(peers: Pool, rows: number): Promise<void> {
   await peers.query('create table catalog.bulk (like catalog.products including all) with (fillfactor = 85)');
-  const insert = loadSql(import.meta.url, '../throughput/more-products.sql').replace(
+  const insert = loadSql(import.meta.url, '../products/more-products.sql').replace(
     'catalog.products',
     'catalog.bulk',
   );
