@@ -56,7 +56,7 @@ test('plain JavaScript uses the packed client', () => {
     `import { CatalogUnavailable, createCatalogClient } from '@catalog/catalog-client';
      const catalog = createCatalogClient({ readUrl: 'http://127.0.0.1:1', timeout_ms: 500 });
      const error = await catalog.products.getBySku('LAMP').catch((error) => error);
-     console.log(error instanceof CatalogUnavailable, typeof catalog.changes);`,
+     console.log(\`\${error instanceof CatalogUnavailable} \${typeof catalog.changes}\`);`,
   );
   expect(run(process.execPath, ['use.js'], outside)).toBe('true function\n');
 }, 60_000);
