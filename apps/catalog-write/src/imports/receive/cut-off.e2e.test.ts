@@ -119,7 +119,7 @@ test('a client that goes away while its records are applied frees its locks and 
     const { id, cutOff } = startImport(csv(csvRow('KEPT', 'x'), csvRow('HELD', 'x'), csvRow('NEW')));
     await expect
       .poll(runningStatements, patience)
-      .toEqual([expect.stringContaining('Locks the rows that differ')]);
+      .toEqual([expect.stringContaining('for no key update')]);
     cutOff();
     await untilState(id, {
       state: 'failed',
