@@ -1,4 +1,4 @@
-import { createServicePool, insertProduct, type Pool } from '@catalog/database';
+import { createServicePool, insertProduct, type ServicePool } from '@catalog/database';
 import { productCreateSchema, type Product } from '@catalog/contracts';
 import { ProductViews, RateLimiter } from '@catalog/redis';
 import { startPart } from '@catalog/runtime';
@@ -45,7 +45,7 @@ export interface Stores extends AsyncDisposable {
   /** Between the readers and Postgres. */
   readonly postgres: TcpProxy;
   /** As the superuser, past the proxy. */
-  readonly owner: Pool;
+  readonly owner: ServicePool;
   readonly tokens: TestTokens;
   readonly applier: ChangeApplier;
   reader(options?: ReaderOptions): Promise<Reader>;
