@@ -117,9 +117,7 @@ test('a client that goes away while its records are applied frees its locks and 
       "select from catalog.products where sku = 'HELD' for update",
     );
     const { id, cutOff } = startImport(csv(csvRow('KEPT', 'x'), csvRow('HELD', 'x'), csvRow('NEW')));
-    await expect
-      .poll(runningStatements, patience)
-      .toEqual([expect.stringContaining('for no key update')]);
+    await expect.poll(runningStatements, patience).toEqual([expect.stringContaining('for no key update')]);
     cutOff();
     await untilState(id, {
       state: 'failed',
