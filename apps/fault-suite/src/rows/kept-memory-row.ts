@@ -2,6 +2,7 @@
 import { pause } from '@catalog/runtime';
 import { startReader } from '@catalog/testing';
 import { call } from '../load/call.ts';
+import { demoProducts } from '../system/demo-products.ts';
 import { metric } from '../system/metrics.ts';
 import type { Row } from './row.ts';
 
@@ -42,10 +43,7 @@ export const keptMemoryRow: Row = {
     'a third reader keeps thousands of products in its near cache, each read through its connection to Redis',
   withoutLoad: true,
   async inject({ system, observe, expect }) {
-    const { rows } = await system.sql.query<{ id: string }>(
-      "select id from catalog.products where category <> 'checked' order by random() limit 7000",
-    );
-    const ids = rows.map(({ id }) => id);
+    const ids = await demoProducts(system.sql, 7_000);
     await readAll(system.readers[0]?.url ?? '', ids);
     await using third = await startReader(system.stack, {
       env: { NODE_OPTIONS: `--expose-gc --import ${fixture}` },

@@ -4,6 +4,7 @@ import { pause } from '@catalog/runtime';
 import { startReader } from '@catalog/testing';
 import { call } from '../load/call.ts';
 import { readBody } from '../load/read.ts';
+import { demoProducts } from '../system/demo-products.ts';
 import { withPort } from '../system/system.ts';
 import type { Row } from './row.ts';
 
@@ -24,10 +25,7 @@ export const keyViewRow: Row = {
     await using third = await startReader(system.stack, {
       env: { DATABASE_URL: databaseUrl, BYPASSES_PER_SECOND: String(bypasses_per_s) },
     });
-    const { rows: uncached } = await system.sql.query<{ id: string }>(
-      "select id from catalog.products where category <> 'checked' order by random() limit $1",
-      [Math.max(60, Math.round(400 * patience))],
-    );
+    const uncached = await demoProducts(system.sql, Math.max(60, Math.round(400 * patience)));
     const view = `${third.url}/v1/products/${keys.lasting[0]}/cache`;
     const agent = new Agent({ keepAlive: true });
     const statuses = new Map<number, number>();
@@ -43,14 +41,14 @@ export const keyViewRow: Row = {
     const readUncached = (key: string) =>
       readBody(agent, { client: 'beside', process: 'reader 3', url: third.url, key });
     // Opens connections: with the latency, one takes almost as long as a load may take.
-    await Promise.all(uncached.splice(0, 20).map(({ id }) => readUncached(id)));
+    await Promise.all(uncached.splice(0, 20).map((id) => readUncached(id)));
     system.proxies.postgres.delay(latency_ms);
     const loops = Promise.all(Array.from({ length: callers }, loop));
     // It is awaited below. Until then, a failure must not end the suite.
     loops.catch(() => undefined);
     const failed: string[] = [];
     try {
-      for (const { id } of uncached) {
+      for (const id of uncached) {
         const { operation, body } = await readUncached(id);
         if (operation.outcome !== 'ok') failed.push(body || (operation.said ?? ''));
       }

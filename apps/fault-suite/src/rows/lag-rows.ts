@@ -4,8 +4,9 @@ import { pause } from '@catalog/runtime';
 import { eventually, startReader, tcpProxy } from '@catalog/testing';
 import type { Operation } from '../history/operation.ts';
 import { read } from '../load/read.ts';
+import { demoProduct } from '../system/demo-products.ts';
 import { filteringProxy } from '../system/filtering-proxy.ts';
-import { holdChange, quietProduct } from '../system/held-change.ts';
+import { holdChange } from '../system/held-change.ts';
 import { metric } from '../system/metrics.ts';
 import { ownWorker } from '../system/own-worker.ts';
 import { withPort } from '../system/system.ts';
@@ -24,7 +25,7 @@ const staleAnswerRow: Row = {
     await using postgres = await tcpProxy({ to: stack.port('postgres') });
     const DATABASE_URL = withPort(await stack.databaseUrl('catalog_read'), postgres.port);
     await using third = await startReader(stack, { env: { DATABASE_URL } });
-    const key = await quietProduct(sql);
+    const key = await demoProduct(sql);
     const ask = async (process: string, url: string, minVersion?: number) => {
       const operation = await read(undefined, { client: 'lag', process, url, key }, minVersion);
       load.history.push(operation);
@@ -97,7 +98,7 @@ const clockOfRedisRow: Row = {
     await using worker = await ownWorker(system, { env: { CACHE_REDIS_URL } });
     const [first] = system.readers;
     const url = first?.url ?? '';
-    const key = await quietProduct(sql);
+    const key = await demoProduct(sql);
     const ask = () => read(undefined, { client: 'clock', process: first?.name ?? '', url, key });
     await ask();
     await worker.start();

@@ -4,6 +4,7 @@ import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { call } from '../load/call.ts';
 import { anyOf } from '../load/random.ts';
+import { demoProducts } from '../system/demo-products.ts';
 import type { Row } from './row.ts';
 
 const changesPerSecond = 60;
@@ -51,13 +52,10 @@ export const listRow: Row = {
   fault: 'other products change all the time while a list page is read',
   injected: `${changesPerSecond} changes a second for ${time_ms / 1_000} s; one client of each reader asks for one page all the time`,
   async inject({ system, random, observe, expect }) {
-    const { rows } = await system.sql.query<{ id: string }>(
-      "select id from catalog.products where category <> 'checked' order by random() limit 100",
-    );
+    const others = await demoProducts(system.sql, 100);
     const [first] = system.readers;
     const { shown } = await eventually(() => readPage(first?.url ?? ''), { timeout_ms: 10_000 });
     const onPage = [...shown.keys()];
-    const others = rows.map(({ id }) => id);
     const began_ms = performance.now();
     const isOver = () => performance.now() - began_ms > time_ms;
     const changes: Change[] = [];

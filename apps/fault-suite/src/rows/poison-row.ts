@@ -1,6 +1,7 @@
 /** A row with jobs that always fail, among good jobs. */
 import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
+import { demoProducts } from '../system/demo-products.ts';
 import { invalidations } from '../system/invalidations.ts';
 import type { Row, Stage } from './row.ts';
 
@@ -30,12 +31,10 @@ const p99 = (values: readonly number[]): number =>
 
 /** Changes many products that the load does not use. */
 async function writeUntil({ system }: Stage, over: AbortSignal): Promise<void> {
-  const { rows } = await system.sql.query<{ id: string }>(
-    "select id from catalog.products where category <> 'checked' limit 500",
-  );
+  const ids = await demoProducts(system.sql, 500);
   for (let next = 0; !over.aborted; next++) {
     await system.sql.query('update catalog.products set price_minor = price_minor + 1 where id = $1', [
-      rows[next % rows.length]?.id,
+      ids[next % ids.length],
     ]);
     await pause(5);
   }

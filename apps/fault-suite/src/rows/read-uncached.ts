@@ -1,15 +1,14 @@
 import { read } from '../load/read.ts';
+import { demoProducts } from '../system/demo-products.ts';
 import type { Stage } from './row.ts';
 
 /** Reads so many uncached products at once that each reader uses all its connections. `said` has the failed answers. */
 export async function missManyAtOnce({
   system: { sql, readers },
 }: Stage): Promise<{ asked: number; said: string[] }> {
-  const { rows } = await sql.query<{ id: string }>(
-    "select id from catalog.products where category <> 'checked' order by random() limit 120",
-  );
+  const ids = await demoProducts(sql, 120);
   const answers = await Promise.all(
-    rows.map(({ id }, index) => {
+    ids.map((id, index) => {
       const reader = readers[index % readers.length];
       return read(undefined, {
         client: 'miss',

@@ -2,25 +2,17 @@
 import { pause } from '@catalog/runtime';
 import { eventually, startReader, tcpProxy } from '@catalog/testing';
 import { isHit, read } from '../load/read.ts';
+import { demoProducts } from '../system/demo-products.ts';
 import { metric } from '../system/metrics.ts';
 import { withPort } from '../system/system.ts';
-import type { Row, Stage } from './row.ts';
-
-async function someProducts({ system }: Stage, count: number): Promise<string[]> {
-  const { rows } = await system.sql.query<{ id: string }>(
-    "select id from catalog.products where category <> 'checked' order by random() limit $1",
-    [count],
-  );
-  return rows.map(({ id }) => id);
-}
+import type { Row } from './row.ts';
 
 export const reconnectRow: Row = {
   id: '52',
   fault: 'a reader reconnects to the cache Redis while Postgres is away',
   injected:
     'a third reader loses Postgres, then its connections to the cache Redis, and finds only Redis again',
-  async inject(stage) {
-    const { system, observe, expect } = stage;
+  async inject({ system, observe, expect }) {
     const { stack } = system;
     await using postgres = await tcpProxy({ to: stack.port('postgres') });
     await using redis = await tcpProxy({ to: stack.port('cache-redis') });
@@ -30,7 +22,7 @@ export const reconnectRow: Row = {
         CACHE_REDIS_URL: withPort(await stack.redisUrl('cache', 'catalog-read'), redis.port),
       },
     });
-    const keys = await someProducts(stage, 50);
+    const keys = await demoProducts(system.sql, 50);
     const [first] = system.readers;
     for (const key of keys) {
       const fill = { client: 'fill', process: first?.name ?? '', url: first?.url ?? '', key };

@@ -2,6 +2,7 @@
 import { timings } from '@catalog/contracts';
 import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
+import { demoProducts } from '../system/demo-products.ts';
 import { oldestUnapplied_ms } from '../system/outbox.ts';
 import type { System } from '../system/system.ts';
 import type { Row, Stage } from './row.ts';
@@ -45,10 +46,7 @@ export const refusalRows: readonly Row[] = [
     fault: 'a long snapshot beside a stream of changes',
     injected: 'a snapshot stays open while thousands of changes are committed',
     async inject({ system, patience, observe, expect }) {
-      const { rows } = await system.sql.query<{ id: string }>(
-        "select id from catalog.products where category <> 'checked' limit 500",
-      );
-      const ids = rows.map(({ id }) => id);
+      const ids = await demoProducts(system.sql, 500);
       const batches = Math.max(24, Math.round(160 * patience));
       let oldest_ms = 0;
       /** Index entries that one search of the unapplied changes reads. */

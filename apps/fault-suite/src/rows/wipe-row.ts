@@ -2,6 +2,7 @@
 import { eventually, startReader } from '@catalog/testing';
 import type { Operation } from '../history/operation.ts';
 import { isHit, read } from '../load/read.ts';
+import { demoProducts } from '../system/demo-products.ts';
 import { metric } from '../system/metrics.ts';
 import type { OwnReader } from './own-readers.ts';
 import type { Row, Stage } from './row.ts';
@@ -44,11 +45,7 @@ export const wipeRow: Row = {
     await using second = await startReader(system.stack);
     const readers = [first, second].map(({ url }, index) => ({ name: `wiped ${index}`, url }));
     // Nobody writes these keys, so a wipe causes each load. Each wipe has new keys, because near caches keep the old ones.
-    const { rows } = await system.sql.query<{ id: string }>(
-      "select id from catalog.products where category <> 'checked' order by random() limit $1",
-      [keysToAWipe * wipes],
-    );
-    const keys = rows.map(({ id }) => id);
+    const keys = await demoProducts(system.sql, keysToAWipe * wipes);
     await askTogether([system.readers[0] ?? { name: '', url: '' }], keys);
     const loads = async (): Promise<number> => {
       const counts = await Promise.all(

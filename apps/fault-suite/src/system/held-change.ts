@@ -41,11 +41,3 @@ export async function holdChange(sql: Pool, productId?: string): Promise<HeldCha
     client.release();
   }
 }
-
-/** A product of the demo catalog. The load does not change it. */
-export async function quietProduct(sql: Pool): Promise<string> {
-  const { rows } = await sql.query<{ id: string }>(
-    "select id from catalog.products where category <> 'checked' order by random() limit 1",
-  );
-  return rows[0]?.id ?? '';
-}
