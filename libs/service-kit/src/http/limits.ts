@@ -12,6 +12,12 @@ export const httpLimits = {
   keepAlive_ms: 8_000,
   /** Far more than 2,000 callers need, and far fewer than the file descriptors of a process on Linux. */
   connections: 10_000,
+  /** Requests that may wait on one connection: far more than clients pipeline. */
+  pipelined: 256,
+  /** A client that takes nothing of its answer for so long is gone, or holds our memory on purpose. */
+  unread_ms: 10_000,
+  /** What all clients may leave unread: an eighth of the memory of a container. */
+  unread_bytes: 64 * 1024 * 1024,
   /**
    * How long a draining server is not ready but still accepts connections. 0, because an orchestrator can pause before
    * SIGTERM until its balancer has asked /readyz again.

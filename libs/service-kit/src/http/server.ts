@@ -10,6 +10,7 @@ import { frontOf } from './front.ts';
 import { GivenConnections } from './given-connections.ts';
 import { httpLimits } from './limits.ts';
 import { messagesOf } from './messages.ts';
+import { UnreadAnswers, type UnreadLimits } from './unread-answers.ts';
 
 export interface Address {
   /** 0 takes any free port. */
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly log: Logger;
   /** For the whole request with its body. Services that take uploads need a longer time. */
   readonly requestTimeout_ms?: number;
+  /** What clients may leave unread; `httpLimits` unless set. */
+  readonly unread?: Partial<UnreadLimits>;
   readonly drainGrace_ms?: number;
   readonly drainLastWords_ms?: number;
   readonly drainTimeout_ms?: number;
@@ -54,7 +57,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   function ended(this: ServerResponse): void {
     inFlight.delete(this);
     if (!this.req.complete) cutUnlessComplete(this.req);
+    unread.ended(this);
   }
+
+  const unread = new UnreadAnswers(
+    { unread_ms: httpLimits.unread_ms, unread_bytes: httpLimits.unread_bytes, ...options.unread },
+    (req, res) => {
+      if (draining) res.shouldKeepAlive = false;
+      else if (front?.answer(req, res) === true) return;
+      inFlight.add(res);
+      unread.began(res);
+      res.on('close', ended);
+      app(req, res);
+    },
+    log,
+  );
 
   const server = createServer(
     {
@@ -67,21 +84,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       connectionsCheckingInterval: httpLimits.checkInterval_ms,
       keepAliveTimeout: httpLimits.keepAlive_ms,
     },
-    (req, res) => {
-      if (draining) res.shouldKeepAlive = false;
-      else if (front?.answer(req, res) === true) return;
-      inFlight.add(res);
-      res.on('close', ended);
-      app(req, res);
-    },
+    (req, res) => unread.take(req, res),
   );
+  unread.watch(server);
   server.maxConnections = httpLimits.connections;
   server.on('drop', () =>
     log.warn({ limit: httpLimits.connections }, 'dropped a connection above the limit'),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket;
-    const pending = [...inFlight].filter((res) => res.req.socket === socket);
+    const pending = [...[...inFlight].filter((res) => res.req.socket === socket), ...unread.waiting(socket)];
     // The parser failed inside the body of this request, or behind all requests.
     const broken = pending.find((res) => !res.req.complete);
     const earlier = pending.filter((res) => res !== broken).at(-1);

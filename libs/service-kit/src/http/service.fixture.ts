@@ -5,7 +5,7 @@ import { readiness, type Readiness } from '../health/readiness.ts';
 import { createLogger } from '../logging/logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createServiceApp, type ServiceDependencies } from './app.ts';
-import { startServer, type RunningServer } from './server.ts';
+import { startServer, type RunningServer, type ServerOptions } from './server.ts';
 
 export interface TestService extends AsyncDisposable, RunningServer {
   readonly url: string;
@@ -23,6 +23,7 @@ export async function startTestService(options: {
   trustedProxies?: string[];
   drainGrace_ms?: number;
   requestTimeout_ms?: number;
+  unread?: ServerOptions['unread'];
   level?: string;
 }): Promise<TestService> {
   const logLines: string[] = [];
@@ -49,6 +50,7 @@ export async function startTestService(options: {
     listen: { port: 0, host: '127.0.0.1' },
     log,
     drainGrace_ms: options.drainGrace_ms ?? 0,
+    ...(options.unread && { unread: options.unread }),
     ...(options.requestTimeout_ms !== undefined && { requestTimeout_ms: options.requestTimeout_ms }),
   });
   return {

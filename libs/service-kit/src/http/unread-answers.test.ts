@@ -1,0 +1,100 @@
+/** Clients that send requests and do not read. See docs/security.md, row 35. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { eventually } from '@catalog/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { startTestService } from './service.fixture.ts';
+
+const page_bytes = 1_000_000;
+const page = 'x'.repeat(page_bytes);
+
+async function service(unread: { unread_ms?: number; unread_bytes?: number }) {
+  let atOnce = 0;
+  let mostAtOnce = 0;
+  const started = await startTestService({
+    unread,
+    routes(app) {
+      app.get('/v1/page', (_req, res) => void res.end(page));
+      app.get('/v1/slow/:n', async (req, res) => {
+        atOnce += 1;
+        mostAtOnce = Math.max(mostAtOnce, atOnce);
+        await new Promise(setImmediate);
+        atOnce -= 1;
+        res.end(`answer ${req.params.n};`);
+      });
+    },
+  });
+  onTestFinished(() => started[Symbol.asyncDispose]());
+  return { ...started, mostAtOnce: () => mostAtOnce };
+}
+
+async function clientOf(port: number, requests: string[]): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  socket.write(requests.map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
+  return socket;
+}
+const pages = Array.from({ length: 60 }, () => '/v1/page');
+
+test('a client that reads nothing is cut off, and one that reads slowly gets everything', async () => {
+  const { port, server, logLines } = await service({ unread_ms: 1_000 });
+  const accepted: Socket[] = [];
+  server.on('connection', (socket: Socket) => accepted.push(socket));
+  const deaf = await clientOf(port, pages);
+  deaf.pause();
+  const slow = await clientOf(port, pages.slice(0, 20));
+  let read_bytes = 0;
+  slow.on('data', (chunk) => {
+    read_bytes += chunk.length;
+    slow.pause();
+    setTimeout(() => slow.resume(), 2);
+  });
+  await eventually(() => accepted[0]?.destroyed === true, { timeout_ms: 60_000 });
+  await eventually(() => read_bytes > 20 * page_bytes, { timeout_ms: 60_000 });
+  expect(logLines.join()).toContain('do not read their answers');
+}, 90_000);
+
+test('a connection gets one answer at a time, and all in their order', async () => {
+  const { port, mostAtOnce } = await service({});
+  const socket = await clientOf(
+    port,
+    Array.from({ length: 60 }, (_, n) => `/v1/slow/${n}`),
+  );
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk.toString()));
+  await eventually(() => text.includes('answer 59;'));
+  const order = [...text.matchAll(/answer (\d+);/g)].map(([, n]) => Number(n));
+  expect(order).toEqual(Array.from({ length: 60 }, (_, n) => n));
+  expect(mostAtOnce()).toBe(1);
+});
+
+test('what all clients leave unread is bounded, and an ordinary client is answered meanwhile', async () => {
+  const bound_bytes = 10 * page_bytes;
+  const { port, url, server } = await service({ unread_bytes: bound_bytes });
+  const accepted: Socket[] = [];
+  server.on('connection', (socket: Socket) => accepted.push(socket));
+  for (let n = 0; n < 30; n++) (await clientOf(port, pages)).pause();
+  await eventually(
+    async () => {
+      expect((await (await fetch(`${url}/v1/page`)).text()).length).toBe(page_bytes);
+      const open = accepted.filter(({ destroyed }) => !destroyed);
+      const unread = open.reduce((sum, { writableLength }) => sum + writableLength, 0);
+      return accepted.length - open.length > 5 && unread <= bound_bytes;
+    },
+    { timeout_ms: 30_000 },
+  );
+}, 60_000);
+
+test('a client that pipelines endlessly is cut off', async () => {
+  const { port } = await service({});
+  const socket = await clientOf(
+    port,
+    Array.from({ length: 2_000 }, (_, n) => `/v1/slow/${n}`),
+  );
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk.toString()));
+  await new Promise((resolve) => void socket.on('close', resolve));
+  expect(text).not.toContain('answer 1999;');
+});

@@ -1,0 +1,158 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Logger } from '../logging/logger.ts';
+import { isNextOnSocket } from './front.ts';
+import { httpLimits } from './limits.ts';
+
+type Exchange = readonly [IncomingMessage, ServerResponse];
+type Serve = (req: IncomingMessage, res: ServerResponse) => void;
+
+interface Connection {
+  /** The answer under way, if it is not made at once. */
+  answer: ServerResponse | undefined;
+  /** Pipelined requests that wait for those before them. */
+  readonly waiting: Exchange[];
+  /** What the client had taken at the last look, and how many looks since then found the same. */
+  taken: string;
+  sameLooks: number;
+}
+
+export interface UnreadLimits {
+  /** A client that takes nothing of an answer for so long is cut off. */
+  readonly unread_ms: number;
+  /** What the clients of this process may leave unread together. Beyond it, those with the most are cut off. */
+  readonly unread_bytes: number;
+}
+
+/** The sum is looked at this often while requests come. In this time, a process makes a few MB of answers. */
+const closeLook_ms = 100;
+/**
+ * A client is cut off after so many looks without progress, and not by the clock: after a pause of this process, all clients
+ * would seem to have taken nothing.
+ */
+const looksWithoutProgress = 4;
+
+/**
+ * Bounds the memory that clients can hold by not reading: a client sends many requests at once for large answers, and takes
+ * none. A connection gets one answer at a time. Clients that take nothing of it, or leave the most, are cut off.
+ */
+export class UnreadAnswers {
+  readonly #open = new Map<Socket, Connection>();
+  readonly #limits: UnreadLimits;
+  readonly #serve: Serve;
+  readonly #log: Pick<Logger, 'warn'>;
+  #looked_ms = 0;
+
+  constructor(limits: UnreadLimits, serve: Serve, log: Pick<Logger, 'warn'>) {
+    this.#limits = limits;
+    this.#serve = serve;
+    this.#log = log;
+  }
+
+  watch(server: Server): void {
+    server.on('connection', (socket) => {
+      this.#open.set(socket, { answer: undefined, waiting: [], taken: '', sameLooks: 0 });
+      socket.on('drain', () => this.#next(socket));
+      socket.on('close', () => this.#open.delete(socket));
+    });
+    const timer = setInterval(() => {
+      this.#cutThoseWhoTakeNothing();
+      this.#cutThoseWithTheMost();
+    }, this.#limits.unread_ms / looksWithoutProgress);
+    timer.unref();
+    server.on('close', () => clearInterval(timer));
+  }
+
+  /** Serves the request now, or when the client has taken the answers before it on its connection. */
+  take(req: IncomingMessage, res: ServerResponse): void {
+    // Nothing is before it. This is the way of nearly all requests, and costs no look-up.
+    if (isNextOnSocket(res)) {
+      this.#serve(req, res);
+      return;
+    }
+    const connection = this.#open.get(req.socket);
+    if (connection === undefined) return;
+    if (connection.waiting.length === 0 && isFree(req.socket, connection)) {
+      this.#serve(req, res);
+      return;
+    }
+    connection.waiting.push([req, res]);
+    if (connection.waiting.length > httpLimits.pipelined) req.socket.destroy();
+  }
+
+  /** To be called for every answer that is not made at once. */
+  began(res: ServerResponse): void {
+    const connection = this.#open.get(res.req.socket);
+    if (connection !== undefined) connection.answer = res;
+    if (performance.now() - this.#looked_ms > closeLook_ms) this.#cutThoseWithTheMost();
+  }
+
+  ended({ req: { socket } }: ServerResponse): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.answer = undefined;
+    this.#next(socket);
+  }
+
+  /** The answers of this connection that are not begun. */
+  waiting(socket: Socket): ServerResponse[] {
+    return this.#open.get(socket)?.waiting.map(([, res]) => res) ?? [];
+  }
+
+  #next(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    while (!socket.destroyed && isFree(socket, connection)) {
+      const exchange = connection.waiting.shift();
+      if (exchange === undefined) return;
+      this.#serve(...exchange);
+    }
+  }
+
+  #cutThoseWhoTakeNothing(): void {
+    let cut = 0;
+    for (const [socket, connection] of this.#open) {
+      if (socket.writableLength === 0) {
+        connection.sameLooks = 0;
+        continue;
+      }
+      const taken = takenOf(socket);
+      connection.sameLooks = taken === connection.taken ? connection.sameLooks + 1 : 0;
+      connection.taken = taken;
+      if (connection.sameLooks < looksWithoutProgress) continue;
+      socket.destroy();
+      cut += 1;
+    }
+    if (cut > 0) this.#log.warn({ connections: cut }, 'cut off clients that do not read their answers');
+  }
+
+  #cutThoseWithTheMost(): void {
+    this.#looked_ms = performance.now();
+    const behind = [...this.#open]
+      .map(([socket, connection]) => ({ socket, bytes: unreadIn(socket, connection) }))
+      .filter(({ bytes }) => bytes > 0);
+    let unread_bytes = behind.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (unread_bytes <= this.#limits.unread_bytes) return;
+    this.#log.warn({ unread_bytes }, 'clients do not read their answers: cut off those with the most');
+    behind.sort((a, b) => b.bytes - a.bytes);
+    for (const { socket, bytes } of behind) {
+      if (unread_bytes <= this.#limits.unread_bytes / 2) return;
+      unread_bytes -= bytes;
+      socket.destroy();
+    }
+  }
+}
+
+/** Above its high-water mark, the socket emits `drain` when the client has taken everything. */
+const isFree = (socket: Socket, { answer }: Connection): boolean =>
+  answer === undefined && socket.writableLength < socket.writableHighWaterMark;
+
+/** An answer keeps its bytes until it has the socket. The answer of a front may still be in the socket then. */
+const unreadIn = (socket: Socket, { answer }: Connection): number =>
+  socket.writableLength + (answer?.socket === null ? answer.writableLength : 0);
+
+/** Changes whenever the client takes something, also of one large write that is under way. */
+function takenOf(socket: Socket): string {
+  const { _handle: handle } = socket as unknown as { _handle: { writeQueueSize?: number } | null };
+  return `${socket.bytesWritten - socket.writableLength} ${handle?.writeQueueSize ?? 0}`;
+}
