@@ -1,5 +1,5 @@
 import { timings } from '@catalog/cache/timings';
-import { createServicePool } from '@catalog/database';
+import { connectionWarning, createServicePool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
@@ -10,6 +10,9 @@ import { createReadMetrics } from './metrics.ts';
 import { ViewCounters } from './products/view-counters.ts';
 
 const config = readConfig();
+const changesConnections = 3;
+/** `currentIncarnation` opens a session for a moment. */
+const connections = { processes: config.WORKERS, each: config.DATABASE_POOL_SIZE + changesConnections + 1 };
 
 await runServer({
   service,
@@ -34,7 +37,7 @@ await runServer({
     const changesPool = createServicePool({
       url: config.DATABASE_URL,
       applicationName: `${service} changes`,
-      max: 3,
+      max: changesConnections,
       connectTimeout_ms: timings.load_ms,
       log,
     });
@@ -72,6 +75,7 @@ await runServer({
       if (cache.status().redisIsFresh) return;
       await pool.query('select 1');
     });
+    readiness.warn('connections', connectionWarning(pool, connections));
 
     return createApp({
       ...parts,

@@ -1,5 +1,5 @@
 import { createCatalogClient } from '@catalog/catalog-client';
-import { createServicePool } from '@catalog/database';
+import { connectionWarning, createServicePool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName } from './app.ts';
@@ -39,6 +39,9 @@ await runServer({
 
     // catalog-read is not a condition. Without it this process can still answer for stock and orders.
     readiness.add('postgres', () => pool.query('select 1'));
+    // `currentIncarnation` opens a session for a moment.
+    const connections = { processes: 1, each: config.DATABASE_POOL_SIZE + 1 };
+    readiness.warn('connections', connectionWarning(pool, connections));
     const catalog = createCatalogClient({
       readUrl: config.CATALOG_READ_URL,
       identity: { service: serviceName, keyFile: config.SERVICE_KEY_FILE },

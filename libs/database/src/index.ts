@@ -7,6 +7,7 @@ export {
   type Isolation,
   type TransactionOptions,
 } from './postgres/transaction.ts';
+export { connectionWarning } from './postgres/connection-limit.ts';
 export { retryRead } from './postgres/retry-read.ts';
 export { sessionOptions } from './postgres/session.ts';
 export { fillIn, loadSql } from './postgres/sql.ts';
