@@ -146,15 +146,21 @@ $$;
 create trigger search_truncated before truncate on catalog.products
   for each statement execute function catalog.search_no_products();
 
--- As search_query, but a word that no product has stands for the known words that are most like it. Of two swapped letters
--- in a word of six, a fifth of the trigrams stays equal.
+-- As search_query, but a word stands for the known words that are most like it. Of two swapped letters in a word of six, a fifth
+-- of the trigrams stays equal. No known word has digits or less than four letters, so such a word stands for itself. Null if
+-- that is true of all words, or if more than eight words would have to be compared with all known words.
 create function catalog.similar_query(searched text) returns tsquery
 language sql stable parallel safe set pg_trgm.similarity_threshold = 0.2
 begin atomic
-  select string_agg('(' || similar_words || ')', ' & ')::tsquery
+  with words as (
+    select word, place = max(place) over () as is_last, length(word) > 3 and word !~ '[0-9]' as may_be_known
+    from unnest(catalog.words_of(catalog.fold(searched))) with ordinality as w (word, place)
+  )
+  select string_agg('(' || alternatives || ')', ' & ')::tsquery
   from (
-    select (
-        select string_agg(quote_literal(near.word) , ' | ')
+    select
+      case when may_be_known then (
+        select string_agg(quote_literal(near.word), ' | ')
         from (
           select distinct k.word, catalog.similarity(k.word, w.word) as likeness
           from catalog.known_words k
@@ -162,8 +168,9 @@ begin atomic
           order by likeness desc, k.word
           limit 5
         ) as near
-      ) as similar_words
-    from unnest(catalog.words_of(catalog.fold(searched))) as w (word)
+      ) else catalog.word_query(word, is_last) end as alternatives
+    from words w
+    where (select count(*) from words where may_be_known) between 1 and 8
   ) as found
-  having bool_and(similar_words is not null);
+  having bool_and(alternatives is not null);
 end;

@@ -70,6 +70,25 @@ test('a word with a typing error finds what is like it, only if nothing else is 
   expect((await list({ q: 'bluetooth' })).page).not.toHaveProperty('match');
 });
 
+test('beside a word with a typing error, part numbers and short words stand for themselves', async () => {
+  expect(await skus({ q: 'lihgt w-4', status: 'draft' })).toEqual(['W-4']);
+  expect(await skus({ q: 'lihgt w-5', status: 'draft' })).toEqual([]);
+});
+
+test('a search without a word that could have a typing error is not compared with the known words', async () => {
+  const similar = async (q: string) => {
+    const { rows } = await stores.owner.query<{ query: string | null }>(
+      'select catalog.similar_query($1)::text as query',
+      [q],
+    );
+    return rows[0]?.query;
+  };
+  expect(await similar('4f2c8a1e-77ab-4c1d-9e2f-1234567890ab')).toBeNull();
+  expect(await similar('hs 110 tp')).toBeNull();
+  expect(await similar('blutooth '.repeat(8))).not.toBeNull();
+  expect(await similar('blutooth '.repeat(9))).toBeNull();
+});
+
 test.each([
   ['name', ['W-2', 'HS-110', 'W-3', 'HS200', 'W-1']],
   ['-price', ['W-1', 'W-2', 'HS-110', 'W-3', 'HS200']],

@@ -19,6 +19,8 @@ const attempts = 4;
 const useful_ms = 1_000;
 /** The part of the goodput before that must come back. */
 const goal = 0.95;
+/** With fewer, parts of them say nothing. */
+const leastRequests = 300;
 
 /** A new search each time, so that no cache holds it. @returns the status, or undefined if there was no answer */
 async function search({ system, random }: Stage, agent: Agent): Promise<number | undefined> {
@@ -118,6 +120,7 @@ export const overloadRow: Row = {
         `goodput ${percent(before)} before, ${percent(whileSlow)} while slow; ` +
         `at least ${percent(goal)} of it again ${Math.max(0, recovered_ms).toFixed(0)} ms after Postgres was fast again; ${searches.requests} requests`,
     );
+    expect(searches.requests > leastRequests, `there were more than ${leastRequests} requests`);
     expect(whileSlow < goal * before, 'the load was above the capacity');
     expect(hasRecovered, '95 % of the goodput before comes back within 60 s without help');
   },
