@@ -12,14 +12,23 @@ import type { Queue } from 'bullmq';
 import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import type { Accounts } from './accounts/accounts.ts';
+import { Editing } from './editing/editing.ts';
+import { editingRoutes } from './editing/routes.ts';
+import { ReaderProbe } from './follow/reader-probe.ts';
+import { followRoutes } from './follow/routes.ts';
+import { liveRoutes } from './live/routes.ts';
+import { WorkerStream } from './live/worker-stream.ts';
 import { overviewRoutes } from './overview/routes.ts';
-import { systemState, type ServiceAddress } from './overview/state.ts';
+import type { Series } from './overview/series.ts';
+import type { SystemState } from './overview/state.ts';
 import { errorPages, noSuchPage } from './pages/errors.ts';
 import { securityHeaders } from './pages/security-headers.ts';
+import type { PausedBy } from './queues/paused-by.ts';
 import { queueRoutes } from './queues/routes.ts';
-import type { ServiceCaller } from './services/caller.ts';
+import { subjectOf, type ServiceCaller } from './services/caller.ts';
 import { forwardRoutes } from './services/forward.ts';
 import { forwarded } from './services/forwarded.ts';
+import type { SignToken } from './services/service-key.ts';
 import { requireSignIn } from './sessions/access.ts';
 import { refuseCrossSite } from './sessions/cross-site.ts';
 import { meRoute } from './sessions/me.ts';
@@ -39,8 +48,13 @@ export interface Dependencies {
   readonly queues: readonly Queue[];
   readonly throttle: Throttle;
   readonly caller: ServiceCaller;
-  readonly services: readonly ServiceAddress[];
-  readonly workerUrl: string;
+  /** Signs the calls of the probe, which asks each process of catalog-read over a connection of its own. */
+  readonly sign: SignToken;
+  /** Milliseconds by which the clock of Postgres is ahead of ours. */
+  readonly clockOffset_ms: () => Promise<number>;
+  readonly state: () => Promise<SystemState>;
+  readonly series: Series;
+  readonly pausedBy: PausedBy;
   readonly readUrl: string;
   readonly sessionSecret: string;
   /** The address of the console in a browser. */
@@ -58,6 +72,7 @@ export interface Dependencies {
  */
 export function createApp(deps: Dependencies): Express {
   const { origin, log } = deps;
+
   return createServiceApp({
     service: serviceName,
     log,
@@ -72,7 +87,10 @@ export function createApp(deps: Dependencies): Express {
       signInRoutes(app, deps);
       app.use(requireSignIn(deps));
       meRoute(app);
-      overviewRoutes(app, { state: systemState(deps) });
+      overviewRoutes(app, deps);
+      liveRoutes(app, { stream: new WorkerStream(deps.caller) });
+      editingRoutes(app, { accounts: deps.accounts, editing: new Editing(deps.redis) });
+      followRoutes(app, { ...deps, probe: (username) => probe(deps, username) });
       forwardRoutes(app, forwarded, deps);
       queueRoutes(app, deps);
       shellRoutes(app);
@@ -83,4 +101,9 @@ export function createApp(deps: Dependencies): Express {
       app.use(errorPages(log));
     },
   });
+}
+
+function probe({ readUrl, sign }: Dependencies, username: string): ReaderProbe {
+  const token = () => sign({ subject: subjectOf(username), audience: 'catalog-read', scope: 'catalog:read' });
+  return new ReaderProbe({ url: readUrl, token });
 }

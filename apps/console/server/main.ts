@@ -7,11 +7,17 @@ import { createPasswordHasher } from './accounts/password-hash.ts';
 import { createProfileCache } from './accounts/profile-cache.ts';
 import { createApp, serviceName } from './app.ts';
 import { readConfig } from './config.ts';
+import { clockOffset_ms } from './follow/clock-offset.ts';
+import { Series } from './overview/series.ts';
+import { systemState } from './overview/state.ts';
+import { PausedBy } from './queues/paused-by.ts';
 import { ServiceCaller } from './services/caller.ts';
 import { tokenSigner } from './services/service-key.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 
 const config = readConfig();
+/** Two figures for each point of the finest plot would only cost requests. */
+const sample_ms = 2_000;
 
 await runServer({
   service: serviceName,
@@ -57,6 +63,25 @@ await runServer({
     scope.onStop('profile cache', () => profileCache.stop());
     await profileCache.start();
 
+    const pausedBy = new PausedBy();
+    const state = systemState({
+      services: [
+        { name: 'catalog-read', url: config.CATALOG_READ_URL },
+        { name: 'catalog-write', url: config.CATALOG_WRITE_URL },
+        { name: 'invalidation-worker', url: config.INVALIDATION_WORKER_URL },
+        ...(config.ORDERS_URL === undefined ? [] : [{ name: 'orders', url: config.ORDERS_URL }]),
+      ],
+      workerUrl: config.INVALIDATION_WORKER_URL,
+      readUrl: config.CATALOG_READ_URL,
+      queues,
+      pausedBy,
+      clock,
+    });
+    const series = new Series();
+    // The plots need figures also while nobody looks.
+    const sampling = setInterval(() => void state().then((now) => series.add(now)), sample_ms);
+    scope.onStop('sampling', () => clearInterval(sampling));
+
     readiness.add('postgres', () => pool.query('select 1'));
     readiness.add('queue', () => redis.ping());
     return createApp({
@@ -75,13 +100,11 @@ await runServer({
         },
         sign,
       ),
-      services: [
-        { name: 'catalog-read', url: config.CATALOG_READ_URL },
-        { name: 'catalog-write', url: config.CATALOG_WRITE_URL },
-        { name: 'invalidation-worker', url: config.INVALIDATION_WORKER_URL },
-        ...(config.ORDERS_URL === undefined ? [] : [{ name: 'orders', url: config.ORDERS_URL }]),
-      ],
-      workerUrl: config.INVALIDATION_WORKER_URL,
+      sign,
+      clockOffset_ms: () => clockOffset_ms(pool),
+      state,
+      series,
+      pausedBy,
       readUrl: config.CATALOG_READ_URL,
       sessionSecret: config.SESSION_SECRET,
       origin: config.origin,

@@ -6,6 +6,7 @@ import {
   type ErrorComponentProps,
 } from '@tanstack/react-router';
 import { Empty, Failed } from './elements/states.tsx';
+import { productsSearch } from './pages/products/search.ts';
 import { AppShell } from './shell/app-shell.tsx';
 
 const root = createRootRoute({
@@ -21,6 +22,27 @@ const routes = [
     ...under,
     path: '/',
     component: lazyRouteComponent(() => import('./pages/overview/overview.tsx'), 'Overview'),
+  }),
+  createRoute({
+    ...under,
+    path: '/products',
+    validateSearch: productsSearch,
+    component: lazyRouteComponent(() => import('./pages/products/products.tsx'), 'Products'),
+  }),
+  createRoute({
+    ...under,
+    path: '/products/new',
+    component: lazyRouteComponent(() => import('./pages/product/new-product.tsx'), 'NewProduct'),
+  }),
+  createRoute({
+    ...under,
+    path: '/products/$id',
+    component: lazyRouteComponent(() => import('./pages/product/product.tsx'), 'ProductPage'),
+  }),
+  createRoute({
+    ...under,
+    path: '/changes',
+    component: lazyRouteComponent(() => import('./pages/changes/changes.tsx'), 'Changes'),
   }),
   createRoute({
     ...under,

@@ -69,6 +69,8 @@ export interface KeyStatus {
         readonly version: number;
         readonly age_ms: number;
         readonly ttl_ms: number;
+        /** null if the key is known to be missing. */
+        readonly payload: Buffer | null;
       };
 }
 
@@ -205,6 +207,7 @@ export function createCache(options: CacheOptions) {
         near: {
           state: isServed ? (kept.text === null ? 'missing' : 'value') : 'silenced',
           version: kept.version,
+          payload: kept.text === null ? null : Buffer.from(kept.text, 'latin1'),
           age_ms: now() - kept.storedAt_ms,
           ttl_ms: kept.freshUntil_ms - now(),
         },

@@ -297,33 +297,6 @@ test('views of keys count as bypasses, so the limit of a caller holds for both t
   expect(reads.filter(({ status }) => status !== 429).length).toBeLessThanOrEqual(6);
 });
 
-test('the view of a key shows Postgres, Redis and the near cache side by side, and the last change', async () => {
-  const { id, version } = await insert();
-  const view = async () => (await reader.get(`/v1/products/${id}/cache`)).json() as Promise<CacheView>;
-  expect(await view()).toMatchObject({
-    key: `product:${id}`,
-    postgres: { state: 'value', version },
-    redis: { state: 'absent' },
-    near: { state: 'absent' },
-  });
-  await reader.get(`/v1/products/${id}`);
-  expect(await view()).toMatchObject({
-    redis: { state: 'value', version, isOfThisIncarnation: true, isLeased: false },
-    near: { state: 'value', version },
-    process: { nearCacheIsSound: true, redisIsFresh: true },
-  });
-  const changed = await update(id, `name = 'Seen'`);
-  await eventually(async () => (await view()).redis.state === 'dead');
-  expect(await view()).toMatchObject({
-    postgres: { version: changed },
-    near: { state: 'absent' },
-    lastInvalidation: { version: changed },
-  });
-});
-interface CacheView {
-  redis: { state: string };
-}
-
 test.each([
   ['an id that is no UUID', '/v1/products/17', 'id'],
   ['an id with more behind it', `/v1/products/${randomUUID()}0`, 'id'],

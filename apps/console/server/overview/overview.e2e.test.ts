@@ -30,7 +30,7 @@ async function state(): Promise<SystemState> {
 test('the state holds the services, the queues and the figures', async () => {
   const job = await running.queues.refresh.add('refresh', { keys: [] });
   const { services, queues, feed } = await state();
-  expect(services).toMatchObject([{ name: 'invalidation-worker', state: 'ready', failing: [] }]);
+  expect(services).toMatchObject([{ name: 'invalidation-worker', state: 'ready', failing: {} }]);
   expect(feed).toEqual({ watermarkAge_s: 0.25, unapplied: 0, oldestUnapplied_s: 1.5 });
   expect(queues[1]).toEqual({
     name: 'refresh',
@@ -45,7 +45,7 @@ test('a service that is not ready says which of its checks fail', async () => {
     body: '{"status":"not ready","checks":{"postgres":"ok","cache":"fails: <ECONNREFUSED>"}}',
   };
   expect((await state()).services).toMatchObject([
-    { state: 'not ready', failing: ['cache: fails: <ECONNREFUSED>'] },
+    { state: 'not ready', failing: { cache: 'fails: <ECONNREFUSED>' } },
   ]);
 });
 
@@ -54,7 +54,7 @@ test('a ready service may have warnings', async () => {
     status: 200,
     body: '{"status":"ok","checks":{"postgres":"ok"},"warnings":{"doorbell":"silent"}}',
   };
-  expect((await state()).services).toMatchObject([{ state: 'ready', failing: ['doorbell: silent'] }]);
+  expect((await state()).services).toMatchObject([{ state: 'ready', failing: { doorbell: 'silent' } }]);
 });
 
 test('a service with an invalid answer counts as one that does not answer', async () => {

@@ -1,7 +1,9 @@
-/** The state of the system for the start page. */
+/** The state of the system, as its parts report it. */
 import type { Clock } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
 import { z } from 'zod';
+import type { PausedBy } from '../queues/paused-by.ts';
+import { figure, requests } from './metrics.ts';
 
 export interface ServiceAddress {
   readonly name: string;
@@ -11,26 +13,40 @@ export interface ServiceAddress {
 export interface ServiceState {
   readonly name: string;
   readonly state: 'ready' | 'not ready' | 'no answer';
-  /** The checks and warnings that the service itself reports as not ok. */
-  readonly failing: readonly string[];
+  /** The checks and warnings that the service itself reports as not ok, by name. */
+  readonly failing: Readonly<Record<string, string>>;
   readonly answeredIn_ms: number;
-}
-
-export interface QueueState {
-  readonly name: string;
-  /** Undefined when the state Redis does not answer. */
-  readonly counts: Readonly<Record<CountedState, number>> | undefined;
+  /** Since when it is in this state, in milliseconds since 1970. */
+  readonly since_ms: number;
 }
 
 export const countedStates = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
 export type CountedState = (typeof countedStates)[number];
 
-/** From the metrics of the worker and of catalog-read. undefined when they do not answer. */
+export interface QueueState {
+  readonly name: string;
+  /** Undefined when the state Redis does not answer. */
+  readonly counts: Readonly<Record<CountedState, number>> | undefined;
+  readonly paused: { readonly by: string | undefined; readonly since_ms: number | undefined } | undefined;
+}
+
+/** From the metrics of the services. undefined when they do not answer. */
 export interface FeedState {
   /** From catalog-read, because the watermark limits the age of its answers. */
   readonly watermarkAge_s: number | undefined;
   readonly unapplied: number | undefined;
   readonly oldestUnapplied_s: number | undefined;
+  readonly wrongEntries: number | undefined;
+  readonly nines: number | undefined;
+  readonly nearEntries: number | undefined;
+}
+
+/** Events per second since the last look. undefined before the second look. */
+export interface Rates {
+  readonly reads: number | undefined;
+  readonly writes: number | undefined;
+  readonly applied: number | undefined;
+  readonly loaded: number | undefined;
 }
 
 export interface SystemState {
@@ -38,6 +54,7 @@ export interface SystemState {
   readonly services: readonly ServiceState[];
   readonly queues: readonly QueueState[];
   readonly feed: FeedState;
+  readonly rates: Rates;
 }
 
 /** A healthy service answers at once. The page should not wait longer for the others. */
@@ -48,50 +65,48 @@ const reuse_ms = 1_000;
 const answersSchema = z.record(z.string(), z.string()).default({});
 const reportSchema = z.object({ checks: answersSchema, warnings: answersSchema });
 
-async function serviceState({ name, url }: ServiceAddress): Promise<ServiceState> {
+type Asked = Omit<ServiceState, 'since_ms'>;
+
+async function askService({ name, url }: ServiceAddress): Promise<Asked> {
   const began_ms = performance.now();
   const answeredIn_ms = (): number => Math.round(performance.now() - began_ms);
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(timeout_ms) });
     const { checks, warnings } = reportSchema.parse(await response.json());
-    const failing = [...Object.entries(checks), ...Object.entries(warnings)]
-      .filter(([, answer]) => answer !== 'ok')
-      .map(([check, answer]) => `${check}: ${answer}`);
+    const failing = Object.fromEntries(
+      [...Object.entries(checks), ...Object.entries(warnings)].filter(([, answer]) => answer !== 'ok'),
+    );
     return { name, state: response.ok ? 'ready' : 'not ready', failing, answeredIn_ms: answeredIn_ms() };
   } catch {
-    return { name, state: 'no answer', failing: [], answeredIn_ms: answeredIn_ms() };
+    return { name, state: 'no answer', failing: {}, answeredIn_ms: answeredIn_ms() };
   }
 }
 
-async function queueState(queue: Queue): Promise<QueueState> {
+async function queueState(queue: Queue, pausedBy: PausedBy): Promise<QueueState> {
   try {
-    const counts = await queue.getJobCounts(
-      ...countedStates.map((state) => (state === 'waiting' ? 'wait' : state)),
-    );
-    const count = (state: CountedState): number => counts[state === 'waiting' ? 'wait' : state] ?? 0;
+    const [counts, isPaused] = await Promise.all([
+      queue.getJobCounts('wait', 'active', 'delayed', 'failed', 'completed'),
+      queue.isPaused(),
+    ]);
+    const count = (state: string): number => counts[state] ?? 0;
+    const who = pausedBy.get(queue.name);
     return {
       name: queue.name,
       counts: {
-        waiting: count('waiting'),
+        waiting: count('wait'),
         active: count('active'),
         delayed: count('delayed'),
         failed: count('failed'),
         completed: count('completed'),
       },
+      paused: isPaused ? { by: who?.username, since_ms: who?.at_ms } : undefined,
     };
   } catch {
-    return { name: queue.name, counts: undefined };
+    return { name: queue.name, counts: undefined, paused: undefined };
   }
 }
 
-/** The highest sample of a gauge, in the text format of Prometheus. A service with workers has one for each. */
-function gauge(text: string, name: string): number | undefined {
-  const samples = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
-  const values = [...samples].map(([, value]) => Number(value)).filter(Number.isFinite);
-  return values.length === 0 ? undefined : Math.max(...values);
-}
-
-/** Empty when the service does not answer, which the table of services shows. */
+/** Empty when the service does not answer, which the state of the services shows. */
 async function metricsOf(url: string): Promise<string> {
   try {
     const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(timeout_ms) });
@@ -101,41 +116,92 @@ async function metricsOf(url: string): Promise<string> {
   }
 }
 
-async function feedState(workerUrl: string, readUrl: string): Promise<FeedState> {
-  const [worker, read] = await Promise.all([metricsOf(workerUrl), metricsOf(readUrl)]);
-  return {
-    watermarkAge_s: gauge(read, 'cache_watermark_age_seconds'),
-    unapplied: gauge(worker, 'outbox_unapplied_changes'),
-    oldestUnapplied_s: gauge(worker, 'outbox_oldest_unapplied_seconds'),
-  };
-}
-
 export interface StateOptions {
   readonly services: readonly ServiceAddress[];
   readonly workerUrl: string;
   readonly readUrl: string;
   readonly queues: readonly Queue[];
+  readonly pausedBy: PausedBy;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 }
 
+const isRead = ({ route }: { route: string }): boolean =>
+  route.startsWith('/v1/') && !route.endsWith('/cache') && route !== '/v1/changes';
+
+const total = (samples: readonly { count: number }[]): number =>
+  samples.reduce((sum, { count }) => sum + count, 0);
+
+function wrongEntries(text: string): number | undefined {
+  const of = (labels?: { outcome: string }): number | undefined =>
+    figure(text, 'audited_entries_total', labels);
+  const all = of();
+  if (all === undefined) return undefined;
+  return all - (of({ outcome: 'right' }) ?? 0) - (of({ outcome: 'undecided' }) ?? 0);
+}
+
 /** Never throws. State that nobody answers is reported as unknown. */
-export function systemState({
-  services,
-  workerUrl,
-  readUrl,
-  queues,
-  clock,
-}: StateOptions): () => Promise<SystemState> {
+export function systemState(options: StateOptions): () => Promise<SystemState> {
+  const { services, workerUrl, readUrl, queues, pausedBy, clock } = options;
+  const writeUrl = services.find(({ name }) => name === 'catalog-write')?.url;
   let last: { state: Promise<SystemState>; askedAt_ms: number } | undefined;
+  let counted: { at_ms: number; counts: Partial<Rates> } | undefined;
+  const since = new Map<string, { state: string; at_ms: number }>();
+
+  const withSince = (service: Asked, now_ms: number): ServiceState => {
+    const before = since.get(service.name);
+    if (before?.state !== service.state) since.set(service.name, { state: service.state, at_ms: now_ms });
+    return { ...service, since_ms: since.get(service.name)?.at_ms ?? now_ms };
+  };
+
+  const ratesSince = (counts: Partial<Rates>, at_ms: number): Rates => {
+    const before = counted;
+    counted = { at_ms, counts };
+    const rate = (name: keyof Rates): number | undefined => {
+      const [from, to] = [before?.counts[name], counts[name]];
+      if (before === undefined || from === undefined || to === undefined || at_ms <= before.at_ms)
+        return undefined;
+      // A service that has started again counts from 0.
+      return to < from ? undefined : ((to - from) / (at_ms - before.at_ms)) * 1_000;
+    };
+    return {
+      reads: rate('reads'),
+      writes: rate('writes'),
+      applied: rate('applied'),
+      loaded: rate('loaded'),
+    };
+  };
 
   const ask = async (): Promise<SystemState> => {
     const at_ms = clock.now();
-    const [serviceStates, queueStates, feed] = await Promise.all([
-      Promise.all(services.map(serviceState)),
-      Promise.all(queues.map(queueState)),
-      feedState(workerUrl, readUrl),
+    const [asked, queueStates, worker, read, write] = await Promise.all([
+      Promise.all(services.map(askService)),
+      Promise.all(queues.map((queue) => queueState(queue, pausedBy))),
+      metricsOf(workerUrl),
+      metricsOf(readUrl),
+      writeUrl === undefined ? '' : metricsOf(writeUrl),
     ]);
-    return { at_ms, services: serviceStates, queues: queueStates, feed };
+    return {
+      at_ms,
+      services: asked.map((service) => withSince(service, at_ms)),
+      queues: queueStates,
+      feed: {
+        watermarkAge_s: figure(read, 'cache_watermark_age_seconds'),
+        unapplied: figure(worker, 'outbox_unapplied_changes'),
+        oldestUnapplied_s: figure(worker, 'outbox_oldest_unapplied_seconds'),
+        wrongEntries: wrongEntries(worker),
+        nines: figure(worker, 'audit_nines'),
+        nearEntries: figure(read, 'near_cache_entries'),
+      },
+      rates: ratesSince(
+        {
+          reads: read === '' ? undefined : total(requests(read).filter(isRead)),
+          writes: write === '' ? undefined : total(requests(write).filter(({ method }) => method !== 'GET')),
+          applied: figure(worker, 'changes_applied_total'),
+          loaded: figure(read, 'cache_loaded_keys_total'),
+        },
+        clock.monotonic(),
+      ),
+    };
   };
 
   return () => {

@@ -136,6 +136,25 @@ test.each([
   expect(await state()).toEqual(before);
 });
 
+test('an admin cannot obliterate a queue, and every action is logged with who', async () => {
+  await fill();
+  const cookie = await running.signIn('admin');
+  const put = (act: string) => running.call('PUT', `/queues/api/queues/refresh/${act}`, { cookie, json: {} });
+  expect((await put('obliterate')).status).toBe(403);
+  expect(await running.queues.refresh.getWaitingCount()).toBe(1);
+  expect((await put('pause')).ok).toBe(true);
+  const acted = running.logLines
+    .map((line) => JSON.parse(line) as { msg: string })
+    .findLast(({ msg }) => msg === 'acted');
+  expect(acted).toMatchObject({ user: 'admin', action: 'PUT /queues/api/queues/refresh/pause', status: 200 });
+  await running.clock.advance(1_000);
+  const state = (await (await running.call('GET', '/api/state', { cookie })).json()) as {
+    queues: { name: string; paused?: { by: string } }[];
+  };
+  expect(state.queues.find(({ name }) => name === 'refresh')?.paused?.by).toBe('admin');
+  await put('resume');
+});
+
 test('the page names no other host and has no inline style', async () => {
   const cookie = await running.signIn('viewer');
   const page = await (await running.call('GET', '/queues/', { cookie })).text();

@@ -1,35 +1,58 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import type { Logger } from '@catalog/service-kit';
+import type { Clock, Logger } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
 import type { Express, RequestHandler } from 'express';
 import { CatalogError, userRoles, type UserRole } from '@catalog/contracts';
 import type { Accounts } from '../accounts/accounts.ts';
-import { requireRole } from '../sessions/access.ts';
+import { requireRole, signedIn } from '../sessions/access.ts';
+import type { PausedBy } from './paused-by.ts';
 import { QueuesAdapter } from './queues-adapter.ts';
 
 export const queuesPath = '/queues';
 
 /**
  * What an admin may do on the board. The worker believes the data of a job only as far as the outbox confirms it, but a person
- * should not be able to write any: no job is added or edited by hand.
+ * should not be able to write any: no job is added or edited by hand. "Obliterate" would throw away jobs under way.
  */
 const actions =
-  /^\/api\/queues\/(?:[^/]+\/){0,2}(?:pause|resume|empty|obliterate|promote|retry|clean|(?:retry|clean)\/[^/]+)$/;
+  /^\/api\/queues\/(?:[^/]+\/){0,2}(?:pause|resume|empty|promote|retry|clean|(?:retry|clean)\/[^/]+)$/;
 
 /** In bull-board, GET and HEAD never change anything. A test checks all of its routes. */
-function actingNeedsAdmin(accounts: Pick<Accounts, 'find'>): RequestHandler {
+function actingNeedsAdmin({ accounts, pausedBy, clock, log }: QueueDependencies): RequestHandler {
   const admin = requireRole('admin', { accounts });
   return (req, res, next) => {
-    if (req.method === 'GET' || req.method === 'HEAD') next();
-    else if (actions.test(req.path)) void admin(req, res, next);
-    else
+    if (req.method === 'GET' || req.method === 'HEAD') {
+      next();
+      return;
+    }
+    if (!actions.test(req.path)) {
       next(
         new CatalogError(
           'forbidden',
-          'Jobs are not added or edited here: change the row in Postgres instead.',
+          'Jobs are not added, edited or obliterated here: change the row in Postgres instead.',
         ),
       );
+      return;
+    }
+    void admin(req, res, (error?: unknown) => {
+      if (error !== undefined) {
+        next(error);
+        return;
+      }
+      const { username } = signedIn(res);
+      res.on('finish', () => {
+        log.info(
+          { user: username, action: `${req.method} ${queuesPath}${req.path}`, status: res.statusCode },
+          'acted',
+        );
+        const [, queue, act] = /^\/api\/queues\/([^/]+)\/(pause|resume)$/.exec(req.path) ?? [];
+        if (queue === undefined || res.statusCode >= 300) return;
+        if (act === 'pause') pausedBy.note(queue, username, clock.now());
+        else pausedBy.forget(queue);
+      });
+      next();
+    });
   };
 }
 
@@ -55,10 +78,16 @@ export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger
   return adapter;
 }
 
-export function queueRoutes(
-  app: Express,
-  { accounts, queues, log }: { accounts: Accounts; queues: readonly Queue[]; log: Logger },
-): void {
-  app.use(queuesPath, actingNeedsAdmin(accounts));
-  for (const role of userRoles) app.use(queuesPath, queueBoard(role, queues, log).getRouter() as Express);
+export interface QueueDependencies {
+  readonly accounts: Accounts;
+  readonly queues: readonly Queue[];
+  readonly pausedBy: PausedBy;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Logger;
+}
+
+export function queueRoutes(app: Express, deps: QueueDependencies): void {
+  app.use(queuesPath, actingNeedsAdmin(deps));
+  for (const role of userRoles)
+    app.use(queuesPath, queueBoard(role, deps.queues, deps.log).getRouter() as Express);
 }

@@ -9,7 +9,7 @@ export type ServiceName = 'catalog-read' | 'catalog-write' | 'invalidation-worke
 export type ServiceUrls = Readonly<Record<ServiceName, string | undefined>>;
 
 /** The name of a person in tokens, and so in the history of products and in the logs of the services. */
-const subjectOf = (username: string): string => `console:${username}`;
+export const subjectOf = (username: string): string => `console:${username}`;
 
 export interface ServiceCall {
   readonly service: ServiceName;

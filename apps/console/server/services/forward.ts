@@ -84,7 +84,7 @@ async function forward(caller: ServiceCaller, route: Forwarded, req: Request, re
   await passOn(response, res);
 }
 
-function chosenHeaders(req: Request): Record<string, string> {
+export function chosenHeaders(req: Request): Record<string, string> {
   return Object.fromEntries(
     requestHeaders.flatMap((name) => {
       const value = req.headers[name];
@@ -94,7 +94,7 @@ function chosenHeaders(req: Request): Record<string, string> {
 }
 
 /** Sends the answer of a service to the browser while it arrives. */
-async function passOn(response: Response, res: Answer): Promise<void> {
+export async function passOn(response: Response, res: Answer): Promise<void> {
   res.status(response.status);
   for (const name of answerHeaders) {
     const value = response.headers.get(name);

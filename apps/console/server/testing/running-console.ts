@@ -24,6 +24,10 @@ import { Accounts } from '../accounts/accounts.ts';
 import { createPasswordHasher } from '../accounts/password-hash.ts';
 import { createProfileCache } from '../accounts/profile-cache.ts';
 import { createApp, serviceName } from '../app.ts';
+import { clockOffset_ms } from '../follow/clock-offset.ts';
+import { Series } from '../overview/series.ts';
+import { systemState } from '../overview/state.ts';
+import { PausedBy } from '../queues/paused-by.ts';
 import { ServiceCaller } from '../services/caller.ts';
 import { tokenSigner } from '../services/service-key.ts';
 import { createThrottle, type ThrottleRules } from '../sign-in/throttle.ts';
@@ -144,6 +148,8 @@ export async function runningConsole(
   // The app needs the port for its origin, so the port is chosen first.
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const sign = await tokenSigner(tokens.keyFile, clock);
+  const pausedBy = new PausedBy();
   const app = createApp({
     accounts,
     profiles: profileCache.profiles,
@@ -157,10 +163,20 @@ export async function runningConsole(
         'invalidation-worker': serviceUrl,
         orders: serviceUrl,
       },
-      await tokenSigner(tokens.keyFile, clock),
+      sign,
     ),
-    services: [{ name: 'invalidation-worker', url: worker.url }],
-    workerUrl: worker.url,
+    sign,
+    clockOffset_ms: () => clockOffset_ms(pool),
+    state: systemState({
+      services: [{ name: 'invalidation-worker', url: worker.url }],
+      workerUrl: worker.url,
+      readUrl: worker.url,
+      queues: Object.values(queues),
+      pausedBy,
+      clock,
+    }),
+    series: new Series(),
+    pausedBy,
     readUrl: worker.url,
     sessionSecret: 'a secret of this test that is long enough',
     origin: options.origin ?? url,

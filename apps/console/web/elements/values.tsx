@@ -33,4 +33,51 @@ export function Ago({ at }: { at: string }) {
   );
 }
 
+/** How many digits a currency has behind the point: 2 for EUR, 0 for JPY. */
+export function currencyDigits(currency: string): number {
+  try {
+    return (
+      new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ??
+      2
+    );
+  } catch {
+    return 2;
+  }
+}
+
+export function moneyText(minor: number, currency: string): string {
+  const digits = currencyDigits(currency);
+  return `${(minor / 10 ** digits).toLocaleString('en', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  })} ${currency}`;
+}
+
+export function Money({ minor, currency }: { minor: number; currency: string }) {
+  return <span title={`${minor} minor units of ${currency}`}>{moneyText(minor, currency)}</span>;
+}
+
+export function weightText(grams: number | null): string {
+  if (grams === null) return '–';
+  if (grams < 1_000) return `${grams} g`;
+  return `${(grams / 1_000).toLocaleString('en', { maximumFractionDigits: 2 })} kg`;
+}
+
 export const count = (value: number): string => value.toLocaleString('en');
+
+/** The middle of a long id is cut out. One click copies the whole. */
+export function Id({ value }: { value: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const short = value.length > 16 ? `${value.slice(0, 8)}…${value.slice(-4)}` : value;
+  const copy = (): void => {
+    void navigator.clipboard.writeText(value).then(() => {
+      setCopied(true);
+      setTimeout(() => setCopied(false), 1_500);
+    });
+  };
+  return (
+    <button type="button" className="id mono" title={`${value}: copy`} onClick={copy}>
+      {isCopied ? 'copied' : short}
+    </button>
+  );
+}

@@ -27,7 +27,8 @@ export function AppShell() {
           {mark} <span>Catalog</span>
         </Link>
         <button type="button" className="go" onClick={() => openPalette(true)}>
-          <span>Go to…</span> <kbd>⌘K</kbd>
+          <span className="wide-only">Go to…</span>
+          <span className="narrow-only">More</span> <kbd>⌘K</kbd>
         </button>
         <ul>
           {places.map(({ to, name, icon }) => (

@@ -1,7 +1,10 @@
 import { Dialog } from '@base-ui/react/dialog';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useId, useState, type KeyboardEvent } from 'react';
+import { getJson } from '../http/api.ts';
 import { places, queuesPlace } from './places.tsx';
+import { chooseTheme, themeNames, type Theme } from './theme.ts';
 
 interface Found {
   readonly key: string;
@@ -10,7 +13,11 @@ interface Found {
   readonly go: () => void;
 }
 
-/** ⌘K: any page. */
+interface Hit {
+  readonly data: readonly { id: string; sku: string; name: string }[];
+}
+
+/** ⌘K: any page, any product by name or SKU, the colours, and the way out. On a narrow screen it is the menu. */
 export function CommandPalette({
   isOpen,
   onOpenChange,
@@ -62,8 +69,8 @@ function Search({ close }: { close: () => void }) {
         aria-expanded="true"
         aria-controls={list}
         aria-activedescendant={found[chosen] === undefined ? undefined : `${list}-${chosen}`}
-        aria-label="Page"
-        placeholder="Page"
+        aria-label="Page, product name or SKU"
+        placeholder="Page, product name or SKU"
         value={text}
         onChange={(event) => {
           setText(event.target.value);
@@ -85,7 +92,7 @@ function Search({ close }: { close: () => void }) {
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className="fine">No page has this name.</p>}
+      {found.length === 0 && <p className="fine">Nothing has this name or SKU.</p>}
     </>
   );
 }
@@ -93,7 +100,14 @@ function Search({ close }: { close: () => void }) {
 function useFound(text: string, close: () => void): readonly Found[] {
   const navigate = useNavigate();
   const wanted = text.trim();
-  return [...places, queuesPlace]
+  const { data } = useQuery({
+    queryKey: ['palette', wanted],
+    queryFn: ({ signal }) =>
+      getJson<Hit>(`/api/products?${new URLSearchParams({ q: wanted, limit: '8' })}`, signal),
+    enabled: wanted.length >= 2,
+    placeholderData: keepPreviousData,
+  });
+  const pages = [...places, queuesPlace]
     .filter(({ name }) => name.toLowerCase().includes(wanted.toLowerCase()))
     .map((place): Found => ({
       key: place.name,
@@ -105,4 +119,38 @@ function useFound(text: string, close: () => void): readonly Found[] {
         else void navigate({ to: place.to });
       },
     }));
+  const actions = [
+    ...(Object.keys(themeNames) as Theme[]).map((theme) => ({
+      name: `Colours: ${themeNames[theme]}`,
+      run: () => chooseTheme(theme),
+    })),
+    {
+      name: 'Sign out',
+      run: () => document.querySelector<HTMLFormElement>('form[action="/sign-out"]')?.requestSubmit(),
+    },
+  ]
+    .filter(({ name }) => name.toLowerCase().includes(wanted.toLowerCase()))
+    .map(({ name, run }): Found => ({
+      key: name,
+      name,
+      note: 'action',
+      go() {
+        close();
+        run();
+      },
+    }));
+  const products = wanted.length < 2 ? [] : (data?.data ?? []);
+  return [
+    ...pages,
+    ...products.map(({ id, sku, name }): Found => ({
+      key: id,
+      name,
+      note: sku,
+      go() {
+        close();
+        void navigate({ to: '/products/$id', params: { id } });
+      },
+    })),
+    ...actions,
+  ];
 }

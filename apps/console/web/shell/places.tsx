@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 
 export interface Place {
-  readonly to: '/' | '/keys';
+  readonly to: '/' | '/products' | '/changes' | '/keys';
   readonly name: string;
   readonly icon: ReactNode;
 }
@@ -15,6 +15,8 @@ const icon = (path: string): ReactNode => (
 
 export const places: readonly Place[] = [
   { to: '/', name: 'Overview', icon: icon('M2 9l3-4 3 3 3-5 3 4M2 13h12') },
+  { to: '/products', name: 'Products', icon: icon('M8 2l5.5 3v6L8 14l-5.5-3V5zM2.5 5L8 8l5.5-3M8 8v6') },
+  { to: '/changes', name: 'Changes', icon: icon('M2 4h9M2 8h12M2 12h6') },
   { to: '/keys', name: 'Keys', icon: icon('M6.5 9.5a3 3 0 1 1 0-3L14 6.5v3h-2v-1.500H8') },
 ];
 

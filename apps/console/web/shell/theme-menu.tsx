@@ -1,13 +1,11 @@
 import { Menu } from '@base-ui/react/menu';
 import { useState } from 'react';
-import { chooseTheme, currentTheme, type Theme } from './theme.ts';
-
-const names: Readonly<Record<Theme, string>> = { system: 'As the system', light: 'Light', dark: 'Dark' };
+import { chooseTheme, currentTheme, themeNames, type Theme } from './theme.ts';
 
 export function ThemeMenu() {
   const [theme, setTheme] = useState(currentTheme);
   return (
-    <Menu.Root>
+    <Menu.Root onOpenChange={() => setTheme(currentTheme())}>
       <Menu.Trigger className="quiet" aria-label="Colours of this page" title="Colours">
         <svg viewBox="0 0 16 16" className="icon" aria-hidden="true">
           <path d="M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12" />
@@ -23,9 +21,9 @@ export function ThemeMenu() {
                 chooseTheme(value);
               }}
             >
-              {(Object.keys(names) as Theme[]).map((one) => (
+              {(Object.keys(themeNames) as Theme[]).map((one) => (
                 <Menu.RadioItem key={one} value={one} className="menu-item" closeOnClick>
-                  {names[one]}
+                  {themeNames[one]}
                   <Menu.RadioItemIndicator>✓</Menu.RadioItemIndicator>
                 </Menu.RadioItem>
               ))}

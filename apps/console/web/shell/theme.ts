@@ -1,6 +1,12 @@
 /** Light, dark, or as the system has it. This browser remembers the choice. */
 export type Theme = 'system' | 'light' | 'dark';
 
+export const themeNames: Readonly<Record<Theme, string>> = {
+  system: 'As the system',
+  light: 'Light',
+  dark: 'Dark',
+};
+
 const key = 'theme';
 
 export function currentTheme(): Theme {

@@ -48,8 +48,8 @@ const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
     'catalog-write': `~temporary:{import-dry-run}* ~lock:{import-apply}* ~rate:catalog-write:* +@connection +get +set +incrby +del +exists +pexpire +pttl +zadd +zcard +zremrangebyscore +eval +evalsha ${restrictions} +time`,
     // Owns the queues, adds the counted views to Postgres, keeps the highest applied version, and tells the other workers which changes it applies.
     'invalidation-worker': `~bull:* ~views:* ~lock:{expired-rows}* ~postgres:highest &bull:* &changes +@all ${restrictions}`,
-    // Shows the queues, lets admins act on them, keeps its sessions, and counts failed sign-ins.
-    console: `~bull:* ~session:* ~throttle:* &bull:* +@connection +@read +@write +@scripting +@transaction +@pubsub ${restrictions} +time`,
+    // Shows the queues, lets admins act on them, keeps its sessions and who edits which product, and counts failed sign-ins.
+    console: `~bull:* ~session:* ~editing:* ~throttle:* &bull:* +@connection +@read +@write +@scripting +@transaction +@pubsub ${restrictions} +time`,
   },
 };
 

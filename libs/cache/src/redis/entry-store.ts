@@ -44,6 +44,8 @@ export interface UnprovedEntry extends Entry {
 
 export interface InspectedEntry {
   readonly state: EntryState | 'unreadable';
+  /** Only of a value. */
+  readonly payload?: Buffer;
   readonly version?: number;
   readonly age_ms?: number;
   readonly freshFor_ms?: number;
@@ -196,6 +198,7 @@ export class EntryStore {
     if (entry === 'unreadable') return { state: 'unreadable', ttl_ms };
     return {
       state: entry.state,
+      ...(entry.state === 'value' && { payload: entry.payload }),
       version: entry.version,
       age_ms: now_ms - entry.storedAt_ms,
       freshFor_ms: entry.freshUntil_ms - now_ms,

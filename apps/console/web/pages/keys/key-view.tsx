@@ -1,10 +1,51 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Scroll } from '../../elements/scroll.tsx';
 import { Empty, Failed, Loading } from '../../elements/states.tsx';
 import { Ago } from '../../elements/values.tsx';
+import { HolderTable } from './holder-table.tsx';
+import { readersQuery } from './readers.ts';
 import { tracesQuery, versionText, type Trace } from './traces.ts';
 
-/** What happened to one key in the last minutes. */
+/** What one key holds where, and what happened to it in the last minutes. */
 export function KeyView({ cacheKey }: { cacheKey: string }) {
+  const productId = /^product:(.+)$/.exec(cacheKey)?.[1];
+  return (
+    <>
+      {productId !== undefined && <Holders productId={productId} />}
+      <RecentChanges cacheKey={cacheKey} />
+    </>
+  );
+}
+
+function Holders({ productId }: { productId: string }) {
+  const { data, error, refetch } = useQuery(readersQuery(productId));
+  return (
+    <section className="panel" aria-labelledby="held">
+      <header>
+        <h2 id="held">Where it is held</h2>
+        <div className="actions">
+          <Link to="/products/$id" params={{ id: productId }}>
+            To the product
+          </Link>
+        </div>
+      </header>
+      <div className="panel-body">
+        {data === undefined ? (
+          error === null ? (
+            <Loading />
+          ) : (
+            <Failed error={error} again={() => void refetch()} />
+          )
+        ) : (
+          <HolderTable views={data.data} />
+        )}
+      </div>
+    </section>
+  );
+}
+
+function RecentChanges({ cacheKey }: { cacheKey: string }) {
   const { data, error, refetch } = useQuery(tracesQuery(cacheKey));
   return (
     <section className="panel" aria-labelledby="changes">
@@ -22,7 +63,7 @@ export function KeyView({ cacheKey }: { cacheKey: string }) {
           <p>What the cache holds of this key was filled before, or nobody has read it.</p>
         </Empty>
       ) : (
-        <div className="scroll">
+        <Scroll label="Changes of this key">
           <table>
             <thead>
               <tr>
@@ -49,7 +90,7 @@ export function KeyView({ cacheKey }: { cacheKey: string }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </section>
   );

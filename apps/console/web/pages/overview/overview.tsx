@@ -2,10 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { exactTime } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
+import { causesOf } from './causes.ts';
 import { QueueTable } from './queue-table.tsx';
 import { ServiceTable } from './service-table.tsx';
 import type { SystemState } from './state.ts';
-import { verdictOf } from './verdict.ts';
+import { Trends } from './trends.tsx';
+import { Verdict } from './verdict.tsx';
+import { WayDiagram } from './way-diagram.tsx';
 
 export function Overview() {
   const { data, error, refetch } = useQuery({
@@ -15,21 +18,22 @@ export function Overview() {
   });
   if (data === undefined)
     return error === null ? <Loading rows={8} /> : <Failed error={error} again={() => void refetch()} />;
-  const verdict = verdictOf(data);
   return (
     <>
       <PageHead title="Overview" />
       <div className={error === null ? 'stack' : 'stack old'}>
-        <p className="verdict" role="status">
-          <span className={`dot ${verdict.tone}`} /> {verdict.text}
-        </p>
         {error !== null && (
           <p className="banner warn">
             No longer live since {exactTime(new Date(data.at_ms).toISOString())}: {error.message}
           </p>
         )}
-        <ServiceTable services={data.services} />
-        <QueueTable queues={data.queues} />
+        <Verdict causes={causesOf(data)} />
+        <WayDiagram state={data} />
+        <Trends state={data} />
+        <div className="two">
+          <ServiceTable services={data.services} />
+          <QueueTable queues={data.queues} />
+        </div>
       </div>
     </>
   );

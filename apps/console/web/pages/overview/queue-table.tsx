@@ -1,3 +1,4 @@
+import { Scroll } from '../../elements/scroll.tsx';
 import { count } from '../../elements/values.tsx';
 import type { QueueState } from './state.ts';
 
@@ -12,7 +13,7 @@ export function QueueTable({ queues }: { queues: readonly QueueState[] }) {
           <a href="/queues/">Open the dashboard</a>
         </div>
       </header>
-      <div className="scroll">
+      <Scroll label="Jobs of each queue">
         <table>
           <thead>
             <tr>
@@ -25,9 +26,11 @@ export function QueueTable({ queues }: { queues: readonly QueueState[] }) {
             </tr>
           </thead>
           <tbody>
-            {queues.map(({ name, counts }) => (
+            {queues.map(({ name, counts, paused }) => (
               <tr key={name}>
-                <th scope="row">{name}</th>
+                <th scope="row">
+                  {name} {paused !== undefined && <span className="pill bad">paused</span>}
+                </th>
                 {states.map((state) => (
                   <td
                     key={state}
@@ -40,7 +43,7 @@ export function QueueTable({ queues }: { queues: readonly QueueState[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

@@ -1,3 +1,4 @@
+import { Scroll } from '../../elements/scroll.tsx';
 import type { ServiceState } from './state.ts';
 
 const tones = { ready: 'good', 'not ready': 'bad', 'no answer': 'bad' } as const;
@@ -8,7 +9,7 @@ export function ServiceTable({ services }: { services: readonly ServiceState[] }
       <header>
         <h2 id="services">Services</h2>
       </header>
-      <div className="scroll">
+      <Scroll label="State of each service">
         <table>
           <thead>
             <tr>
@@ -19,21 +20,26 @@ export function ServiceTable({ services }: { services: readonly ServiceState[] }
             </tr>
           </thead>
           <tbody>
-            {services.map(({ name, state, failing, answeredIn_ms }) => (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                <td>
-                  <span className={`pill ${tones[state]}`}>{state}</span>
-                </td>
-                <td className="wide" title={failing.join(', ')}>
-                  {failing.join(', ') || <span className="faint">nothing</span>}
-                </td>
-                <td className="number">{answeredIn_ms} ms</td>
-              </tr>
-            ))}
+            {services.map(({ name, state, failing, answeredIn_ms }) => {
+              const wrong = Object.entries(failing)
+                .map(([check, answer]) => `${check}: ${answer}`)
+                .join(', ');
+              return (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td>
+                    <span className={`pill ${tones[state]}`}>{state}</span>
+                  </td>
+                  <td className="wide" title={wrong}>
+                    {wrong || <span className="faint">nothing</span>}
+                  </td>
+                  <td className="number">{answeredIn_ms} ms</td>
+                </tr>
+              );
+            })}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

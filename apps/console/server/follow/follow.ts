@@ -1,0 +1,155 @@
+/** Follows one saved change: the steps that the worker reports, and the first fresh answer of each reader. */
+import { changeTracesSchema, OPERATE_SCOPE, PRODUCT, type ChangeTrace } from '@catalog/contracts';
+import type { ServiceCaller } from '../services/caller.ts';
+import type { ReaderProbe, ReaderView } from './reader-probe.ts';
+
+export interface Followed {
+  readonly version: number;
+  /** When the console sent the change, on the clock of Postgres, as all times here. */
+  readonly sentAt_ms: number;
+  readonly savedAt_ms: number;
+  readonly trace: ChangeTrace | null;
+  readonly readers: readonly { readonly instance: string; readonly freshAt_ms: number | null }[];
+  readonly views: readonly ReaderView[];
+  /** True when nothing more is awaited. */
+  readonly isDone: boolean;
+  /** Why something is missing. */
+  readonly problem: string | null;
+}
+
+/** A change is applied within milliseconds. After this time the page says what is missing. */
+export const longestFollow_ms = 20_000;
+const look_ms = 150;
+/** A refresh follows within this time after the change was applied, or there is none. */
+const refresh_ms = 1_000;
+
+interface FollowOptions {
+  readonly caller: ServiceCaller;
+  readonly probe: ReaderProbe;
+  readonly productId: string;
+  readonly username: string;
+  /** Milliseconds by which the clock of Postgres is ahead of the one of this process. */
+  readonly clockOffset_ms: number;
+}
+
+const now_ms = (): number => performance.timeOrigin + performance.now();
+
+export class Follow {
+  readonly #options: FollowOptions;
+  readonly #ended = new AbortController();
+  readonly #fresh = new Map<string, number>();
+  readonly #sentAt_ms = now_ms();
+  #savedAt_ms = 0;
+  #version = Number.MAX_SAFE_INTEGER;
+  #isDelete = false;
+  #trace: ChangeTrace | null = null;
+  #readers: readonly string[] = [];
+  #views: readonly ReaderView[] = [];
+  #problem: string | null = null;
+  #isDone = false;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to ask the readers, so that the first fresh answer is not missed. */
+  begin(views: readonly ReaderView[]): void {
+    const { probe, productId } = this.#options;
+    this.#readers = views.map(({ instance }) => instance);
+    const isFresh = (version: number, status: number): boolean =>
+      status === 404 ? this.#isDelete : version >= this.#version;
+    probe
+      .untilFresh(productId, isFresh, (instance, at_ms) => this.#note(instance, at_ms), this.#ended.signal)
+      .catch((error: unknown) => this.#fail(error));
+  }
+
+  /** The change was committed with this version. */
+  saved(version: number): void {
+    this.#savedAt_ms = now_ms();
+    this.#version = version;
+    void this.#watch().finally(() => this.end());
+  }
+
+  end(): void {
+    this.#ended.abort();
+    this.#isDone = true;
+    this.#tell();
+  }
+
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get state(): Followed {
+    const shift = this.#options.clockOffset_ms;
+    return {
+      version: this.#version,
+      sentAt_ms: this.#sentAt_ms + shift,
+      savedAt_ms: this.#savedAt_ms + shift,
+      trace: this.#trace,
+      readers: this.#readers.map((instance) => {
+        const at_ms = this.#fresh.get(instance);
+        return { instance, freshAt_ms: at_ms === undefined ? null : at_ms + shift };
+      }),
+      views: this.#views,
+      isDone: this.#isDone,
+      problem: this.#problem,
+    };
+  }
+
+  #note(instance: string, at_ms: number): void {
+    this.#fresh.set(instance, at_ms);
+    this.#tell();
+  }
+
+  #fail(error: unknown): void {
+    this.#problem = error instanceof Error ? error.message : String(error);
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  async #watch(): Promise<void> {
+    const giveUpAt_ms = this.#savedAt_ms + longestFollow_ms;
+    let appliedSeenAt_ms = Number.POSITIVE_INFINITY;
+    while (now_ms() < giveUpAt_ms && !this.#ended.signal.aborted) {
+      try {
+        this.#trace = (await this.#findTrace()) ?? this.#trace;
+        this.#problem = null;
+      } catch (error) {
+        this.#fail(error);
+      }
+      if (this.#trace?.appliedAt) appliedSeenAt_ms = Math.min(appliedSeenAt_ms, now_ms());
+      const refreshed = Boolean(this.#trace?.refreshedAt) || now_ms() > appliedSeenAt_ms + refresh_ms;
+      const allFresh = this.#readers.every((instance) => this.#fresh.has(instance));
+      if (refreshed && allFresh && this.#trace?.appliedAt) break;
+      this.#tell();
+      await new Promise((resolve) => setTimeout(resolve, look_ms));
+    }
+    try {
+      this.#views = await this.#options.probe.views(this.#options.productId);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #findTrace(): Promise<ChangeTrace | undefined> {
+    const { caller, productId, username } = this.#options;
+    const key = encodeURIComponent(PRODUCT.cacheKey(productId));
+    const response = await caller.call({
+      service: 'invalidation-worker',
+      method: 'GET',
+      path: `/v1/changes?key=${key}`,
+      scope: OPERATE_SCOPE,
+      username,
+      timeout_ms: 5_000,
+    });
+    if (!response.ok) throw new Error(`the worker answered ${response.status} when asked for the trace`);
+    const { data } = changeTracesSchema.parse(await response.json());
+    return data.find(({ version }) => version === this.#version);
+  }
+}

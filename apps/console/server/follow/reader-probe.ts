@@ -1,0 +1,148 @@
+/** Asks every running process of catalog-read, although they share one address. */
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { z } from 'zod';
+
+/** What one process answers to `GET /v1/products/{id}/cache`. */
+const viewSchema = z.looseObject({
+  postgres: z.looseObject({ version: z.int().optional(), state: z.string() }),
+  redis: z.looseObject({ state: z.string(), version: z.int().optional() }),
+  near: z.looseObject({ state: z.string(), version: z.int().optional() }),
+  lastInvalidation: z.object({ version: z.int(), heardAt: z.string() }).nullable(),
+  process: z.looseObject({ instance: z.string().optional() }),
+});
+export type CacheView = z.infer<typeof viewSchema>;
+
+interface Answer {
+  readonly status: number;
+  readonly version: number;
+  readonly text: string;
+}
+
+/** One connection. All its requests reach the same process, because the process that accepts a connection keeps it. */
+class Connection {
+  readonly #url: string;
+  readonly #token: () => Promise<string>;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  instance = '';
+
+  constructor(url: string, token: () => Promise<string>) {
+    this.#url = url;
+    this.#token = token;
+  }
+
+  async get(path: string, timeout_ms: number): Promise<Answer> {
+    const headers = { Authorization: `Bearer ${await this.#token()}` };
+    return new Promise((resolve, reject) => {
+      const request = get(
+        this.#url + path,
+        { agent: this.#agent, headers, timeout: timeout_ms },
+        (response: IncomingMessage) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          response.on('error', reject).on('end', () =>
+            resolve({
+              status: response.statusCode ?? 0,
+              version: Number(response.headers['catalog-version'] ?? 0),
+              text,
+            }),
+          );
+        },
+      );
+      request.on('timeout', () => request.destroy(new Error('catalog-read did not answer in time')));
+      request.on('error', reject);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** Connections that are opened to find every process. With 4 processes, 16 connections miss one in 25 tries of 100. */
+const tries = 16;
+/** Enough for a machine; a deployment with more shows this many. */
+const mostReaders = 16;
+
+export interface ReaderView {
+  readonly instance: string;
+  readonly view: CacheView;
+}
+
+export interface ReaderProbeOptions {
+  /** The address of catalog-read. */
+  readonly url: string;
+  readonly token: () => Promise<string>;
+}
+
+/** Finds the processes behind the address, and asks each of them about one product. */
+export class ReaderProbe {
+  readonly #options: ReaderProbeOptions;
+  #connections: Connection[] = [];
+
+  constructor(options: ReaderProbeOptions) {
+    this.#options = options;
+  }
+
+  /** What every process holds of a product. The first call opens the connections. */
+  async views(productId: string): Promise<ReaderView[]> {
+    if (this.#connections.length === 0) return this.#find(productId);
+    return Promise.all(this.#connections.map((connection) => this.#view(connection, productId)));
+  }
+
+  /** Asks every process again and again, until each has answered with this version or a newer one. */
+  async untilFresh(
+    productId: string,
+    isFresh: (version: number, status: number) => boolean,
+    onFresh: (instance: string, at_ms: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await Promise.all(
+      this.#connections.map(async (connection) => {
+        while (!signal.aborted) {
+          const { version, status } = await connection.get(`/v1/products/${productId}`, 2_000);
+          const at_ms = performance.timeOrigin + performance.now();
+          if (isFresh(version, status)) {
+            onFresh(connection.instance, at_ms);
+            return;
+          }
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      }),
+    );
+  }
+
+  close(): void {
+    for (const connection of this.#connections) connection.close();
+    this.#connections = [];
+  }
+
+  async #find(productId: string): Promise<ReaderView[]> {
+    const found = new Map<string, { connection: Connection; view: CacheView }>();
+    const { url, token } = this.#options;
+    // A process without a name for itself is the only one.
+    for (let index = 0; index < tries && found.size < mostReaders; index++) {
+      const connection = new Connection(url, token);
+      let named: ReaderView;
+      try {
+        named = await this.#view(connection, productId);
+      } catch (error) {
+        connection.close();
+        for (const { connection } of found.values()) connection.close();
+        throw error;
+      }
+      connection.instance = named.instance;
+      if (found.has(named.instance)) connection.close();
+      else found.set(named.instance, { connection, view: named.view });
+      if (named.view.process.instance === undefined) break;
+    }
+    this.#connections = [...found.values()].map(({ connection }) => connection);
+    return [...found].map(([instance, { view }]) => ({ instance, view }));
+  }
+
+  async #view(connection: Connection, productId: string): Promise<ReaderView> {
+    const { status, text } = await connection.get(`/v1/products/${productId}/cache`, 5_000);
+    if (status !== 200) throw new Error(`catalog-read answered ${status} to a view of a key`);
+    const view = viewSchema.parse(JSON.parse(text));
+    return { instance: view.process.instance ?? 'catalog-read', view };
+  }
+}

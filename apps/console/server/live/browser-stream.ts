@@ -1,0 +1,55 @@
+import type { Request, Response } from 'express';
+import type { LiveEvent } from './worker-stream.ts';
+
+/** Keeps proxies from closing an idle connection. */
+const beat_ms = 10_000;
+/** What a stream may hold back for a browser that does not read. It is then closed, and the browser opens it again. */
+const mostUnread_bytes = 512 * 1024;
+
+/** Server-sent events for one browser. */
+export class BrowserStream {
+  readonly #res: Response;
+  readonly #timer: NodeJS.Timeout;
+
+  /** `isAllowed` is asked at every beat, so that a stream ends with its session. */
+  constructor(res: Response, isAllowed: () => Promise<boolean>) {
+    this.#res = res;
+    res.status(200).set({
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+    res.flushHeaders();
+    res.write('retry: 1000\n\n');
+    this.#timer = setInterval(() => {
+      void isAllowed().then(
+        (allowed) => (allowed ? res.write(': still here\n\n') : this.end()),
+        () => this.end(),
+      );
+    }, beat_ms);
+    res.on('close', () => this.end());
+  }
+
+  send({ event, data }: LiveEvent): void {
+    if (this.#res.writableLength > mostUnread_bytes) this.#res.destroy();
+    else this.#res.write(`event: ${event}\ndata: ${data}\n\n`);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#res.end();
+  }
+}
+
+/** Whether the session of a request still exists in the store, and still belongs to the same person. */
+export function sessionStands(req: Request): () => Promise<boolean> {
+  const { sessionID, sessionStore } = req;
+  return () =>
+    new Promise((resolve, reject) => {
+      sessionStore.get(sessionID, (error: unknown, session) => {
+        if (error !== undefined && error !== null)
+          reject(error instanceof Error ? error : new Error('the session cannot be read', { cause: error }));
+        else resolve(session !== undefined && session !== null);
+      });
+    });
+}

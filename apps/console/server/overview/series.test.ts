@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { Series } from './series.ts';
+import type { SystemState } from './state.ts';
+
+const start_ms = Date.UTC(2026, 0, 1);
+
+function state(at_ms: number, reads: number | undefined, lag_s = 0.2): SystemState {
+  return {
+    at_ms,
+    services: [],
+    queues: [],
+    feed: {
+      watermarkAge_s: lag_s,
+      unapplied: 0,
+      oldestUnapplied_s: 0,
+      wrongEntries: 0,
+      nines: 3,
+      nearEntries: 0,
+    },
+    rates: { reads, writes: 0, applied: 0, loaded: 0 },
+  };
+}
+
+test('a point is the mean of its rates, and the peak of its lag', () => {
+  const series = new Series();
+  series.add(state(start_ms, 10, 0.2));
+  series.add(state(start_ms + 1_000, 20, 5));
+  series.add(state(start_ms + 2_000, 30));
+  const { times, figures } = series.of('15m');
+  expect(times).toEqual([start_ms, start_ms + 2_000]);
+  expect(figures.reads).toEqual([15, 30]);
+  expect(figures.lag_s).toEqual([5, 0.2]);
+});
+
+test('what nobody knew is a gap, not 0', () => {
+  const series = new Series();
+  series.add(state(start_ms, undefined));
+  expect(series.of('24h').figures.reads).toEqual([null]);
+});
+
+test('a day of points is kept, and no more', () => {
+  const series = new Series();
+  for (let minute = 0; minute < 2_000; minute++) series.add(state(start_ms + minute * 60_000, minute));
+  expect(series.of('24h').times).toHaveLength(1_440);
+  expect(series.of('15m').times).toHaveLength(450);
+  expect(series.of('24h').figures.reads.at(-1)).toBe(1_999);
+});

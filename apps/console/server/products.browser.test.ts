@@ -1,0 +1,291 @@
+/** What people do with products, in real browsers in front of the whole stack. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { accessibilityProblems, runningApp, type RunningApp } from './testing/running-app.ts';
+
+// A browser and a stack on a busy machine are slow.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
+
+let app: RunningApp;
+beforeAll(async () => {
+  app = await runningApp();
+});
+afterAll(() => app[Symbol.asyncDispose]());
+afterEach(async () => {
+  await app.closeAll();
+  const complaints = app.complaints.splice(0);
+  if (complaints.length > 0) throw new Error(complaints.join('\n'));
+});
+
+interface Row {
+  readonly id: string;
+  readonly sku: string;
+}
+
+/** A product of its own for each test. */
+async function newProduct(values: { name?: string; priceMinor?: number } = {}): Promise<Row> {
+  const sku = `TEST-${randomUUID().slice(0, 8)}`;
+  const { rows } = await app.sql.query<Row>(
+    `insert into catalog.products (sku, name, description, brand, category, price_minor, currency, status, attributes)
+     values ($1, $2, '', 'Test brand', 'test', $3, 'EUR', 'active', '{}') returning id, sku`,
+    [sku, values.name ?? 'Test product', values.priceMinor ?? 1000],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new Error('no product was created');
+  return row;
+}
+
+async function valueOf(id: string, column: 'name' | 'price_minor' | 'status' | 'brand'): Promise<unknown> {
+  const { rows } = await app.sql.query<Record<string, unknown>>(
+    'select name, price_minor::int, status, brand from catalog.products where id = $1',
+    [id],
+  );
+  return rows[0]?.[column];
+}
+
+const bySql = (id: string, name: string) =>
+  app.sql.query('update catalog.products set name = $2 where id = $1', [id, name]);
+
+test('an edit is saved, named in the history, and followed into every reader', async () => {
+  const { id } = await newProduct();
+  const page = await app.open('editor', { path: `/products/${id}` });
+  await page.getByLabel('Price', { exact: true }).fill('29.99');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved', { exact: true }).waitFor();
+  expect(await valueOf(id, 'price_minor')).toBe(2999);
+  const followed = page.getByRole('region', { name: 'Follow the change' });
+  await followed.getByText('complete').waitFor();
+  for (const step of ['commit', 'claimed', 'queued', 'applied', 'reader 1', 'reader 2'])
+    expect(await followed.getByRole('listitem').filter({ hasText: step }).textContent()).toMatch(/\d ms/);
+  await followed.getByText(/All agree/).waitFor();
+  expect(await followed.getByRole('row', { name: /near cache/ }).count()).toBe(2);
+  const history = page.getByRole('region', { name: 'History' });
+  await history.getByText('editor changed').waitFor();
+  expect(await history.getByRole('listitem').first().textContent()).toContain('10.00 EUR');
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await app.picture(page, 'product-followed');
+});
+
+test('a change by SQL appears in the open form of somebody who only looks', async () => {
+  const { id } = await newProduct();
+  const page = await app.open('editor', { path: `/products/${id}` });
+  await page.getByLabel('Name', { exact: true }).waitFor();
+  await page.waitForTimeout(500);
+  await bySql(id, 'Changed by hand');
+  await expect
+    .poll(() => page.getByLabel('Name', { exact: true }).inputValue(), { timeout: 30_000 })
+    .toBe('Changed by hand');
+});
+
+test('a change from elsewhere is offered to a person who types, and keeps what was typed', async () => {
+  const { id } = await newProduct();
+  const page = await app.open('editor', { path: `/products/${id}` });
+  await page.getByLabel('Name', { exact: true }).fill('Mine');
+  await page.getByLabel('Brand').fill('My brand');
+  await bySql(id, 'Theirs');
+  const offer = page.getByRole('alert').filter({ hasText: 'Somebody in SQL changed name to Theirs' });
+  await offer.waitFor();
+  expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Mine');
+  expect(await page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+  await app.picture(page, 'product-offered');
+  await offer.getByRole('button', { name: 'Keep mine' }).click();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved', { exact: true }).waitFor();
+  expect([await valueOf(id, 'name'), await valueOf(id, 'brand')]).toEqual(['Mine', 'My brand']);
+});
+
+test('"Take theirs" replaces only the fields that they have changed', async () => {
+  const { id } = await newProduct();
+  const page = await app.open('editor', { path: `/products/${id}` });
+  await page.getByLabel('Name', { exact: true }).fill('Mine');
+  await page.getByLabel('Brand').fill('My brand');
+  await bySql(id, 'Theirs');
+  await page.getByRole('button', { name: 'Take theirs' }).click();
+  expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Theirs');
+  expect(await page.getByLabel('Brand').inputValue()).toBe('My brand');
+});
+
+test('a save over a change that this page has not seen opens a dialog that merges field by field', async () => {
+  const { id } = await newProduct();
+  // Without live changes the page hears of nothing.
+  const page = await app.open('editor', {
+    path: `/products/${id}`,
+    prepare: (page) => page.route('**/api/live', (route) => route.abort()),
+  });
+  await page.getByLabel('Name', { exact: true }).fill('Mine');
+  await page.getByLabel('Price', { exact: true }).fill('5.00');
+  await app.sql.query("update catalog.products set name = 'Theirs', brand = 'Their brand' where id = $1", [
+    id,
+  ]);
+  await page.getByRole('button', { name: 'Save' }).click();
+  const dialog = page.getByRole('dialog', { name: /Not saved: somebody else has changed this product/ });
+  const row = dialog.getByRole('row', { name: /^Name/ });
+  expect(await row.textContent()).toMatch(/Test product.*Mine.*Theirs/);
+  const merge = dialog.getByRole('button', { name: 'Save the merged product' });
+  expect(await merge.isDisabled()).toBe(true);
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await app.picture(page, 'product-conflict');
+  await row.getByRole('radio').first().check();
+  await merge.click();
+  await page.getByText('Saved the merged product').waitFor();
+  expect([await valueOf(id, 'name'), await valueOf(id, 'price_minor'), await valueOf(id, 'brand')]).toEqual([
+    'Mine',
+    500,
+    'Their brand',
+  ]);
+});
+
+test('Back shows the product as it is, never an old form', async () => {
+  const { id } = await newProduct();
+  const page = await app.open('editor', { path: `/products/${id}` });
+  await page.getByLabel('Name', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'Changes' }).click();
+  await page.getByRole('heading', { name: 'Changes' }).waitFor();
+  await bySql(id, 'Newer');
+  await page.getByText(`product:${id}`).waitFor();
+  await page.goBack();
+  await expect.poll(() => page.getByLabel('Name', { exact: true }).inputValue()).toBe('Newer');
+});
+
+test('two people who edit the same product see each other', async () => {
+  const { id } = await newProduct();
+  const ann = await app.open('ann', { path: `/products/${id}` });
+  await ann.getByLabel('Name', { exact: true }).fill('Ann types');
+  const editor = await app.open('editor', { path: `/products/${id}` });
+  await editor.getByLabel('Name', { exact: true }).fill('I type too');
+  await editor.getByText(/Being edited by ann/).waitFor();
+  expect(await ann.getByText(/Being edited by/).count()).toBe(0);
+});
+
+test('an older version can be restored from the history', async () => {
+  const { id } = await newProduct({ name: 'The first name' });
+  await bySql(id, 'The second name');
+  const page = await app.open('editor', { path: `/products/${id}` });
+  await page.getByRole('button', { name: 'Restore' }).click();
+  expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('The first name');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved', { exact: true }).waitFor();
+  expect(await valueOf(id, 'name')).toBe('The first name');
+});
+
+test('a product is created, and deleted after the time to undo', async () => {
+  const sku = `NEW-${randomUUID().slice(0, 8)}`;
+  const page = await app.open('editor', { path: '/products/new' });
+  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByText('must not be empty').first().waitFor();
+  for (const [label, value] of [
+    ['Name', 'A new product'],
+    ['SKU', sku],
+    ['Brand', 'New'],
+    ['Category', 'test'],
+    ['Price', '1.50'],
+  ] as const)
+    await page.getByLabel(label, { exact: true }).fill(value);
+  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('heading', { name: 'A new product' }).waitFor();
+  const exists = async (): Promise<boolean> =>
+    (await app.sql.query('select from catalog.products where sku = $1', [sku])).rowCount === 1;
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('heading', { name: 'A new product' }).waitFor();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText(`Deleted ${sku}`).waitFor();
+  expect(await exists()).toBe(false);
+});
+
+test('many products are changed at once after a preview, and changed back', async () => {
+  const brand = `Bulk ${randomUUID().slice(0, 8)}`;
+  const made = [await newProduct(), await newProduct()];
+  await app.sql.query('update catalog.products set brand = $1 where id = any($2)', [
+    brand,
+    made.map(({ id }) => id),
+  ]);
+  const page = await app.open('editor', { path: `/products?brand=${encodeURIComponent(brand)}` });
+  await page.getByLabel('Choose all shown products').check();
+  await page.getByRole('button', { name: 'Edit…' }).click();
+  await page.getByLabel('Percent').fill('10');
+  await page.getByText('2 of 2 products change.').waitFor();
+  expect(await page.getByRole('dialog').textContent()).toContain('11.00 EUR');
+  await app.picture(page, 'products-bulk');
+  await page.getByRole('button', { name: 'Change 2 products' }).click();
+  await page.getByText('Changed 2 of 2 products').waitFor();
+  expect(await valueOf(made[0]?.id ?? '', 'price_minor')).toBe(1100);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('Undone for 2 of 2 products').waitFor();
+  expect(await valueOf(made[0]?.id ?? '', 'price_minor')).toBe(1000);
+});
+
+test('search as you type finds a product, and the address keeps the search', async () => {
+  const { sku } = await newProduct({ name: 'Zauberwürfel' });
+  const page = await app.open('viewer', { path: '/products' });
+  await page.getByLabel('Search products').fill('Zauberw');
+  await page.getByRole('row', { name: new RegExp(sku) }).waitFor();
+  await expect.poll(() => page.url()).toContain('q=Zauberw');
+  await page.reload();
+  await page.getByRole('row', { name: new RegExp(sku) }).waitFor();
+});
+
+test('stock is received and shown', async () => {
+  const { id } = await newProduct();
+  const page = await app.open('editor', { path: `/products/${id}` });
+  await page.getByRole('button', { name: 'Receive or correct…' }).click();
+  await page.getByLabel('Pieces').fill('12');
+  await page.getByLabel('Why').fill('delivery 7');
+  await page.getByRole('button', { name: 'Book' }).click();
+  await page.getByRole('heading', { name: '12 on hand now' }).waitFor();
+  const stock = page.getByRole('region', { name: 'Stock' });
+  await expect.poll(() => stock.textContent()).toContain('12 on hand');
+});
+
+test('a viewer can look at a product and act nowhere', async () => {
+  const { id } = await newProduct();
+  const page = await app.open('viewer', { path: `/products/${id}` });
+  expect(await page.getByLabel('Name', { exact: true }).isDisabled()).toBe(true);
+  for (const name of ['Save', 'Delete', 'Discard', 'Restore', 'Receive or correct…'])
+    expect(await page.getByRole('button', { name }).count()).toBe(0);
+  await page.goto(`${app.url}/products`);
+  await page.getByRole('row').nth(2).waitFor();
+  expect(await page.getByRole('checkbox').count()).toBe(0);
+  expect(await page.getByRole('link', { name: 'New product' }).count()).toBe(0);
+  await page.goto(`${app.url}/keys?key=product:${id}`);
+  await page.getByText(/All agree|Not all agree/).waitFor();
+  expect(await page.getByRole('button', { name: /Purge|Audit/ }).count()).toBe(0);
+});
+
+test('malicious text in a product is shown and does nothing', async () => {
+  const evil = '<img src=x onerror=alert(1)><script>alert(2)</script>';
+  const { id } = await newProduct({ name: evil });
+  const page = await app.open('editor', { path: `/products/${id}` });
+  await page.getByRole('heading', { name: evil }).waitFor();
+  await page.goto(`${app.url}/products?q=onerror`);
+  await page.getByRole('link', { name: evil }).waitFor();
+  await bySql(id, `${evil} again`);
+  await page.goto(`${app.url}/products/${id}`);
+  await page.getByText(`${evil} again`).first().waitFor();
+  expect(await page.locator('img[src="x"]').count()).toBe(0);
+});
+
+describe.each(['light', 'dark'] as const)('%s', (scheme) => {
+  test.each([390, 1280, 1920])(
+    'at a width of %i pixels axe finds nothing and nothing is cut off',
+    async (width) => {
+      const { id } = await newProduct();
+      const page = await app.open('admin', { scheme, width });
+      for (const [name, path] of [
+        ['overview', '/'],
+        ['products', '/products'],
+        ['product', `/products/${id}`],
+        ['new-product', '/products/new'],
+        ['changes', '/changes'],
+        ['key', `/keys?key=product:${id}`],
+      ] as const) {
+        await page.goto(app.url + path);
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.waitForTimeout(700);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+        expect(await accessibilityProblems(page)).toEqual([]);
+        await app.picture(page, `${name}-${width}-${scheme}`);
+      }
+    },
+  );
+});

@@ -1,0 +1,113 @@
+/** The whole local stack, with people who are signed in to the console in a real Chromium. */
+/// <reference lib="dom" />
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createPool, type Pool } from '@catalog/database';
+import { stackPlace, startLocalStack, type LocalStack } from '@catalog/testing';
+import axe from 'axe-core';
+import { userRoles } from '@catalog/contracts';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { Accounts } from '../accounts/accounts.ts';
+import { createPasswordHasher } from '../accounts/password-hash.ts';
+
+const password = 'correct horse battery staple';
+const screenshots = join(import.meta.dirname, '../../reports/screenshots');
+
+export interface OpenOptions {
+  readonly path?: string;
+  readonly width?: number;
+  readonly scheme?: 'light' | 'dark';
+  /** Before the first page loads. */
+  readonly prepare?: (page: Page) => Promise<unknown>;
+}
+
+export interface RunningApp extends AsyncDisposable {
+  readonly stack: LocalStack;
+  readonly url: string;
+  /** As the superuser, past every service. */
+  readonly sql: Pool;
+  /** Script errors, dialogs, violations of the policy and requests to other hosts, in all pages. */
+  readonly complaints: string[];
+  /** A new browser in which the user with this name is signed in. `ann` is an editor too. */
+  open(username: 'admin' | 'editor' | 'ann' | 'viewer', options?: OpenOptions): Promise<Page>;
+  /** Closes every browser that was opened. */
+  closeAll(): Promise<void>;
+  /** Keeps a picture in `reports/screenshots`. */
+  picture(page: Page, name: string): Promise<void>;
+}
+
+export async function runningApp(): Promise<RunningApp> {
+  const place = await stackPlace();
+  // Two processes of catalog-read: the console has to find and ask both.
+  const stack = await startLocalStack(place, { env: { WORKERS: '2' } });
+  const sql = createPool({
+    url: await stack.databaseUrl(),
+    applicationName: 'test',
+    statementTimeout_ms: 20_000,
+  });
+  const accounts = new Accounts(sql, createPasswordHasher());
+  for (const role of userRoles) await accounts.put(role, password, role);
+  await accounts.put('ann', password, 'editor');
+  // `npm test` sets CHROMIUM. When a file runs alone, it tries the Chromium of Debian.
+  const browser: Browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  });
+  const url = stack.url('console');
+  const complaints: string[] = [];
+  mkdirSync(screenshots, { recursive: true });
+
+  const open: RunningApp['open'] = async (
+    username,
+    { path = '/', width = 1280, scheme = 'light', prepare } = {},
+  ) => {
+    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme });
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    page.on('console', (message) => {
+      // The browser logs every answer of 400 and above, and the tests expect some of them.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      const asked = request.url();
+      if (!asked.startsWith(url) && !asked.startsWith('data:')) complaints.push(`a foreign host: ${asked}`);
+    });
+    await prepare?.(page);
+    await page.goto(`${url}/sign-in?next=${encodeURIComponent(path)}`);
+    await page.getByLabel('User name').fill(username);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('navigation', { name: 'Console' }).waitFor();
+    return page;
+  };
+
+  return {
+    stack,
+    url,
+    sql,
+    complaints,
+    open,
+    async closeAll() {
+      await Promise.all(browser.contexts().map((context) => context.close()));
+    },
+    async picture(page, name) {
+      await page.screenshot({ path: join(screenshots, `${name}.png`) });
+    },
+    async [Symbol.asyncDispose]() {
+      await browser.close();
+      await sql.end();
+      await stack[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What axe finds on the page, one line for each element. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+  });
+}

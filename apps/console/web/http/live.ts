@@ -1,0 +1,86 @@
+/** One live stream for the whole app. Its events are changes as they are applied, whoever made them. */
+import type { ChangeTrace as Trace } from '@catalog/contracts';
+import { useEffect, useRef, useSyncExternalStore } from 'react';
+
+export interface LiveEvents {
+  readonly applied: Trace;
+  readonly refreshed: { readonly seq: number; readonly refreshedAt: string };
+  readonly more: { readonly count: number };
+  readonly missed: { readonly count: number };
+}
+type LiveName = keyof LiveEvents;
+type Listener = (data: unknown) => void;
+
+const names: readonly LiveName[] = ['applied', 'refreshed', 'more', 'missed'];
+
+export interface LiveState {
+  /** True while changes arrive. */
+  readonly isLive: boolean;
+  /** Since when they do not. */
+  readonly since: string | undefined;
+}
+
+let source: EventSource | undefined;
+let state: LiveState = { isLive: false, since: undefined };
+const listeners = new Map<LiveName, Set<Listener>>(names.map((name) => [name, new Set()]));
+const watchers = new Set<() => void>();
+
+function become(isLive: boolean): void {
+  if (isLive === state.isLive && source !== undefined && (state.since === undefined) === isLive) return;
+  state = isLive ? { isLive, since: undefined } : { isLive, since: state.since ?? new Date().toISOString() };
+  for (const watcher of watchers) watcher();
+}
+
+function open(): void {
+  if (source !== undefined) return;
+  source = new EventSource('/api/live');
+  source.addEventListener('link', ({ data }: MessageEvent<string>) =>
+    become((JSON.parse(data) as { open: boolean }).open),
+  );
+  source.addEventListener('error', () => {
+    become(false);
+    // The browser tries again by itself, except after an answer that is an error, such as an ended session.
+    if (source?.readyState !== EventSource.CLOSED) return;
+    source = undefined;
+    setTimeout(() => watchers.size > 0 && open(), 5_000);
+  });
+  for (const name of names)
+    source.addEventListener(name, ({ data }: MessageEvent<string>) => {
+      for (const listener of listeners.get(name) ?? []) listener(JSON.parse(data));
+    });
+}
+
+function subscribe(watcher: () => void): () => void {
+  watchers.add(watcher);
+  open();
+  return () => {
+    watchers.delete(watcher);
+    // A page that follows soon keeps the stream.
+    setTimeout(() => {
+      if (watchers.size > 0) return;
+      source?.close();
+      source = undefined;
+      state = { isLive: false, since: undefined };
+    }, 1_000);
+  };
+}
+
+/** Whether live changes arrive. Opens the stream while the component is shown. */
+export const useLiveState = (): LiveState => useSyncExternalStore(subscribe, () => state);
+
+/** Calls `listener` for each live event of this name. */
+export function useLive<Name extends LiveName>(name: Name, listener: (data: LiveEvents[Name]) => void): void {
+  const latest = useRef(listener);
+  useEffect(() => {
+    latest.current = listener;
+  });
+  useEffect(() => {
+    const call: Listener = (data) => latest.current(data as LiveEvents[Name]);
+    const close = subscribe(() => undefined);
+    listeners.get(name)?.add(call);
+    return () => {
+      listeners.get(name)?.delete(call);
+      close();
+    };
+  }, [name]);
+}

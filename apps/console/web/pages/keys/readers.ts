@@ -1,0 +1,33 @@
+import { queryOptions } from '@tanstack/react-query';
+import { getJson } from '../../http/api.ts';
+
+export interface Holder {
+  readonly state: string;
+  readonly version?: number;
+  readonly age_ms?: number;
+  readonly ttl_ms?: number;
+  readonly isLeased?: boolean;
+  readonly reason?: string;
+  /** Whether the content is that of Postgres. null if it holds none, or if Postgres cannot be read. */
+  readonly equal?: boolean | null;
+}
+
+/** What one process of catalog-read sees of a product. */
+export interface ReaderView {
+  readonly instance: string;
+  readonly view: {
+    readonly postgres: Holder;
+    readonly redis: Holder;
+    readonly near: Holder;
+    readonly lastInvalidation: { readonly version: number; readonly heardAt: string } | null;
+    readonly process: { readonly nearCacheIsSound?: boolean; readonly watermarkAge_ms?: number | null };
+  };
+}
+
+export const readersQuery = (productId: string) =>
+  queryOptions({
+    queryKey: ['readers', productId],
+    queryFn: ({ signal }) =>
+      getJson<{ data: readonly ReaderView[] }>(`/api/products/${productId}/readers`, signal),
+    refetchInterval: 3_000,
+  });

@@ -1,0 +1,57 @@
+import { useQuery } from '@tanstack/react-query';
+import { changedFields, fieldNames, valueText, type FieldName } from '../../products/fields.ts';
+import { loadHistory, personOf, type Loaded, type Product } from '../../products/product.ts';
+
+interface TheirChangeProps {
+  readonly base: Product;
+  readonly theirs: Loaded | 'deleted';
+  readonly edited: readonly FieldName[];
+  readonly take: () => void;
+  readonly keep: () => void;
+}
+
+/** Somebody else has saved while this person types. Nothing is overwritten before the person decides. */
+export function TheirChange({ base, theirs, edited, take, keep }: TheirChangeProps) {
+  const version = theirs === 'deleted' ? 'deleted' : theirs.product.version;
+  const { data } = useQuery({
+    queryKey: ['history', base.id, version],
+    queryFn: ({ signal }) => loadHistory(base.id, signal),
+  });
+  const by = data?.data[0]?.changedBy;
+  const who = by === undefined ? 'Somebody' : personOf(by).replace(/^s/, 'S');
+  if (theirs === 'deleted')
+    return (
+      <p className="banner bad" role="alert">
+        {who} has deleted this product. What you typed is still here, but cannot be saved.
+      </p>
+    );
+  const { product } = theirs;
+  const fields = changedFields(base, product);
+  const both = fields.filter((field) => edited.includes(field));
+  return (
+    <div className="banner warn" role="alert">
+      <span>
+        {who} changed{' '}
+        {fields
+          .map(
+            (field) =>
+              `${fieldNames[field].toLowerCase()} to ${valueText(field, product[field], product.currency)}`,
+          )
+          .join(', ')}
+        .
+        {both.length > 0 &&
+          ` You have typed in ${both.map((field) => fieldNames[field].toLowerCase()).join(', ')} too.`}
+      </span>
+      <span className="actions">
+        <button type="button" onClick={take}>
+          {both.length > 0 ? 'Take theirs' : 'Take it into the form'}
+        </button>
+        {both.length > 0 && (
+          <button type="button" onClick={keep}>
+            Keep mine
+          </button>
+        )}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,95 @@
+import { Link } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import type { Trace } from '../keys/traces.ts';
+import { HolderTable } from '../keys/holder-table.tsx';
+import type { ReaderView } from '../keys/readers.ts';
+import { Waterfall, type Step } from '../../elements/waterfall.tsx';
+
+/** What the server says about a followed change. All times are those of the clock of Postgres. */
+interface Followed {
+  readonly version: number;
+  readonly sentAt_ms: number;
+  readonly savedAt_ms: number;
+  readonly trace: Trace | null;
+  readonly readers: readonly { readonly instance: string; readonly freshAt_ms: number | null }[];
+  readonly views: readonly ReaderView[];
+  readonly isDone: boolean;
+  readonly problem: string | null;
+}
+
+/** The last save of this page, on its way into every cache. */
+export function ThisChange({ id, version }: { id: string; version: number | undefined }) {
+  const followed = useFollowed(id, version);
+  return (
+    <section className="panel" aria-labelledby="this-change">
+      <header>
+        <h2 id="this-change">Follow the change</h2>
+        {version !== undefined && (
+          <span className={`pill ${followed?.isDone === true ? '' : 'accent'}`}>
+            {followed?.isDone === true ? 'complete' : 'live'}
+          </span>
+        )}
+        <div className="actions">
+          <Link to="/keys" search={{ key: `product:${id}` }}>
+            Why is this key so?
+          </Link>
+        </div>
+      </header>
+      {version === undefined ? (
+        <div className="empty">
+          <p>Save a change, and watch it reach every cache.</p>
+        </div>
+      ) : (
+        <div className="panel-body stack">
+          <Waterfall steps={stepsOf(followed)} />
+          {followed !== undefined && followed.problem !== null && (
+            <p className="warn-text">Not everything is known: {followed.problem}</p>
+          )}
+          <HolderTable views={followed?.views ?? []} version={version} />
+        </div>
+      )}
+    </section>
+  );
+}
+
+function useFollowed(id: string, version: number | undefined): Followed | undefined {
+  const [followed, setFollowed] = useState<Followed>();
+  useEffect(() => {
+    setFollowed(undefined);
+    if (version === undefined) return undefined;
+    const source = new EventSource(`/api/products/${id}/follow/${version}`);
+    source.addEventListener('followed', ({ data }: MessageEvent<string>) => {
+      const state = JSON.parse(data) as Followed;
+      setFollowed(state);
+      if (state.isDone) source.close();
+    });
+    return () => source.close();
+  }, [id, version]);
+  return followed;
+}
+
+const at = (time: string | null | undefined): number | null =>
+  time === null || time === undefined ? null : Date.parse(time);
+
+function stepsOf(followed: Followed | undefined): Step[] {
+  const trace = followed?.trace ?? null;
+  const commit = at(trace?.committedAt) ?? followed?.savedAt_ms ?? null;
+  const isDone = followed?.isDone === true;
+  const wait = (missing: string): string => (isDone ? missing : 'waiting');
+  return [
+    { name: 'commit', at_ms: commit, none: wait('unknown') },
+    { name: 'doorbell', at_ms: at(trace?.rungAt), none: wait('not needed: the relay was awake') },
+    { name: 'claimed', at_ms: at(trace?.claimedAt), none: wait('not yet') },
+    { name: 'queued', at_ms: at(trace?.queuedAt), none: wait('not yet') },
+    { name: 'applied', at_ms: at(trace?.appliedAt), none: wait('not yet') },
+    { name: 'refreshed', at_ms: at(trace?.refreshedAt), none: wait('not needed: a reader was faster') },
+    ...(followed?.readers ?? []).map(({ instance, freshAt_ms }, index) => ({
+      name: `reader ${index + 1}`,
+      title: instance,
+      at_ms: freshAt_ms,
+      none: wait('no fresh answer within 20 s'),
+      tone: 'good' as const,
+      note: 'fresh',
+    })),
+  ];
+}

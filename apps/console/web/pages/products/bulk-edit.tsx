@@ -1,0 +1,135 @@
+import { useState } from 'react';
+import { Ask } from '../../elements/ask.tsx';
+import { Field } from '../../elements/field.tsx';
+import { Scroll } from '../../elements/scroll.tsx';
+import { changedFields, fieldNames, valueText } from '../../products/fields.ts';
+import type { Product } from '../../products/product.ts';
+import { change, changeNames, type ChangeKind } from './bulk-change.ts';
+import { saveMany, type Outcome, type Wanted } from './save-many.ts';
+
+interface BulkEditProps {
+  readonly products: readonly Product[];
+  readonly kind: 'edit' | 'archive' | undefined;
+  readonly close: () => void;
+  readonly done: (saved: readonly Wanted[]) => void;
+}
+
+export function BulkEdit({ products, kind, close, done }: BulkEditProps) {
+  const title =
+    kind === 'archive' ? `Archive ${products.length} products` : `Edit ${products.length} products`;
+  return (
+    <Ask title={title} isOpen={kind !== undefined} close={close}>
+      {kind !== undefined && (
+        <Form products={products} isArchive={kind === 'archive'} close={close} done={done} />
+      )}
+    </Ask>
+  );
+}
+
+function Form({
+  products,
+  isArchive,
+  close,
+  done,
+}: Pick<BulkEditProps, 'products' | 'close' | 'done'> & { isArchive: boolean }) {
+  const [kind, setKind] = useState<ChangeKind>(isArchive ? 'status' : 'pricePercent');
+  const [value, setValue] = useState(isArchive ? 'archived' : '');
+  const [progress, setProgress] = useState<number>();
+  const [refused, setRefused] = useState<readonly Outcome[]>([]);
+  const preview = products.map((before) => ({ before, after: change(before, kind, value.trim()) }));
+  const changing = preview.flatMap(({ before, after }) =>
+    after !== undefined && changedFields(before, after).length > 0 ? [{ before, after }] : [],
+  );
+  const apply = async (): Promise<void> => {
+    setProgress(0);
+    const outcomes = await saveMany(changing, setProgress);
+    setProgress(undefined);
+    const failed = outcomes.filter(({ problem }) => problem !== undefined);
+    setRefused(failed);
+    if (failed.length === 0) done(outcomes);
+  };
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void apply();
+      }}
+    >
+      {!isArchive && (
+        <div className="fields">
+          <Field label="Change">
+            {(props) => (
+              <select
+                {...props}
+                value={kind}
+                onChange={({ target }) => {
+                  setKind(target.value as ChangeKind);
+                  setValue('');
+                }}
+              >
+                {(Object.keys(changeNames) as ChangeKind[]).map((one) => (
+                  <option key={one} value={one}>
+                    {changeNames[one].label}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+          <Field label={changeNames[kind].value} hint={changeNames[kind].hint}>
+            {(props) => (
+              <input {...props} autoFocus value={value} onChange={({ target }) => setValue(target.value)} />
+            )}
+          </Field>
+        </div>
+      )}
+      <p className="faint">
+        {changing.length === 0
+          ? 'Nothing changes yet.'
+          : `${changing.length} of ${products.length} products change. A product that somebody else changes meanwhile is left alone.`}
+      </p>
+      <Scroll label="Preview" className="preview">
+        <table>
+          <tbody>
+            {changing.slice(0, 100).map(({ before, after }) => (
+              <tr key={before.id}>
+                <td className="mono sku">{before.sku}</td>
+                <td className="wide">{before.name}</td>
+                <td>
+                  {changedFields(before, after).map((field) => (
+                    <span key={field}>
+                      {fieldNames[field]} <del>{valueText(field, before[field], before.currency)}</del>{' '}
+                      <ins>{valueText(field, after[field], after.currency)}</ins>
+                    </span>
+                  ))}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      {refused.length > 0 && (
+        <div className="refused" role="alert">
+          {refused.length} products were not changed:
+          <ul>
+            {refused.slice(0, 10).map(({ before, problem }) => (
+              <li key={before.id}>
+                {before.sku}: {problem}
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <footer>
+        <button type="button" onClick={close}>
+          {refused.length > 0 ? 'Close' : 'Cancel'}
+        </button>
+        <button type="submit" className="primary" disabled={changing.length === 0 || progress !== undefined}>
+          {progress === undefined
+            ? `Change ${changing.length} products`
+            : `${progress} of ${changing.length}…`}
+        </button>
+      </footer>
+    </form>
+  );
+}

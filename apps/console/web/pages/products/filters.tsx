@@ -1,0 +1,164 @@
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useId, useRef, useState } from 'react';
+import { count } from '../../elements/values.tsx';
+import { getJson } from '../../http/api.ts';
+import { queryOf, type ProductsSearch } from './search.ts';
+
+type Choose = (change: Partial<Record<keyof ProductsSearch, string | number | undefined>>) => void;
+
+interface FacetCount {
+  readonly value: string;
+  readonly count: number;
+}
+type Facets = Partial<Readonly<Record<'brand' | 'category' | 'status', readonly FacetCount[]>>>;
+
+/** Each key press would be a query of its own. */
+const typing_ms = 200;
+
+export function Filters({ search, choose }: { search: ProductsSearch; choose: Choose }) {
+  const { data: facets } = useFacets(search);
+  return (
+    <div className="filters" role="search">
+      <SearchBox value={search.q ?? ''} choose={(q) => choose({ q: q === '' ? undefined : q })} />
+      <select
+        aria-label="Status"
+        value={search.status ?? 'active'}
+        onChange={({ target }) => choose({ status: target.value === 'active' ? undefined : target.value })}
+      >
+        {['active', 'draft', 'archived'].map((status) => (
+          <option key={status} value={status}>
+            {status}
+            {countOf(facets?.status, status)}
+          </option>
+        ))}
+      </select>
+      <Facet
+        label="Brand"
+        value={search.brand}
+        counts={facets?.brand}
+        choose={(brand) => choose({ brand })}
+      />
+      <Facet
+        label="Category"
+        value={search.category}
+        counts={facets?.category}
+        choose={(category) => choose({ category })}
+      />
+      {Object.keys(search).length > 0 && (
+        <button
+          type="button"
+          className="quiet"
+          onClick={() =>
+            choose({
+              q: undefined,
+              status: undefined,
+              brand: undefined,
+              category: undefined,
+              minPrice: undefined,
+              maxPrice: undefined,
+              sort: undefined,
+            })
+          }
+        >
+          Remove filters
+        </button>
+      )}
+    </div>
+  );
+}
+
+function countOf(counts: readonly FacetCount[] | undefined, value: string): string {
+  const found = counts?.find((one) => one.value === value);
+  return found === undefined ? '' : ` (${count(found.count)})`;
+}
+
+/** Counts for the same filters. Without them the filters work the same, only without numbers. */
+function useFacets(search: ProductsSearch) {
+  const { sort: _, ...filters } = search;
+  return useQuery({
+    queryKey: ['facets', filters],
+    queryFn: async ({ signal }): Promise<Facets> => {
+      const answer = await getJson<{ data?: Facets } & Facets>(
+        `/api/products/facets?${queryOf(filters)}`,
+        signal,
+      );
+      return answer.data ?? answer;
+    },
+    retry: false,
+    staleTime: 30_000,
+  });
+}
+
+function SearchBox({ value, choose }: { value: string; choose: (value: string) => void }) {
+  const [text, setText] = useState(value);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => {
+    if (text.trim() === value) return undefined;
+    const timer = setTimeout(() => choose(text.trim()), typing_ms);
+    return () => clearTimeout(timer);
+  });
+  useEffect(() => {
+    const focus = (event: KeyboardEvent): void => {
+      const isTyping = event.target instanceof HTMLElement && event.target.matches('input, textarea, select');
+      if (event.key !== '/' || isTyping) return;
+      event.preventDefault();
+      input.current?.focus();
+    };
+    addEventListener('keydown', focus);
+    return () => removeEventListener('keydown', focus);
+  }, []);
+  return (
+    <input
+      ref={input}
+      type="search"
+      aria-label="Search products"
+      placeholder="Search by name, SKU or brand  ( / )"
+      maxLength={200}
+      value={text}
+      onChange={({ target }) => setText(target.value)}
+    />
+  );
+}
+
+/** A filter by a value. It suggests the values that occur, the most frequent first. */
+function Facet({
+  label,
+  value,
+  counts,
+  choose,
+}: {
+  label: string;
+  value: string | undefined;
+  counts: readonly FacetCount[] | undefined;
+  choose: (value: string | undefined) => void;
+}) {
+  const list = useId();
+  const [text, setText] = useState(value ?? '');
+  useEffect(() => setText(value ?? ''), [value]);
+  const apply = (wanted = text.trim()): void => {
+    if (wanted !== (value ?? '')) choose(wanted === '' ? undefined : wanted);
+  };
+  return (
+    <>
+      <input
+        aria-label={label}
+        placeholder={label}
+        list={list}
+        maxLength={200}
+        value={text}
+        onChange={({ target }) => {
+          setText(target.value);
+          if (counts?.some((one) => one.value === target.value) === true) apply(target.value);
+        }}
+        onBlur={() => apply()}
+        onKeyDown={({ key }) => key === 'Enter' && apply()}
+      />
+      <datalist id={list}>
+        {counts?.map((one) => (
+          <option key={one.value} value={one.value} label={count(one.count)} />
+        ))}
+      </datalist>
+    </>
+  );
+}

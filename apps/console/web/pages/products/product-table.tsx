@@ -1,0 +1,134 @@
+import { Link, useNavigate } from '@tanstack/react-router';
+import { useRef, type KeyboardEvent } from 'react';
+import { Scroll } from '../../elements/scroll.tsx';
+import { Ago, Money, weightText } from '../../elements/values.tsx';
+import type { Product } from '../../products/product.ts';
+
+export interface ProductTableProps {
+  readonly products: readonly Product[];
+  /** True while the rows are those of the filters before. */
+  readonly isOld: boolean;
+  readonly sort: string | undefined;
+  readonly sortBy: (sort: string | undefined) => void;
+  /** undefined for people who may not edit. */
+  readonly chosen: ReadonlyMap<string, Product> | undefined;
+  readonly choose: (chosen: ReadonlyMap<string, Product>) => void;
+}
+
+/** Keys: ↓ and ↑ (or j and k) move, x chooses, Enter opens. */
+export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: ProductTableProps) {
+  const body = useRef<HTMLTableSectionElement>(null);
+  const navigate = useNavigate();
+  const toggle = (product: Product): void => {
+    const next = new Map(chosen);
+    if (!next.delete(product.id)) next.set(product.id, product);
+    choose(next);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.target instanceof HTMLInputElement && event.key === ' ') return;
+    const rows = [...(body.current?.rows ?? [])];
+    const index = rows.findIndex((row) => row.contains(document.activeElement));
+    const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
+    const product = products[index];
+    if (step !== undefined) {
+      event.preventDefault();
+      rows[Math.min(Math.max(index + step, 0), rows.length - 1)]?.querySelector('a')?.focus();
+    } else if (event.key === 'x' && chosen !== undefined && product !== undefined) toggle(product);
+    else if (event.key === 'Enter' && product !== undefined && event.target instanceof HTMLTableRowElement)
+      void navigate({ to: '/products/$id', params: { id: product.id } });
+  };
+  const all = chosen !== undefined && products.every(({ id }) => chosen.has(id));
+  return (
+    <Scroll label="Table of products">
+      <table className={isOld ? 'old' : undefined}>
+        <thead>
+          <tr>
+            {chosen !== undefined && (
+              <th className="tick">
+                <input
+                  type="checkbox"
+                  aria-label="Choose all shown products"
+                  checked={all}
+                  onChange={() =>
+                    choose(all ? new Map() : new Map(products.map((product) => [product.id, product])))
+                  }
+                />
+              </th>
+            )}
+            <th>SKU</th>
+            <Sortable name="Name" by="name" sort={sort} sortBy={sortBy} />
+            <th>Brand</th>
+            <th>Category</th>
+            <th className="number">Weight</th>
+            <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} isNumber />
+            <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} isNumber />
+          </tr>
+        </thead>
+        <tbody ref={body} onKeyDown={onKeyDown}>
+          {products.map((product) => (
+            <tr key={product.id} className={chosen?.has(product.id) === true ? 'chosen' : undefined}>
+              {chosen !== undefined && (
+                <td className="tick">
+                  <input
+                    type="checkbox"
+                    aria-label={`Choose ${product.sku}`}
+                    checked={chosen.has(product.id)}
+                    onChange={() => toggle(product)}
+                  />
+                </td>
+              )}
+              <td className="mono sku" title={product.sku}>
+                {product.sku}
+              </td>
+              <td className="wide">
+                <Link to="/products/$id" params={{ id: product.id }} title={product.name} className="plain">
+                  {product.name}
+                </Link>
+              </td>
+              <td className="brand-cell" title={product.brand}>
+                {product.brand}
+              </td>
+              <td>{product.category}</td>
+              <td
+                className="number"
+                title={product.weightGrams === null ? undefined : `${product.weightGrams} g`}
+              >
+                {weightText(product.weightGrams)}
+              </td>
+              <td className="number">
+                <Money minor={product.priceMinor} currency={product.currency} />
+              </td>
+              <td className="number faint">
+                <Ago at={product.updatedAt} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+function Sortable({
+  name,
+  by,
+  sort,
+  sortBy,
+  isNumber = false,
+}: {
+  name: string;
+  by: string;
+  sort: string | undefined;
+  sortBy: (sort: string | undefined) => void;
+  isNumber?: boolean;
+}) {
+  const direction = sort === by ? 'ascending' : sort === `-${by}` ? 'descending' : 'none';
+  const next = { none: by, ascending: `-${by}`, descending: undefined }[direction];
+  return (
+    <th className={isNumber ? 'number' : undefined} aria-sort={direction}>
+      <button type="button" className="sort" onClick={() => sortBy(next)}>
+        {name} {{ none: '', ascending: '↑', descending: '↓' }[direction]}
+      </button>
+    </th>
+  );
+}

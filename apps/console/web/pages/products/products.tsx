@@ -1,0 +1,130 @@
+import { keepPreviousData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useState } from 'react';
+import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
+import { count } from '../../elements/values.tsx';
+import { getJson } from '../../http/api.ts';
+import { useLive } from '../../http/live.ts';
+import { useMay } from '../../http/me.ts';
+import type { Product, ProductPage } from '../../products/product.ts';
+import { BulkBar } from './bulk-bar.tsx';
+import { Filters } from './filters.tsx';
+import { ProductTable } from './product-table.tsx';
+import { queryOf, type ProductsSearch } from './search.ts';
+
+const pageSize = 50;
+
+export function Products() {
+  const search = useSearch({ from: '/products' });
+  const navigate = useNavigate();
+  const mayEdit = useMay('editor');
+  const [chosen, setChosen] = useState<ReadonlyMap<string, Product>>(new Map());
+  const choose = (change: Partial<Record<keyof ProductsSearch, string | number | undefined>>): void => {
+    void navigate({ to: '/products', search: { ...search, ...change } as ProductsSearch, replace: true });
+  };
+  const list = useProducts(search);
+  const products = list.data?.pages.flatMap(({ data }) => data) ?? [];
+  const total = list.data?.pages[0]?.page.estimatedTotal;
+  return (
+    <>
+      <PageHead title="Products" note={total === undefined ? undefined : `about ${count(total)}`}>
+        {mayEdit && (
+          <Link to="/products/new" className="button primary">
+            New product
+          </Link>
+        )}
+      </PageHead>
+      <div className="stack">
+        <Filters search={search} choose={choose} />
+        <section className="panel" aria-label="Products">
+          {list.data === undefined ? (
+            list.isError ? (
+              <Failed error={list.error} again={() => void list.refetch()} />
+            ) : (
+              <Loading rows={12} />
+            )
+          ) : products.length === 0 ? (
+            <Nothing search={search} />
+          ) : (
+            <ProductTable
+              products={products}
+              isOld={list.isPlaceholderData}
+              sort={search.sort}
+              sortBy={(sort) => choose({ sort })}
+              chosen={mayEdit ? chosen : undefined}
+              choose={setChosen}
+            />
+          )}
+        </section>
+        {list.isError && products.length > 0 && <Failed error={list.error} />}
+        {list.hasNextPage && (
+          <div className="row">
+            <button
+              type="button"
+              disabled={list.isFetchingNextPage}
+              onClick={() => void list.fetchNextPage()}
+            >
+              {list.isFetchingNextPage ? 'Loading…' : `Show ${pageSize} more`}
+            </button>
+            <span className="fine">{count(products.length)} shown</span>
+          </div>
+        )}
+      </div>
+      {chosen.size > 0 && (
+        <BulkBar
+          products={[...chosen.values()]}
+          clear={() => setChosen(new Map())}
+          done={() => {
+            setChosen(new Map());
+            void list.refetch();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function useProducts(search: ProductsSearch) {
+  const queries = useQueryClient();
+  const query = queryOf(search);
+  query.set('limit', String(pageSize));
+  // Only shown rows are read again. A page of a list follows its changes within a second.
+  useLive('applied', ({ entity, key }) => {
+    if (entity !== 'product') return;
+    const shown = queries.getQueriesData<{ pages: ProductPage[] }>({ queryKey: ['products'] });
+    const isShown = shown.some(([, data]) =>
+      data?.pages.some((page) => page.data.some((product) => product.id === key)),
+    );
+    if (isShown) setTimeout(() => void queries.invalidateQueries({ queryKey: ['products'] }), 1_000);
+  });
+  return useInfiniteQuery({
+    queryKey: ['products', query.toString()],
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) => {
+      const page = new URLSearchParams(query);
+      if (pageParam !== '') page.set('cursor', pageParam);
+      return getJson<ProductPage>(`/api/products?${page}`, signal);
+    },
+    getNextPageParam: ({ page }) => page.nextCursor ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+}
+
+function Nothing({ search }: { search: ProductsSearch }) {
+  if (Object.keys(search).length === 0)
+    return (
+      <Empty title="There is no active product yet.">
+        <p>Create one, or import a file: npm run import -- FILE.</p>
+      </Empty>
+    );
+  return (
+    <Empty title="No product matches.">
+      <p>
+        The filters show {search.status ?? 'active'} products only.{' '}
+        <Link to="/products" search={{}}>
+          Remove all filters
+        </Link>
+      </p>
+    </Empty>
+  );
+}

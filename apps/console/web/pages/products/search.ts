@@ -1,0 +1,38 @@
+/** What the table of products shows. It stands in the address, so that it can be sent, kept and opened again. */
+export interface ProductsSearch {
+  readonly q?: string;
+  readonly status?: string;
+  readonly brand?: string;
+  readonly category?: string;
+  readonly minPrice?: number;
+  readonly maxPrice?: number;
+  readonly sort?: string;
+}
+
+const texts = ['q', 'brand', 'category'] as const;
+const statuses = new Set(['draft', 'active', 'archived']);
+const sorts = ['name', '-name', 'price', '-price', 'updatedAt', '-updatedAt', '-createdAt'] as const;
+
+/** Drops what is no filter, so that an old or wrong address still shows products. */
+export function productsSearch(given: Record<string, unknown>): ProductsSearch {
+  const search: Record<string, string | number> = {};
+  for (const name of texts) {
+    const value = given[name];
+    if ((typeof value === 'string' || typeof value === 'number') && String(value) !== '')
+      search[name] = String(value).slice(0, 200);
+  }
+  if (statuses.has(String(given['status']))) search['status'] = String(given['status']);
+  if ((sorts as readonly unknown[]).includes(given['sort'])) search['sort'] = String(given['sort']);
+  for (const name of ['minPrice', 'maxPrice'] as const) {
+    const value = Number(given[name]);
+    if (given[name] !== undefined && Number.isInteger(value) && value >= 0) search[name] = value;
+  }
+  return search;
+}
+
+/** The query of `GET /v1/products` for a search. */
+export function queryOf(search: ProductsSearch): URLSearchParams {
+  return new URLSearchParams(
+    Object.entries(search).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
+}
