@@ -31,6 +31,8 @@ export class BrowserStream {
   }
 
   send({ event, data }: LiveEvent): void {
+    // After the end an event may still arrive, before the connection closes.
+    if (this.#res.writableEnded || this.#res.destroyed) return;
     if (this.#res.writableLength > mostUnread_bytes) this.#res.destroy();
     else this.#res.write(`event: ${event}\ndata: ${data}\n\n`);
   }

@@ -1,5 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { authenticate, createLogger, requireScope } from '@catalog/service-kit';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import express from 'express';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { passOn } from './forward.ts';
 import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
 
 let running: RunningConsole;
@@ -86,4 +91,33 @@ test('a parameter cannot lead to another address of the service', async () => {
   running.worker.requests.length = 0;
   expect((await running.call('GET', '/api/products/%2e%2e/history', { cookie })).status).toBe(404);
   expect(running.worker.requests).toEqual([]);
+});
+
+test('an answer for a person who has left ends with its timeout, and not this process', async () => {
+  const caught: unknown[] = [];
+  const onError = (error: unknown) => caught.push(error);
+  process.prependListener('uncaughtException', onError);
+  const slow = createServer((_req, res) => res.writeHead(200).write('the first part')).listen(0, '127.0.0.1');
+  await once(slow, 'listening');
+  const passed = Promise.withResolvers<void>();
+  const app = express();
+  app.get('/', (_req, res) => {
+    res.destroy();
+    void fetch(`http://127.0.0.1:${(slow.address() as AddressInfo).port}`, {
+      signal: AbortSignal.timeout(500),
+    })
+      .then((response) => passOn(response, res))
+      .then(passed.resolve, passed.reject);
+  });
+  const console = app.listen(0, '127.0.0.1');
+  await once(console, 'listening');
+  onTestFinished(() => {
+    process.off('uncaughtException', onError);
+    for (const server of [slow, console]) server.closeAllConnections();
+    for (const server of [slow, console]) server.close();
+  });
+  await fetch(`http://127.0.0.1:${(console.address() as AddressInfo).port}`).catch(() => undefined);
+  await passed.promise;
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  expect(caught).toEqual([]);
 });

@@ -104,8 +104,14 @@ export async function passOn(response: Response, res: Answer): Promise<void> {
     res.end();
     return;
   }
+  const body = Readable.fromWeb(response.body as never);
+  // If the person has left already, nothing reads the body. Without this, its timeout would end this process.
+  body.on('error', () => res.destroy());
   res.flushHeaders();
-  await pipeline(Readable.fromWeb(response.body as never), res).catch(() => res.destroy());
+  await pipeline(body, res).catch(() => {
+    body.destroy();
+    res.destroy();
+  });
 }
 
 const hasBody = (req: Request): boolean =>

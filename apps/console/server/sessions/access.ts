@@ -30,6 +30,9 @@ export function signedIn(res: Response): SignedIn {
   return signedIn;
 }
 
+/** The person closed the page while their rights were checked. A later listener for `close` would never be called. */
+const hasLeft = (res: Response): boolean => res.closed;
+
 /**
  * Answers 401 without a session. It reads the cached profile, which follows a changed role or password and a removed user
  * within the bound. The cache can only confirm that a user may look. Before it refuses, it asks Postgres. While Postgres
@@ -59,6 +62,7 @@ export function requireSignIn(options: {
       profile = await current(signedIn);
     } catch {
       res.locals.signedIn = { ...signedIn, role: 'viewer', confirmed: false };
+      if (hasLeft(res)) return;
       next();
       return;
     }
@@ -68,6 +72,7 @@ export function requireSignIn(options: {
       return;
     }
     res.locals.signedIn = { ...signedIn, role: profile.role, confirmed: true };
+    if (hasLeft(res)) return;
     next();
   };
 }
@@ -96,6 +101,7 @@ export function requireRole(
       );
       return;
     }
+    if (hasLeft(res)) return;
     const isCurrent = profile?.passwordChangedAt === passwordChangedAt;
     if (profile !== null && isCurrent && ranks[profile.role] >= ranks[role]) next();
     else next(new CatalogError('forbidden', `Only ${rolesFrom[role]} may do this. Nothing was changed.`));
