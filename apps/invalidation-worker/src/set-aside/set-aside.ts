@@ -41,10 +41,10 @@ export class SetAside implements Part {
   ): Promise<void> {
     const { keys, bumper, registration, log } = this.#options;
     await Promise.all(lists.map((list) => bumper.bump(list)));
-    const added = refused.map(({ cacheKey, entity, version, reason, changes }) => ({
+    const added = refused.map(({ cacheKey, entity, key, reason, changes }) => ({
       cacheKey,
       entity,
-      version,
+      key,
       reason: reason.message,
       rows: changes,
     }));

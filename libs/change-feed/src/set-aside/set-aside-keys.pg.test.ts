@@ -13,18 +13,29 @@ beforeEach(async () => {
   await registered.register('first');
 });
 
-const key = (cacheKey: string, rows: Change[] = [], version = 5) => ({
-  cacheKey,
-  entity: cacheKey.split(':')[0] ?? '',
-  version,
+/** Keys as Redis refuses them: each with a change in the outbox. */
+async function refused(...versions: readonly (readonly [cacheKey: string, version: number])[]) {
+  const parts = versions.map(([cacheKey]) => cacheKey.split(':'));
+  await owner.query(
+    'insert into catalog.outbox (entity, key, version) select * from unnest($1::text[], $2::text[], $3::bigint[])',
+    [parts.map(([entity]) => entity), parts.map(([, key]) => key), versions.map(([, version]) => version)],
+  );
+  return (await outbox.claim(100)).map((row) => key(row, [row]));
+}
+
+const key = ({ entity, key }: Pick<Change, 'entity' | 'key'>, rows: readonly Change[]) => ({
+  cacheKey: `${entity}:${key}`,
+  entity,
+  key,
   reason: 'NOPERM',
   rows,
 });
+const p1 = { entity: 'product', key: 'p1' };
 
 test('the changes of a key that is set aside wait no more, and a look names the key', async () => {
   await insertChanges(2);
   const rows = await outbox.claim(10);
-  expect(await setAside.add([key('product:p1', rows.slice(0, 1))], 'first')).toBe(true);
+  expect(await setAside.add([key(p1, rows.slice(0, 1))], 'first')).toBe(true);
   const look = await outbox.look('first');
   expect(look.oldest).toBe(rows[1]?.transaction);
   expect(look.setAside).toEqual({ keys: ['product:p1'], entities: [] });
@@ -32,31 +43,28 @@ test('the changes of a key that is set aside wait no more, and a look names the 
 });
 
 test('a worker of another incarnation sets nothing aside', async () => {
-  await insertChanges(1);
-  expect(await setAside.add([key('product:p1', await outbox.claim(10))], 'second')).toBe(false);
+  expect(await setAside.add(await refused(['product:p1', 1]), 'second')).toBe(false);
   expect(await feed.unapplied()).toBe(1);
   expect((await setAside.summary(5)).count).toBe(0);
 });
 
 test('an entity with many refused keys is set aside as a whole', async () => {
-  await setAside.add(
-    Array.from({ length: 30 }, (_, index) => key(`sku:${index}`)).concat(key('product:p1')),
-    'first',
-  );
+  const skus = Array.from({ length: 30 }, (_, index) => [`sku:${index}`, 1] as const);
+  await setAside.add(await refused(...skus, ['product:p1', 1]), 'first');
   expect((await outbox.look('first')).setAside).toEqual({ keys: ['product:p1'], entities: ['sku'] });
 });
 
 test('a key is tried again after a pause, with the highest refused version', async () => {
-  await setAside.add([key('product:p1', [], 5)], 'first');
-  await setAside.add([key('product:p1', [], 4)], 'first');
+  await setAside.add(await refused(['product:p1', 5]), 'first');
+  await setAside.add(await refused(['product:p1', 4]), 'first');
   expect(await setAside.takeForRetry(60_000, 10)).toEqual([]);
   expect(await setAside.takeForRetry(0, 10)).toEqual([{ cacheKey: 'product:p1', version: 5, changes: 2 }]);
 });
 
 test('a key is not released when another change of it was refused during the attempt', async () => {
-  await setAside.add([key('product:p1')], 'first');
+  await setAside.add(await refused(['product:p1', 1]), 'first');
   const taken = await setAside.takeForRetry(0, 10);
-  await setAside.add([key('product:p1')], 'first');
+  await setAside.add(await refused(['product:p1', 2]), 'first');
   await setAside.release(taken);
   expect((await setAside.summary(5)).count).toBe(1);
   await setAside.release(await setAside.takeForRetry(0, 10));
@@ -64,8 +72,29 @@ test('a key is not released when another change of it was refused during the att
 });
 
 test('a new incarnation tries the changes again that were set aside', async () => {
-  await insertChanges(1);
-  await setAside.add([key('product:p1', await outbox.claim(10))], 'first');
+  await setAside.add(await refused(['product:p1', 1]), 'first');
   expect(await registered.register('second')).toBe(1);
   expect(await outbox.claim(10)).toHaveLength(1);
+});
+
+test('a job that was made up or edited sets no key aside, and no change of another key', async () => {
+  const [honest] = await refused(['product:p1', 5]);
+  const [row] = honest?.rows ?? [];
+  if (row === undefined) throw new Error('the change was not claimed');
+  const forged: readonly Partial<Change>[] = [
+    { key: 'p2' },
+    { entity: 'sku' },
+    { version: 6 },
+    { seq: row.seq + 1 },
+    { transaction: row.transaction + 1 },
+  ];
+  for (const edit of forged) {
+    const edited = { ...row, ...edit };
+    expect(await setAside.add([key(edited, [edited]), key(p1, [])], 'first')).toBe(true);
+    expect([await feed.unapplied(), (await setAside.summary(5)).count]).toEqual([1, 0]);
+  }
+  // Beside an honest change, a made-up one does not raise the version.
+  const raised = { ...row, seq: row.seq + 1, version: 9_000 };
+  await setAside.add([key(p1, [row, raised])], 'first');
+  expect(await setAside.takeForRetry(0, 10)).toEqual([{ cacheKey: 'product:p1', version: 5, changes: 1 }]);
 });

@@ -12,7 +12,7 @@ const sql = {
 export interface KeySetAside {
   readonly cacheKey: string;
   readonly entity: string;
-  readonly version: number;
+  readonly key: string;
   readonly reason: string;
   readonly rows: readonly Change[];
 }
@@ -47,19 +47,22 @@ export class SetAsideKeys {
     this.#db = db;
   }
 
-  /** @returns false when another incarnation is registered: nothing was set aside */
+  /**
+   * Sets keys aside at the highest version of their rows. A key without such an unapplied row in the outbox is not set aside.
+   *
+   * @returns false when another incarnation is registered: nothing was set aside
+   */
   async add(keys: readonly KeySetAside[], incarnation: string): Promise<boolean> {
-    // All callers lock rows in the same order, so that two of them cannot deadlock.
-    const sorted = keys.toSorted((a, b) => (a.cacheKey < b.cacheKey ? -1 : 1));
     const rows = keys.flatMap((key) => key.rows).sort((a, b) => a.seq - b.seq);
     const { rows: answers } = await this.#db.query<{ accepted: boolean }>(sql.setAside, [
       incarnation,
-      sorted.map(({ cacheKey }) => cacheKey),
-      sorted.map(({ entity }) => entity),
-      sorted.map(({ version }) => version),
-      sorted.map(({ reason }) => reason),
+      keys.map(({ cacheKey }) => cacheKey),
+      keys.map(({ entity }) => entity),
+      keys.map(({ key }) => key),
+      keys.map(({ reason }) => reason),
       rows.map(({ seq }) => seq),
       [...new Set(rows.map(({ transaction }) => transaction))],
+      rows.map(({ entity }) => entity),
       rows.map(({ key }) => key),
       rows.map(({ version }) => version),
     ]);

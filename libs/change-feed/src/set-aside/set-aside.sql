@@ -1,25 +1,32 @@
 -- Sets keys aside, and counts their changes as applied. Does nothing when another incarnation is registered by now.
--- $1 the incarnation; of each key $2 its Redis key, $3 its entity, $4 the version that was refused, $5 the reason; of the changes
--- $6 their seqs, ascending, $7 their transactions, each once; in the order of the seqs $8 keys, $9 versions
+-- A key is set aside only with a change of it that waits in the outbox: anybody who may write the queue can make up a job, and
+-- a key that is set aside is read from Postgres.
+-- $1 the incarnation; of each key $2 its Redis key, $3 its entity, $4 its key, $5 the reason; of the changes $6 their seqs,
+-- ascending, $7 their transactions, each once; in the order of the seqs $8 entities, $9 keys, $10 versions
 -- Answer: accepted, whether the incarnation is the registered one
 -- A new incarnation tries these changes again: no incarnation has the name in applied_to.
 with registered as materialized (
   select from catalog.cache_incarnation where incarnation = $1 for share
-), refused as (
-  insert into catalog.set_aside_keys (cache_key, entity, version, reason)
-  select cache_key, entity, version, reason
-  from unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) as refused (cache_key, entity, version, reason)
-  where exists (select from registered)
-  on conflict (cache_key) do update set
-    version = greatest(set_aside_keys.version, excluded.version),
-    reason = excluded.reason,
-    changes = set_aside_keys.changes + 1
 ), accounted as (
   update catalog.outbox
   set applied_at = clock_timestamp(), applied_to = 'set aside'
   where transaction_id = any ($7::text[]::xid8[]) and seq = any ($6::bigint[]) and applied_at is null
-    and key = ($8::text[])[width_bucket(seq, $6::bigint[])]
-    and version = ($9::bigint[])[width_bucket(seq, $6::bigint[])]
+    and entity = ($8::text[])[width_bucket(seq, $6::bigint[])]
+    and key = ($9::text[])[width_bucket(seq, $6::bigint[])]
+    and version = ($10::bigint[])[width_bucket(seq, $6::bigint[])]
     and exists (select from registered)
+  returning entity, key, version
+), refused as (
+  insert into catalog.set_aside_keys (cache_key, entity, version, reason)
+  select cache_key, entity, max(version), reason
+  from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as refused (cache_key, entity, key, reason)
+  join accounted using (entity, key)
+  group by cache_key, entity, reason
+  -- All callers lock rows in the same order, so that two of them cannot deadlock.
+  order by cache_key
+  on conflict (cache_key) do update set
+    version = greatest(set_aside_keys.version, excluded.version),
+    reason = excluded.reason,
+    changes = set_aside_keys.changes + 1
 )
 select exists (select from registered) as accepted
