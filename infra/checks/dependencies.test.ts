@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { repositoryRoot } from './sources.ts';
 
+const specifiers = z.record(z.string(), z.string()).default({});
 const lockfileSchema = z.object({
   lockfileVersion: z.number(),
   packages: z.record(
@@ -14,6 +15,10 @@ const lockfileSchema = z.object({
       integrity: z.string().optional(),
       resolved: z.string().optional(),
       hasInstallScript: z.boolean().default(false),
+      dependencies: specifiers,
+      devDependencies: specifiers,
+      optionalDependencies: specifiers,
+      peerDependencies: specifiers,
     }),
   ),
 });
@@ -45,6 +50,50 @@ test('every package comes from the npm registry', () => {
     ([, { resolved }]) => resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/'),
   );
   expect(elsewhere.map(([path]) => path)).toEqual([]);
+});
+
+/** A version, a range or a tag, perhaps of another name: `npm:other@^1`. Anything else is git, a URL, a file or a folder. */
+const ofRegistry = (specifier: string): boolean =>
+  !/[:/]|^\.|^~\//.test(specifier.replace(/^npm:(?:@[\w.-]+\/)?[\w.-]+(?:@|$)/, ''));
+
+test('no package depends on anything outside the registry', () => {
+  const outside = Object.entries(packages).flatMap(([path, found]) =>
+    [found.dependencies, found.devDependencies, found.optionalDependencies, found.peerDependencies]
+      .flatMap((each) => Object.entries(each))
+      .filter(([, specifier]) => !ofRegistry(specifier))
+      .map(([name, specifier]) => `${path === '' ? 'package.json' : path}: ${name}@${specifier}`),
+  );
+  expect(outside).toEqual([]);
+});
+
+test.each([
+  'git+https://github.com/a/b.git',
+  'git@github.com:a/b',
+  'github:a/b',
+  'a/b#main',
+  'https://example.com/b.tgz',
+  'file:../b',
+  './b',
+  '~/b',
+])('the check refuses %s', (specifier) => {
+  expect(ofRegistry(specifier)).toBe(false);
+});
+test.each(['1.2.3', '^1.2 || >=3 <4', '*', 'latest', 'npm:other@^1.0.0', 'npm:@scope/other@1'])(
+  'the check allows %s',
+  (specifier) => {
+    expect(ofRegistry(specifier)).toBe(true);
+  },
+);
+
+test('npm runs no script that was not approved, and fetches nothing from git, a URL or a file', () => {
+  const settings = readFileSync(join(repositoryRoot, '.npmrc'), 'utf8').split('\n');
+  for (const setting of [
+    'strict-allow-scripts=true',
+    'allow-git=none',
+    'allow-remote=none',
+    'allow-file=none',
+  ])
+    expect(settings).toContain(setting);
 });
 
 test('allowScripts lists every package with an install script, and no other', () => {
