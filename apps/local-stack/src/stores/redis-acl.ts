@@ -4,18 +4,27 @@ import { entities } from '@catalog/contracts';
 /**
  * Who may do what in the two Redis servers. Each service has one ACL user. Nobody can sign in as `default`.
  *
- * Redis reads a rule from left to right (redis.io, "ACL"). Only the operator gets the categories @dangerous and
- * @admin, which hold FLUSHALL, CONFIG, KEYS, DEBUG, MONITOR, SHUTDOWN, REPLICAOF and CLIENT KILL. INFO is in
- * @dangerous too. Services get it back, because the cache library reads the incarnation from it, and BullMQ reads the
- * eviction policy.
+ * A user may run the commands that its code uses, and no others (redis.io, "ACL"). A test compares these lists with the code.
+ * A wide category would hold more than its name says: `SCRIPT DEBUG` stops the whole server, and `SCAN`, `RANDOMKEY` and
+ * `CLIENT TRACKING` show keys of other users.
  */
 export type RedisServer = 'cache' | 'state';
 
 /** May do everything. It is for the person at the terminal. */
 export const operator = 'operator';
 
-/** Stands after the wide categories and takes back the commands that reach beyond the keys of the user. */
-const restrictions = '-@dangerous -@admin -script|flush -script|kill -function -select +info';
+/**
+ * What ioredis sends on each connection. `INFO` shows the incarnation, the eviction policy and the memory in use. ioredis sends
+ * `CLIENT SETINFO` too and does without: Redis 7.0 does not know it, and would not start with it in its ACL.
+ */
+const connecting = 'ping client|setname info time';
+const scripts = 'eval evalsha';
+const entriesOfCache = 'get mget set del pttl subscribe';
+const rateLimit = 'get set incrby pttl';
+const lockCommands = 'get set del pexpire';
+/** The scripts of BullMQ, and what its classes call. */
+const queues =
+  'bzpopmin del exec exists get hdel hexists hget hgetall hincrby hlen hmget hmset hset incr incrby lindex llen lpop lpos lpush lrange lrem lset ltrim multi persist pexpire pexpireat pttl rename rpop rpoplpush rpush sadd scard set sismember smembers srem type unlink xadd xdel xlen xrange xread xtrim zadd zcard zcount zlexcount zpopmin zrange zrangebylex zrangebyscore zrem zremrangebyrank zremrangebyscore zrevrange zrevrangebyscore zscore';
 
 type Reader = (typeof entities)[number]['readBy'];
 
@@ -28,36 +37,75 @@ const entityKeys = (reader?: Reader): string =>
 /** Pages of products, and the counters that make them stale. `libs/cache` names these keys. */
 const listKeys = '~list:* ~generation:*';
 
-const cacheCommands = `&invalidations +@connection +@read +@write +@scripting +@pubsub ${restrictions} +time`;
-/** Reads and fills entries, and hears invalidations. Only the worker publishes them. */
-const readerCommands = `${cacheCommands} -publish -spublish`;
+interface User {
+  readonly keys: string;
+  readonly channels?: string;
+  /** The commands, some of them twice. */
+  readonly commands: readonly string[];
+}
 
-const rules: Readonly<Record<RedisServer, Readonly<Record<string, string>>>> = {
+/** Reads and fills entries, and hears invalidations. Only the worker publishes them. */
+const reader = {
+  channels: '&invalidations',
+  commands: [connecting, scripts, entriesOfCache],
+};
+
+const users: Readonly<Record<RedisServer, Readonly<Record<string, User>>>> = {
   cache: {
-    'catalog-read': `${entityKeys('catalog-read')} ${listKeys} ${readerCommands}`,
-    orders: `${entityKeys('orders')} ${readerCommands}`,
-    console: `${entityKeys('console')} ${readerCommands}`,
-    'invalidation-worker': `${entityKeys()} ${listKeys} ${cacheCommands}`,
+    'catalog-read': { ...reader, keys: `${entityKeys('catalog-read')} ${listKeys}` },
+    orders: { ...reader, keys: entityKeys('orders') },
+    console: { ...reader, keys: entityKeys('console') },
+    // The auditor walks through all keys, and a purge says whether there was an entry.
+    'invalidation-worker': {
+      ...reader,
+      keys: `${entityKeys()} ${listKeys}`,
+      commands: [...reader.commands, 'exists publish scan'],
+    },
   },
   state: {
     // Counts views and the requests of callers, and reads the list of popular products.
-    'catalog-read': `~views:open ~views:open:id %R~views:popular ~rate:catalog-read:* +@connection +@read +@write +@scripting ${restrictions} +time`,
+    'catalog-read': {
+      keys: '~views:open ~views:open:id %R~views:popular ~rate:catalog-read:*',
+      commands: [connecting, scripts, rateLimit, 'zcard zincrby zrevrange zscore'],
+    },
     // Counts the requests of callers.
-    orders: `~rate:orders:* +@connection +@read +@write +@scripting ${restrictions} +time`,
+    orders: { keys: '~rate:orders:*', commands: [connecting, scripts, rateLimit] },
     // Keeps the results of dry runs, holds the lock for applying an import, and counts the requests of callers.
-    'catalog-write': `~temporary:{import-dry-run}* ~lock:{import-apply}* ~rate:catalog-write:* +@connection +get +set +incrby +del +exists +pexpire +pttl +zadd +zcard +zremrangebyscore +eval +evalsha ${restrictions} +time`,
+    'catalog-write': {
+      keys: '~temporary:{import-dry-run}* ~lock:{import-apply}* ~rate:catalog-write:*',
+      commands: [
+        connecting,
+        scripts,
+        rateLimit,
+        lockCommands,
+        'exists pexpire pttl zadd zcard zremrangebyscore',
+      ],
+    },
     // Owns the queues, adds the counted views to Postgres, keeps the highest applied version, and tells the other workers which changes it applies.
-    'invalidation-worker': `~bull:* ~views:* ~lock:{expired-rows}* ~postgres:highest &bull:* &changes +@all ${restrictions}`,
+    'invalidation-worker': {
+      keys: '~bull:* ~views:* ~lock:{expired-rows}* ~postgres:highest',
+      channels: '&changes',
+      commands: [connecting, scripts, queues, lockCommands, 'publish subscribe'],
+    },
     // Shows the queues, lets admins act on them, keeps its sessions and who edits which product, and counts failed sign-ins.
-    console: `~bull:* ~session:* ~editing:* ~throttle:* &bull:* +@connection +@read +@write +@scripting +@transaction +@pubsub ${restrictions} +time`,
+    console: {
+      keys: '~bull:* ~session:* ~editing:* ~throttle:*',
+      commands: [connecting, scripts, queues, rateLimit, 'expire'],
+    },
   },
 };
 
-export const redisServers = Object.keys(rules) as RedisServer[];
+export const redisServers = Object.keys(users) as RedisServer[];
+
+/** What a user may run, in the order of the alphabet. */
+export function commandsOf(server: RedisServer, user: string): string[] {
+  const { commands = [] } = users[server][user] ?? {};
+  return [...new Set(commands.join(' ').split(' '))].toSorted();
+}
 
 /** The ACL users of a server, including the operator. */
 export function aclUsers(server: RedisServer): string[] {
-  return [operator, ...Object.keys(rules[server])];
+  return [operator, ...Object.keys(users[server])];
 }
 
 /** The content of the server's ACL file. It holds hashes, not passwords. */
@@ -67,7 +115,10 @@ export function aclFile(server: RedisServer, passwords: Readonly<Record<string, 
     if (password === undefined) throw new Error(`The ACL user ${user} has no password.`);
     return `user ${user} reset on #${createHash('sha256').update(password).digest('hex')} ${rule}`;
   };
-  const services = Object.entries(rules[server]).map(([user, rule]) => line(user, rule));
+  const services = Object.entries(users[server]).map(([user, { keys, channels }]) => {
+    const allowed = commandsOf(server, user).map((command) => `+${command}`);
+    return line(user, [keys, ...(channels === undefined ? [] : [channels]), ...allowed].join(' '));
+  });
   // `default` is off, so that nobody can sign in as it, but it keeps all rights: Redis replays its append-only file as
   // this user. Without the rights it skips every transaction of the file and only writes that to its log.
   return ['user default reset off ~* &* +@all', line(operator, '~* &* +@all'), ...services, ''].join('\n');
