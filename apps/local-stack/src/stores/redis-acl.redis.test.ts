@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { repositoryRoot } from '../machine/stack-folder.ts';
-import { aclFile, aclUsers, commandsOf, operator, redisServers, type RedisServer } from './redis-acl.ts';
+import { aclFile, aclUsers, operator, redisServers, type RedisServer } from './redis-acl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'acl-'));
 const password = 'for-this-test';
@@ -88,97 +88,10 @@ describe.each([
   });
 });
 
-/** The Lua and the TypeScript that run as each user. */
-const bullmq = ['node_modules/bullmq/dist/esm/scripts', 'node_modules/bullmq/dist/esm/classes'];
-const ofRateLimit = ['libs/redis/src/rate-limit', 'libs/redis/src/memory'];
-const codeOf: Readonly<Record<RedisServer, Readonly<Record<string, readonly string[]>>>> = {
-  cache: {
-    'catalog-read': ['libs/cache/src', 'libs/cache/lua'],
-    orders: ['libs/cache/src', 'libs/cache/lua'],
-    console: ['libs/cache/src', 'libs/cache/lua'],
-    'invalidation-worker': [
-      'libs/cache/src',
-      'libs/cache/lua',
-      'apps/invalidation-worker/src/audit',
-      'apps/invalidation-worker/src/purge',
-    ],
-  },
-  state: {
-    'catalog-read': [...ofRateLimit, 'libs/redis/src/product-views'],
-    orders: ofRateLimit,
-    'catalog-write': [...ofRateLimit, 'libs/redis/src/temporary-data', 'libs/redis/src/lock'],
-    'invalidation-worker': [
-      ...bullmq,
-      'libs/redis/src/product-views',
-      'libs/redis/src/lock',
-      'apps/invalidation-worker/src',
-    ],
-    console: [
-      ...bullmq,
-      'libs/redis/src/memory',
-      'apps/console/server',
-      'node_modules/rate-limiter-flexible/lib/RateLimiterRedis.js',
-    ],
-  },
-};
-/** Sent by ioredis, or by the code that runs scripts. */
-const sentByAll = ['client|setname', 'eval', 'evalsha', 'info', 'ping', 'time'];
-/** Scripts that another user runs. */
-const ofOthers: Readonly<Record<string, readonly string[]>> = {
-  'cache/catalog-read': ['publish'],
-  'cache/orders': ['publish'],
-  'cache/console': ['publish'],
-  // catalog-read counts views, and the worker takes them.
-  'state/catalog-read': ['exec', 'exists', 'multi', 'rename', 'unlink', 'zadd', 'zrange'],
-  'state/invalidation-worker': ['zincrby'],
-};
-
-function codeOfUser(server: RedisServer, user: string): string {
-  return (codeOf[server][user] ?? [])
-    .flatMap((path) => {
-      const from = join(repositoryRoot, path);
-      if (path.endsWith('.js')) return [from];
-      return readdirSync(from, { recursive: true, encoding: 'utf8' })
-        .filter((file) => /\.(?:lua|js|ts)$/.test(file) && !/\.(?:test|fixture|d)\.ts$/.test(file))
-        .map((file) => join(from, file));
-    })
-    .map((file) => readFileSync(file, 'utf8'))
-    .join('\n');
-}
-
 const usersOfServers = redisServers.flatMap((server) =>
   aclUsers(server)
     .filter((user) => user !== operator)
     .map((user) => [server, user] as const),
-);
-
-test.each(usersOfServers)(
-  'on the %s Redis, %s may run the commands of its code, and no others',
-  async (server, user) => {
-    const code = codeOfUser(server, user);
-    const allowed = commandsOf(server, user);
-    const list = (await servers.get(server)?.operator.call('COMMAND', 'LIST')) as string[];
-    const known = new Set(list);
-    const inScripts = [...code.matchAll(/\b(?:redis\.p?call|rcall)\(\s*["'](\w+)["']/g)].map(
-      ([, name = '']) => name.toLowerCase(),
-    );
-    // The worker has both servers. Its code calls the cache Redis `cache.redis`.
-    const called = [
-      ...code.matchAll(
-        server === 'cache'
-          ? /\bredis\.(\w+?)(?:Buffer)?\(/g
-          : /(?<!cache\.)\b(?:redis|producer|transaction)\.(\w+?)(?:Buffer)?\(/g,
-      ),
-    ].flatMap(([, name = '']) => (known.has(name) ? [name] : []));
-    const ofUser = [...inScripts, ...called];
-    const needed = new Set(ofUser.filter((name) => !(ofOthers[`${server}/${user}`] ?? []).includes(name)));
-    expect([...needed].filter((name) => !allowed.includes(name)).sort()).toEqual([]);
-    const isCalled = (name: string) => new RegExp(`[.]${name}(?:Buffer)?\\(`, 'i').test(code);
-    const unused = allowed.filter(
-      (name) => !sentByAll.includes(name) && !needed.has(name) && !isCalled(name),
-    );
-    expect(unused).toEqual([]);
-  },
 );
 
 test.each(usersOfServers)('on the %s Redis, only the worker may SCAN the cache: %s', async (server, user) => {
