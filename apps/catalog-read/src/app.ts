@@ -11,6 +11,8 @@ import { changesRoute, type ChangesRouteDeps } from './changes/routes.ts';
 import type { CatalogCache } from './cache/catalog-cache.ts';
 import { ProductFront } from './front/product-front.ts';
 import { createBypassLimit } from './http/bypass-limit.ts';
+import { ProductLists } from './products/lists.ts';
+import { ProductLookup } from './products/product-lookup.ts';
 import { productRoutes } from './products/routes.ts';
 import type { ViewCounters } from './products/view-counters.ts';
 import { settingsRoute } from './settings/routes.ts';
@@ -30,16 +32,18 @@ export interface Dependencies extends ApiDependencies, Omit<ChangesRouteDeps, 's
 /** Answers reads from the caches. It never writes to Postgres. */
 export function createApp(deps: Dependencies): Express {
   const countBypass = createBypassLimit(deps.bypassesPerSecond);
+  const lookup = new ProductLookup(deps.cache, deps.pool);
+  const lists = new ProductLists({ ...deps, lookup });
   const app = createApi({
     ...deps,
     service: serviceName,
     description: 'Products and settings from the cache. An answer older than the bound is marked as stale.',
     routes: [
-      ...productRoutes({ ...deps, countBypass }),
+      ...productRoutes({ ...deps, lookup, lists, countBypass }),
       settingsRoute({ ...deps, countBypass }),
       changesRoute({ ...deps, stopping: deps.readiness.stopping }),
     ],
   });
-  putInFront(app, new ProductFront(deps));
+  putInFront(app, new ProductFront({ ...deps, lookup, lists }));
   return app;
 }

@@ -1,6 +1,6 @@
 export { type Cache, type CacheOptions, type CacheStatus, createCache, type KeyStatus } from './cache.ts';
 export type { ListPage } from './lists/list-cache.ts';
-export { type Answer, farthestSource, type Source } from './reading/answer.ts';
+export { Answer, farthestSource, type Source } from './reading/answer.ts';
 export type { NearEntry } from './near-cache/near-cache.ts';
 export type { CacheEvents, EntityCache, ReadOptions } from './reading/entity-cache.ts';
 export type { Wrapped } from './reading/wrap.ts';

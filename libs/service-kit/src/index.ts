@@ -13,12 +13,14 @@ export { startServer, type RunningServer, type ServerOptions } from './http/serv
 export { type EventStream, EventStreams, type SentEvent } from './http/event-streams.ts';
 export {
   type Front,
+  type FrontAnswer,
   isNextOnSocket,
   observeFront,
   plainHeaders,
   type PlainHeaders,
   putInFront,
 } from './http/front.ts';
+export { answerError } from './http/answer-error.ts';
 export { writeCompleteHead } from './http/messages.ts';
 export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
 export { parseExactJson } from './json/exact-json.ts';

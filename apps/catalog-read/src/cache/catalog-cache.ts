@@ -11,10 +11,11 @@ export interface CatalogCacheOptions {
   /** A query for so many keys is about to be sent to Postgres. */
   readonly onLoad: (entity: string, keys: number) => void;
   readonly onError: (error: unknown) => void;
+  /** What the near cache may hold, in bytes; room for a few ten thousand products unless set. */
+  readonly nearCache_bytes?: number;
 }
 
-/** A few ten thousand products. */
-const nearCache_bytes = 64 * 1024 * 1024;
+const defaultNearCache_bytes = 64 * 1024 * 1024;
 
 /** The cached entities and lists of this service. */
 export function createCatalogCache({ pool, cacheRedisUrl, ...options }: CatalogCacheOptions) {
@@ -24,7 +25,7 @@ export function createCatalogCache({ pool, cacheRedisUrl, ...options }: CatalogC
     url: cacheRedisUrl,
     name: 'catalog-read',
     database: pool,
-    nearCache_bytes,
+    nearCache_bytes: options.nearCache_bytes ?? defaultNearCache_bytes,
     onInvalidation: (cacheKey, version) => heard.note(cacheKey, version),
   });
   const loaders = entityLoaders(pool);

@@ -1,27 +1,31 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Source } from '@catalog/cache';
+import { PRODUCT } from '@catalog/contracts';
 import {
+  answerError,
   type Authenticate,
-  callerKeyOf,
   type Front,
-  isNextOnSocket,
+  type FrontAnswer,
+  type ImmediateLimit,
   type Logger,
   type Metrics,
   observeFront,
-  plainHeaders,
-  rateLimitPolicy,
-  rateLimitState,
-  type ImmediateLimit,
   type RequestSeries,
   writeCompleteHead,
 } from '@catalog/service-kit';
-import type { CatalogCache } from '../cache/catalog-cache.ts';
-import { cacheStatus, lists } from '../http/answer.ts';
-import { readScope } from '../products/read-scope.ts';
+import type { Request, Response } from 'express';
+import { lists as isListed, sendCached, sendEntity } from '../http/answer.ts';
+import type { ProductLists } from '../products/lists.ts';
+import { type PreparedProduct, preparedProduct } from '../products/prepared-product.ts';
+import type { AtLeast, ProductLookup } from '../products/product-lookup.ts';
 import type { ViewCounters } from '../products/view-counters.ts';
-import { type NearProduct, NearProducts } from './near-product.ts';
+import { Admission, type Admitted } from './admission.ts';
+import { ProductHeads } from './answer-heads.ts';
+import { idsInList, isId, skuInSegment } from './product-address.ts';
 
 export interface ProductFrontDeps {
-  readonly cache: CatalogCache;
+  readonly lookup: ProductLookup;
+  readonly lists: ProductLists;
   readonly views: ViewCounters;
   readonly authenticate: Authenticate;
   readonly rateLimiter: ImmediateLimit;
@@ -29,109 +33,155 @@ export interface ProductFrontDeps {
   readonly log: Logger;
 }
 
-const products = '/v1/products/';
+const collection = '/v1/products';
+const ids = '?ids=';
+const products = `${collection}/`;
 const bySku = `${products}by-sku/`;
 const idLength = 36;
-/** Other characters need decoding, or a rule of the router. */
-const plainSku = /^[\w.~-]{1,64}$/;
+
+type Method = 'GET' | 'HEAD';
 
 /** The series of one route, by method and status. */
-interface RouteSeries {
-  readonly GET: { readonly 200: RequestSeries; readonly 304: RequestSeries };
-  readonly HEAD: { readonly 200: RequestSeries; readonly 304: RequestSeries };
-}
+type RouteSeries = Record<Method, Record<200 | 304, RequestSeries>>;
 
 /**
- * Answers `GET` and `HEAD` of a product that the near cache holds, by id or by SKU. The routes in `products/routes.ts`
- * answer the same; a test compares both. Express takes 20 µs for a request, and the near cache less than one.
+ * Answers `GET` and `HEAD` of products by id and by SKU. The routes in `products/routes.ts` answer the same; a test compares
+ * both. Express takes 20 µs for a request, and the near cache less than one. Unusual requests are left to Express.
  */
 export class ProductFront implements Front {
   readonly #deps: ProductFrontDeps;
-  readonly #near: NearProducts;
+  readonly #admission: Admission;
   readonly #observed: ReturnType<typeof observeFront>;
-  readonly #byIdSeries: RouteSeries;
-  readonly #bySkuSeries: RouteSeries;
-  readonly #headers: FrontHeaders;
+  readonly #series: Record<'one' | 'bySku' | 'many', RouteSeries>;
+  readonly #heads: ProductHeads;
 
   constructor(deps: ProductFrontDeps) {
     this.#deps = deps;
-    this.#near = new NearProducts(deps.cache);
+    this.#admission = new Admission(deps);
     this.#observed = observeFront(deps);
-    const seriesOf = (route: string, method: string) => ({
+    const seriesOf = (route: string, method: Method) => ({
       200: this.#observed.series(method, route, 200),
       304: this.#observed.series(method, route, 304),
     });
     const ofRoute = (route: string) => ({ GET: seriesOf(route, 'GET'), HEAD: seriesOf(route, 'HEAD') });
-    this.#byIdSeries = ofRoute(`${products}:id`);
-    this.#bySkuSeries = ofRoute(`${bySku}:sku`);
-    this.#headers = new FrontHeaders(rateLimitPolicy(deps.rateLimiter));
+    this.#series = {
+      one: ofRoute(`${products}:id`),
+      bySku: ofRoute(`${bySku}:sku`),
+      many: ofRoute(collection),
+    };
+    this.#heads = new ProductHeads(this.#admission.policy);
   }
 
-  answer(req: IncomingMessage, res: ServerResponse): boolean {
+  answer(req: IncomingMessage, res: ServerResponse): FrontAnswer {
     const { method, url = '' } = req;
-    if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(products)) return false;
-    const began_ms = performance.now();
-    const isById = url.length === products.length + idLength;
-    const product = isById
-      ? (this.#near.byId(url.slice(products.length), began_ms) ?? this.#findBySku(url, began_ms))
-      : this.#findBySku(url, began_ms);
-    if (product === undefined || this.#observed.isLogged() || !isNextOnSocket(res)) return false;
-    const headers = plainHeaders(req);
-    if (headers === undefined) return false;
-    const { authenticate, rateLimiter, views } = this.#deps;
-    const caller = authenticate.callerNow(headers.authorization);
-    if (caller === undefined || !caller.scopes.has(readScope)) return false;
-    // The last question, because it takes something. A refusal takes nothing, and Express says it.
-    const decision = rateLimiter.takeHere(callerKeyOf(caller, req.socket.remoteAddress));
-    if (decision === undefined || !decision.allowed) return false;
+    if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(collection)) return 'left';
+    if (this.#observed.isLogged()) return 'left';
+    if (url.startsWith(products)) return this.#answerOne(req, res as Response, method, url);
+    return url.startsWith(ids, collection.length)
+      ? this.#answerMany(req, res as Response, method, url)
+      : 'left';
+  }
 
-    views.countIn(product.counter);
-    const limit = rateLimitState(decision);
-    const { ifNoneMatch } = headers;
-    const isKnown = ifNoneMatch !== undefined && lists(ifNoneMatch, product.etag);
-    const head = this.#headers.fill(isKnown, limit, product, began_ms);
-    writeCompleteHead(res, isKnown ? 304 : 200, head);
+  #answerOne(req: IncomingMessage, res: Response, method: Method, url: string): FrontAnswer {
+    const began_ms = performance.now();
+    const { lookup } = this.#deps;
+    const isSku = url.startsWith(bySku);
+    const key = isSku ? skuInSegment(url.slice(bySku.length)) : url.slice(products.length);
+    if (key === undefined || (!isSku && key.length !== idLength)) return 'left';
+    const near = isSku ? lookup.nearBySku(key, began_ms) : lookup.nearById(key, began_ms);
+    const product = near && preparedProduct(near);
+    const isNear = near !== undefined && product !== undefined;
+    if (!isNear && !isSku && !isId(key)) return 'left';
+    const admitted = this.#admission.admit(req, res, !isNear);
+    if (admitted === undefined) return 'left';
+    const series = isSku ? this.#series.bySku : this.#series.one;
+    if (!isNear) {
+      this.#observed.began(res, series.GET[200].labels.route, began_ms);
+      void this.#finish(res, admitted, this.#readOne(res, method, isSku, key, admitted));
+      return 'later';
+    }
+    const status = this.#send(res, method, admitted, product, 'near', began_ms - near.storedAt_ms);
+    this.#observed.ended(res, series[method][status], began_ms);
+    return 'answered';
+  }
+
+  #answerMany(req: IncomingMessage, res: Response, method: Method, url: string): FrontAnswer {
+    const began_ms = performance.now();
+    const { lists } = this.#deps;
+    const asked = idsInList(url.slice(collection.length + ids.length));
+    if (asked === undefined) return 'left';
+    const distinct = [...new Set(asked)];
+    const near = lists.manyNear(distinct);
+    if (near === undefined && !distinct.every(isId)) return 'left';
+    const admitted = this.#admission.admit(req, res, near === undefined);
+    if (admitted === undefined) return 'left';
+    const series = this.#series.many[method][200];
+    if (near === undefined) {
+      this.#observed.began(res, series.labels.route, began_ms);
+      void this.#finish(res, admitted, this.#readMany(res, distinct, admitted));
+      return 'later';
+    }
+    this.#admission.setHeaders(res, admitted);
+    sendCached(res, lists.join(distinct, near));
+    this.#observed.ended(res, series, began_ms);
+    return 'answered';
+  }
+
+  async #readOne(
+    res: Response,
+    method: Method,
+    isSku: boolean,
+    key: string,
+    admitted: Admitted,
+  ): Promise<void> {
+    const { lookup } = this.#deps;
+    const wanted = anyVersion(admitted);
+    const answer = await (isSku ? lookup.bySku(key, wanted) : lookup.byId(key.toLowerCase(), wanted));
+    const product = preparedProduct(answer.entry);
+    if (product !== undefined) this.#send(res, method, admitted, product, answer.source, answer.age_ms);
+    else {
+      this.#admission.setHeaders(res, admitted);
+      sendEntity(res, PRODUCT, answer, admitted.ifNoneMatch);
+    }
+  }
+
+  async #readMany(res: Response, asked: readonly string[], admitted: Admitted): Promise<void> {
+    const distinct = [...new Set(asked.map((id) => id.toLowerCase()))];
+    const body = await this.#deps.lists.many(distinct, anyVersion(admitted));
+    this.#admission.setHeaders(res, admitted);
+    sendCached(res, body);
+  }
+
+  /** Answers the failure, if the reading fails. */
+  async #finish(res: Response, admitted: Admitted, reading: Promise<void>): Promise<void> {
+    try {
+      await reading;
+    } catch (error) {
+      this.#admission.setHeaders(res, admitted);
+      answerError(res as ServerResponse<Request>, error);
+    }
+  }
+
+  #send(
+    res: Response,
+    method: Method,
+    { ifNoneMatch, limit }: Admitted,
+    product: PreparedProduct,
+    source: Source,
+    age_ms: number,
+  ): 200 | 304 {
+    this.#deps.views.countIn(product.counter);
+    const isKnown = ifNoneMatch !== undefined && isListed(ifNoneMatch, product.etag);
+    const status = isKnown ? 304 : 200;
+    writeCompleteHead(res, status, this.#heads.fill(isKnown, limit, product, source, age_ms));
     if (isKnown || method === 'HEAD') res.end();
     else res.end(product.text, 'latin1');
-    const series = url.startsWith(bySku) ? this.#bySkuSeries : this.#byIdSeries;
-    this.#observed.ended(res, series[method][isKnown ? 304 : 200], began_ms);
-    return true;
-  }
-
-  #findBySku(url: string, now_ms: number): NearProduct | undefined {
-    if (!url.startsWith(bySku)) return undefined;
-    const sku = url.slice(bySku.length);
-    return plainSku.test(sku) ? this.#near.bySku(sku, now_ms) : undefined;
+    return status;
   }
 }
 
-/** The headers of 200 and 304. `writeHead` copies them, so every answer can reuse the same two arrays. */
-class FrontHeaders {
-  readonly #found: string[];
-  readonly #known: string[];
-
-  constructor(policy: string) {
-    const begin = [
-      ['RateLimit-Policy', policy],
-      ['RateLimit', ''],
-      ['Cache-Status', cacheStatus.near],
-      ['Age', ''],
-      ['Cache-Control', 'no-cache'],
-      ['Catalog-Version', ''],
-      ['ETag', ''],
-    ].flat();
-    const end = ['X-Content-Type-Options', 'nosniff'];
-    this.#found = [...begin, 'Content-Type', 'application/json', 'Content-Length', '', ...end];
-    this.#known = [...begin, ...end];
-  }
-
-  fill(isKnown: boolean, limit: string, product: NearProduct, now_ms: number): string[] {
-    const head = isKnown ? this.#known : this.#found;
-    head[3] = limit;
-    head[7] = String(Math.floor((now_ms - product.storedAt_ms) / 1000));
-    head[11] = product.version;
-    head[13] = product.etag;
-    if (!isKnown) head[17] = product.length;
-    return head;
-  }
-}
+const anyVersion = ({ until_ms }: Admitted): AtLeast => ({
+  minVersion: 0,
+  beforeBypass: () => Promise.resolve(),
+  waitsUntil: () => until_ms,
+});

@@ -68,10 +68,10 @@ export function sendEntity(
   answer: Answer,
   ifNoneMatch: string | undefined,
 ): void {
-  const { version, payload, source, age_ms } = answer;
+  const { version, text, source, age_ms } = answer;
   const headers = cacheHeaders(source, age_ms);
   headers.push('Catalog-Version', String(version));
-  if (payload === null) {
+  if (text === null) {
     sendMissing(res, headers, `There is no such ${entity.name}.`);
     return;
   }
@@ -81,8 +81,8 @@ export function sendEntity(
     res.writeHead(304, headers).end();
     return;
   }
-  headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
-  res.writeHead(200, headers).end(payload);
+  headers.push('Content-Type', 'application/json', 'Content-Length', String(text.length));
+  res.writeHead(200, headers).end(text, 'latin1');
 }
 
 /** Absence is cached too, so a 404 has the headers of a cached answer. */

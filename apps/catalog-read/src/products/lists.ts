@@ -4,6 +4,8 @@ import { countFacets, listProducts, type ProductPageRequest } from '@catalog/dat
 import { viewLimits } from '@catalog/redis';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
+import type { CachedBody } from '../http/answer.ts';
+import { preparedProduct } from './prepared-product.ts';
 import type { ProductLookup, AtLeast } from './product-lookup.ts';
 import type { ViewCounters } from './view-counters.ts';
 
@@ -33,17 +35,31 @@ export class ProductLists {
     return this.#cache.productPage(['facets', ...filterKey(filter)], read, until_ms);
   }
 
-  async many(ids: readonly string[], atLeast: AtLeast) {
-    const answers = await this.#lookup.many(ids, atLeast);
-    const present = [...answers.values()].filter(({ payload }) => payload !== null);
-    for (const [id, { payload }] of answers) if (payload !== null) this.#views.count(id);
-    const missing = ids.filter((id) => answers.get(id)?.payload === null);
-    return {
-      payload: concatenate(present, `"missing":${JSON.stringify(missing)}`),
-      version: [...answers.values()].reduce((max, { version }) => Math.max(max, version), 0),
-      age_ms: oldest([...answers.values()]),
-      source: farthestSource([...answers.values()]),
-    };
+  /** What the near cache holds of these products; undefined unless it holds all of them. */
+  manyNear(ids: readonly string[]): readonly Answer[] | undefined {
+    return this.#cache.products.getManyNear(ids);
+  }
+
+  async many(ids: readonly string[], atLeast: AtLeast): Promise<CachedBody> {
+    return this.join(ids, await this.#lookup.many(ids, atLeast));
+  }
+
+  /** The body for these products, and a view of each. */
+  join(ids: readonly string[], answers: readonly Answer[]): CachedBody {
+    const texts: string[] = [];
+    const missing: string[] = [];
+    let version = 0;
+    for (const [index, answer] of answers.entries()) {
+      if (answer.version > version) version = answer.version;
+      const product = preparedProduct(answer.entry);
+      if (product === undefined) missing.push(ids[index] ?? '');
+      else {
+        this.#views.countIn(product.counter);
+        texts.push(product.text);
+      }
+    }
+    const payload = joinTexts(texts, `],"missing":${JSON.stringify(missing)}}`);
+    return { payload, version, age_ms: oldest(answers), source: farthestSource(answers) };
   }
 
   /** The most read products that still exist and are active, most read first. */
@@ -57,14 +73,18 @@ export class ProductLists {
       const page = await this.#views.mostRead(considered, count);
       const ids = page.filter((id) => !seen.has(id));
       const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id, { waitsUntil })));
-      shown.push(...answers.filter(({ payload }) => payload !== null && isActive(payload)));
+      shown.push(...answers.filter(({ value }) => value?.status === 'active'));
       if (page.length < count) break;
       for (const id of ids) seen.add(id);
       considered += count;
       count = Math.min(considered, viewLimits.popularProducts - considered);
     }
     const data = shown.slice(0, limit);
-    return { payload: concatenate(data), source: farthestSource(data), age_ms: oldest(data) };
+    const payload = joinTexts(
+      data.map(({ text }) => text ?? ''),
+      ']}',
+    );
+    return { payload, source: farthestSource(data), age_ms: oldest(data) };
   }
 }
 
@@ -74,18 +94,22 @@ const filterKey = (filter: ProductFilter): readonly unknown[] => {
   return [category, brand, status, q, minPrice, maxPrice, minWeight, maxWeight, updatedSince];
 };
 
-function concatenate(answers: readonly Answer[], more?: string): Buffer {
-  const parts: Buffer[] = [Buffer.from('{"data":[')];
-  for (const [index, { payload }] of answers.entries()) {
-    if (index > 0) parts.push(Buffer.from(','));
-    if (payload !== null) parts.push(payload);
+/** Bytes, because Node would copy so long a string twice more. */
+function joinTexts(texts: readonly string[], end: string): Buffer {
+  const begin = '{"data":[';
+  const commas = Math.max(0, texts.length - 1);
+  const length = texts.reduce((sum, text) => sum + text.length, begin.length + commas + end.length);
+  const joined = Buffer.allocUnsafe(length);
+  let at = joined.write(begin, 'latin1');
+  for (const [index, text] of texts.entries()) {
+    if (index > 0) joined[at++] = comma;
+    at += joined.write(text, at, 'latin1');
   }
-  parts.push(Buffer.from(more === undefined ? ']}' : `],${more}}`));
-  return Buffer.concat(parts);
+  joined.write(end, at, 'latin1');
+  return joined;
 }
+
+const comma = 0x2c;
 
 const oldest = (answers: readonly Answer[]): number =>
   answers.reduce((max, { age_ms }) => Math.max(max, age_ms), 0);
-
-const isActive = (payload: Buffer): boolean =>
-  (JSON.parse(payload.toString()) as { status: string }).status === 'active';

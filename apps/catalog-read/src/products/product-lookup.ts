@@ -1,10 +1,10 @@
-import type { Answer } from '@catalog/cache';
+import { Answer, type NearEntry } from '@catalog/cache';
 import { CatalogError } from '@catalog/contracts';
 import { loadProductBySku, readVersionReached } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
-import { productBegin } from '../front/near-product.ts';
 import { versionNotReached } from '../http/request-headers.ts';
+import { isTarget, skuTarget } from './prepared-product.ts';
 
 export interface AtLeast {
   readonly minVersion: number;
@@ -24,11 +24,25 @@ export class ProductLookup {
     this.#pool = pool;
   }
 
+  /** What the near cache may serve, without a promise and without another object. */
+  nearById(id: string, now_ms: number): NearEntry | undefined {
+    return this.#cache.products.nearEntry(id, now_ms);
+  }
+
+  /** As `nearById`. Both entries must be within the bound, and belong together as in `bySku`. */
+  nearBySku(sku: string, now_ms: number): NearEntry | undefined {
+    const entry = this.#cache.skus.nearEntry(sku, now_ms);
+    const target = entry && skuTarget(entry, sku);
+    if (target === undefined) return undefined;
+    const product = this.#cache.products.nearEntry(target.id, now_ms);
+    return product !== undefined && isTarget(target, product) ? product : undefined;
+  }
+
   /** @throws CatalogError `version_not_reached`, `unavailable` */
   async byId(id: string, atLeast: AtLeast): Promise<Answer> {
     const answer = await this.#cache.products.get(id, atLeast);
     if (answer.version >= atLeast.minVersion) return answer;
-    if (answer.payload !== null) throw versionNotReached(atLeast.minVersion, answer.version);
+    if (answer.text !== null) throw versionNotReached(atLeast.minVersion, answer.version);
     await this.#requireReached(atLeast, answer.version);
     return answer;
   }
@@ -42,24 +56,24 @@ export class ProductLookup {
    */
   async bySku(sku: string, atLeast: AtLeast): Promise<Answer> {
     const { minVersion, beforeBypass, waitsUntil } = atLeast;
-    const entry = await this.#cache.skus.get(sku, { waitsUntil });
-    if (entry.payload === null) {
-      if (minVersion === 0) return entry;
+    const named = await this.#cache.skus.get(sku, { waitsUntil });
+    const target = skuTarget(named.entry, sku);
+    if (target === undefined) {
+      if (minVersion === 0) return named;
       await beforeBypass();
       return this.#bySkuFromPrimary(sku, atLeast);
     }
-    const { id } = JSON.parse(entry.payload.toString()) as { id: string };
-    const product = await this.#cache.products.get(id, { waitsUntil });
-    if (bears(product, id, sku) && product.version >= minVersion) return product;
+    const product = await this.#cache.products.get(target.id, { waitsUntil });
+    if (isTarget(target, product) && product.version >= minVersion) return product;
     if (product.version < minVersion) await beforeBypass();
     return this.#bySkuFromPrimary(sku, atLeast);
   }
 
-  /** A product that a cache holds below `minVersion` is read from Postgres. */
-  async many(ids: readonly string[], atLeast: AtLeast): Promise<Map<string, Answer>> {
+  /** In the order of the ids. A product that a cache holds below `minVersion` is read from Postgres. */
+  async many(ids: readonly string[], atLeast: AtLeast): Promise<Answer[]> {
     const { minVersion } = atLeast;
     const answers = await this.#cache.products.getMany(ids, atLeast);
-    const newest = Math.max(0, ...[...answers.values()].map(({ version }) => version));
+    const newest = answers.reduce((max, { version }) => Math.max(max, version), 0);
     // Products without a recent change are rightly below it. So it is enough that the database has reached the version.
     if (newest < minVersion) await this.#requireReached(atLeast, newest);
     return answers;
@@ -72,7 +86,7 @@ export class ProductLookup {
       const product = await this.#readPostgres(waitsUntil, () => loadProductBySku(this.#pool, sku));
       if (product === null) {
         await this.#requireReached(atLeast, 0);
-        return { version: 0, payload: null, value: null, age_ms: 0, source: 'bypass' };
+        return Answer.ofNothing('bypass');
       }
       if (product.version < minVersion) throw versionNotReached(minVersion, product.version);
       const loaded = { version: product.version, payload: Buffer.from(JSON.stringify(product)) };
@@ -94,17 +108,4 @@ export class ProductLookup {
   #readPostgres<T>(waitsUntil: () => number, read: () => Promise<T>): Promise<T> {
     return this.#cache.readPostgres(read, waitsUntil());
   }
-}
-
-// Payloads begin with id and SKU, so these two functions need not parse them.
-const idBegin = '{"id":"'.length;
-const idLength = 36;
-
-/** The id in the payload of a product. */
-export const idIn = (payload: Buffer): string => payload.toString('latin1', idBegin, idBegin + idLength);
-
-function bears({ payload }: Answer, id: string, sku: string): boolean {
-  if (payload === null) return false;
-  const head = Buffer.from(productBegin(id, sku));
-  return payload.length > head.length && payload.compare(head, 0, head.length, 0, head.length) === 0;
 }

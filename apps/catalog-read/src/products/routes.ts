@@ -10,7 +10,7 @@ import {
   skuSchema,
 } from '@catalog/contracts';
 import { type Route, route } from '@catalog/service-kit';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
@@ -19,28 +19,36 @@ import type { CountBypass } from '../http/bypass-limit.ts';
 import { conditionalRead, versionedRead, waitsUntil } from '../http/request-headers.ts';
 import { exportRoute } from '../export/routes.ts';
 import { viewProductCache } from './cache-view.ts';
-import { ProductLists } from './lists.ts';
+import type { ProductLists } from './lists.ts';
 import { popularQuery, productIdParams, productsQuery } from './parameters.ts';
-import { type AtLeast, idIn, ProductLookup } from './product-lookup.ts';
+import { preparedProduct } from './prepared-product.ts';
+import type { AtLeast, ProductLookup } from './product-lookup.ts';
 import { readScope } from './read-scope.ts';
 import type { ViewCounters } from './view-counters.ts';
 
 export interface ProductRoutesDeps {
   readonly cache: CatalogCache;
   readonly pool: Pool;
+  readonly lookup: ProductLookup;
+  readonly lists: ProductLists;
   readonly views: ViewCounters;
   readonly countBypass: CountBypass;
 }
 
 const scope = readScope;
 
-export function productRoutes({ cache, pool, views, countBypass }: ProductRoutesDeps): Route[] {
-  const lookup = new ProductLookup(cache, pool);
-  const lists = new ProductLists({ cache, pool, lookup, views });
+export function productRoutes(deps: ProductRoutesDeps): Route[] {
+  const { cache, pool, lookup, lists, views, countBypass } = deps;
   const atLeast = (
     req: Request,
     { minVersion, waitsUntil }: Pick<AtLeast, 'minVersion' | 'waitsUntil'>,
   ): AtLeast => ({ minVersion, waitsUntil, beforeBypass: () => countBypass(req) });
+
+  const send = (res: Response, answer: Answer, ifNoneMatch: string | undefined): void => {
+    const product = preparedProduct(answer.entry);
+    if (product !== undefined) views.countIn(product.counter);
+    sendEntity(res, PRODUCT, answer, ifNoneMatch);
+  };
 
   return [
     route({
@@ -112,9 +120,7 @@ export function productRoutes({ cache, pool, views, countBypass }: ProductRoutes
       answers: entityAnswers(productSchema),
       errors: ['not_found'],
       async handle({ params, headers }, res, req) {
-        const answer = await lookup.bySku(params.sku, atLeast(req, headers));
-        if (answer.payload !== null) views.count(idIn(answer.payload));
-        sendEntity(res, PRODUCT, answer, headers.ifNoneMatch);
+        send(res, await lookup.bySku(params.sku, atLeast(req, headers)), headers.ifNoneMatch);
       },
     }),
 
@@ -127,16 +133,8 @@ export function productRoutes({ cache, pool, views, countBypass }: ProductRoutes
       headers: conditionalRead,
       answers: entityAnswers(productSchema),
       errors: ['not_found'],
-      handle({ params: { id }, headers }, res, req) {
-        const send = (answer: Answer): void => {
-          if (answer.payload !== null) views.count(id);
-          sendEntity(res, PRODUCT, answer, headers.ifNoneMatch);
-        };
-        // A near hit is answered in this turn of the event loop, without a promise.
-        const near = cache.products.getNear(id, headers.minVersion);
-        if (near === undefined) return lookup.byId(id, atLeast(req, headers)).then(send);
-        send(near);
-        return undefined;
+      async handle({ params: { id }, headers }, res, req) {
+        send(res, await lookup.byId(id, atLeast(req, headers)), headers.ifNoneMatch);
       },
     }),
 

@@ -60,6 +60,8 @@ export interface ReaderOptions {
   readonly bypassesPerSecond?: number;
   readonly requestsPerMinute?: number;
   readonly streamsPerCaller?: number;
+  /** 1 keeps nothing, so that each read asks Redis. */
+  readonly nearCache_bytes?: number;
   /** How long a request waits for the state Redis; as in the service unless set. */
   readonly rateLimiterWait_ms?: number;
 }
@@ -128,6 +130,7 @@ async function startReader(
     bypassesPerSecond = 10_000,
     requestsPerMinute = 1_000_000,
     streamsPerCaller = 10,
+    nearCache_bytes,
     rateLimiterWait_ms,
   }: ReaderOptions = {},
 ): Promise<Reader> {
@@ -144,6 +147,7 @@ async function startReader(
     events,
     onLoad,
     onError: ignore,
+    ...(nearCache_bytes !== undefined && { nearCache_bytes }),
   });
   readMetrics.observe(cache);
   await cache.start();

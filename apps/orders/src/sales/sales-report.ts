@@ -14,7 +14,7 @@ export async function readSalesReport(
   { months }: Pick<SalesCache, 'months'>,
   wanted: readonly string[],
 ): Promise<SalesReport> {
-  const answers = [...(await months.getMany(wanted)).values()];
+  const answers = await months.getMany(wanted);
   return {
     rows: answers.flatMap(({ value }) => (value === null ? [] : rowsOf(value))),
     source: farthestSource(answers),

@@ -78,12 +78,15 @@ test.each<[string, Silence, () => void]>([
   ],
 ])('%s silences, and begins another epoch', (_name, silence, happens) => {
   begin();
-  const { epoch } = freshness;
+  const epoch = freshness.soundEpoch();
   happens();
   expect(freshness.isSound()).toBe(false);
-  expect(freshness.epoch).toBeGreaterThan(epoch);
+  expect(freshness.soundEpoch()).toBe(-1);
   expect(freshness.lastSilence).toBe(silence);
   expect(freshness.silences[silence]).toBe(1);
+  own = 'ours';
+  begin();
+  expect(freshness.soundEpoch()).toBeGreaterThan(epoch);
 });
 
 test('after a gap, a heartbeat sent since then makes it sound again, and a delayed older one does not', () => {

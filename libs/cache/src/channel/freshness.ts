@@ -54,10 +54,12 @@ export class Freshness {
     this.#ownIncarnation = ownIncarnation;
   }
 
-  /** Changes whenever entries that were kept before must not be served any more. */
-  get epoch(): number {
-    this.isSound();
-    return this.#epoch;
+  /**
+   * Changes whenever entries that were kept before must not be served any more. -1 while the near cache is silent, which is
+   * never the epoch of an entry.
+   */
+  soundEpoch(now_ms = this.#now()): number {
+    return this.isSound(now_ms) ? this.#epoch : -1;
   }
 
   /**
@@ -65,7 +67,8 @@ export class Freshness {
    * never the epoch of an entry.
    */
   trustedEpoch(now_ms: number): number {
-    return this.isSound(now_ms) && now_ms - this.#watermarkAt_ms <= timings.bound_ms ? this.#epoch : -1;
+    const epoch = this.soundEpoch(now_ms);
+    return now_ms - this.#watermarkAt_ms <= timings.bound_ms ? epoch : -1;
   }
 
   /** Whether every invalidation since the beginning of this epoch has been heard. */

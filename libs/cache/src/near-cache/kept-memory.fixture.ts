@@ -2,7 +2,7 @@
 import { memoryUsage } from 'node:process';
 import { Redis } from 'ioredis';
 import { Freshness } from '../channel/freshness.ts';
-import { NearCache } from './near-cache.ts';
+import { NearCache, NearEntry } from './near-cache.ts';
 
 const [url = '', keys = '', maxBytes = ''] = process.argv.slice(2);
 const now = () => performance.now();
@@ -21,7 +21,7 @@ for (let start = 0; start < Number(keys); start += 100) {
       if (index % 4 > 0) return;
       const ticket = near.begin(keyOf(start + index));
       const text = payload?.toString('latin1') ?? null;
-      near.offer(ticket, { version: 1, text, storedAt_ms: now(), freshUntil_ms: now() + 60_000 });
+      near.offer(ticket, new NearEntry(1, text, now(), now() + 60_000));
       near.end(ticket);
       const entry = near.getStale(ticket.key);
       // As large as that of a product.
@@ -47,7 +47,6 @@ function attachment(index: number): object {
     etag: `"${index}-1"`,
     version: String(index),
     length: String(index),
-    storedAt_ms: index + 0.5,
     counter: { id: keyOf(index).slice(8), views: 0 },
   };
 }

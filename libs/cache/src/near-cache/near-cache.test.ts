@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Freshness } from '../channel/freshness.ts';
-import { NearCache } from './near-cache.ts';
+import { NearCache, NearEntry } from './near-cache.ts';
 
 let now_ms: number;
 let freshness: Freshness;
@@ -12,12 +12,8 @@ const hear = () =>
     { publisher: 'w', sequence: ++sequence, incarnation: 'ours', watermarkAge_ms: 0 },
     now_ms,
   );
-const entry = (version: number, size = 1) => ({
-  version,
-  text: 'x'.repeat(size),
-  storedAt_ms: now_ms,
-  freshUntil_ms: now_ms + 60_000,
-});
+const entry = (version: number, size = 1) =>
+  new NearEntry(version, 'x'.repeat(size), now_ms, now_ms + 60_000);
 
 beforeEach(() => {
   now_ms = 1_000;

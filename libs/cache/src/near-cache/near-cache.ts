@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Freshness } from '../channel/freshness.ts';
 
-/** The copy of an answer in this process. */
-export interface NearEntry {
+/** What this process holds of a key. The near cache may keep it. */
+export class NearEntry {
   readonly version: number;
   /**
    * The payload, one character for each byte: `latin1`. null if there is no such row. Node sends head and body with one
@@ -13,22 +13,27 @@ export interface NearEntry {
   readonly storedAt_ms: number;
   readonly freshUntil_ms: number;
   /** What a user of the entry has made from it, to make it once. It ends with the entry. At most `attachment_bytes`. */
-  attachment: object | undefined;
-}
+  attachment: object | undefined = undefined;
+  /** In which the near cache keeps it. */
+  epoch = -1;
 
-type OfferedEntry = Omit<NearEntry, 'attachment'>;
-
-interface Kept extends NearEntry {
-  readonly epoch: number;
+  constructor(version: number, text: string | null, storedAt_ms: number, freshUntil_ms: number) {
+    this.version = version;
+    this.text = text;
+    this.storedAt_ms = storedAt_ms;
+    this.freshUntil_ms = freshUntil_ms;
+  }
 }
 
 /** Taken before a load, to offer its result. An invalidation that overtakes the load makes the ticket worthless. */
 export interface Ticket {
   readonly key: string;
+  /** -1 if the near cache was silent. */
   readonly epoch: number;
-  readonly sound: boolean;
   /** The highest version that an invalidation has named since the ticket was taken. */
   floor: number;
+  /** An earlier load of the same key, still in flight. */
+  earlier: Ticket | undefined;
 }
 
 /**
@@ -39,8 +44,8 @@ export interface Ticket {
  * near cache goes silent, all it holds counts as absent, except for answers that are marked stale.
  */
 export class NearCache {
-  readonly #entries: LRUCache<string, Kept>;
-  readonly #inFlight = new Map<string, Set<Ticket>>();
+  readonly #entries: LRUCache<string, NearEntry>;
+  readonly #inFlight = new Map<string, Ticket>();
   readonly #freshness: Freshness;
   readonly #now: () => number;
 
@@ -66,57 +71,55 @@ export class NearCache {
   }
 
   begin(key: string): Ticket {
-    const ticket: Ticket = {
-      key,
-      epoch: this.#freshness.epoch,
-      sound: this.#freshness.isSound(),
-      floor: 0,
-    };
-    const others = this.#inFlight.get(key);
-    if (others === undefined) this.#inFlight.set(key, new Set([ticket]));
-    else others.add(ticket);
+    const epoch = this.#freshness.soundEpoch();
+    const ticket: Ticket = { key, epoch, floor: 0, earlier: this.#inFlight.get(key) };
+    this.#inFlight.set(key, ticket);
     return ticket;
   }
 
   end(ticket: Ticket): void {
-    const tickets = this.#inFlight.get(ticket.key);
-    tickets?.delete(ticket);
-    if (tickets?.size === 0) this.#inFlight.delete(ticket.key);
+    const last = this.#inFlight.get(ticket.key);
+    if (last === ticket) {
+      if (ticket.earlier === undefined) this.#inFlight.delete(ticket.key);
+      else this.#inFlight.set(ticket.key, ticket.earlier);
+      return;
+    }
+    for (let later = last; later !== undefined; later = later.earlier)
+      if (later.earlier === ticket) later.earlier = ticket.earlier;
   }
 
   /** Keeps the entry if no invalidation has overtaken it. An older entry of the key is dropped in any case. */
-  offer(ticket: Ticket, entry: OfferedEntry): void {
+  offer(ticket: Ticket, entry: NearEntry): void {
     const { key } = ticket;
-    const kept = this.#entries.get(key);
-    if (kept !== undefined && kept.epoch === this.#freshness.epoch && kept.version > entry.version) return;
-    const valid =
-      ticket.sound &&
-      this.#freshness.isSound() &&
-      ticket.epoch === this.#freshness.epoch &&
-      entry.version >= ticket.floor;
-    if (valid) {
-      const { version, text, storedAt_ms, freshUntil_ms } = entry;
-      const { epoch } = ticket;
-      this.#entries.set(key, { version, text, storedAt_ms, freshUntil_ms, epoch, attachment: undefined });
+    const epoch = this.#freshness.soundEpoch();
+    const kept = this.#entries.peek(key);
+    if (kept !== undefined && kept.epoch === epoch && kept.version > entry.version) return;
+    if (epoch !== -1 && ticket.epoch === epoch && entry.version >= ticket.floor) {
+      entry.epoch = epoch;
+      this.#entries.set(key, entry);
     } else if (kept !== undefined && kept.version < entry.version) this.#entries.delete(key);
   }
 
   invalidate(key: string, version: number): void {
-    for (const ticket of this.#inFlight.get(key) ?? []) ticket.floor = Math.max(ticket.floor, version);
+    this.#raiseFloors(key, version);
     const entry = this.#entries.peek(key);
     if (entry !== undefined && entry.version < version) this.#entries.delete(key);
   }
 
   /** Postgres holds an older version of the key. Loads in flight are not kept either. */
   forget(key: string): void {
-    for (const ticket of this.#inFlight.get(key) ?? []) ticket.floor = Number.POSITIVE_INFINITY;
+    this.#raiseFloors(key, Number.POSITIVE_INFINITY);
     this.#entries.delete(key);
   }
 
   forgetAll(): void {
-    for (const tickets of this.#inFlight.values())
-      for (const ticket of tickets) ticket.floor = Number.POSITIVE_INFINITY;
+    for (const key of this.#inFlight.keys()) this.#raiseFloors(key, Number.POSITIVE_INFINITY);
     this.#entries.clear();
+  }
+
+  #raiseFloors(key: string, version: number): void {
+    for (let ticket = this.#inFlight.get(key); ticket !== undefined; ticket = ticket.earlier)
+      ticket.floor = Math.max(ticket.floor, version);
   }
 
   get size(): number {

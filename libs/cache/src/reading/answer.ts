@@ -1,4 +1,4 @@
-import type { NearEntry } from '../near-cache/near-cache.ts';
+import { NearEntry } from '../near-cache/near-cache.ts';
 
 /**
  * near, redis: from a cache, within the bound · stored: from Postgres, and now in Redis · bypass: from Postgres,
@@ -8,48 +8,45 @@ export type Source = 'near' | 'redis' | 'stored' | 'bypass' | 'stale';
 
 /** The answer for one key. */
 export class Answer<Body = unknown> {
-  readonly version: number;
-  /** JSON, as it is stored; null if there is no such row. */
-  readonly payload: Buffer | null;
-  readonly age_ms: number;
+  readonly entry: NearEntry;
   readonly source: Source;
+  readonly age_ms: number;
   /** The incarnation in which the entry was stored. Set only while it is unknown whether the entry counts. */
-  readonly unprovedStamp?: string | undefined;
+  readonly unprovedStamp: string | undefined;
 
-  constructor(
-    version: number,
-    payload: Buffer | null,
-    age_ms: number,
-    source: Source,
-    unprovedStamp?: string,
-  ) {
-    this.version = version;
-    this.payload = payload;
-    this.age_ms = age_ms;
+  constructor(entry: NearEntry, source: Source, age_ms: number, unprovedStamp?: string) {
+    this.entry = entry;
     this.source = source;
+    this.age_ms = age_ms;
     this.unprovedStamp = unprovedStamp;
   }
 
-  static of<Body>(
-    entry: { state: string; version: number; payload: Buffer; age_ms: number; stamp?: string },
-    source: Source,
-  ): Answer<Body> {
-    const { state, version, payload, age_ms, stamp } = entry;
-    return new Answer(version, state === 'missing' ? null : payload, age_ms, source, stamp);
+  static ofNear<Body>(entry: NearEntry, now_ms: number, source: Source): Answer<Body> {
+    return new Answer(entry, source, now_ms - entry.storedAt_ms);
   }
 
-  static ofNear<Body>(
-    { version, text, storedAt_ms }: NearEntry,
-    now_ms: number,
-    source: Source,
-  ): Answer<Body> {
-    const payload = text === null ? null : Buffer.from(text, 'latin1');
-    return new Answer(version, payload, now_ms - storedAt_ms, source);
+  /** There is no such row, and no version of its absence. */
+  static ofNothing<Body>(source: Source): Answer<Body> {
+    return new Answer(new NearEntry(0, null, 0, 0), source, 0);
+  }
+
+  get version(): number {
+    return this.entry.version;
+  }
+
+  /** The payload as it is stored, one character for each byte (`latin1`); null if there is no such row. */
+  get text(): string | null {
+    return this.entry.text;
+  }
+
+  /** The payload as it is stored; null if there is no such row. Copied with each call. */
+  get payload(): Buffer | null {
+    return this.text === null ? null : Buffer.from(this.text, 'latin1');
   }
 
   /** The payload, parsed with each call. */
   get value(): Body | null {
-    return this.payload === null ? null : (JSON.parse(this.payload.toString()) as Body);
+    return this.text === null ? null : (JSON.parse(Buffer.from(this.text, 'latin1').toString()) as Body);
   }
 }
 

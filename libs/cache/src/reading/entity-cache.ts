@@ -1,16 +1,22 @@
 import { callerGaveUp, CatalogError, type Entity } from '@catalog/contracts';
 import { withDeadline } from '@catalog/runtime';
 import type { Freshness } from '../channel/freshness.ts';
-import type { NearCache, NearEntry, Ticket } from '../near-cache/near-cache.ts';
+import { type NearCache, NearEntry, type Ticket } from '../near-cache/near-cache.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
-import { type EntryStore, type Grant, type PrimaryRead, withoutLease } from '../redis/entry-store.ts';
+import {
+  type Entry,
+  type EntryStore,
+  type Grant,
+  type PrimaryRead,
+  withoutLease,
+} from '../redis/entry-store.ts';
 import { limits, timings } from '../timings.ts';
-import { Answer } from './answer.ts';
+import { Answer, type Source } from './answer.ts';
 import type { BatchLoader } from './batch-loader.ts';
 import { Flights, type Patience } from './flights.ts';
 import { type AskedEntry, type FillEvents, LeaseLoadFill, type Place } from './lease-load-fill.ts';
 import type { MonotonicReads } from './monotonic-reads.ts';
-import type { FreshEntry, TurnReads } from './turn-reads.ts';
+import type { TurnReads } from './turn-reads.ts';
 
 /** Events inside the cache, for metrics. */
 export interface CacheEvents extends FillEvents {
@@ -46,6 +52,16 @@ interface MarkedAnswer<Body> {
   readonly mark: number;
 }
 
+/** What Redis answered: undecided is an entry that only `read_or_lease` can judge. */
+type AskedRedis<Body> = MarkedAnswer<Body> | 'undecided' | 'failed';
+
+/** What was read from Redis or Postgres, as the near cache keeps it. */
+interface FoundText {
+  readonly version: number;
+  readonly text: string | null;
+  readonly freshFor_ms: number;
+}
+
 /** Taken before the caller reads Postgres itself. */
 export interface PrimaryReadStart {
   readonly mark: number;
@@ -57,8 +73,10 @@ export type LoadKey = (key: string, patience: Readonly<Patience>) => Promise<Pri
 /**
  * Reads of one entity: near cache, then Redis, then Postgres under a lease.
  *
- * Callers of one key at one time share one flight. Its answer may not be enough for one of them, because of its
- * `minVersion` or because the process has served something newer meanwhile. That caller then reads Postgres itself.
+ * Most reads beyond the near cache end with the entry in Redis, which all reads of one turn get with one call. The others
+ * need a script, and perhaps a load: callers of one key at one time share one flight for that. Its answer may not be
+ * enough for one of them, because of its `minVersion` or because the process has served something newer meanwhile. That
+ * caller then reads Postgres itself.
  */
 export class EntityCache<Body extends object = object> {
   readonly entity: Entity;
@@ -93,39 +111,32 @@ export class EntityCache<Body extends object = object> {
     return entry === undefined || freshness.isSetAside({ name, cacheKey }) ? undefined : entry;
   }
 
-  /**
-   * The entry in Redis if it may be served as it is, read together with all others of this turn. Otherwise undefined, and
-   * `get` decides. For callers that answer thousands of requests a second.
-   *
-   * @throws as `TurnReads.read`
-   */
-  async redisEntry(key: string): Promise<NearEntry | undefined> {
-    const { near, monotonic, reads } = this.#parts;
-    const mark = monotonic.mark();
-    const place = this.#placeOf(key);
-    const ticket = near.begin(place.cacheKey);
-    try {
-      const entry = await reads.read(place);
-      if (entry === undefined || !this.#isCurrent(place.cacheKey, mark, entry.version)) return undefined;
-      return this.#keepEntry(ticket, entry);
-    } finally {
-      near.end(ticket);
-    }
-  }
-
   /** @throws CatalogError `unavailable`: neither a cache nor Postgres can answer, or not while the caller waits */
   get(key: string, options: ReadOptions = {}): Promise<Answer<Body>> {
     return this.getWith(this.#load, key, options);
   }
 
+  /** As `getNear` for many keys, in their order; undefined unless the near cache answers all of them. */
+  getManyNear(keys: readonly string[], minVersion = 0): Answer<Body>[] | undefined {
+    const now_ms = this.#parts.now();
+    const answers: Answer<Body>[] = [];
+    for (const key of keys) {
+      const entry = this.nearEntry(key, now_ms);
+      if (entry === undefined || entry.version < minVersion) return undefined;
+      answers.push(Answer.ofNear(entry, now_ms, 'near'));
+    }
+    return answers;
+  }
+
   /**
-   * Many keys at once. Those that no cache holds are loaded together.
+   * Many keys at once, in their order. Those that no cache holds are loaded together.
    *
    * @throws as `get`
    */
-  async getMany(keys: readonly string[], options: ReadOptions = {}): Promise<Map<string, Answer<Body>>> {
-    const answers = await Promise.all(keys.map(async (key) => [key, await this.get(key, options)] as const));
-    return new Map(answers);
+  async getMany(keys: readonly string[], options: ReadOptions = {}): Promise<Answer<Body>[]> {
+    return (
+      this.getManyNear(keys, options.minVersion) ?? Promise.all(keys.map((key) => this.get(key, options)))
+    );
   }
 
   /** As `get`, with a loader for this call alone. */
@@ -133,8 +144,17 @@ export class EntityCache<Body extends object = object> {
     const near = this.getNear(key, options.minVersion);
     if (near !== undefined) return near;
     const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;
+    const deadline = { until_ms, late: callerGaveUp };
     const patience = { until_ms };
-    return withDeadline(() => this.#getFar(load, key, options, patience), { until_ms, late: callerGaveUp });
+    // A call to Redis ends within this time. So a caller that waits for longer needs no timer before its answer.
+    if (until_ms - performance.now() <= timings.cacheCall_ms) {
+      const read = async () => this.#getFar(load, key, options, patience, await this.#askRedis(key));
+      return withDeadline(read, deadline);
+    }
+    const asked = await this.#askRedis(key);
+    if (typeof asked === 'object' && asked.answer.version >= (options.minVersion ?? 0)) return asked.answer;
+    if (until_ms === Number.POSITIVE_INFINITY) return this.#getFar(load, key, options, patience, asked);
+    return withDeadline(() => this.#getFar(load, key, options, patience, asked), deadline);
   }
 
   /** Call this before reading Postgres directly: the row then belongs to the incarnation of this moment. */
@@ -157,7 +177,7 @@ export class EntityCache<Body extends object = object> {
     const { stored } = await this.#fillPath.loadAndFill(place, grant, async () => read);
     if (monotonic.isForgottenSince(place.cacheKey, mark)) return undefined;
     if (monotonic.isOvertaken(place.cacheKey, read.version)) return undefined;
-    const answer = new Answer<Body>(read.version, read.payload, 0, stored ? 'stored' : 'bypass');
+    const answer = this.#answerOf(textOf(read), 0, stored ? 'stored' : 'bypass');
     this.#noteServed(place.cacheKey, answer);
     return answer;
   }
@@ -167,12 +187,16 @@ export class EntityCache<Body extends object = object> {
     key: string,
     { minVersion = 0, beforeBypass }: ReadOptions,
     patience: Patience,
+    asked: AskedRedis<Body>,
   ): Promise<Answer<Body>> {
     const { monotonic, events } = this.#parts;
     const cacheKey = this.entity.cacheKey(key);
-    let marked = await this.#flights.join(cacheKey, patience.until_ms, (shared) =>
-      this.#fly(load, key, shared),
-    );
+    let marked =
+      typeof asked === 'object'
+        ? asked
+        : await this.#flights.join(cacheKey, patience.until_ms, (shared) =>
+            this.#fly(load, key, shared, asked === 'failed'),
+          );
     if (marked.answer.version < minVersion) {
       await beforeBypass?.();
       marked = await this.#readPrimary(load, key, patience);
@@ -189,33 +213,44 @@ export class EntityCache<Body extends object = object> {
     return marked.answer;
   }
 
-  async #fly(load: LoadKey, key: string, patience: Readonly<Patience>): Promise<MarkedAnswer<Body>> {
-    const { near, freshness, monotonic, now } = this.#parts;
+  /** The entry in Redis, if it may be served as it is. It is read together with all others of this turn. */
+  async #askRedis(key: string): Promise<AskedRedis<Body>> {
+    const { near, monotonic, reads, events } = this.#parts;
     const mark = monotonic.mark();
     const place = this.#placeOf(key);
     const ticket = near.begin(place.cacheKey);
     try {
-      const fresh = await this.#readShared(place);
-      if (fresh !== undefined && fresh !== 'failed' && this.#isCurrent(ticket.key, mark, fresh.version)) {
-        return { answer: Answer.ofNear<Body>(this.#keepEntry(ticket, fresh), now(), 'redis'), mark };
-      }
-      const entry = fresh === 'failed' ? undefined : await this.#fillPath.askAndWait(place, freshness, now);
-      if (entry !== undefined && this.#isServable(place, entry)) {
-        if (entry.lease === 'granted') this.#refreshAhead(load, key, entry);
-        return this.#keep(ticket, mark, Answer.of<Body>(entry, 'redis'), entry.freshFor_ms);
-      }
-      return await this.#loadAndFill(place, ticket, mark, entry, () => load(key, patience));
+      const fresh = await reads.read(place);
+      if (fresh === undefined || !this.#isCurrent(place.cacheKey, mark, fresh.version)) return 'undecided';
+      return this.#keep(ticket, mark, fresh, fresh.age_ms, 'redis');
+    } catch (error) {
+      events.cacheFailed(error);
+      return 'failed';
     } finally {
       near.end(ticket);
     }
   }
 
-  async #readShared(place: Place): Promise<FreshEntry | 'failed' | undefined> {
+  /** @param redisFailed just now, so it is not asked again */
+  async #fly(
+    load: LoadKey,
+    key: string,
+    patience: Readonly<Patience>,
+    redisFailed: boolean,
+  ): Promise<MarkedAnswer<Body>> {
+    const { near, freshness, monotonic, now } = this.#parts;
+    const mark = monotonic.mark();
+    const place = this.#placeOf(key);
+    const ticket = near.begin(place.cacheKey);
     try {
-      return await this.#parts.reads.read(place);
-    } catch (error) {
-      this.#parts.events.cacheFailed(error);
-      return 'failed';
+      const entry = redisFailed ? undefined : await this.#fillPath.askAndWait(place, freshness, now);
+      if (entry !== undefined && this.#isServable(place, entry)) {
+        if (entry.lease === 'granted') this.#refreshAhead(load, key, entry);
+        return this.#keep(ticket, mark, textOf(entry), entry.age_ms, 'redis');
+      }
+      return await this.#loadAndFill(place, ticket, mark, entry, () => load(key, patience));
+    } finally {
+      near.end(ticket);
     }
   }
 
@@ -238,10 +273,8 @@ export class EntityCache<Body extends object = object> {
     try {
       const filled = await this.#fillPath.loadAndFill(place, entry?.grant, load);
       const { read, fresh_ms, stored, newer } = filled;
-      if (newer !== undefined)
-        return this.#keep(ticket, mark, Answer.of<Body>(newer, 'redis'), newer.freshFor_ms);
-      const source = stored ? 'stored' : 'bypass';
-      return this.#keep(ticket, mark, new Answer<Body>(read.version, read.payload, 0, source), fresh_ms);
+      if (newer !== undefined) return this.#keep(ticket, mark, textOf(newer), newer.age_ms, 'redis');
+      return this.#keep(ticket, mark, textOf(read, fresh_ms), 0, stored ? 'stored' : 'bypass');
     } catch (error) {
       this.#parts.events.loadFailed(this.entity.name, error);
       const stale = await this.#staleAnswer(place, entry);
@@ -257,9 +290,8 @@ export class EntityCache<Body extends object = object> {
     const ticket = near.begin(place.cacheKey);
     try {
       const filled = await this.#fillPath.loadAndFill(place, this.#grantNow(), () => load(key, patience));
-      const { version, payload } = filled.read;
-      const answer = new Answer<Body>(version, payload, 0, filled.stored ? 'stored' : 'bypass');
-      return this.#keep(ticket, mark, answer, filled.fresh_ms);
+      const { read, fresh_ms, stored } = filled;
+      return this.#keep(ticket, mark, textOf(read, fresh_ms), 0, stored ? 'stored' : 'bypass');
     } finally {
       near.end(ticket);
     }
@@ -274,37 +306,30 @@ export class EntityCache<Body extends object = object> {
   }
 
   /** A kept answer counts as served: other callers may be served it before this caller continues. */
-  #keep(ticket: Ticket, mark: number, answer: Answer<Body>, freshFor_ms: number): MarkedAnswer<Body> {
-    const { near, now } = this.#parts;
-    const { version, payload, age_ms } = answer;
-    const marked = { answer, mark };
-    if (!this.#isCurrent(ticket.key, mark, version)) return marked;
-    this.#noteServed(ticket.key, answer);
-    const now_ms = now();
-    near.offer(ticket, {
-      version,
-      text: payload === null ? null : payload.toString('latin1'),
-      storedAt_ms: now_ms - age_ms,
-      freshUntil_ms: now_ms + freshFor_ms,
-    });
-    return marked;
+  #keep(ticket: Ticket, mark: number, found: FoundText, age_ms: number, source: Source): MarkedAnswer<Body> {
+    const answer = this.#answerOf(found, age_ms, source);
+    if (this.#isCurrent(ticket.key, mark, found.version)) {
+      this.#noteServed(ticket.key, answer);
+      this.#parts.near.offer(ticket, answer.entry);
+    }
+    return { answer, mark };
+  }
+
+  #answerOf(found: FoundText, age_ms: number, source: Source, stamp?: string): Answer<Body> {
+    const { version, text, freshFor_ms } = found;
+    const now_ms = this.#parts.now();
+    return new Answer(
+      new NearEntry(version, text, now_ms - age_ms, now_ms + freshFor_ms),
+      source,
+      age_ms,
+      stamp,
+    );
   }
 
   /** Whether an answer that was read since the mark may still be served. */
   #isCurrent(cacheKey: string, mark: number, version: number): boolean {
     const { monotonic } = this.#parts;
     return !monotonic.isForgottenSince(cacheKey, mark) && !monotonic.isOvertaken(cacheKey, version);
-  }
-
-  #keepEntry(ticket: Ticket, { version, text, age_ms, freshFor_ms }: FreshEntry): NearEntry {
-    const { near, monotonic, now } = this.#parts;
-    monotonic.note(ticket.key, version);
-    near.invalidate(ticket.key, version);
-    const now_ms = now();
-    const storedAt_ms = now_ms - age_ms;
-    const entry = { version, text, storedAt_ms, freshUntil_ms: now_ms + freshFor_ms, attachment: undefined };
-    near.offer(ticket, entry);
-    return entry;
   }
 
   /**
@@ -324,7 +349,10 @@ export class EntityCache<Body extends object = object> {
     const { cacheKey } = place;
     const copies: Answer<Body>[] = [];
     const found = entry ?? (await this.#fillPath.readUnproved(place));
-    if (found !== undefined && found.state !== 'absent') copies.push(Answer.of(found, 'stale'));
+    if (found !== undefined && found.state !== 'absent') {
+      const stamp = 'stamp' in found ? found.stamp : undefined;
+      copies.push(this.#answerOf(textOf(found), found.age_ms, 'stale', stamp));
+    }
     const kept = near.getStale(cacheKey);
     if (kept !== undefined) copies.push(Answer.ofNear(kept, now(), 'stale'));
     return copies
@@ -341,6 +369,14 @@ export class EntityCache<Body extends object = object> {
   #placeOf(key: string): Place {
     return placeOf(this.entity, key);
   }
+}
+
+function textOf(found: Entry): FoundText;
+function textOf(read: PrimaryRead, fresh_ms?: number): FoundText;
+function textOf(found: PrimaryRead & { state?: string; freshFor_ms?: number }, fresh_ms = 0): FoundText {
+  const { version, payload, state, freshFor_ms = fresh_ms } = found;
+  const text = payload === null || state === 'missing' ? null : payload.toString('latin1');
+  return { version, text, freshFor_ms };
 }
 
 export function placeOf(entity: Entity, key: string): Place {

@@ -72,6 +72,15 @@ test('reads of one turn are one MGET with one INFO behind it, and no script', as
   expect(await calls('evalsha')).toBe(before.evalsha);
 });
 
+test('callers of one key in one turn share its read, and later callers read again', async () => {
+  await write('shared');
+  const one = reads.read(place('shared'));
+  expect(reads.read(place('shared'))).toBe(one);
+  expect(await one).toMatchObject({ version: 7 });
+  await connection.redis.del('shared');
+  expect(await reads.read(place('shared'))).toBeUndefined();
+});
+
 test('more keys than one MGET takes come back each with its own value', async () => {
   const keys = Array.from({ length: 600 }, (_, index) => `many:${index}`);
   const pipeline = connection.redis.pipeline();

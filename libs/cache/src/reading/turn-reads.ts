@@ -24,10 +24,9 @@ interface TurnReadsParts {
   readonly freshness: Freshness;
 }
 
-interface Waiter {
+/** A read that waits for the end of the turn. All callers of its key share it. */
+interface TurnRead extends PromiseWithResolvers<FreshEntry | undefined> {
   readonly place: Place;
-  readonly resolve: (entry: FreshEntry | undefined) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -41,7 +40,7 @@ interface Waiter {
  */
 export class TurnReads {
   readonly #parts: TurnReadsParts;
-  #waiting: Waiter[] = [];
+  readonly #waiting = new Map<string, TurnRead>();
 
   constructor(parts: TurnReadsParts) {
     this.#parts = parts;
@@ -52,25 +51,28 @@ export class TurnReads {
    * @throws CacheUnavailable; an error of the breaker; ioredis errors if Redis fails or is late
    */
   read(place: Place): Promise<FreshEntry | undefined> {
-    return new Promise((resolve, reject) => {
-      if (this.#waiting.push({ place, resolve, reject }) === 1) setImmediate(() => void this.#send());
-    });
+    const present = this.#waiting.get(place.cacheKey);
+    if (present !== undefined) return present.promise;
+    const { promise, resolve, reject } = Promise.withResolvers<FreshEntry | undefined>();
+    if (this.#waiting.size === 0) setImmediate(() => void this.#send());
+    this.#waiting.set(place.cacheKey, { place, promise, resolve, reject });
+    return promise;
   }
 
   async #send(): Promise<void> {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const keys = [...this.#waiting.keys()];
+    const reads = [...this.#waiting.values()];
+    this.#waiting.clear();
     const { connection, breaker, freshness } = this.#parts;
     try {
       // Outside the breaker: no call is made, so nothing is learned about Redis.
       const { incarnation, replicationId } = connection.requireStoreIdentity();
       const isFresh = freshness.beforeAsking(incarnation);
-      const isSetAside = waiting.map(({ place }) => freshness.isSetAside(place));
-      const keys = waiting.map(({ place }) => place.cacheKey);
+      const isSetAside = reads.map(({ place }) => freshness.isSetAside(place));
       const found = await breaker.execute(() => connection.readMany(keys));
       if (found.replicationId !== replicationId) throw new Error(otherIncarnation);
       const mayServe = connection.incarnation === incarnation && isFresh();
-      for (const [index, { place, resolve }] of waiting.entries()) {
+      for (const [index, { place, resolve }] of reads.entries()) {
         const raw = found.values[index];
         const isReadable = mayServe && raw !== undefined && raw !== null && isSetAside[index] === false;
         resolve(isReadable ? servable(raw, place, incarnation, found.now_ms) : undefined);
@@ -79,7 +81,7 @@ export class TurnReads {
       connection.noticeRoleChange(error);
       // Redis has refused one of the keys. The scripts ask for each key alone, so that one key never fails another.
       const isRefusal = error instanceof Error && error.message.startsWith('NOPERM');
-      for (const { resolve, reject } of waiting) {
+      for (const { resolve, reject } of reads) {
         if (isRefusal) resolve(undefined);
         else reject(error);
       }

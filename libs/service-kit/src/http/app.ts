@@ -4,7 +4,6 @@ import { CatalogError } from '@catalog/contracts';
 import express, {
   type ErrorRequestHandler,
   type Express,
-  type Request,
   type RequestHandler,
   type Response,
   type Router,
@@ -13,12 +12,10 @@ import type { Readiness } from '../health/readiness.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { OpenApiDocument } from '../openapi/document.ts';
-import { sendProblem } from '../problems/problem.ts';
-import { translate } from '../problems/translate.ts';
+import { answerError } from './answer-error.ts';
 import { useOwnMessages } from './messages.ts';
-import { noteFailure, observeRequests } from './observe.ts';
+import { observeRequests } from './observe.ts';
 import { operatorRoutes } from './operator-routes.ts';
-import { requestIdOf } from './request-id.ts';
 
 /** What the app of every service is given. */
 export interface ServiceDependencies {
@@ -116,14 +113,4 @@ const noSuchAddress: RequestHandler = (_req, _res, next) => {
   next(new CatalogError('not_found', 'There is no such address.'));
 };
 
-const answerErrors: ErrorRequestHandler = (thrown: unknown, req: Request, res, _next) => {
-  const error = translate(thrown);
-  noteFailure(res, error);
-  if (res.headersSent) {
-    // The status is already out. A broken connection tells the client that the answer is incomplete.
-    res.destroy();
-    return;
-  }
-  if (error.code === 'method_not_allowed' && !res.hasHeader('Allow')) res.setHeader('Allow', 'GET, HEAD');
-  sendProblem(res, error, requestIdOf(req));
-};
+const answerErrors: ErrorRequestHandler = (thrown: unknown, _req, res, _next) => answerError(res, thrown);

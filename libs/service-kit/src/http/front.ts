@@ -1,17 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { REQUEST_TIMEOUT_HEADER } from '@catalog/contracts';
 import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RequestSeries } from '../metrics/request-histogram.ts';
 import { observeRequests } from './observe.ts';
 
+/** answered: the answer is complete · later: the front will answer · left: untouched, for Express */
+export type FrontAnswer = 'answered' | 'later' | 'left';
+
 /**
- * Stands in front of Express and answers the frequent requests that need none of it. It answers as Express would, or
- * leaves the request untouched and returns false. The server asks it first, except while it drains.
+ * Stands in front of Express and answers the frequent requests that need none of it, as Express would. The server asks it
+ * first, except while it drains. For the server, a request that is answered later is one like those of Express.
  */
 export interface Front {
-  /** @returns whether it has answered; the answer is complete then */
-  answer(req: IncomingMessage, res: ServerResponse): boolean;
+  answer(req: IncomingMessage, res: ServerResponse): FrontAnswer;
 }
 
 const fronts = new WeakMap<Express, Front>();
@@ -28,11 +31,13 @@ export function frontOf(app: Express): Front | undefined {
 export interface PlainHeaders {
   readonly authorization: string | undefined;
   readonly ifNoneMatch: string | undefined;
+  readonly requestTimeout: string | undefined;
 }
 
 const found = {
   authorization: undefined as string | undefined,
   ifNoneMatch: undefined as string | undefined,
+  requestTimeout: undefined as string | undefined,
 };
 
 /**
@@ -45,6 +50,7 @@ export function plainHeaders({ rawHeaders }: IncomingMessage): PlainHeaders | un
   let hosts = 0;
   found.authorization = undefined;
   found.ifNoneMatch = undefined;
+  found.requestTimeout = undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     // Most names are ruled out by their length.
@@ -77,6 +83,12 @@ export function plainHeaders({ rawHeaders }: IncomingMessage): PlainHeaders | un
       case 17:
         if (is(name, 'Transfer-Encoding')) return undefined;
         break;
+      case 18:
+        if (is(name, REQUEST_TIMEOUT_HEADER)) {
+          if (found.requestTimeout !== undefined) return undefined;
+          found.requestTimeout = rawHeaders[index + 1];
+        }
+        break;
       default:
     }
   }
@@ -102,15 +114,17 @@ export function observeFront(options: { metrics: Metrics; log: Logger }) {
     isLogged: () => options.log.isLevelEnabled('debug'),
     series: (method: string, route: string, status: number): RequestSeries =>
       options.metrics.httpRequest.series(method, route, status),
-    /** Call it when the answer is complete. If the client is slow to take it, the request ends later. */
+    /** Call it when the front will answer later. */
+    began(res: ServerResponse, route: string, began_ms: number): void {
+      const observed = res as Parameters<typeof observe>[0];
+      observed.req.route = { path: route };
+      observe(observed, began_ms);
+    },
+    /** Call it when the answer is complete, and not for one that was given later. If the client is slow to take it, the request ends later. */
     ended(res: ServerResponse, series: RequestSeries, began_ms: number): void {
       if (res.writableFinished || (res.socket?.writableLength ?? 0) === 0)
         series.observe((performance.now() - began_ms) / 1_000);
-      else {
-        const observed = res as Parameters<typeof observe>[0];
-        observed.req.route = { path: series.labels.route };
-        observe(observed, began_ms);
-      }
+      else this.began(res, series.labels.route, began_ms);
     },
   };
 }

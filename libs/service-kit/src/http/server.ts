@@ -64,11 +64,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     { unread_ms: httpLimits.unread_ms, unread_bytes: httpLimits.unread_bytes, ...options.unread },
     (req, res) => {
       if (draining) res.shouldKeepAlive = false;
-      else if (front?.answer(req, res) === true) return;
+      const answer = draining || front === undefined ? 'left' : front.answer(req, res);
+      if (answer === 'answered') return;
       inFlight.add(res);
       unread.began(res);
       res.on('close', ended);
-      app(req, res);
+      if (answer === 'left') app(req, res);
     },
     log,
   );

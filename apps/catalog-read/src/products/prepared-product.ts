@@ -1,0 +1,53 @@
+import type { NearEntry } from '@catalog/cache';
+import { etagOf, PRODUCT } from '@catalog/contracts';
+import { ViewCounter } from './view-counters.ts';
+
+/** A product, and what each answer with it repeats. It is made once for an entry, and the near cache keeps it beside it. */
+export interface PreparedProduct {
+  readonly text: string;
+  readonly etag: string;
+  readonly version: string;
+  readonly length: string;
+  readonly counter: ViewCounter;
+}
+
+/** What a SKU leads to: the product with this id, if its payload begins like this. */
+interface SkuTarget {
+  readonly id: string;
+  readonly begin: string;
+}
+
+/** undefined if there is no such product. */
+export function preparedProduct(entry: NearEntry): PreparedProduct | undefined {
+  if (entry.text === null) return undefined;
+  return (entry.attachment ??= prepare(entry.version, entry.text)) as PreparedProduct;
+}
+
+/** undefined if no product bears the SKU. */
+export function skuTarget(entry: NearEntry, sku: string): SkuTarget | undefined {
+  if (entry.text === null) return undefined;
+  return (entry.attachment ??= readTarget(entry.text, sku)) as SkuTarget;
+}
+
+/** Whether the product is the one that the entry of the SKU names, and bears the SKU. */
+export const isTarget = ({ begin }: SkuTarget, { text }: { text: string | null }): boolean =>
+  text?.startsWith(begin) === true;
+
+function prepare(version: number, text: string): PreparedProduct {
+  return {
+    text,
+    etag: etagOf(PRODUCT, version),
+    version: String(version),
+    length: String(text.length),
+    counter: new ViewCounter(text.slice(idBegin, idBegin + idLength)),
+  };
+}
+
+// Payloads begin with id and SKU, both ASCII, so nobody need parse them.
+const idBegin = '{"id":"'.length;
+const idLength = 36;
+
+function readTarget(text: string, sku: string): SkuTarget {
+  const { id } = JSON.parse(text) as { id: string };
+  return { id, begin: `{"id":${JSON.stringify(id)},"sku":${JSON.stringify(sku)},` };
+}
