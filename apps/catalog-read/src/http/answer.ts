@@ -20,6 +20,12 @@ export const describedCacheHeaders = {
   Age: 'Seconds since it was read from Postgres.',
 };
 
+/** What answers with a list page say besides, for the document. */
+export const describedPageHeaders = {
+  Vary: 'Accept-Encoding.',
+  'Content-Encoding': '`gzip`, if the client accepts it and the page has at least a kilobyte.',
+};
+
 /** The answers of `sendEntity`, for the document. */
 export function entityAnswers(schema: z.ZodType) {
   const headers = {
@@ -51,12 +57,17 @@ export interface CachedBody {
   readonly age_ms: number;
   /** The newest version in the body, if the caller may ask for one. */
   readonly version?: number;
+  /** How the payload is coded, if the client could choose. */
+  readonly encoding?: 'identity' | 'gzip';
 }
 
 /** Sends JSON that comes from the cache, or was joined from cached bodies. */
-export function sendCached(res: Response, { payload, source, age_ms, version }: CachedBody): void {
+export function sendCached(res: Response, body: CachedBody): void {
+  const { payload, source, age_ms, version, encoding } = body;
   const headers = cacheHeaders(source, age_ms);
   if (version !== undefined) headers.push('Catalog-Version', String(version));
+  if (encoding !== undefined) headers.push('Vary', 'Accept-Encoding');
+  if (encoding === 'gzip') headers.push('Content-Encoding', 'gzip');
   headers.push('Content-Type', 'application/json', 'Content-Length', String(payload.length));
   res.writeHead(200, headers).end(payload);
 }

@@ -67,6 +67,15 @@ test('a page is cached under its generation, and a change of any product begins 
   );
 });
 
+test('after a change a client that accepts compressed pages gets the new one too', async () => {
+  // fetch says that it accepts gzip, and decodes it.
+  const read = () => reader.get('/v1/products?limit=11');
+  await eventually(async () => (await read()).headers.get('content-encoding') === 'gzip');
+  await stores.owner.query(`update catalog.products set name = 'Changed' where sku = 'L-05'`);
+  await eventually(async () => (await (await read()).text()).includes('"Changed"'));
+  expect((await read()).headers.get('vary')).toBe('Accept-Encoding');
+});
+
 test('a page read before a change and stored after it is not served', async () => {
   await stores.applier.hold();
   const { data } = await list('?limit=4');

@@ -14,8 +14,15 @@ import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
-import { describedCacheHeaders, entityAnswers, sendCached, sendEntity } from '../http/answer.ts';
+import {
+  describedCacheHeaders,
+  describedPageHeaders,
+  entityAnswers,
+  sendCached,
+  sendEntity,
+} from '../http/answer.ts';
 import type { CountBypass } from '../http/bypass-limit.ts';
+import { PageSender } from '../http/page-sender.ts';
 import { conditionalRead, versionedRead, waitsUntil } from '../http/request-headers.ts';
 import { exportRoute } from '../export/routes.ts';
 import { viewProductCache } from './cache-view.ts';
@@ -44,6 +51,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
     { minVersion, waitsUntil }: Pick<AtLeast, 'minVersion' | 'waitsUntil'>,
   ): AtLeast => ({ minVersion, waitsUntil, beforeBypass: () => countBypass(req) });
 
+  const pages = new PageSender();
   const send = (res: Response, answer: Answer, ifNoneMatch: string | undefined): void => {
     const product = preparedProduct(answer.entry);
     if (product !== undefined) views.countIn(product.counter);
@@ -64,12 +72,15 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
           description: 'The products.',
           schema: z.union([productPageSchema, productsByIdSchema]),
           headers: describedCacheHeaders,
-          sometimes: { 'Catalog-Version': 'With `ids`: the newest version among them.' },
+          sometimes: {
+            'Catalog-Version': 'With `ids`: the newest version among them.',
+            ...describedPageHeaders,
+          },
         },
       },
       async handle({ query, headers }, res, req) {
         if (query.ids !== undefined) sendCached(res, await lists.many(query.ids, atLeast(req, headers)));
-        else sendCached(res, await lists.page(query, headers.waitsUntil()));
+        else await pages.send(req, res, await lists.page(query, headers.waitsUntil()));
       },
     }),
 
@@ -84,10 +95,15 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       query: productFilterSchema,
       headers: { waitsUntil },
       answers: {
-        200: { description: 'Most first.', schema: productFacetsSchema, headers: describedCacheHeaders },
+        200: {
+          description: 'Most first.',
+          schema: productFacetsSchema,
+          headers: describedCacheHeaders,
+          sometimes: describedPageHeaders,
+        },
       },
-      async handle({ query, headers }, res) {
-        sendCached(res, await lists.facets(query, headers.waitsUntil()));
+      async handle({ query, headers }, res, req) {
+        await pages.send(req, res, await lists.facets(query, headers.waitsUntil()));
       },
     }),
 

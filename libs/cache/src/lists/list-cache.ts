@@ -7,11 +7,13 @@ import { Flights, type Patience } from '../reading/flights.ts';
 import type { MonotonicReads } from '../reading/monotonic-reads.ts';
 import { type FillEvents, LeaseLoadFill, type Place } from '../reading/lease-load-fill.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
-import type { EntryStore } from '../redis/entry-store.ts';
+import type { EntryStore, Grant } from '../redis/entry-store.ts';
 import { timings } from '../timings.ts';
 
 export interface ListPage {
   readonly payload: Buffer;
+  /** Names these bytes among all pages of all lists. Only for a page that Redis holds. */
+  readonly id?: string;
   readonly source: Source;
   readonly age_ms: number;
 }
@@ -78,11 +80,14 @@ export class ListCache {
     const entry = await this.#fillPath.askAndWait(place, freshness, now);
     if (entry?.state === 'value' && entry.freshFor_ms > 0 && entry.isFresh()) {
       if (entry.lease === 'granted') this.#refreshAhead(place, entry.grant, loadPage);
-      return { payload: entry.payload, source: 'redis', age_ms: entry.age_ms };
+      const id = idOf(cacheKey, entry.grant, entry.version);
+      return { payload: entry.payload, id, source: 'redis', age_ms: entry.age_ms };
     }
     try {
       const { read, stored } = await this.#fillPath.loadAndFill(place, entry?.grant, loadPage);
-      return { payload: read.payload, source: stored ? 'stored' : 'bypass', age_ms: 0 };
+      const { payload, version } = read;
+      if (!stored || entry === undefined) return { payload, source: 'bypass', age_ms: 0 };
+      return { payload, id: idOf(cacheKey, entry.grant, version), source: 'stored', age_ms: 0 };
     } catch (error) {
       const found = entry ?? (await this.#fillPath.readUnproved(place));
       if (found?.state !== 'value') throw error;
@@ -97,3 +102,6 @@ export class ListCache {
       .catch((error: unknown) => this.#parts.events.loadFailed(this.#name, error));
   }
 }
+
+/** Pages of one generation differ by their version. */
+const idOf = (cacheKey: string, { stamp }: Grant, version: number) => `${cacheKey} ${stamp} ${version}`;
