@@ -25,6 +25,11 @@ export const timings = {
   deadTtl_ms: 600_000,
   /** A new generation ends a list page. The TTL only removes pages that nobody asks for. */
   listTtl_ms: 300_000,
+  /**
+   * A page that was not asked for in the last `listTtl_ms` is kept only for the callers of this moment. Most searches are
+   * never repeated, and a caller who invents searches must not fill Redis.
+   */
+  listFirstTtl_ms: 2_000,
   /** Lists change with every product. A page is loaded once in this time, however many products change. */
   generationBump_ms: 1_000,
   /** A worker that is far behind ends the pages sooner, but not more often than this. */
@@ -53,6 +58,10 @@ export const limits = {
   loadWaiting: 16,
   /** Keys in a query: the plan stays an index scan and the answer stays below a megabyte. */
   loadBatch: 100,
+  /** Pages of a list of which a process knows when it was last asked for them. With 150 bytes each, 1.5 MB. */
+  rememberedPages: 10_000,
+  /** The part of the near cache that keys without a row may take. Whoever asks for random keys gets no more of it. */
+  nearMissingShare: 1 / 16,
   /** How often an answer may be overtaken by a newer one, and be read again, before its caller gets 503. */
   overtakenReads: 3,
   /** After this many failures in a row a store is not called for `breakerRetry_ms`. */

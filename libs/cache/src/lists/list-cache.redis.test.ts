@@ -94,6 +94,18 @@ test('a page is kept until its generation ends; other queries have their own pag
   expect(await get('other again', ['page 2'])).toBe('other again (stored)');
 });
 
+test('a page is kept for its whole time only from the second time that it is asked for', async () => {
+  const ttl_ms = async () => {
+    const [key = ''] = await admin.keys('list:*');
+    return admin.pttl(key);
+  };
+  await get('one');
+  expect(await ttl_ms()).toBeLessThanOrEqual(timings.listFirstTtl_ms);
+  await admin.del(await admin.keys('list:*'));
+  await get('two');
+  expect(await ttl_ms()).toBeGreaterThan(0.8 * timings.listTtl_ms);
+});
+
 test('a page that was read before a bump is not served after it, though it is stored later', async () => {
   await get('zero', ['warm']);
   const slow = lists.get(['page 1'], async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { callerGaveUp } from '@catalog/contracts';
 import { withDeadline } from '@catalog/runtime';
+import { LRUCache } from 'lru-cache';
 import type { Freshness } from '../channel/freshness.ts';
 import type { Source } from '../reading/answer.ts';
 import { Flights, type Patience } from '../reading/flights.ts';
@@ -8,7 +9,7 @@ import type { MonotonicReads } from '../reading/monotonic-reads.ts';
 import { type FillEvents, LeaseLoadFill, type Place } from '../reading/lease-load-fill.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
 import type { EntryStore, Grant } from '../redis/entry-store.ts';
-import { timings } from '../timings.ts';
+import { limits, timings } from '../timings.ts';
 
 export interface ListPage {
   readonly payload: Buffer;
@@ -36,6 +37,8 @@ export class ListCache {
   readonly #parts: ListCacheParts;
   readonly #fillPath: LeaseLoadFill;
   readonly #flights: Flights<ListPage>;
+  /** When this process was last asked for a page. */
+  readonly #asked = new LRUCache<string, number>({ max: limits.rememberedPages });
 
   /** @param name of the list, `Entity.list` of the rows in it */
   constructor(name: string, parts: ListCacheParts) {
@@ -73,7 +76,7 @@ export class ListCache {
       list: this.#name,
       cacheKey,
       payloadSchema: 1,
-      softTtl_ms: timings.listTtl_ms,
+      softTtl_ms: this.#isAskedAgain(cacheKey) ? timings.listTtl_ms : timings.listFirstTtl_ms,
     };
     // The clock only orders the pages of one generation, so that a later read replaces an earlier one.
     const loadPage = async () => ({ version: Date.now(), payload: await load() });
@@ -93,6 +96,13 @@ export class ListCache {
       if (found?.state !== 'value') throw error;
       return { payload: found.payload, source: 'stale', age_ms: found.age_ms };
     }
+  }
+
+  #isAskedAgain(cacheKey: string): boolean {
+    const now_ms = this.#parts.now();
+    const last_ms = this.#asked.get(cacheKey);
+    this.#asked.set(cacheKey, now_ms);
+    return last_ms !== undefined && now_ms - last_ms < timings.listTtl_ms;
   }
 
   /** The page is served meanwhile. If the refresh fails, the lease expires and the next reader tries. */

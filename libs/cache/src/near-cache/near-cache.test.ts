@@ -100,3 +100,21 @@ test('it never holds more than its limit, and forgets loads that have ended', ()
   expect(near.size).toBeLessThan(10);
   expect(near.size).toBeGreaterThan(0);
 });
+
+test('keys without a row take a small part of it, and leave the values of others', () => {
+  const limited = new NearCache(freshness, () => now_ms, { maxBytes: 160_000 });
+  const offer = (key: string, text: string | null) => {
+    const ticket = limited.begin(key);
+    limited.offer(ticket, new NearEntry(1, text, now_ms, now_ms + 60_000));
+    limited.end(ticket);
+  };
+  for (let i = 0; i < 50; i++) offer(`value ${i}`, 'x'.repeat(1_000));
+  for (let i = 0; i < 1_000; i++) offer(`absent ${i}`, null);
+  for (let i = 0; i < 50; i++) expect(limited.get(`value ${i}`)?.text).toHaveLength(1_000);
+  expect(limited.size).toBe(70);
+  expect(limited.get('absent 999')?.text).toBeNull();
+  // A key that has got a row is no longer one of them.
+  offer('absent 990', 'now it is there');
+  for (let i = 0; i < 100; i++) offer(`other ${i}`, null);
+  expect(limited.get('absent 990')?.text).toBe('now it is there');
+});

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Freshness } from '../channel/freshness.ts';
+import { limits as cacheLimits } from '../timings.ts';
 
 /** What this process holds of a key. The near cache may keep it. */
 export class NearEntry {
@@ -45,6 +46,8 @@ export interface Ticket {
  */
 export class NearCache {
   readonly #entries: LRUCache<string, NearEntry>;
+  /** Keys without a row, the last ones. The entries of older ones are dropped, so that they do not displace values. */
+  readonly #missing: LRUCache<string, true>;
   readonly #inFlight = new Map<string, Ticket>();
   readonly #freshness: Freshness;
   readonly #now: () => number;
@@ -55,6 +58,12 @@ export class NearCache {
     this.#entries = new LRUCache({
       maxSize: limits.maxBytes,
       sizeCalculation: ({ text }, key) => (text?.length ?? 0) + key.length + entryOverhead_bytes,
+    });
+    this.#missing = new LRUCache({
+      max: Math.max(1, Math.floor((cacheLimits.nearMissingShare * limits.maxBytes) / missing_bytes)),
+      dispose: (_, key, reason) => {
+        if (reason === 'evict') this.#entries.delete(key);
+      },
     });
   }
 
@@ -97,6 +106,8 @@ export class NearCache {
     if (epoch !== -1 && ticket.epoch === epoch && entry.version >= ticket.floor) {
       entry.epoch = epoch;
       this.#entries.set(key, entry);
+      if (entry.text === null) this.#missing.set(key, true);
+      else this.#missing.delete(key);
     } else if (kept !== undefined && kept.version < entry.version) this.#entries.delete(key);
   }
 
@@ -115,6 +126,7 @@ export class NearCache {
   forgetAll(): void {
     for (const key of this.#inFlight.keys()) this.#raiseFloors(key, Number.POSITIVE_INFINITY);
     this.#entries.clear();
+    this.#missing.clear();
   }
 
   #raiseFloors(key: string, version: number): void {
@@ -136,3 +148,6 @@ const attachment_bytes = 180;
 
 /** Measured on Node 26: the objects, map slots, list links and string of one entry, and its attachment. */
 const entryOverhead_bytes = 250 + attachment_bytes;
+
+/** An entry without a payload or an attachment, and its key in two maps. */
+const missing_bytes = 500;
