@@ -29,6 +29,10 @@ export const httpLimits = {
   rest_ms: 1_000,
   /** Then the server cuts off requests that are still in flight. Kubernetes kills after 30 s, the local stack after 10 s. */
   drain_ms: 8_000,
+  /**
+   * `/readyz` and `/metrics` are made at most this often. A check of readiness may be a query, and a text of metrics takes 2 ms.
+   */
+  operatorRuns_ms: 50,
   /** For JSON bodies. The largest valid product has about 115 KiB. */
   jsonBytes: 256 * 1024,
   /** Deeper than any of our bodies, and far from the depth that could overflow the stack. */

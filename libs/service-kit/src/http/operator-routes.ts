@@ -5,7 +5,9 @@ import type { Readiness } from '../health/readiness.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { docsPage } from '../openapi/docs-page.ts';
 import type { OpenApiDocument } from '../openapi/document.ts';
+import { httpLimits } from './limits.ts';
 import { refuseOtherMethods } from './other-methods.ts';
+import { sharedRuns } from './shared-runs.ts';
 
 /** What every service answers about itself: probes, metrics, the pages of its errors, and its API document. */
 export function operatorRoutes(options: {
@@ -14,19 +16,22 @@ export function operatorRoutes(options: {
   readonly openapi?: OpenApiDocument;
 }): Router {
   const app = express.Router();
+  // Everybody may ask for them, without a token and without a limit.
+  const report = sharedRuns(() => options.readiness.report(), httpLimits.operatorRuns_ms);
+  const metricsText = sharedRuns(() => options.metrics.text(), httpLimits.operatorRuns_ms);
   app.get('/livez', (_req, res) => {
     sendJson(res, 200, { status: 'ok' });
   });
   app.get('/readyz', async (_req, res) => {
-    const report = await options.readiness.report();
-    sendJson(res, report.ready ? 200 : 503, {
-      status: report.ready ? 'ok' : 'not ready',
-      checks: report.checks,
-      ...(Object.keys(report.warnings).length > 0 && { warnings: report.warnings }),
+    const { ready, checks, warnings } = await report();
+    sendJson(res, ready ? 200 : 503, {
+      status: ready ? 'ok' : 'not ready',
+      checks,
+      ...(Object.keys(warnings).length > 0 && { warnings }),
     });
   });
   app.get('/metrics', async (_req, res) => {
-    const text = await options.metrics.text();
+    const text = await metricsText();
     res.setHeader('Content-Type', options.metrics.registry.contentType);
     res.setHeader('Cache-Control', 'no-store');
     res.end(text);
