@@ -21,6 +21,7 @@ export interface Sizes {
   readonly mostMisses_perSecond: number;
   /** Products in the catalog. */
   readonly growth: readonly number[];
+  readonly exportRows: number;
 }
 
 export const fullSizes: Sizes = {
@@ -36,6 +37,7 @@ export const fullSizes: Sizes = {
   checksSources: true,
   mostMisses_perSecond: 5_000,
   growth: [200_000, 1_000_000],
+  exportRows: 1_000_000,
 };
 /** A few minutes in all. */
 export const quickSizes: Sizes = {
@@ -63,4 +65,5 @@ export const smokeSizes: Sizes = {
   mostMisses_perSecond: 200,
   // Two, so that they are compared.
   growth: [15_000, 16_000],
+  exportRows: 17_000,
 };

@@ -4,6 +4,7 @@ import { measureBulkUpdate } from './bulk/bulk-update.ts';
 import { measureChanges } from './changes/changes.ts';
 import { measureCommits } from './commits/commits.ts';
 import { measureCores } from './cores/cores.ts';
+import { measureExports } from './exports/exports.ts';
 import { measureFreshness } from './freshness/freshness.ts';
 import { measureGrowth } from './growth/growth.ts';
 import { measureImports } from './imports/imports.ts';
@@ -59,6 +60,11 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'files of 8 thousand and a million rows: new, unchanged, and a tenth changed',
     isQuick: false,
     measure: measureImports,
+  },
+  exports: {
+    about: 'the whole catalog as CSV and as NDJSON: rows per second and memory',
+    isQuick: false,
+    measure: measureExports,
   },
 };
 

@@ -1,5 +1,4 @@
 /** Imports files of a few thousand and of a million rows through `POST /v1/imports`: new, unchanged, and a tenth changed. */
-import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { loadavg } from 'node:os';
 import { Readable } from 'node:stream';
@@ -11,6 +10,7 @@ import { format, lineChart, markdownTable } from '@catalog/testing';
 import { percentile } from '../report/percentiles.ts';
 import type { Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
+import { cpu_s } from '../stack/processor-time.ts';
 import { drained, lastChange, type BenchStack } from '../stack/bench-stack.ts';
 import { memoryHeadroom_MiB, most_MiB, stalenessPlot, startWatch, type Watch } from '../stack/watch.ts';
 import { importFile, type ImportFile } from './import-file.ts';
@@ -203,16 +203,4 @@ async function send({ stack }: BenchStack, file: ImportFile): Promise<void> {
   const result = importResultSchema.parse(JSON.parse(body));
   if (result.state !== 'succeeded' || result.received !== file.rows)
     throw new Error(`The import failed: ${body}`);
-}
-
-/** Processor time of a process and of all its children, ended or running. 0 on other systems than Linux. */
-async function cpu_s(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  if (stat === undefined) return 0;
-  // It counts from the third field on, because the second may contain spaces: utime, stime, cutime, cstime in ticks of 10 ms.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const own = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) / 100;
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-  const running = await Promise.all(children.trim().split(' ').filter(Boolean).map(Number).map(cpu_s));
-  return running.reduce((sum, seconds) => sum + seconds, own);
 }

@@ -1,14 +1,12 @@
 /** `npm run import`, as a person types it, on the real stack. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { createPool, type Pool } from '@catalog/database';
 import { stackPlace, startLocalStack, type LocalStack, type StackPlace } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { repositoryRoot } from '../machine/stack-folder.ts';
+import { startCommand } from '../testing/run-command.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
@@ -29,26 +27,7 @@ afterAll(async () => {
 const header = 'sku,name,brand,category,priceMinor,currency\n';
 const row = (sku: string, price: number | string = 1): string => `${sku},Lamp,Acme,Lighting,${price},EUR\n`;
 
-function start(...args: string[]) {
-  const child = spawn(
-    process.execPath,
-    [join(repositoryRoot, 'apps/local-stack/src/main.ts'), 'import', ...args],
-    {
-      cwd: repositoryRoot,
-      // npm sets INIT_CWD. Paths are relative to it.
-      env: {
-        ...process.env,
-        INIT_CWD: place.root,
-        PORT_BASE: String(place.base),
-        STACK_FOLDER: place.root,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
-  const said = Promise.all([text(child.stdout), text(child.stderr)]).then((parts) => parts.join(''));
-  const ended = once(child, 'exit').then(([code]) => code as number | null);
-  return { child, result: Promise.all([ended, said]) };
-}
+const start = (...args: string[]) => startCommand(place, 'import', ...args);
 const run = (...args: string[]): Promise<[number | null, string]> => start(...args).result;
 
 async function products(prefix: string): Promise<number> {
