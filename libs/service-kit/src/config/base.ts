@@ -1,6 +1,7 @@
 /** Variables of every service, to be spread into its own configuration. */
 import { z } from 'zod';
-import { flag, list, port, postgresUrl, redisUrl } from './values.ts';
+import { httpLimits } from '../http/limits.ts';
+import { flag, integer, list, port, postgresUrl, redisUrl } from './values.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -10,6 +11,8 @@ export const baseConfig = {
   LOG_LEVEL: z.enum(logLevels).default('info'),
   /** Addresses or CIDR ranges of proxies whose `X-Forwarded-For` counts. None by default. */
   TRUSTED_PROXIES: list.default([]),
+  /** How long a connection may be idle: longer than the idle timeout of the load balancer in front. */
+  KEEP_ALIVE_SECONDS: integer({ min: 5, max: 3_600 }).default(httpLimits.keepAlive_ms / 1_000),
 };
 
 export const databaseConfig = {

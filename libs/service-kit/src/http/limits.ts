@@ -8,8 +8,11 @@ export const httpLimits = {
   request_ms: 6_000,
   /** How often Node checks both. With it, a slow socket is closed within 8 s. */
   checkInterval_ms: 1_000,
-  /** Longer than the 4 s of undici, so that the client closes an idle connection first. */
-  keepAlive_ms: 8_000,
+  /**
+   * Load balancers keep idle connections for 60 s (AWS ALB, nginx). Whoever closes first must be the balancer: it may send
+   * a request while our FIN is on its way, and then its client gets a 502. `KEEP_ALIVE_SECONDS` changes this.
+   */
+  keepAlive_ms: 75_000,
   /** Far more than 2,000 callers need, and far fewer than the file descriptors of a process on Linux. */
   connections: 10_000,
   /** Requests that may wait on one connection: far more than clients pipeline. */

@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly requestTimeout_ms?: number;
   /** What clients may leave unread; `httpLimits` unless set. */
   readonly unread?: Partial<UnreadLimits>;
+  /** How long a connection may be idle. It must be longer than the idle timeout of a load balancer in front. */
+  readonly keepAlive_ms?: number;
   readonly drainGrace_ms?: number;
   readonly drainLastWords_ms?: number;
   readonly drainTimeout_ms?: number;
@@ -83,7 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       headersTimeout: httpLimits.headers_ms,
       requestTimeout: options.requestTimeout_ms ?? httpLimits.request_ms,
       connectionsCheckingInterval: httpLimits.checkInterval_ms,
-      keepAliveTimeout: httpLimits.keepAlive_ms,
+      keepAliveTimeout: options.keepAlive_ms ?? httpLimits.keepAlive_ms,
     },
     (req, res) => unread.take(req, res),
   );

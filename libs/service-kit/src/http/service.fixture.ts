@@ -24,6 +24,7 @@ export async function startTestService(options: {
   drainGrace_ms?: number;
   requestTimeout_ms?: number;
   unread?: ServerOptions['unread'];
+  keepAlive_ms?: number;
   level?: string;
 }): Promise<TestService> {
   const logLines: string[] = [];
@@ -52,6 +53,7 @@ export async function startTestService(options: {
     drainGrace_ms: options.drainGrace_ms ?? 0,
     ...(options.unread && { unread: options.unread }),
     ...(options.requestTimeout_ms !== undefined && { requestTimeout_ms: options.requestTimeout_ms }),
+    ...(options.keepAlive_ms !== undefined && { keepAlive_ms: options.keepAlive_ms }),
   });
   return {
     ...running,

@@ -17,6 +17,7 @@ export interface RunServerOptions {
     readonly HOST: string;
     readonly LOG_LEVEL: NonNullable<Parameters<typeof createLogger>[0]['level']>;
     readonly TRUSTED_PROXIES: readonly string[];
+    readonly KEEP_ALIVE_SECONDS: number;
   };
   /** How many processes share the port. With 1, the default, this process does the work itself. */
   readonly workers?: number;
@@ -73,6 +74,7 @@ async function runWorker(options: RunServerOptions, link: WorkerLink | undefined
         app,
         listen: link ?? { port: config.PORT, host: config.HOST },
         log,
+        keepAlive_ms: config.KEEP_ALIVE_SECONDS * 1_000,
         ...(requestTimeout_ms !== undefined && { requestTimeout_ms }),
       });
       scope.onStop('server', () => server.drain());

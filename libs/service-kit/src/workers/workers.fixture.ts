@@ -6,7 +6,13 @@ const [workers = '2', mode = ''] = process.argv.slice(2);
 
 await runServer({
   service: 'shared',
-  config: { PORT: 0, HOST: '127.0.0.1', LOG_LEVEL: 'info', TRUSTED_PROXIES: [] },
+  config: {
+    PORT: 0,
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'info',
+    TRUSTED_PROXIES: [],
+    KEEP_ALIVE_SECONDS: 75,
+  },
   workers: Number(workers),
   async createApp(parts) {
     if (mode === 'cannot-start' && process.send !== undefined) throw new Error('broken');

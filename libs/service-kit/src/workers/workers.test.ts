@@ -133,6 +133,16 @@ test('under load over kept-alive connections, SIGTERM loses no request', async (
   }
 });
 
+test('idle connections do not hold up the end of the service', async () => {
+  const shared = await start(2);
+  const agent = new Agent({ keepAlive: true });
+  await Promise.all(Array.from({ length: 4 }, () => ask(shared.port, '/pid', agent)));
+  shared.kill('SIGTERM');
+  expect(await shared.exited).toEqual([0, null]);
+  agent.destroy();
+  expect(shared.records.map(({ msg }) => msg)).not.toContain('cut off requests that did not end in time');
+});
+
 test('SIGTERM to one worker drains it, and another one takes its place', async () => {
   await using shared = await start(2);
   const waiting = Promise.all([ask(shared.port, '/wait?ms=500'), ask(shared.port, '/wait?ms=500')]);
