@@ -1,3 +1,4 @@
+import { ruleText } from '@catalog/contracts';
 import type { z } from 'zod';
 import { CatalogProblem } from './errors.ts';
 import type { CatalogAnswer } from './transport/transport.ts';
@@ -37,18 +38,19 @@ export function parsedBy<Schema extends z.ZodType>(
 ): z.output<Schema> {
   let parsed: z.ZodSafeParseResult<z.output<Schema>>;
   try {
-    parsed = schema.safeParse(JSON.parse(text));
+    parsed = schema.safeParse(JSON.parse(text), { error: ruleText });
   } catch {
     throw unexpected(answer, 'it is not JSON');
   }
   if (parsed.success) return parsed.data;
   throw unexpected(
     answer,
-    parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
+    parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '),
   );
 }
 
-function unexpected(
+/** An answer that cannot be used. */
+export function unexpected(
   { status, headers }: Pick<CatalogAnswer, 'status' | 'headers'>,
   what: string,
 ): CatalogProblem {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { bodyOf, staleFor_ms, type ReadResult } from './answers.ts';
-import { CatalogProblem } from './errors.ts';
+import { CatalogProblem, checkAddress, noRoute } from './errors.ts';
 import type { LocalCache } from './local-cache.ts';
 import type { OwnWrites } from './own-writes.ts';
 import type { CallOptions, Deadline } from './transport/deadline.ts';
@@ -74,6 +74,12 @@ export class EntityReader<Body extends { readonly version: number }> {
     } catch (error) {
       if (!(error instanceof CatalogProblem)) throw error;
       if (error.code === 'not_found') {
+        // Another service, or a proxy, may have the same code for its own 404.
+        if (error.version === undefined)
+          throw noRoute(
+            `GET ${path}: the 404 has no Catalog-Version, so it is not from catalog-read. ${checkAddress}`,
+            error.requestId,
+          );
         if (key !== undefined) cache.delete(key);
         return { body: null, version: minVersion, staleFor_ms: undefined };
       }

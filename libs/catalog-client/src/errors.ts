@@ -14,6 +14,8 @@ export class CatalogProblem extends Error {
   /** The id with which the service logged the request. */
   readonly requestId: string | undefined;
   readonly retryAfter_ms: number | undefined;
+  /** The `Catalog-Version` of the answer: only a route that looked for the row sends it. */
+  readonly version: number | undefined;
 
   constructor(problem: {
     status: number;
@@ -22,6 +24,7 @@ export class CatalogProblem extends Error {
     errors?: readonly FieldError[] | undefined;
     requestId?: string | undefined;
     retryAfter_ms?: number | undefined;
+    version?: number | undefined;
   }) {
     super(problem.detail);
     this.status = problem.status;
@@ -29,8 +32,22 @@ export class CatalogProblem extends Error {
     this.errors = problem.errors ?? [];
     this.requestId = problem.requestId;
     this.retryAfter_ms = problem.retryAfter_ms;
+    this.version = problem.version;
   }
 }
+
+/**
+ * The address is not that of the service: the base URL is wrong, or a proxy leads elsewhere. This says nothing about the row
+ * that was asked for.
+ */
+export function noRoute(detail: string, requestId?: string): CatalogProblem {
+  const { status } = errorCatalogue.no_route;
+  return new CatalogProblem({ status, code: 'no_route', detail, requestId });
+}
+
+/** Whether the catalog could not be asked, for now: it did not answer, or something else did. */
+export const catalogIsAway = (error: unknown): error is CatalogUnavailable | CatalogProblem =>
+  error instanceof CatalogUnavailable || (error instanceof CatalogProblem && error.code === 'no_route');
 
 /**
  * The changes behind a cursor are not kept any more, or Postgres has failed over since and may have lost some that the
@@ -87,17 +104,28 @@ const problemSchema = z.object({
   errors: z.array(z.object(fieldErrorSchema.shape)).default([]),
 });
 
+export const checkAddress = 'Check the base URL of the catalog, and the proxies on the way.';
+
 /** The error for an answer of 400 or above. */
 export function errorOf(status: number, headers: Headers, body: string): CatalogProblem | CatalogUnavailable {
   const retryAfter_ms = retryAfterOf(headers);
   const problem = parseProblem(headers, body);
+  const requestId = problem?.requestId ?? headers.get('X-Request-Id') ?? undefined;
+  const isElsewhere = problem === undefined && status === errorCatalogue.no_route.status;
+  if (isElsewhere || problem?.code === 'no_route')
+    return noRoute(
+      `${problem?.detail ?? 'Something answered 404 without a problem document.'} ${checkAddress}`,
+      requestId,
+    );
+  const version = headers.get('Catalog-Version');
   const error = new (problem?.code === 'changes_gone' ? ChangesGone : CatalogProblem)({
     status,
     code: problem?.code ?? `http_${status}`,
     detail: problem?.detail ?? `The service answered ${status} without saying why.`,
     errors: problem?.errors,
-    requestId: problem?.requestId ?? headers.get('X-Request-Id') ?? undefined,
+    requestId,
     retryAfter_ms,
+    version: version === null ? undefined : Number(version),
   });
   if (status !== 502 && status !== 503 && status !== 504) return error;
   return new CatalogUnavailable('overloaded', error.message, { cause: error, retryAfter_ms });

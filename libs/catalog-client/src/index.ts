@@ -3,6 +3,7 @@ export { readServiceKey, type ServiceKey } from './auth/service-key.ts';
 export type { Identity } from './auth/token-signer.ts';
 export type { ChangeBatch, ChangesOptions } from './changes/changes.ts';
 export {
+  catalogIsAway,
   CatalogProblem,
   CatalogUnavailable,
   ChangesGone,

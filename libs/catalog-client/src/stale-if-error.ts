@@ -1,5 +1,5 @@
 import type { ReadResult } from './answers.ts';
-import { CatalogUnavailable } from './errors.ts';
+import { catalogIsAway } from './errors.ts';
 import type { CachedBody } from './local-cache.ts';
 import type { CallOptions } from './transport/deadline.ts';
 
@@ -28,8 +28,7 @@ export async function readOrUseCached<Body>(
     return body;
   } catch (error) {
     const age_ms = cached === undefined ? Infinity : now() - cached.checkedAt_ms;
-    if (!(error instanceof CatalogUnavailable) || cached === undefined || age_ms > staleIfError_ms)
-      throw error;
+    if (!catalogIsAway(error) || cached === undefined || age_ms > staleIfError_ms) throw error;
     // It may be older than the wanted write.
     if (cached.version < minVersion) throw error;
     onStale?.(age_ms);

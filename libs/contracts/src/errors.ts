@@ -42,8 +42,15 @@ export const errorCatalogue = {
   not_found: {
     status: 404,
     title: 'Not found',
-    cause: 'There is no such route, or no row with this id.',
-    remedy: 'Check the address.',
+    cause: 'Nothing has this id.',
+    remedy: 'Check the id.',
+  },
+  no_route: {
+    status: 404,
+    title: 'There is no such address',
+    cause:
+      'No route of this service has this path. The base URL may be wrong, or a proxy may lead to another service.',
+    remedy: 'Compare the address with `/openapi.json` of the service.',
   },
   method_not_allowed: {
     status: 405,

@@ -23,7 +23,7 @@ export const purgeRequestSchema = z
   })
   .refine(({ key, entity, all }) => [key, entity, all].filter((each) => each !== undefined).length === 1, {
     path: ['key'],
-    error: 'exactly one of "key", "entity" and "all" must be given',
+    error: 'must be given, or else "entity" or "all": exactly one of the three',
   });
 export type PurgeRequest = z.infer<typeof purgeRequestSchema>;
 
@@ -52,7 +52,7 @@ export const auditResultSchema = z.strictObject({
   undecided: z.int(),
   repaired: z.int(),
   /** How many had been wrong for longer than this when the audit found them. */
-  wrongFor: z.strictObject({ '1s': z.int(), '10s': z.int(), '1min': z.int(), '5min': z.int() }),
+  wrongFor: z.array(z.strictObject({ atLeastSeconds: z.int(), entries: z.int() })),
   /** -log10 of the wrong part. With none wrong: of 3 / `checked`, the upper limit of that part at 95 % confidence. */
   nines: z.number(),
 });

@@ -9,17 +9,18 @@ export const maxProductsPerAnswer = 100;
 /** The most values of one filter. */
 const maxValues = 50;
 
-/** Answers have at most this many rows on a page. */
-export const pageLimitSchema = z
-  .string()
-  .regex(/^\d{1,15}$/, { error: 'must be a whole number' })
-  .transform(Number)
-  .refine((limit) => limit >= 1, { error: 'must be at least 1' })
-  .refine((limit) => limit <= maxProductsPerAnswer, {
-    error: `must be at most ${maxProductsPerAnswer}, the most rows of one page`,
-  })
-  .default(50)
-  .meta({ description: `Rows of a page, 1 to ${maxProductsPerAnswer}.`, examples: ['50'] });
+/** The parameter `limit`: how many rows a page has, at most `most`. */
+export const pageLimit = ({ most, usual }: { readonly most: number; readonly usual: number }) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, { error: 'must be a whole number' })
+    .transform(Number)
+    .refine((limit) => limit >= 1, { error: 'must be at least 1' })
+    .refine((limit) => limit <= most, { error: `must be at most ${most}, the most rows of one page` })
+    .default(usual)
+    .meta({ description: `Rows of a page, 1 to ${most}; ${usual} unless set.`, examples: [String(usual)] });
+
+export const pageLimitSchema = pageLimit({ most: maxProductsPerAnswer, usual: 50 });
 
 /** Values separated by commas. The order and repeats carry no meaning, so they are sorted and given once. */
 const listOf = (what: string, examples: string[], check: (value: string) => string | undefined) =>

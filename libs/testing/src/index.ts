@@ -1,4 +1,4 @@
-export { createTestTokens, type TestTokens } from './auth/test-tokens.ts';
+export { createTestTokens, signToken, type TestTokens } from './auth/test-tokens.ts';
 export { startPostgres, type PostgresServer } from './postgres/server.ts';
 export { copyStopped, startStandby, type PostgresStandby } from './postgres/standby.ts';
 export { createTestDatabase, type TestDatabase } from './postgres/database.ts';

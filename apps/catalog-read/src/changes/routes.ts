@@ -3,6 +3,7 @@ import {
   type FollowedChange,
   followedChangesPageSchema,
   maxFollowedChanges,
+  pageLimit,
 } from '@catalog/contracts';
 import {
   type ChangeCursor,
@@ -42,14 +43,7 @@ const query = z.strictObject({
       'A cursor, or `latest`, or `snapshot`: all products, and then the changes since. Without it: the oldest change that is kept.',
     ),
   entity: z.enum(['product'], { error: 'must be "product"' }).default('product'),
-  limit: z
-    .string()
-    .regex(/^\d{1,4}$/, { error: 'must be a whole number' })
-    .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= maxFollowedChanges, {
-      error: `must be from 1 to ${maxFollowedChanges}`,
-    })
-    .default(100),
+  limit: pageLimit({ most: maxFollowedChanges, usual: 100 }),
   include: z.enum(['product'], { error: 'must be "product"' }).optional(),
 });
 

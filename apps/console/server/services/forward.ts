@@ -122,7 +122,7 @@ function addressIn(to: string, req: Request): string {
   const path = to.replace(/:(\w+)/g, (_, name: string) => {
     const value = String(req.params[name]);
     // Addresses drop such segments, so the call would reach another route.
-    if (value === '.' || value === '..') throw new CatalogError('not_found', 'There is no such address.');
+    if (value === '.' || value === '..') throw new CatalogError('no_route', 'There is no such address.');
     return encodeURIComponent(value);
   });
   const query = req.url.indexOf('?');

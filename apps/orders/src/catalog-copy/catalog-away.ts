@@ -1,4 +1,9 @@
-import { CatalogProblem, CatalogUnavailable, ServiceKeyError } from '@catalog/catalog-client';
+import {
+  catalogIsAway,
+  CatalogProblem,
+  type CatalogUnavailable,
+  ServiceKeyError,
+} from '@catalog/catalog-client';
 import { CatalogError } from '@catalog/contracts';
 
 /** Faults of this service that pass: its token, its scope, its slowness, its request rate. The caller may try again. */
@@ -12,7 +17,7 @@ export async function askCatalog<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof CatalogUnavailable || error instanceof ServiceKeyError) throw catalogIsAway(error);
+    if (catalogIsAway(error) || error instanceof ServiceKeyError) throw unavailable(error);
     if (!(error instanceof CatalogProblem)) throw error;
     // Only the caller can name a version that the catalog does not have.
     if (error.code === 'version_not_reached') {
@@ -20,14 +25,15 @@ export async function askCatalog<T>(ask: () => Promise<T>): Promise<T> {
       const errors = [{ header: 'Min-Version', code: 'not_reached', message }];
       throw new CatalogError('version_not_reached', `Min-Version ${message}.`, { errors, cause: error });
     }
-    if (passingFaults.has(error.status)) throw catalogIsAway(error);
+    if (passingFaults.has(error.status)) throw unavailable(error);
     throw new CatalogError('internal_error', 'The catalog refused the request of this service.', {
       cause: error,
     });
   }
 }
 
-export function catalogIsAway(
+/** The answer to the customer while the catalog is away. */
+export function unavailable(
   cause: CatalogUnavailable | CatalogProblem | ServiceKeyError | undefined,
 ): CatalogError {
   const retryAfter_ms = cause instanceof ServiceKeyError ? undefined : cause?.retryAfter_ms;

@@ -1,4 +1,4 @@
-import { type CatalogClient, CatalogUnavailable, type ReadOptions } from '@catalog/catalog-client';
+import { catalogIsAway, type CatalogClient, type ReadOptions } from '@catalog/catalog-client';
 import type { CatalogCopy, CopiedProduct } from './catalog-copy.ts';
 
 /** Where this service finds products: the catalog, and its copy for the time when the catalog is away. */
@@ -22,7 +22,7 @@ export async function findProduct(
     // With a version, if only the first one, the catalog asks its database before it says that nobody has the SKU.
     return await catalog.products.getBySku(sku, { ...options, minVersion: Math.max(1, minVersion) });
   } catch (error) {
-    if (!(error instanceof CatalogUnavailable) || minVersion > 0 || staleIfError_ms === 0) throw error;
+    if (!catalogIsAway(error) || minVersion > 0 || staleIfError_ms === 0) throw error;
     const found = await copy.find(sku);
     if (found === undefined || found.age_ms > staleIfError_ms) throw error;
     options.onStale?.(found.age_ms);

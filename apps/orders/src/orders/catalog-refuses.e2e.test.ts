@@ -9,9 +9,9 @@ import { runningOrders, type RunningOrders } from '../testing/running-orders.ts'
 let orders: RunningOrders;
 /** A second orders service. It asks a scripted catalog, which gives answers that the real one does not give on demand. */
 let service: ServiceProcess;
-let answer = { status: 200, body: {} as object };
+let answer = { status: 200, type: 'application/problem+json', body: {} as object };
 const catalog = createServer((_req, res) => {
-  res.writeHead(answer.status, { 'Content-Type': 'application/problem+json' });
+  res.writeHead(answer.status, { 'Content-Type': answer.type });
   res.end(JSON.stringify(answer.body));
 });
 
@@ -71,6 +71,7 @@ test.each([
 ])('%s from the catalog is not reported as a mistake of the customer', async (_what, status, expected) => {
   answer = {
     status,
+    type: 'application/problem+json',
     body: { code: 'some_code', detail: 'canary', errors: [{ parameter: 'sku', code: 'x', message: 'y' }] },
   };
   const { problem, retryAfter, log } = await refusal(service);
@@ -84,6 +85,21 @@ test.each([
   expect(log.level).toBe('error');
   expect(log.err.message).toMatch(status === 200 ? /does not fit the schema/ : /canary/);
 });
+
+test.each([
+  ['a proxy', 'text/html', 'http_404'],
+  ['another service', 'application/problem+json', 'no_route'],
+  ['another service with the code of a missing product', 'application/problem+json', 'not_found'],
+])(
+  'no order is refused because of the 404 of %s between this service and the catalog',
+  async (_who, type, code) => {
+    answer = { status: 404, type, body: { code, detail: 'canary' } };
+    const { problem, retryAfter, log } = await refusal(service);
+    expect(problem).toMatchObject({ status: 503, code: 'unavailable', errors: [] });
+    expect(retryAfter).not.toBeNull();
+    expect(JSON.stringify(log)).toContain('Check the base URL of the catalog');
+  },
+);
 
 test('a missing key file of this service answers 503, and the log names the file', async () => {
   await using keyless = await startOrders('nowhere/key.json');

@@ -5,7 +5,7 @@ import {
   type OrderCreate,
   type OrderItem,
 } from '@catalog/contracts';
-import { askCatalog, catalogIsAway } from '../catalog-copy/catalog-away.ts';
+import { askCatalog, unavailable } from '../catalog-copy/catalog-away.ts';
 import type { CopiedProduct } from '../catalog-copy/catalog-copy.ts';
 import { findProduct, type ProductSources } from '../catalog-copy/product-lookup.ts';
 
@@ -55,7 +55,7 @@ export async function priceLines(
     ]),
   );
   // While its database is away, the catalog itself answers from its cache and marks the answer as stale.
-  if (isStale && oldest_ms >= staleIfError_ms) throw catalogIsAway(undefined);
+  if (isStale && oldest_ms >= staleIfError_ms) throw unavailable(undefined);
   if (!settings.ordersEnabled)
     throw new CatalogError('orders_closed', 'The store takes no orders at the moment.');
   const currency = products.find((product) => product !== null)?.currency ?? '';

@@ -11,7 +11,7 @@ import {
 import DataLoader from 'dataloader';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { bodyOf, staleFor_ms, type ReadResult } from '../answers.ts';
+import { bodyOf, unexpected, staleFor_ms, type ReadResult } from '../answers.ts';
 import { EntityReader, type ClientContext } from '../entity-reader.ts';
 import { invalidArgument } from '../errors.ts';
 import type { LocalCache } from '../local-cache.ts';
@@ -172,9 +172,11 @@ export class ProductReader {
       },
       deadline,
     );
-    const { data } = bodyOf(foundSchema, answer);
+    const { data, missing } = bodyOf(foundSchema, answer);
     const stale_ms = staleFor_ms(answer);
     const found = new Map(data.map((product) => [product.id, product]));
+    const known = new Set([...found.keys(), ...missing]);
+    if (!ids.every((id) => known.has(id))) throw unexpected(answer, 'it says nothing about some of the ids');
     const results = ids.map(async (id): Promise<[string, ReadResult<Product>]> => {
       const body = found.get(id) ?? null;
       const version = body?.version ?? 0;

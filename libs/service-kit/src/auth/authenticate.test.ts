@@ -165,6 +165,9 @@ test('a good token without the scope is a 403 that names it', async () => {
   const answer = await ask(`Bearer ${token({ scope: 'other:scope' })}`);
   expect(answer.status).toBe(403);
   expect(answer.headers.get('www-authenticate')).toContain('scope="things:read"');
+  expect(await answer.json()).toMatchObject({
+    detail: 'The token needs the scope things:read; it has other:scope.',
+  });
 });
 
 test('where reading is open no token is needed, but a wrong one is refused', async () => {

@@ -1,4 +1,4 @@
-import { CatalogError } from '@catalog/contracts';
+import { CatalogError, printable } from '@catalog/contracts';
 import type { RequestHandler, Response } from 'express';
 import type { Readiness } from '../health/readiness.ts';
 import { systemClock, type Clock } from '../lifecycle/clock.ts';
@@ -116,6 +116,9 @@ export function requireScope(scope: string, ...others: readonly string[]): Reque
       return;
     }
     challenge(res, `, error="insufficient_scope", scope="${scope}"`);
-    next(new CatalogError('forbidden', `The token needs the scope ${scope}.`));
+    const granted = [...caller.scopes].join(' ') || 'none';
+    next(
+      new CatalogError('forbidden', `The token needs the scope ${scope}; it has ${printable(granted, 200)}.`),
+    );
   };
 }

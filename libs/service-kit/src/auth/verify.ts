@@ -1,5 +1,5 @@
-import { CatalogError } from '@catalog/contracts';
-import { jwtVerify, type JWTHeaderParameters } from 'jose';
+import { CatalogError, printable, ruleText } from '@catalog/contracts';
+import { errors, jwtVerify, type JWTHeaderParameters } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Clock } from '../lifecycle/clock.ts';
@@ -92,7 +92,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
         clockTolerance: tokenRules.skew_s,
         currentDate: new Date(clock.now()),
       });
-      claims = claimsSchema.parse(payload);
+      claims = claimsSchema.parse(payload, { error: ruleText });
       const from_s =
         typeof payload.iat === 'number' ? Math.min(payload.iat, clock.now() / 1_000) : clock.now() / 1_000;
       if (claims.exp - from_s > tokenRules.lifetime_s + tokenRules.skew_s)
@@ -106,7 +106,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
         throw invalid(`The key that signed the token is that of ${signer.subject}.`);
     } catch (error) {
       if (error instanceof CatalogError) throw error;
-      throw invalid('The token is not valid, not for this service, or expired.', error);
+      throw invalid(reasonOf(error, { audience, issuer }), error);
     }
     const caller = {
       subject: claims.sub,
@@ -144,10 +144,42 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
       if (token === undefined) throw invalid(howToSend);
       const known = find(token);
       if (known === undefined) return check(token);
-      if (clock.now() >= known.until_ms) throw invalid('The token is expired.');
+      if (clock.now() >= known.until_ms)
+        throw invalid(
+          `The token expired at ${timeOf((known.caller.until_ms ?? 0) / 1_000)}. Send a fresh one.`,
+        );
       return known.caller;
     },
   };
+}
+
+/** Says which rule the token breaks. Claims are checked after the signature, so only who holds a key learns of them. */
+function reasonOf(error: unknown, { audience, issuer }: { audience: string; issuer: string }): string {
+  if (error instanceof errors.JWTExpired) {
+    const { exp = 0 } = error.payload;
+    return `The token expired at ${timeOf(exp)}. Send a fresh one.`;
+  }
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    const { claim, payload } = error;
+    const given = payload[claim];
+    if (given === undefined) return `The token has no ${claim}.`;
+    const shown = printable([given].flat().map(String).join(', '), 100);
+    if (claim === 'aud') return `The token is for ${shown}, but this service is ${audience} (aud).`;
+    if (claim === 'iss') return `The token is from ${shown}, but this service trusts ${issuer} (iss).`;
+    if (claim === 'nbf' && typeof given === 'number')
+      return `The token is valid from ${timeOf(given)} on (nbf).`;
+    return `The token has a wrong ${claim}.`;
+  }
+  if (error instanceof z.ZodError)
+    return `The token has a wrong claim: ${error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')}.`;
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature of the token is wrong.';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'The token must be signed with EdDSA.';
+  return 'The token is no signed JWT.';
+}
+
+function timeOf(seconds: number): string {
+  const time = new Date(seconds * 1_000);
+  return Number.isNaN(time.getTime()) ? 'an impossible time' : time.toISOString();
 }
 
 /** The header without its scheme, undefined with another scheme. What follows it may be no token at all. */

@@ -33,6 +33,7 @@ test('values are checked and typed, and defaults apply only to what is unset', (
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',
     TRUSTED_PROXIES: ['10.0.0.0/8', '127.0.0.1'],
+    KEEP_ALIVE_SECONDS: 75,
     SERVICE_JWKS_FILE: 'keys.json',
     SERVICE_AUDIENCE: undefined,
     ALLOW_ANONYMOUS_READS: false,
@@ -70,7 +71,7 @@ test('secrets come from files too, and are shown nowhere', () => {
     LIMIT: undefined,
   });
   expect(mistakesOf(shape, { SESSION_KEY: 'canary' }).join()).toBe(
-    'SESSION_KEY: Too small: expected string to have >=8 characters (the value is secret)',
+    'SESSION_KEY: must have at least 8 characters (the value is secret)',
   );
   expect(mistakesOf(shape, { SESSION_KEY: 'a', SESSION_KEY_FILE: file })).toEqual([
     'SESSION_KEY: both SESSION_KEY and SESSION_KEY_FILE are set; set one',

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { ruleText } from '@catalog/contracts';
 import type { z } from 'zod';
 import { isSecret } from './values.ts';
 
@@ -59,7 +60,7 @@ export function defineConfig<Shape extends Record<string, z.ZodType>>(
     const before = mistakes.length;
     const given = lookUp(name, environment, mistakes);
     if (mistakes.length > before) continue;
-    const parsed = schema.safeParse(given);
+    const parsed = schema.safeParse(given, { error: ruleText });
     if (parsed.success) values[name] = parsed.data;
     else if (given === undefined) mistakes.push(`${name}: must be set`);
     else

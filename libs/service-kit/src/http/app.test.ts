@@ -68,7 +68,7 @@ async function problemOf(response: Response): Promise<Problem> {
 
 test('an unknown address is a 404 problem', async () => {
   const problem = await problemOf(await fetch(`${service.url}/v1/nothing`));
-  expect(problem).toMatchObject({ type: '/problems/not_found', code: 'not_found', status: 404, errors: [] });
+  expect(problem).toMatchObject({ type: '/problems/no_route', code: 'no_route', status: 404, errors: [] });
 });
 
 test('an address that every service has allows only its own methods', async () => {

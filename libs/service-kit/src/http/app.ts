@@ -57,7 +57,7 @@ export function createServiceApp(options: ServiceAppOptions): Express {
   const operator = operatorRoutes(options);
   app.use(firstContact(observeRequests(options), operator));
   options.routes(app);
-  app.use(noSuchAddress);
+  app.use(noSuchAddress(options.service));
   app.use(answerErrors);
   return app;
 }
@@ -109,8 +109,10 @@ function refusal(req: IncomingMessage): CatalogError | undefined {
 const hostLength = 'host'.length;
 const codingLength = 'transfer-encoding'.length;
 
-const noSuchAddress: RequestHandler = (_req, _res, next) => {
-  next(new CatalogError('not_found', 'There is no such address.'));
-};
+const noSuchAddress =
+  (service: string): RequestHandler =>
+  (_req, _res, next) => {
+    next(new CatalogError('no_route', `${service} has no such address.`));
+  };
 
 const answerErrors: ErrorRequestHandler = (thrown: unknown, _req, res, _next) => answerError(res, thrown);

@@ -1,4 +1,4 @@
-import { CatalogError, printable, type FieldError } from '@catalog/contracts';
+import { CatalogError, printable, ruleText, type FieldError } from '@catalog/contracts';
 import type { z } from 'zod';
 
 export type Where = 'body' | 'query' | 'params' | 'header';
@@ -53,7 +53,7 @@ export function parse<Schema extends z.ZodType>(
   value: unknown,
   where: Where,
 ): z.output<Schema> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: ruleText });
   if (parsed.success) return parsed.data;
   const errors: FieldError[] = [];
   for (const issue of parsed.error.issues) {

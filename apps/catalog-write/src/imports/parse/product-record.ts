@@ -1,4 +1,4 @@
-import { productImportSchema, writableProductFields, type ProductImport } from '@catalog/contracts';
+import { productImportSchema, ruleText, writableProductFields, type ProductImport } from '@catalog/contracts';
 import { gtinMessage, wholeNumberMessage } from './hints.ts';
 
 /** Takes the records of a file, in their order. */
@@ -32,7 +32,7 @@ const known = new Set<string>(writableProductFields);
 export function checkRecord(record: Record<string, unknown>): CheckedRecord {
   const unknown = unknownFields(record);
   if (unknown.length > 0) return { problems: unknown };
-  const result = productImportSchema.safeParse(record);
+  const result = productImportSchema.safeParse(record, { error: ruleText });
   if (result.success) return { product: result.data };
   return {
     problems: result.error.issues.map((issue) => {

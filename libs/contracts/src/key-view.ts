@@ -1,0 +1,36 @@
+/** `GET /v1/products/{id}/cache`: one key as Postgres, Redis and the process that answers hold it. */
+import { z } from 'zod';
+import { versionSchema } from './product.ts';
+
+const held = { version: versionSchema.optional(), ageMs: z.int().optional(), ttlMs: z.int().optional() };
+
+export const keyViewSchema = z.strictObject({
+  key: z.string(),
+  postgres: z.strictObject({
+    state: z.enum(['value', 'missing', 'unreachable']),
+    version: versionSchema.optional().describe('Absent if the product never existed.'),
+    reason: z.string().optional(),
+  }),
+  redis: z.strictObject({
+    ...held,
+    state: z.enum(['value', 'missing', 'dead', 'absent', 'unreadable', 'unreachable']),
+    freshForMs: z.int().optional(),
+    payloadSchema: z.int().optional(),
+    isOfThisIncarnation: z.boolean().optional(),
+    isLeased: z.boolean().optional(),
+  }),
+  near: z.strictObject({ ...held, state: z.enum(['value', 'missing', 'silenced', 'absent']) }),
+  lastInvalidation: z
+    .strictObject({
+      version: versionSchema.nullable().describe('null: it invalidated any version, as a purge does.'),
+      heardAt: z.iso.datetime(),
+    })
+    .nullable(),
+  process: z.strictObject({
+    incarnation: z.string().nullable(),
+    nearCacheIsSound: z.boolean(),
+    redisIsFresh: z.boolean(),
+    watermarkAgeMs: z.int().nullable(),
+  }),
+});
+export type KeyView = z.infer<typeof keyViewSchema>;
