@@ -46,7 +46,11 @@ test('every operation answers as the OpenAPI document describes it', async () =>
   await ask(create, '/v1/products', 413, { body: { ...validProduct, description: 'x'.repeat(300_000) } });
   await ask(create, '/v1/products', 415, { raw: 'sku=A', type: 'text/plain' });
 
+  // The examples of the document succeed, in the order in which a person tries them.
+  const tried = await ask(create, '/v1/products', 201, { body: api.example(create).body });
+  const { id: triedId } = productSchema.parse(await tried.json());
   const patch = 'patch /v1/products/{id}';
+  await ask(patch, `/v1/products/${triedId}`, 200, { ...api.example(patch), headers: anyVersion });
   await ask(patch, `/v1/products/${id}`, 200, { body: { name: 'Lamp 2' }, headers: anyVersion });
   await ask(patch, `/v1/products/${id}`, 400, { body: {}, headers: anyVersion });
   await ask(patch, `/v1/products/${randomUUID()}`, 404, { body: { name: 'x' }, headers: anyVersion });
@@ -60,6 +64,10 @@ test('every operation answers as the OpenAPI document describes it', async () =>
 
   const imports = 'post /v1/imports';
   const file: CallOptions = { raw: csv(csvRow('A'), csvRow('B', 'x', 'free')), type: 'text/csv' };
+  for (const type of ['text/csv', 'application/x-ndjson']) {
+    const { body } = api.example(imports, type);
+    await ask(imports, '/v1/imports', 200, { raw: String(body), type });
+  }
   const importId = { 'Import-Id': randomUUID() };
   await ask(imports, '/v1/imports?mode=skip-failed', 200, { ...file, headers: importId });
   await ask(imports, '/v1/imports?dryRun=true', 422, file);
@@ -74,6 +82,7 @@ test('every operation answers as the OpenAPI document describes it', async () =>
 
   const settings = 'patch /v1/settings';
   await ask(settings, '/v1/settings', 200, { body: { storeName: 'Shop' }, headers: anyVersion });
+  await ask(settings, '/v1/settings', 200, { ...api.example(settings), headers: anyVersion });
   await ask(settings, '/v1/settings', 400, { body: { storeName: '' }, headers: anyVersion });
   await ask(settings, '/v1/settings', 428, { body: { storeName: 'x' } });
 

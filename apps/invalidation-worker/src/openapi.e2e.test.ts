@@ -56,6 +56,8 @@ test('every answer matches the OpenAPI document', async () => {
   await expectAnswer(changes, '/v1/changes?key=nothing', 400);
   await expectAnswer(audits, '/v1/audits', 200);
   await expectAnswer(audits, '/v1/audits?deep=1', 400);
+  // The example of the document succeeds.
+  await expectAnswer(purges, '/v1/purges', 200, { body: api.example(purges).body });
   const reason = 'a test';
   await expectAnswer(purges, '/v1/purges', 200, { body: { key: `product:${id}`, reason } });
   await expectAnswer(purges, '/v1/purges', 200, { body: { entity: 'product', reason } });

@@ -31,7 +31,7 @@ export function welcomeText({
   const lines = [
     '',
     ...services.map((name) =>
-      row(name, `${url(name)}   (/readyz /metrics${name === 'console' ? '' : ' /openapi.json'})`),
+      row(name, `${url(name)}   (/readyz /metrics${name === 'console' ? '' : ' /docs'})`),
     ),
     ...stores.map(({ name, where }) => row(name, where)),
     row('logs', logFolder),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { exampleSku } from '@catalog/contracts';
 import { openApiChecker, type OpenApiChecker } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runningOrders, type CallOptions, type RunningOrders } from './testing/running-orders.ts';
@@ -17,8 +18,13 @@ test('every operation answers as the OpenAPI document describes it', async () =>
   const [one, other] = [await orders.place(lines), await orders.place(lines)];
   const keyed = { body: { customerId: 'c', lines }, headers: { 'Idempotency-Key': 'twice' } };
   const received = { body: { delta: 1, reason: 'x' }, headers: { 'Idempotency-Key': 'twice' } };
+  await orders.sell({ sku: exampleSku }, 0);
+  const adjust = 'post /v1/stock/{sku}/adjustments';
   const asked: [operation: string, status: number, path: string, options?: CallOptions][] = [
     ['post /v1/orders', 201, '/v1/orders', { body: { customerId: 'c', lines } }],
+    // The examples of the document succeed, in the order in which a person tries them.
+    [adjust, 200, `/v1/stock/${exampleSku}/adjustments`, api.example(adjust)],
+    ['post /v1/orders', 201, '/v1/orders', api.example('post /v1/orders')],
     ['post /v1/orders', 201, '/v1/orders', keyed],
     ['post /v1/orders', 201, '/v1/orders', keyed],
     ['post /v1/orders', 400, '/v1/orders', { body: {} }],

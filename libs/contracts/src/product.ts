@@ -7,6 +7,9 @@ export const versionSchema = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const productIdSchema = z.uuid({ error: 'must be a UUID' }).toLowerCase();
 
+/** A product of the demo catalog, so that the examples in `/docs` can be tried. */
+export const exampleSku = 'ACUITY-BRANDS-LIGHTING-ABL-WF4C_WF6C';
+
 /**
  * Printable ASCII without spaces at either end. Other scripts have letters that look like ASCII ones, so two SKUs could
  * exist that nobody can tell apart.
@@ -17,7 +20,8 @@ export const skuSchema = z
   .max(64)
   .regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, {
     error: 'must be printable ASCII that neither starts nor ends with a space',
-  });
+  })
+  .meta({ examples: [exampleSku] });
 
 export const productStatuses = ['draft', 'active', 'archived'] as const;
 

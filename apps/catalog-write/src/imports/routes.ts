@@ -66,6 +66,12 @@ export function importRoutes(deps: ImportDependencies): Route[] {
         streamed: true,
         types: ['text/csv', 'application/x-ndjson'],
         description: 'CSV with a header of field names, or one JSON object a line. UTF-8.',
+        examples: {
+          'text/csv':
+            'sku,name,brand,category,priceMinor,currency\nBULB-1,"Bulb, warm white",Acme,Lighting,499,EUR\n',
+          'application/x-ndjson':
+            '{"sku":"BULB-1","name":"Bulb","brand":"Acme","category":"Lighting","priceMinor":499,"currency":"EUR"}\n',
+        },
       },
       answers: {
         200: {

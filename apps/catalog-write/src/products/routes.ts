@@ -36,7 +36,21 @@ export function productRoutes({ pool }: { readonly pool: Pool }): Route[] {
       summary: 'Create a product',
       scope,
       headers: { key: idempotencyKey, until_ms: requestTimeout },
-      body: { schema: productCreateSchema },
+      body: {
+        schema: productCreateSchema,
+        example: {
+          sku: 'LAMP-7',
+          name: 'Desk lamp',
+          brand: 'Acme',
+          category: 'Lighting',
+          gtin: '4006381333931',
+          weightGrams: 850,
+          priceMinor: 1999,
+          currency: 'EUR',
+          status: 'active',
+          attributes: { watts: 9, dimmable: true },
+        },
+      },
       answers: {
         201: {
           description: 'Created.',
@@ -68,7 +82,10 @@ export function productRoutes({ pool }: { readonly pool: Pool }): Route[] {
       scope,
       params,
       headers: { allowed: ifMatch(PRODUCT), until_ms: requestTimeout },
-      body: mergePatch(productPatchSchema),
+      body: mergePatch(productPatchSchema, {
+        priceMinor: 2099,
+        attributes: { colour: 'black', watts: null },
+      }),
       answers: {
         200: {
           description: 'The product as it is now.',

@@ -10,7 +10,7 @@ export function settingsRoute({ pool }: { readonly pool: Pool }): Route {
     summary: 'Change the settings by a merge patch (RFC 7396)',
     scope: 'catalog:write',
     headers: { allowed: ifMatch(SETTINGS), until_ms: requestTimeout },
-    body: mergePatch(settingsPatchSchema),
+    body: mergePatch(settingsPatchSchema, { lowStockThreshold: 5 }),
     answers: {
       200: {
         description: 'The settings as they are now.',

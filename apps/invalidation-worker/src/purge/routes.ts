@@ -15,7 +15,7 @@ export function purgeRoute({ purger, log }: PurgeRouteOptions): Route {
     summary: 'Invalidate one key, the keys of one entity, or all',
     description: 'The log records the caller and the reason.',
     scope: OPERATE_SCOPE,
-    body: { schema: purgeRequestSchema },
+    body: { schema: purgeRequestSchema, example: { entity: 'product', reason: 'wrong prices at noon' } },
     answers: { 200: { description: 'The number of purged entries.', schema: purgeResultSchema } },
     errors: ['conflict'],
     async handle({ body: purge, caller }, res) {

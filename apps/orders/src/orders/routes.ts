@@ -1,6 +1,7 @@
 import {
   CatalogError,
   customerIdSchema,
+  exampleSku,
   orderCreateSchema,
   orderPageSchema,
   orderSchema,
@@ -56,7 +57,10 @@ export function orderRoutes({ pool, catalog, copy }: { readonly pool: Pool } & P
         'Takes the stock and keeps name, price and weight of this moment, all or nothing. Each line has the version of the product. It is at most 2 s older than the newest commit; with `Min-Version`, the version of a write, it is not older than that write. While the catalog is away the order is refused, unless `Cache-Control: stale-if-error=SECONDS` accepts what this service last read.',
       scope: mayWrite,
       headers: { key: idempotencyKey, until_ms: requestTimeout, staleIfError_ms, minVersion },
-      body: { schema: orderCreateSchema },
+      body: {
+        schema: orderCreateSchema,
+        example: { customerId: 'customer-1', lines: [{ sku: exampleSku, quantity: 2 }] },
+      },
       answers: {
         201: {
           description: 'Placed.',

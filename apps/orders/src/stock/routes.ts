@@ -57,7 +57,7 @@ export function stockRoutes({ pool, ...sources }: { readonly pool: Pool } & Prod
       scope: mayWrite,
       params,
       headers: { key: idempotencyKey, until_ms: requestTimeout, minVersion },
-      body: { schema: stockAdjustmentSchema },
+      body: { schema: stockAdjustmentSchema, example: { delta: 10, reason: 'delivery 4711' } },
       answers: {
         200: {
           description: 'The stock as it is now.',

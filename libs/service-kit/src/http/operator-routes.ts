@@ -3,7 +3,7 @@ import { CatalogError, errorCatalogue } from '@catalog/contracts';
 import express, { type Router } from 'express';
 import type { Readiness } from '../health/readiness.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { docsPage } from '../openapi/docs-page.ts';
+import { docsRoutes } from '../openapi/docs-page.ts';
 import type { OpenApiDocument } from '../openapi/document.ts';
 import { httpLimits } from './limits.ts';
 import { refuseOtherMethods } from './other-methods.ts';
@@ -51,13 +51,8 @@ export function operatorRoutes(options: {
     res.setHeader('Content-Type', 'application/json');
     res.end(document);
   });
-  const page = docsPage(options.openapi);
-  app.get('/docs', (_req, res) => {
-    res.setHeader('Content-Type', 'text/html; charset=utf-8');
-    res.setHeader('Content-Security-Policy', page.contentSecurityPolicy);
-    res.end(page.html);
-  });
-  app.all(['/openapi.json', '/docs'], refuseOtherMethods(['GET', 'HEAD']));
+  app.all('/openapi.json', refuseOtherMethods(['GET', 'HEAD']));
+  app.use(docsRoutes(options.openapi.info.title));
   return app;
 }
 

@@ -1,24 +1,70 @@
-import { createHash } from 'node:crypto';
-import type { OpenApiDocument } from './document.ts';
+/**
+ * `/docs`: Swagger UI, served by this service. It loads nothing from other hosts, and no inline script or style, so it works
+ * offline and under a strict policy. Its addresses are relative, so that it works behind a proxy that adds a prefix.
+ */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import express, { type Router } from 'express';
+import { refuseOtherMethods } from '../http/other-methods.ts';
 
-const style =
-  'body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}code,pre{font:13px/1.4 ui-monospace,monospace}pre{overflow:auto;background:#f4f4f4;padding:.75rem}summary{cursor:pointer}h2{margin-top:2rem}@media(prefers-color-scheme:dark){body{background:#111;color:#eee}pre{background:#222}}';
+const libraryFolder = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')));
+const ownFolder = join(import.meta.dirname, 'docs');
 
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
+/** By the name under `/docs/`. Nothing else of the package is served. */
+const files: Readonly<Record<string, string>> = {
+  'swagger-ui.css': join(libraryFolder, 'swagger-ui.css'),
+  'swagger-ui-bundle.js': join(libraryFolder, 'swagger-ui-bundle.js'),
+  'page.css': join(ownFolder, 'page.css'),
+  'start.js': join(ownFolder, 'start.js'),
+};
 
-/** One page without scripts and without anything from elsewhere, so that it works offline. */
-export function docsPage(document: OpenApiDocument): { html: string; contentSecurityPolicy: string } {
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => {
-      const summary = typeof operation['summary'] === 'string' ? operation['summary'] : '';
-      return `<details><summary><code>${method.toUpperCase()} ${escape(path)}</code> ${escape(summary)}</summary><pre>${escape(JSON.stringify(operation, null, 2))}</pre></details>`;
-    }),
-  );
-  const title = escape(`${document.info.title} ${document.info.version}`);
-  return {
-    html: `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${style}</style><h1>${title}</h1><p>${escape(document.info.description ?? '')} The same as <a href="/openapi.json">OpenAPI 3.1</a>.</p>${operations.join('\n')}</html>`,
-    contentSecurityPolicy: `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`,
-  };
+/** The library sets single styles from its script, which no policy forbids; its icons are `data:` addresses. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const escape = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const pageOf = (title: string): string => `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${escape(title)}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="stylesheet" href="docs/page.css">
+<div id="api"></div>
+<noscript>This page needs scripts. The same is in <a href="openapi.json">openapi.json</a>.</noscript>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</html>
+`;
+
+/** The page and its files. */
+export function docsRoutes(title: string): Router {
+  const router = express.Router({ strict: true });
+  const page = pageOf(title);
+  router.get('/docs', (_req, res) => {
+    res.setHeader('Content-Type', 'text/html; charset=utf-8');
+    res.setHeader('Content-Security-Policy', policy);
+    res.end(page);
+  });
+  const paths = ['/docs', ...Object.keys(files).map((name) => `/docs/${name}`)];
+  for (const [name, file] of Object.entries(files))
+    router.get(`/docs/${name}`, (_req, res, next) => {
+      // The browser asks again each time, and is told that nothing has changed.
+      res.sendFile(file, { cacheControl: false, headers: { 'Cache-Control': 'no-cache' } }, (error) => {
+        if (error) next(error);
+      });
+    });
+  router.all(paths, refuseOtherMethods(['GET', 'HEAD']));
+  return router;
 }

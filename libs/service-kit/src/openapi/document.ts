@@ -1,5 +1,6 @@
-import { errorCatalogue, problemSchema, type ErrorCode } from '@catalog/contracts';
+import { CatalogError, errorCatalogue, problemSchema, type ErrorCode } from '@catalog/contracts';
 import { z } from 'zod';
+import { toProblem } from '../problems/problem.ts';
 import type { HeaderFields, ParameterShape, Route, RouteAnswer } from '../routes/route.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -26,11 +27,15 @@ function parameters(declared: ParameterShape, where: 'path' | 'query'): Json[] {
   const { shape } = 'schema' in declared ? declared.schema : declared;
   return Object.entries(shape).map(([name, field]) => {
     const type = field as z.ZodType;
+    // Readers of the document look for both at the parameter, not in its schema.
+    const { description, examples, ...schema } = jsonSchema(type, 'input');
     return {
       name,
       in: where,
       required: where === 'path' || !isOptional(type),
-      schema: jsonSchema(type, 'input'),
+      ...(description !== undefined && { description }),
+      ...(Array.isArray(examples) && { example: examples[0] as unknown }),
+      schema,
     };
   });
 }
@@ -104,19 +109,37 @@ function answers(route: Route, isRateLimited: boolean): Json {
       ...content(answer),
     };
   }
+  const examples: Record<number, Json> = {};
   for (const code of errorCodes(route, isRateLimited)) {
     const { status, title } = errorCatalogue[code];
     const before = described[status]?.['description'];
+    examples[status] = { ...examples[status], [code]: { summary: title, value: problemExample(code) } };
     described[status] = {
       description: typeof before === 'string' ? `${before}; ${code}: ${title}` : `${code}: ${title}`,
       ...(code === 'rate_limited' && { headers: rateLimitHeaders }),
       ...((status === 409 || status === 503) && {
         headers: answerHeaders({ 'Retry-After': 'Seconds.' }, true),
       }),
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      content: {
+        'application/problem+json': {
+          schema: { $ref: '#/components/schemas/Problem' },
+          examples: examples[status],
+        },
+      },
     };
   }
   return described;
+}
+
+const problemExample = (code: ErrorCode): Json => {
+  const { cause } = errorCatalogue[code];
+  return { ...toProblem(new CatalogError(code, cause), 'a1b2c3d4e5f6') };
+};
+
+/** A JSON body is the same in all its types; a streamed one differs by type. */
+function exampleFor(body: NonNullable<Route['body']>, type: string): Json {
+  const example = 'schema' in body ? body.example : body.examples?.[type];
+  return example === undefined ? {} : { example };
 }
 
 function requestBody(body: NonNullable<Route['body']>): Json {
@@ -124,7 +147,9 @@ function requestBody(body: NonNullable<Route['body']>): Json {
   return {
     required: true,
     ...(body.description !== undefined && { description: body.description }),
-    content: Object.fromEntries((body.types ?? ['application/json']).map((type) => [type, { schema }])),
+    content: Object.fromEntries(
+      (body.types ?? ['application/json']).map((type) => [type, { schema, ...exampleFor(body, type) }]),
+    ),
   };
 }
 
@@ -132,7 +157,10 @@ function operation(route: Route, isRateLimited: boolean): Json {
   const scopes = typeof route.scope === 'string' ? [route.scope] : route.scope;
   return {
     summary: route.summary,
-    ...(route.description !== undefined && { description: route.description }),
+    description: [
+      ...(route.description === undefined ? [] : [route.description]),
+      `Scope: ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
+    ].join('\n\n'),
     parameters: [
       ...parameters(route.params, 'path'),
       ...parameters(route.query, 'query'),
@@ -145,6 +173,14 @@ function operation(route: Route, isRateLimited: boolean): Json {
   };
 }
 
+/** For people, as Markdown. */
+const howToCall = (service: string, scopes: readonly string[]): string =>
+  `**Token.** Each call needs \`Authorization: Bearer <token>\`: a JWT for the audience \`${service}\`, signed with EdDSA, valid for at most 5 minutes. ` +
+  `The local stack prints one: \`npm run --silent token -- --scope "${scopes.join(' ')}" --aud ${service}\`. ` +
+  'Press **Authorize** and paste it to try the calls below. A service signs its own tokens with its key.';
+const errors =
+  '**Errors** are `application/problem+json` (RFC 9457). `code` says what happened, `errors` names each field and the rule that it breaks.';
+
 /** OpenAPI 3.1 from the declarations that the routes run by. */
 export function openApiDocument(options: {
   title: string;
@@ -155,6 +191,7 @@ export function openApiDocument(options: {
 }): OpenApiDocument {
   const { title, version, description, routes, isRateLimited } = options;
   const paths: Record<string, Record<string, Json>> = {};
+  const scopes = [...new Set(routes.flatMap(({ scope }) => scope))].toSorted();
   for (const route of routes) {
     const at = (paths[route.path] ??= {});
     if (route.method in at) throw new Error(`${route.method} ${route.path} is declared twice`);
@@ -162,12 +199,17 @@ export function openApiDocument(options: {
   }
   return {
     openapi: '3.1.1',
-    info: { title, version, description },
+    info: { title, version, description: [description, howToCall(title, scopes), errors].join('\n\n') },
     paths,
     components: {
       schemas: { Problem: jsonSchema(problemSchema, 'output') },
       securitySchemes: {
-        serviceToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT, EdDSA, at most 5 minutes' },
+        serviceToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'Signed with EdDSA, valid for at most 5 minutes.',
+        },
       },
     },
   };

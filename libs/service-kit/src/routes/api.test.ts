@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { CatalogError, problemSchema, versionSchema, type Problem } from '@catalog/contracts';
-import { createTestTokens, openApiChecker } from '@catalog/testing';
+import { createTestTokens, openApiChecker, rawHttp } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { authenticate } from '../auth/authenticate.ts';
@@ -55,7 +55,7 @@ const routes = [
     scope: 'things:write',
     params,
     headers: { key: idempotencyKey },
-    body: mergePatch(thing.pick({ size: true })),
+    body: mergePatch(thing.pick({ size: true }), { size: 3 }),
     answers: { 200: { description: 'The thing.', schema: thing } },
     async handle({ params: { id }, body: { size } }, res) {
       if (size === 13) throw new CatalogError('conflict', 'No thing has the size 13.');
@@ -68,7 +68,7 @@ const routes = [
     path: '/v1/files',
     summary: 'Send a file',
     scope: 'things:write',
-    body: { streamed: true, types: ['text/csv'], description: 'Lines.' },
+    body: { streamed: true, types: ['text/csv'], description: 'Lines.', examples: { 'text/csv': 'a,b' } },
     answers: { 200: { description: 'Its length.', schema: z.unknown() } },
     async handle({ mediaType }, res, req) {
       res.json({ mediaType, length: (await buffer(req)).length });
@@ -214,11 +214,41 @@ test('the document describes what the routes answer', async () => {
   expect(read?.security).toEqual([{ serviceToken: ['things:read'] }, { serviceToken: ['things:write'] }]);
 });
 
-test('the page of the document is inert', async () => {
+test('the document says how to get a token, which scope a call needs, and shows an example of each body', async () => {
+  const { info, paths } = (await (await fetch(`${service.url}/openapi.json`)).json()) as {
+    info: { description: string };
+    paths: Record<string, Record<string, { description: string; requestBody: { content: object } }>>;
+  };
+  expect(info.description).toContain(
+    'npm run --silent token -- --scope "things:read things:write" --aud test',
+  );
+  expect(paths['/v1/things']?.['get']?.description).toBe('Scope: `things:read` or `things:write`.');
+  expect(paths['/v1/things/{id}']?.['patch']?.requestBody.content).toMatchObject({
+    'application/merge-patch+json': { example: { size: 3 } },
+    'application/json': { example: { size: 3 } },
+  });
+});
+
+test('the page of the document and its files come from this service, without an inline script', async () => {
   const page = await fetch(`${service.url}/docs`);
-  expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'.*frame-ancestors 'none'/);
+  expect(page.headers.get('content-security-policy')).toMatch(
+    /^default-src 'none'; script-src 'self'; style-src 'self';.*frame-ancestors 'none'/,
+  );
   expect(page.headers.get('x-content-type-options')).toBe('nosniff');
   const html = await page.text();
-  expect(html).toContain('Search &#60;b&#62;');
-  expect(html).not.toMatch(/<script|https?:\/\//);
+  expect(html).not.toMatch(/https?:\/\/|<style|style=|<script>/);
+  const files = [...html.matchAll(/(?:href|src)="(docs\/[^"]+)"/g)].map(([, path]) => path ?? '');
+  expect(files).toHaveLength(4);
+  for (const path of files) {
+    const file = await fetch(`${service.url}/${path}`);
+    expect([path, file.status, file.headers.get('content-type')]).toEqual([
+      path,
+      200,
+      expect.stringMatching(path.endsWith('.css') ? /^text\/css/ : /^text\/javascript/),
+    ]);
+    const again = `GET /${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nIf-Modified-Since: ${file.headers.get('last-modified')}\r\n\r\n`;
+    expect(await rawHttp(service.port, again)).toMatch(/^HTTP\/1\.1 304 /);
+  }
+  for (const path of ['/docs/package.json', '/docs/../package.json', '/docs/x', '/docs/'])
+    expect((await fetch(service.url + path)).status).toBe(404);
 });

@@ -20,6 +20,8 @@ export interface JsonBody {
   /** Media types; `application/json` alone unless set. */
   readonly types?: readonly string[];
   readonly description?: string;
+  /** A body that succeeds. The documents show it, and tests send it. */
+  readonly example: unknown;
 }
 
 /** A body that the handler reads from the request, as it comes. */
@@ -27,12 +29,15 @@ export interface StreamedBody {
   readonly streamed: true;
   readonly types: readonly string[];
   readonly description: string;
+  /** By media type. */
+  readonly examples?: Readonly<Record<string, string>>;
 }
 type Body = JsonBody | StreamedBody | undefined;
 
 /** A merge patch (RFC 7396). Plain JSON is read in the same way. */
-export const mergePatch = <Schema extends z.ZodType>(schema: Schema) => ({
+export const mergePatch = <Schema extends z.ZodType>(schema: Schema, example: z.input<Schema>) => ({
   schema,
+  example,
   types: ['application/merge-patch+json', 'application/json'],
 });
 

@@ -3,10 +3,25 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
 interface Described {
-  readonly content?: Readonly<Record<string, { readonly schema: object }>>;
+  readonly content?: Readonly<
+    Record<
+      string,
+      { readonly schema: object; readonly examples?: Readonly<Record<string, { value: unknown }>> }
+    >
+  >;
   readonly headers?: Readonly<Record<string, { readonly required?: boolean }>>;
 }
-type Operation = { readonly responses: Readonly<Record<string, Described>> };
+interface Operation {
+  readonly responses: Readonly<Record<string, Described>>;
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly schema: object;
+    readonly example?: unknown;
+  }[];
+  readonly requestBody?: {
+    readonly content: Readonly<Record<string, { readonly schema: object; readonly example?: unknown }>>;
+  };
+}
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: object;
@@ -25,6 +40,8 @@ const describedHeaders = [
 export interface OpenApiChecker {
   /** Every operation, such as `get /v1/products/{id}`. */
   readonly operations: readonly string[];
+  /** The body that the document shows as an example: what to send, and its type. */
+  example(operation: string, type?: string): { readonly body: unknown; readonly type: string };
   /** The operations that describe an answer with this status. */
   describing(status: number): readonly string[];
   /**
@@ -34,7 +51,17 @@ export interface OpenApiChecker {
   check(operation: string, response: Response): Promise<void>;
 }
 
-/** @throws if the document is not valid OpenAPI */
+/** The names of all members in the schemas of a document. */
+function membersIn(part: unknown, found = new Set<string>()): ReadonlySet<string> {
+  if (typeof part !== 'object' || part === null) return found;
+  for (const [name, inner] of Object.entries(part)) {
+    if (name === 'properties') for (const member of Object.keys(inner as object)) found.add(member);
+    membersIn(inner, found);
+  }
+  return found;
+}
+
+/** @throws if the document is not valid OpenAPI, a body has no example, or an example does not fit its schema */
 export async function openApiChecker(url: string): Promise<OpenApiChecker> {
   const served = (await (await fetch(url)).json()) as Record<string, unknown>;
   const { valid, errors } = await new Validator().validate(structuredClone(served));
@@ -52,8 +79,34 @@ export async function openApiChecker(url: string): Promise<OpenApiChecker> {
       ]),
     ),
   );
+  const misnamed = [...membersIn(document)].filter((name) => !/^[a-z][A-Za-z0-9]*$/.test(name));
+  if (misnamed.length > 0) throw new Error(`Members are not in camelCase: ${misnamed.join(', ')}`);
+  const misfit = (schema: object, example: unknown): string | undefined =>
+    ajv.validate({ ...schema, components: document.components }, example) ? undefined : ajv.errorsText();
+  for (const [name, { parameters = [], requestBody, responses }] of operations) {
+    for (const { content = {} } of Object.values(responses))
+      for (const { schema, examples = {} } of Object.values(content))
+        for (const [code, { value }] of Object.entries(examples)) {
+          const wrong = misfit(schema, value);
+          if (wrong !== undefined) throw new Error(`${name}: the example of ${code} is wrong: ${wrong}`);
+        }
+
+    for (const { name: parameter, schema, example } of parameters) {
+      const wrong = example === undefined ? undefined : misfit(schema, example);
+      if (wrong !== undefined) throw new Error(`${name}: the example of ${parameter} is wrong: ${wrong}`);
+    }
+    for (const [type, { schema, example }] of Object.entries(requestBody?.content ?? {})) {
+      const wrong = example === undefined ? 'it is missing' : misfit(schema, example);
+      if (wrong !== undefined) throw new Error(`${name}: the example of ${type} is wrong: ${wrong}`);
+    }
+  }
   return {
     operations: [...operations.keys()],
+    example(name, wanted) {
+      const content = operations.get(name)?.requestBody?.content ?? {};
+      const type = wanted ?? Object.keys(content)[0] ?? '';
+      return { body: content[type]?.example, type };
+    },
     describing: (status) =>
       [...operations].filter(([, { responses }]) => status in responses).map(([name]) => name),
     async check(name, response) {
