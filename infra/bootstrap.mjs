@@ -6,6 +6,7 @@
  * runs the TypeScript without a build.
  */
 import { join } from 'node:path';
+import { asksForHelp, checkArguments, helpOf } from './bootstrap/command-line.mjs';
 import { ensureConsoleBuilt } from './bootstrap/console.mjs';
 import { ensureInstalled } from './bootstrap/install.mjs';
 import { checkPlatform } from './bootstrap/platform.mjs';
@@ -47,10 +48,8 @@ const commands = {
   async bench(args) {
     await prepare();
     const redis = await step('Redis', ensureRedis);
-    if (!args.includes('--help')) {
-      await step('wrk', tryWrk);
-      await step('nginx', tryNginx);
-    }
+    await step('wrk', tryWrk);
+    await step('nginx', tryNginx);
     return runPinned([benchmarkMain, ...args], { REDIS_SERVER: redis }, throughShutFolders());
   },
   async faults(args) {
@@ -84,6 +83,19 @@ for (const name of ['token', 'import', 'export', 'purge', 'audit', 'sql', 'users
   };
 }
 
+/**
+ * Shows the help of a command and does nothing else.
+ * @param {string} name
+ * @param {string[]} args
+ */
+async function help(name, args) {
+  // These two list what they can run.
+  const main = name === 'bench' ? benchmarkMain : name === 'faults' ? faultsMain : undefined;
+  if (main !== undefined) return runPinned([main, ...args]);
+  console.log(helpOf(name));
+  return 0;
+}
+
 async function prepare() {
   await step('Platform', checkPlatform);
   await step('Packages', ensureInstalled);
@@ -98,7 +110,11 @@ try {
       `Use one of: ${Object.keys(commands).join(', ')}.`,
     );
   }
-  process.exitCode = await command(args);
+  if (asksForHelp(args)) process.exitCode = await help(name, args);
+  else {
+    checkArguments(name, args);
+    process.exitCode = await command(args);
+  }
 } catch (error) {
   process.exitCode = fail(error);
 }

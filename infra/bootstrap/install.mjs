@@ -1,4 +1,5 @@
 /** Installs the npm packages, but only if the installed ones differ from the lockfile. */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +29,13 @@ export async function ensureInstalled(note) {
     return note('already installed');
   }
   announce('installing the npm packages');
-  const problem = installProblem(await npmCi(), existsSync(pinnedNode));
+  const registry = await registryAnswers();
+  // Without the registry npm would try for minutes. Its cache may hold everything.
+  const problem = installProblem(
+    await npmCi(registry ? [] : ['--offline']),
+    existsSync(pinnedNode),
+    registry,
+  );
   if (problem) throw problem;
   writeFileSync(stamp, hash);
   return note('installed from the lockfile');
@@ -37,9 +44,16 @@ export async function ensureInstalled(note) {
 /**
  * @param {number} code of npm ci
  * @param {boolean} nodeIsThere whether the pinned Node exists; a script of its package puts it there
+ * @param {boolean} [registryAnswered]
  * @returns {SetupError | undefined}
  */
-export function installProblem(code, nodeIsThere) {
+export function installProblem(code, nodeIsThere, registryAnswered = true) {
+  if (code !== 0 && !registryAnswered) {
+    return new SetupError(
+      'The npm registry cannot be reached, and the npm cache of this machine does not hold all packages.',
+      'Check the network, and a proxy (npm config get registry https-proxy), then type: npm start',
+    );
+  }
   if (code !== 0) {
     return new SetupError(
       `npm ci failed (exit code ${code}). Its output is above.`,
@@ -55,13 +69,41 @@ export function installProblem(code, nodeIsThere) {
   return undefined;
 }
 
+/** @param {string[]} more arguments */
+function npmCi(more) {
+  return run([...npm(), 'ci', '--no-audit', '--no-fund', '--loglevel=error', ...more], npmEnvironment());
+}
+
 /** npm must run on the Node that started it, because it may replace the pinned one. */
-function npmCi() {
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-  const env = { ...process.env, PATH: systemPath() };
-  const { npm_execpath: npm, npm_node_execpath: node } = process.env;
-  if (npm && node && !node.startsWith(repositoryRoot)) return run([node, npm, ...args], env);
-  return run(['npm', ...args], env);
+function npm() {
+  const { npm_execpath: script, npm_node_execpath: node } = process.env;
+  return script && node && !node.startsWith(repositoryRoot) ? [node, script] : ['npm'];
+}
+
+const npmEnvironment = () => ({ ...process.env, PATH: systemPath() });
+
+/** Asked by npm itself, with its proxy and its certificates. An answer of any kind is enough. */
+const registryPatience_ms = 10_000;
+
+/** @returns {Promise<boolean>} false if the network, a proxy or the registry does not answer in time */
+export function registryAnswers() {
+  const [file = '', ...args] = npm();
+  const asking = spawn(file, [...args, 'ping', '--fetch-retries=0', '--loglevel=error'], {
+    cwd: repositoryRoot,
+    env: npmEnvironment(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  asking.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+  const timer = setTimeout(() => asking.kill('SIGKILL'), registryPatience_ms);
+  return new Promise((resolve) => {
+    asking.on('error', () => resolve(true));
+    asking.on('close', (code, signal) => {
+      clearTimeout(timer);
+      // A registry without this route answers E404.
+      resolve(signal === null && (code === 0 || /\bE\d{3}\b/.test(said)));
+    });
+  });
 }
 
 /**

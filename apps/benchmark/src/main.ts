@@ -1,5 +1,6 @@
 /** `npm run bench`. It also runs the servers that ours is compared with, each as a process. */
 import { parseArgs } from 'node:util';
+import { runCommand } from '@catalog/runtime';
 import { runServer } from './contestants/servers.ts';
 import { compare, ratiosOf, readBaseline, saveBaseline } from './report/baseline.ts';
 import { publish } from './report/publish.ts';
@@ -48,9 +49,10 @@ function options() {
   }
 }
 
+class UsageError extends Error {}
+
 function usageError(message: string): never {
-  console.error(`${message}\n\n${help}`);
-  process.exit(2);
+  throw new UsageError(`${message}\n\n${help}`);
 }
 
 async function main(): Promise<number> {
@@ -89,4 +91,4 @@ async function main(): Promise<number> {
 }
 
 if (process.argv[2] === 'server') await runServer(process.argv[3] ?? '', process.env);
-else process.exit(await main());
+else await runCommand(main, (error) => (error instanceof UsageError ? error.message : undefined));

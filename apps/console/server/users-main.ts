@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { createPool } from '@catalog/database';
 import { ConfigError, databaseConfig, defineConfig } from '@catalog/service-kit';
 import { userRoles } from '@catalog/contracts';
-import { Accounts } from './accounts/accounts.ts';
+import { Accounts, LastAdminError } from './accounts/accounts.ts';
 import { createPasswordHasher } from './accounts/password-hash.ts';
 import { passwordRules, toUsername } from './accounts/rules.ts';
 
@@ -47,7 +47,9 @@ async function run(accounts: Accounts): Promise<void> {
     return;
   }
   if (command !== 'put' && command !== 'remove')
-    throw new UsageError('Unknown command. Use: list | put NAME --role admin|editor|viewer | remove NAME');
+    throw new UsageError(
+      'Unknown command. Use: list | put NAME --role admin|editor|viewer | remove NAME (npm run users -- --help)',
+    );
   if (username === undefined)
     throw new UsageError(
       'A user name has 1 to 64 characters of a-z, 0-9, ".", "_", "-", "@" and "+". It starts with a letter or digit.',
@@ -76,6 +78,10 @@ try {
   }
 } catch (error) {
   const expected = error instanceof UsageError || error instanceof ConfigError;
-  console.error(expected ? error.message : error);
+  if (error instanceof LastAdminError)
+    console.error(
+      `${error.message} Make another user an admin first: npm run users -- put NAME --role admin`,
+    );
+  else console.error(expected ? error.message : error);
   process.exitCode = 1;
 }

@@ -40,6 +40,7 @@ test(
       'changed',
     );
     expect(await signIn()).toBe(401);
+    await users(['put', 'second', '--role', 'admin'], 'a third password');
     expect((await users(['remove', 'ann@example.com'])).code).toBe(0);
     expect((await users(['list'])).out).not.toContain('ann');
   },
@@ -65,6 +66,35 @@ test.each([
     expect(err).toContain(reason);
     expect(err).not.toMatch(/^ +at /m);
     expect((await users(['list'])).out).not.toContain('bob');
+  },
+  patience_ms,
+);
+
+test(
+  'the only admin is neither removed nor made something else, not even by two at once',
+  async () => {
+    const { accounts, owner } = running;
+    await owner.query("update catalog.console_users set role = 'viewer'");
+    for (const name of ['one', 'two']) await accounts.put(name, 'a long password', 'admin');
+    const both = await Promise.allSettled([
+      accounts.remove('one'),
+      accounts.put('two', 'a long password', 'viewer'),
+    ]);
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    const admins = (await accounts.list()).filter(({ role }) => role === 'admin');
+    expect(admins).toHaveLength(1);
+    const last = admins[0]?.username ?? '';
+    for (const args of [
+      ['remove', last],
+      ['put', last, '--role', 'editor'],
+    ]) {
+      const { code, err } = await users(args, 'a long password');
+      expect(code).toBe(1);
+      expect(err).toBe(
+        `${last} is the only admin. Make another user an admin first: npm run users -- put NAME --role admin\n`,
+      );
+    }
+    expect((await users(['put', last, '--role', 'admin'], 'another long password')).code).toBe(0);
   },
   patience_ms,
 );

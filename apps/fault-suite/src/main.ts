@@ -1,47 +1,76 @@
 /** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--plain]`. It also runs the reader of the control. */
 import { parseArgs } from 'node:util';
+import { runCommand } from '@catalog/runtime';
 import { servePlainly } from './control/plain-reader.ts';
 import { rows } from './rows/rows.ts';
 import { selectRows } from './rows/select.ts';
 import { runSuite } from './suite.ts';
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    /** One row, or several with commas. */
-    row: { type: 'string' },
-    /** How long the run may take. Long waits of the matrix are shortened to fit. With --soak, how long it runs. */
-    minutes: { type: 'string' },
-    seed: { type: 'string' },
-    soak: { type: 'boolean', default: false },
-    plain: { type: 'boolean', default: false },
-  },
-});
+const help = `Usage: npm run faults -- [options]
 
-if (positionals[0] === 'plain-reader') {
-  servePlainly(process.env);
-} else {
+Starts a stack of its own, injects every fault while clients read and write, and judges the whole history afterwards. The
+report is written to apps/fault-suite/reports.
+
+  --row IDS       only these rows, separated by commas
+  --minutes M     how long the run may take, 5 unless given; long waits are shortened to fit. With --soak: how long it runs
+  --seed S        repeats the random choices of a run
+  --soak          injects faults at random until the time is over
+  --plain         runs the same against plain cache-aside, which must fail
+  --help          shows this
+
+${rows.map(({ id, fault }) => `  ${id.padEnd(8)} ${fault}`).join('\n')}`;
+
+class UsageError extends Error {}
+
+function readOptions() {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      row: { type: 'string' },
+      minutes: { type: 'string', default: '5' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+      soak: { type: 'boolean', default: false },
+      plain: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is no option.`);
   const { chosen, unknown } =
     values.row === undefined ? { chosen: rows, unknown: [] } : selectRows(rows, values.row.split(','));
-  const minutes = Number(values.minutes ?? 5);
-  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-  if (unknown.length > 0 || !(minutes > 0) || !Number.isInteger(seed)) {
-    console.error(
-      `--row is one of ${rows.map(({ id }) => id).join(', ')}; --minutes is above 0; --seed is a whole number`,
-    );
-    process.exit(2);
+  if (unknown.length > 0) throw new UsageError(`There is no row ${unknown.join(', ')}.`);
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) throw new UsageError('--minutes must be above 0.');
+  const seed = Number(values.seed);
+  if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number.');
+  return { ...values, chosen, minutes, seed };
+}
+
+async function main(): Promise<number> {
+  const { help: asksForHelp, chosen, minutes, seed, soak, plain } = readOptions();
+  if (asksForHelp) {
+    console.log(help);
+    return 0;
   }
   // A row takes about 12 s plus the long waits of the matrix. Those of all rows add up to about 10 minutes.
-  const patience = values.soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 5) / 10));
+  const patience = soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 5) / 10));
   const { outcomes } = await runSuite({
-    rows: values.soak ? chosen.filter(({ withoutLoad }) => withoutLoad !== true) : chosen,
+    rows: soak ? chosen.filter(({ withoutLoad }) => withoutLoad !== true) : chosen,
     seed,
-    plain: values.plain,
+    plain,
     patience,
-    ...(values.soak && { until_ms: performance.now() + minutes * 60_000 }),
+    ...(soak && { until_ms: performance.now() + minutes * 60_000 }),
     say: (line) => console.log(line),
   });
   const failed = outcomes.some(({ violations }) => violations > 0);
   // The control must fail.
-  process.exit(failed === values.plain ? 0 : 1);
+  return failed === plain ? 0 : 1;
 }
+
+if (process.argv[2] === 'plain-reader') servePlainly(process.env);
+else
+  await runCommand(main, (error) => {
+    const isMistake =
+      error instanceof UsageError ||
+      String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
+    return isMistake ? `${(error as Error).message}\n\n${help}` : undefined;
+  });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { OPERATE_SCOPE } from '@catalog/contracts';
+import { runCommand } from '@catalog/runtime';
 import { loadSecrets, type Secrets } from './access/secrets.ts';
 import { composeFolderName, composeSecretsFile, writeComposeSecrets } from './access/compose-secrets.ts';
 import {
@@ -26,7 +27,7 @@ import { createStack } from './stack.ts';
 import { printableLines } from './terminal.ts';
 import { databaseUrl, superuser } from './stores/postgres.ts';
 
-const { positionals, values } = parseArgs({
+const commandLine = {
   allowPositionals: true,
   options: {
     scope: { type: 'string', default: 'catalog:read' },
@@ -44,7 +45,18 @@ const { positionals, values } = parseArgs({
     all: { type: 'boolean' },
     reason: { type: 'string' },
   },
-});
+} as const;
+
+/** infra/bootstrap.mjs has refused what the command does not take. This says it to whoever starts the script alone. */
+function readCommandLine() {
+  try {
+    return parseArgs(commandLine);
+  } catch (error) {
+    console.error(`\n  ✖ ${(error as Error).message}\n`);
+    return process.exit(1);
+  }
+}
+const { positionals, values } = readCommandLine();
 
 const say = (line: string) => console.log(printableLines(line.startsWith('\n') ? line : `  ${line}`));
 
@@ -122,7 +134,13 @@ async function urlOfDatabase(login: string): Promise<string> {
 }
 
 async function sql(): Promise<void> {
-  console.log(await runSql(await urlOfDatabase(superuser), positionals.slice(1).join(' ')));
+  const statement = positionals.slice(1).join(' ').trim();
+  if (statement === '')
+    throw new StackProblem(
+      'No statement was given.',
+      'npm run sql -- "select sku, name, price_minor from catalog.products limit 3"\nMore: npm run sql -- --help',
+    );
+  console.log(await runSql(await urlOfDatabase(superuser), statement));
 }
 
 /** Writes what docker-compose.yml or infra/kubernetes reads. */
@@ -143,7 +161,7 @@ async function secrets(): Promise<void> {
 }
 
 /** The console has a command of its own for its users: `users put ann --role viewer`. */
-async function users(): Promise<void> {
+async function users(): Promise<number> {
   const role = services.find(({ name }) => name === 'console')?.databaseRole ?? '';
   const main = join(repositoryRoot, 'apps/console/server/users-main.ts');
   const child = spawn(process.execPath, [main, ...process.argv.slice(3)], {
@@ -151,7 +169,7 @@ async function users(): Promise<void> {
     stdio: 'inherit',
   });
   const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0) process.exit(code ?? 1);
+  return code ?? 1;
 }
 
 /** npm runs its scripts in the root of the repository. INIT_CWD is where the person called it. */
@@ -171,7 +189,7 @@ async function runExport(): Promise<void> {
 }
 
 /** Exits with 1 unless the file was imported. */
-async function runImport(): Promise<void> {
+async function runImport(): Promise<number> {
   const secrets = await signingSecrets();
   const file = positionals[1] ?? '';
   const succeeded = await importFile({
@@ -187,7 +205,7 @@ async function runImport(): Promise<void> {
     terminal: process.stdout,
     say,
   });
-  if (!succeeded) process.exit(1);
+  return succeeded ? 0 : 1;
 }
 
 async function workerCall(): Promise<WorkerCallOptions> {
@@ -204,13 +222,14 @@ async function runPurge(): Promise<void> {
 }
 
 /** Exits with 1 if an entry was wrong, or could not be decided. */
-async function runAudit(): Promise<void> {
+async function runAudit(): Promise<number> {
   const result = await audit(await workerCall());
   for (const line of auditReport(result)) say(line);
-  if (result.right !== result.checked) process.exit(1);
+  return result.right === result.checked ? 0 : 1;
 }
 
-const commands: Readonly<Record<string, () => Promise<void>>> = {
+/** Each answers its exit code, if it is not 0. */
+const commands: Readonly<Record<string, () => Promise<number | void>>> = {
   start,
   reset,
   token,
@@ -223,20 +242,18 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   audit: runAudit,
 };
 
-try {
-  const command = commands[positionals[0] ?? ''];
-  if (!command)
-    throw new StackProblem(
-      `There is no command "${positionals[0] ?? ''}".`,
-      `Use one of: ${Object.keys(commands).join(', ')}`,
-    );
-  await command();
-  process.exit(0);
-} catch (error) {
-  if (error instanceof StackProblem) {
-    console.error(printableLines(`\n  ✖ ${error.message}\n    ${error.remedy.replaceAll('\n', '\n    ')}\n`));
-  } else {
-    console.error(error);
-  }
-  process.exit(1);
-}
+await runCommand(
+  async () => {
+    const command = commands[positionals[0] ?? ''];
+    if (!command)
+      throw new StackProblem(
+        `There is no command "${positionals[0] ?? ''}".`,
+        `Use one of: ${Object.keys(commands).join(', ')}`,
+      );
+    return (await command()) ?? 0;
+  },
+  (error) =>
+    error instanceof StackProblem
+      ? printableLines(`\n  ✖ ${error.message}\n    ${error.remedy.replaceAll('\n', '\n    ')}\n`)
+      : undefined,
+);

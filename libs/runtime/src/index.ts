@@ -3,4 +3,5 @@ export { type Deadline, withDeadline } from './deadline.ts';
 export { Flag, untilAborted } from './flag.ts';
 export { type Part, type RunningPart, startPart, together } from './part.ts';
 export { pause } from './pause.ts';
+export { runCommand } from './run-command.ts';
 export { repeat, type RepeatOptions } from './repeat.ts';

@@ -1,5 +1,5 @@
 import { USER_PROFILE, type UserProfile, type UserRole } from '@catalog/contracts';
-import { entityLoaders, loadSql, type Pool } from '@catalog/database';
+import { entityLoaders, loadSql, withTransaction, type Pool, type PoolClient } from '@catalog/database';
 import type { PasswordHasher } from './password-hash.ts';
 import { toUsername } from './rules.ts';
 
@@ -16,6 +16,8 @@ const insertFirstAdmin = loadSql(import.meta.url, './sql/insert-first-admin.sql'
 const hasUsers = loadSql(import.meta.url, './sql/has-users.sql');
 const put = loadSql(import.meta.url, './sql/put.sql');
 const remove = loadSql(import.meta.url, './sql/remove.sql');
+const lock = loadSql(import.meta.url, './sql/lock.sql');
+const isLastAdmin = loadSql(import.meta.url, './sql/is-last-admin.sql');
 const list = loadSql(import.meta.url, './sql/list.sql');
 
 const toProfile = (row: Row): UserProfile => ({
@@ -24,6 +26,9 @@ const toProfile = (row: Row): UserProfile => ({
   role: row.role,
   passwordChangedAt: row.password_changed_at,
 });
+
+/** The only admin must stay one, or nobody could manage anything any more. */
+export class LastAdminError extends Error {}
 
 /** The users who may sign in. They are stored in Postgres. */
 export class Accounts {
@@ -57,16 +62,39 @@ export class Accounts {
     return (await this.#pool.query(insertFirstAdmin, [username, hash])).rowCount === 1;
   }
 
-  /** Creates the user, or sets password and role and ends all sessions of the user. Returns whether the user is new. */
+  /**
+   * Creates the user, or sets password and role and ends all sessions of the user. Returns whether the user is new.
+   *
+   * @throws LastAdminError
+   */
   async put(username: string, password: string, role: UserRole): Promise<boolean> {
     const hash = await this.#hasher.hash(password);
-    const { rows } = await this.#pool.query<{ created: boolean }>(put, [username, hash, role]);
-    return rows[0]?.created === true;
+    return this.#keepingAnAdmin(role === 'admin' ? undefined : username, async (client) => {
+      const { rows } = await client.query<{ created: boolean }>(put, [username, hash, role]);
+      return rows[0]?.created === true;
+    });
   }
 
-  /** Returns false when there was no such user. */
+  /**
+   * Returns false when there was no such user.
+   *
+   * @throws LastAdminError
+   */
   async remove(username: string): Promise<boolean> {
-    return (await this.#pool.query(remove, [username])).rowCount === 1;
+    return this.#keepingAnAdmin(
+      username,
+      async (client) => (await client.query(remove, [username])).rowCount === 1,
+    );
+  }
+
+  /** Makes a change after which `losing`, if it is given, is no admin. */
+  #keepingAnAdmin<T>(losing: string | undefined, change: (client: PoolClient) => Promise<T>): Promise<T> {
+    return withTransaction(this.#pool, async (client) => {
+      await client.query(lock);
+      if (losing !== undefined && (await client.query(isLastAdmin, [losing])).rowCount === 1)
+        throw new LastAdminError(`${losing} is the only admin.`);
+      return change(client);
+    });
   }
 
   async list(): Promise<{ username: string; role: UserRole; created_at: string }[]> {

@@ -75,6 +75,25 @@ test('a taken port is named, with the process that holds it', async () => {
   await requireFree(ports, ['catalog-read']);
 });
 
+test('for a port in the middle of the range, a PORT_BASE is named whose ports are all free', async () => {
+  const listeners = ['console', 'catalog-read', 'catalog-write', 'postgres'] as const;
+  const hold = async (port: number) => {
+    const server = createServer().listen(port, '127.0.0.1');
+    await Promise.race([once(server, 'listening'), once(server, 'error').catch(() => undefined)]);
+    return server;
+  };
+  // Whoever else holds 5002 has the same effect.
+  const suggested = await hold(portsFrom(5000)['catalog-write']);
+  const middle = await hold(0);
+  const { port } = middle.address() as AddressInfo;
+  const ports = { ...portsFrom(4000), 'catalog-write': port };
+  const refusal: unknown = await requireFree(ports, ['catalog-write']).catch((error: unknown) => error);
+  const base = Number(/PORT_BASE=(\d+) npm start/.exec((refusal as StackProblem).remedy)?.[1]);
+  expect(base).toBeGreaterThan(5000);
+  await requireFree(portsFrom(base), listeners);
+  for (const server of [suggested, middle]) server.close();
+});
+
 test('a second start is refused while the first runs', async () => {
   const file = join(root, 'running.json');
   const { pid, exited } = await sleeper('first-stack');

@@ -55,8 +55,18 @@ export async function requireFree(ports: Ports, listeners: readonly Listener[]):
   if (taken.length === 0) return;
   throw new StackProblem(
     `${taken.join('; ')}.`,
-    'Stop that process, or shift every port of this stack: PORT_BASE=5000 npm start',
+    `Stop that process, or shift every port of this stack: PORT_BASE=${await freeBase(listeners)} npm start`,
   );
+}
+
+/** A base whose ports are all free now. */
+async function freeBase(listeners: readonly Listener[]): Promise<number> {
+  for (let base = 5000; base < 60_000; base += 100) {
+    const ports = listeners.map((listener) => base + portOffsets[listener]);
+    if (ports.some((port) => blocked.includes(port))) continue;
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
+  }
+  return 5000;
 }
 
 function isFree(port: number): Promise<boolean> {
