@@ -8,6 +8,8 @@ export interface ServiceEntry {
   readonly databaseRole: string;
   readonly usesCacheRedis: boolean;
   readonly usesStateRedis: boolean;
+  /** The scopes that its routes ask for. `npm run token` makes tokens for it with them. */
+  readonly asksFor: readonly string[];
   /** What the stack sets unless the person who starts it has set it. */
   readonly env: Readonly<Record<string, string>>;
   /** The file in the service's folder that Node runs. The default is `src/main.ts`. */
@@ -32,6 +34,7 @@ const readWorkers = Math.min(4, availableParallelism());
 export const services: readonly ServiceEntry[] = [
   {
     name: 'invalidation-worker',
+    asksFor: ['catalog:operate'],
     databaseRole: 'invalidation_worker',
     usesCacheRedis: true,
     usesStateRedis: true,
@@ -39,6 +42,7 @@ export const services: readonly ServiceEntry[] = [
   },
   {
     name: 'catalog-read',
+    asksFor: ['catalog:read', 'catalog:changes'],
     databaseRole: 'catalog_read',
     usesCacheRedis: true,
     usesStateRedis: true,
@@ -47,6 +51,7 @@ export const services: readonly ServiceEntry[] = [
   },
   {
     name: 'catalog-write',
+    asksFor: ['catalog:write'],
     databaseRole: 'catalog_write',
     usesCacheRedis: false,
     usesStateRedis: true,
@@ -54,6 +59,7 @@ export const services: readonly ServiceEntry[] = [
   },
   {
     name: 'orders',
+    asksFor: ['orders:read', 'orders:write'],
     databaseRole: 'orders',
     usesCacheRedis: true,
     usesStateRedis: true,
@@ -63,6 +69,7 @@ export const services: readonly ServiceEntry[] = [
   },
   {
     name: 'console',
+    asksFor: [],
     databaseRole: 'console',
     usesCacheRedis: true,
     usesStateRedis: true,

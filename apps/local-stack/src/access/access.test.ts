@@ -11,6 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'access-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const reader: ServiceEntry = {
   name: 'catalog-read',
+  asksFor: [],
   databaseRole: 'catalog_read',
   usesCacheRedis: true,
   usesStateRedis: true,

@@ -1,22 +1,17 @@
 /** `npm run token`: tokens to try the services by hand, signed with the key of the local stack. */
-import { OPERATE_SCOPE } from '@catalog/contracts';
 import { importJWK, SignJWT } from 'jose';
 import { StackProblem } from '../problem.ts';
+import { services } from '../service-table.ts';
 import type { Secrets } from './secrets.ts';
 
 const issuer = 'catalog-auth';
 /** The longest lifetime that the services accept. */
 const lifetime_s = 300;
 
-/** The service of each scope, used when `--aud` is not given. */
-const audiences: Readonly<Record<string, string>> = {
-  'catalog:read': 'catalog-read',
-  'catalog:changes': 'catalog-read',
-  [OPERATE_SCOPE]: 'invalidation-worker',
-  'catalog:write': 'catalog-write',
-  'orders:read': 'orders',
-  'orders:write': 'orders',
-};
+/** The service that asks for each scope, used when `--aud` is not given. */
+const audiences: Readonly<Record<string, string>> = Object.fromEntries(
+  services.flatMap(({ name, asksFor }) => asksFor.map((scope) => [scope, name])),
+);
 
 export interface TokenRequest {
   /** One or more, separated by spaces. */

@@ -1,0 +1,3 @@
+import { testConfig } from '@catalog/testing/vitest-config';
+
+export default testConfig({ postgres: true });
