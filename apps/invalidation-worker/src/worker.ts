@@ -8,7 +8,7 @@ import {
   loadPayloads,
 } from '@catalog/cache/worker';
 import { ChangeTraces, feedTimings, Outbox, RegisteredIncarnation, SetAsideKeys } from '@catalog/change-feed';
-import { entities } from '@catalog/contracts';
+import { entities, type Entity } from '@catalog/contracts';
 import {
   beginIncarnation,
   entityLoaders,
@@ -51,6 +51,8 @@ export interface WorkerOptions {
   /** How long the history of products is kept, rounded up to whole days. */
   readonly historyAge_s: number;
   readonly changesAge_s: number;
+  /** Which changes invalidate which keys; those of the catalog unless given. */
+  readonly entities?: readonly Entity[];
 }
 
 export interface InvalidationWorker extends Part {
@@ -142,6 +144,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   });
   const feed = createFeed({
     ...shared,
+    entities: options.entities ?? entities,
     setAside,
     onApplied: (changes) => postgres.noteApplied(changes),
     outbox,

@@ -14,7 +14,7 @@ import {
   type Outbox,
   Relay,
 } from '@catalog/change-feed';
-import { type Change, entities } from '@catalog/contracts';
+import type { Change, Entity } from '@catalog/contracts';
 import type { ServicePool } from '@catalog/database';
 import { type Part, startPart, together } from '@catalog/runtime';
 import type { FailureReporter } from '../failures/report-failure.ts';
@@ -31,6 +31,7 @@ import { JobConsumer } from './job-consumer.ts';
 const unacknowledgedChanges = 20_000;
 
 interface FeedOptions {
+  readonly entities: readonly Entity[];
   readonly outbox: Outbox;
   readonly database: Pick<ServicePool, 'onIncarnation'>;
   readonly databaseDirectUrl: string;
@@ -72,7 +73,7 @@ export function createFeed(options: FeedOptions): Feed {
   });
   // 4. A change becomes an invalidation.
   const invalidator = new Invalidator({
-    changeInvalidator: new ChangeInvalidator(entities, cache, options.publisher),
+    changeInvalidator: new ChangeInvalidator(options.entities, cache, options.publisher),
     onApplied: options.onApplied,
     acknowledge: (applied) => acknowledger.add(applied),
     refresh: (keys) => refreshRequests.add(keys),

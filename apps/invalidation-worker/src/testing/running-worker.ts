@@ -8,7 +8,7 @@ import {
   type PayloadLoader,
 } from '@catalog/cache/worker';
 import { outboxPoolOptions } from '@catalog/change-feed';
-import { entities, parseCacheKey } from '@catalog/contracts';
+import { entities, type Entity, parseCacheKey } from '@catalog/contracts';
 import { createServicePool, entityLoaders, type ServicePool } from '@catalog/database';
 import { startPart } from '@catalog/runtime';
 import {
@@ -182,6 +182,7 @@ export interface WorkerOptions {
   readonly auditKeysPerSecond?: number;
   readonly databaseUrl?: string;
   readonly cacheRedisUrl?: string;
+  readonly entities?: readonly Entity[];
 }
 
 /** A worker as `main.ts` builds it, with the database role of the service. */
@@ -211,6 +212,7 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     },
     historyAge_s: forever_s,
     changesAge_s: forever_s,
+    ...(options.entities !== undefined && { entities: options.entities }),
   });
   const app = createApp({
     worker,
