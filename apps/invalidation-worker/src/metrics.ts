@@ -94,7 +94,8 @@ export function createWorkerMetrics({ registry }: Metrics) {
         labelNames: ['for'],
         registers,
         collect() {
-          for (const [step, count] of Object.entries(tallies().wrongFor)) this.set({ for: step }, count);
+          for (const { atLeastSeconds, entries } of tallies().wrongFor)
+            this.set({ for: `${atLeastSeconds}s` }, entries);
         },
       });
       const nines = new Gauge({

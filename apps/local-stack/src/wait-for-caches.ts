@@ -5,7 +5,7 @@ const viewSchema = z.object({
   process: z.object({
     nearCacheIsSound: z.boolean(),
     redisIsFresh: z.boolean(),
-    watermarkAge_ms: z.number().nullable(),
+    watermarkAgeMs: z.number().nullable(),
   }),
 });
 
@@ -26,7 +26,7 @@ export async function cachesHaveCaughtUp(readUrl: string, signal: AbortSignal): 
     const asked_ms = performance.now();
     const response = await fetch(view, { signal });
     const { process } = viewSchema.parse(await response.json());
-    const { watermarkAge_ms: age_ms, redisIsFresh, nearCacheIsSound } = process;
+    const { watermarkAgeMs: age_ms, redisIsFresh, nearCacheIsSound } = process;
     if (redisIsFresh && nearCacheIsSound && age_ms !== null && asked_ms - age_ms > began_ms) return true;
     await pause(50, signal);
   }

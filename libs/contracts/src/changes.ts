@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { entities, UNCONDITIONAL_VERSION } from './entities.ts';
 import { versionSchema } from './product.ts';
 
 /** One committed change of one key, on its way from the outbox through BullMQ to the cache. */
@@ -21,7 +22,7 @@ const time = z.iso.datetime();
  * The steps of one change, each with its time, kept for the replay window. The clock of Postgres gives all times. The
  * worker's clock measures only how long ago a change was queued, applied and rung for.
  */
-export const changeTraceSchema = z.strictObject({
+const changeTraceSchema = z.strictObject({
   ...changeSchema.omit({ transaction: true }).shape,
   /** When the statement wrote the row, within its transaction. */
   changedAt: time,
@@ -40,5 +41,25 @@ export const changeTraceSchema = z.strictObject({
 });
 export type ChangeTrace = z.infer<typeof changeTraceSchema>;
 
+/** A trace as people see it. */
+const shownTraceSchema = z.strictObject({
+  ...changeTraceSchema.shape,
+  key: z.string().describe('The key in the cache, as in the query: `product:<id>`.'),
+  version: versionSchema
+    .nullable()
+    .describe('null: versions of this entity give no order, so the change invalidates any version.'),
+});
+export type ShownTrace = z.infer<typeof shownTraceSchema>;
+
+export function shownTrace({ entity: name, key, version, ...trace }: ChangeTrace): ShownTrace {
+  const entity = entities.find((each) => each.name === name);
+  return {
+    ...trace,
+    entity: name,
+    key: entity?.cacheKey(key) ?? key,
+    version: version === UNCONDITIONAL_VERSION ? null : version,
+  };
+}
+
 /** The worker's answer to `GET /v1/changes?key=`, the newest first. */
-export const changeTracesSchema = z.strictObject({ data: z.array(changeTraceSchema) });
+export const changeTracesSchema = z.strictObject({ data: z.array(shownTraceSchema) });

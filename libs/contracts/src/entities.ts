@@ -47,7 +47,7 @@ export const SETTINGS_KEY = 'app';
 export const SALES_MONTH = {
   name: 'sales_month',
   cacheKey: (month) => `report:sales:${month}`,
-  payloadSchema: 1,
+  payloadSchema: 2,
   readBy: 'orders',
 } as const satisfies CatalogEntity;
 

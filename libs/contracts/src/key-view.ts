@@ -2,10 +2,19 @@
 import { z } from 'zod';
 import { versionSchema } from './product.ts';
 
-const held = { version: versionSchema.optional(), ageMs: z.int().optional(), ttlMs: z.int().optional() };
+const held = {
+  version: versionSchema.optional(),
+  ageMs: z.int().optional(),
+  ttlMs: z.int().optional(),
+  equal: z
+    .boolean()
+    .nullable()
+    .describe('Whether the content is that of Postgres, byte by byte; null if that is unknown.'),
+};
 
 export const keyViewSchema = z.strictObject({
   key: z.string(),
+  equal: z.boolean().describe('false if the content of one of them differs.'),
   postgres: z.strictObject({
     state: z.enum(['value', 'missing', 'unreachable']),
     version: versionSchema.optional().describe('Absent if the product never existed.'),
@@ -27,6 +36,7 @@ export const keyViewSchema = z.strictObject({
     })
     .nullable(),
   process: z.strictObject({
+    instance: z.string(),
     incarnation: z.string().nullable(),
     nearCacheIsSound: z.boolean(),
     redisIsFresh: z.boolean(),

@@ -95,8 +95,10 @@ export const monthSchema = z
   .string()
   .regex(/^[12]\d{3}-(?:0[1-9]|1[0-2])$/, { error: 'must be a month such as 2026-11' });
 
-/** Above the greatest exact number of JSON, that number stands for all larger sums. */
-const revenueSchema = z.int().describe('9007199254740991 stands for that sum or a larger one.');
+const revenueSchema = z
+  .int()
+  .nullable()
+  .describe('null: more than 9007199254740991, which no JSON number holds exactly.');
 
 /** The cached sales of one month. */
 export const salesMonthSchema = z.strictObject({

@@ -1,7 +1,9 @@
+import { UNCONDITIONAL_VERSION } from '@catalog/contracts';
 import { LRUCache } from 'lru-cache';
 
 export interface HeardInvalidation {
-  readonly version: number;
+  /** null: it invalidated any version. */
+  readonly version: number | null;
   readonly heardAt: string;
 }
 
@@ -20,6 +22,7 @@ export class HeardInvalidations {
   get(key: string): HeardInvalidation | null {
     const last = this.#last.peek(key);
     if (last === undefined) return null;
-    return { version: last.version, heardAt: new Date(last.heardAt_ms).toISOString() };
+    const version = last.version === UNCONDITIONAL_VERSION ? null : last.version;
+    return { version, heardAt: new Date(last.heardAt_ms).toISOString() };
   }
 }

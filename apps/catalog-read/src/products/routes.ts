@@ -1,5 +1,6 @@
 import type { Answer } from '@catalog/cache';
 import {
+  keyViewSchema,
   popularProductsSchema,
   PRODUCT,
   productFacetsSchema,
@@ -160,7 +161,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       summary: 'What Postgres, Redis and this process hold of a product',
       scope,
       params: productIdParams,
-      answers: { 200: { description: 'Side by side.', schema: z.looseObject({ key: z.string() }) } },
+      answers: { 200: { description: 'Side by side.', schema: keyViewSchema } },
       async handle({ params }, res, req) {
         await countBypass(req);
         res.set('Cache-Control', 'no-store').json(await viewProductCache(cache, pool, params.id));

@@ -1,5 +1,5 @@
 /** Follows one saved change: the steps that the worker reports, and the first fresh answer of each reader. */
-import { changeTracesSchema, OPERATE_SCOPE, PRODUCT, type ChangeTrace } from '@catalog/contracts';
+import { changeTracesSchema, OPERATE_SCOPE, PRODUCT, type ShownTrace } from '@catalog/contracts';
 import type { ServiceCaller } from '../services/caller.ts';
 import type { ReaderProbe, ReaderView } from './reader-probe.ts';
 
@@ -8,7 +8,7 @@ export interface Followed {
   /** When the console sent the change, on the clock of Postgres, as all times here. */
   readonly sentAt_ms: number;
   readonly savedAt_ms: number;
-  readonly trace: ChangeTrace | null;
+  readonly trace: ShownTrace | null;
   readonly readers: readonly { readonly instance: string; readonly freshAt_ms: number | null }[];
   readonly views: readonly ReaderView[];
   /** True when nothing more is awaited. */
@@ -42,7 +42,7 @@ export class Follow {
   #savedAt_ms = 0;
   #version = Number.MAX_SAFE_INTEGER;
   #isDelete = false;
-  #trace: ChangeTrace | null = null;
+  #trace: ShownTrace | null = null;
   #readers: readonly string[] = [];
   #views: readonly ReaderView[] = [];
   #problem: string | null = null;
@@ -137,7 +137,7 @@ export class Follow {
     }
   }
 
-  async #findTrace(): Promise<ChangeTrace | undefined> {
+  async #findTrace(): Promise<ShownTrace | undefined> {
     const { caller, productId, username } = this.#options;
     const key = encodeURIComponent(PRODUCT.cacheKey(productId));
     const response = await caller.call({

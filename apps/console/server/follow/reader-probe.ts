@@ -7,7 +7,7 @@ const viewSchema = z.looseObject({
   postgres: z.looseObject({ version: z.int().optional(), state: z.string() }),
   redis: z.looseObject({ state: z.string(), version: z.int().optional() }),
   near: z.looseObject({ state: z.string(), version: z.int().optional() }),
-  lastInvalidation: z.object({ version: z.int(), heardAt: z.string() }).nullable(),
+  lastInvalidation: z.object({ version: z.int().nullable(), heardAt: z.string() }).nullable(),
   process: z.looseObject({ instance: z.string().optional() }),
 });
 export type CacheView = z.infer<typeof viewSchema>;

@@ -1,5 +1,5 @@
 /** One live stream for the whole app. Its events are changes as they are applied, whoever made them. */
-import type { ChangeTrace as Trace } from '@catalog/contracts';
+import { PRODUCT, type ShownTrace as Trace } from '@catalog/contracts';
 import { useEffect, useRef, useSyncExternalStore } from 'react';
 
 export interface LiveEvents {
@@ -8,6 +8,9 @@ export interface LiveEvents {
   readonly more: { readonly count: number };
   readonly missed: { readonly count: number };
 }
+/** The id in the key of a product. */
+export const productIdIn = (key: string): string => key.slice(PRODUCT.cacheKey('').length);
+
 type LiveName = keyof LiveEvents;
 type Listener = (data: unknown) => void;
 

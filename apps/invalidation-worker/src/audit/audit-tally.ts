@@ -1,19 +1,13 @@
 import type { AuditResult } from '@catalog/contracts';
 import type { Difference } from './judgement.ts';
 
-type WrongFor = keyof AuditResult['wrongFor'];
-const wrongForSteps: readonly (readonly [WrongFor, number])[] = [
-  ['1s', 1_000],
-  ['10s', 10_000],
-  ['1min', 60_000],
-  ['5min', 300_000],
-];
+const wrongForSteps_s = [1, 10, 60, 300] as const;
 
 /** Counts what an audit finds: one for each pass, and one for the whole process. */
 export class AuditTally {
   readonly #startedAt = new Date();
   readonly #wrong: Record<Difference, number> = { older: 0, newer: 0, other: 0 };
-  readonly #wrongFor: Record<WrongFor, number> = { '1s': 0, '10s': 0, '1min': 0, '5min': 0 };
+  readonly #wrongFor = new Map<number, number>(wrongForSteps_s.map((step_s) => [step_s, 0]));
   #right = 0;
   #undecided = 0;
   #repaired = 0;
@@ -28,7 +22,8 @@ export class AuditTally {
 
   wrong(difference: Difference, age_ms: number): void {
     this.#wrong[difference] += 1;
-    for (const [step, from_ms] of wrongForSteps) if (age_ms >= from_ms) this.#wrongFor[step] += 1;
+    for (const [step_s, entries] of this.#wrongFor)
+      if (age_ms >= step_s * 1_000) this.#wrongFor.set(step_s, entries + 1);
   }
 
   repaired(): void {
@@ -48,7 +43,7 @@ export class AuditTally {
       wrong: { ...this.#wrong },
       undecided: this.#undecided,
       repaired: this.#repaired,
-      wrongFor: { ...this.#wrongFor },
+      wrongFor: [...this.#wrongFor].map(([atLeastSeconds, entries]) => ({ atLeastSeconds, entries })),
       nines: this.nines,
     };
   }

@@ -1,3 +1,4 @@
+import { shownTrace } from '@catalog/contracts';
 import type { Response } from 'express';
 import type { ChangeEvent } from './change-broadcast.ts';
 
@@ -44,7 +45,7 @@ export class EventStream {
 }
 
 function frame({ kind, ...rest }: ChangeEvent | { kind: 'missed'; count: number }): string {
-  const data = 'trace' in rest ? rest.trace : rest;
+  const data = 'trace' in rest ? shownTrace(rest.trace) : rest;
   const id = 'seq' in data ? `id: ${data.seq}\n` : '';
   return `event: ${kind}\n${id}data: ${JSON.stringify(data)}\n\n`;
 }

@@ -4,6 +4,7 @@ import {
   changeTracesSchema,
   OPERATE_SCOPE,
   parseCacheKey,
+  shownTrace,
 } from '@catalog/contracts';
 import type { ChangeTraces } from '@catalog/change-feed';
 import { route, type Route } from '@catalog/service-kit';
@@ -41,7 +42,7 @@ export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions)
         const parsed = parseCacheKey(key);
         if (parsed === undefined) throw new Error(`the schema accepted a key of no entity: ${key}`);
         const data = await traces.ofKey(parsed.entity.name, parsed.key, mostTraces);
-        res.set('Cache-Control', 'no-store').json({ data });
+        res.set('Cache-Control', 'no-store').json({ data: data.map(shownTrace) });
       },
     }),
 

@@ -1,4 +1,4 @@
-import { type ChangeTrace, changeTracesSchema, problemSchema } from '@catalog/contracts';
+import { type ShownTrace, changeTracesSchema, problemSchema } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';
 import { afterAll, expect, test } from 'vitest';
 import { type RunningWorker, startStores, startWorker } from '../testing/running-worker.ts';
@@ -13,7 +13,7 @@ afterAll(async () => {
   await stores[Symbol.asyncDispose]();
 });
 
-async function traces(key: string): Promise<ChangeTrace[]> {
+async function traces(key: string): Promise<ShownTrace[]> {
   const response = await worker.call('GET', `/v1/changes?key=${encodeURIComponent(key)}`);
   expect(response.status).toBe(200);
   return changeTracesSchema.parse(await response.json()).data;
@@ -55,7 +55,7 @@ test('the trace of a change has each step from its commit to the refresh of its 
   });
   const [update, insert, ...more] = await traces(`product:${id}`);
   expect(more).toEqual([]);
-  expect(insert).toMatchObject({ entity: 'product', key: id, refreshedAt: null, dispatches: 1 });
+  expect(insert).toMatchObject({ entity: 'product', key: `product:${id}`, refreshedAt: null, dispatches: 1 });
   expect(update?.version).toBeGreaterThan(insert?.version ?? 0);
   for (const step of ['changedAt', 'claimedAt', 'queuedAt', 'appliedAt', 'refreshedAt'] as const) {
     expect(Date.parse(update?.[step] ?? '')).toBeGreaterThan(Date.now() - 60_000);
@@ -69,6 +69,13 @@ test('the trace of a change that cannot be applied shows its last step', async (
   expect(trace).toMatchObject({ queuedAt: null, appliedAt: null, refreshedAt: null, rungAt: null });
   expect(trace?.claimedAt).not.toBeNull();
   await owner.query(`delete from catalog.outbox where entity = 'settings'`);
+});
+
+test('a change whose version gives no order shows none', async () => {
+  const [id = ''] = await stores.insertProducts(1);
+  const { rows } = await owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [id]);
+  const [trace] = await traces(`sku:${rows[0]?.sku}`);
+  expect(trace).toMatchObject({ entity: 'sku', key: `sku:${rows[0]?.sku}`, version: null });
 });
 
 test('a key without a recent change has no traces', async () => {
@@ -89,7 +96,8 @@ test('the stream shows changes as they are applied and refreshed, also by anothe
     await reader.fill(`product:${id}`);
   };
   for (const { events } of streams) {
-    const applied = () => events.find(({ event, data }) => event === 'applied' && data['key'] === id);
+    const applied = () =>
+      events.find(({ event, data }) => event === 'applied' && data['key'] === `product:${id}`);
     await eventually(async () => {
       await edit();
       return applied() !== undefined && events.some(({ event }) => event === 'refreshed');

@@ -15,7 +15,7 @@ const result: AuditResult = {
   wrong: { older: 0, newer: 0, other: 0 },
   undecided: 0,
   repaired: 0,
-  wrongFor: { '1s': 0, '10s': 0, '1min': 0, '5min': 0 },
+  wrongFor: [],
   nines: 3,
 };
 
@@ -33,14 +33,15 @@ test('an audit with findings lists them, for how long they were wrong, and how m
     ...result,
     right: 2_996,
     wrong: { older: 2, newer: 1, other: 0 },
-    wrongFor: { '1s': 3, '10s': 2, '1min': 1, '5min': 0 },
+    wrongFor: [
+      { atLeastSeconds: 1, entries: 3 },
+      { atLeastSeconds: 60, entries: 1 },
+    ],
     repaired: 3,
     undecided: 1,
   });
   expect(lines).toContain('wrong      2 older, 1 newer, 0 of another content');
-  expect(lines).toContain(
-    '           3 for 1s or more, 2 for 10s or more, 1 for 1min or more, 0 for 5min or more',
-  );
+  expect(lines).toContain('           3 for 1 s or more, 1 for 60 s or more');
   expect(lines).toContain('repaired   3');
   expect(lines.join()).toContain('undecided  1');
   expect(lines.join()).not.toContain('none wrong');

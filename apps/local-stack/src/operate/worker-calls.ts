@@ -40,7 +40,7 @@ export function auditReport(result: AuditResult): string[] {
   const { checked, wrong, wrongFor } = result;
   const took_s = (Date.parse(result.finishedAt) - Date.parse(result.startedAt)) / 1_000;
   const wrongTotal = wrong.older + wrong.newer + wrong.other;
-  const ages = Object.entries(wrongFor).map(([age, count]) => `${count} for ${age} or more`);
+  const ages = wrongFor.map(({ atLeastSeconds, entries }) => `${entries} for ${atLeastSeconds} s or more`);
   const bound = wrongTotal === 0 && checked > 3 ? ` (none wrong: at most 3 in ${checked} are, at 95 %)` : '';
   return [
     `checked    ${checked} cached entries against Postgres in ${took_s.toFixed(1)} s`,

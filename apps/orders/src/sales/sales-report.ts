@@ -3,7 +3,7 @@ import type { SalesMonth } from '@catalog/contracts';
 import type { SalesCache } from './sales-cache.ts';
 
 export interface SalesReport {
-  readonly rows: readonly { month: string; currency: string; revenueMinor: number; orders: number }[];
+  readonly rows: readonly { month: string; currency: string; revenueMinor: number | null; orders: number }[];
   /** The source of the month that was farthest away. */
   readonly source: Source;
   readonly age_ms: number;

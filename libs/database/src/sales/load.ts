@@ -9,7 +9,7 @@ const sql = loadSql(import.meta.url, './load.sql');
 interface Row {
   readonly month: string;
   readonly currency: string;
-  readonly revenueMinor: number;
+  readonly revenueMinor: number | null;
   readonly orders: number;
 }
 

@@ -2,8 +2,8 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Empty, PageHead } from '../../elements/states.tsx';
 import { exactTime } from '../../elements/values.tsx';
-import { useLive, useLiveState } from '../../http/live.ts';
-import { cacheKeyOf, versionText, type Trace } from '../keys/traces.ts';
+import { productIdIn, useLive, useLiveState } from '../../http/live.ts';
+import { versionText, type Trace } from '../keys/traces.ts';
 
 /** More rows nobody reads. */
 const mostRows = 500;
@@ -36,9 +36,7 @@ export function Changes() {
     add({ note: `${count} were not shown, because they came too fast`, at: performance.now() }),
   );
   const wanted = filter.trim().toLowerCase();
-  const shown = rows.filter(
-    (row) => !('trace' in row) || cacheKeyOf(row.trace).toLowerCase().includes(wanted),
-  );
+  const shown = rows.filter((row) => !('trace' in row) || row.trace.key.toLowerCase().includes(wanted));
   return (
     <>
       <PageHead
@@ -115,7 +113,7 @@ export function Changes() {
 }
 
 function ChangeRow({ trace }: { trace: Trace }) {
-  const key = cacheKeyOf(trace);
+  const { key } = trace;
   const commit = Date.parse(trace.committedAt ?? trace.changedAt);
   const after = (at: string | null): string => (at === null ? '–' : `${Date.parse(at) - commit} ms`);
   return (
@@ -125,7 +123,7 @@ function ChangeRow({ trace }: { trace: Trace }) {
       </td>
       <td className="wide mono">
         {trace.entity === 'product' ? (
-          <Link to="/products/$id" params={{ id: trace.key }}>
+          <Link to="/products/$id" params={{ id: productIdIn(key) }}>
             {key}
           </Link>
         ) : (

@@ -48,8 +48,8 @@ export function HolderTable({ views, version }: { views: readonly ReaderView[]; 
                   {holder.isLeased === true && <span className="pill">leased</span>}
                 </td>
                 <td className="number">{holder.version === undefined ? '–' : versionText(holder.version)}</td>
-                <td className="number">{duration(holder.age_ms)}</td>
-                <td className="number">{duration(holder.ttl_ms)}</td>
+                <td className="number">{duration(holder.ageMs)}</td>
+                <td className="number">{duration(holder.ttlMs)}</td>
                 <td>{contentText(truth, holder)}</td>
               </tr>
             ))}

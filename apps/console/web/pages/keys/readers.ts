@@ -4,8 +4,8 @@ import { getJson } from '../../http/api.ts';
 export interface Holder {
   readonly state: string;
   readonly version?: number;
-  readonly age_ms?: number;
-  readonly ttl_ms?: number;
+  readonly ageMs?: number;
+  readonly ttlMs?: number;
   readonly isLeased?: boolean;
   readonly reason?: string;
   /** Whether the content is that of Postgres. null if it holds none, or if Postgres cannot be read. */
@@ -19,8 +19,8 @@ export interface ReaderView {
     readonly postgres: Holder;
     readonly redis: Holder;
     readonly near: Holder;
-    readonly lastInvalidation: { readonly version: number; readonly heardAt: string } | null;
-    readonly process: { readonly nearCacheIsSound?: boolean; readonly watermarkAge_ms?: number | null };
+    readonly lastInvalidation: { readonly version: number | null; readonly heardAt: string } | null;
+    readonly process: { readonly nearCacheIsSound?: boolean; readonly watermarkAgeMs?: number | null };
   };
 }
 

@@ -5,8 +5,9 @@ import { getJson } from '../../http/api.ts';
 export interface Trace {
   readonly seq: number;
   readonly entity: string;
+  /** As the cache has it: `product:<id>`. */
   readonly key: string;
-  readonly version: number;
+  readonly version: number | null;
   readonly changedAt: string;
   readonly committedAt: string | null;
   readonly rungAt: string | null;
@@ -26,17 +27,4 @@ export const tracesQuery = (cacheKey: string) =>
   });
 
 /** A version without an order: the change invalidates any version. */
-export const versionText = (version: number): string =>
-  version === Number.MAX_SAFE_INTEGER ? 'any' : version.toLocaleString('en');
-
-const keys: Readonly<Record<string, (key: string) => string>> = {
-  product: (key) => `product:${key}`,
-  sku: (key) => `sku:${key}`,
-  settings: (key) => `${key}:settings`,
-  sales_month: (key) => `report:sales:${key}`,
-  user_profile: (key) => `user:${key}:profile`,
-};
-
-/** The key in Redis. */
-export const cacheKeyOf = ({ entity, key }: Pick<Trace, 'entity' | 'key'>): string =>
-  keys[entity]?.(key) ?? `${entity}:${key}`;
+export const versionText = (version: number | null): string => version?.toLocaleString('en') ?? 'any';

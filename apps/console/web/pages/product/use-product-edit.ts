@@ -1,7 +1,7 @@
 /** The state of the product page: what was loaded, what the person typed, and what somebody else has saved meanwhile. */
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../../http/api.ts';
-import { useLive } from '../../http/live.ts';
+import { productIdIn, useLive } from '../../http/live.ts';
 import { changedFields, patchOf, sameValue, type FieldName } from '../../products/fields.ts';
 import { loadProduct, patchProduct, type Loaded, type Product } from '../../products/product.ts';
 import { draftOf, editedFields, parseDraft, takeFields, withValues, type Draft } from './draft.ts';
@@ -57,7 +57,8 @@ export function useProductEdit(id: string) {
   }, [load]);
 
   useLive('applied', ({ entity, key, version }) => {
-    if (entity !== 'product' || key !== id || version <= known.current) return;
+    if (entity !== 'product' || productIdIn(key) !== id) return;
+    if (version === null || version <= known.current) return;
     setTimeout(() => void lookAtTheirs(version), hears_ms);
   });
 

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { count } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
-import { useLive } from '../../http/live.ts';
+import { productIdIn, useLive } from '../../http/live.ts';
 import { useMay } from '../../http/me.ts';
 import type { Product, ProductPage } from '../../products/product.ts';
 import { BulkBar } from './bulk-bar.tsx';
@@ -93,7 +93,7 @@ function useProducts(search: ProductsSearch) {
     if (entity !== 'product') return;
     const shown = queries.getQueriesData<{ pages: ProductPage[] }>({ queryKey: ['products'] });
     const isShown = shown.some(([, data]) =>
-      data?.pages.some((page) => page.data.some((product) => product.id === key)),
+      data?.pages.some((page) => page.data.some((product) => product.id === productIdIn(key))),
     );
     if (isShown) setTimeout(() => void queries.invalidateQueries({ queryKey: ['products'] }), 1_000);
   });
