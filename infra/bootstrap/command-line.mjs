@@ -131,15 +131,18 @@ const typed = (name) => (name === 'start' || name === 'test' ? `npm ${name}` : `
  */
 export function helpOf(name) {
   const { about, takes, options = {}, examples = [] } = commandLines[name] ?? { about: '' };
-  const optionLines = Object.entries({ ...options, help: { value: undefined, about: 'shows this' } }).map(
-    ([option, { value, about: text }]) => `  ${`--${option}${value ? ` ${value}` : ''}`.padEnd(22)} ${text}`,
+  const line = (/** @type {string} */ left, /** @type {string} */ right) => `  ${left.padEnd(22)} ${right}`;
+  const optionLines = Object.entries(options).map(([option, { value = '', about: text }]) =>
+    line(`--${option} ${value}`.trimEnd(), text),
   );
+  const hasOptions = optionLines.length > 0;
   return [
-    `Usage: ${typed(name)}${takes || Object.keys(options).length > 0 ? ' --' : ''}${takes ? ` ${takes}` : ''}${Object.keys(options).length > 0 ? ' [options]' : ''}`,
+    `Usage: ${typed(name)}${takes || hasOptions ? ' --' : ''}${takes ? ` ${takes}` : ''}${hasOptions ? ' [options]' : ''}`,
     '',
     about,
     '',
     ...optionLines,
+    line('--help', 'shows this'),
     ...(examples.length > 0 ? ['', 'Examples:', ...examples.map((one) => `  ${typed(name)} -- ${one}`)] : []),
   ].join('\n');
 }

@@ -11,7 +11,6 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commandLine } from './machine/process-table.ts';
 import { repositoryRoot } from './machine/stack-folder.ts';
-import { services as serviceTable } from './service-table.ts';
 
 interface Row {
   readonly id: string;
@@ -119,18 +118,6 @@ test('the first start imports the demo catalog and shows lines to try', async ()
   const { rows } = await sql.query<{ products: number }>('select count(*) as products from catalog.products');
   expect(rows[0]?.products).toBe(7_975);
   expect(stack.said.join('\n')).toContain('7975 products of the demo catalog were imported');
-});
-
-test('the scopes of each service in the table are those that its routes ask for', async () => {
-  for (const { name, asksFor } of serviceTable) {
-    if (name === 'console') continue;
-    const document = (await (await fetch(`${stack.url(name)}/openapi.json`)).json()) as {
-      paths: Record<string, Record<string, { security: { serviceToken: string[] }[] }>>;
-    };
-    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
-    const asked = operations.flatMap(({ security }) => security.flatMap(({ serviceToken }) => serviceToken));
-    expect([name, [...new Set(asked)].toSorted()]).toEqual([name, asksFor.toSorted()]);
-  }
 });
 
 test('the lines to paste work one after the other in a shell', async () => {
