@@ -60,13 +60,38 @@ const writableFields = {
   attributes: attributesSchema,
 };
 
-export const productSchema = z.strictObject({
-  id: productIdSchema,
-  ...writableFields,
-  version: versionSchema,
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
-});
+export const productSchema = z
+  .strictObject({
+    id: productIdSchema,
+    ...writableFields,
+    version: versionSchema,
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({
+    examples: [
+      {
+        id: '019ac0de-6f00-7a3b-8c1d-2e4f6a8b0c1d',
+        sku: exampleSku,
+        name: 'LED downlight',
+        description: 'Fits 4 and 6 inch openings.',
+        brand: 'Acme',
+        category: 'light',
+        gtin: '4006381333931',
+        weightGrams: 200,
+        lengthMm: 160,
+        widthMm: 160,
+        heightMm: 40,
+        priceMinor: 3099,
+        currency: 'EUR',
+        status: 'active',
+        attributes: { watts: 9, dimmable: true },
+        version: 4711,
+        createdAt: '2026-11-28T12:00:00.000Z',
+        updatedAt: '2026-11-28T12:00:00.000Z',
+      },
+    ],
+  });
 export type Product = z.infer<typeof productSchema>;
 
 /** What `POST /v1/products` takes. */

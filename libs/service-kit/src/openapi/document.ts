@@ -156,6 +156,8 @@ function requestBody(body: NonNullable<Route['body']>): Json {
 function operation(route: Route, isRateLimited: boolean): Json {
   const scopes = typeof route.scope === 'string' ? [route.scope] : route.scope;
   return {
+    // The page groups calls by it: `products` for `/v1/products/{id}`.
+    tags: [route.path.split('/')[2] ?? ''],
     summary: route.summary,
     description: [
       ...(route.description === undefined ? [] : [route.description]),

@@ -85,11 +85,16 @@ export async function openApiChecker(url: string): Promise<OpenApiChecker> {
     ajv.validate({ ...schema, components: document.components }, example) ? undefined : ajv.errorsText();
   for (const [name, { parameters = [], requestBody, responses }] of operations) {
     for (const { content = {} } of Object.values(responses))
-      for (const { schema, examples = {} } of Object.values(content))
+      for (const { schema, examples = {} } of Object.values(content)) {
+        for (const example of (schema as { examples?: unknown[] }).examples ?? []) {
+          const wrong = misfit(schema, example);
+          if (wrong !== undefined) throw new Error(`${name}: the example of its answer is wrong: ${wrong}`);
+        }
         for (const [code, { value }] of Object.entries(examples)) {
           const wrong = misfit(schema, value);
           if (wrong !== undefined) throw new Error(`${name}: the example of ${code} is wrong: ${wrong}`);
         }
+      }
 
     for (const { name: parameter, schema, example } of parameters) {
       const wrong = example === undefined ? undefined : misfit(schema, example);
