@@ -2,14 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exampleSku, productSchema } from '@catalog/contracts';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { portsFrom } from './machine/ports.ts';
 import { repositoryRoot } from './machine/stack-folder.ts';
 import { services } from './service-table.ts';
 import { welcomeText } from './welcome.ts';
 
 test('the README shows what npm start prints', async () => {
-  const [example] = productSchema.meta()?.['examples'] as [unknown];
-  const product = productSchema.parse(example);
+  const { examples } = z.toJSONSchema(productSchema);
+  const product = productSchema.parse(examples?.[0]);
   const text = welcomeText({
     ports: portsFrom(4000),
     prefix: '',
