@@ -20,7 +20,7 @@ import { SetupError } from './steps.mjs';
 const connection = 'PORT_BASE chooses the stack, 4000 unless set.';
 
 /** @type {Readonly<Record<string, CommandLine>>} */
-export const commandLines = {
+const commandLines = {
   start: {
     about: `Installs what is missing, starts everything on this machine, and loads the demo catalog. Ctrl-C stops all and keeps the data. PORT_BASE moves all ports, 4000 unless set.`,
   },

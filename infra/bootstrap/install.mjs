@@ -86,7 +86,7 @@ const npmEnvironment = () => ({ ...process.env, PATH: systemPath() });
 const registryPatience_ms = 10_000;
 
 /** @returns {Promise<boolean>} false if the network, a proxy or the registry does not answer in time */
-export function registryAnswers() {
+function registryAnswers() {
   const [file = '', ...args] = npm();
   const asking = spawn(file, [...args, 'ping', '--fetch-retries=0', '--loglevel=error'], {
     cwd: repositoryRoot,
