@@ -87,7 +87,6 @@ await runServer({
         name: service,
         limit: config.RATE_LIMIT_REQUESTS,
         window_ms: config.RATE_LIMIT_WINDOW_SECONDS * 1_000,
-        now: () => performance.now(),
         onError: warn('the state Redis failed; this process counts requests alone'),
       }),
       authenticate: authenticate({

@@ -46,7 +46,6 @@ await runServer({
         name: serviceName,
         limit: config.RATE_LIMIT_REQUESTS,
         window_ms: config.RATE_LIMIT_WINDOW_SECONDS * 1_000,
-        now: () => performance.now(),
         onError: (error) =>
           log.warn({ err: error }, 'only this process counts requests, because the state Redis is away'),
       }),

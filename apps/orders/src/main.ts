@@ -66,7 +66,6 @@ await runServer({
         name: serviceName,
         limit: config.RATE_LIMIT_REQUESTS,
         window_ms: config.RATE_LIMIT_WINDOW_SECONDS * 1_000,
-        now: () => performance.now(),
         onError: warn('only this process counts requests, because the state Redis is away'),
       }),
     });

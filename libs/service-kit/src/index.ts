@@ -14,13 +14,13 @@ export { type EventStream, EventStreams, type SentEvent } from './http/event-str
 export {
   type Front,
   type FrontAnswer,
-  isNextOnSocket,
   observeFront,
   plainHeaders,
   type PlainHeaders,
   putInFront,
 } from './http/front.ts';
 export { answerError } from './http/answer-error.ts';
+export { isNextOnSocket } from './http/unread-answers.ts';
 export { writeCompleteHead } from './http/messages.ts';
 export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
 export { parseExactJson } from './json/exact-json.ts';

@@ -160,7 +160,6 @@ async function startReader(
     limit: requestsPerMinute,
     ...(rateLimiterWait_ms !== undefined && { wait_ms: rateLimiterWait_ms }),
     window_ms: 60_000,
-    now: () => performance.now(),
     onError: ignore,
   });
   const changesPool = createServicePool({ url: databaseUrl, applicationName: 'changes', max: 3 });

@@ -97,7 +97,6 @@ export async function runningService(
       name: serviceName,
       limit: options.requestsPerMinute ?? 1_000_000,
       window_ms: 60_000,
-      now: () => performance.now(),
       onError: () => undefined,
     }),
     clock: systemClock,

@@ -66,13 +66,9 @@ function field(name: string, code: string, message: string): FieldError {
   return { pointer: `/${name}`, code, message };
 }
 
-/** Translates a refusal of Postgres into the error that the client gets. Other errors pass unchanged. */
-export async function translateViolation<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw catalogErrorFor(error) ?? error;
-  }
+/** For `catch`: throws the error that the client gets for a refusal of Postgres, and other errors unchanged. */
+export function throwToClient(error: unknown): never {
+  throw catalogErrorFor(error) ?? error;
 }
 
 /** The CatalogError for an error of Postgres; undefined if the request did not cause it. */

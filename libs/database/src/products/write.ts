@@ -1,7 +1,7 @@
 import type { Product, ProductCreate, ProductPatch } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
-import { translateViolation } from './violations.ts';
+import { throwToClient } from './violations.ts';
 
 const sql = {
   insert: loadSql(import.meta.url, './insert.sql'),
@@ -38,13 +38,11 @@ const fields = Object.keys(columns) as (keyof ProductCreate)[];
 /** Throws CatalogError: `sku_taken`, `invalid_request` naming the field, `busy`. */
 export async function insertProduct(client: Queryable, product: ProductCreate): Promise<Product> {
   const values = fields.map((field) => product[field]);
-  return await translateViolation(async () => {
-    const { rows } = await client.query<Product>(sql.insert, values);
-    const [inserted] = rows;
-    if (inserted === undefined)
-      throw new Error('the insert of a product returned no row: a trigger dropped it');
-    return inserted;
-  });
+  const { rows } = await client.query<Product>(sql.insert, values).catch(throwToClient);
+  const [inserted] = rows;
+  if (inserted === undefined)
+    throw new Error('the insert of a product returned no row: a trigger dropped it');
+  return inserted;
 }
 
 /**
@@ -60,15 +58,10 @@ export async function updateProduct(
   const patchOfColumns = Object.fromEntries(
     fields.filter((field) => patch[field] !== undefined).map((field) => [columns[field], patch[field]]),
   );
-  const updated = await translateViolation(async () => {
-    const { rows } = await client.query<Product>(sql.update, [
-      id,
-      JSON.stringify(patchOfColumns),
-      versionOf(expected),
-    ]);
-    return rows[0];
-  });
-  return updated ?? (await whyNotChanged(client, id));
+  const { rows } = await client
+    .query<Product>(sql.update, [id, JSON.stringify(patchOfColumns), versionOf(expected)])
+    .catch(throwToClient);
+  return rows[0] ?? (await whyNotChanged(client, id));
 }
 
 /** Returns the version of the tombstone. */
@@ -77,11 +70,10 @@ export async function deleteProduct(
   id: string,
   expected: ExpectedVersion,
 ): Promise<{ readonly version: number } | NotChanged> {
-  const deleted = await translateViolation(async () => {
-    const { rows } = await client.query<{ version: number }>(sql.delete, [id, versionOf(expected)]);
-    return rows[0];
-  });
-  return deleted ?? (await whyNotChanged(client, id));
+  const { rows } = await client
+    .query<{ version: number }>(sql.delete, [id, versionOf(expected)])
+    .catch(throwToClient);
+  return rows[0] ?? (await whyNotChanged(client, id));
 }
 
 function versionOf(expected: ExpectedVersion): number | null {

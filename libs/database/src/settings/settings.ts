@@ -2,7 +2,7 @@ import { SETTINGS, type Settings, type SettingsPatch } from '@catalog/contracts'
 import { rowLoader, textKey } from '../entities/row-loader.ts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
-import { translateViolation } from '../products/violations.ts';
+import { throwToClient } from '../products/violations.ts';
 import type { ExpectedVersion, NotChanged } from '../products/write.ts';
 
 const sql = {
@@ -32,14 +32,10 @@ export async function updateSettings(
   const patchOfColumns = Object.fromEntries(
     fields.filter((field) => patch[field] !== undefined).map((field) => [columns[field], patch[field]]),
   );
-  const updated = await translateViolation(async () => {
-    const { rows } = await client.query<Settings>(sql.update, [
-      JSON.stringify(patchOfColumns),
-      expected === '*' ? null : expected,
-    ]);
-    return rows[0];
-  });
-  if (updated !== undefined) return updated;
+  const updated = await client
+    .query<Settings>(sql.update, [JSON.stringify(patchOfColumns), expected === '*' ? null : expected])
+    .catch(throwToClient);
+  if (updated.rows[0] !== undefined) return updated.rows[0];
   const { rows } = await client.query<{ version: number }>(sql.version);
   return rows[0] === undefined ? 'missing' : { changed: rows[0].version };
 }

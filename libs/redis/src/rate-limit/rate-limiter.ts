@@ -20,8 +20,8 @@ export interface RateLimiterOptions {
   readonly window_ms: number;
   /** How long a request waits for Redis at most; 25 ms unless set. */
   readonly wait_ms?: number;
-  /** Monotonic. */
-  readonly now: () => number;
+  /** Monotonic; `performance.now` unless set. */
+  readonly now?: () => number;
   /** Redis is too slow, or fails. Called once, until it works again. */
   readonly onError: (error: unknown) => void;
 }
@@ -73,19 +73,20 @@ const reserveAhead = 1 / 50;
 export class RateLimiter {
   readonly limit: number;
   readonly window_ms: number;
-  readonly #options: RateLimiterOptions;
+  readonly #options: RateLimiterOptions & Required<Pick<RateLimiterOptions, 'now'>>;
   readonly #pace: RedisPace;
   readonly #callers = new LRUCache<string, Caller>({ max: rememberedCallers });
 
   constructor(options: RateLimiterOptions) {
-    this.#options = options;
+    const now = options.now ?? performance.now.bind(performance);
+    this.#options = { ...options, now };
     this.limit = options.limit;
     this.window_ms = options.window_ms;
     this.#pace = new RedisPace({
       // It writes, because a full Redis still answers reads.
       check: () => this.#call('check', 0, 0),
       wait_ms: options.wait_ms ?? defaultWait_ms,
-      now: options.now,
+      now,
       onSlow: options.onError,
     });
   }

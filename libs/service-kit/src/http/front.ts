@@ -101,11 +101,6 @@ function is(name: string, wanted: string): boolean {
   return name === wanted || name.toLowerCase() === wanted.toLowerCase();
 }
 
-/** Whether what is written to the response now goes to its socket at once, and not behind another answer. */
-export function isNextOnSocket(res: ServerResponse): boolean {
-  return res.socket !== null && !res.socket.destroyed && res.socket.writableLength === 0;
-}
-
 /** Observes requests that a front answers, as `observeRequests` does with all others. */
 export function observeFront(options: { metrics: Metrics; log: Logger }) {
   const observe = observeRequests(options);

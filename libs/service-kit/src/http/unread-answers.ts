@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '../logging/logger.ts';
-import { isNextOnSocket } from './front.ts';
 import { httpLimits } from './limits.ts';
 
 type Exchange = readonly [IncomingMessage, ServerResponse];
@@ -31,6 +30,11 @@ const closeLook_ms = 100;
  * would seem to have taken nothing.
  */
 const looksWithoutProgress = 4;
+
+/** Whether what is written to the response now goes to its socket at once, and not behind another answer. */
+export function isNextOnSocket(res: ServerResponse): boolean {
+  return res.socket !== null && !res.socket.destroyed && res.socket.writableLength === 0;
+}
 
 /**
  * Bounds the memory that clients can hold by not reading: a client sends many requests at once for large answers, and takes

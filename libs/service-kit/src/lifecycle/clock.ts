@@ -9,8 +9,8 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
+  now: Date.now,
+  monotonic: performance.now.bind(performance),
   setTimeout: (callback, delay_ms) => setTimeout(callback, delay_ms),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
