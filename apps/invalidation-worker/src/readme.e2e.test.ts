@@ -29,6 +29,8 @@ beforeAll(async () => {
     onError: () => undefined,
   });
   await cache.start();
+  // From the first heartbeat on, the caches are trusted.
+  await eventually(() => cache.status().redisIsFresh && cache.status().nearCache.isSound);
 });
 afterAll(async () => {
   await cache?.stop();
@@ -52,7 +54,7 @@ test('"Cache your own table" of the README: rows are cached, and every change in
   };
   const { rates, first } = await run(cache, stores.owner);
   expect(first).toMatchObject({ value: { id: 'vat', percent: 19 }, source: 'stored' });
-  expect((await rates.get('vat')).source).toBe('near');
+  await eventually(async () => expect((await rates.get('vat')).source).toBe('near'));
 
   await stores.owner.query("update catalog.rates set percent = 7 where id = 'vat'");
   await eventually(async () => expect((await rates.get('vat')).value).toMatchObject({ percent: 7 }));
