@@ -12,6 +12,8 @@ import type { Queue } from 'bullmq';
 import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import type { Accounts } from './accounts/accounts.ts';
+import type { ActionLog } from './audit-log/action-log.ts';
+import { auditLogRoutes } from './audit-log/routes.ts';
 import { Editing } from './editing/editing.ts';
 import { editingRoutes } from './editing/routes.ts';
 import { ReaderProbe } from './follow/reader-probe.ts';
@@ -55,6 +57,7 @@ export interface Dependencies {
   readonly state: () => Promise<SystemState>;
   readonly series: Series;
   readonly pausedBy: PausedBy;
+  readonly actions: ActionLog;
   readonly readUrl: string;
   readonly sessionSecret: string;
   /** The address of the console in a browser. */
@@ -88,6 +91,7 @@ export function createApp(deps: Dependencies): Express {
       app.use(requireSignIn(deps));
       meRoute(app);
       overviewRoutes(app, deps);
+      auditLogRoutes(app, deps);
       liveRoutes(app, { stream: new WorkerStream(deps.caller) });
       editingRoutes(app, { accounts: deps.accounts, editing: new Editing(deps.redis) });
       followRoutes(app, { ...deps, probe: (username) => probe(deps, username) });

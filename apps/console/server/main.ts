@@ -6,6 +6,7 @@ import { Accounts } from './accounts/accounts.ts';
 import { createPasswordHasher } from './accounts/password-hash.ts';
 import { createProfileCache } from './accounts/profile-cache.ts';
 import { createApp, serviceName } from './app.ts';
+import { ActionLog } from './audit-log/action-log.ts';
 import { readConfig } from './config.ts';
 import { clockOffset_ms } from './follow/clock-offset.ts';
 import { Series } from './overview/series.ts';
@@ -64,6 +65,7 @@ await runServer({
     await profileCache.start();
 
     const pausedBy = new PausedBy();
+    const actions = new ActionLog(pool, log);
     const state = systemState({
       services: [
         { name: 'catalog-read', url: config.CATALOG_READ_URL },
@@ -105,6 +107,7 @@ await runServer({
       state,
       series,
       pausedBy,
+      actions,
       readUrl: config.CATALOG_READ_URL,
       sessionSecret: config.SESSION_SECRET,
       origin: config.origin,

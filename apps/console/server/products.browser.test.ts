@@ -17,42 +17,16 @@ afterEach(async () => {
   if (complaints.length > 0) throw new Error(complaints.join('\n'));
 });
 
-interface Row {
-  readonly id: string;
-  readonly sku: string;
-}
-
-/** A product of its own for each test. */
-async function newProduct(values: { name?: string; priceMinor?: number } = {}): Promise<Row> {
-  const sku = `TEST-${randomUUID().slice(0, 8)}`;
-  const { rows } = await app.sql.query<Row>(
-    `insert into catalog.products (sku, name, description, brand, category, price_minor, currency, status, attributes)
-     values ($1, $2, '', 'Test brand', 'test', $3, 'EUR', 'active', '{}') returning id, sku`,
-    [sku, values.name ?? 'Test product', values.priceMinor ?? 1000],
-  );
-  const [row] = rows;
-  if (row === undefined) throw new Error('no product was created');
-  return row;
-}
-
-async function valueOf(id: string, column: 'name' | 'price_minor' | 'status' | 'brand'): Promise<unknown> {
-  const { rows } = await app.sql.query<Record<string, unknown>>(
-    'select name, price_minor::int, status, brand from catalog.products where id = $1',
-    [id],
-  );
-  return rows[0]?.[column];
-}
-
 const bySql = (id: string, name: string) =>
   app.sql.query('update catalog.products set name = $2 where id = $1', [id, name]);
 
 test('an edit is saved, named in the history, and followed into every reader', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByLabel('Price', { exact: true }).fill('29.99');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('Saved', { exact: true }).waitFor();
-  expect(await valueOf(id, 'price_minor')).toBe(2999);
+  expect(await app.valueOf(id, 'price_minor')).toBe(2999);
   const followed = page.getByRole('region', { name: 'Follow the change' });
   await followed.getByText('complete').waitFor();
   for (const step of ['commit', 'claimed', 'queued', 'applied', 'reader 1', 'reader 2'])
@@ -67,7 +41,7 @@ test('an edit is saved, named in the history, and followed into every reader', a
 });
 
 test('a change by SQL appears in the open form of somebody who only looks', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByLabel('Name', { exact: true }).waitFor();
   await page.waitForTimeout(500);
@@ -78,7 +52,7 @@ test('a change by SQL appears in the open form of somebody who only looks', asyn
 });
 
 test('a change from elsewhere is offered to a person who types, and keeps what was typed', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByLabel('Name', { exact: true }).fill('Mine');
   await page.getByLabel('Brand').fill('My brand');
@@ -91,11 +65,11 @@ test('a change from elsewhere is offered to a person who types, and keeps what w
   await offer.getByRole('button', { name: 'Keep mine' }).click();
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('Saved', { exact: true }).waitFor();
-  expect([await valueOf(id, 'name'), await valueOf(id, 'brand')]).toEqual(['Mine', 'My brand']);
+  expect([await app.valueOf(id, 'name'), await app.valueOf(id, 'brand')]).toEqual(['Mine', 'My brand']);
 });
 
 test('"Take theirs" replaces only the fields that they have changed', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByLabel('Name', { exact: true }).fill('Mine');
   await page.getByLabel('Brand').fill('My brand');
@@ -106,7 +80,7 @@ test('"Take theirs" replaces only the fields that they have changed', async () =
 });
 
 test('a save over a change that this page has not seen opens a dialog that merges field by field', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   // Without live changes the page hears of nothing.
   const page = await app.open('editor', {
     path: `/products/${id}`,
@@ -128,15 +102,15 @@ test('a save over a change that this page has not seen opens a dialog that merge
   await row.getByRole('radio').first().check();
   await merge.click();
   await page.getByText('Saved the merged product').waitFor();
-  expect([await valueOf(id, 'name'), await valueOf(id, 'price_minor'), await valueOf(id, 'brand')]).toEqual([
-    'Mine',
-    500,
-    'Their brand',
-  ]);
+  expect([
+    await app.valueOf(id, 'name'),
+    await app.valueOf(id, 'price_minor'),
+    await app.valueOf(id, 'brand'),
+  ]).toEqual(['Mine', 500, 'Their brand']);
 });
 
 test('Back shows the product as it is, never an old form', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByLabel('Name', { exact: true }).waitFor();
   await page.getByRole('link', { name: 'Changes' }).click();
@@ -148,7 +122,7 @@ test('Back shows the product as it is, never an old form', async () => {
 });
 
 test('two people who edit the same product see each other', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   const ann = await app.open('ann', { path: `/products/${id}` });
   await ann.getByLabel('Name', { exact: true }).fill('Ann types');
   const editor = await app.open('editor', { path: `/products/${id}` });
@@ -158,14 +132,14 @@ test('two people who edit the same product see each other', async () => {
 });
 
 test('an older version can be restored from the history', async () => {
-  const { id } = await newProduct({ name: 'The first name' });
+  const { id } = await app.newProduct({ name: 'The first name' });
   await bySql(id, 'The second name');
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByRole('button', { name: 'Restore' }).click();
   expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('The first name');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('Saved', { exact: true }).waitFor();
-  expect(await valueOf(id, 'name')).toBe('The first name');
+  expect(await app.valueOf(id, 'name')).toBe('The first name');
 });
 
 test('a product is created, and deleted after the time to undo', async () => {
@@ -195,7 +169,7 @@ test('a product is created, and deleted after the time to undo', async () => {
 
 test('many products are changed at once after a preview, and changed back', async () => {
   const brand = `Bulk ${randomUUID().slice(0, 8)}`;
-  const made = [await newProduct(), await newProduct()];
+  const made = [await app.newProduct(), await app.newProduct()];
   await app.sql.query('update catalog.products set brand = $1 where id = any($2)', [
     brand,
     made.map(({ id }) => id),
@@ -209,14 +183,14 @@ test('many products are changed at once after a preview, and changed back', asyn
   await app.picture(page, 'products-bulk');
   await page.getByRole('button', { name: 'Change 2 products' }).click();
   await page.getByText('Changed 2 of 2 products').waitFor();
-  expect(await valueOf(made[0]?.id ?? '', 'price_minor')).toBe(1100);
+  expect(await app.valueOf(made[0]?.id ?? '', 'price_minor')).toBe(1100);
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByText('Undone for 2 of 2 products').waitFor();
-  expect(await valueOf(made[0]?.id ?? '', 'price_minor')).toBe(1000);
+  expect(await app.valueOf(made[0]?.id ?? '', 'price_minor')).toBe(1000);
 });
 
 test('search as you type finds a product, and the address keeps the search', async () => {
-  const { sku } = await newProduct({ name: 'Zauberwürfel' });
+  const { sku } = await app.newProduct({ name: 'Zauberwürfel' });
   const page = await app.open('viewer', { path: '/products' });
   await page.getByLabel('Search products').fill('Zauberw');
   await page.getByRole('row', { name: new RegExp(sku) }).waitFor();
@@ -226,7 +200,7 @@ test('search as you type finds a product, and the address keeps the search', asy
 });
 
 test('stock is received and shown', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByRole('button', { name: 'Receive or correct…' }).click();
   await page.getByLabel('Pieces').fill('12');
@@ -238,7 +212,7 @@ test('stock is received and shown', async () => {
 });
 
 test('a viewer can look at a product and act nowhere', async () => {
-  const { id } = await newProduct();
+  const { id } = await app.newProduct();
   const page = await app.open('viewer', { path: `/products/${id}` });
   expect(await page.getByLabel('Name', { exact: true }).isDisabled()).toBe(true);
   for (const name of ['Save', 'Delete', 'Discard', 'Restore', 'Receive or correct…'])
@@ -252,9 +226,26 @@ test('a viewer can look at a product and act nowhere', async () => {
   expect(await page.getByRole('button', { name: /Purge|Audit/ }).count()).toBe(0);
 });
 
+test('the audit log names an edit, what was sent and how it ended, and leads to the product', async () => {
+  const { id, sku } = await app.newProduct();
+  const page = await app.open('ann', { path: `/products/${id}` });
+  await page.getByLabel('Name', { exact: true }).fill('A name of ann');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'Audit log' }).click();
+  const row = page.getByRole('row', { name: new RegExp(sku) });
+  expect(await row.textContent()).toMatch(/ann.*changed the product.*name: A name of ann.*done/);
+  await page.getByLabel('Kind').selectOption('cache');
+  await page.getByText('Nobody did such a thing.').waitFor();
+  await page.getByLabel('Kind').selectOption('product');
+  await page.getByLabel('Person').fill('ann');
+  await row.getByRole('link', { name: sku }).click();
+  await page.getByRole('heading', { name: 'A name of ann' }).waitFor();
+});
+
 test('malicious text in a product is shown and does nothing', async () => {
   const evil = '<img src=x onerror=alert(1)><script>alert(2)</script>';
-  const { id } = await newProduct({ name: evil });
+  const { id } = await app.newProduct({ name: evil });
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByRole('heading', { name: evil }).waitFor();
   await page.goto(`${app.url}/products?q=onerror`);
@@ -269,7 +260,7 @@ describe.each(['light', 'dark'] as const)('%s', (scheme) => {
   test.each([390, 1280, 1920])(
     'at a width of %i pixels axe finds nothing and nothing is cut off',
     async (width) => {
-      const { id } = await newProduct();
+      const { id } = await app.newProduct();
       const page = await app.open('admin', { scheme, width });
       for (const [name, path] of [
         ['overview', '/'],

@@ -6,6 +6,7 @@ import {
   type ErrorComponentProps,
 } from '@tanstack/react-router';
 import { Empty, Failed } from './elements/states.tsx';
+import { auditSearch } from './pages/audit-log/search.ts';
 import { productsSearch } from './pages/products/search.ts';
 import { AppShell } from './shell/app-shell.tsx';
 
@@ -50,6 +51,12 @@ const routes = [
     validateSearch: (search): { key?: string } =>
       typeof search['key'] === 'string' ? { key: search['key'] } : {},
     component: lazyRouteComponent(() => import('./pages/keys/keys.tsx'), 'Keys'),
+  }),
+  createRoute({
+    ...under,
+    path: '/audit-log',
+    validateSearch: auditSearch,
+    component: lazyRouteComponent(() => import('./pages/audit-log/audit-log.tsx'), 'AuditLog'),
   }),
 ] as const;
 

@@ -31,6 +31,8 @@ export const readConfig = (environment?: Environment) =>
       KEEP_IDEMPOTENCY_KEYS_HOURS: integer({ min: 24, max: 8_760 }).default(48),
       /** Results of imports. */
       KEEP_IMPORTS_DAYS: integer({ min: 1, max: 36_500 }).default(30),
+      /** What people did in the console. */
+      KEEP_ACTIONS_DAYS: integer({ min: 1, max: 36_500 }).default(365),
     },
     environment,
   );

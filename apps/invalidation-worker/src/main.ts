@@ -45,6 +45,7 @@ await runServer({
         tombstones_s: config.KEEP_TOMBSTONES_DAYS * day_s,
         idempotencyKeys_s: config.KEEP_IDEMPOTENCY_KEYS_HOURS * 3_600,
         imports_s: config.KEEP_IMPORTS_DAYS * day_s,
+        actions_s: config.KEEP_ACTIONS_DAYS * day_s,
       },
       changesAge_s: config.KEEP_CHANGES_DAYS * day_s,
       historyAge_s: Math.max(config.KEEP_HISTORY_DAYS, config.KEEP_CHANGES_DAYS + 1) * day_s,

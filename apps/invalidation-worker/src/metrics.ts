@@ -41,7 +41,7 @@ export function createWorkerMetrics({ registry }: Metrics) {
   });
   return {
     observeDeleted(deleted: Deleted) {
-      for (const kind of ['tombstones', 'idempotencyKeys', 'imports'] as const)
+      for (const kind of ['tombstones', 'idempotencyKeys', 'imports', 'actions'] as const)
         rowsExpired.inc({ kind }, deleted[kind]);
     },
     historyDaysDropped: new Counter({

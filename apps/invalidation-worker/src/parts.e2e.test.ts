@@ -150,7 +150,7 @@ const parts: Record<string, () => Part> = {
       outbox: new Outbox(pool),
       setAside: setAside(),
       stateRedis,
-      ages: { tombstones_s: 86_400, idempotencyKeys_s: 86_400, imports_s: 86_400 },
+      ages: { tombstones_s: 86_400, idempotencyKeys_s: 86_400, imports_s: 86_400, actions_s: 86_400 },
       historyAge_s: 1,
       changesAge_s: 1,
       metrics: createWorkerMetrics(createMetrics({ service: 'parts' })),

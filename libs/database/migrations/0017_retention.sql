@@ -15,8 +15,8 @@ revoke execute on function catalog.require_age from public;
 -- A tombstone stays for a day at least: if it left too early, an older version could come back. An Idempotency-Key stays for a
 -- day at least: if it left too early, a repeated request would place an order twice.
 create function catalog.delete_expired(
-  tombstone_age interval, idempotency_age interval, import_age interval, at_most integer,
-  out tombstones bigint, out idempotency_keys bigint, out imports bigint
+  tombstone_age interval, idempotency_age interval, import_age interval, action_age interval, at_most integer,
+  out tombstones bigint, out idempotency_keys bigint, out imports bigint, out actions bigint
 )
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -25,6 +25,7 @@ begin
   perform catalog.require_age('tombstones', tombstone_age, interval '1 day');
   perform catalog.require_age('idempotency keys', idempotency_age, interval '1 day');
   perform catalog.require_age('imports', import_age, interval '1 day');
+  perform catalog.require_age('console actions', action_age, interval '1 day');
   with gone as (
     delete from catalog.tombstones where ctid = any (array(
       select b.ctid from catalog.tombstones b
@@ -43,6 +44,9 @@ begin
     select i.ctid from catalog.imports i
     where i.created_at < t - import_age and i.state <> 'running' limit at_most));
   get diagnostics imports = row_count;
+  delete from catalog.console_actions where ctid = any (array(
+    select a.ctid from catalog.console_actions a where a.acted_at < t - action_age limit at_most));
+  get diagnostics actions = row_count;
 end
 $$;
 revoke execute on function catalog.delete_expired from public;

@@ -4,6 +4,8 @@ import type { Express } from 'express';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { ActionLog } from '../audit-log/action-log.ts';
+import { audited, noteActed } from '../audit-log/audited.ts';
 import { BrowserStream, sessionStands } from '../live/browser-stream.ts';
 import type { ServiceCaller } from '../services/caller.ts';
 import { chosenHeaders, passOn } from '../services/forward.ts';
@@ -15,6 +17,7 @@ export interface FollowDependencies {
   readonly caller: ServiceCaller;
   readonly accounts: Pick<Accounts, 'find'>;
   readonly log: Logger;
+  readonly actions: Pick<ActionLog, 'record'>;
   /** By how much the clock of Postgres is ahead. */
   readonly clockOffset_ms: () => Promise<number>;
   /** Finds and asks the readers for one person. */
@@ -31,13 +34,16 @@ const mostBodyBytes = 1024 * 1024;
 
 /** Saves a product, and follows the change into every cache. */
 export function followRoutes(app: Express, deps: FollowDependencies): void {
-  const { caller, accounts, log } = deps;
+  const { caller, accounts, actions } = deps;
   const follows = new LRUCache<string, Follow>({ max: 500, ttl: 5 * 60_000 });
 
-  app.patch('/api/products/:id', requireRole('editor', { accounts }), async (req, res) => {
+  const guards = [audited(actions, 'product.update'), requireRole('editor', { accounts })];
+
+  app.patch('/api/products/:id', ...guards, async (req, res) => {
     const { id } = parse(params, req.params, 'params');
     const { username } = signedIn(res);
     const body = Buffer.from(await readBody(req, mostBodyBytes));
+    noteActed(res, { target: id, detail: jsonOf(body) });
     const follow = req.get('Follow') === 'true' ? await beginToFollow(deps, id, username) : undefined;
     try {
       const response = await caller.call({
@@ -55,7 +61,6 @@ export function followRoutes(app: Express, deps: FollowDependencies): void {
         follows.set(`${id} ${version}`, follow);
       } else follow?.end();
       await passOn(response, res);
-      log.info({ user: username, action: `PATCH ${req.path}`, status: response.status, version }, 'acted');
     } catch (error) {
       follow?.end();
       throw error;
@@ -93,6 +98,14 @@ export function followRoutes(app: Express, deps: FollowDependencies): void {
       probe.close();
     }
   });
+}
+
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A change is saved even while nobody can be asked to follow it. */

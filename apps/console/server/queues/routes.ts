@@ -2,9 +2,11 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { Clock, Logger } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
-import type { Express, RequestHandler } from 'express';
+import type { Express, Request, RequestHandler } from 'express';
 import { CatalogError, userRoles, type UserRole } from '@catalog/contracts';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { ActionLog } from '../audit-log/action-log.ts';
+import { audited } from '../audit-log/audited.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
 import type { PausedBy } from './paused-by.ts';
 import { QueuesAdapter } from './queues-adapter.ts';
@@ -18,8 +20,18 @@ export const queuesPath = '/queues';
 const actions =
   /^\/api\/queues\/(?:[^/]+\/){0,2}(?:pause|resume|empty|promote|retry|clean|(?:retry|clean)\/[^/]+)$/;
 
+/** `/api/queues/refresh/17/retry` is "queue.retry" of "refresh 17". */
+function namedAct({ method, path }: Request): { action: string; target?: string } | undefined {
+  if (method === 'GET' || method === 'HEAD') return undefined;
+  const parts = path.split('/').filter((part) => part !== '' && part !== 'api' && part !== 'queues');
+  const verb = parts.findLast((part) => verbs.has(part)) ?? 'change';
+  const target = parts.filter((part) => part !== verb).join(' ');
+  return { action: `queue.${verb}`, target: target === '' ? 'all queues' : target };
+}
+const verbs = new Set(['pause', 'resume', 'empty', 'promote', 'retry', 'clean']);
+
 /** In bull-board, GET and HEAD never change anything. A test checks all of its routes. */
-function actingNeedsAdmin({ accounts, pausedBy, clock, log }: QueueDependencies): RequestHandler {
+function actingNeedsAdmin({ accounts, pausedBy, clock }: QueueDependencies): RequestHandler {
   const admin = requireRole('admin', { accounts });
   return (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') {
@@ -42,10 +54,6 @@ function actingNeedsAdmin({ accounts, pausedBy, clock, log }: QueueDependencies)
       }
       const { username } = signedIn(res);
       res.on('finish', () => {
-        log.info(
-          { user: username, action: `${req.method} ${queuesPath}${req.path}`, status: res.statusCode },
-          'acted',
-        );
         const [, queue, act] = /^\/api\/queues\/([^/]+)\/(pause|resume)$/.exec(req.path) ?? [];
         if (queue === undefined || res.statusCode >= 300) return;
         if (act === 'pause') pausedBy.note(queue, username, clock.now());
@@ -80,6 +88,7 @@ export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger
 
 export interface QueueDependencies {
   readonly accounts: Accounts;
+  readonly actions: Pick<ActionLog, 'record'>;
   readonly queues: readonly Queue[];
   readonly pausedBy: PausedBy;
   readonly clock: Pick<Clock, 'now'>;
@@ -87,7 +96,7 @@ export interface QueueDependencies {
 }
 
 export function queueRoutes(app: Express, deps: QueueDependencies): void {
-  app.use(queuesPath, actingNeedsAdmin(deps));
+  app.use(queuesPath, audited(deps.actions, namedAct), actingNeedsAdmin(deps));
   for (const role of userRoles)
     app.use(queuesPath, queueBoard(role, deps.queues, deps.log).getRouter() as Express);
 }

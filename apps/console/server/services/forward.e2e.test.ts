@@ -52,10 +52,14 @@ test('the token for the worker is signed with the key of the console and names a
 
 test('the log names who acted, on what, and how it ended', async () => {
   await purge({ key: 'product:9', reason: 'a wrong price' });
-  const record = running.logLines
-    .map((line) => JSON.parse(line) as { msg: string })
-    .findLast(({ msg }) => msg === 'acted');
-  expect(record).toMatchObject({ user: 'admin', action: 'POST /api/purges', status: 200 });
+  const acted = () =>
+    running.logLines
+      .map((line) => JSON.parse(line) as { msg: string })
+      .findLast(({ msg }) => msg === 'acted');
+  // It is logged when the answer has ended.
+  await expect
+    .poll(acted)
+    .toMatchObject({ user: 'admin', action: 'cache.purge', target: 'product:9', status: 200 });
 });
 
 test('the refusal of a service comes back as it is', async () => {

@@ -1,9 +1,11 @@
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { CatalogError, type UserRole } from '@catalog/contracts';
-import { readBody, type Logger } from '@catalog/service-kit';
+import { readBody } from '@catalog/service-kit';
 import type { Express, Request, RequestHandler, Response as Answer } from 'express';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { ActionLog } from '../audit-log/action-log.ts';
+import { audited, noteActed, type Acted } from '../audit-log/audited.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
 import type { ServiceCaller, ServiceName } from './caller.ts';
 
@@ -17,6 +19,8 @@ export interface Forwarded {
   readonly to: string;
   readonly scope: string;
   readonly role: UserRole;
+  /** Its name in the audit log. Every call that may change something has one. */
+  readonly action?: string;
   /** A body that is passed on while it arrives, and how long the answer may take. */
   readonly upload?: { readonly timeout_ms: number };
   readonly timeout_ms?: number;
@@ -49,24 +53,24 @@ const mostBodyBytes = 256 * 1024;
 export function forwardRoutes(
   app: Express,
   table: readonly Forwarded[],
-  { caller, accounts, log }: { caller: ServiceCaller; accounts: Pick<Accounts, 'find'>; log: Logger },
+  deps: { caller: ServiceCaller; accounts: Pick<Accounts, 'find'>; actions: Pick<ActionLog, 'record'> },
 ): void {
+  const { caller, accounts, actions } = deps;
   for (const route of table) {
-    const guards: RequestHandler[] = route.role === 'viewer' ? [] : [requireRole(route.role, { accounts })];
-    app[route.method](route.path, ...guards, async (req, res) => {
-      await forward(caller, route, req, res);
-      if (route.method !== 'get')
-        log.info(
-          { user: signedIn(res).username, action: `${req.method} ${req.path}`, status: res.statusCode },
-          'acted',
-        );
-    });
+    const guards: RequestHandler[] = [
+      ...(route.action === undefined ? [] : [audited(actions, route.action)]),
+      ...(route.role === 'viewer' ? [] : [requireRole(route.role, { accounts })]),
+    ];
+    app[route.method](route.path, ...guards, (req, res) => forward(caller, route, req, res));
   }
 }
 
 async function forward(caller: ServiceCaller, route: Forwarded, req: Request, res: Answer): Promise<void> {
   const gone = new AbortController();
   res.on('close', () => gone.abort());
+  const body =
+    route.upload === undefined && hasBody(req) ? Buffer.from(await readBody(req, mostBodyBytes)) : undefined;
+  if (route.action !== undefined) noteActed(res, sentBy(req, body));
   const response = await caller.call({
     service: route.service,
     method: req.method,
@@ -78,9 +82,11 @@ async function forward(caller: ServiceCaller, route: Forwarded, req: Request, re
     ...(route.upload !== undefined
       ? { body: req, timeout_ms: route.upload.timeout_ms }
       : route.timeout_ms !== undefined && { timeout_ms: route.timeout_ms }),
-    ...(route.upload === undefined &&
-      hasBody(req) && { body: Buffer.from(await readBody(req, mostBodyBytes)) }),
+    ...(body !== undefined && { body }),
   });
+  // A created product is named by its address.
+  const created = response.headers.get('location')?.split('/').at(-1);
+  if (created !== undefined) noteActed(res, { target: created });
   await passOn(response, res);
 }
 
@@ -112,6 +118,21 @@ export async function passOn(response: Response, res: Answer): Promise<void> {
     body.destroy();
     res.destroy();
   });
+}
+
+/** What the person sent: the JSON, or the options of a file. */
+function sentBy(req: Request, body: Buffer | undefined): Acted {
+  const importId = req.get('import-id');
+  if (body === undefined)
+    return { ...(importId !== undefined && { target: importId }), detail: { ...req.query } };
+  try {
+    const detail = JSON.parse(body.toString('utf8')) as unknown;
+    const { key, entity } = (detail ?? {}) as { key?: unknown; entity?: unknown };
+    const target = [key, entity].find((one) => typeof one === 'string');
+    return { ...(target !== undefined && { target }), detail };
+  } catch {
+    return {};
+  }
 }
 
 const hasBody = (req: Request): boolean =>

@@ -21,6 +21,8 @@ const table: [string, string, Record<'nobody' | UserRole, number>][] = [
   ['GET', '/keys', allMay],
   ['GET', '/api/me', allMay],
   ['GET', '/api/state', allMay],
+  ['GET', '/audit-log', allMay],
+  ['GET', '/api/actions', allMay],
   ['GET', '/queues/', allMay],
   ['GET', '/no-such-address', nowhere],
   ['GET', '/api/no-such-address', nowhere],

@@ -26,7 +26,15 @@ export function assets(dist = builtApp): RequestHandler {
 }
 
 /** The addresses of the app. `web/router.tsx` has the same; a test compares them. */
-export const appPages = ['/', '/products', '/products/new', '/products/:id', '/changes', '/keys'] as const;
+export const appPages = [
+  '/',
+  '/products',
+  '/products/new',
+  '/products/:id',
+  '/changes',
+  '/keys',
+  '/audit-log',
+] as const;
 
 export function shellRoutes(app: Express, dist = builtApp): void {
   const send: RequestHandler = async (_req, res) => {

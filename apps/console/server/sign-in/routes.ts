@@ -3,6 +3,7 @@ import { parse, type Clock, type Logger } from '@catalog/service-kit';
 import type { Express } from 'express';
 import { z } from 'zod';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { ActionLog } from '../audit-log/action-log.ts';
 import { passwordRules } from '../accounts/rules.ts';
 import { sendPage } from '../pages/layout.ts';
 import { formBody, wantsPage } from '../pages/page-request.ts';
@@ -32,11 +33,12 @@ export interface SignInOptions {
   readonly throttle: Throttle;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Logger;
+  readonly actions: Pick<ActionLog, 'record'>;
   readonly origin: string;
 }
 
 export function signInRoutes(app: Express, options: SignInOptions): void {
-  const { accounts, throttle, log } = options;
+  const { accounts, throttle, log, actions } = options;
 
   app.get('/sign-in', (req, res) => {
     const next = localPath(req.query['next']);
@@ -56,6 +58,12 @@ export function signInRoutes(app: Express, options: SignInOptions): void {
       await attempt.succeeded();
       await beginSession(req, account, options.clock.now());
       log.info({ user: account.username, address }, 'signed in');
+      void actions.record({
+        username: account.username,
+        action: 'session.sign-in',
+        target: address,
+        status: 200,
+      });
       res.redirect(303, localPath(form.next));
     } catch (error) {
       if (!(error instanceof CatalogError) || error.status >= 500) throw error;
@@ -72,7 +80,8 @@ export function signInRoutes(app: Express, options: SignInOptions): void {
   app.post('/sign-out', async (req, res) => {
     const user = req.session.signedIn?.username;
     await endSession(req, res, options.origin);
-    if (user !== undefined) log.info({ user }, 'signed out');
+    if (user !== undefined)
+      void actions.record({ username: user, action: 'session.sign-out', target: undefined, status: 200 });
     res.redirect(303, '/sign-in');
   });
 }

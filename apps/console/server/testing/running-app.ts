@@ -1,5 +1,6 @@
 /** The whole local stack, with people who are signed in to the console in a real Chromium. */
 /// <reference lib="dom" />
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPool, type Pool } from '@catalog/database';
@@ -21,6 +22,11 @@ export interface OpenOptions {
   readonly prepare?: (page: Page) => Promise<unknown>;
 }
 
+export interface NewProduct {
+  readonly id: string;
+  readonly sku: string;
+}
+
 export interface RunningApp extends AsyncDisposable {
   readonly stack: LocalStack;
   readonly url: string;
@@ -30,6 +36,9 @@ export interface RunningApp extends AsyncDisposable {
   readonly complaints: string[];
   /** A new browser in which the user with this name is signed in. `ann` is an editor too. */
   open(username: 'admin' | 'editor' | 'ann' | 'viewer', options?: OpenOptions): Promise<Page>;
+  /** An active product, written by SQL. */
+  newProduct(values?: { name?: string; priceMinor?: number }): Promise<NewProduct>;
+  valueOf(id: string, column: 'name' | 'price_minor' | 'status' | 'brand'): Promise<unknown>;
   /** Closes every browser that was opened. */
   closeAll(): Promise<void>;
   /** Keeps a picture in `reports/screenshots`. */
@@ -88,6 +97,24 @@ export async function runningApp(): Promise<RunningApp> {
     sql,
     complaints,
     open,
+    async newProduct(values = {}) {
+      const sku = `TEST-${randomUUID().slice(0, 8)}`;
+      const { rows } = await sql.query<NewProduct>(
+        `insert into catalog.products (sku, name, description, brand, category, price_minor, currency, status, attributes)
+         values ($1, $2, '', 'Test brand', 'test', $3, 'EUR', 'active', '{}') returning id, sku`,
+        [sku, values.name ?? 'Test product', values.priceMinor ?? 1000],
+      );
+      const [row] = rows;
+      if (row === undefined) throw new Error('no product was created');
+      return row;
+    },
+    async valueOf(id, column) {
+      const { rows } = await sql.query<Record<string, unknown>>(
+        'select name, price_minor::int, status, brand from catalog.products where id = $1',
+        [id],
+      );
+      return rows[0]?.[column];
+    },
     async closeAll() {
       await Promise.all(browser.contexts().map((context) => context.close()));
     },

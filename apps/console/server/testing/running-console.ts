@@ -24,6 +24,7 @@ import { Accounts } from '../accounts/accounts.ts';
 import { createPasswordHasher } from '../accounts/password-hash.ts';
 import { createProfileCache } from '../accounts/profile-cache.ts';
 import { createApp, serviceName } from '../app.ts';
+import { ActionLog } from '../audit-log/action-log.ts';
 import { clockOffset_ms } from '../follow/clock-offset.ts';
 import { Series } from '../overview/series.ts';
 import { systemState } from '../overview/state.ts';
@@ -177,6 +178,7 @@ export async function runningConsole(
     }),
     series: new Series(),
     pausedBy,
+    actions: new ActionLog(pool, log),
     readUrl: worker.url,
     sessionSecret: 'a secret of this test that is long enough',
     origin: options.origin ?? url,

@@ -209,6 +209,7 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
       tombstones_s: forever_s,
       idempotencyKeys_s: forever_s,
       imports_s: forever_s,
+      actions_s: forever_s,
     },
     historyAge_s: forever_s,
     changesAge_s: forever_s,

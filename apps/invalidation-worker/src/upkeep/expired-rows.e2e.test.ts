@@ -32,7 +32,7 @@ beforeEach(async () => {
   rows = new ExpiredRows({
     redis,
     pool,
-    ages: { tombstones_s: day_s, idempotencyKeys_s: day_s, imports_s: day_s },
+    ages: { tombstones_s: day_s, idempotencyKeys_s: day_s, imports_s: day_s, actions_s: day_s },
     onDeleted: (deleted) => {
       deletions.push(deleted);
       onDeleted();

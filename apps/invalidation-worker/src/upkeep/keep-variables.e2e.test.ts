@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores[Symbol.asyncDispose]());
 
-const kinds = ['product_history', 'tombstones', 'idempotency_keys', 'imports'];
+const kinds = ['product_history', 'tombstones', 'idempotency_keys', 'imports', 'console_actions'];
 
 /** One row of each kind, 30 hours old: more than a day, and less than any default. The history leaves by whole days. */
 async function insertRows(): Promise<void> {
@@ -21,7 +21,9 @@ async function insertRows(): Promise<void> {
     insert into catalog.idempotency_keys (operation, subject, key, request_hash, answer, created_at)
       values ('create_product', 'test', 'k', '\\x00', '{}', clock_timestamp() - interval '30 hours');
     insert into catalog.imports (id, subject, mode, dry_run, state, created_at)
-      values (gen_random_uuid(), 'test', 'reject-all', false, 'succeeded', clock_timestamp() - interval '30 hours')`);
+      values (gen_random_uuid(), 'test', 'reject-all', false, 'succeeded', clock_timestamp() - interval '30 hours');
+    insert into catalog.console_actions (username, action, status, acted_at)
+      values ('ann', 'product.update', 200, clock_timestamp() - interval '30 hours')`);
 }
 
 async function left(): Promise<string[]> {
@@ -29,7 +31,8 @@ async function left(): Promise<string[]> {
     select 'product_history' as kind from catalog.product_history
     union all select 'tombstones' from catalog.tombstones
     union all select 'idempotency_keys' from catalog.idempotency_keys
-    union all select 'imports' from catalog.imports`);
+    union all select 'imports' from catalog.imports
+    union all select 'console_actions' from catalog.console_actions`);
   return rows.map(({ kind }) => kind);
 }
 
@@ -40,6 +43,7 @@ test.each([
   // If these were days, the row would stay.
   ['KEEP_IDEMPOTENCY_KEYS_HOURS', '25', 'idempotency_keys'],
   ['KEEP_IMPORTS_DAYS', '1', 'imports'],
+  ['KEEP_ACTIONS_DAYS', '1', 'console_actions'],
 ])(
   '%s=%s deletes older rows of %s, and of no other table',
   async (variable, value, kind, others: Record<string, string> = {}) => {

@@ -44,6 +44,10 @@ const seeds: Readonly<
     pool.query(
       "insert into catalog.console_users (username, password_hash, role) values ('me', '$argon2id$', 'admin')",
     ),
+  console_actions: (pool) =>
+    pool.query(
+      "insert into catalog.console_actions (username, action, status) values ('me', 'cache.purge', 200)",
+    ),
 };
 
 async function contents({ pool }: { pool: Awaited<ReturnType<typeof emptyDatabase>>['pool'] }) {

@@ -111,6 +111,14 @@ const refusedElsewhere: readonly [name: string, sql: string][] = [
     'imports: errors',
     `insert into catalog.imports (id, subject, mode, dry_run, errors) values (uuidv7(), 's', 'reject-all', false, '[{"line": 1e400}]')`,
   ],
+  [
+    'console actions: acted_at',
+    `insert into catalog.console_actions (username, action, status, acted_at) values ('u', 'cache.purge', 200, 'infinity')`,
+  ],
+  [
+    'console actions: detail',
+    `insert into catalog.console_actions (username, action, status, detail) values ('u', 'cache.purge', 200, '{"a": 1e400}')`,
+  ],
   ['views', `insert into catalog.product_views (product_id, views) values (uuidv7(), 9007199254740992)`],
   ...[
     ['version', '9007199254740992'],

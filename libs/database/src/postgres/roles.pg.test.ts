@@ -169,6 +169,8 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'select from catalog.imports',
     'select from catalog.cache_incarnation',
     'truncate catalog.console_users',
+    "update catalog.console_actions set username = 'somebody else'",
+    'delete from catalog.console_actions',
     'select from catalog.migrations',
   ],
 };
@@ -211,8 +213,8 @@ const rights: Readonly<Record<string, string>> = {
     'copied_products copy_position orders.cancelled_at orders.completed_at orders.status stock',
   'console usage': 'catalog',
   'console execute': 'confirm_primary',
-  'console select': 'console_users',
-  'console insert': 'console_users',
+  'console select': 'console_actions console_users',
+  'console insert': 'console_actions console_users',
   'console update': 'console_users',
   'console delete': 'console_users',
 };

@@ -167,7 +167,11 @@ test('nothing is known of a product after retention has taken its history and it
   await pool.query('delete from catalog.products');
   expect(await historyOf(id)).toHaveLength(2);
   await pool.query("update catalog.tombstones set deleted_at = deleted_at - interval '25 hours'");
-  await deleteExpired(pool, { tombstones_s: 86_400, idempotencyKeys_s: 86_400, imports_s: 86_400 }, 100);
+  await deleteExpired(
+    pool,
+    { tombstones_s: 86_400, idempotencyKeys_s: 86_400, imports_s: 86_400, actions_s: 86_400 },
+    100,
+  );
   expect(await historyOf(id)).toHaveLength(2);
   await pool.query('truncate catalog.product_history');
   expect(await historyOf(id)).toBeUndefined();

@@ -8,12 +8,13 @@ import { insertRow } from '../testing/products.ts';
 import { deleteExpired, type Deleted, type RetentionAges } from './delete-expired.ts';
 
 const day_s = 86_400;
-const none: Deleted = { tombstones: 0, idempotencyKeys: 0, imports: 0 };
+const none: Deleted = { tombstones: 0, idempotencyKeys: 0, imports: 0, actions: 0 };
 /** All different, so that no kind can leave by the age of another kind. */
 const ages: RetentionAges = {
   tombstones_s: 3 * day_s,
   idempotencyKeys_s: 4 * day_s,
   imports_s: 5 * day_s,
+  actions_s: 6 * day_s,
 };
 
 let database: TestDatabase;
@@ -37,7 +38,9 @@ test('rows of each kind are deleted at their own age and not before; a running i
       values ('create_product', 'test', 'k', '\\x00', '{}', clock_timestamp() - interval '4 days' + interval '1 minute');
     insert into catalog.imports (id, subject, mode, dry_run, state, created_at)
       values (gen_random_uuid(), 'test', 'reject-all', false, 'succeeded', clock_timestamp() - interval '5 days' + interval '1 minute'),
-             (gen_random_uuid(), 'test', 'reject-all', false, 'running', clock_timestamp() - interval '50 days')`);
+             (gen_random_uuid(), 'test', 'reject-all', false, 'running', clock_timestamp() - interval '50 days');
+    insert into catalog.console_actions (username, action, status, acted_at)
+      values ('ann', 'product.update', 200, clock_timestamp() - interval '6 days' + interval '1 minute')`);
   expect(await deleteExpired(worker, ages, 100)).toEqual(none);
   const older = async (table: string, column: string) => {
     await owner.query(`update catalog.${table} set ${column} = ${column} - interval '2 minutes'`);
@@ -46,6 +49,7 @@ test('rows of each kind are deleted at their own age and not before; a running i
   expect(await older('tombstones', 'deleted_at')).toEqual({ ...none, tombstones: 1 });
   expect(await older('idempotency_keys', 'created_at')).toEqual({ ...none, idempotencyKeys: 1 });
   expect(await older('imports', 'created_at')).toEqual({ ...none, imports: 1 });
+  expect(await older('console_actions', 'acted_at')).toEqual({ ...none, actions: 1 });
 });
 
 test('a key keeps its version after retention has deleted its tombstone', async () => {
@@ -66,6 +70,7 @@ test.each([
   ['tombstones_s', day_s - 1],
   ['idempotencyKeys_s', 3_600],
   ['imports_s', 0],
+  ['actions_s', 3_600],
 ] as const)('%s of %d s is refused, and nothing is deleted', async (kind, age_s) => {
   await owner.query(`
     insert into catalog.idempotency_keys (operation, subject, key, request_hash, answer, created_at)

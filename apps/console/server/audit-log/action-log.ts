@@ -1,0 +1,65 @@
+import { loadSql, type Pool } from '@catalog/database';
+import type { Logger } from '@catalog/service-kit';
+
+export interface Action {
+  readonly username: string;
+  /** Kind and verb, such as "product.update". */
+  readonly action: string;
+  /** An id, a key, a queue or a user name. */
+  readonly target: string | undefined;
+  /** The HTTP status of the answer. */
+  readonly status: number;
+  /** What the person sent. Never a password. */
+  readonly detail?: unknown;
+}
+
+export interface StoredAction extends Omit<Action, 'target'> {
+  readonly id: string;
+  readonly target: string | null;
+  readonly actedAt: string;
+}
+
+export interface ActionsWanted {
+  readonly before?: string | undefined;
+  readonly user?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly limit: number;
+}
+
+const insert = loadSql(import.meta.url, './sql/insert.sql');
+const page = loadSql(import.meta.url, './sql/page.sql');
+/** The table refuses more. */
+const mostTarget_chars = 300;
+
+/** Who did what in the console. It is stored in Postgres, where the console can only add to it. */
+export class ActionLog {
+  readonly #pool: Pool;
+  readonly #log: Logger;
+
+  constructor(pool: Pool, log: Logger) {
+    this.#pool = pool;
+    this.#log = log;
+  }
+
+  /** Never rejects: the act has happened. The service's own log names it too, in case Postgres is away. */
+  async record({ username, action, target, status, detail }: Action): Promise<void> {
+    this.#log.info({ user: username, action, target, status }, 'acted');
+    const about = target?.slice(0, mostTarget_chars).replaceAll('\0', '');
+    const store = (json: string | null) => this.#pool.query(insert, [username, action, about, status, json]);
+    const json = detail === undefined ? null : JSON.stringify(detail);
+    try {
+      // The type refuses a NUL or half a character in a text. The action is then stored without what was sent.
+      await store(json).catch((error: unknown) =>
+        json === null ? Promise.reject(error as Error) : store(null),
+      );
+    } catch (error) {
+      this.#log.error({ err: error, user: username, action, target, status }, 'an action was not recorded');
+    }
+  }
+
+  /** Newest first, one more than `limit` if there are more. */
+  async page({ before, user, kind, limit }: ActionsWanted): Promise<StoredAction[]> {
+    const { rows } = await this.#pool.query<StoredAction>(page, [before, user, kind, limit + 1]);
+    return rows;
+  }
+}

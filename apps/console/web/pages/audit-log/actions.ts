@@ -1,0 +1,76 @@
+/** What people did, as the server keeps it. */
+export interface Action {
+  readonly id: string;
+  readonly username: string;
+  readonly action: string;
+  readonly target: string | null;
+  readonly status: number;
+  readonly detail: unknown;
+  readonly actedAt: string;
+}
+
+export interface ActionPage {
+  readonly data: readonly Action[];
+  readonly page: { readonly nextCursor: string | null };
+}
+
+/** The kinds that one can filter by, as the server names them. */
+export const kinds: Readonly<Record<string, string>> = {
+  product: 'products',
+  cache: 'cache',
+  queue: 'queues',
+  order: 'orders',
+  stock: 'stock',
+  settings: 'settings',
+  user: 'people',
+  session: 'sessions',
+  fault: 'faults',
+};
+
+const sentences: Readonly<Record<string, string>> = {
+  'product.create': 'created the product',
+  'product.update': 'changed the product',
+  'product.delete': 'deleted the product',
+  'product.import': 'imported a file',
+  'cache.purge': 'purged',
+  'cache.audit': 'audited every cached entry',
+  'queue.pause': 'paused the queue',
+  'queue.resume': 'resumed the queue',
+  'queue.retry': 'retried jobs of',
+  'queue.clean': 'removed jobs of',
+  'queue.empty': 'emptied the queue',
+  'queue.promote': 'promoted jobs of',
+  'queue.change': 'tried to change',
+  'order.complete': 'completed the order',
+  'order.cancel': 'cancelled the order',
+  'stock.adjust': 'adjusted the stock of',
+  'settings.update': 'changed the settings',
+  'session.sign-in': 'signed in from',
+  'session.sign-out': 'signed out',
+};
+
+export const sentenceOf = ({ action }: Action): string => sentences[action] ?? action;
+
+export interface Outcome {
+  readonly tone: 'good' | 'warn' | 'bad';
+  readonly text: string;
+}
+
+/** How it ended, in a word. */
+export function outcomeOf({ status }: Action): Outcome {
+  if (status < 400) return { tone: 'good', text: 'done' };
+  if (status === 401 || status === 403) return { tone: 'bad', text: 'refused' };
+  if (status === 404 || status === 410) return { tone: 'warn', text: 'not found' };
+  if (status === 409 || status === 412) return { tone: 'warn', text: 'conflict' };
+  if (status === 499) return { tone: 'warn', text: 'left early' };
+  if (status < 500) return { tone: 'warn', text: 'not accepted' };
+  return { tone: 'bad', text: 'failed' };
+}
+
+/** What the person sent, on one line. */
+export function detailText(detail: unknown): string {
+  if (detail === null || typeof detail !== 'object') return '';
+  return Object.entries(detail)
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
+}
