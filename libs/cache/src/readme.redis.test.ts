@@ -8,13 +8,13 @@ test('the first lines of the README do what they say', async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
   const code = /```ts\nimport .*\n([^]*?)```/.exec(readme)?.[1] ?? '';
   const asModule = `export default async (createCache, url) => { ${code} return {
-    lamp: [lamp.value, lamp.source], keys: [...both.keys()], greeting }; };`;
+    lamp: [lamp.value, lamp.source], both: both.map(({ value }) => value), greeting }; };`;
   const { default: run } = (await import(`data:text/javascript,${encodeURIComponent(asModule)}`)) as {
     default: (create: typeof createCache, url: string) => Promise<unknown>;
   };
   expect(await run(createCache, server.url)).toEqual({
     lamp: [{ id: '1' }, 'stored'],
-    keys: ['1', '2'],
+    both: [{ id: '1' }, { id: '2' }],
     greeting: { text: 'hello ada' },
   });
 });
