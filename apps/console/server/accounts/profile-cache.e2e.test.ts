@@ -42,8 +42,8 @@ test('a profile is cached here and in Redis, without the password hash, until th
   expect(stored).not.toContain('argon2');
   expect(await redis.pttl(`user:${id}:profile`)).toBeGreaterThan(0);
 
-  await owner.query("update catalog.console_users set role = 'admin' where username = 'ann'");
-  await eventually(async () => (await read()).value?.role === 'admin');
+  await owner.query("update catalog.console_users set role = 'editor' where username = 'ann'");
+  await eventually(async () => (await read()).value?.role === 'editor');
   expect(await told()).toBe(2);
   await eventually(async () => (await read()).source === 'near');
   expect(await accounts.remove('ann')).toBe(true);
