@@ -21,7 +21,8 @@ const fast = {
   fsync: 'off',
   synchronous_commit: 'off',
   full_page_writes: 'off',
-  max_connections: '200',
+  // Roles belong to the whole server, and each may have a share of its connections. The test files of one run share both.
+  max_connections: '600',
   shared_buffers: '64MB',
   max_wal_size: '1GB',
   // A standby that is being created, or is stopped for a moment, still finds the WAL that it needs.
