@@ -11,6 +11,7 @@ import { startLoad } from './load/load.ts';
 import { isHit, read } from './load/read.ts';
 import { insertProducts } from './load/writers.ts';
 import type { Row, Stage } from './rows/row.ts';
+import { countDemoProducts } from './system/demo-products.ts';
 import { wrongEntries } from './system/entries.ts';
 import type { System } from './system/system.ts';
 
@@ -48,6 +49,7 @@ export async function runRow(
   surroundings: Pick<Stage, 'system' | 'random' | 'patience' | 'soak'>,
 ): Promise<RowResult> {
   const { system, random } = surroundings;
+  const demoProducts = await countDemoProducts(system.sql);
   // New keys for each row, so that an earlier row cannot cause a violation in this one.
   const keys = await createKeys(system);
   // The keys are in use before the fault begins.
@@ -86,6 +88,11 @@ export async function runRow(
   await pause(Math.max(0, recovery_ms - (performance.now() - to_ms)));
   const violations: RowResult['violations'][number][] = [...unmet, ...(await checkEnd(system, keys))];
   violations.push(...(await judge(system, keys, load.history, row, setBacks)));
+  const lost = demoProducts - (await countDemoProducts(system.sql));
+  if (lost > 0) {
+    const text = `the rows behind this one lack ${lost} demo products`;
+    violations.push({ invariant: 'row', text, operations: [] });
+  }
   return { row, observed, violations, history: load.history, fault: { from_ms, to_ms } };
 }
 

@@ -15,6 +15,13 @@ export async function demoProducts(sql: Pool, count: number): Promise<string[]> 
   return rows.map(({ id }) => id);
 }
 
+export async function countDemoProducts(sql: Pool): Promise<number> {
+  const { rows } = await sql.query<{ products: number }>(
+    "select count(*)::int as products from catalog.products where category <> 'checked'",
+  );
+  return rows[0]?.products ?? 0;
+}
+
 /** One product of the demo catalog. */
 export async function demoProduct(sql: Pool): Promise<string> {
   const [id = ''] = await demoProducts(sql, 1);
@@ -29,8 +36,11 @@ export async function whileTruncated(sql: Pool, work: () => Promise<void>): Prom
       "create temp table kept as select * from catalog.products where category <> 'checked'",
     );
     await session.query('truncate catalog.products');
-    await work();
-    await session.query('insert into catalog.products select * from kept');
+    try {
+      await work();
+    } finally {
+      await session.query('insert into catalog.products select * from kept');
+    }
   } finally {
     // Also drops the temporary table.
     session.release(true);
