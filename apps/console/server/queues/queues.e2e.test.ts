@@ -143,13 +143,9 @@ test('an admin cannot obliterate a queue, and every action is logged with who', 
   expect((await put('obliterate')).status).toBe(403);
   expect(await running.queues.refresh.getWaitingCount()).toBe(1);
   expect((await put('pause')).ok).toBe(true);
-  const acted = () =>
-    running.logLines
-      .map((line) => JSON.parse(line) as { msg: string })
-      .findLast(({ msg }) => msg === 'acted');
   // It is logged when the answer has ended.
   await expect
-    .poll(acted)
+    .poll(running.lastAction)
     .toMatchObject({ user: 'admin', action: 'queue.pause', target: 'refresh', status: 200 });
   await running.clock.advance(1_000);
   const state = (await (await running.call('GET', '/api/state', { cookie })).json()) as {

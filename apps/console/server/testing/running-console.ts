@@ -89,6 +89,8 @@ export interface RunningConsole extends AsyncDisposable {
   readonly worker: ScriptedService;
   readonly tokens: TestTokens;
   readonly logLines: string[];
+  /** The log line of the last action of a user; undefined before the first. */
+  readonly lastAction: () => unknown;
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
   /** The cookie of a new session. Fails unless the sign-in succeeds. */
   signIn(role: UserRole, headers?: Record<string, string>): Promise<string>;
@@ -216,6 +218,8 @@ export async function runningConsole(
     worker,
     tokens,
     logLines,
+    lastAction: () =>
+      logLines.map((line) => JSON.parse(line) as { msg: string }).findLast(({ msg }) => msg === 'acted'),
     call,
     async signIn(role, headers = {}) {
       const response = await call('POST', '/sign-in', { form: { username: role, password }, headers });
