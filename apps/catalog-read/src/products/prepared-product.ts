@@ -29,7 +29,7 @@ export function skuTarget(entry: NearEntry, sku: string): SkuTarget | undefined 
   return (entry.attachment ??= readTarget(entry.text, sku)) as SkuTarget;
 }
 
-/** Whether the product is the one that the entry of the SKU names, and bears the SKU. */
+/** False if the product has another id than the entry of the SKU says, or has another SKU by now. */
 export const isTarget = ({ begin }: SkuTarget, { text }: { text: string | null }): boolean =>
   text?.startsWith(begin) === true;
 

@@ -48,7 +48,7 @@ export class ActionLog {
     const store = (json: string | null) => this.#pool.query(insert, [username, action, about, status, json]);
     const json = detail === undefined ? null : JSON.stringify(detail);
     try {
-      // The type refuses a NUL or half a character in a text. The action is then stored without what was sent.
+      // jsonb refuses a text with a NUL or with half of a surrogate pair. The action is then stored without its detail.
       await store(json).catch((error: unknown) =>
         json === null ? Promise.reject(error as Error) : store(null),
       );

@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { signedIn } from '../sessions/access.ts';
 import type { ActionLog } from './action-log.ts';
 
-/** What a handler knows better than its address: whom or what the action was about, and what was sent. */
+/** A handler sets this where the path of its request does not say enough: the target of the action, and its details. */
 export interface Acted {
   readonly target?: string | undefined;
   readonly detail?: unknown;

@@ -1,4 +1,4 @@
-/** The whole local stack, with people who are signed in to the console in a real Chromium. */
+/** Starts the whole local stack, and signs users in to the console in a real Chromium. */
 /// <reference lib="dom" />
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** One live stream for the whole app. Its events are changes as they are applied, whoever made them. */
+/** All pages share one live stream. It has an event for each change that is applied, also for those made by SQL. */
 import { PRODUCT, type ShownTrace as Trace } from '@catalog/contracts';
 import { useEffect, useRef, useSyncExternalStore } from 'react';
 

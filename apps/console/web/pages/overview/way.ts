@@ -1,4 +1,4 @@
-/** The parts that a change passes, from the save to the readers, with what is known of each. */
+/** The steps of a change, from the save to the near caches, with the health of each. */
 import { count } from '../../elements/values.tsx';
 import type { SystemState } from './state.ts';
 

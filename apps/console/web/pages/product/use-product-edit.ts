@@ -1,4 +1,4 @@
-/** The state of the product page: what was loaded, what the person typed, and what somebody else has saved meanwhile. */
+/** The state of the product page: the loaded product, the edits that are not saved, and a newer version, if somebody has saved one. */
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../../http/api.ts';
 import { productIdIn, useLive } from '../../http/live.ts';
