@@ -5,10 +5,11 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { installProblem, satisfies } from './install.mjs';
 import { packageManagers } from './package-managers.mjs';
 import { checkPlatform } from './platform.mjs';
+import { repositoryRoot } from './runtime.mjs';
 import { folderShutToOthers } from './shut-folders.mjs';
 import { fail, SetupError } from './steps.mjs';
 import { ensureRedis, findProgram, tryFaketime } from './system-packages.mjs';
-import { countTests, verdict } from './test-reports.mjs';
+import { countTests, failures, verdict } from './test-reports.mjs';
 
 describe('the platform check', () => {
   const machine = { platform: 'linux', arch: 'x64', nodeVersion: '20.20.2', musl: false };
@@ -71,17 +72,40 @@ describe('an install', () => {
 
 describe('the count of a test run', () => {
   const stage = (name: string, passed: boolean) => ({ name, passed });
+  const repositoryFile = (name: string) => join(repositoryRoot, name);
 
-  test('a file that failed before its first test counts as one failure', () => {
-    const testResults = [
-      { status: 'failed', assertionResults: [] },
-      { status: 'failed', assertionResults: [{}] },
-      { status: 'passed', assertionResults: [{}] },
+  test('each failed test is named with its reason, and so is a file that failed before its first test', () => {
+    const result = (status: string, fullName: string) => ({ status, fullName, failureMessages: ['why'] });
+    const reports = [
+      {
+        numPassedTests: 2,
+        testResults: [
+          { name: repositoryFile('a.test.ts'), status: 'failed', message: 'no import', assertionResults: [] },
+          {
+            name: repositoryFile('b.test.ts'),
+            status: 'failed',
+            message: '',
+            assertionResults: [result('failed', 'breaks'), result('passed', 'works')],
+          },
+        ],
+      },
+      {
+        numPassedTests: 1,
+        testResults: [
+          {
+            name: repositoryFile('c.test.ts'),
+            status: 'passed',
+            message: '',
+            assertionResults: [result('passed', 'works')],
+          },
+        ],
+      },
     ];
-    expect(countTests({ numPassedTests: 1, numFailedTests: 1, testResults })).toEqual({
-      passed: 1,
-      failed: 2,
-    });
+    expect(failures(reports)).toEqual([
+      { file: 'a.test.ts', test: 'before its first test', why: 'no import' },
+      { file: 'b.test.ts', test: 'breaks', why: 'why' },
+    ]);
+    expect(countTests(reports)).toEqual({ passed: 3, failed: 2 });
   });
 
   test('a failed check counts, and so does a test run that fails without a failed test', () => {

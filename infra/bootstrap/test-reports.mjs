@@ -1,12 +1,14 @@
 /** Reads the report of vitest in every project. Nx restores it when it takes a result from its cache. */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { repositoryRoot } from './runtime.mjs';
 
 /**
- * @typedef {{ status: string, assertionResults: unknown[] }} FileResult
- * @typedef {{ numPassedTests: number, numFailedTests: number, testResults: FileResult[] }} Report
+ * @typedef {{ status: string, fullName: string, failureMessages: string[] }} TestResult
+ * @typedef {{ name: string, status: string, message: string, assertionResults: TestResult[] }} FileResult
+ * @typedef {{ numPassedTests: number, testResults: FileResult[] }} Report
  * @typedef {{ passed: number, failed: number }} Count
+ * @typedef {{ file: string, test: string, why: string }} Failure `file`: its path from the root of the repository
  */
 
 function projectFolders() {
@@ -23,10 +25,9 @@ export function removeReports() {
   for (const folder of projectFolders()) rmSync(reportOf(folder), { force: true });
 }
 
-/** @returns {Count} */
-export function addReports() {
-  const reports = projectFolders().map(reportOf).filter(existsSync);
-  return sum(reports.map((file) => countTests(readReport(file))));
+/** @returns {Report[]} of the projects that have one */
+export function readReports() {
+  return projectFolders().map(reportOf).filter(existsSync).map(readReport);
 }
 
 /**
@@ -37,24 +38,35 @@ function readReport(file) {
   return /** @type {Report} */ (JSON.parse(readFileSync(file, 'utf8')));
 }
 
-/** @param {Count[]} counts */
-function sum(counts) {
-  return {
-    passed: counts.reduce((total, count) => total + count.passed, 0),
-    failed: counts.reduce((total, count) => total + count.failed, 0),
-  };
+/**
+ * A file that failed before its first test has no failed test. It counts as one failure.
+ * @param {Report[]} reports
+ * @returns {Failure[]}
+ */
+export function failures(reports) {
+  return reports
+    .flatMap(({ testResults }) => testResults)
+    .flatMap(({ name, status, message, assertionResults }) => {
+      const file = relative(repositoryRoot, name);
+      if (status === 'failed' && assertionResults.length === 0) {
+        return [{ file, test: 'before its first test', why: message }];
+      }
+      const failed = assertionResults.filter((result) => result.status === 'failed');
+      return failed.map(({ fullName, failureMessages }) => ({
+        file,
+        test: fullName,
+        why: failureMessages.join('\n'),
+      }));
+    });
 }
 
 /**
- * A file that failed before its first test has no failed test. It counts as one failure.
- * @param {Report} report
+ * @param {Report[]} reports
  * @returns {Count}
  */
-export function countTests(report) {
-  const broken = report.testResults.filter(
-    (file) => file.status === 'failed' && file.assertionResults.length === 0,
-  );
-  return { passed: report.numPassedTests, failed: report.numFailedTests + broken.length };
+export function countTests(reports) {
+  const passed = reports.reduce((total, report) => total + report.numPassedTests, 0);
+  return { passed, failed: failures(reports).length };
 }
 
 /**
@@ -77,12 +89,12 @@ export function findTestFiles() {
 
 /**
  * @param {string} root
- * @param {string} relative
+ * @param {string} folder
  * @returns {string[]}
  */
-function walk(root, relative) {
-  return readdirSync(join(root, relative), { withFileTypes: true }).flatMap((entry) => {
-    const path = join(relative, entry.name);
+function walk(root, folder) {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
     if (entry.name === 'node_modules' || entry.name.startsWith('.')) return [];
     if (entry.isDirectory()) return walk(root, path);
     return entry.name.endsWith('.test.ts') ? [path] : [];

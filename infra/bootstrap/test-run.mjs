@@ -2,7 +2,7 @@
 import { pinnedEnvironment, run } from './runtime.mjs';
 import { throughShutFolders } from './shut-folders.mjs';
 import { seconds } from './steps.mjs';
-import { addReports, findTestFiles, removeReports, verdict } from './test-reports.mjs';
+import { countTests, failures, findTestFiles, readReports, removeReports, verdict } from './test-reports.mjs';
 
 /** For two cores: the tests of one project at a time, with two workers. */
 const stages = [
@@ -49,7 +49,11 @@ export async function runTests(args, environment) {
   for (const { name, passed, duration_ms } of outcomes) {
     console.log(`  ${passed ? '✔' : '✖'} ${name} (${seconds(duration_ms)})`);
   }
-  const { passed, failed } = verdict(outcomes, addReports());
+  const reports = readReports();
+  for (const { file, test, why } of failures(reports)) {
+    console.log(`  ✖ ${file}: ${test}\n    ${why.slice(0, 500).replaceAll('\n', '\n    ')}`);
+  }
+  const { passed, failed } = verdict(outcomes, countTests(reports));
   console.log(`\n${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
