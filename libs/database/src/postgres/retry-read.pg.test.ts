@@ -9,7 +9,7 @@ let pool: Pool;
 let owner: Pool;
 beforeAll(async () => {
   database = await createTestDatabase();
-  pool = createPool({ url: database.url, applicationName: 'reader', max: 2, statementTimeout_ms: 300 });
+  pool = createPool({ url: database.url, applicationName: 'reader', max: 2 });
   owner = createPool({ url: database.url, applicationName: 'owner' });
   await owner.query('create table t (a int); insert into t values (1)');
 });
@@ -57,15 +57,17 @@ test('connections that were cut while idle fail no read', async () => {
 });
 
 test('a read that failed for another reason is not sent again', async () => {
+  const hasty = createPool({ url: database.url, applicationName: 'hasty', statementTimeout_ms: 300 });
   let reads = 0;
   const failing = (sql: string) =>
     retryRead(() => {
       reads += 1;
-      return pool.query(sql);
+      return hasty.query(sql);
     });
   await expect(failing('no sql')).rejects.toMatchObject({ code: '42601' });
   await expect(failing('select pg_sleep(10)')).rejects.toMatchObject({ code: '57014' });
   expect(reads).toBe(2);
+  await hasty.end();
 });
 
 test('a read with a stale plan in every connection is sent again once, and no caller hears of it', async () => {
