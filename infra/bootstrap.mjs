@@ -26,6 +26,7 @@ import { hasBrowserTests, runTests } from './bootstrap/test-run.mjs';
 const stackMain = join(repositoryRoot, 'apps/local-stack/src/main.ts');
 const benchmarkMain = join(repositoryRoot, 'apps/benchmark/src/main.ts');
 const faultsMain = join(repositoryRoot, 'apps/fault-suite/src/main.ts');
+const screenshotsMain = join(repositoryRoot, 'apps/console/server/testing/screenshots-main.ts');
 const proofMains = ['libs/cache/proof/main.ts', 'libs/change-feed/proof/main.ts'];
 
 /** @type {Record<string, (args: string[]) => Promise<number>>} */
@@ -64,6 +65,18 @@ const commands = {
     let failed = 0;
     for (const main of proofMains) failed ||= await runPinned([join(repositoryRoot, main), ...args]);
     return failed;
+  },
+  /** The pictures of the README, from a stack of its own. */
+  async screenshots(args) {
+    await prepare();
+    const redis = await step('Redis', ensureRedis);
+    const chromium = await step('Chromium', ensureChromium);
+    await step('Console', ensureConsoleBuilt);
+    return runPinned(
+      [screenshotsMain, ...args],
+      { REDIS_SERVER: redis, CHROMIUM: chromium },
+      throughShutFolders(),
+    );
   },
   async reset(args) {
     await prepare();

@@ -221,6 +221,9 @@ test('a viewer can look at a product and act nowhere', async () => {
   await page.getByRole('row').nth(2).waitFor();
   expect(await page.getByRole('checkbox').count()).toBe(0);
   expect(await page.getByRole('link', { name: 'New product' }).count()).toBe(0);
+  await page.goto(`${app.url}/import`);
+  await page.getByText('An editor or an admin can import files.').waitFor();
+  expect(await page.getByLabel(/Drop a file here/).count()).toBe(0);
   await page.goto(`${app.url}/keys?key=product:${id}`);
   await page.getByText(/All agree|Not all agree/).waitFor();
   expect(await page.getByRole('button', { name: /Purge|Audit/ }).count()).toBe(0);

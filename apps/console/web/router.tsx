@@ -7,6 +7,7 @@ import {
 } from '@tanstack/react-router';
 import { Empty, Failed } from './elements/states.tsx';
 import { auditSearch } from './pages/audit-log/search.ts';
+import { ordersSearch } from './pages/orders/search.ts';
 import { productsSearch } from './pages/products/search.ts';
 import { AppShell } from './shell/app-shell.tsx';
 
@@ -37,8 +38,24 @@ const routes = [
   }),
   createRoute({
     ...under,
+    path: '/import',
+    component: lazyRouteComponent(() => import('./pages/import/import.tsx'), 'ImportPage'),
+  }),
+  createRoute({
+    ...under,
     path: '/products/$id',
     component: lazyRouteComponent(() => import('./pages/product/product.tsx'), 'ProductPage'),
+  }),
+  createRoute({
+    ...under,
+    path: '/orders',
+    validateSearch: ordersSearch,
+    component: lazyRouteComponent(() => import('./pages/orders/orders.tsx'), 'Orders'),
+  }),
+  createRoute({
+    ...under,
+    path: '/orders/$id',
+    component: lazyRouteComponent(() => import('./pages/orders/order.tsx'), 'OrderPage'),
   }),
   createRoute({
     ...under,

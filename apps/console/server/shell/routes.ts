@@ -33,6 +33,9 @@ export const appPages = [
   '/products/:id',
   '/changes',
   '/keys',
+  '/orders',
+  '/orders/:id',
+  '/import',
   '/audit-log',
 ] as const;
 

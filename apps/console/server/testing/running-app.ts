@@ -53,6 +53,7 @@ export async function runningApp(): Promise<RunningApp> {
     url: await stack.databaseUrl(),
     applicationName: 'test',
     statementTimeout_ms: 20_000,
+    connectTimeout_ms: 60_000,
   });
   const accounts = new Accounts(sql, createPasswordHasher());
   for (const role of userRoles) await accounts.put(role, password, role);

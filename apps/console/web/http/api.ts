@@ -12,12 +12,21 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly errors: readonly FieldProblem[];
+  /** The whole problem document. */
+  readonly body: unknown;
 
-  constructor(status: number, code: string, message: string, errors: readonly FieldProblem[] = []) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    errors: readonly FieldProblem[] = [],
+    body?: unknown,
+  ) {
     super(message);
     this.status = status;
     this.code = code;
     this.errors = errors;
+    this.body = body;
   }
 }
 
@@ -82,6 +91,7 @@ function problemOf(status: number, body: unknown): ApiError {
     problem.code ?? 'unknown',
     problem.detail ?? problem.title ?? `The console answered with status ${status}.`,
     problem.errors,
+    body,
   );
 }
 

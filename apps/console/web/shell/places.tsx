@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 
 export interface Place {
-  readonly to: '/' | '/products' | '/changes' | '/keys' | '/audit-log';
+  readonly to: '/' | '/products' | '/changes' | '/keys' | '/orders' | '/import' | '/audit-log';
   readonly name: string;
   readonly icon: ReactNode;
 }
@@ -18,6 +18,8 @@ export const places: readonly Place[] = [
   { to: '/products', name: 'Products', icon: icon('M8 2l5.5 3v6L8 14l-5.5-3V5zM2.5 5L8 8l5.5-3M8 8v6') },
   { to: '/changes', name: 'Changes', icon: icon('M2 4h9M2 8h12M2 12h6') },
   { to: '/keys', name: 'Keys', icon: icon('M6.5 9.5a3 3 0 1 1 0-3L14 6.5v3h-2v-1.500H8') },
+  { to: '/orders', name: 'Orders', icon: icon('M2 3h2l2 7h6l2-5H5M7 13h.010M11 13h.010') },
+  { to: '/import', name: 'Import', icon: icon('M8 2v8M5 7l3 3 3-3M2.500 10v4h11v-4') },
   { to: '/audit-log', name: 'Audit log', icon: icon('M4 2h8v12H4zM6.500 5h3M6.500 8h3M6.500 11h2') },
 ];
 

@@ -49,7 +49,11 @@ const sentences: Readonly<Record<string, string>> = {
   'session.sign-out': 'signed out',
 };
 
-export const sentenceOf = ({ action }: Action): string => sentences[action] ?? action;
+export function sentenceOf({ action, detail }: Action): string {
+  const isCheck = (detail as { dryRun?: string } | null)?.dryRun === 'true';
+  if (action === 'product.import' && isCheck) return 'checked a file';
+  return sentences[action] ?? action;
+}
 
 export interface Outcome {
   readonly tone: 'good' | 'warn' | 'bad';

@@ -28,6 +28,9 @@ export function Products() {
   return (
     <>
       <PageHead title="Products" note={total === undefined ? undefined : `about ${count(total)}`}>
+        <a className="button" href={exportAddress(search)} download title="The products of this view as CSV">
+          Export
+        </a>
         {mayEdit && (
           <Link to="/products/new" className="button primary">
             New product
@@ -84,6 +87,12 @@ export function Products() {
   );
 }
 
+/** The order is no filter: a file has the order of creation. */
+function exportAddress(search: ProductsSearch): string {
+  const { sort: _, ...filters } = search;
+  return `/api/products/export?${new URLSearchParams([...queryOf(filters), ['format', 'csv']])}`;
+}
+
 function useProducts(search: ProductsSearch) {
   const queries = useQueryClient();
   const query = queryOf(search);
@@ -114,7 +123,9 @@ function Nothing({ search }: { search: ProductsSearch }) {
   if (Object.keys(search).length === 0)
     return (
       <Empty title="There is no active product yet.">
-        <p>Create one, or import a file: npm run import -- FILE.</p>
+        <p>
+          Create one, or <Link to="/import">import a file</Link>.
+        </p>
       </Empty>
     );
   return (

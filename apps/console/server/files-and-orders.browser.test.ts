@@ -1,0 +1,201 @@
+/// <reference lib="dom" />
+/** Imports, orders and sales in a real browser in front of the whole stack. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { accessibilityProblems, runningApp, type RunningApp } from './testing/running-app.ts';
+
+// A browser and a stack on a busy machine are slow.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
+
+let app: RunningApp;
+beforeAll(async () => {
+  app = await runningApp();
+});
+afterAll(() => app[Symbol.asyncDispose]());
+afterEach(async () => {
+  await app.closeAll();
+  const complaints = app.complaints.splice(0);
+  if (complaints.length > 0) throw new Error(complaints.join('\n'));
+});
+
+test('a file is mapped, checked, corrected and imported, and its header is remembered', async () => {
+  const { id, sku } = await app.newProduct();
+  const created = `TEST-${randomUUID().slice(0, 8)}`;
+  const file = {
+    name: 'prices.csv',
+    mimeType: 'text/csv',
+    buffer: Buffer.from(
+      `Article number;Title;brand;category;priceMinor;currency;Note\n${sku};Test product;Test brand;test;1234;EUR;a\n` +
+        `${created};New one;B;test;500;EUR;b\n${sku}-wrong;W;B;test;-5;EUR;c\n`,
+    ),
+  };
+  const page = await app.open('editor', { path: '/import' });
+  const check = page.getByRole('button', { name: 'Check without changing anything' });
+  await page.getByLabel(/Drop a file here/).setInputFiles(file);
+  await page.getByText('Choose what "Note" holds.').waitFor();
+  expect(await check.isDisabled()).toBe(true);
+  await page.getByLabel('The column Note holds').selectOption({ label: 'nothing: leave it out' });
+  await check.click();
+  await page.getByText('Nothing has changed: 1 of 3 records cannot be imported.').waitFor();
+  const wrong = page.getByRole('region', { name: 'What is wrong' });
+  await wrong.getByText(`${sku}-wrong;W;B;test;-5;EUR;c`).waitFor();
+  expect(await wrong.getByRole('row').textContent()).toContain('line 4');
+  const saved = page.waitForEvent('download');
+  await wrong.getByRole('button', { name: 'Save these rows with their reasons' }).click();
+  expect(await readFile(await (await saved).path(), 'utf8')).toMatch(
+    /Note;reasons\r\n.*-5;EUR;c;"priceMinor: /,
+  );
+
+  await page.getByLabel('If a record is wrong').selectOption('skip-failed');
+  await check.click();
+  await page.getByText('Checked. 1 records would be left out; nothing has changed yet.').waitFor();
+  expect(await page.getByRole('region', { name: 'What would change' }).textContent()).toMatch(
+    /Price of 1.*10\.00 EUR 12\.34 EUR/,
+  );
+  expect(await app.valueOf(id, 'price_minor')).toBe(1000);
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await app.picture(page, 'import-checked');
+  await page.getByRole('button', { name: 'Import: create 1, change 1' }).click();
+  await page.getByText('Imported, without 1 records.').waitFor();
+  expect(await app.valueOf(id, 'price_minor')).toBe(1234);
+
+  await page.reload();
+  await page.getByLabel(/Drop a file here/).setInputFiles(file);
+  await expect.poll(() => check.isEnabled()).toBe(true);
+});
+
+test('an import shows how fast it is and what is left, and can be cancelled', async () => {
+  const skus = [await app.newProduct(), await app.newProduct(), await app.newProduct()].map(({ sku }) => sku);
+  const page = await app.open('editor', { path: '/import' });
+  const buffer = Buffer.from(`sku,name\n${skus.map((sku) => `${sku},Another name\n`).join('')}`);
+  await page.getByLabel(/Drop a file here/).setInputFiles({ name: 'a.csv', mimeType: 'text/csv', buffer });
+  await page.getByRole('button', { name: 'Check without changing anything' }).click();
+  const confirm = page.getByRole('button', { name: 'Import: create 0, change 3' });
+  await confirm.waitFor();
+  // The upload is held back, and its progress is that of a large file.
+  let state = 'running';
+  await page.route('**/api/imports?*', () => undefined);
+  await page.route(/\/api\/imports\/[0-9a-f-]+$/, (route) =>
+    route.fulfill({
+      json: {
+        state,
+        received: 2,
+        created: 0,
+        updated: 0,
+        unchanged: 0,
+        skipped: 0,
+        failed: 0,
+        errors: [],
+        changes: null,
+      },
+    }),
+  );
+  await confirm.click();
+  const progress = page.getByRole('region', { name: 'Progress' });
+  await progress.getByText(/^2 of 3 records, \d+ a second, about \d+ s left/).waitFor();
+  state = 'failed';
+  await progress.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByText('Nothing has changed: the import was cut off.').waitFor();
+  expect(await progress.count()).toBe(0);
+});
+
+/** Receives stock of two new products and orders them, as a service does. */
+async function placeOrder(): Promise<{ id: string; sku: string }> {
+  const products = [
+    await app.newProduct({ priceMinor: 250 }),
+    await app.newProduct({ name: 'Heavy product', priceMinor: 1_000 }),
+  ];
+  await app.sql.query('update catalog.products set weight_grams = 1500 where id = $1', [products[1]?.id]);
+  const token = await app.stack.token('orders', 'orders:write');
+  const send = (path: string, body: unknown) =>
+    fetch(`${app.stack.url('orders')}/v1${path}`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${token}`,
+        'Content-Type': 'application/json',
+        'Idempotency-Key': randomUUID(),
+      },
+      body: JSON.stringify(body),
+    });
+  for (const { sku } of products) {
+    const received = await send(`/stock/${sku}/adjustments`, { delta: 10, reason: 'delivery' });
+    expect(received.status).toBe(200);
+  }
+  const placed = await send('/orders', {
+    customerId: 'customer-7',
+    lines: products.map(({ sku }, index) => ({ sku, quantity: index + 1 })),
+  });
+  expect([placed.status, await placed.clone().text()]).toEqual([201, expect.anything()]);
+  const { id } = (await placed.json()) as { id: string };
+  return { id, sku: products[0]?.sku ?? '' };
+}
+
+test('an order shows its items, sums and weight, is completed, and stands in the sales of this month', async () => {
+  const { id } = await placeOrder();
+  const page = await app.open('editor', { path: '/orders?customerId=customer-7' });
+  await page
+    .getByRole('row', { name: /customer-7/ })
+    .first()
+    .getByRole('link')
+    .click();
+  const items = page.getByRole('region', { name: 'Items' });
+  await items.getByRole('row', { name: /Heavy product/ }).waitFor();
+  expect(await items.getByRole('row', { name: /Heavy product/ }).textContent()).toMatch(
+    /210\.00 EUR20\.00 EUR3 kg$/,
+  );
+  expect(await items.getByRole('row', { name: /^Total/ }).textContent()).toBe('Total22.50 EURat least 3 kg');
+  await page.getByRole('button', { name: 'Complete' }).click();
+  await page.getByText('Completed', { exact: true }).waitFor();
+  expect(page.url()).toContain(id);
+  await page.getByText('completed now').waitFor();
+  expect(await page.getByRole('button', { name: 'Complete' }).count()).toBe(0);
+  await page.getByRole('link', { name: 'Orders' }).click();
+  const sales = page.getByRole('region', { name: 'Sales' });
+  await sales.getByRole('row', { name: /22\.50 EUR/ }).waitFor();
+  expect(await accessibilityProblems(page)).toEqual([]);
+});
+
+test('a cancelled order gives its pieces back', async () => {
+  const { id, sku } = await placeOrder();
+  const page = await app.open('editor', { path: `/orders/${id}` });
+  await page.getByRole('button', { name: 'Cancel the order…' }).click();
+  await page.getByRole('button', { name: 'Cancel the order', exact: true }).click();
+  await page.getByText('Cancelled: its pieces are back in stock').waitFor();
+  const { rows } = await app.sql.query<{ on_hand: number }>(
+    'select on_hand from catalog.stock s join catalog.products p on p.id = s.product_id where p.sku = $1',
+    [sku],
+  );
+  expect(rows[0]?.on_hand).toBe(10);
+});
+
+test('a viewer sees orders and changes none', async () => {
+  const { id } = await placeOrder();
+  const page = await app.open('viewer', { path: `/orders/${id}` });
+  await page.getByRole('row', { name: /Heavy product/ }).waitFor();
+  for (const name of ['Complete', 'Cancel the order…'])
+    expect(await page.getByRole('button', { name }).count()).toBe(0);
+});
+
+describe.each(['light', 'dark'] as const)('%s', (scheme) => {
+  test.each([390, 1280, 1920])(
+    'at a width of %i pixels axe finds nothing and nothing is cut off',
+    async (width) => {
+      const { id } = await placeOrder();
+      const page = await app.open('admin', { scheme, width });
+      for (const [name, path] of [
+        ['import', '/import'],
+        ['orders', '/orders'],
+        ['order', `/orders/${id}`],
+        ['audit-log', '/audit-log'],
+      ] as const) {
+        await page.goto(app.url + path);
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.waitForTimeout(700);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+        expect(await accessibilityProblems(page)).toEqual([]);
+        await app.picture(page, `${name}-${width}-${scheme}`);
+      }
+    },
+  );
+});

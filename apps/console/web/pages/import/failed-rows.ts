@@ -1,0 +1,53 @@
+import type { ImportError } from '@catalog/contracts';
+import type { FileFormat } from './records.ts';
+
+/** A cell that a spreadsheet does not take for a formula, with its quotes. */
+function cell(text: string): string {
+  const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return `"${inert.replaceAll('"', '""')}"`;
+}
+
+/** What is wrong with a record, in words. */
+export const reasonOf = (errors: readonly ImportError[]): string =>
+  errors.map(({ field, message }) => (field === null ? message : `${field}: ${message}`)).join(' ');
+
+export function errorsByLine(errors: readonly ImportError[]): ReadonlyMap<number, readonly ImportError[]> {
+  return Map.groupBy(errors, ({ line }) => line);
+}
+
+/**
+ * The records that failed, as CSV with the reasons in a last column. After correction it is imported again with that column left
+ * out. A record of NDJSON stands in one column.
+ */
+export function failedRows(file: {
+  readonly format: FileFormat;
+  readonly header: string;
+  readonly separator: string;
+  readonly errors: readonly ImportError[];
+  readonly records: ReadonlyMap<number, string>;
+}): string {
+  const { format, header, separator, errors, records } = file;
+  const isCsv = format === 'csv';
+  const lines = [isCsv ? `${header}${separator}reasons` : 'line,record,reasons'];
+  for (const [line, wrong] of errorsByLine(errors)) {
+    const record = records.get(line) ?? '';
+    const reasons = cell(reasonOf(wrong));
+    lines.push(isCsv ? `${record}${separator}${reasons}` : `${line},${cell(record)},${reasons}`);
+  }
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+/** A file with every field and one product, to begin with. */
+export const template =
+  'sku,name,description,brand,category,gtin,weightGrams,lengthMm,widthMm,heightMm,priceMinor,currency,status,attributes\r\n' +
+  'EXAMPLE-1,Example product,"Text, may be long",Example brand,example,,250,120,80,40,1999,EUR,draft,"{""colour"":""white""}"\r\n';
+
+/** Lets the browser save a text as a file. */
+export function saveAs(name: string, text: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type: 'text/csv;charset=utf-8' }));
+  const link = document.createElement('a');
+  link.href = address;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { errorsByLine, failedRows } from './failed-rows.ts';
+import { cellsOf, formatOf, headerOf, recordsOf, recordsOn } from './records.ts';
+
+async function all(parts: string[], format: 'csv' | 'ndjson' = 'csv') {
+  const found = [];
+  for await (const { line, text } of recordsOf(parts, format)) found.push([line, text]);
+  return found;
+}
+
+test('a record with a line end in quotes counts as one, and the next starts on its real line', async () => {
+  const text = 'sku,name\r\nA,"two\nlines"\r\nB,x';
+  const expected = [
+    [1, 'sku,name'],
+    [2, 'A,"two\nlines"'],
+    [4, 'B,x'],
+  ];
+  expect(await all([text])).toEqual(expected);
+  // However it is cut.
+  expect(await all(text.split(''))).toEqual(expected);
+});
+
+test('quotes mean nothing in NDJSON', async () => {
+  expect(await all(['{"a":"\\""}\n{"b":1}\n'], 'ndjson')).toEqual([
+    [1, '{"a":"\\""}'],
+    [2, '{"b":1}'],
+  ]);
+});
+
+test('the header tells separator, columns and first values; a mark of the byte order is no part of it', async () => {
+  const header = await headerOf(['\uFEFFSKU;"Name; long";Price;;\n', 'A;"x;y";5\n', 'B;z;6\n']);
+  expect(header).toEqual({
+    text: 'SKU;"Name; long";Price;;',
+    separator: ';',
+    namesSeparator: false,
+    columns: ['SKU', 'Name; long', 'Price'],
+    samples: [
+      ['A', 'x;y', '5'],
+      ['B', 'z', '6'],
+    ],
+  });
+  expect(await headerOf(['sep=|\nsku|a,b\n1|2'])).toMatchObject({
+    separator: '|',
+    namesSeparator: true,
+    columns: ['sku', 'a,b'],
+  });
+});
+
+test('doubled quotes are one', () => {
+  expect(cellsOf('a,"say ""hi"", then",c', ',')).toEqual(['a', 'say "hi", then', 'c']);
+});
+
+test('only the wanted lines are kept', async () => {
+  const found = await recordsOn(['h\na\nb\nc\n'], 'csv', new Set([2, 4]));
+  expect([...found]).toEqual([
+    [2, 'a'],
+    [4, 'c'],
+  ]);
+});
+
+test.each([
+  ['a.csv', 'csv'],
+  ['b.JSONL', 'ndjson'],
+  ['c.xlsx', undefined],
+])('%s has the format %s', (name, format) => expect(formatOf(name)).toBe(format));
+
+const wrong = (line: number, message: string) => ({ line, field: 'name', code: 'x', message });
+
+test('failed rows stand as they are in the file, with their reasons in a last column', () => {
+  const errors = [wrong(2, 'is too "long".'), wrong(2, 'is bad.'), wrong(5, 'is empty.')];
+  expect(errorsByLine(errors).size).toBe(2);
+  const rows = failedRows({
+    format: 'csv',
+    header: 'sku;name',
+    separator: ';',
+    errors,
+    records: new Map([
+      [2, 'A;"x"'],
+      [5, 'B;'],
+    ]),
+  });
+  expect(rows).toBe(
+    'sku;name;reasons\r\nA;"x";"name: is too ""long"". name: is bad."\r\nB;;"name: is empty."\r\n',
+  );
+});
+
+test('a failed row of NDJSON stands in a cell that no spreadsheet runs', () => {
+  const rows = failedRows({
+    format: 'ndjson',
+    header: '',
+    separator: ',',
+    errors: [wrong(3, 'is bad.')],
+    records: new Map([[3, '=cmd()']]),
+  });
+  expect(rows).toBe('line,record,reasons\r\n3,"\'=cmd()","name: is bad."\r\n');
+});

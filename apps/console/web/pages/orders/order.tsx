@@ -1,0 +1,150 @@
+import type { Order } from '@catalog/contracts';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import { Ask } from '../../elements/ask.tsx';
+import { Scroll } from '../../elements/scroll.tsx';
+import { Failed, Loading, PageHead } from '../../elements/states.tsx';
+import { say } from '../../elements/toasts.tsx';
+import { Ago, count, Id, Money, weightText } from '../../elements/values.tsx';
+import { callApi, getJson, textOf } from '../../http/api.ts';
+import { useMay } from '../../http/me.ts';
+import { StatusPill } from './status-pill.tsx';
+
+/** One order as it was placed: names, prices and weights are those of that moment. */
+export function OrderPage() {
+  const { id } = useParams({ from: '/orders/$id' });
+  const mayEdit = useMay('editor');
+  const { data, error, refetch } = useQuery({
+    queryKey: ['order', id],
+    queryFn: ({ signal }) => getJson<Order>(`/api/orders/${id}`, signal),
+  });
+  if (data === undefined)
+    return error === null ? <Loading rows={8} /> : <Failed error={error} again={() => void refetch()} />;
+  const ended = data.completedAt ?? data.cancelledAt;
+  return (
+    <>
+      <PageHead
+        title="Order"
+        note={
+          <>
+            <StatusPill status={data.status} /> <Id value={data.id} /> · {data.customerId} · placed{' '}
+            <Ago at={data.createdAt} />
+            {ended !== null && (
+              <>
+                {' '}
+                · {data.status} <Ago at={ended} />
+              </>
+            )}
+          </>
+        }
+      >
+        {mayEdit && data.status === 'placed' && <Actions order={data} />}
+      </PageHead>
+      <section className="panel" aria-label="Items">
+        <Scroll label="Items of the order">
+          <table>
+            <thead>
+              <tr>
+                <th>SKU</th>
+                <th>Name</th>
+                <th className="number">Pieces</th>
+                <th className="number">Price</th>
+                <th className="number">Sum</th>
+                <th className="number">Weight</th>
+              </tr>
+            </thead>
+            <tbody>
+              {data.items.map((item, index) => (
+                <tr key={`${index} ${item.productId}`}>
+                  <th scope="row" className="mono sku">
+                    <Link to="/products/$id" params={{ id: item.productId }}>
+                      {item.sku}
+                    </Link>
+                  </th>
+                  <td className="wide">{item.name}</td>
+                  <td className="number">{count(item.quantity)}</td>
+                  <td className="number">
+                    <Money minor={item.priceMinor} currency={data.currency} />
+                  </td>
+                  <td className="number">
+                    <Money minor={item.priceMinor * item.quantity} currency={data.currency} />
+                  </td>
+                  <td className="number">
+                    {weightText(item.weightGrams === null ? null : item.weightGrams * item.quantity)}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+            <tfoot>
+              <tr>
+                <th scope="row" colSpan={4}>
+                  Total
+                </th>
+                <td className="number">
+                  <strong>
+                    <Money minor={data.totalMinor} currency={data.currency} />
+                  </strong>
+                </td>
+                <td
+                  className="number"
+                  title={data.totalWeightIsComplete ? undefined : 'Some items have no known weight.'}
+                >
+                  {data.totalWeightIsComplete ? '' : 'at least '}
+                  {weightText(data.totalWeightGrams)}
+                </td>
+              </tr>
+            </tfoot>
+          </table>
+        </Scroll>
+      </section>
+    </>
+  );
+}
+
+function Actions({ order: { id } }: { order: Order }) {
+  const queries = useQueryClient();
+  const [isCancelling, setCancelling] = useState(false);
+  const act = useMutation({
+    mutationFn: (how: 'complete' | 'cancel') => callApi(`/api/orders/${id}/${how}`, { method: 'POST' }),
+    onSuccess: (_, how) => say(how === 'complete' ? 'Completed' : 'Cancelled: its pieces are back in stock'),
+    onError: (error, how) =>
+      say(how === 'complete' ? 'Not completed' : 'Not cancelled', { kind: 'bad', detail: textOf(error) }),
+    onSettled() {
+      setCancelling(false);
+      for (const key of ['order', 'orders', 'sales', 'stock'])
+        void queries.invalidateQueries({ queryKey: [key] });
+    },
+  });
+  return (
+    <>
+      <button type="button" className="danger" disabled={act.isPending} onClick={() => setCancelling(true)}>
+        Cancel the order…
+      </button>
+      <button
+        type="button"
+        className="primary"
+        disabled={act.isPending}
+        onClick={() => act.mutate('complete')}
+      >
+        Complete
+      </button>
+      <Ask title="Cancel this order?" isOpen={isCancelling} close={() => setCancelling(false)}>
+        <p>Its pieces go back to the stock. A cancelled order cannot be placed again.</p>
+        <footer>
+          <button type="button" onClick={() => setCancelling(false)}>
+            Keep it
+          </button>
+          <button
+            type="button"
+            className="danger"
+            disabled={act.isPending}
+            onClick={() => act.mutate('cancel')}
+          >
+            Cancel the order
+          </button>
+        </footer>
+      </Ask>
+    </>
+  );
+}

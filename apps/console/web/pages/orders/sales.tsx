@@ -1,0 +1,103 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Scroll } from '../../elements/scroll.tsx';
+import { Empty, Failed, Loading } from '../../elements/states.tsx';
+import { count, Money, moneyText } from '../../elements/values.tsx';
+import { getJson } from '../../http/api.ts';
+import { monthName, salesOf, type Report } from './sales-months.ts';
+
+/** Revenue of each month, as a chart and as a table. A currency at a time: their sums do not mix. */
+export function Sales() {
+  const report = useQuery({
+    queryKey: ['sales'],
+    queryFn: ({ signal }) => getJson<Report>('/api/reports/sales', signal),
+    refetchInterval: 15_000,
+  });
+  const currencies = [...new Set(report.data?.data.map(({ currency }) => currency))].sort();
+  const [chosen, setChosen] = useState<string>();
+  const currency = chosen ?? currencies[0];
+  return (
+    <section className="panel" aria-labelledby="sales">
+      <header>
+        <h2 id="sales">Sales</h2>
+        <span className="fine">of completed orders, by month (UTC)</span>
+        {currencies.length > 1 && (
+          <div className="actions" role="group" aria-label="Currency">
+            {currencies.map((one) => (
+              <button
+                key={one}
+                type="button"
+                className="quiet"
+                aria-pressed={one === currency}
+                onClick={() => setChosen(one)}
+              >
+                {one}
+              </button>
+            ))}
+          </div>
+        )}
+      </header>
+      {report.data === undefined ? (
+        report.isError ? (
+          <Failed error={report.error} again={() => void report.refetch()} />
+        ) : (
+          <Loading rows={4} />
+        )
+      ) : currency === undefined ? (
+        <Empty title="No order was completed in the last twelve months." />
+      ) : (
+        <Months report={report.data} currency={currency} />
+      )}
+    </section>
+  );
+}
+
+function Months({ report, currency }: { report: Report; currency: string }) {
+  const months = salesOf(report, currency, new Date());
+  const top = Math.max(1, ...months.map(({ revenueMinor }) => revenueMinor));
+  return (
+    <div className="sales">
+      <svg
+        className="bars"
+        viewBox="0 0 240 80"
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`Revenue of the last twelve months, at most ${moneyText(top, currency)}`}
+      >
+        {months.map(({ month, revenueMinor }, index) => {
+          const height = (revenueMinor / top) * 76;
+          return (
+            <rect key={month} x={index * 20 + 2} width="16" y={80 - height} height={height}>
+              <title>{`${monthName(month)}: ${moneyText(revenueMinor, currency)}`}</title>
+            </rect>
+          );
+        })}
+      </svg>
+      <Scroll label="Revenue of each month">
+        <table>
+          <thead>
+            <tr>
+              <th>Month</th>
+              <th className="number">Orders</th>
+              <th className="number">Revenue</th>
+            </tr>
+          </thead>
+          <tbody>
+            {months
+              .filter(({ orders }) => orders > 0)
+              .toReversed()
+              .map(({ month, orders, revenueMinor }) => (
+                <tr key={month}>
+                  <th scope="row">{monthName(month)}</th>
+                  <td className="number">{count(orders)}</td>
+                  <td className="number">
+                    <Money minor={revenueMinor} currency={currency} />
+                  </td>
+                </tr>
+              ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </div>
+  );
+}

@@ -1,0 +1,16 @@
+/** The filters of the list of orders. They stand in the address. */
+export interface OrdersSearch {
+  readonly status?: string;
+  readonly customerId?: string;
+}
+
+export const statuses = ['placed', 'completed', 'cancelled'] as const;
+
+export function ordersSearch(given: Record<string, unknown>): OrdersSearch {
+  const { status, customerId } = given;
+  return {
+    ...((statuses as readonly unknown[]).includes(status) && { status: String(status) }),
+    ...((typeof customerId === 'string' || typeof customerId === 'number') &&
+      /^[\x21-\x7e]{1,100}$/.test(String(customerId)) && { customerId: String(customerId) }),
+  };
+}
