@@ -7,7 +7,7 @@ import {
   startWorker,
   type Stores,
 } from './testing/running-worker.ts';
-import { mostStreams } from './traces/event-stream.ts';
+import { streamLimits } from './traces/event-stream.ts';
 
 let stores: Stores;
 let worker: RunningWorker;
@@ -77,17 +77,27 @@ test('every answer matches the OpenAPI document', async () => {
 
 test('the stream and its refusal match the document', async () => {
   const open = new AbortController();
-  const streams = await Promise.all(
-    Array.from({ length: mostStreams }, () =>
-      worker.call('GET', '/v1/changes/stream', { signal: open.signal }),
-    ),
-  );
+  const as = (sub: string) => ({
+    token: stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:operate', sub }),
+  });
+  const { most, mostPerCaller } = streamLimits;
+  const openAs = (sub: string, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, () =>
+        worker.call('GET', '/v1/changes/stream', { signal: open.signal, ...as(sub) }),
+      ),
+    );
+  const streams = [
+    ...(await openAs('one', mostPerCaller)),
+    ...(await openAs('another', most - mostPerCaller)),
+  ];
   // A stream does not end, so only its head can be compared.
   for (const { status, headers } of streams) {
     await api.check(stream, new Response('', { status, headers }));
     expect(headers.get('content-type')).toMatch(/^text\/event-stream/);
   }
-  await expectAnswer(stream, '/v1/changes/stream', 503);
+  await expectAnswer(stream, '/v1/changes/stream', 429, as('one'));
+  await expectAnswer(stream, '/v1/changes/stream', 503, as('a third'));
   open.abort();
 });
 

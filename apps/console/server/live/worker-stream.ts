@@ -74,6 +74,7 @@ export class WorkerStream {
       username: 'live',
       headers: { Accept: 'text/event-stream' },
       timeout_ms: longest_ms,
+      tokenLifetime_s: longest_ms / 1_000,
       signal,
     });
     if (!response.ok || response.body === null) return;

@@ -21,6 +21,8 @@ export interface ServiceCall {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer<ArrayBuffer> | IncomingMessage;
   readonly timeout_ms?: number;
+  /** For a stream, which ends with its token. */
+  readonly tokenLifetime_s?: number;
   /** Aborts when the person has gone away. */
   readonly signal?: AbortSignal;
 }
@@ -46,6 +48,7 @@ export class ServiceCaller {
       subject: subjectOf(call.username),
       audience: service,
       scope: call.scope,
+      ...(call.tokenLifetime_s !== undefined && { lifetime_s: call.tokenLifetime_s }),
     });
     const timeout = AbortSignal.timeout(call.timeout_ms ?? patience_ms);
     const streamed = body !== undefined && typeof body !== 'string' && !Buffer.isBuffer(body);

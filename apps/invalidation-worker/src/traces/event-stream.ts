@@ -1,51 +1,38 @@
 import { shownTrace } from '@catalog/contracts';
-import type { Response } from 'express';
+import type { EventStream, SentEvent } from '@catalog/service-kit';
 import type { ChangeEvent } from './change-broadcast.ts';
 
-/** Streams that one worker serves. */
-export const mostStreams = 20;
-/** What a stream may hold back for its reader. A slower reader misses changes, and the stream says how many. */
-const mostUnread_bytes = 256 * 1024;
-/** Keeps proxies and clients from closing an idle connection. */
-const beat_ms = 10_000;
+export const streamLimits = {
+  /** Streams that one worker serves. */
+  most: 20,
+  /** Of one caller, so that no caller keeps the others out. */
+  mostPerCaller: 10,
+  /** What a stream may hold back for its reader. A slower reader misses changes, and the stream says how many. */
+  unread_bytes: 256 * 1024,
+} as const;
 
-/** One reader of the live stream: server-sent events of the HTML standard. */
-export class EventStream {
-  readonly #res: Response;
-  readonly #timer: NodeJS.Timeout;
+/** One reader of the live stream. */
+export class LiveChanges {
+  readonly #stream: EventStream;
   #missed = 0;
 
-  constructor(res: Response) {
-    this.#res = res;
-    res.status(200).set({
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
-    res.flushHeaders();
-    res.write(': listening\n\n');
-    this.#timer = setInterval(() => res.write(': still here\n\n'), beat_ms);
+  constructor(stream: EventStream) {
+    this.#stream = stream;
   }
 
   send(events: readonly ChangeEvent[]): void {
     // A slow reader misses changes. Otherwise they would fill our memory.
-    if (this.#res.writableLength > mostUnread_bytes) {
+    if (this.#stream.unread_bytes > streamLimits.unread_bytes) {
       for (const event of events) this.#missed += event.kind === 'more' ? event.count : 1;
       return;
     }
     const all = this.#missed === 0 ? events : [{ kind: 'missed' as const, count: this.#missed }, ...events];
     this.#missed = 0;
-    this.#res.write(all.map(frame).join(''));
-  }
-
-  end(): void {
-    clearInterval(this.#timer);
-    this.#res.end();
+    void this.#stream.send(all.map(eventOf));
   }
 }
 
-function frame({ kind, ...rest }: ChangeEvent | { kind: 'missed'; count: number }): string {
+function eventOf({ kind, ...rest }: ChangeEvent | { kind: 'missed'; count: number }): SentEvent {
   const data = 'trace' in rest ? shownTrace(rest.trace) : rest;
-  const id = 'seq' in data ? `id: ${data.seq}\n` : '';
-  return `event: ${kind}\n${id}data: ${JSON.stringify(data)}\n\n`;
+  return { event: kind, ...('seq' in data && { id: String(data.seq) }), data };
 }

@@ -1,16 +1,15 @@
 import {
   cacheKeySchema,
-  CatalogError,
   changeTracesSchema,
   OPERATE_SCOPE,
   parseCacheKey,
   shownTrace,
 } from '@catalog/contracts';
 import type { ChangeTraces } from '@catalog/change-feed';
-import { route, type Route } from '@catalog/service-kit';
+import { EventStreams, route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
 import type { ChangeBroadcast } from './change-broadcast.ts';
-import { EventStream, mostStreams } from './event-stream.ts';
+import { LiveChanges, streamLimits } from './event-stream.ts';
 
 /** Changes of one key that a trace shows. */
 const mostTraces = 100;
@@ -23,11 +22,7 @@ interface TraceRoutesOptions {
 }
 
 export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions): Route[] {
-  const streams = new Set<EventStream>();
-  // A stream does not end by itself, and the server waits for answers that are under way.
-  stopping.addEventListener('abort', () => {
-    for (const stream of streams) stream.end();
-  });
+  const streams = new EventStreams({ stopping, ...streamLimits });
 
   return [
     route({
@@ -51,26 +46,17 @@ export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions)
       path: '/v1/changes/stream',
       summary: 'Changes as they are applied (server-sent events)',
       description:
-        'Events: "applied" with a trace; "refreshed" with seq and refreshedAt; "more" and "missed" with the number of changes that are not shown, because they were too many at once or the reader was too slow. Nothing is sent again.',
+        'Events: "applied" with a trace; "refreshed" with seq and refreshedAt; "more" and "missed" with the number of changes that are not shown, because they were too many at once or the reader was too slow. Nothing is sent again. A stream ends with the token of its caller.',
       scope: OPERATE_SCOPE,
       query: z.strictObject({}),
       answers: { 200: { description: 'text/event-stream' } },
-      handle(_input, res) {
-        if (stopping.aborted) throw noStream('The service is stopping.');
-        if (streams.size >= mostStreams)
-          throw noStream(`${mostStreams} streams are already open, the most that one worker serves.`);
-        const stream = new EventStream(res);
-        streams.add(stream);
-        const unlisten = broadcast.listen((events) => stream.send(events));
-        res.on('close', () => {
-          unlisten();
-          streams.delete(stream);
-          stream.end();
-        });
+      errors: ['rate_limited'],
+      handle(_input, res, req) {
+        const stream = streams.open(req, res);
+        const live = new LiveChanges(stream);
+        const unlisten = broadcast.listen((events) => live.send(events));
+        stream.ended.addEventListener('abort', unlisten);
       },
     }),
   ];
 }
-
-const noStream = (detail: string): CatalogError =>
-  new CatalogError('unavailable', detail, { retryAfterSeconds: 5 });

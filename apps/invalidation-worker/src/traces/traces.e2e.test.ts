@@ -2,7 +2,7 @@ import { type ShownTrace, changeTracesSchema, problemSchema } from '@catalog/con
 import { eventually } from '@catalog/testing';
 import { afterAll, expect, test } from 'vitest';
 import { type RunningWorker, startStores, startWorker } from '../testing/running-worker.ts';
-import { mostStreams } from './event-stream.ts';
+import { streamLimits } from './event-stream.ts';
 
 const stores = await startStores();
 const { reader, owner } = stores;
@@ -20,9 +20,12 @@ async function traces(key: string): Promise<ShownTrace[]> {
 }
 
 /** Collects the events of a stream until it ends. */
-async function openStream(from: RunningWorker = worker) {
+async function openStream(from: RunningWorker = worker, token?: string) {
   const controller = new AbortController();
-  const response = await from.call('GET', '/v1/changes/stream', { signal: controller.signal });
+  const response = await from.call('GET', '/v1/changes/stream', {
+    signal: controller.signal,
+    ...(token !== undefined && { token }),
+  });
   const events: { event: string; id: string | undefined; data: Record<string, unknown> }[] = [];
   let text = '';
   const ended = (async () => {
@@ -128,18 +131,34 @@ test('of many changes at once, the stream shows some and counts the others', asy
   close();
 });
 
-test('the number of streams is limited', async () => {
-  const streams = [];
-  for (let count = 0; count < mostStreams; count += 1) streams.push(await openStream());
-  const refused = await worker.call('GET', '/v1/changes/stream');
-  expect(refused.status).toBe(503);
-  expect(refused.headers.get('retry-after')).not.toBeNull();
+test('the number of streams is limited, in all and for each caller', async () => {
+  const tokenOf = (sub: string) =>
+    stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:operate', sub });
+  const open = (sub: string, count: number) =>
+    Promise.all(Array.from({ length: count }, () => openStream(worker, tokenOf(sub))));
+  const { most, mostPerCaller } = streamLimits;
+  const streams = await open('greedy', mostPerCaller);
+  const greedy = await openStream(worker, tokenOf('greedy'));
+  expect([greedy.response.status, greedy.response.headers.get('retry-after')]).toEqual([429, '5']);
+  streams.push(...(await open('other', most - mostPerCaller)));
+  expect(streams.map(({ response }) => response.status)).toEqual(Array(most).fill(200));
+  const refused = await openStream(worker, tokenOf('a third'));
+  expect([refused.response.status, refused.response.headers.get('retry-after')]).toEqual([503, '5']);
   for (const { close } of streams) close();
   await eventually(async () => {
     const again = await openStream();
     again.close();
     return again.response.status === 200;
   });
+});
+
+test('a stream ends with the token of its caller', async () => {
+  const exp = Math.floor(Date.now() / 1_000) + 5;
+  const token = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:operate', exp });
+  const { ended, response } = await openStream(worker, token);
+  expect(response.status).toBe(200);
+  await ended;
+  expect(Date.now()).toBeGreaterThanOrEqual((exp - 1) * 1_000);
 });
 
 test('a stopping worker ends its streams', async () => {

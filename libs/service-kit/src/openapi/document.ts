@@ -116,7 +116,7 @@ function answers(route: Route, isRateLimited: boolean): Json {
     examples[status] = { ...examples[status], [code]: { summary: title, value: problemExample(code) } };
     described[status] = {
       description: typeof before === 'string' ? `${before}; ${code}: ${title}` : `${code}: ${title}`,
-      ...(code === 'rate_limited' && { headers: rateLimitHeaders }),
+      ...(code === 'rate_limited' && isRateLimited && { headers: rateLimitHeaders }),
       ...((status === 409 || status === 503) && {
         headers: answerHeaders({ 'Retry-After': 'Seconds.' }, true),
       }),
