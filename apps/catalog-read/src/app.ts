@@ -11,6 +11,7 @@ import { changesRoute, type ChangesRouteDeps } from './changes/routes.ts';
 import type { CatalogCache } from './cache/catalog-cache.ts';
 import { ProductFront } from './front/product-front.ts';
 import { createBypassLimit } from './http/bypass-limit.ts';
+import { LoadBudget } from './http/load-budget.ts';
 import { ProductLists } from './products/lists.ts';
 import { ProductLookup } from './products/product-lookup.ts';
 import { productRoutes } from './products/routes.ts';
@@ -27,13 +28,16 @@ export interface Dependencies extends ApiDependencies, Omit<ChangesRouteDeps, 's
   readonly views: ViewCounters;
   /** How many reads a second one caller may send past the caches. */
   readonly bypassesPerSecond: number;
+  /** How many keys a second may be loaded from Postgres for one caller. */
+  readonly loadsPerSecond: number;
 }
 
 /** Answers reads from the caches. It never writes to Postgres. */
 export function createApp(deps: Dependencies): Express {
   const countBypass = createBypassLimit(deps.bypassesPerSecond);
-  const lookup = new ProductLookup(deps.cache, deps.pool);
-  const lists = new ProductLists({ ...deps, lookup });
+  const budget = new LoadBudget(deps.loadsPerSecond);
+  const lookup = new ProductLookup(deps.cache, deps.pool, budget);
+  const lists = new ProductLists({ ...deps, budget, lookup });
   const app = createApi({
     ...deps,
     service: serviceName,

@@ -25,6 +25,11 @@ export const readConfig = (environment?: Environment) =>
       RATE_LIMIT_WINDOW_SECONDS: integer({ min: 1, max: 3_600 }).default(10),
       /** How many reads a second one caller may push past the caches with `Min-Version` or by viewing a key. */
       BYPASSES_PER_SECOND: integer({ min: 1, max: 1_000_000 }).default(500),
+      /**
+       * How many keys a second may be loaded from Postgres for one caller of a process. A key that does not exist counts as 5,
+       * a page of a list as 10.
+       */
+      LOADS_PER_SECOND: integer({ min: 1, max: 1_000_000 }).default(5_000),
       /** How many streams of `GET /v1/changes` one caller may have open at this process. */
       CHANGE_STREAMS_PER_CALLER: integer({ min: 1, max: 200 }).default(10),
     },

@@ -97,6 +97,7 @@ await runServer({
         anonymousScopes: config.ALLOW_ANONYMOUS_READS ? ['catalog:read'] : [],
       }),
       bypassesPerSecond: config.BYPASSES_PER_SECOND,
+      loadsPerSecond: config.LOADS_PER_SECOND,
       changesPool,
       newestChange,
       streamsPerCaller: config.CHANGE_STREAMS_PER_CALLER,

@@ -12,6 +12,8 @@ import { readScope } from '../products/read-scope.ts';
 
 /** A request that may be answered in front of Express. It counts against the limit of its caller by now. */
 export interface Admitted {
+  /** As `callerKey` gives it to the routes. */
+  readonly callerKey: string;
   readonly ifNoneMatch: string | undefined;
   /** The value of `RateLimit`. */
   readonly limit: string;
@@ -34,9 +36,10 @@ export class Admission {
 
   /**
    * @param waits whether its answer may take time, so that it matters for how long the caller waits
+   * @param cost as how many requests it counts
    * @returns undefined if that is for Express to say. Nothing is taken then
    */
-  admit(req: IncomingMessage, res: ServerResponse, waits: boolean): Admitted | undefined {
+  admit(req: IncomingMessage, res: ServerResponse, waits: boolean, cost: number): Admitted | undefined {
     if (!isNextOnSocket(res)) return undefined;
     const headers = plainHeaders(req);
     if (headers === undefined) return undefined;
@@ -49,9 +52,10 @@ export class Admission {
     const caller = this.#authenticate.callerNow(headers.authorization);
     if (caller === undefined || !caller.scopes.has(readScope)) return undefined;
     // The last question, because it takes something. A refusal takes nothing, and Express says it.
-    const decision = this.#rateLimiter.takeHere(callerKeyOf(caller, req.socket.remoteAddress));
+    const callerKey = callerKeyOf(caller, req.socket.remoteAddress);
+    const decision = this.#rateLimiter.takeHere(callerKey, cost);
     if (decision === undefined || !decision.allowed) return undefined;
-    return { ifNoneMatch, limit: rateLimitState(decision), until_ms };
+    return { callerKey, ifNoneMatch, limit: rateLimitState(decision), until_ms };
   }
 
   /** For answers that take the same way out as those of the routes. */

@@ -262,6 +262,23 @@ test('the front counts views, requests of the limit and requests in the metrics'
   expect(await reader.metric(seen)).toBe(before + 2);
 });
 
+test('a HEAD and a second read within a minute are no views, on both ways', async () => {
+  const { id } = await stores.insert({ sku: `FRONT-${randomUUID()}` });
+  const sub = randomUUID();
+  const authorization = `Bearer ${stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub })}`;
+  const read = async (method: string, more: Record<string, string> = {}) => {
+    const url = `http://127.0.0.1:${reader.port}/v1/products/${id}`;
+    await (await fetch(url, { method, headers: { authorization, ...more } })).text();
+  };
+  const byExpress = { 'X-Forwarded-For': '192.0.2.1' };
+  await read('HEAD', byExpress);
+  await read('HEAD');
+  expect(await stores.countedViews(reader, id)).toBeNull();
+  await read('GET', byExpress);
+  await read('GET');
+  expect(await stores.countedViews(reader, id)).toBe('1');
+});
+
 test('above the limit the front leaves the refusal to Express', async () => {
   const limited = await stores.reader({ requestsPerMinute: 3 });
   await limited.ready();

@@ -92,7 +92,7 @@ export class ProductFront implements Front {
     const product = near && preparedProduct(near);
     const isNear = near !== undefined && product !== undefined;
     if (!isNear && !isSku && !isId(key)) return 'left';
-    const admitted = this.#admission.admit(req, res, !isNear);
+    const admitted = this.#admission.admit(req, res, !isNear, 1);
     if (admitted === undefined) return 'left';
     const series = isSku ? this.#series.bySku : this.#series.one;
     if (!isNear) {
@@ -113,16 +113,16 @@ export class ProductFront implements Front {
     const distinct = [...new Set(asked)];
     const near = lists.manyNear(distinct);
     if (near === undefined && !distinct.every(isId)) return 'left';
-    const admitted = this.#admission.admit(req, res, near === undefined);
+    const admitted = this.#admission.admit(req, res, near === undefined, asked.length);
     if (admitted === undefined) return 'left';
     const series = this.#series.many[method][200];
     if (near === undefined) {
       this.#observed.began(res, series.labels.route, began_ms);
-      void this.#finish(res, admitted, this.#readMany(res, distinct, admitted));
+      void this.#finish(res, admitted, this.#readMany(res, method, distinct, admitted));
       return 'later';
     }
     this.#admission.setHeaders(res, admitted);
-    sendCached(res, lists.join(distinct, near));
+    sendCached(res, lists.join(distinct, viewer(method, admitted), near));
     this.#observed.ended(res, series, began_ms);
     return 'answered';
   }
@@ -145,9 +145,14 @@ export class ProductFront implements Front {
     }
   }
 
-  async #readMany(res: Response, asked: readonly string[], admitted: Admitted): Promise<void> {
+  async #readMany(
+    res: Response,
+    method: Method,
+    asked: readonly string[],
+    admitted: Admitted,
+  ): Promise<void> {
     const distinct = [...new Set(asked.map((id) => id.toLowerCase()))];
-    const body = await this.#deps.lists.many(distinct, anyVersion(admitted));
+    const body = await this.#deps.lists.many(distinct, viewer(method, admitted), anyVersion(admitted));
     this.#admission.setHeaders(res, admitted);
     sendCached(res, body);
   }
@@ -165,12 +170,13 @@ export class ProductFront implements Front {
   #send(
     res: Response,
     method: Method,
-    { ifNoneMatch, limit }: Admitted,
+    admitted: Admitted,
     product: PreparedProduct,
     source: Source,
     age_ms: number,
   ): 200 | 304 {
-    this.#deps.views.countIn(product.counter);
+    const { callerKey, ifNoneMatch, limit } = admitted;
+    if (method === 'GET') this.#deps.views.countIn(product.counter, callerKey);
     const isKnown = ifNoneMatch !== undefined && isListed(ifNoneMatch, product.etag);
     const status = isKnown ? 304 : 200;
     writeCompleteHead(res, status, this.#heads.fill(isKnown, limit, product, source, age_ms));
@@ -180,7 +186,12 @@ export class ProductFront implements Front {
   }
 }
 
-const anyVersion = ({ until_ms }: Admitted): AtLeast => ({
+/** A HEAD is no view. */
+const viewer = (method: Method, { callerKey }: Admitted): string | undefined =>
+  method === 'GET' ? callerKey : undefined;
+
+const anyVersion = ({ callerKey, until_ms }: Admitted): AtLeast => ({
+  caller: callerKey,
   minVersion: 0,
   beforeBypass: () => Promise.resolve(),
   waitsUntil: () => until_ms,

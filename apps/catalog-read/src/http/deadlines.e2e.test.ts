@@ -47,7 +47,7 @@ test('every read ends when its caller gives up, though Postgres hangs', async ()
   ];
   // The caches know this product, so only the requested version needs Postgres.
   await reader.get(`/v1/products/by-sku/${newer.sku}`);
-  reader.views.count(popular.id);
+  reader.views.count(popular.id, 'a caller');
   await reader.views.flush();
   await stores.rankViews();
   const letGo = await hangPostgres();

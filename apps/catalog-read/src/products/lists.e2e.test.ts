@@ -87,7 +87,7 @@ test('a page read before a change and stored after it is not served', async () =
 
 test('the popular products are as old as the oldest of them', async () => {
   const { id } = await stores.insert({ sku: 'AGED-1' });
-  reader.views.count(id);
+  reader.views.count(id, 'a caller');
   await reader.views.flush();
   await stores.rankViews();
   // Both ages come from this process, in whole seconds of one clock. They are read one after the other.

@@ -6,33 +6,43 @@ import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import type { CachedBody } from '../http/answer.ts';
 import { preparedProduct } from './prepared-product.ts';
+import type { LoadBudget } from '../http/load-budget.ts';
 import type { ProductLookup, AtLeast } from './product-lookup.ts';
 import type { ViewCounters } from './view-counters.ts';
 
 /** Bodies of several products. They are joined from the bytes of each product, without parsing. */
 export class ProductLists {
+  readonly #budget: LoadBudget;
   readonly #cache: CatalogCache;
   readonly #pool: Pool;
   readonly #lookup: ProductLookup;
   readonly #views: ViewCounters;
 
-  constructor(deps: { cache: CatalogCache; pool: Pool; lookup: ProductLookup; views: ViewCounters }) {
+  constructor(deps: {
+    budget: LoadBudget;
+    cache: CatalogCache;
+    pool: Pool;
+    lookup: ProductLookup;
+    views: ViewCounters;
+  }) {
+    this.#budget = deps.budget;
     this.#cache = deps.cache;
     this.#pool = deps.pool;
     this.#lookup = deps.lookup;
     this.#views = deps.views;
   }
 
-  page(request: ProductPageRequest, until_ms: number): Promise<ListPage> {
+  page(request: ProductPageRequest, caller: string, until_ms: number): Promise<ListPage> {
     const { sort, fields, limit, cursor } = request;
     const read = async () => Buffer.from(JSON.stringify(await listProducts(this.#pool, request)));
     const key = ['page', ...filterKey(request), sort, fields, limit, cursor];
-    return this.#cache.productPage(key, read, until_ms);
+    return this.#budget.search(caller, () => this.#cache.productPage(key, read, until_ms));
   }
 
-  facets(filter: ProductFilter, until_ms: number): Promise<ListPage> {
+  facets(filter: ProductFilter, caller: string, until_ms: number): Promise<ListPage> {
     const read = async () => Buffer.from(JSON.stringify(await countFacets(this.#pool, filter)));
-    return this.#cache.productPage(['facets', ...filterKey(filter)], read, until_ms);
+    const key = ['facets', ...filterKey(filter)];
+    return this.#budget.search(caller, () => this.#cache.productPage(key, read, until_ms));
   }
 
   /** What the near cache holds of these products; undefined unless it holds all of them. */
@@ -40,12 +50,17 @@ export class ProductLists {
     return this.#cache.products.getManyNear(ids);
   }
 
-  async many(ids: readonly string[], atLeast: AtLeast): Promise<CachedBody> {
-    return this.join(ids, await this.#lookup.many(ids, atLeast));
+  /** @param viewer whose views they are; undefined if they are none */
+  async many(ids: readonly string[], viewer: string | undefined, atLeast: AtLeast): Promise<CachedBody> {
+    return this.join(ids, viewer, await this.#lookup.many(ids, atLeast));
   }
 
-  /** The body for these products, and a view of each. */
-  join(ids: readonly string[], answers: readonly Answer[]): CachedBody {
+  /**
+   * The body for these products. Counts a view of each.
+   *
+   * @param viewer as in `many`
+   */
+  join(ids: readonly string[], viewer: string | undefined, answers: readonly Answer[]): CachedBody {
     const texts: string[] = [];
     const missing: string[] = [];
     let version = 0;
@@ -54,7 +69,7 @@ export class ProductLists {
       const product = preparedProduct(answer.entry);
       if (product === undefined) missing.push(ids[index] ?? '');
       else {
-        this.#views.countIn(product.counter);
+        if (viewer !== undefined) this.#views.countIn(product.counter, viewer);
         texts.push(product.text);
       }
     }

@@ -3,10 +3,13 @@ import { CatalogError } from '@catalog/contracts';
 import { loadProductBySku, readVersionReached } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
+import type { LoadBudget } from '../http/load-budget.ts';
 import { versionNotReached } from '../http/request-headers.ts';
 import { isTarget, skuTarget } from './prepared-product.ts';
 
 export interface AtLeast {
+  /** Who pays for what has to be loaded: `callerKey`. */
+  readonly caller: string;
   readonly minVersion: number;
   /** Called before a read bypasses the caches. It rejects to refuse that. */
   readonly beforeBypass: () => Promise<void>;
@@ -14,14 +17,19 @@ export interface AtLeast {
   readonly waitsUntil: () => number;
 }
 
-/** Finds products by id and by SKU. An answer is never below the version that the caller asks for. */
+/**
+ * Finds products by id and by SKU. An answer is never below the version that the caller asks for. Near hits are free; the
+ * caller pays for the rest, if it has to be loaded.
+ */
 export class ProductLookup {
   readonly #cache: CatalogCache;
   readonly #pool: Pool;
+  readonly #budget: LoadBudget;
 
-  constructor(cache: CatalogCache, pool: Pool) {
+  constructor(cache: CatalogCache, pool: Pool, budget: LoadBudget) {
     this.#cache = cache;
     this.#pool = pool;
+    this.#budget = budget;
   }
 
   /** What the near cache may serve, without a promise and without another object. */
@@ -38,9 +46,12 @@ export class ProductLookup {
     return product !== undefined && isTarget(target, product) ? product : undefined;
   }
 
-  /** @throws CatalogError `version_not_reached`, `unavailable` */
+  /** @throws CatalogError `version_not_reached`, `rate_limited`, `unavailable` */
   async byId(id: string, atLeast: AtLeast): Promise<Answer> {
-    const answer = await this.#cache.products.get(id, atLeast);
+    const { products } = this.#cache;
+    const answer =
+      products.getNear(id, atLeast.minVersion) ??
+      (await this.#budget.one(atLeast.caller, () => products.get(id, atLeast)));
     if (answer.version >= atLeast.minVersion) return answer;
     if (answer.text !== null) throw versionNotReached(atLeast.minVersion, answer.version);
     await this.#requireReached(atLeast, answer.version);
@@ -52,27 +63,33 @@ export class ProductLookup {
    * the other, so a SKU may have moved to another product in between. The two belong together only if the product has
    * the SKU. Otherwise one read of the primary decides.
    *
-   * @throws CatalogError `version_not_reached`, `unavailable`
+   * @throws CatalogError `version_not_reached`, `rate_limited`, `unavailable`
    */
   async bySku(sku: string, atLeast: AtLeast): Promise<Answer> {
-    const { minVersion, beforeBypass, waitsUntil } = atLeast;
-    const named = await this.#cache.skus.get(sku, { waitsUntil });
+    const { caller, minVersion, beforeBypass, waitsUntil } = atLeast;
+    const { products, skus } = this.#cache;
+    const named = skus.getNear(sku) ?? (await this.#budget.one(caller, () => skus.get(sku, { waitsUntil })));
     const target = skuTarget(named.entry, sku);
     if (target === undefined) {
       if (minVersion === 0) return named;
       await beforeBypass();
       return this.#bySkuFromPrimary(sku, atLeast);
     }
-    const product = await this.#cache.products.get(target.id, { waitsUntil });
+    const product =
+      products.getNear(target.id) ??
+      (await this.#budget.one(caller, () => products.get(target.id, { waitsUntil })));
     if (isTarget(target, product) && product.version >= minVersion) return product;
     if (product.version < minVersion) await beforeBypass();
     return this.#bySkuFromPrimary(sku, atLeast);
   }
 
   /** In the order of the ids. A product that a cache holds below `minVersion` is read from Postgres. */
-  async many(ids: readonly string[], atLeast: AtLeast): Promise<Answer[]> {
-    const { minVersion } = atLeast;
-    const answers = await this.#cache.products.getMany(ids, atLeast);
+  async many(ids: readonly string[], atLeast: AtLeast): Promise<readonly Answer[]> {
+    const { caller, minVersion } = atLeast;
+    const { products } = this.#cache;
+    const answers =
+      products.getManyNear(ids, minVersion) ??
+      (await this.#budget.many(caller, ids.length, () => products.getMany(ids, atLeast)));
     const newest = answers.reduce((max, { version }) => Math.max(max, version), 0);
     // Products without a recent change are rightly below it. So it is enough that the database has reached the version.
     if (newest < minVersion) await this.#requireReached(atLeast, newest);

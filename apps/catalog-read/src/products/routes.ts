@@ -1,6 +1,7 @@
 import type { Answer } from '@catalog/cache';
 import {
   keyViewSchema,
+  maxProductsPerAnswer,
   popularProductsSchema,
   PRODUCT,
   productFacetsSchema,
@@ -10,7 +11,7 @@ import {
   productsByIdSchema,
   skuSchema,
 } from '@catalog/contracts';
-import { type Route, route } from '@catalog/service-kit';
+import { callerKey, type Route, route } from '@catalog/service-kit';
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { z } from 'zod';
@@ -23,6 +24,7 @@ import {
   sendEntity,
 } from '../http/answer.ts';
 import type { CountBypass } from '../http/bypass-limit.ts';
+import { loadCosts } from '../http/load-budget.ts';
 import { PageSender } from '../http/page-sender.ts';
 import { conditionalRead, versionedRead, waitsUntil } from '../http/request-headers.ts';
 import { exportRoute } from '../export/routes.ts';
@@ -50,12 +52,12 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
   const atLeast = (
     req: Request,
     { minVersion, waitsUntil }: Pick<AtLeast, 'minVersion' | 'waitsUntil'>,
-  ): AtLeast => ({ minVersion, waitsUntil, beforeBypass: () => countBypass(req) });
+  ): AtLeast => ({ caller: callerKey(req), minVersion, waitsUntil, beforeBypass: () => countBypass(req) });
 
   const pages = new PageSender();
-  const send = (res: Response, answer: Answer, ifNoneMatch: string | undefined): void => {
+  const send = (req: Request, res: Response, answer: Answer, ifNoneMatch: string | undefined): void => {
     const product = preparedProduct(answer.entry);
-    if (product !== undefined) views.countIn(product.counter);
+    if (product !== undefined && isView(req)) views.countIn(product.counter, callerKey(req));
     sendEntity(res, PRODUCT, answer, ifNoneMatch);
   };
 
@@ -64,8 +66,9 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       method: 'get',
       path: '/v1/products',
       summary: 'A page of products by filter, or up to 100 products by id',
-      description: 'With `ids` (separated by commas) and nothing else the answer is `{data, missing}`.',
+      description: `With \`ids\` (separated by commas) and nothing else the answer is \`{data, missing}\`. For the rate limit each id counts as a request, and a page as ${loadCosts.page}.`,
       scope,
+      cost: ({ query: { ids } }) => (typeof ids === 'string' ? idsIn(ids) : loadCosts.page),
       query: productsQuery,
       headers: versionedRead,
       answers: {
@@ -80,8 +83,12 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
         },
       },
       async handle({ query, headers }, res, req) {
-        if (query.ids !== undefined) sendCached(res, await lists.many(query.ids, atLeast(req, headers)));
-        else await pages.send(req, res, await lists.page(query, headers.waitsUntil()));
+        if (query.ids !== undefined)
+          sendCached(
+            res,
+            await lists.many(query.ids, isView(req) ? callerKey(req) : undefined, atLeast(req, headers)),
+          );
+        else await pages.send(req, res, await lists.page(query, callerKey(req), headers.waitsUntil()));
       },
     }),
 
@@ -93,6 +100,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       summary: 'How many products of a list have which brand, category and status',
       description: 'Takes the filters of the list. A facet ignores the filter by its own field.',
       scope,
+      cost: () => loadCosts.page,
       query: productFilterSchema,
       headers: { waitsUntil },
       answers: {
@@ -104,7 +112,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
         },
       },
       async handle({ query, headers }, res, req) {
-        await pages.send(req, res, await lists.facets(query, headers.waitsUntil()));
+        await pages.send(req, res, await lists.facets(query, callerKey(req), headers.waitsUntil()));
       },
     }),
 
@@ -137,7 +145,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       answers: entityAnswers(productSchema),
       errors: ['not_found'],
       async handle({ params, headers }, res, req) {
-        send(res, await lookup.bySku(params.sku, atLeast(req, headers)), headers.ifNoneMatch);
+        send(req, res, await lookup.bySku(params.sku, atLeast(req, headers)), headers.ifNoneMatch);
       },
     }),
 
@@ -151,7 +159,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       answers: entityAnswers(productSchema),
       errors: ['not_found'],
       async handle({ params: { id }, headers }, res, req) {
-        send(res, await lookup.byId(id, atLeast(req, headers)), headers.ifNoneMatch);
+        send(req, res, await lookup.byId(id, atLeast(req, headers)), headers.ifNoneMatch);
       },
     }),
 
@@ -169,3 +177,10 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
     }),
   ];
 }
+
+/** At most as many as may be named: a longer list is refused. */
+const idsIn = (ids: string): number =>
+  Math.min(maxProductsPerAnswer, ids.split(',', maxProductsPerAnswer).length);
+
+/** Express answers HEAD with the handler of GET. */
+const isView = ({ method }: Request): boolean => method === 'GET';

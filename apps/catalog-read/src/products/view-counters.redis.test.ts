@@ -3,7 +3,7 @@ import { viewLimits } from '@catalog/redis';
 import { type RedisServer, startRedis, stressPart } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { ViewCounters } from './view-counters.ts';
+import { ViewCounters, viewWindow } from './view-counters.ts';
 
 let server: RedisServer;
 let redis: Redis;
@@ -30,18 +30,39 @@ beforeEach(async () => {
 });
 
 async function countNew(products: number): Promise<void> {
-  for (let product = 0; product < products; product++) views.count(randomUUID());
+  for (let product = 0; product < products; product++) views.count(randomUUID(), 'a caller');
   await views.flush();
 }
 
 test('the counters start and stop in any order, and the last counts are not lost', async () => {
   let counted = 0;
   await stressPart(() => {
-    views.count('a');
+    views.count('a', `caller ${counted}`);
     counted += 1;
     return views;
   });
   expect(await redis.zscore('views:open', 'a')).toBe(String(counted));
+});
+
+test('a caller counts once for a product and minute', async () => {
+  let now_ms = 0;
+  const views = new ViewCounters({
+    redis,
+    onLost: () => {},
+    onError: (error) => expect.fail(String(error)),
+    now: () => now_ms,
+  });
+  const readOften = async () => {
+    for (let read = 0; read < 4_800; read++) views.count('pushed', 'one caller');
+    for (let caller = 0; caller < 3; caller++) views.count('liked', `caller ${caller}`);
+    await views.flush();
+    return [await redis.zscore('views:open', 'pushed'), await redis.zscore('views:open', 'liked')];
+  };
+  expect(await readOften()).toEqual(['1', '3']);
+  now_ms += viewWindow.length_ms - 1;
+  expect(await readOften()).toEqual(['1', '3']);
+  now_ms += 1;
+  expect(await readOften()).toEqual(['2', '6']);
 });
 
 test('200,000 products that are each read once leave room for jobs in the state Redis', async () => {
@@ -52,12 +73,12 @@ test('200,000 products that are each read once leave room for jobs in the state 
 });
 
 test('of more products than a batch may have, the most viewed ones are counted', async () => {
-  for (let product = 0; product < viewLimits.batchProducts; product++) views.count(randomUUID());
-  for (let view = 0; view < 2; view++) views.count('often');
+  for (let product = 0; product < viewLimits.batchProducts; product++) views.count(randomUUID(), 'a caller');
+  for (let view = 0; view < 2; view++) views.count('often', `caller ${view}`);
   await views.flush();
   expect(lost).toEqual({ limit: 1 });
-  views.count('often');
-  views.count('new');
+  views.count('often', 'another caller');
+  views.count('new', 'a caller');
   await views.flush();
   expect(lost).toEqual({ limit: 2 });
   expect(await redis.zscore('views:open', 'often')).toBe('3');

@@ -5,6 +5,13 @@ import type { Redis } from 'ioredis';
 
 const interval_ms = 1_000;
 
+export const viewWindow = {
+  /** A caller that reads a product again within this time adds no view to it. */
+  length_ms: 60_000,
+  /** Pairs of caller and product that are remembered for it, about 10 MB. More of them begin a new window. */
+  pairs: 100_000,
+} as const;
+
 /** Why views were not counted. */
 export type LostViews = keyof RefusedViews | 'failure';
 
@@ -13,6 +20,8 @@ interface ViewCountersOptions {
   readonly redis: Redis;
   readonly onLost: (reason: LostViews, views: number) => void;
   readonly onError: (error: unknown) => void;
+  /** Monotonic. */
+  readonly now?: () => number;
 }
 
 /** The views of one product since the last flush. */
@@ -27,7 +36,8 @@ export class ViewCounter {
 
 /**
  * Counts how often each product is read by id, by SKU or as one of many `ids=`, which clients that batch their reads
- * use. Lists and the popular products do not count: a product that is shown there would stay there for that reason.
+ * use. Lists and the popular products do not count: a product that is shown there would stay there for that reason. A caller
+ * counts once for a product and minute, so that nobody puts a product on top alone. A HEAD does not count.
  *
  * This process counts in memory and adds the counts to the state Redis once a second, so a crash loses one second. The
  * worker adds them to the totals in Postgres every ten seconds, so a lost Redis loses ten seconds.
@@ -35,14 +45,20 @@ export class ViewCounter {
 export class ViewCounters implements Part {
   readonly #options: ViewCountersOptions;
   readonly #views: ProductViews;
+  readonly #now: () => number;
   /** Those that have counted since the last flush. */
   #counting: ViewCounter[] = [];
-  /** For callers that keep no counter. */
+  /** For those that keep no counter. */
   #byId = new Map<string, ViewCounter>();
+  /** By caller: the products that it has read in this window. */
+  #seen = new Map<string, Set<string>>();
+  #pairs = 0;
+  #windowEnds_ms = 0;
 
   constructor(options: ViewCountersOptions) {
     this.#options = options;
     this.#views = new ProductViews(options.redis);
+    this.#now = options.now ?? (() => performance.now());
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -51,18 +67,38 @@ export class ViewCounters implements Part {
     await this.flush();
   }
 
-  count(id: string): void {
+  /** @param caller `callerKey` */
+  count(id: string, caller: string): void {
     let counter = this.#byId.get(id);
     if (counter === undefined) {
       counter = new ViewCounter(id);
       this.#byId.set(id, counter);
     }
-    this.countIn(counter);
+    this.countIn(counter, caller);
   }
 
-  /** As `count`, for a caller that keeps the counter of a product which is read all the time. */
-  countIn(counter: ViewCounter): void {
+  /** As `count`, for those that keep the counter of a product which is read all the time. */
+  countIn(counter: ViewCounter, caller: string): void {
+    if (!this.#isFirst(counter.id, caller)) return;
     if (counter.views++ === 0) this.#counting.push(counter);
+  }
+
+  #isFirst(id: string, caller: string): boolean {
+    const now_ms = this.#now();
+    if (now_ms >= this.#windowEnds_ms || this.#pairs >= viewWindow.pairs) {
+      this.#seen = new Map();
+      this.#pairs = 0;
+      this.#windowEnds_ms = now_ms + viewWindow.length_ms;
+    }
+    let products = this.#seen.get(caller);
+    if (products === undefined) {
+      products = new Set();
+      this.#seen.set(caller, products);
+    }
+    if (products.has(id)) return false;
+    products.add(id);
+    this.#pairs += 1;
+    return true;
   }
 
   async flush(): Promise<void> {

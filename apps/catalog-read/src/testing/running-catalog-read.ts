@@ -51,6 +51,8 @@ export interface Stores extends AsyncDisposable {
   reader(options?: ReaderOptions): Promise<Reader>;
   /** Makes the popular list from what the readers have counted since the last call, as the worker does. */
   rankViews(): Promise<void>;
+  /** The views of a product that the reader has counted since the popular list was made; null without any. */
+  countedViews(reader: Reader, id: string): Promise<string | null>;
   /** Inserts a product and waits until that is applied, so that the next read may fill the cache. */
   insert(product: Record<string, unknown>): Promise<Product>;
 }
@@ -58,6 +60,7 @@ export interface Stores extends AsyncDisposable {
 export interface ReaderOptions {
   readonly allowAnonymousReads?: boolean;
   readonly bypassesPerSecond?: number;
+  readonly loadsPerSecond?: number;
   readonly requestsPerMinute?: number;
   readonly streamsPerCaller?: number;
   /** 1 keeps nothing, so that each read asks Redis. */
@@ -101,6 +104,13 @@ export async function startStores(): Promise<Stores> {
       if (batch !== undefined) await views.deleteBatch(batch.id);
       redis.disconnect();
     },
+    async countedViews(reader, id) {
+      await reader.views.flush();
+      const redis = new Redis(stateRedis.url);
+      const views = await redis.zscore('views:open', id);
+      redis.disconnect();
+      return views;
+    },
     async insert(product) {
       const inserted = await insertProduct(owner, productCreateSchema.parse({ ...sample, ...product }));
       await eventually(async () => {
@@ -128,6 +138,7 @@ async function startReader(
   {
     allowAnonymousReads = true,
     bypassesPerSecond = 10_000,
+    loadsPerSecond = 1_000_000,
     requestsPerMinute = 1_000_000,
     streamsPerCaller = 10,
     nearCache_bytes,
@@ -183,6 +194,7 @@ async function startReader(
       anonymousScopes: allowAnonymousReads ? ['catalog:read'] : [],
     }),
     bypassesPerSecond,
+    loadsPerSecond,
   });
   const server = await startServer({ app, listen: { port: 0, host: '127.0.0.1' }, log, drainGrace_ms: 0 });
   const get = (path: string, headers: Record<string, string> = {}) =>

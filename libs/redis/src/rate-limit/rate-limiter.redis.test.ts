@@ -68,6 +68,32 @@ test('never more than the limit passes, however requests come and over however m
   expect(allowed).toBeGreaterThan(200 - 5 * 4);
 });
 
+test('requests that count as several use up the limit exactly, and none of it is lost', async () => {
+  const process = limiter(1_000);
+  const left: number[] = [];
+  for (const cost of [1, 100, 10, 10, 1, 7, 100]) left.push((await process.take('one', cost)).left);
+  expect(left).toEqual([999, 899, 889, 879, 878, 871, 771]);
+  const decisions = await Promise.all(Array.from({ length: 100 }, async () => process.take('one', 10)));
+  expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(77);
+  // Too few are left for ten, and enough for one.
+  expect(await process.take('one', 10)).toMatchObject({ allowed: false, left: 1 });
+  expect(await process.take('one')).toMatchObject({ allowed: true, left: 0 });
+});
+
+test('never more than the limit passes, whatever the requests of several limiters count as', async () => {
+  const processes = Array.from({ length: 3 }, () => limiter(1_000));
+  let allowed = 0;
+  for (let round = 0; round < 100; round++)
+    await Promise.all(
+      processes.map(async (process, n) => {
+        const cost = 1 + ((round * 7 + n * 3) % 20);
+        if ((await process.take('one', cost)).allowed) allowed += cost;
+      }),
+    );
+  expect(allowed).toBeLessThanOrEqual(1_000);
+  expect(allowed).toBeGreaterThan(1_000 - 3 * 40);
+});
+
 test('callers do not use up each other’s requests', async () => {
   const process = limiter(10);
   expect(await allowedOf(process, 15, 'one')).toBe(10);

@@ -50,7 +50,7 @@ interface Window {
 interface Caller {
   window: Window | undefined;
   /** Requests that wait for Redis, in the order in which they came. */
-  waiting: ((decision: RateDecision) => void)[];
+  waiting: { readonly cost: number; readonly resolve: (decision: RateDecision) => void }[];
   asking: boolean;
 }
 
@@ -91,20 +91,24 @@ export class RateLimiter {
     });
   }
 
-  /** Decides at once when this process knows enough or Redis is slow, else asks Redis. */
-  take(name: string): RateDecision | Promise<RateDecision> {
-    const decision = this.takeHere(name);
+  /**
+   * Decides at once when this process knows enough or Redis is slow, else asks Redis.
+   *
+   * @param cost as how many requests it counts. It is refused whole if fewer are left
+   */
+  take(name: string, cost = 1): RateDecision | Promise<RateDecision> {
+    const decision = this.takeHere(name, cost);
     if (decision !== undefined) return decision;
     const caller = this.#callerOf(name);
     return new Promise((resolve) => {
-      caller.waiting.push(resolve);
+      caller.waiting.push({ cost, resolve });
       if (!caller.asking) void this.#ask(name, caller);
     });
   }
 
   /** As `take` if this process can decide at once. Otherwise undefined, and nothing is taken. */
-  takeHere(name: string): RateDecision | undefined {
-    return this.#decideHere(this.#callerOf(name));
+  takeHere(name: string, cost = 1): RateDecision | undefined {
+    return this.#decideHere(this.#callerOf(name), cost);
   }
 
   #callerOf(name: string): Caller {
@@ -116,7 +120,7 @@ export class RateLimiter {
     return caller;
   }
 
-  #decideHere(caller: Caller): RateDecision | undefined {
+  #decideHere(caller: Caller, cost: number): RateDecision | undefined {
     const now_ms = this.#options.now();
     let window = openWindow(caller, now_ms);
     if (window === undefined) {
@@ -126,10 +130,10 @@ export class RateLimiter {
     }
     const left = window.reserved + window.left;
     const reset_ms = window.endsAt_ms - now_ms;
-    if (left <= 0) return { allowed: false, left: 0, reset_ms };
-    if (window.reserved <= 0 && !this.#pace.isSlow()) return undefined;
-    window.reserved -= 1;
-    return { allowed: true, left: left - 1, reset_ms };
+    if (left < cost) return { allowed: false, left: Math.max(0, left), reset_ms };
+    if (window.reserved < cost && !this.#pace.isSlow()) return undefined;
+    window.reserved -= cost;
+    return { allowed: true, left: left - cost, reset_ms };
   }
 
   async #ask(name: string, caller: Caller): Promise<void> {
@@ -138,8 +142,8 @@ export class RateLimiter {
     await new Promise(setImmediate);
     while (caller.waiting.length > 0) {
       await this.#pace.waitFor(this.#reserve(name, caller));
-      caller.waiting = caller.waiting.filter((resolve) => {
-        const decision = this.#decideHere(caller);
+      caller.waiting = caller.waiting.filter(({ cost, resolve }) => {
+        const decision = this.#decideHere(caller, cost);
         if (decision !== undefined) resolve(decision);
         return decision === undefined;
       });
@@ -151,16 +155,18 @@ export class RateLimiter {
     const asked_ms = this.#options.now();
     const window = openWindow(caller, asked_ms);
     const reserved = window?.reserved ?? 0;
-    const wanted = caller.waiting.length + Math.floor((window?.left ?? 0) * reserveAhead);
+    const costs = caller.waiting.reduce((sum, { cost }) => sum + cost, 0);
+    const wanted =
+      Math.max(0, costs - Math.max(0, reserved)) + Math.floor((window?.left ?? 0) * reserveAhead);
     const [granted, left, endsIn_ms] = await this.#call(name, wanted, Math.max(0, -reserved));
     // A late answer pays for requests that were allowed while it was awaited.
     const allowedMeanwhile = reserved - (openWindow(caller, this.#options.now())?.reserved ?? reserved);
-    caller.window = {
-      reserved: granted - allowedMeanwhile,
-      left,
-      // Counted from before the call, so that this process never ends the window later than Redis does.
-      endsAt_ms: asked_ms + Math.max(1, endsIn_ms),
-    };
+    // Counted from before the call, so that this process never ends the window later than Redis does.
+    const endsAt_ms = asked_ms + Math.max(1, endsIn_ms);
+    // What is left of an earlier reservation counts only in its own window. The next one ends a whole window later.
+    const isSameWindow = window !== undefined && endsAt_ms - window.endsAt_ms < this.window_ms / 2;
+    const kept = isSameWindow ? Math.max(0, reserved) : 0;
+    caller.window = { reserved: kept + granted - allowedMeanwhile, left, endsAt_ms };
   }
 
   /** @param debt requests that were allowed without asking Redis */

@@ -28,10 +28,17 @@ export const rateLimitState = ({ left, reset_ms }: RateDecision): string =>
   `"default";r=${left};t=${Math.ceil(reset_ms / 1000)}`;
 
 /**
+ * As how many requests this one counts for the limit.
+ *
+ * The request is not checked yet: it may be wrong in any way.
+ */
+export type RequestCost = (req: Request) => number;
+
+/**
  * Runs after `authenticate`. Answers 429 with `Retry-After` above the limit. Every answer has `RateLimit-Policy` and
  * `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, in requests and seconds.
  */
-export function limitRate(limiter: RequestLimit): RequestHandler {
+export function limitRate(limiter: RequestLimit, costOf: RequestCost = () => 1): RequestHandler {
   const policy = rateLimitPolicy(limiter);
   const apply = (res: Response, decision: RateDecision) => {
     res.setHeader('RateLimit-Policy', policy);
@@ -44,7 +51,7 @@ export function limitRate(limiter: RequestLimit): RequestHandler {
     );
   };
   return (req, res, next) => {
-    const decision = limiter.take(callerKey(req));
+    const decision = limiter.take(callerKey(req), costOf(req));
     if (!(decision instanceof Promise)) {
       apply(res, decision);
       next();

@@ -36,7 +36,6 @@ export function createApi(
 
 function addRoutes(app: Express, options: ApiDependencies & { readonly routes: readonly Route[] }): void {
   const { routes, authenticate, rateLimiter } = options;
-  const limits = rateLimiter === undefined ? [] : [limitRate(rateLimiter)];
   const methodsOf = new Map<string, string[]>();
   for (const route of routes) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
@@ -45,7 +44,7 @@ function addRoutes(app: Express, options: ApiDependencies & { readonly routes: r
       path,
       authenticate,
       requireScope(...scopes),
-      ...limits,
+      ...(rateLimiter === undefined ? [] : [limitRate(rateLimiter, route.cost)]),
       ...bodyReaders(route.body),
       handlerOf(route),
     );

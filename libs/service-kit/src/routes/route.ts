@@ -2,6 +2,7 @@ import type { ErrorCode } from '@catalog/contracts';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { Caller } from '../auth/verify.ts';
+import type { RequestCost } from '../rate-limit/limit-rate.ts';
 import type { HeaderField } from './header-fields.ts';
 
 /** The document shows the schema, but `check` does the work: it is faster than the schema, or says more than one can. */
@@ -86,6 +87,8 @@ export interface RouteDeclaration<
   readonly description?: string;
   /** The scope that a token needs. Any one of several is enough; refusals name the first. */
   readonly scope: string | readonly [string, ...string[]];
+  /** As how many requests it counts for the rate limit; 1 unless set. */
+  readonly cost?: RequestCost;
   readonly params?: P;
   /** Parameters that it does not name are refused. Without it, the query is not looked at. */
   readonly query?: Q;

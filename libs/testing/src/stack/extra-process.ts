@@ -64,8 +64,9 @@ export async function startReader(
     STATE_REDIS_URL: await stack.redisUrl('state', 'catalog-read'),
     SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
     ALLOW_ANONYMOUS_READS: 'true',
-    // The value of the local stack, because the processes share the counters.
+    // The values of the local stack, because the processes share the counters.
     RATE_LIMIT_REQUESTS: '1000000000',
+    LOADS_PER_SECOND: '1000000',
     ...options.env,
   };
   const reader = await startScript({

@@ -1,0 +1,76 @@
+/** What one caller costs, and that it is not the others who pay. See docs/security.md, row 37. */
+import { randomUUID } from 'node:crypto';
+import { problemSchema } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
+
+let stores: Stores;
+let reader: Reader;
+beforeAll(async () => {
+  stores = await startStores();
+  reader = await stores.reader({ loadsPerSecond: 100 });
+  await reader.ready();
+});
+afterAll(() => stores?.[Symbol.asyncDispose]());
+
+const as = (sub: string) => ({
+  authorization: `Bearer ${stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub })}`,
+});
+const randomIds = () => Array.from({ length: 100 }, () => randomUUID()).join(',');
+
+test.each<[string, () => string]>([
+  ['random ids, 100 at once', () => `/v1/products?ids=${randomIds()}`],
+  ['random ids, one by one', () => `/v1/products/${randomUUID()}`],
+  ['random SKUs', () => `/v1/products/by-sku/${randomUUID()}`],
+  ['searches that nobody repeats', () => `/v1/products?q=${randomUUID()}`],
+  ['facets that nobody repeats', () => `/v1/products/facets?q=${randomUUID()}`],
+])('a caller who asks for %s is refused after a while, and nobody else is', async (what, path) => {
+  const known = await stores.insert({ sku: `KNOWN-${randomUUID()}` });
+  const attacker = as(what);
+  const other = as(`beside ${what}`);
+  await reader.get(`/v1/products/${known.id}`, other);
+  const statuses = new Set<number>();
+  while (!statuses.has(429)) {
+    const answers = await Promise.all(Array.from({ length: 10 }, () => reader.get(path(), attacker)));
+    for (const { status } of answers) statuses.add(status);
+  }
+  const fresh = await stores.insert({ sku: `FRESH-${randomUUID()}` });
+  for (const { id } of [known, fresh]) {
+    const answer = await reader.get(`/v1/products/${id}`, other);
+    expect([answer.status, answer.headers.get('cache-status')]).toEqual([
+      200,
+      expect.not.stringContaining('stale'),
+    ]);
+  }
+  // What the near cache holds costs nothing.
+  await eventually(async () => (await reader.get(`/v1/products/${known.id}`, attacker)).status === 200);
+});
+
+test('the refusal says what is limited, and when to come again', async () => {
+  const headers = as('somebody');
+  let refused = await reader.get(`/v1/products?ids=${randomIds()}`, headers);
+  while (refused.status !== 429) refused = await reader.get(`/v1/products?ids=${randomIds()}`, headers);
+  expect(refused.headers.get('retry-after')).toBe('1');
+  const { code, detail } = problemSchema.parse(await refused.json());
+  expect(code).toBe('rate_limited');
+  expect(detail).toContain('At most 100 keys a second');
+});
+
+test('for the rate limit each id counts as a request, and a page as ten', async () => {
+  const generous = await stores.reader({ requestsPerMinute: 1_000 });
+  await generous.ready();
+  const headers = as('counted');
+  const left = async (path: string) => {
+    const answer = await generous.get(path, headers);
+    return Number(/r=(\d+)/.exec(answer.headers.get('ratelimit') ?? '')?.[1]);
+  };
+  const begin = await left(`/v1/products/${randomUUID()}`);
+  expect(await left(`/v1/products?ids=${randomIds()}`)).toBe(begin - 100);
+  expect(await left('/v1/products?limit=1')).toBe(begin - 110);
+  expect(await left('/v1/products/facets')).toBe(begin - 120);
+  const many = `/v1/products?ids=${randomIds()}`;
+  while ((await generous.get(many, headers)).status === 200);
+  // Too few are left for a hundred, but enough for one.
+  expect((await generous.get(`/v1/products/${randomUUID()}`, headers)).status).toBe(404);
+});

@@ -1,0 +1,139 @@
+import { CatalogError } from '@catalog/contracts';
+import type { Answer, ListPage } from '@catalog/cache';
+import { LRUCache } from 'lru-cache';
+
+/** What a caller pays when its read needs Postgres. A read that a cache answers is free. */
+export const loadCosts = {
+  key: 1,
+  /** An absent key takes room in both caches, and nobody else asks for it. */
+  missingKey: 5,
+  /** A page, a search or facets: measured, about as long as ten keys of a batch. */
+  page: 10,
+} as const;
+
+export const searchLimits = {
+  /**
+   * Pages that are read for one caller at once. Four run at once and sixteen wait (`limits` of the cache), so one caller
+   * leaves places for others.
+   */
+  simultaneousOfOne: 12,
+} as const;
+
+interface Account {
+  points: number;
+  at_ms: number;
+}
+
+/** A caller that is forgotten begins with all its points. */
+const rememberedCallers = 10_000;
+
+/**
+ * What one caller may make Postgres do through this process. The rate limit counts requests, and cannot know which of them
+ * the caches answer. Each caller has so many points a second, and pays for what its reads have loaded. A caller without
+ * points is refused before it loads anything; its near hits are still answered.
+ */
+export class LoadBudget {
+  readonly #perSecond: number;
+  readonly #now: () => number;
+  readonly #accounts = new LRUCache<string, Account>({ max: rememberedCallers });
+  readonly #searching = new Map<string, number>();
+
+  constructor(perSecond: number, now: () => number = () => performance.now()) {
+    this.#perSecond = perSecond;
+    this.#now = now;
+  }
+
+  /** @throws CatalogError `rate_limited` if the caller has less than these points */
+  require(caller: string, points: number): void {
+    const account = this.#accountOf(caller);
+    if (account.points >= Math.min(points, this.#perSecond)) return;
+    throw new CatalogError(
+      'rate_limited',
+      `At most ${this.#perSecond} keys a second may be loaded from Postgres for one caller. A key that does not exist counts as ${loadCosts.missingKey}, a page of a list as ${loadCosts.page}.`,
+      { retryAfterSeconds: 1 },
+    );
+  }
+
+  charge(caller: string, points: number): void {
+    this.#accountOf(caller).points -= points;
+  }
+
+  /**
+   * Reads one key.
+   *
+   * @throws as `require`
+   */
+  async one(caller: string, read: () => Promise<Answer>): Promise<Answer> {
+    this.require(caller, loadCosts.key);
+    const answer = await read();
+    const cost = costOf(answer);
+    if (cost > 0) this.charge(caller, cost);
+    return answer;
+  }
+
+  /**
+   * Reads many keys. They are paid in advance, so that a caller cannot have more of them in flight than it has points.
+   *
+   * @throws as `require`
+   */
+  async many(
+    caller: string,
+    keys: number,
+    read: () => Promise<readonly Answer[]>,
+  ): Promise<readonly Answer[]> {
+    this.require(caller, keys * loadCosts.key);
+    this.charge(caller, keys * loadCosts.key);
+    const answers = await read();
+    const cost = answers.reduce((sum, answer) => sum + costOf(answer), 0);
+    this.charge(caller, cost - keys * loadCosts.key);
+    return answers;
+  }
+
+  /**
+   * Reads a page of a list.
+   *
+   * @throws as `require`, and if too many pages are being read for the caller
+   */
+  async search(caller: string, read: () => Promise<ListPage>): Promise<ListPage> {
+    this.require(caller, loadCosts.page);
+    const running = this.#searching.get(caller) ?? 0;
+    if (running >= searchLimits.simultaneousOfOne)
+      throw new CatalogError(
+        'rate_limited',
+        `At most ${searchLimits.simultaneousOfOne} lists and searches of one caller run at once.`,
+        { retryAfterSeconds: 1 },
+      );
+    this.#searching.set(caller, running + 1);
+    try {
+      const page = await read();
+      if (wasLoaded(page)) this.charge(caller, loadCosts.page);
+      return page;
+    } finally {
+      const left = (this.#searching.get(caller) ?? 1) - 1;
+      if (left === 0) this.#searching.delete(caller);
+      else this.#searching.set(caller, left);
+    }
+  }
+
+  #accountOf(caller: string): Account {
+    const now_ms = this.#now();
+    let account = this.#accounts.get(caller);
+    if (account === undefined) {
+      account = { points: this.#perSecond, at_ms: now_ms };
+      this.#accounts.set(caller, account);
+      return account;
+    }
+    const earned = ((now_ms - account.at_ms) / 1_000) * this.#perSecond;
+    account.points = Math.min(this.#perSecond, account.points + earned);
+    account.at_ms = now_ms;
+    return account;
+  }
+}
+
+/** What a read of one key has cost. */
+function costOf(answer: Pick<Answer, 'source' | 'text'>): number {
+  if (!wasLoaded(answer)) return 0;
+  return answer.text === null ? loadCosts.missingKey : loadCosts.key;
+}
+
+const wasLoaded = ({ source }: Pick<Answer, 'source'>): boolean => source === 'stored' || source === 'bypass';
