@@ -32,6 +32,7 @@ export {
   rateLimitState,
   type ImmediateLimit,
 } from './rate-limit/limit-rate.ts';
+export { CallerPlaces } from './rate-limit/caller-places.ts';
 export { networkOf } from './rate-limit/network.ts';
 export { refuseOtherMethods } from './http/other-methods.ts';
 export { httpLimits } from './http/limits.ts';

@@ -206,6 +206,22 @@ test('a caller has so many streams at most, and other callers have their own', a
   });
 });
 
+test('one caller cannot take all connections that read changes', async () => {
+  const session = await stores.owner.connect();
+  try {
+    await session.query('begin');
+    await session.query('lock table catalog.products, catalog.product_history');
+    const greedy = authorization({ sub: 'greedy' });
+    const answers = await Promise.all(Array.from({ length: 30 }, () => get('?after=snapshot', greedy)));
+    expect(new Set(answers.map(({ status }) => status))).toContain(429);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(20);
+  } finally {
+    await session.query('rollback');
+    session.release();
+  }
+  expect((await get('', authorization({ sub: 'greedy' }))).status).toBe(200);
+});
+
 test('a stopping service ends its streams', async () => {
   const stopping = await stores.reader();
   const response = await stopping.get('/v1/changes?after=latest', {

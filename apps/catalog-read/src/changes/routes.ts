@@ -15,7 +15,15 @@ import {
   readCursor,
   writeCursor,
 } from '@catalog/database';
-import { EventStreams, type HeaderField, type Route, route } from '@catalog/service-kit';
+import {
+  callerKey,
+  CallerPlaces,
+  EventStreams,
+  type HeaderField,
+  type Route,
+  route,
+} from '@catalog/service-kit';
+import type { Request } from 'express';
 import { z } from 'zod';
 import { FollowerStream } from './follower-stream.ts';
 import type { NewestChange } from './newest-change.ts';
@@ -32,6 +40,11 @@ export interface ChangesRouteDeps {
 
 /** Streams that one process serves: each may read a page at any time. */
 const mostStreams = 200;
+/**
+ * Pages that are read for one caller at once. Three connections read them in turn, so another caller waits for a few of them at
+ * most. As many as its streams, which may all begin at one time.
+ */
+const pagesOfCaller = 10;
 
 const query = z.strictObject({
   after: z
@@ -72,10 +85,16 @@ export function changesRoute({
   streamsPerCaller,
 }: ChangesRouteDeps): Route {
   const streams = new EventStreams({ stopping, most: mostStreams, mostPerCaller: streamsPerCaller });
+  const pages = new CallerPlaces({ what: 'pages of changes', mostPerCaller: pagesOfCaller, retryAfter_s: 1 });
 
   const read = async (start: ChangesStart, limit: number, withProducts: boolean) => {
     const page = await readChanges(changesPool, start, limit);
     return { ...page, changes: await shown(changesPool, page, withProducts) };
+  };
+
+  const readFor = async (req: Request, ...page: Parameters<typeof read>) => {
+    using _place = pages.take(callerKey(req));
+    return await read(...page);
   };
 
   return route({
@@ -98,7 +117,7 @@ export function changesRoute({
     async handle({ query: { after, limit, include }, headers }, res, req) {
       const withProducts = include === 'product';
       if (!headers.isStream) {
-        const { changes, next, hasMore } = await read(startOf(after), limit, withProducts);
+        const { changes, next, hasMore } = await readFor(req, startOf(after), limit, withProducts);
         res
           .set('Cache-Control', 'no-store')
           .json({ data: changes, page: { nextCursor: writeCursor(next), hasMore } });
@@ -109,7 +128,7 @@ export function changesRoute({
           ? startOf(after)
           : readCursor(headers.lastEventId, { header: 'Last-Event-ID' });
       // The first page is read before the answer begins, so that a refusal is an answer of its own.
-      const first = await read(start, limit, withProducts);
+      const first = await readFor(req, start, limit, withProducts);
       const stream = streams.open(req, res);
       await new FollowerStream({
         stream,

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CatalogError, type ProductFilter, productFilterSchema } from '@catalog/contracts';
+import { type ProductFilter, productFilterSchema } from '@catalog/contracts';
 import { exportProducts, type ExportedRow } from '@catalog/database';
-import { callerKey, type CheckedBy, parse, type Route, route } from '@catalog/service-kit';
+import { callerKey, CallerPlaces, type CheckedBy, parse, type Route, route } from '@catalog/service-kit';
 import type { Response } from 'express';
 import type { Pool } from 'pg';
 import { z } from 'zod';
@@ -22,8 +22,12 @@ const exportQuery: CheckedBy<{ readonly format: ExportFormat; readonly filter: P
 
 /** It reads Postgres, not the caches: a snapshot of all products is in no cache. */
 export function exportRoute({ pool }: { readonly pool: Pool }): Route {
-  let running = 0;
-  const runningOf = new Map<string, number>();
+  const places = new CallerPlaces({
+    what: 'exports',
+    most: exportLimits.simultaneous,
+    mostPerCaller: exportLimits.simultaneousOfOne,
+    retryAfter_s: exportLimits.retryAfter_s,
+  });
   return route({
     method: 'get',
     path: '/v1/products/export',
@@ -44,26 +48,8 @@ export function exportRoute({ pool }: { readonly pool: Pool }): Route {
     },
     errors: ['rate_limited'],
     async handle({ query: { format, filter } }, res, req) {
-      const key = callerKey(req);
-      const ofCaller = runningOf.get(key) ?? 0;
-      const retryAfterSeconds = exportLimits.retryAfter_s;
-      if (ofCaller >= exportLimits.simultaneousOfOne)
-        throw new CatalogError('rate_limited', 'Another export of this caller is running.', {
-          retryAfterSeconds,
-        });
-      if (running >= exportLimits.simultaneous)
-        throw new CatalogError('unavailable', `${running} exports are already running.`, {
-          retryAfterSeconds,
-        });
-      running++;
-      runningOf.set(key, ofCaller + 1);
-      try {
-        await sendExport(res, exportProducts(pool, filter), format);
-      } finally {
-        running--;
-        if (ofCaller === 0) runningOf.delete(key);
-        else runningOf.set(key, (runningOf.get(key) ?? 1) - 1);
-      }
+      using _place = places.take(callerKey(req));
+      await sendExport(res, exportProducts(pool, filter), format);
     },
   });
 }

@@ -1,5 +1,6 @@
 import { CatalogError } from '@catalog/contracts';
 import type { Answer, ListPage } from '@catalog/cache';
+import { CallerPlaces } from '@catalog/service-kit';
 import { LRUCache } from 'lru-cache';
 
 /** What a caller pays when its read needs Postgres. A read that a cache answers is free. */
@@ -36,7 +37,11 @@ export class LoadBudget {
   readonly #perSecond: number;
   readonly #now: () => number;
   readonly #accounts = new LRUCache<string, Account>({ max: rememberedCallers });
-  readonly #searching = new Map<string, number>();
+  readonly #searches = new CallerPlaces({
+    what: 'lists and searches',
+    mostPerCaller: searchLimits.simultaneousOfOne,
+    retryAfter_s: 1,
+  });
 
   constructor(perSecond: number, now: () => number = () => performance.now()) {
     this.#perSecond = perSecond;
@@ -96,23 +101,10 @@ export class LoadBudget {
    */
   async search(caller: string, read: () => Promise<ListPage>): Promise<ListPage> {
     this.require(caller, loadCosts.page);
-    const running = this.#searching.get(caller) ?? 0;
-    if (running >= searchLimits.simultaneousOfOne)
-      throw new CatalogError(
-        'rate_limited',
-        `At most ${searchLimits.simultaneousOfOne} lists and searches of one caller run at once.`,
-        { retryAfterSeconds: 1 },
-      );
-    this.#searching.set(caller, running + 1);
-    try {
-      const page = await read();
-      if (wasLoaded(page)) this.charge(caller, loadCosts.page);
-      return page;
-    } finally {
-      const left = (this.#searching.get(caller) ?? 1) - 1;
-      if (left === 0) this.#searching.delete(caller);
-      else this.#searching.set(caller, left);
-    }
+    using _place = this.#searches.take(caller);
+    const page = await read();
+    if (wasLoaded(page)) this.charge(caller, loadCosts.page);
+    return page;
   }
 
   #accountOf(caller: string): Account {

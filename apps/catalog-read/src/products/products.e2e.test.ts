@@ -225,10 +225,13 @@ test('ids= with nothing but missing products is a valid answer', async () => {
   });
 });
 
+const callerOf = (sub: string) => ({
+  authorization: `Bearer ${stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub })}`,
+});
+
 test('the most read products come first, without those that are gone or not for sale', async () => {
   const [a, b, draft] = [await insert(), await insert(), await insert({ status: 'draft' })];
-  const token = (sub: string) => stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub });
-  const callers = Array.from({ length: 60 }, (_, n) => ({ authorization: `Bearer ${token(`caller ${n}`)}` }));
+  const callers = Array.from({ length: 60 }, (_, n) => callerOf(`caller ${n}`));
   for (const [id, times] of [
     [a.id, 40],
     [b.id, 50],
@@ -269,10 +272,10 @@ test('reads by SKU and of many at once count as views, and missing products do n
   try {
     await reader.views.flush();
     await state.del('views:open');
-    await reader.get(`/v1/products/by-sku/${a.sku}`);
-    await reader.get(`/v1/products/by-sku/${a.sku}`);
+    await reader.get(`/v1/products/by-sku/${a.sku}`, callerOf('first'));
+    await reader.get(`/v1/products/by-sku/${a.sku}`, callerOf('second'));
     await reader.get(`/v1/products/by-sku/nobody-has-it`);
-    await reader.get(`/v1/products?ids=${a.id},${b.id},${randomUUID()}`);
+    await reader.get(`/v1/products?ids=${a.id},${b.id},${randomUUID()}`, callerOf('third'));
     await reader.views.flush();
     expect(await state.zrevrange('views:open', 0, -1, 'WITHSCORES')).toEqual([a.id, '3', b.id, '1']);
   } finally {

@@ -11,6 +11,7 @@ import {
 import { withConnection } from '@catalog/database';
 import {
   callerKey,
+  CallerPlaces,
   headerOf,
   requestIdOf,
   requestTimeout,
@@ -31,8 +32,12 @@ const scope = 'catalog:write';
 const uuid = z.uuid({ error: 'must be a UUID' }).toLowerCase();
 
 export function importRoutes(deps: ImportDependencies): Route[] {
-  let running = 0;
-  const runningOf = new Map<string, number>();
+  const places = new CallerPlaces({
+    what: 'imports',
+    most: importLimits.simultaneous,
+    mostPerCaller: importLimits.simultaneousOfOne,
+    retryAfter_s: 10,
+  });
   return [
     route({
       method: 'post',
@@ -101,20 +106,7 @@ export function importRoutes(deps: ImportDependencies): Route[] {
           });
         }
         const columnNames = columns === undefined ? undefined : readColumnNames(columns);
-        const key = callerKey(req);
-        const ofCaller = runningOf.get(key) ?? 0;
-        if (ofCaller >= importLimits.simultaneousOfOne) {
-          throw new CatalogError('rate_limited', `${ofCaller} imports of this caller are already running.`, {
-            retryAfterSeconds: 10,
-          });
-        }
-        if (running >= importLimits.simultaneous) {
-          throw new CatalogError('unavailable', `${running} imports are already running.`, {
-            retryAfterSeconds: 10,
-          });
-        }
-        running++;
-        runningOf.set(key, ofCaller + 1);
+        using _place = places.take(callerKey(req));
         const gone = new AbortController();
         res.once('close', () => gone.abort());
         try {
@@ -138,11 +130,6 @@ export function importRoutes(deps: ImportDependencies): Route[] {
           await discardRest(req);
           if (!req.complete) res.set('Connection', 'close');
           throw error;
-        } finally {
-          running--;
-          const left = (runningOf.get(key) ?? 1) - 1;
-          if (left === 0) runningOf.delete(key);
-          else runningOf.set(key, left);
         }
       },
     }),

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { CatalogError } from '@catalog/contracts';
 import type { Request, Response } from 'express';
+import { CallerPlaces } from '../rate-limit/caller-places.ts';
 import { callerKey } from '../rate-limit/limit-rate.ts';
 
 /** Keeps proxies and clients from closing an idle connection. Many of them wait for a minute, some for 30 s. */
 const beat_ms = 10_000;
+const retryAfter_s = 5;
 
 export interface EventStreamsOptions {
   /** Aborts when the service begins to stop: a stream has no end of its own, and the server waits for its answers. */
@@ -20,11 +22,12 @@ export interface EventStreamsOptions {
 /** The streams of server-sent events (HTML standard, 9.2) of one route, limited in all and for each caller. */
 export class EventStreams {
   readonly #options: EventStreamsOptions;
-  readonly #ofCaller = new Map<string, number>();
-  #open = 0;
+  readonly #places: CallerPlaces;
 
   constructor(options: EventStreamsOptions) {
     this.#options = options;
+    const { most, mostPerCaller } = options;
+    this.#places = new CallerPlaces({ what: 'streams', most, mostPerCaller, retryAfter_s });
   }
 
   /**
@@ -33,27 +36,13 @@ export class EventStreams {
    * @throws CatalogError `unavailable`, `rate_limited`
    */
   open(req: Request, res: Response): EventStream {
-    const { stopping, most, mostPerCaller, now = Date.now } = this.#options;
-    const caller = callerKey(req);
-    const ofCaller = this.#ofCaller.get(caller) ?? 0;
-    if (stopping.aborted) throw refusal('unavailable', 'The service is stopping.');
-    if (ofCaller >= mostPerCaller)
-      throw refusal(
-        'rate_limited',
-        `${mostPerCaller} streams of this caller are open, the most that it may have.`,
-      );
-    if (this.#open >= most)
-      throw refusal('unavailable', `${most} streams are open, the most that one process serves.`);
-    this.#open += 1;
-    this.#ofCaller.set(caller, ofCaller + 1);
+    const { stopping, now = Date.now } = this.#options;
+    if (stopping.aborted)
+      throw new CatalogError('unavailable', 'The service is stopping.', { retryAfterSeconds: retryAfter_s });
+    const place = this.#places.take(callerKey(req));
     const until_ms = req.caller?.until_ms;
     const stream = new EventStream(res, stopping, until_ms === undefined ? undefined : until_ms - now());
-    stream.ended.addEventListener('abort', () => {
-      this.#open -= 1;
-      const left = (this.#ofCaller.get(caller) ?? 1) - 1;
-      if (left === 0) this.#ofCaller.delete(caller);
-      else this.#ofCaller.set(caller, left);
-    });
+    stream.ended.addEventListener('abort', () => place[Symbol.dispose]());
     return stream;
   }
 }
@@ -117,6 +106,3 @@ export class EventStream {
 function frame({ event, id, data }: SentEvent): string {
   return `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
 }
-
-const refusal = (code: 'unavailable' | 'rate_limited', detail: string): CatalogError =>
-  new CatalogError(code, detail, { retryAfterSeconds: 5 });
