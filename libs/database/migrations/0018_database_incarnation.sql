@@ -64,20 +64,20 @@ $$;
 
 -- Moves the sequence beyond every version that may have been lost if the server was started from an older copy of its disk.
 -- A fixed step would not do: the lost commits may have followed an earlier restart, with the same step from the same
--- version. So the versions follow the clock: 2^20 for each second since 2026. That is beyond every version that was
--- drawn until now, unless more than a million were drawn in each second, and lasts until the year 2162. After a new
--- incarnation the versions are ahead of the clock for 18 hours, as they are after the clock was set back. Then a random step
--- keeps them from repeating, and the worker notices within a second that Postgres went back.
+-- version. So the versions follow the clock: 2^20 for each second since 2026, and a part of them for a part of a second.
+-- That is beyond every version that was drawn until now, unless more than a million were drawn in each second, and lasts
+-- until the year 2162. After a new incarnation the versions are ahead of the clock for 18 hours, as they are after the clock
+-- was set back. Then a random step keeps them from repeating, and the worker notices within a second that Postgres went back.
 -- The caller holds the lock of the row in catalog.database_incarnation.
 create function catalog.note_restart() returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   last_drawn bigint;
-  clock constant bigint := extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00Z');
+  seconds constant numeric := extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00Z');
   next_version bigint;
 begin
   select last_value into strict last_drawn from catalog.versions;
-  next_version := greatest(last_drawn + 4294967296 + (random() * 4294967296)::bigint, least(clock * 1048576, 4503599627370496));
+  next_version := greatest(last_drawn + 4294967296 + (random() * 4294967296)::bigint, least(seconds * 1048576, 4503599627370496)::bigint);
   if next_version > 9007199254740991 then
     raise exception 'the versions end at 2^53 - 1, and the last one is %', last_drawn
       using errcode = 'program_limit_exceeded',

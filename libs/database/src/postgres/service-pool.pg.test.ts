@@ -201,6 +201,29 @@ test('a restart without a loss keeps the incarnation, and skips versions once', 
   }
 });
 
+test('versions that were lost do not repeat, though Postgres went back within a second of the restart before', async () => {
+  await using database = await createTestDatabase({ migrated: true });
+  const owner = createPool({ url: database.url, applicationName: 'owner' });
+  const restart = async () => {
+    await owner.query("update catalog.database_incarnation set server_started_at = '2026-01-01'");
+    await confirmPrimary(owner);
+    return lastVersion(owner);
+  };
+  try {
+    const kept = await restart();
+    for (let round = 0; round < 20; round += 1) {
+      const served = (await restart()) + 100;
+      await owner.query('select setval($1, $2)', ['catalog.versions', kept]);
+      await owner.query('delete from catalog.version_gaps');
+      expect(await restart()).toBeGreaterThan(served);
+      await owner.query('select setval($1, $2)', ['catalog.versions', kept]);
+      await owner.query('delete from catalog.version_gaps');
+    }
+  } finally {
+    await owner.end();
+  }
+});
+
 test('a restart that would need versions beyond 2^53 - 1 is refused', async () => {
   await using database = await createTestDatabase({ migrated: true });
   const owner = createPool({ url: database.url, applicationName: 'owner' });
