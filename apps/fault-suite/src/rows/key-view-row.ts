@@ -40,8 +40,14 @@ export const keyViewRow: Row = {
     };
     const readUncached = (key: string) =>
       readBody(agent, { client: 'beside', process: 'reader 3', url: third.url, key });
-    // Opens connections: with the latency, one takes almost as long as a load may take.
-    await Promise.all(uncached.splice(0, 20).map((id) => readUncached(id)));
+    // Opens connections: with the latency, one takes almost as long as a load may take. Reads of one turn share a connection.
+    system.proxies.postgres.delay(10);
+    await Promise.all(
+      uncached.splice(0, 20).map(async (id, index) => {
+        await pause(2 * index);
+        return Promise.all([readUncached(id), call(agent, 'GET', view)]);
+      }),
+    );
     system.proxies.postgres.delay(latency_ms);
     const loops = Promise.all(Array.from({ length: callers }, loop));
     // It is awaited below. Until then, a failure must not end the suite.

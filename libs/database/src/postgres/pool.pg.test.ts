@@ -1,4 +1,4 @@
-import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import { createTestDatabase, eventually, type TestDatabase } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createPool } from './pool.ts';
 import { withTransaction } from './transaction.ts';
@@ -67,5 +67,20 @@ test('statements and lock waits have a time limit', async () => {
     });
   } finally {
     await hasty.end();
+  }
+});
+
+test('idle connections that break together leave one line, which counts them', async () => {
+  const lines: object[] = [];
+  const log = { error: (details: object) => void lines.push(details) };
+  const idle = createPool({ url: database.url, applicationName: 'idle', max: 5, log });
+  try {
+    await Promise.all(Array.from({ length: 5 }, () => idle.query('select pg_sleep(0.05)')));
+    expect(idle.idleCount).toBe(5);
+    await database.disconnectAll();
+    await eventually(() => lines.length > 0);
+    expect(lines).toMatchObject([{ connections: 5, err: { code: '57P01' } }]);
+  } finally {
+    await idle.end();
   }
 });

@@ -78,7 +78,7 @@ export function createPool(options: PoolOptions): Pool {
     ...(options.onConnect && { onConnect: options.onConnect }),
   });
   // Without a listener, a broken idle connection ends the process. The pool has already dropped the connection.
-  pool.on('error', (error) => options.log?.error({ err: error }, 'an idle connection to Postgres broke'));
+  pool.on('error', logTogether(options.log));
   // The same for a connection that breaks between two queries of its holder: the next query reports it.
   pool.on('connect', (client) => {
     client.on('error', () => {});
@@ -87,3 +87,18 @@ export function createPool(options: PoolOptions): Pool {
   if (options.log !== undefined) logs.set(pool, options.log);
   return pool;
 }
+
+/** One line for all idle connections that break together: when Postgres goes away, each of them does. */
+function logTogether(log: DatabaseLog | undefined): (error: Error) => void {
+  let connections = 0;
+  return (err) => {
+    connections += 1;
+    if (connections > 1) return;
+    setTimeout(() => {
+      log?.error({ err, connections }, 'idle connections to Postgres broke');
+      connections = 0;
+    }, together_ms).unref();
+  };
+}
+
+const together_ms = 500;

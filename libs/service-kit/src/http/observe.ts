@@ -39,6 +39,8 @@ export function observeRequests(options: {
     const route = (req.route as { path?: unknown } | undefined)?.path;
     const pattern = typeof route === 'string' ? route : 'none';
     httpRequest.observe(methods.has(req.method) ? req.method : 'other', pattern, status, taken_ms / 1_000);
+    // The operator routes log when it begins and ends. A probe comes every other second.
+    if (pattern === '/readyz' && status === 503) return;
     if (status < 400 && taken_ms < slow_ms && !log.isLevelEnabled('debug')) return;
     const record = {
       requestId: requestIdOf(req),

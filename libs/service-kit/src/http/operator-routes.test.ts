@@ -50,3 +50,21 @@ test('many who ask for metrics share one text, and each sees what was counted be
   await fetch(`${service.url}/livez`);
   expect(await counted()).toBe(before + 1);
 });
+
+test('a service that is not ready logs so once, and when it is ready again, however often it is asked', async () => {
+  await using service = await startTestService({});
+  let isWell = true;
+  service.readiness.add('store', () => {
+    if (!isWell) throw Object.assign(new Error('gone'), { code: 'ECONNREFUSED' });
+  });
+  for (const next of [true, false, true]) {
+    isWell = next;
+    for (let n = 0; n < 5; n++) expect((await fetch(`${service.url}/readyz`)).status).toBe(next ? 200 : 503);
+  }
+  const lines = service.logLines.map((line) => JSON.parse(line) as { msg: string; checks?: unknown });
+  expect(lines.slice(-2)).toMatchObject([
+    { msg: 'not ready', checks: { store: 'fails: ECONNREFUSED' } },
+    { msg: 'ready again' },
+  ]);
+  expect(lines.filter(({ msg }) => /ready|request/.test(msg))).toHaveLength(2);
+});

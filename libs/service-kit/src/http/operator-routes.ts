@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { CatalogError, errorCatalogue } from '@catalog/contracts';
 import express, { type Router } from 'express';
-import type { Readiness } from '../health/readiness.ts';
+import type { Readiness, ReadinessReport } from '../health/readiness.ts';
+import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { docsRoutes } from '../openapi/docs-page.ts';
 import type { OpenApiDocument } from '../openapi/document.ts';
@@ -13,11 +14,12 @@ import { sharedRuns } from './shared-runs.ts';
 export function operatorRoutes(options: {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly openapi?: OpenApiDocument;
 }): Router {
   const app = express.Router();
   // Everybody may ask for them, without a token and without a limit.
-  const report = sharedRuns(() => options.readiness.report(), httpLimits.operatorRuns_ms);
+  const report = sharedRuns(reportWithLog(options), httpLimits.operatorRuns_ms);
   const metricsText = sharedRuns(() => options.metrics.text(), httpLimits.operatorRuns_ms);
   app.get('/livez', (_req, res) => {
     sendJson(res, 200, { status: 'ok' });
@@ -54,6 +56,26 @@ export function operatorRoutes(options: {
   app.all('/openapi.json', refuseOtherMethods(['GET', 'HEAD']));
   app.use(docsRoutes(options.openapi.info.title));
   return app;
+}
+
+/** A service that is not ready says so once, and not with every probe. */
+function reportWithLog({
+  readiness,
+  log,
+}: {
+  readonly readiness: Readiness;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}): () => Promise<ReadinessReport> {
+  let wasReady = true;
+  return async () => {
+    const report = await readiness.report();
+    if (report.ready !== wasReady) {
+      if (report.ready) log.info('ready again');
+      else log.warn({ checks: report.checks }, 'not ready');
+    }
+    wasReady = report.ready;
+    return report;
+  };
 }
 
 function sendJson(res: ServerResponse, status: number, body: object): void {
