@@ -245,7 +245,9 @@ test('a stale answer is never older than a served version, even if that version 
   await one.change('a', 4);
   write('a', 4);
   expect(await one.read('a')).toBe('4 stored');
+  // Now its version is forgotten.
   expect(await one.read('b')).toBe('0 stored missing');
+  expect(await one.read('c')).toBe('0 stored missing');
   await admin.flushall();
   one.near.invalidate('thing:a', 5);
   const { grant } = await one.store.readOrLease('thing:a', 1, 'x');

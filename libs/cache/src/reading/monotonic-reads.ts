@@ -1,9 +1,11 @@
+import { RecentKeys } from './recent-keys.ts';
+
 /**
  * Remembers the highest version of each key that this process has served, so that it never serves a lower one: neither
  * from a stale copy while the stores are away, nor by joining a read that began earlier.
  *
- * It remembers `limit` keys, and forgets the key that was not served for longest. An answer can be overtaken only
- * within the seconds that a read takes, so the promise holds while fewer than `limit` keys are served in that time.
+ * It remembers `limit` keys at least, and forgets those that were not served for longest. An answer can be overtaken only
+ * while a read takes, about a second, so the promise holds while fewer than `limit` keys are read in that time.
  * A stale copy may be of any age. For a forgotten key it is therefore compared with the highest version ever forgotten.
  * This may refuse a copy that could be served, but it never serves one that must not be.
  *
@@ -17,17 +19,25 @@
  * key was forgotten since.
  */
 export class MonotonicReads {
-  readonly #served = new Map<string, number>();
-  readonly #unproved = new Map<string, { readonly version: number; readonly stamp: string }>();
-  readonly #limit: number;
+  readonly #served: RecentKeys<number>;
+  readonly #unproved: RecentKeys<{ readonly version: number; readonly stamp: string }>;
+  /** The highest version of a key that is not remembered. */
   #forgotten = 0;
   /** Grows with each call of `forget` and `forgetAll`. */
   #mark = 0;
   #allForgottenAt = 0;
-  readonly #forgottenAt = new Map<string, number>();
+  readonly #forgottenAt: RecentKeys<number>;
 
-  constructor(limit = 100_000) {
-    this.#limit = limit;
+  constructor(limit = 50_000) {
+    this.#served = new RecentKeys(limit, (_, version) => {
+      if (version > this.#forgotten) this.#forgotten = version;
+    });
+    // It counts as served, so that nothing older is served after it.
+    this.#unproved = new RecentKeys(limit, (key, { version }) => this.note(key, version));
+    // A read that began before so many calls of `forget` is repeated in any case.
+    this.#forgottenAt = new RecentKeys(rememberedForgets, (_, mark) => {
+      if (mark > this.#allForgottenAt) this.#allForgottenAt = mark;
+    });
   }
 
   /** Whether a copy of unknown age may be served. */
@@ -43,21 +53,11 @@ export class MonotonicReads {
 
   note(key: string, version: number): void {
     const before = this.#served.get(key);
-    if (before !== undefined) this.#served.delete(key);
-    else if (this.#served.size >= this.#limit) this.#forgetOldest();
     this.#served.set(key, before === undefined ? version : Math.max(before, version));
   }
 
   /** @param stamp the incarnation of the entry that was served */
   noteUnproved(key: string, version: number, stamp: string): void {
-    // Beyond the limit the oldest one counts as served, so that nothing older is served after it.
-    if (this.#unproved.size >= this.#limit && !this.#unproved.has(key)) {
-      const [oldest] = this.#unproved;
-      if (oldest !== undefined) {
-        this.#unproved.delete(oldest[0]);
-        this.note(oldest[0], oldest[1].version);
-      }
-    }
     this.#unproved.set(key, { version, stamp });
   }
 
@@ -84,14 +84,7 @@ export class MonotonicReads {
     this.#mark += 1;
     this.#served.delete(key);
     this.#unproved.delete(key);
-    this.#forgottenAt.delete(key);
     this.#forgottenAt.set(key, this.#mark);
-    if (this.#forgottenAt.size <= rememberedForgets) return;
-    const [oldest] = this.#forgottenAt;
-    if (oldest === undefined) return;
-    this.#forgottenAt.delete(oldest[0]);
-    // A read that began before so many calls of `forget` is repeated in any case.
-    this.#allForgottenAt = oldest[1];
   }
 
   /** Postgres has gone back. */
@@ -107,13 +100,6 @@ export class MonotonicReads {
   #isBelowUnproved(key: string, version: number): boolean {
     const unproved = this.#unproved.get(key);
     return unproved !== undefined && version < unproved.version;
-  }
-
-  #forgetOldest(): void {
-    const oldest = this.#served.entries().next().value;
-    if (oldest === undefined) return;
-    this.#served.delete(oldest[0]);
-    if (oldest[1] > this.#forgotten) this.#forgotten = oldest[1];
   }
 }
 
