@@ -67,13 +67,13 @@ function verdictOf(share: number, withWaiting: number, isClientBusy: boolean): R
   return withWaiting >= leastServerShare ? 'disturbed' : 'client-bound';
 }
 
-/** Loads the server until two stretches agree: compiled code, full caches. */
+/** Loads the server until a stretch is no longer 5 % cheaper than the one before: compiled code, full caches. */
 async function warmUp(contestant: Contestant, seconds: number): Promise<void> {
   let last = Number.NaN;
   for (let stretch = 0; stretch < 8; stretch++) {
     const { cpu_us, perSecond } = await measureRound(contestant, seconds);
     const value = Number.isNaN(cpu_us) ? 1e6 / perSecond : cpu_us;
-    if (Math.abs(value / last - 1) < 0.05) return;
+    if (value > last * 0.95) return;
     last = value;
   }
 }
@@ -132,6 +132,10 @@ export async function measureInTurn(
 
 export const cpuOf = ({ cpu_us }: Round): number => cpu_us;
 export const redisCpuOf = ({ redisCpu_us }: Round): number => redisCpu_us;
+
+/** What the server could answer on its core: what it did in a counted round; else by its CPU time. */
+export const capacityOf = ({ verdict, perSecond, cpu_us }: Round): number =>
+  verdict === 'counted' ? perSecond : 1e6 / cpu_us;
 
 /** The median of the counted rounds; without one, what a core could answer at the measured CPU time. */
 export function throughputOf(rounds: readonly Round[]): { perSecond: number; isEstimate: boolean } {
