@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import { asksForHelp, checkArguments, helpOf } from './bootstrap/command-line.mjs';
 import { ensureConsoleBuilt } from './bootstrap/console.mjs';
-import { ensureInstalled } from './bootstrap/install.mjs';
+import { ensureInstalled, isInstalled } from './bootstrap/install.mjs';
 import { checkPlatform } from './bootstrap/platform.mjs';
 import { repositoryRoot, runPinned } from './bootstrap/runtime.mjs';
 import { throughShutFolders } from './bootstrap/shut-folders.mjs';
@@ -17,6 +17,7 @@ import {
   ensureChromium,
   ensureKubectl,
   ensureRedis,
+  lookForPrograms,
   tryFaketime,
   tryNginx,
   tryWrk,
@@ -77,6 +78,15 @@ const commands = {
       { REDIS_SERVER: redis, CHROMIUM: chromium },
       throughShutFolders(),
     );
+  },
+  /** Changes nothing. */
+  async doctor(args) {
+    await step('Platform', checkPlatform);
+    for (const { name, found, neededFor, remedy } of lookForPrograms()) {
+      await step(name, (note) => note(found ?? `missing. It is needed for ${neededFor}. ${remedy}`));
+    }
+    if (!isInstalled()) throw new SetupError('The packages are not installed.', 'Type: npm start');
+    return runPinned([stackMain, 'doctor', ...args]);
   },
   async reset(args) {
     await prepare();

@@ -8,7 +8,7 @@ import { checkPlatform } from './platform.mjs';
 import { repositoryRoot } from './runtime.mjs';
 import { folderShutToOthers } from './shut-folders.mjs';
 import { fail, SetupError } from './steps.mjs';
-import { ensureRedis, findProgram, tryFaketime } from './system-packages.mjs';
+import { ensureRedis, findProgram, lookForPrograms, tryFaketime } from './system-packages.mjs';
 import { countTests, failures, verdict } from './test-reports.mjs';
 
 describe('the platform check', () => {
@@ -180,6 +180,22 @@ describe('Redis', () => {
       log.mockRestore();
     }
   };
+
+  test('the doctor says what is there, and what to type for the rest, and installs nothing', () => {
+    program('redis-server', server('7.2.4'));
+    program('apt-get', 'echo installed > "$TO/installed"');
+    const found = lookForPrograms(machine());
+    expect(found).toContainEqual(
+      expect.objectContaining({ name: 'Redis', found: join(bin, 'redis-server') }),
+    );
+    expect(found).toContainEqual({
+      name: 'libfaketime',
+      found: undefined,
+      neededFor: 'row 38 of npm run faults',
+      remedy: 'Type: sudo apt-get install -y faketime',
+    });
+    expect(existsSync(join(bin, 'installed'))).toBe(false);
+  });
 
   test('is found under either name if it is new enough', async () => {
     program('redis-server', server('6.2.14'));

@@ -114,6 +114,9 @@ const commandLines = {
   audit: {
     about: `Compares every cached entry with Postgres, repairs what differs and reports it. Exits with 1 if something differed. ${connection}`,
   },
+  doctor: {
+    about: `Looks at this machine and at the running stack, and says what is wrong and what to do. It changes nothing. Exits with 1 if something does not work. ${connection}`,
+  },
   bench: { about: 'Measures the claims.', own: true },
   faults: { about: 'Injects every fault under checked load.', own: true },
   prove: {

@@ -16,11 +16,14 @@ const stamp = join(repositoryRoot, 'node_modules/.lockfile-hash');
  * @typedef {{ packages: Record<string, Package> }} Lockfile
  */
 
+/** Whether all that the commands need is there, if perhaps of another version. */
+export const isInstalled = () => existsSync(pinnedNode) && existsSync(installedRecord);
+
 /** @param {(text: string) => void} note */
 export async function ensureInstalled(note) {
   const text = readFileSync(lockfile, 'utf8');
   const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${text}`).digest('hex');
-  const complete = existsSync(pinnedNode) && existsSync(installedRecord);
+  const complete = isInstalled();
   if (complete && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) {
     return note('already installed');
   }

@@ -108,6 +108,28 @@ export function tryNginx(note, machine = thisMachine) {
 }
 
 /**
+ * What the machine has, without installing anything.
+ * @param {Machine} [machine]
+ * @returns {{ name: string, found: string | undefined, neededFor: string, remedy: string }[]}
+ */
+export function lookForPrograms(machine = thisMachine) {
+  /** @type {[Wanted, string][]} */
+  const known = [
+    [redis, 'everything'],
+    [chromium, 'tests of the console, and npm run screenshots'],
+    [{ what: 'kubectl', programs: ['kubectl'] }, 'npm test'],
+    [{ what: 'libfaketime', programs: ['faketime'] }, 'row 38 of npm run faults'],
+    [{ what: 'wrk', programs: ['wrk'] }, 'npm run bench'],
+    [{ what: 'nginx', programs: ['nginx'] }, 'npm run bench'],
+  ];
+  return known.map(([wanted, neededFor]) => {
+    const { usable, tooOld } = look(wanted, machine);
+    const { remedy } = missing(wanted, tooOld, typedFor(wanted, machine).typed);
+    return { name: wanted.what, found: usable, neededFor, remedy };
+  });
+}
+
+/**
  * @param {Wanted} wanted
  * @param {string} consequence of its absence
  * @param {(text: string) => void} note
@@ -135,11 +157,7 @@ async function ensureProgram(wanted, note, machine) {
     note(`found ${before.usable}`);
     return before.usable;
   }
-  const manager = machine.managers.find(({ program }) => machine.find(program));
-  const commands = manager?.install[what] ?? [];
-  const typed = commands
-    .map((command) => `${manager?.needsRoot ? 'sudo ' : ''}${command.join(' ')}`)
-    .join(' && ');
+  const { manager, commands, typed } = typedFor(wanted, machine);
   const prefix = manager?.needsRoot ? machine.asRoot() : [];
   if (!manager || !typed || !prefix) throw missing(wanted, before.tooOld, typed);
   announce(`installing ${what} with ${manager.program}`);
@@ -149,6 +167,19 @@ async function ensureProgram(wanted, note, machine) {
   if (!after.usable) throw missing(wanted, after.tooOld, after.tooOld.length === 0 ? typed : '');
   note(`installed ${after.usable} with ${manager.program}`);
   return after.usable;
+}
+
+/**
+ * @param {Wanted} wanted
+ * @param {Machine} machine
+ */
+function typedFor({ what }, machine) {
+  const manager = machine.managers.find(({ program }) => machine.find(program));
+  const commands = manager?.install[what] ?? [];
+  const typed = commands
+    .map((command) => `${manager?.needsRoot ? 'sudo ' : ''}${command.join(' ')}`)
+    .join(' && ');
+  return { manager, commands, typed };
 }
 
 /**

@@ -18,6 +18,7 @@ import { importFile } from './import/import-file.ts';
 import { host, portBase, portsFrom } from './machine/ports.ts';
 import type { RunEntry } from './machine/run-file.ts';
 import { repositoryRoot, resetStack, stackFolder, stackRoot } from './machine/stack-folder.ts';
+import { examine, findingLines } from './operate/doctor.ts';
 import { runSql } from './operate/sql.ts';
 import { audit, auditReport, purge, type WorkerCallOptions } from './operate/worker-calls.ts';
 import { StackProblem } from './problem.ts';
@@ -143,6 +144,18 @@ async function sql(): Promise<void> {
   console.log(await runSql(await urlOfDatabase(superuser), statement));
 }
 
+/** Exits with 1 if something does not work. */
+async function doctor(): Promise<number> {
+  const findings = await examine({
+    folder: ownFolder(),
+    ports: portsFrom(portBase(process.env)),
+    services,
+    databaseUrl: () => urlOfDatabase(superuser),
+  });
+  for (const line of findingLines(findings)) say(line);
+  return findings.some(({ grade }) => grade === 'bad') ? 1 : 0;
+}
+
 /** Writes what docker-compose.yml or infra/kubernetes reads. */
 async function secrets(): Promise<void> {
   if (values.kubernetes) {
@@ -240,6 +253,7 @@ const commands: Readonly<Record<string, () => Promise<number | void>>> = {
   export: runExport,
   purge: runPurge,
   audit: runAudit,
+  doctor,
 };
 
 await runCommand(

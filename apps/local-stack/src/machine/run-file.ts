@@ -114,6 +114,14 @@ export class RunFile {
   }
 }
 
+/** @returns the pid of the stack that runs here, if one does */
+export async function runningStack(file: string): Promise<number | undefined> {
+  const text = await readText(file);
+  if (text === undefined) return undefined;
+  const { pid, marker } = parseRecord(text).supervisor;
+  return (await isRunning(pid, marker)) ? pid : undefined;
+}
+
 async function refuseIfRunning({ supervisor: { pid, marker } }: RunRecord): Promise<void> {
   if (pid !== process.pid && (await isRunning(pid, marker))) {
     throw new StackProblem(
