@@ -29,19 +29,23 @@ test('keys that do not exist cost more', async () => {
   const absent = async () => Array.from({ length: 100 }, () => answer('stored', null));
   await budget.many('a', 100, absent);
   clock.now_ms += 4_900;
-  expect(() => budget.require('a', 100)).toThrow(/counts as 5/);
+  await expect(budget.many('a', 100, absent)).rejects.toThrow(/counts as 5/);
   clock.now_ms += 100;
-  budget.require('a', 100);
+  await budget.many('a', 100, absent);
 });
 
-test('many keys are paid before they are read, so a caller cannot have more in flight than it has points', async () => {
+test('a read is paid before, so a caller cannot have more in flight than it has points', async () => {
   const { budget } = budgetOf(100);
   const reading = Promise.withResolvers<Answer[]>();
-  const first = budget.many('a', 60, () => reading.promise);
+  const many = budget.many('a', 60, () => reading.promise);
+  const single = async () => (await reading.promise)[0] as Answer;
+  const singles = Array.from({ length: 40 }, () => budget.one('a', single));
   await expect(budget.many('a', 60, () => reading.promise)).rejects.toMatchObject(refused);
-  reading.resolve([answer('near')]);
-  await first;
-  budget.require('a', 100);
+  await expect(budget.one('a', single)).rejects.toMatchObject(refused);
+  reading.resolve([answer('redis')]);
+  await Promise.all([many, ...singles]);
+  // Nothing had to be loaded.
+  await budget.many('a', 100, async () => []);
 });
 
 test('a page costs as much as several keys, and one caller cannot take all places of lists', async () => {
@@ -54,7 +58,8 @@ test('a page costs as much as several keys, and one caller cannot take all place
   expect(await budget.search('b', async () => page('redis'))).toMatchObject({ source: 'redis' });
   reading.resolve(page('stored'));
   await Promise.all(running);
-  budget.require('a', 1_000 - 10 * searchLimits.simultaneousOfOne);
-  expect(() => budget.require('a', 1_001 - 10 * searchLimits.simultaneousOfOne)).toThrow();
+  const left = 1_000 - 10 * searchLimits.simultaneousOfOne;
+  await expect(budget.many('a', left + 1, async () => [])).rejects.toMatchObject(refused);
+  await budget.many('a', left, async () => []);
   await budget.search('a', async () => page('redis'));
 });

@@ -48,63 +48,49 @@ export class LoadBudget {
     this.#now = now;
   }
 
-  /** @throws CatalogError `rate_limited` if the caller has less than these points */
-  require(caller: string, points: number): void {
-    const account = this.#accountOf(caller);
-    if (account.points >= Math.min(points, this.#perSecond)) return;
-    throw new CatalogError(
-      'rate_limited',
-      `At most ${this.#perSecond} keys a second may be loaded from Postgres for one caller. A key that does not exist counts as ${loadCosts.missingKey}, a page of a list as ${loadCosts.page}.`,
-      { retryAfterSeconds: 1 },
+  /** @throws CatalogError `rate_limited` */
+  one(caller: string, read: () => Promise<Answer>): Promise<Answer> {
+    return this.#paid(caller, loadCosts.key, read, costOf);
+  }
+
+  /** @throws CatalogError `rate_limited` */
+  many(caller: string, keys: number, read: () => Promise<readonly Answer[]>): Promise<readonly Answer[]> {
+    return this.#paid(caller, keys * loadCosts.key, read, (answers) =>
+      answers.reduce((sum, answer) => sum + costOf(answer), 0),
     );
-  }
-
-  charge(caller: string, points: number): void {
-    this.#accountOf(caller).points -= points;
-  }
-
-  /**
-   * Reads one key.
-   *
-   * @throws as `require`
-   */
-  async one(caller: string, read: () => Promise<Answer>): Promise<Answer> {
-    this.require(caller, loadCosts.key);
-    const answer = await read();
-    const cost = costOf(answer);
-    if (cost > 0) this.charge(caller, cost);
-    return answer;
-  }
-
-  /**
-   * Reads many keys. They are paid in advance, so that a caller cannot have more of them in flight than it has points.
-   *
-   * @throws as `require`
-   */
-  async many(
-    caller: string,
-    keys: number,
-    read: () => Promise<readonly Answer[]>,
-  ): Promise<readonly Answer[]> {
-    this.require(caller, keys * loadCosts.key);
-    this.charge(caller, keys * loadCosts.key);
-    const answers = await read();
-    const cost = answers.reduce((sum, answer) => sum + costOf(answer), 0);
-    this.charge(caller, cost - keys * loadCosts.key);
-    return answers;
   }
 
   /**
    * Reads a page of a list.
    *
-   * @throws as `require`, and if too many pages are being read for the caller
+   * @throws CatalogError `rate_limited`, also if too many pages are being read for the caller
    */
   async search(caller: string, read: () => Promise<ListPage>): Promise<ListPage> {
-    this.require(caller, loadCosts.page);
     using _place = this.#searches.take(caller);
-    const page = await read();
-    if (wasLoaded(page)) this.charge(caller, loadCosts.page);
-    return page;
+    return await this.#paid(caller, loadCosts.page, read, (page) => (wasLoaded(page) ? loadCosts.page : 0));
+  }
+
+  /**
+   * Takes what the read may cost, and gives back what it did not. So a caller cannot have more in flight than it has points.
+   * A read that fails may have cost as much as one that did not.
+   */
+  async #paid<T>(
+    caller: string,
+    points: number,
+    read: () => Promise<T>,
+    costOf: (found: T) => number,
+  ): Promise<T> {
+    const account = this.#accountOf(caller);
+    if (account.points < Math.min(points, this.#perSecond))
+      throw new CatalogError(
+        'rate_limited',
+        `At most ${this.#perSecond} keys a second may be loaded from Postgres for one caller. A key that does not exist counts as ${loadCosts.missingKey}, a page of a list as ${loadCosts.page}.`,
+        { retryAfterSeconds: 1 },
+      );
+    account.points -= points;
+    const found = await read();
+    account.points += points - costOf(found);
+    return found;
   }
 
   #accountOf(caller: string): Account {
