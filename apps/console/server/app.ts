@@ -14,6 +14,8 @@ import type { Redis } from 'ioredis';
 import type { Accounts } from './accounts/accounts.ts';
 import type { ActionLog } from './audit-log/action-log.ts';
 import { auditLogRoutes } from './audit-log/routes.ts';
+import { breakItRoutes } from './break-it/routes.ts';
+import type { StackSocket } from './break-it/stack-socket.ts';
 import { Editing } from './editing/editing.ts';
 import { editingRoutes } from './editing/routes.ts';
 import { ReaderProbe } from './follow/reader-probe.ts';
@@ -59,6 +61,8 @@ export interface Dependencies {
   readonly pausedBy: PausedBy;
   readonly actions: ActionLog;
   readonly readUrl: string;
+  /** Only in a local stack. */
+  readonly stackSocket?: StackSocket;
   readonly sessionSecret: string;
   /** The address of the console in a browser. */
   readonly origin: string;
@@ -89,13 +93,14 @@ export function createApp(deps: Dependencies): Express {
       app.use(sessions({ redis: deps.redis, secret: deps.sessionSecret, origin, clock: deps.clock }));
       signInRoutes(app, deps);
       app.use(requireSignIn(deps));
-      meRoute(app);
+      meRoute(app, { breaksStack: deps.stackSocket !== undefined });
       overviewRoutes(app, deps);
       auditLogRoutes(app, deps);
       liveRoutes(app, { stream: new WorkerStream(deps.caller) });
       editingRoutes(app, { accounts: deps.accounts, editing: new Editing(deps.redis) });
       followRoutes(app, { ...deps, probe: (username) => probe(deps, username) });
       forwardRoutes(app, forwarded, deps);
+      breakItRoutes(app, deps);
       queueRoutes(app, deps);
       shellRoutes(app);
       app.all([...appPages, '/api/me', '/api/state'], refuseOtherMethods(['GET', 'HEAD']));

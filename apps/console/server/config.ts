@@ -33,6 +33,8 @@ export function readConfig(environment?: Environment) {
       CATALOG_WRITE_URL: serviceUrl,
       INVALIDATION_WORKER_URL: serviceUrl,
       ORDERS_URL: serviceUrl.optional(),
+      /** Set by the local stack alone: the socket on which it breaks its parts when an admin asks for it. */
+      BREAK_SOCKET: z.string().min(1).optional(),
       /** At the start, while there are no users, the console creates this admin. */
       FIRST_ADMIN_USERNAME: z
         .string()

@@ -7,6 +7,7 @@ import { createPasswordHasher } from './accounts/password-hash.ts';
 import { createProfileCache } from './accounts/profile-cache.ts';
 import { createApp, serviceName } from './app.ts';
 import { ActionLog } from './audit-log/action-log.ts';
+import { StackSocket } from './break-it/stack-socket.ts';
 import { readConfig } from './config.ts';
 import { clockOffset_ms } from './follow/clock-offset.ts';
 import { Series } from './overview/series.ts';
@@ -109,6 +110,7 @@ await runServer({
       pausedBy,
       actions,
       readUrl: config.CATALOG_READ_URL,
+      ...(config.BREAK_SOCKET !== undefined && { stackSocket: new StackSocket(config.BREAK_SOCKET) }),
       sessionSecret: config.SESSION_SECRET,
       origin: config.origin,
     });

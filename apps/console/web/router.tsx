@@ -75,6 +75,11 @@ const routes = [
     validateSearch: auditSearch,
     component: lazyRouteComponent(() => import('./pages/audit-log/audit-log.tsx'), 'AuditLog'),
   }),
+  createRoute({
+    ...under,
+    path: '/break-it',
+    component: lazyRouteComponent(() => import('./pages/break-it/break-it.tsx'), 'BreakIt'),
+  }),
 ] as const;
 
 export const router = createRouter({

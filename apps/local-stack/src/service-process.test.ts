@@ -18,7 +18,7 @@ function environmentOf(name: string): NodeJS.ProcessEnv {
       cacheRedis: undefined,
       stateRedis: undefined,
     },
-    folder: { publicKeysFile: 'keys', serviceKeyFile: (of) => `${of}.key` },
+    folder: { breakSocket: '/stack/break.sock', publicKeysFile: 'keys', serviceKeyFile: (of) => `${of}.key` },
   }).env;
 }
 

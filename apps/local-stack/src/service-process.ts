@@ -33,7 +33,7 @@ interface ServiceSurroundings {
   readonly ports: Ports;
   readonly secrets: Secrets;
   readonly external: ExternalStores;
-  readonly folder: Pick<StackFolder, 'publicKeysFile' | 'serviceKeyFile'>;
+  readonly folder: Pick<StackFolder, 'publicKeysFile' | 'serviceKeyFile' | 'breakSocket'>;
 }
 
 export function serviceProcess(service: ServiceEntry, surroundings: ServiceSurroundings): ProcessSpec {
@@ -89,6 +89,7 @@ function serviceEnv(
   if (usesCacheRedis) env['CACHE_REDIS_URL'] = external.cacheRedis ?? ownRedis('cache-redis');
   if (usesStateRedis) env['STATE_REDIS_URL'] = external.stateRedis ?? ownRedis('state-redis');
   if (service.calls) env['SERVICE_KEY_FILE'] = folder.serviceKeyFile(name);
+  if (service.breaksStack === true) env['BREAK_SOCKET'] = folder.breakSocket;
   for (const called of calls) env[urlVariable(called)] = `http://${host}:${ports[called]}`;
   for (const [variable, secret] of Object.entries(randomSecrets))
     env[variable] = secrets.random[secret] ?? '';

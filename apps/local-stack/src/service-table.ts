@@ -18,6 +18,8 @@ export interface ServiceEntry {
   readonly calls?: readonly Listener[];
   /** The scopes that tokens signed with that key may grant. */
   readonly scopes?: readonly string[];
+  /** It may break parts of this stack, in the name of an admin. */
+  readonly breaksStack?: boolean;
   /** Random secrets of its own: by variable, the name under which the stack keeps the secret. */
   readonly randomSecrets?: Readonly<Record<string, string>>;
 }
@@ -80,6 +82,7 @@ export const services: readonly ServiceEntry[] = [
     usesStateRedis: true,
     env: { FIRST_ADMIN_USERNAME: consoleAdmin.username },
     main: 'server/main.ts',
+    breaksStack: true,
     calls: ['catalog-read', 'catalog-write', 'invalidation-worker', 'orders'],
     // It calls the others in the name of the people who are signed in.
     scopes: ['catalog:read', 'catalog:write', 'catalog:operate', 'orders:read', 'orders:write'],

@@ -17,9 +17,11 @@ import {
 } from './processes/supervised-process.ts';
 import { serviceProcess, type ExternalStores } from './service-process.ts';
 import { consoleAdmin, type ServiceEntry } from './service-table.ts';
-import { ensureDatabase, preparePostgres, superuser } from './stores/postgres.ts';
-import type { RedisServer } from './stores/redis-acl.ts';
-import { prepareRedis } from './stores/redis.ts';
+import { databaseUrl, ensureDatabase, preparePostgres, superuser } from './stores/postgres.ts';
+import { operator, type RedisServer } from './stores/redis-acl.ts';
+import { prepareRedis, redisUrl } from './stores/redis.ts';
+import { BreakServer } from './breaking/break-server.ts';
+import { faultsOf } from './breaking/faults.ts';
 import { cachesHaveCaughtUp } from './wait-for-caches.ts';
 import { welcomeText } from './welcome.ts';
 
@@ -71,19 +73,29 @@ export function createStack({
       record: (entry) => runFile.record(entry),
       forget: (name) => runFile.forget(name),
     };
-    const running = { stores: [] as RunningPart[], services: [] as RunningPart[] };
+    const running = {
+      breaking: [] as RunningPart[],
+      stores: [] as RunningPart[],
+      services: [] as RunningPart[],
+    };
+    const processes = new Map<string, SupervisedProcess>();
     const startAll: StartAll = async (kind, specs) => {
       signal.throwIfAborted();
-      const processes = specs.map((spec) => new SupervisedProcess(spec, surroundings));
-      running[kind].push(...processes.map(startPart));
-      await Promise.all(processes.map(({ ready }) => ready));
+      const started = specs.map((spec) => new SupervisedProcess(spec, surroundings));
+      for (const each of started) processes.set(each.spec.name, each);
+      running[kind].push(...started.map(startPart));
+      await Promise.all(started.map(({ ready }) => ready));
     };
     try {
       const stopped = untilAborted(signal);
       // A migration that runs cannot be stopped, and Ctrl-C does not wait for it.
-      await Promise.race([start(signal, startAll), stopped]);
+      const startBreaking = (secrets: Secrets) =>
+        running.breaking.push(startPart(breakServer(secrets, (name) => processes.get(name))));
+      await Promise.race([start(signal, startAll, startBreaking), stopped]);
       await stopped;
     } finally {
+      // What a person has broken is put back first: a frozen process does not stop.
+      await Promise.all(running.breaking.map((part) => part.stop()));
       // All services at once, then all stores at once: one that hangs delays no other.
       await Promise.all(running.services.map((service) => service.stop()));
       await Promise.all(running.stores.map((store) => store.stop()));
@@ -91,7 +103,11 @@ export function createStack({
     }
   }
 
-  async function start(signal: AbortSignal, startAll: StartAll): Promise<void> {
+  async function start(
+    signal: AbortSignal,
+    startAll: StartAll,
+    startBreaking: (secrets: Secrets) => void,
+  ): Promise<void> {
     const began_ms = performance.now();
     const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
       signal.throwIfAborted();
@@ -112,6 +128,7 @@ export function createStack({
       const spec = serviceProcess(service, { ports, secrets, external, folder });
       await step(service.name, () => startAll('services', [spec]));
     }
+    startBreaking(secrets);
     const created = await step('demo catalog', () => loadDemo(secrets, signal));
     if (created !== undefined) say(`${created} products of the demo catalog were imported`);
     const caughtUp = await step('caches', () => cachesHaveCaughtUp(readUrl, signal));
@@ -119,6 +136,18 @@ export function createStack({
     if (!caughtUp) say('the caches lag behind; until they catch up, reads come from Postgres');
     say(`ready after ${seconds(performance.now() - began_ms)}`);
     say(await welcome(secrets));
+  }
+
+  function breakServer(
+    secrets: Secrets,
+    process: (name: Listener) => SupervisedProcess | undefined,
+  ): BreakServer {
+    const faults = faultsOf({
+      process,
+      databaseUrl: databaseUrl(ports.postgres, superuser, secrets.postgres[superuser] ?? '', 'postgres'),
+      cacheRedisUrl: redisUrl(ports['cache-redis'], operator, secrets.redis[operator] ?? ''),
+    });
+    return new BreakServer({ socketFile: folder.breakSocket, faults, say });
   }
 
   async function storeSpecs(secrets: Secrets): Promise<ProcessSpec[]> {

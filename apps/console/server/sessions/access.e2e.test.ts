@@ -26,6 +26,8 @@ const table: [string, string, Record<'nobody' | UserRole, number>][] = [
   ['GET', '/queues/', allMay],
   ['GET', '/no-such-address', nowhere],
   ['GET', '/api/no-such-address', nowhere],
+  ['GET', '/api/break-it', nowhere],
+  ['POST', '/api/break-it/cut-postgres', nowhere],
   ['DELETE', '/', { nobody: 401, viewer: 405, editor: 405, admin: 405 }],
   ['GET', '/sign-in', { nobody: 200, viewer: 303, editor: 303, admin: 303 }],
   ['GET', '/assets/page.css', { nobody: 200, viewer: 200, editor: 200, admin: 200 }],
@@ -94,7 +96,12 @@ test('while Postgres does not answer, an admin can look but not act', async () =
   await running.owner.query('revoke select on catalog.console_users from console');
   try {
     const me = await running.call('GET', '/api/me', { cookie });
-    expect(await me.json()).toEqual({ username: 'admin', role: 'viewer', confirmed: false });
+    expect(await me.json()).toEqual({
+      username: 'admin',
+      role: 'viewer',
+      confirmed: false,
+      breaksStack: false,
+    });
     expect((await running.call('POST', '/api/purges', { cookie, json: purge })).status).toBe(503);
     const pause = await running.call('PUT', '/queues/api/queues/refresh/pause', { cookie });
     expect([pause.status, await running.queues.refresh.isPaused()]).toEqual([503, false]);

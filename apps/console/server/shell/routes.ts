@@ -37,6 +37,7 @@ export const appPages = [
   '/orders/:id',
   '/import',
   '/audit-log',
+  '/break-it',
 ] as const;
 
 export function shellRoutes(app: Express, dist = builtApp): void {

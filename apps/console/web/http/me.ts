@@ -8,6 +8,8 @@ export interface Me {
   readonly role: Role;
   /** False while Postgres does not answer. Then everybody may only look. */
   readonly confirmed: boolean;
+  /** This is a local stack, which an admin may break to see what happens. */
+  readonly breaksStack: boolean;
 }
 
 export const meQuery = queryOptions({

@@ -3,7 +3,7 @@ import { Link, Outlet } from '@tanstack/react-router';
 import { Suspense, useState } from 'react';
 import { meQuery } from '../http/me.ts';
 import { CommandPalette } from './command-palette.tsx';
-import { places, queuesPlace } from './places.tsx';
+import { queuesPlace, usePlaces } from './places.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
 const mark = (
@@ -16,6 +16,7 @@ const mark = (
 /** Navigation and frame of every page. */
 export function AppShell() {
   const { data: me } = useQuery(meQuery);
+  const places = usePlaces();
   const [isPaletteOpen, openPalette] = useState(false);
   return (
     <div className="shell">

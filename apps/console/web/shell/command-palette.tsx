@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useId, useState, type KeyboardEvent } from 'react';
 import { getJson } from '../http/api.ts';
-import { places, queuesPlace } from './places.tsx';
+import { queuesPlace, usePlaces } from './places.tsx';
 import { chooseTheme, themeNames, type Theme } from './theme.ts';
 
 interface Found {
@@ -107,7 +107,7 @@ function useFound(text: string, close: () => void): readonly Found[] {
     enabled: wanted.length >= 2,
     placeholderData: keepPreviousData,
   });
-  const pages = [...places, queuesPlace]
+  const pages = [...usePlaces(), queuesPlace]
     .filter(({ name }) => name.toLowerCase().includes(wanted.toLowerCase()))
     .map((place): Found => ({
       key: place.name,

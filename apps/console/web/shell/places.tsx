@@ -1,8 +1,10 @@
 /** Where one can go. The navigation and the command palette show the same places. */
+import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
+import { meQuery } from '../http/me.ts';
 
 export interface Place {
-  readonly to: '/' | '/products' | '/changes' | '/keys' | '/orders' | '/import' | '/audit-log';
+  readonly to: '/' | '/products' | '/changes' | '/keys' | '/orders' | '/import' | '/audit-log' | '/break-it';
   readonly name: string;
   readonly icon: ReactNode;
 }
@@ -13,7 +15,7 @@ const icon = (path: string): ReactNode => (
   </svg>
 );
 
-export const places: readonly Place[] = [
+const places: readonly Place[] = [
   { to: '/', name: 'Overview', icon: icon('M2 9l3-4 3 3 3-5 3 4M2 13h12') },
   { to: '/products', name: 'Products', icon: icon('M8 2l5.5 3v6L8 14l-5.5-3V5zM2.5 5L8 8l5.5-3M8 8v6') },
   { to: '/changes', name: 'Changes', icon: icon('M2 4h9M2 8h12M2 12h6') },
@@ -22,6 +24,18 @@ export const places: readonly Place[] = [
   { to: '/import', name: 'Import', icon: icon('M8 2v8M5 7l3 3 3-3M2.500 10v4h11v-4') },
   { to: '/audit-log', name: 'Audit log', icon: icon('M4 2h8v12H4zM6.500 5h3M6.500 8h3M6.500 11h2') },
 ];
+
+const breakIt: Place = {
+  to: '/break-it',
+  name: 'Break it',
+  icon: icon('M9 1L3 9h4l-1 6 6-8H8z'),
+};
+
+/** Those of this stack and this person. */
+export function usePlaces(): readonly Place[] {
+  const { data: me } = useQuery(meQuery);
+  return me?.breaksStack === true ? [...places, breakIt] : places;
+}
 
 /** bull-board has pages of its own. */
 export const queuesPlace = {

@@ -19,6 +19,8 @@ export interface StackFolder {
   /** The private key of a service that calls other services. */
   serviceKeyFile(service: string): string;
   readonly runFile: string;
+  /** On it the console asks the stack to break its parts. */
+  readonly breakSocket: string;
   /** Exists when the demo catalog was loaded, so that products which a person deleted stay deleted. */
   readonly demoLoadedFile: string;
 }
@@ -39,6 +41,7 @@ export function stackFolder(base: number, root: string): StackFolder {
     publicKeysFile: join(path, 'service-jwks.json'),
     serviceKeyFile: (service) => join(path, `${service}-key.json`),
     runFile: join(path, 'run.json'),
+    breakSocket: join(path, 'break.sock'),
     demoLoadedFile: join(path, 'demo-loaded'),
   };
 }

@@ -83,6 +83,7 @@ export class SupervisedProcess implements Part {
   readonly #firstStart = Promise.withResolvers<void>();
   readonly #surroundings: Surroundings;
   #pid: number | undefined;
+  #heldDown: Promise<void> | undefined;
   #isUp = false;
 
   constructor(spec: ProcessSpec, surroundings: Surroundings) {
@@ -95,6 +96,21 @@ export class SupervisedProcess implements Part {
 
   get pid(): number | undefined {
     return this.#pid;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (this.#pid !== undefined) process.kill(this.#pid, name);
+  }
+
+  /** Kills the process. It starts again when the returned function is called. */
+  holdDown(): () => Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#heldDown = promise;
+    killGroup(this.#pid);
+    return async () => {
+      this.#heldDown = undefined;
+      resolve();
+    };
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -124,6 +140,7 @@ export class SupervisedProcess implements Part {
         failures = isStable ? 1 : failures + 1;
         await this.#end(child.process, child.exited, signal.aborted);
       }
+      if (this.#heldDown !== undefined) await Promise.race([this.#heldDown, untilAborted(signal)]);
       if (signal.aborted) break;
       const { signalCode, exitCode } = child.process;
       const wait_ms = restartDelay_ms(failures);

@@ -80,6 +80,8 @@ export async function ensureDatabase(port: number, password: string): Promise<st
   try {
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [databaseName]);
     if (found.rowCount === 0) await client.query(`CREATE DATABASE ${client.escapeIdentifier(databaseName)}`);
+    // A stack may have been killed while a person had cut its database off.
+    else await client.query('ALTER DATABASE catalog ALLOW_CONNECTIONS true');
   } finally {
     await client.end();
   }

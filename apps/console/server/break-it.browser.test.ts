@@ -1,0 +1,78 @@
+/// <reference lib="dom" />
+/** Parts of a real stack are broken from the page, and the console says what it sees. */
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { faultWords } from '../web/pages/break-it/faults.ts';
+import { accessibilityProblems, runningApp, type RunningApp } from './testing/running-app.ts';
+
+// A browser and a stack on a busy machine are slow.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
+
+let app: RunningApp;
+beforeAll(async () => {
+  app = await runningApp();
+});
+afterAll(() => app[Symbol.asyncDispose]());
+afterEach(async () => {
+  await app.closeAll();
+  const complaints = app.complaints.splice(0);
+  if (complaints.length > 0) throw new Error(complaints.join('\n'));
+});
+
+const rowOf = (page: Page, name: string) =>
+  page.getByRole('listitem', { name: faultWords[name]?.title ?? '', exact: true });
+const seen = (page: Page) => page.locator('.verdict').getAttribute('data-cause');
+const until = { timeout: 60_000 };
+
+test.each([
+  ['cut-listener', 'deaf listener'],
+  ['pause-worker', 'worker away'],
+  ['freeze-cache', 'cache redis'],
+  ['stop-cache', 'cache redis'],
+  ['cut-postgres', 'postgres'],
+])('%s is seen as "%s", and is put back', async (name, cause) => {
+  const page = await app.open('admin', { path: '/break-it' });
+  await expect.poll(() => seen(page), until).toBe('none');
+  await rowOf(page, name).getByRole('button').click();
+  await rowOf(page, name).getByText('broken since').waitFor();
+  await expect.poll(() => seen(page), until).toBe(cause);
+  await app.picture(page, `break-${name}`);
+  // The rest of the console stays usable.
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await expect.poll(() => seen(page), until).toBe(cause);
+  await page.goBack();
+  await rowOf(page, name).getByRole('button', { name: 'Put it back' }).click();
+  await expect.poll(() => seen(page), until).toBe('none');
+});
+
+test('the wiped cache is filled again by its readers', async () => {
+  const page = await app.open('admin', { path: '/break-it' });
+  await rowOf(page, 'wipe-cache').getByRole('button').click();
+  await page.getByText('The cache is empty').waitFor();
+  expect(await rowOf(page, 'wipe-cache').getByText('broken since').count()).toBe(0);
+  expect(await accessibilityProblems(page)).toEqual([]);
+});
+
+test('the stack can break what the page has words for, and nothing else', async () => {
+  const page = await app.open('admin', { path: '/break-it' });
+  const names = await page.evaluate(async () => {
+    const { data } = (await (await fetch('/api/break-it')).json()) as { data: { name: string }[] };
+    return data.map(({ name }) => name);
+  });
+  expect(names.toSorted()).toEqual(Object.keys(faultWords).toSorted());
+  const status = await page.evaluate(
+    async () => (await fetch('/api/break-it/all', { method: 'POST' })).status,
+  );
+  expect(status).toBe(404);
+});
+
+test.each(['viewer', 'editor'] as const)('the %s sees the page and can break nothing', async (username) => {
+  const page = await app.open(username, { path: '/break-it' });
+  const button = rowOf(page, 'cut-postgres').getByRole('button');
+  await button.waitFor();
+  expect(await button.isDisabled()).toBe(true);
+  const status = await page.evaluate(
+    async () => (await fetch('/api/break-it/cut-postgres', { method: 'POST' })).status,
+  );
+  expect(status).toBe(403);
+});

@@ -1,0 +1,115 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
+import { say } from '../../elements/toasts.tsx';
+import { exactTime } from '../../elements/values.tsx';
+import { callApi, getJson, textOf } from '../../http/api.ts';
+import { meQuery, useMay } from '../../http/me.ts';
+import { causesOf } from '../overview/causes.ts';
+import type { SystemState } from '../overview/state.ts';
+import { Trends } from '../overview/trends.tsx';
+import { Verdict } from '../overview/verdict.tsx';
+import { faultWords } from './faults.ts';
+
+interface Part {
+  readonly name: string;
+  readonly since: string | null;
+}
+
+/** Breaks parts of the local stack, with the same sentence and plots beside it that an operator sees. */
+export function BreakIt() {
+  const { data: me } = useQuery(meQuery);
+  if (me === undefined) return <Loading rows={6} />;
+  if (!me.breaksStack)
+    return <Empty title="Nothing can be broken here.">Only a local stack, from npm start, can be.</Empty>;
+  return (
+    <>
+      <PageHead title="Break it" note="Put back by itself after two minutes" />
+      <div className="stack">
+        <WhatIsSeen />
+        <Parts />
+      </div>
+    </>
+  );
+}
+
+function WhatIsSeen() {
+  const { data, error } = useQuery({
+    queryKey: ['state'],
+    queryFn: ({ signal }) => getJson<SystemState>('/api/state', signal),
+    refetchInterval: 1_000,
+  });
+  if (data === undefined) return error === null ? <Loading rows={4} /> : <Failed error={error} />;
+  return (
+    <>
+      <Verdict causes={causesOf(data)} />
+      <Trends state={data} />
+    </>
+  );
+}
+
+function Parts() {
+  const { data, error, refetch } = useQuery({
+    queryKey: ['break-it'],
+    queryFn: ({ signal }) => getJson<{ data: Part[] }>('/api/break-it', signal),
+    refetchInterval: 1_000,
+  });
+  if (data === undefined)
+    return error === null ? <Loading rows={6} /> : <Failed error={error} again={() => void refetch()} />;
+  return (
+    <section className="panel" aria-labelledby="parts">
+      <header>
+        <h2 id="parts">What can be broken</h2>
+      </header>
+      <ul className="breakable">
+        {data.data.map((part) => (
+          <PartRow key={part.name} part={part} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function PartRow({ part: { name, since } }: { part: Part }) {
+  const isAdmin = useMay('admin');
+  const queries = useQueryClient();
+  const words = faultWords[name];
+  const act = useMutation({
+    mutationFn: (method: 'POST' | 'DELETE') => callApi(`/api/break-it/${name}`, { method }),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['break-it'] }),
+    onSuccess: (_, method) => {
+      if (method === 'POST' && name === 'wipe-cache') say('The cache is empty');
+    },
+    onError: (error) => say(`Not done: ${words?.button ?? name}`, { kind: 'bad', detail: textOf(error) }),
+  });
+  return (
+    <li aria-label={words?.title ?? name}>
+      <div>
+        <strong>{words?.title ?? name}</strong>
+        <p className="fine">{words?.watch}</p>
+      </div>
+      {since !== null ? (
+        <>
+          <span className="bad-text">broken since {exactTime(since)}</span>
+          <button
+            type="button"
+            className="primary"
+            disabled={act.isPending}
+            onClick={() => act.mutate('DELETE')}
+          >
+            Put it back
+          </button>
+        </>
+      ) : (
+        <button
+          type="button"
+          className="danger"
+          disabled={act.isPending || !isAdmin}
+          title={isAdmin ? undefined : 'Only an admin may break parts of the stack.'}
+          onClick={() => act.mutate('POST')}
+        >
+          {words?.button ?? name}
+        </button>
+      )}
+    </li>
+  );
+}
