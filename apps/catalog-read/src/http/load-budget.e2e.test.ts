@@ -74,3 +74,13 @@ test('for the rate limit each id counts as a request, and a page as ten', async 
   // Too few are left for a hundred, but enough for one.
   expect((await generous.get(`/v1/products/${randomUUID()}`, headers)).status).toBe(404);
 });
+
+test('a caller with many connections gets its pages of lists', async () => {
+  const generous = await stores.reader();
+  await generous.ready();
+  const headers = as('with many connections');
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, (_, n) => generous.get(`/v1/products?limit=${1 + (n % 30)}`, headers)),
+  );
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+});

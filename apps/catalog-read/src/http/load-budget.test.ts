@@ -49,17 +49,22 @@ test('a read is paid before, so a caller cannot have more in flight than it has 
 });
 
 test('a page costs as much as several keys, and one caller cannot take all places of lists', async () => {
-  const { budget } = budgetOf(1_000);
+  const { simultaneousOfOne: most, waitingOfOne: waiting } = searchLimits;
+  const { budget } = budgetOf(10_000);
   const reading = Promise.withResolvers<ListPage>();
-  const running = Array.from({ length: searchLimits.simultaneousOfOne }, () =>
-    budget.search('a', () => reading.promise),
-  );
-  await expect(budget.search('a', () => reading.promise)).rejects.toMatchObject(refused);
+  let running = 0;
+  const read = () => {
+    running += 1;
+    return reading.promise;
+  };
+  const all = Array.from({ length: most + waiting }, () => budget.search('a', read));
+  expect(running).toBe(most);
+  await expect(budget.search('a', read)).rejects.toMatchObject(refused);
   expect(await budget.search('b', async () => page('redis'))).toMatchObject({ source: 'redis' });
   reading.resolve(page('stored'));
-  await Promise.all(running);
-  const left = 1_000 - 10 * searchLimits.simultaneousOfOne;
+  await Promise.all(all);
+  expect(running).toBe(most + waiting);
+  const left = 10_000 - 10 * (most + waiting);
   await expect(budget.many('a', left + 1, async () => [])).rejects.toMatchObject(refused);
   await budget.many('a', left, async () => []);
-  await budget.search('a', async () => page('redis'));
 });

@@ -1,6 +1,6 @@
 import { CatalogError } from '@catalog/contracts';
 import type { Answer, ListPage } from '@catalog/cache';
-import { CallerPlaces } from '@catalog/service-kit';
+import { bulkhead, BulkheadRejectedError, type BulkheadPolicy } from 'cockatiel';
 import { LRUCache } from 'lru-cache';
 
 /** What a caller pays when its read needs Postgres. A read that a cache answers is free. */
@@ -14,15 +14,18 @@ export const loadCosts = {
 
 export const searchLimits = {
   /**
-   * Pages that are read for one caller at once. Four run at once and sixteen wait (`limits` of the cache), so one caller
+   * Pages that are read for one caller at once. Four loads run at once and sixteen wait (`limits` of the cache), so one caller
    * leaves places for others.
    */
   simultaneousOfOne: 12,
+  /** More of them wait, since most pages come from a cache in a moment. */
+  waitingOfOne: 100,
 } as const;
 
 interface Account {
   points: number;
   at_ms: number;
+  readonly searches: BulkheadPolicy;
 }
 
 /** A caller that is forgotten begins with all its points. */
@@ -37,11 +40,6 @@ export class LoadBudget {
   readonly #perSecond: number;
   readonly #now: () => number;
   readonly #accounts = new LRUCache<string, Account>({ max: rememberedCallers });
-  readonly #searches = new CallerPlaces({
-    what: 'lists and searches',
-    mostPerCaller: searchLimits.simultaneousOfOne,
-    retryAfter_s: 1,
-  });
 
   constructor(perSecond: number, now: () => number = () => performance.now()) {
     this.#perSecond = perSecond;
@@ -63,11 +61,21 @@ export class LoadBudget {
   /**
    * Reads a page of a list.
    *
-   * @throws CatalogError `rate_limited`, also if too many pages are being read for the caller
+   * @throws CatalogError `rate_limited`, also if too many pages wait for the caller
    */
   async search(caller: string, read: () => Promise<ListPage>): Promise<ListPage> {
-    using _place = this.#searches.take(caller);
-    return await this.#paid(caller, loadCosts.page, read, (page) => (wasLoaded(page) ? loadCosts.page : 0));
+    const paid = () =>
+      this.#paid(caller, loadCosts.page, read, (page) => (wasLoaded(page) ? loadCosts.page : 0));
+    try {
+      return await this.#accountOf(caller).searches.execute(paid);
+    } catch (error) {
+      if (!(error instanceof BulkheadRejectedError)) throw error;
+      throw new CatalogError(
+        'rate_limited',
+        `This caller waits for ${searchLimits.waitingOfOne} lists and searches, the most that it may have.`,
+        { retryAfterSeconds: 1 },
+      );
+    }
   }
 
   /**
@@ -97,7 +105,11 @@ export class LoadBudget {
     const now_ms = this.#now();
     let account = this.#accounts.get(caller);
     if (account === undefined) {
-      account = { points: this.#perSecond, at_ms: now_ms };
+      account = {
+        points: this.#perSecond,
+        at_ms: now_ms,
+        searches: bulkhead(searchLimits.simultaneousOfOne, searchLimits.waitingOfOne),
+      };
       this.#accounts.set(caller, account);
       return account;
     }
