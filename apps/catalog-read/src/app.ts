@@ -16,7 +16,7 @@ import { ProductLists } from './products/lists.ts';
 import { ProductLookup } from './products/product-lookup.ts';
 import { productRoutes } from './products/routes.ts';
 import type { ViewCounters } from './products/view-counters.ts';
-import { settingsRoute } from './settings/routes.ts';
+import { settingsRoutes } from './settings/routes.ts';
 
 export const serviceName = 'catalog-read';
 
@@ -44,7 +44,7 @@ export function createApp(deps: Dependencies): Express {
     description: 'Products and settings from the cache. An answer older than the bound is marked as stale.',
     routes: [
       ...productRoutes({ ...deps, lookup, lists, countBypass }),
-      settingsRoute({ ...deps, countBypass }),
+      ...settingsRoutes({ ...deps, countBypass }),
       changesRoute({ ...deps, stopping: deps.readiness.stopping }),
     ],
   });

@@ -27,6 +27,7 @@ import type { Series } from './overview/series.ts';
 import type { SystemState } from './overview/state.ts';
 import { errorPages, noSuchPage } from './pages/errors.ts';
 import { securityHeaders } from './pages/security-headers.ts';
+import { peopleRoutes } from './people/routes.ts';
 import type { PausedBy } from './queues/paused-by.ts';
 import { queueRoutes } from './queues/routes.ts';
 import { subjectOf, type ServiceCaller } from './services/caller.ts';
@@ -37,6 +38,8 @@ import { requireSignIn } from './sessions/access.ts';
 import { refuseCrossSite } from './sessions/cross-site.ts';
 import { meRoute } from './sessions/me.ts';
 import { cookieFor } from './sessions/origin.ts';
+import { sessionRoutes } from './sessions/routes.ts';
+import { SessionStore } from './sessions/session-store.ts';
 import { requireTls, sessions } from './sessions/sessions.ts';
 import { appPages, assets, shellRoutes } from './shell/routes.ts';
 import { signInRoutes } from './sign-in/routes.ts';
@@ -78,7 +81,8 @@ export interface Dependencies {
  * hold no data. All other addresses, known or not, need a session.
  */
 export function createApp(deps: Dependencies): Express {
-  const { origin, log } = deps;
+  const { accounts, actions, origin, log } = deps;
+  const store = new SessionStore(deps.redis, deps.clock);
 
   return createServiceApp({
     service: serviceName,
@@ -90,14 +94,16 @@ export function createApp(deps: Dependencies): Express {
       app.use(securityHeaders(cookieFor(origin)));
       app.use('/assets', assets());
       app.use(requireTls(origin), refuseCrossSite(origin));
-      app.use(sessions({ redis: deps.redis, secret: deps.sessionSecret, origin, clock: deps.clock }));
+      app.use(sessions({ store, secret: deps.sessionSecret, origin }));
       signInRoutes(app, deps);
       app.use(requireSignIn(deps));
       meRoute(app, { breaksStack: deps.stackSocket !== undefined });
+      sessionRoutes(app, { sessions: store, actions });
+      peopleRoutes(app, { ...deps, sessions: store });
       overviewRoutes(app, deps);
       auditLogRoutes(app, deps);
       liveRoutes(app, { stream: new WorkerStream(deps.caller) });
-      editingRoutes(app, { accounts: deps.accounts, editing: new Editing(deps.redis) });
+      editingRoutes(app, { accounts, editing: new Editing(deps.redis) });
       followRoutes(app, { ...deps, probe: (username) => probe(deps, username) });
       forwardRoutes(app, forwarded, deps);
       breakItRoutes(app, deps);

@@ -2,21 +2,20 @@
  * Manages users from the command line: `list`, `put NAME --role admin|editor|viewer`, `remove NAME`. It reads the password from
  * the standard input. On a terminal it generates one and prints it. Needs DATABASE_URL.
  */
-import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { createPool } from '@catalog/database';
 import { ConfigError, databaseConfig, defineConfig } from '@catalog/service-kit';
 import { userRoles } from '@catalog/contracts';
 import { Accounts, LastAdminError } from './accounts/accounts.ts';
-import { createPasswordHasher } from './accounts/password-hash.ts';
+import { createPasswordHasher, newPassword } from './accounts/password-hash.ts';
 import { passwordRules, toUsername } from './accounts/rules.ts';
 
 /** A mistake of the person at the terminal, shown without a stack. */
 class UsageError extends Error {}
 
-async function newPassword(): Promise<{ password: string; generated: boolean }> {
-  if (process.stdin.isTTY) return { password: randomBytes(18).toString('base64url'), generated: true };
+async function chosenPassword(): Promise<{ password: string; generated: boolean }> {
+  if (process.stdin.isTTY) return { password: newPassword(), generated: true };
   const password = (await text(process.stdin)).replace(/\r?\n$/, '');
   if (password.length < passwordRules.minLength || password.length > passwordRules.maxLength)
     throw new UsageError(
@@ -43,7 +42,7 @@ async function run(accounts: Accounts): Promise<void> {
   const username = toUsername(name);
   if (command === 'list') {
     for (const user of await accounts.list())
-      console.log(`${user.username}  ${user.role}  ${user.created_at}`);
+      console.log(`${user.username}  ${user.role}  ${user.createdAt}`);
     return;
   }
   if (command !== 'put' && command !== 'remove')
@@ -55,13 +54,14 @@ async function run(accounts: Accounts): Promise<void> {
       'A user name has 1 to 64 characters of a-z, 0-9, ".", "_", "-", "@" and "+". It starts with a letter or digit.',
     );
   if (command === 'remove') {
-    if (!(await accounts.remove(username))) throw new UsageError(`There is no user ${username}.`);
+    if ((await accounts.remove(username)) === undefined)
+      throw new UsageError(`There is no user ${username}.`);
     console.log(`removed ${username}; open sessions end within seconds`);
     return;
   }
   const role = userRoles.find((one) => one === roleName);
   if (role === undefined) throw new UsageError(`The role must be one of: ${userRoles.join(', ')}.`);
-  const { password, generated } = await newPassword();
+  const { password, generated } = await chosenPassword();
   const created = await accounts.put(username, password, role);
   if (created) console.log(`created ${username} (${role})`);
   else console.log(`changed ${username} (${role}); older sessions end within seconds`);

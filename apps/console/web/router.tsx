@@ -77,6 +77,16 @@ const routes = [
   }),
   createRoute({
     ...under,
+    path: '/people',
+    component: lazyRouteComponent(() => import('./pages/people/people.tsx'), 'People'),
+  }),
+  createRoute({
+    ...under,
+    path: '/settings',
+    component: lazyRouteComponent(() => import('./pages/settings/settings.tsx'), 'SettingsPage'),
+  }),
+  createRoute({
+    ...under,
     path: '/break-it',
     component: lazyRouteComponent(() => import('./pages/break-it/break-it.tsx'), 'BreakIt'),
   }),

@@ -1,4 +1,4 @@
-/** `GET /v1/products/{id}/cache`: one key as Postgres, Redis and the process that answers hold it. */
+/** `GET /v1/products/{id}/cache` and `GET /v1/settings/cache`: one key as Postgres, Redis and the process that answers hold it. */
 import { z } from 'zod';
 import { versionSchema } from './product.ts';
 
@@ -17,7 +17,7 @@ export const keyViewSchema = z.strictObject({
   equal: z.boolean().describe('false if the content of one of them differs.'),
   postgres: z.strictObject({
     state: z.enum(['value', 'missing', 'unreachable']),
-    version: versionSchema.optional().describe('Absent if the product never existed.'),
+    version: versionSchema.optional().describe('Absent if the row never existed.'),
     reason: z.string().optional(),
   }),
   redis: z.strictObject({

@@ -37,7 +37,7 @@ export { markChanges } from './changes/mark-changes.ts';
 export { readProductHistory, type HistoryRequest } from './products/history.ts';
 export { answerOnce, findAnswer, type KeyedRequest } from './idempotency/answer-once.ts';
 export { catalogErrorFor } from './products/violations.ts';
-export { updateSettings } from './settings/settings.ts';
+export { loadSettings, updateSettings } from './settings/settings.ts';
 export { deleteExpired, type Deleted, type RetentionAges } from './retention/delete-expired.ts';
 export { dropExpiredHistory, makeHistoryPartitions } from './retention/history-partitions.ts';
 export { LockLost, passFence } from './fences/fence.ts';

@@ -16,6 +16,7 @@ import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
+import { viewProduct } from '../cache/key-view.ts';
 import {
   describedCacheHeaders,
   describedPageHeaders,
@@ -28,7 +29,6 @@ import { loadCosts } from '../http/load-budget.ts';
 import { PageSender } from '../http/page-sender.ts';
 import { conditionalRead, versionedRead, waitsUntil } from '../http/request-headers.ts';
 import { exportRoute } from '../export/routes.ts';
-import { viewProductCache } from './cache-view.ts';
 import type { ProductLists } from './lists.ts';
 import { popularQuery, productIdParams, productsQuery } from './parameters.ts';
 import { preparedProduct } from './prepared-product.ts';
@@ -172,7 +172,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       answers: { 200: { description: 'Side by side.', schema: keyViewSchema } },
       async handle({ params }, res, req) {
         await countBypass(req);
-        res.set('Cache-Control', 'no-store').json(await viewProductCache(cache, pool, params.id));
+        res.set('Cache-Control', 'no-store').json(await viewProduct(cache, pool, params.id));
       },
     }),
   ];

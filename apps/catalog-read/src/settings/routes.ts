@@ -1,17 +1,38 @@
-import { SETTINGS, SETTINGS_KEY, settingsSchema } from '@catalog/contracts';
+import { keyViewSchema, SETTINGS, SETTINGS_KEY, settingsSchema } from '@catalog/contracts';
 import { type Route, route } from '@catalog/service-kit';
+import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
+import { viewSettings } from '../cache/key-view.ts';
 import { entityAnswers, sendEntity } from '../http/answer.ts';
 import type { CountBypass } from '../http/bypass-limit.ts';
 import { conditionalRead, versionNotReached } from '../http/request-headers.ts';
 
-export function settingsRoute({
-  cache,
-  countBypass,
-}: {
-  readonly cache: Pick<CatalogCache, 'settings'>;
+interface SettingsRoutesDeps {
+  readonly cache: CatalogCache;
+  readonly pool: Pool;
   readonly countBypass: CountBypass;
-}): Route {
+}
+
+export const settingsRoutes = (deps: SettingsRoutesDeps): Route[] => [
+  settingsRoute(deps),
+  settingsViewRoute(deps),
+];
+
+function settingsViewRoute({ cache, pool, countBypass }: SettingsRoutesDeps): Route {
+  return route({
+    method: 'get',
+    path: '/v1/settings/cache',
+    summary: 'What Postgres, Redis and this process hold of the settings',
+    scope: 'catalog:read',
+    answers: { 200: { description: 'Side by side.', schema: keyViewSchema } },
+    async handle(_input, res, req) {
+      await countBypass(req);
+      res.set('Cache-Control', 'no-store').json(await viewSettings(cache, pool));
+    },
+  });
+}
+
+function settingsRoute({ cache, countBypass }: SettingsRoutesDeps): Route {
   return route({
     method: 'get',
     path: '/v1/settings',

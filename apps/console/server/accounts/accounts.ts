@@ -15,10 +15,20 @@ const findByUsername = loadSql(import.meta.url, './sql/find-by-username.sql');
 const insertFirstAdmin = loadSql(import.meta.url, './sql/insert-first-admin.sql');
 const hasUsers = loadSql(import.meta.url, './sql/has-users.sql');
 const put = loadSql(import.meta.url, './sql/put.sql');
+const create = loadSql(import.meta.url, './sql/create.sql');
+const setRole = loadSql(import.meta.url, './sql/set-role.sql');
+const setPassword = loadSql(import.meta.url, './sql/set-password.sql');
 const remove = loadSql(import.meta.url, './sql/remove.sql');
 const lock = loadSql(import.meta.url, './sql/lock.sql');
 const isLastAdmin = loadSql(import.meta.url, './sql/is-last-admin.sql');
 const list = loadSql(import.meta.url, './sql/list.sql');
+
+/** A user as an admin sees it. */
+export interface ListedUser extends UserProfile {
+  readonly createdAt: string;
+  /** The last sign-in or action, if the audit log knows one. */
+  readonly lastActedAt: string | null;
+}
 
 const toProfile = (row: Row): UserProfile => ({
   id: row.id,
@@ -75,15 +85,37 @@ export class Accounts {
     });
   }
 
+  /** Returns whether it did: a name belongs to one user. */
+  async create(username: string, password: string, role: UserRole): Promise<boolean> {
+    const hash = await this.#hasher.hash(password);
+    return (await this.#pool.query(create, [username, hash, role])).rowCount === 1;
+  }
+
   /**
-   * Returns false when there was no such user.
+   * Returns the id of the user; undefined when there is no such user.
    *
    * @throws LastAdminError
    */
-  async remove(username: string): Promise<boolean> {
-    return this.#keepingAnAdmin(
-      username,
-      async (client) => (await client.query(remove, [username])).rowCount === 1,
+  async setRole(username: string, role: UserRole): Promise<string | undefined> {
+    return this.#keepingAnAdmin(role === 'admin' ? undefined : username, async (client) =>
+      idIn(await client.query<{ id: string }>(setRole, [username, role])),
+    );
+  }
+
+  /** Ends all sessions of the user. Returns the id of the user; undefined when there is no such user. */
+  async setPassword(username: string, password: string): Promise<string | undefined> {
+    const hash = await this.#hasher.hash(password);
+    return idIn(await this.#pool.query<{ id: string }>(setPassword, [username, hash]));
+  }
+
+  /**
+   * Returns the id of the user; undefined when there was no such user.
+   *
+   * @throws LastAdminError
+   */
+  async remove(username: string): Promise<string | undefined> {
+    return this.#keepingAnAdmin(username, async (client) =>
+      idIn(await client.query<{ id: string }>(remove, [username])),
     );
   }
 
@@ -97,7 +129,14 @@ export class Accounts {
     });
   }
 
-  async list(): Promise<{ username: string; role: UserRole; created_at: string }[]> {
-    return (await this.#pool.query<{ username: string; role: UserRole; created_at: string }>(list)).rows;
+  async list(): Promise<ListedUser[]> {
+    return (await this.#pool.query<ListedUser>(list)).rows;
+  }
+
+  /** The id of the user with this name. */
+  async idOf(username: string): Promise<string | undefined> {
+    return idIn(await this.#pool.query<Row>(findByUsername, [username]));
   }
 }
+
+const idIn = ({ rows }: { rows: readonly { id: string }[] }): string | undefined => rows[0]?.id;

@@ -32,6 +32,9 @@ const phcPattern =
 
 const unpadded = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');
 
+/** A random password of 144 bits. */
+export const newPassword = (): string => randomBytes(18).toString('base64url');
+
 export interface PasswordHasher {
   /** A PHC string. */
   hash(password: string): Promise<string>;

@@ -46,7 +46,7 @@ test('a profile is cached here and in Redis, without the password hash, until th
   await eventually(async () => (await read()).value?.role === 'editor');
   expect(await told()).toBe(2);
   await eventually(async () => (await read()).source === 'near');
-  expect(await accounts.remove('ann')).toBe(true);
+  expect(await accounts.remove('ann')).toBe(id);
   await eventually(async () => (await read()).value === null);
   expect(await told()).toBe(3);
 

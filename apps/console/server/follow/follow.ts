@@ -1,7 +1,31 @@
 /** Follows one saved change: the steps that the worker reports, and the first fresh answer of each reader. */
-import { changeTracesSchema, OPERATE_SCOPE, PRODUCT, type ShownTrace } from '@catalog/contracts';
+import {
+  changeTracesSchema,
+  OPERATE_SCOPE,
+  PRODUCT,
+  SETTINGS,
+  SETTINGS_KEY,
+  type ShownTrace,
+} from '@catalog/contracts';
 import type { ServiceCaller } from '../services/caller.ts';
 import type { ReaderProbe, ReaderView } from './reader-probe.ts';
+
+/** What can be followed. */
+export interface Followable {
+  /** Its key in the cache. */
+  readonly cacheKey: string;
+  /** Its address in catalog-read and in catalog-write. */
+  readonly path: string;
+}
+
+export const followableProduct = (id: string): Followable => ({
+  cacheKey: PRODUCT.cacheKey(id),
+  path: `/v1/products/${id}`,
+});
+export const followableSettings: Followable = {
+  cacheKey: SETTINGS.cacheKey(SETTINGS_KEY),
+  path: '/v1/settings',
+};
 
 export interface Followed {
   readonly version: number;
@@ -26,7 +50,7 @@ const refresh_ms = 1_000;
 interface FollowOptions {
   readonly caller: ServiceCaller;
   readonly probe: ReaderProbe;
-  readonly productId: string;
+  readonly of: Followable;
   readonly username: string;
   /** Milliseconds by which the clock of Postgres is ahead of the one of this process. */
   readonly clockOffset_ms: number;
@@ -55,12 +79,12 @@ export class Follow {
 
   /** Begins to ask the readers, so that the first fresh answer is not missed. */
   begin(views: readonly ReaderView[]): void {
-    const { probe, productId } = this.#options;
+    const { probe, of } = this.#options;
     this.#readers = views.map(({ instance }) => instance);
     const isFresh = (version: number, status: number): boolean =>
       status === 404 ? this.#isDelete : version >= this.#version;
     probe
-      .untilFresh(productId, isFresh, (instance, at_ms) => this.#note(instance, at_ms), this.#ended.signal)
+      .untilFresh(of.path, isFresh, (instance, at_ms) => this.#note(instance, at_ms), this.#ended.signal)
       .catch((error: unknown) => this.#fail(error));
   }
 
@@ -131,15 +155,15 @@ export class Follow {
       await new Promise((resolve) => setTimeout(resolve, look_ms));
     }
     try {
-      this.#views = await this.#options.probe.views(this.#options.productId);
+      this.#views = await this.#options.probe.views(this.#options.of.path);
     } catch (error) {
       this.#fail(error);
     }
   }
 
   async #findTrace(): Promise<ShownTrace | undefined> {
-    const { caller, productId, username } = this.#options;
-    const key = encodeURIComponent(PRODUCT.cacheKey(productId));
+    const { caller, of, username } = this.#options;
+    const key = encodeURIComponent(of.cacheKey);
     const response = await caller.call({
       service: 'invalidation-worker',
       method: 'GET',

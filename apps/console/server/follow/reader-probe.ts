@@ -2,7 +2,7 @@
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { z } from 'zod';
 
-/** What one process answers to `GET /v1/products/{id}/cache`. */
+/** What one process answers to `GET …/cache`. */
 const viewSchema = z.looseObject({
   postgres: z.looseObject({ version: z.int().optional(), state: z.string() }),
   redis: z.looseObject({ state: z.string(), version: z.int().optional() }),
@@ -74,7 +74,7 @@ export interface ReaderProbeOptions {
   readonly token: () => Promise<string>;
 }
 
-/** Finds the processes behind the address, and asks each of them about one product. */
+/** Finds the processes behind the address, and asks each of them about one product, or about the settings, by their path. */
 export class ReaderProbe {
   readonly #options: ReaderProbeOptions;
   #connections: Connection[] = [];
@@ -83,15 +83,15 @@ export class ReaderProbe {
     this.#options = options;
   }
 
-  /** What every process holds of a product. The first call opens the connections. */
-  async views(productId: string): Promise<ReaderView[]> {
-    if (this.#connections.length === 0) return this.#find(productId);
-    return Promise.all(this.#connections.map((connection) => this.#view(connection, productId)));
+  /** What every process holds. The first call opens the connections. */
+  async views(path: string): Promise<ReaderView[]> {
+    if (this.#connections.length === 0) return this.#find(path);
+    return Promise.all(this.#connections.map((connection) => this.#view(connection, path)));
   }
 
   /** Asks every process again and again, until each has answered with this version or a newer one. */
   async untilFresh(
-    productId: string,
+    path: string,
     isFresh: (version: number, status: number) => boolean,
     onFresh: (instance: string, at_ms: number) => void,
     signal: AbortSignal,
@@ -99,7 +99,7 @@ export class ReaderProbe {
     await Promise.all(
       this.#connections.map(async (connection) => {
         while (!signal.aborted) {
-          const { version, status } = await connection.get(`/v1/products/${productId}`, 2_000);
+          const { version, status } = await connection.get(path, 2_000);
           const at_ms = performance.timeOrigin + performance.now();
           if (isFresh(version, status)) {
             onFresh(connection.instance, at_ms);
@@ -116,7 +116,7 @@ export class ReaderProbe {
     this.#connections = [];
   }
 
-  async #find(productId: string): Promise<ReaderView[]> {
+  async #find(path: string): Promise<ReaderView[]> {
     const found = new Map<string, { connection: Connection; view: CacheView }>();
     const { url, token } = this.#options;
     // A process without a name for itself is the only one.
@@ -124,7 +124,7 @@ export class ReaderProbe {
       const connection = new Connection(url, token);
       let named: ReaderView;
       try {
-        named = await this.#view(connection, productId);
+        named = await this.#view(connection, path);
       } catch (error) {
         connection.close();
         for (const { connection } of found.values()) connection.close();
@@ -139,8 +139,8 @@ export class ReaderProbe {
     return [...found].map(([instance, { view }]) => ({ instance, view }));
   }
 
-  async #view(connection: Connection, productId: string): Promise<ReaderView> {
-    const { status, text } = await connection.get(`/v1/products/${productId}/cache`, 5_000);
+  async #view(connection: Connection, path: string): Promise<ReaderView> {
+    const { status, text } = await connection.get(`${path}/cache`, 5_000);
     if (status !== 200) throw new Error(`catalog-read answered ${status} to a view of a key`);
     const view = viewSchema.parse(JSON.parse(text));
     return { instance: view.process.instance ?? 'catalog-read', view };

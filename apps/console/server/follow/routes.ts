@@ -1,16 +1,22 @@
 import { CatalogError, productIdSchema, versionSchema } from '@catalog/contracts';
 import { parse, readBody, type Logger } from '@catalog/service-kit';
-import type { Express } from 'express';
+import type { Express, Request, Response } from 'express';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
 import { audited, noteActed } from '../audit-log/audited.ts';
-import { BrowserStream, sessionStands } from '../live/browser-stream.ts';
+import { BrowserStream } from '../live/browser-stream.ts';
 import type { ServiceCaller } from '../services/caller.ts';
 import { chosenHeaders, passOn } from '../services/forward.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
-import { Follow, longestFollow_ms } from './follow.ts';
+import {
+  Follow,
+  followableProduct,
+  followableSettings,
+  longestFollow_ms,
+  type Followable,
+} from './follow.ts';
 import type { ReaderProbe } from './reader-probe.ts';
 
 export interface FollowDependencies {
@@ -25,79 +31,103 @@ export interface FollowDependencies {
 }
 
 const params = z.object({ id: productIdSchema });
-const followParams = z.object({
-  id: productIdSchema,
-  version: z.string().transform(Number).pipe(versionSchema),
-});
+const versions = z.object({ version: z.string().transform(Number).pipe(versionSchema) });
 /** The largest product: 100 attributes of 1,000 characters and a description. */
 const mostBodyBytes = 1024 * 1024;
 
-/** Saves a product, and follows the change into every cache. */
+interface FollowedRoute {
+  /** The address in the console. Below it are `/follow/:version` and `/readers`. */
+  readonly at: string;
+  readonly role: 'editor' | 'admin';
+  readonly action: string;
+  readonly of: (req: Request) => Followable;
+}
+
+const followed: readonly FollowedRoute[] = [
+  {
+    at: '/api/products/:id',
+    role: 'editor',
+    action: 'product.update',
+    of: (req) => followableProduct(parse(params, req.params, 'params').id),
+  },
+  { at: '/api/settings', role: 'admin', action: 'settings.update', of: () => followableSettings },
+];
+
+/** Saves a product or the settings, and follows the change into every cache. */
 export function followRoutes(app: Express, deps: FollowDependencies): void {
-  const { caller, accounts, actions } = deps;
   const follows = new LRUCache<string, Follow>({ max: 500, ttl: 5 * 60_000 });
+  for (const route of followed) {
+    const guards = [audited(deps.actions, route.action), requireRole(route.role, deps)];
+    app.patch(route.at, ...guards, (req, res) => save(deps, follows, route.of(req), req, res));
+    app.get(`${route.at}/follow/:version`, (req, res) => sendFollowed(follows, route.of(req), req, res));
+    app.get(`${route.at}/readers`, (req, res) => sendReaders(deps, route.of(req), res));
+  }
+}
 
-  const guards = [audited(actions, 'product.update'), requireRole('editor', { accounts })];
+const nameOf = ({ cacheKey }: Followable, version: number): string => `${cacheKey} ${version}`;
 
-  app.patch('/api/products/:id', ...guards, async (req, res) => {
-    const { id } = parse(params, req.params, 'params');
-    const { username } = signedIn(res);
-    const body = Buffer.from(await readBody(req, mostBodyBytes));
-    noteActed(res, { target: id, detail: jsonOf(body) });
-    const follow = req.get('Follow') === 'true' ? await beginToFollow(deps, id, username) : undefined;
-    try {
-      const response = await caller.call({
-        service: 'catalog-write',
-        method: 'PATCH',
-        path: `/v1/products/${id}`,
-        scope: 'catalog:write',
-        username,
-        headers: chosenHeaders(req),
-        body,
-      });
-      const version = Number(response.headers.get('catalog-version') ?? 0);
-      if (follow !== undefined && response.ok) {
-        follow.saved(version);
-        follows.set(`${id} ${version}`, follow);
-      } else follow?.end();
-      await passOn(response, res);
-    } catch (error) {
-      follow?.end();
-      throw error;
-    }
-  });
+async function save(
+  deps: FollowDependencies,
+  follows: LRUCache<string, Follow>,
+  of: Followable,
+  req: Request,
+  res: Response,
+): Promise<void> {
+  const { username } = signedIn(res);
+  const body = Buffer.from(await readBody(req, mostBodyBytes));
+  noteActed(res, { detail: jsonOf(body) });
+  const follow = req.get('Follow') === 'true' ? await beginToFollow(deps, of, username) : undefined;
+  try {
+    const response = await deps.caller.call({
+      service: 'catalog-write',
+      method: 'PATCH',
+      path: of.path,
+      scope: 'catalog:write',
+      username,
+      headers: chosenHeaders(req),
+      body,
+    });
+    const version = Number(response.headers.get('catalog-version') ?? 0);
+    if (follow !== undefined && response.ok) {
+      follow.saved(version);
+      follows.set(nameOf(of, version), follow);
+    } else follow?.end();
+    await passOn(response, res);
+  } catch (error) {
+    follow?.end();
+    throw error;
+  }
+}
 
-  app.get('/api/products/:id/follow/:version', (req, res) => {
-    const { id, version } = parse(followParams, req.params, 'params');
-    const follow = follows.get(`${id} ${version}`);
-    if (follow === undefined)
-      throw new CatalogError('not_found', 'This change is not followed, or was more than 5 minutes ago.');
-    const stream = new BrowserStream(res, sessionStands(req));
-    const send = (): void => {
-      const { state } = follow;
-      stream.send({ event: 'followed', data: JSON.stringify(state) });
-      if (state.isDone) stream.end();
-    };
-    const unlisten = follow.listen(send);
-    res.on('close', unlisten);
-    send();
-  });
+function sendFollowed(follows: LRUCache<string, Follow>, of: Followable, req: Request, res: Response): void {
+  const { version } = parse(versions, req.params, 'params');
+  const follow = follows.get(nameOf(of, version));
+  if (follow === undefined)
+    throw new CatalogError('not_found', 'This change is not followed, or was more than 5 minutes ago.');
+  const stream = new BrowserStream(res, signedIn(res).stands);
+  const send = (): void => {
+    const { state } = follow;
+    stream.send({ event: 'followed', data: JSON.stringify(state) });
+    if (state.isDone) stream.end();
+  };
+  const unlisten = follow.listen(send);
+  res.on('close', unlisten);
+  send();
+}
 
-  /** The key as Postgres, Redis and every reader hold it. */
-  app.get('/api/products/:id/readers', async (req, res) => {
-    const { id } = parse(params, req.params, 'params');
-    const probe = deps.probe(signedIn(res).username);
-    try {
-      res.json({ data: await probe.views(id) });
-    } catch (cause) {
-      throw new CatalogError('unavailable', 'The service catalog-read does not answer.', {
-        retryAfterSeconds: 1,
-        cause,
-      });
-    } finally {
-      probe.close();
-    }
-  });
+/** The key as Postgres, Redis and every reader hold it. */
+async function sendReaders(deps: FollowDependencies, of: Followable, res: Response): Promise<void> {
+  const probe = deps.probe(signedIn(res).username);
+  try {
+    res.json({ data: await probe.views(of.path) });
+  } catch (cause) {
+    throw new CatalogError('unavailable', 'The service catalog-read does not answer.', {
+      retryAfterSeconds: 1,
+      cause,
+    });
+  } finally {
+    probe.close();
+  }
 }
 
 function jsonOf(body: Buffer): unknown {
@@ -111,13 +141,13 @@ function jsonOf(body: Buffer): unknown {
 /** A change is saved even while nobody can be asked to follow it. */
 async function beginToFollow(
   { caller, clockOffset_ms, probe: createProbe, log }: FollowDependencies,
-  productId: string,
+  of: Followable,
   username: string,
 ): Promise<Follow | undefined> {
   const probe = createProbe(username);
   try {
-    const [views, offset_ms] = await Promise.all([probe.views(productId), clockOffset_ms()]);
-    const follow = new Follow({ caller, probe, productId, username, clockOffset_ms: offset_ms });
+    const [views, offset_ms] = await Promise.all([probe.views(of.path), clockOffset_ms()]);
+    const follow = new Follow({ caller, probe, of, username, clockOffset_ms: offset_ms });
     follow.begin(views);
     setTimeout(() => probe.close(), longestFollow_ms + 5_000).unref();
     return follow;

@@ -1,8 +1,8 @@
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
 import type { LiveEvent } from './worker-stream.ts';
 
-/** Keeps proxies from closing an idle connection. */
-const beat_ms = 10_000;
+/** How long a stream may outlive its session. The beat also keeps proxies from closing an idle connection. */
+const beat_ms = 2_000;
 /** What a stream may hold back for a browser that does not read. It is then closed, and the browser opens it again. */
 const mostUnread_bytes = 512 * 1024;
 
@@ -41,17 +41,4 @@ export class BrowserStream {
     clearInterval(this.#timer);
     this.#res.end();
   }
-}
-
-/** Whether the session of a request still exists in the store, and still belongs to the same person. */
-export function sessionStands(req: Request): () => Promise<boolean> {
-  const { sessionID, sessionStore } = req;
-  return () =>
-    new Promise((resolve, reject) => {
-      sessionStore.get(sessionID, (error: unknown, session) => {
-        if (error !== undefined && error !== null)
-          reject(error instanceof Error ? error : new Error('the session cannot be read', { cause: error }));
-        else resolve(session !== undefined && session !== null);
-      });
-    });
 }

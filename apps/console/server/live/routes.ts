@@ -1,7 +1,7 @@
 import { CatalogError } from '@catalog/contracts';
 import type { Express } from 'express';
 import { signedIn } from '../sessions/access.ts';
-import { BrowserStream, sessionStands } from './browser-stream.ts';
+import { BrowserStream } from './browser-stream.ts';
 import type { WorkerStream } from './worker-stream.ts';
 
 /** A person with more tabs than this sees the oldest ones without live changes. */
@@ -13,8 +13,8 @@ export function liveRoutes(app: Express, { stream }: { stream: WorkerStream }): 
   const open = new Map<string, number>();
   let all = 0;
 
-  app.get('/api/live', (req, res) => {
-    const { accountId } = signedIn(res);
+  app.get('/api/live', (_req, res) => {
+    const { accountId, stands } = signedIn(res);
     const own = open.get(accountId) ?? 0;
     if (own >= mostStreamsOfOne || all >= mostStreams)
       throw new CatalogError(
@@ -26,7 +26,7 @@ export function liveRoutes(app: Express, { stream }: { stream: WorkerStream }): 
       );
     open.set(accountId, own + 1);
     all++;
-    const browser = new BrowserStream(res, sessionStands(req));
+    const browser = new BrowserStream(res, stands);
     const unlisten = stream.listen((event) => browser.send(event));
     res.on('close', () => {
       unlisten();

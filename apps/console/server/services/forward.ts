@@ -11,7 +11,7 @@ import type { ServiceCaller, ServiceName } from './caller.ts';
 
 /** A call that the console passes on as it is. */
 export interface Forwarded {
-  readonly method: 'get' | 'post' | 'patch' | 'delete';
+  readonly method: 'get' | 'post' | 'delete';
   /** The address in the console, with parameters as `:id`. */
   readonly path: string;
   readonly service: ServiceName;

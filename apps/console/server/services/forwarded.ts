@@ -41,14 +41,6 @@ export const forwarded: readonly Forwarded[] = [
   { ...looksAtWrites, path: '/api/imports/:id', to: '/v1/imports/:id' },
 
   { ...reads, path: '/api/settings', to: '/v1/settings' },
-  {
-    ...edits,
-    role: 'admin',
-    method: 'patch',
-    path: '/api/settings',
-    action: 'settings.update',
-    to: '/v1/settings',
-  },
 
   { ...looksAtOrders, path: '/api/orders', to: '/v1/orders' },
   { ...looksAtOrders, path: '/api/orders/:id', to: '/v1/orders/:id' },

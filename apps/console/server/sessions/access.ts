@@ -1,7 +1,7 @@
 /** Access rules: every route after `requireSignIn` needs a session, and every change needs an editor or an admin. */
 import type { Wrapped } from '@catalog/cache';
 import { CatalogError, type UserProfile, type UserRole } from '@catalog/contracts';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { SessionData } from 'express-session';
 import type { Accounts } from '../accounts/accounts.ts';
 import { endSession } from './sessions.ts';
@@ -12,6 +12,8 @@ export interface SignedIn extends SessionUser {
   readonly role: UserRole;
   /** False while Postgres does not answer. Then everybody may only look. */
   readonly confirmed: boolean;
+  /** Whether session and user still exist. A stream asks again and again, because it has no further request. */
+  readonly stands: () => Promise<boolean>;
 }
 
 declare global {
@@ -51,17 +53,25 @@ export function requireSignIn(options: {
     return isCurrent(profile) ? profile : null;
   };
 
+  /** While Postgres does not answer, people may still look. */
+  const mayLook = (user: SessionUser): Promise<boolean> =>
+    current(user).then(
+      (profile) => profile !== null,
+      () => true,
+    );
+
   return async (req, res, next) => {
     const { signedIn } = req.session;
     if (signedIn === undefined) {
       next(new CatalogError('unauthenticated', 'Sign in first.'));
       return;
     }
+    const stands = async (): Promise<boolean> => (await isStored(req)) && (await mayLook(signedIn));
     let profile: UserProfile | null;
     try {
       profile = await current(signedIn);
     } catch {
-      res.locals.signedIn = { ...signedIn, role: 'viewer', confirmed: false };
+      res.locals.signedIn = { ...signedIn, role: 'viewer', confirmed: false, stands };
       if (hasLeft(res)) return;
       next();
       return;
@@ -71,11 +81,21 @@ export function requireSignIn(options: {
       next(new CatalogError('unauthenticated', 'Sign in again: the account has changed.'));
       return;
     }
-    res.locals.signedIn = { ...signedIn, role: profile.role, confirmed: true };
+    res.locals.signedIn = { ...signedIn, role: profile.role, confirmed: true, stands };
     if (hasLeft(res)) return;
     next();
   };
 }
+
+/** Whether the session of this request is still in the store. */
+const isStored = ({ sessionID, sessionStore }: Request): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    sessionStore.get(sessionID, (error: unknown, session) => {
+      if (error !== undefined && error !== null)
+        reject(error instanceof Error ? error : new Error('the session cannot be read', { cause: error }));
+      else resolve(session !== undefined && session !== null);
+    });
+  });
 
 /** What a role may do, the later ones all that the earlier ones may. */
 const ranks: Readonly<Record<UserRole, number>> = { viewer: 0, editor: 1, admin: 2 };

@@ -1,17 +1,15 @@
 import { CatalogError, type UserProfile } from '@catalog/contracts';
-import type { Clock } from '@catalog/service-kit';
 import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
-import type { Redis } from 'ioredis';
 import { cookieFor } from './origin.ts';
-import { SessionStore } from './session-store.ts';
+import { browserName } from './browser-name.ts';
+import type { SessionStore } from './session-store.ts';
 
 export interface SessionOptions {
-  readonly redis: Redis;
+  readonly store: SessionStore;
   readonly secret: string;
   /** The address of the console in a browser. */
   readonly origin: string;
-  readonly clock: Pick<Clock, 'now'>;
 }
 
 /** Finds the session of a request. Session ids come from uid-safe and have 24 random bytes. */
@@ -20,7 +18,7 @@ export function sessions(options: SessionOptions): RequestHandler {
   return session({
     name,
     secret: options.secret,
-    store: new SessionStore(options.redis, options.clock),
+    store: options.store,
     resave: false,
     saveUninitialized: false,
     // Without Max-Age the cookie ends with the browser. Our own limits end the session earlier.
@@ -50,6 +48,7 @@ export async function beginSession(req: Request, profile: UserProfile, now_ms: n
     accountId: profile.id,
     username: profile.username,
     passwordChangedAt: profile.passwordChangedAt,
+    browser: browserName(req.get('user-agent')),
     at_ms: now_ms,
   };
   await completed((done) => req.session.save(done));

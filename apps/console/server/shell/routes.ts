@@ -37,6 +37,8 @@ export const appPages = [
   '/orders/:id',
   '/import',
   '/audit-log',
+  '/people',
+  '/settings',
   '/break-it',
 ] as const;
 

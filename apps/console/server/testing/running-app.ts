@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createPool, type Pool } from '@catalog/database';
 import { stackPlace, startLocalStack, type LocalStack } from '@catalog/testing';
 import axe from 'axe-core';
-import { userRoles } from '@catalog/contracts';
+import { userRoles, type UserRole } from '@catalog/contracts';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { Accounts } from '../accounts/accounts.ts';
 import { createPasswordHasher } from '../accounts/password-hash.ts';
@@ -35,7 +35,9 @@ export interface RunningApp extends AsyncDisposable {
   /** Script errors, dialogs, violations of the policy and requests to other hosts, in all pages. */
   readonly complaints: string[];
   /** A new browser in which the user with this name is signed in. `ann` is an editor too. */
-  open(username: 'admin' | 'editor' | 'ann' | 'viewer', options?: OpenOptions): Promise<Page>;
+  open(username: string, options?: OpenOptions): Promise<Page>;
+  /** A user whom `open` can sign in. */
+  newUser(role: UserRole): Promise<string>;
   /** An active product, written by SQL. */
   newProduct(values?: { name?: string; priceMinor?: number }): Promise<NewProduct>;
   valueOf(id: string, column: 'name' | 'price_minor' | 'status' | 'brand'): Promise<unknown>;
@@ -98,6 +100,11 @@ export async function runningApp(): Promise<RunningApp> {
     sql,
     complaints,
     open,
+    async newUser(role) {
+      const username = `${role}-${randomUUID().slice(0, 8)}`;
+      await accounts.put(username, password, role);
+      return username;
+    },
     async newProduct(values = {}) {
       const sku = `TEST-${randomUUID().slice(0, 8)}`;
       const { rows } = await sql.query<NewProduct>(

@@ -104,3 +104,14 @@ function signInAgain(): void {
 export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : 'Something failed in this page. Load it again.';
 }
+
+/** What the server says about single fields, by their name. */
+export function fieldProblems(error: unknown): Readonly<Record<string, string>> {
+  if (!(error instanceof ApiError)) return {};
+  return Object.fromEntries(
+    error.errors.flatMap(({ pointer, message }) => {
+      const field = pointer?.split('/')[1];
+      return field === undefined ? [] : [[field, message]];
+    }),
+  );
+}

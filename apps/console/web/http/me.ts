@@ -12,10 +12,10 @@ export interface Me {
   readonly breaksStack: boolean;
 }
 
+/** The frame of the page asks again every two seconds, so that a changed role or an ended session shows at once. */
 export const meQuery = queryOptions({
   queryKey: ['me'],
   queryFn: ({ signal }) => getJson<Me>('/api/me', signal),
-  refetchInterval: 30_000,
 });
 
 const ranks: Readonly<Record<Role, number>> = { viewer: 0, editor: 1, admin: 2 };

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
 import { Suspense, useState } from 'react';
+import { ApiError } from '../http/api.ts';
 import { meQuery } from '../http/me.ts';
 import { CommandPalette } from './command-palette.tsx';
 import { queuesPlace, usePlaces } from './places.tsx';
@@ -13,9 +14,17 @@ const mark = (
   </svg>
 );
 
+/** The bound within which a change of the role is shown. */
+const askAgain_ms = 2_000;
+
 /** Navigation and frame of every page. */
 export function AppShell() {
-  const { data: me } = useQuery(meQuery);
+  const { data: me } = useQuery({
+    ...meQuery,
+    // After the session has ended, a person who stays to copy unsaved text is not asked to leave again and again.
+    refetchInterval: ({ state: { error } }) =>
+      error instanceof ApiError && error.status === 401 ? false : askAgain_ms,
+  });
   const places = usePlaces();
   const [isPaletteOpen, openPalette] = useState(false);
   return (

@@ -4,7 +4,17 @@ import type { ReactNode } from 'react';
 import { meQuery } from '../http/me.ts';
 
 export interface Place {
-  readonly to: '/' | '/products' | '/changes' | '/keys' | '/orders' | '/import' | '/audit-log' | '/break-it';
+  readonly to:
+    | '/'
+    | '/products'
+    | '/changes'
+    | '/keys'
+    | '/orders'
+    | '/import'
+    | '/audit-log'
+    | '/people'
+    | '/settings'
+    | '/break-it';
   readonly name: string;
   readonly icon: ReactNode;
 }
@@ -23,6 +33,18 @@ const places: readonly Place[] = [
   { to: '/orders', name: 'Orders', icon: icon('M2 3h2l2 7h6l2-5H5M7 13h.010M11 13h.010') },
   { to: '/import', name: 'Import', icon: icon('M8 2v8M5 7l3 3 3-3M2.500 10v4h11v-4') },
   { to: '/audit-log', name: 'Audit log', icon: icon('M4 2h8v12H4zM6.500 5h3M6.500 8h3M6.500 11h2') },
+  {
+    to: '/people',
+    name: 'People',
+    icon: icon(
+      'M6 7.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5M1.500 13.500a4.500 4.500 0 0 1 9 0M11 3a2.500 2.500 0 0 1 0 4.500M12 9.500a4.500 4.500 0 0 1 2.500 4',
+    ),
+  },
+  {
+    to: '/settings',
+    name: 'Settings',
+    icon: icon('M2 4.500h7M12 4.500h2M9 3v3h3V3zM2 11.500h2M7 11.500h7M4 10v3h3v-3z'),
+  },
 ];
 
 const breakIt: Place = {

@@ -123,6 +123,8 @@ test.each([
   ['state', 'invalidation-worker', 'SUBSCRIBE changes'],
   ['state', 'invalidation-worker', 'BZPOPMIN bull:q:marker 1'],
   ['state', 'console', 'SET session:x y PX 1 XX'],
+  ['state', 'console', 'ZADD session:of:x 1 y'],
+  ['state', 'console', 'ZREVRANGE session:of:x 0 -1'],
   ['state', 'console', 'EVALSHA abc 1 throttle:pair:x'],
   ['state', 'console', 'HSET bull:q:meta paused 1'],
 ] as const)('on the %s Redis, %s may %s', async (server, user, command) => {

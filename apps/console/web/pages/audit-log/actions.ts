@@ -47,6 +47,13 @@ const sentences: Readonly<Record<string, string>> = {
   'settings.update': 'changed the settings',
   'session.sign-in': 'signed in from',
   'session.sign-out': 'signed out',
+  'session.end': 'ended a session of their own:',
+  'session.end-others': 'ended all other sessions of their own',
+  'user.create': 'added the person',
+  'user.role': 'changed the role of',
+  'user.password': 'set a new password for',
+  'user.remove': 'removed the person',
+  'user.sign-out': 'signed out everywhere:',
 };
 
 export function sentenceOf({ action, detail }: Action): string {

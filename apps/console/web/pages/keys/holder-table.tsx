@@ -2,7 +2,7 @@ import { Scroll } from '../../elements/scroll.tsx';
 import { versionText } from './traces.ts';
 import type { Holder, ReaderView } from './readers.ts';
 
-/** A product as Postgres, Redis and every near cache hold it. Green when they agree. */
+/** A product, or the settings, as Postgres, Redis and every near cache hold it. Green when they agree. */
 export function HolderTable({ views, version }: { views: readonly ReaderView[]; version?: number }) {
   const first = views[0]?.view;
   if (first === undefined) return null;

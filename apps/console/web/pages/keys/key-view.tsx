@@ -1,5 +1,7 @@
+import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Empty, Failed, Loading } from '../../elements/states.tsx';
 import { Ago } from '../../elements/values.tsx';
@@ -7,28 +9,37 @@ import { HolderTable } from './holder-table.tsx';
 import { readersQuery } from './readers.ts';
 import { tracesQuery, versionText, type Trace } from './traces.ts';
 
+const settingsKey = SETTINGS.cacheKey(SETTINGS_KEY);
+
 /** What one key holds where, and what happened to it in the last minutes. */
 export function KeyView({ cacheKey }: { cacheKey: string }) {
   const productId = /^product:(.+)$/.exec(cacheKey)?.[1];
   return (
     <>
-      {productId !== undefined && <Holders productId={productId} />}
+      {productId !== undefined && (
+        <Holders at={`/api/products/${productId}`}>
+          <Link to="/products/$id" params={{ id: productId }}>
+            To the product
+          </Link>
+        </Holders>
+      )}
+      {cacheKey === settingsKey && (
+        <Holders at="/api/settings">
+          <Link to="/settings">To the settings</Link>
+        </Holders>
+      )}
       <RecentChanges cacheKey={cacheKey} />
     </>
   );
 }
 
-function Holders({ productId }: { productId: string }) {
-  const { data, error, refetch } = useQuery(readersQuery(productId));
+function Holders({ at, children }: { at: string; children: ReactNode }) {
+  const { data, error, refetch } = useQuery(readersQuery(at));
   return (
     <section className="panel" aria-labelledby="held">
       <header>
         <h2 id="held">Where it is held</h2>
-        <div className="actions">
-          <Link to="/products/$id" params={{ id: productId }}>
-            To the product
-          </Link>
-        </div>
+        <div className="actions">{children}</div>
       </header>
       <div className="panel-body">
         {data === undefined ? (

@@ -12,7 +12,7 @@ export interface Holder {
   readonly equal?: boolean | null;
 }
 
-/** What one process of catalog-read sees of a product. */
+/** What one process of catalog-read sees of a key. */
 export interface ReaderView {
   readonly instance: string;
   readonly view: {
@@ -24,10 +24,10 @@ export interface ReaderView {
   };
 }
 
-export const readersQuery = (productId: string) =>
+/** `at` is the address in the console of the product or of the settings. */
+export const readersQuery = (at: string) =>
   queryOptions({
-    queryKey: ['readers', productId],
-    queryFn: ({ signal }) =>
-      getJson<{ data: readonly ReaderView[] }>(`/api/products/${productId}/readers`, signal),
+    queryKey: ['readers', at],
+    queryFn: ({ signal }) => getJson<{ data: readonly ReaderView[] }>(`${at}/readers`, signal),
     refetchInterval: 3_000,
   });

@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/toasts.tsx';
-import { ApiError, callApi, textOf } from '../../http/api.ts';
+import { ApiError, callApi, fieldProblems, textOf } from '../../http/api.ts';
 import type { Product } from '../../products/product.ts';
 import { emptyDraft, parseDraft, type Draft, type Problems } from './draft.ts';
 import { ProductForm } from './product-form.tsx';
@@ -69,12 +69,6 @@ export function NewProduct() {
 
 /** What a service says about single fields. */
 export function problemsOf(error: unknown): Problems {
-  if (!(error instanceof ApiError)) return {};
-  if (error.code === 'sku_taken') return { sku: 'belongs to another product' };
-  return Object.fromEntries(
-    error.errors.flatMap(({ pointer, message }) => {
-      const field = pointer?.split('/')[1];
-      return field === undefined ? [] : [[field, message]];
-    }),
-  );
+  if (error instanceof ApiError && error.code === 'sku_taken') return { sku: 'belongs to another product' };
+  return fieldProblems(error);
 }

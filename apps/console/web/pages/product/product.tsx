@@ -126,7 +126,7 @@ export function ProductPage() {
             </div>
           </section>
           <div className="stack">
-            <ThisChange id={id} version={state.followed} />
+            <ThisChange at={`/api/products/${id}`} cacheKey={`product:${id}`} version={state.followed} />
             <Stock sku={product.sku} mayEdit={mayEdit} />
             <History
               id={id}

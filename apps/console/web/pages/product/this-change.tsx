@@ -17,9 +17,17 @@ interface Followed {
   readonly problem: string | null;
 }
 
-/** The last save of this page, on its way into every cache. */
-export function ThisChange({ id, version }: { id: string; version: number | undefined }) {
-  const followed = useFollowed(id, version);
+/** The last save of this page, on its way into every cache. `at` is the address in the console of what was saved. */
+export function ThisChange({
+  at,
+  cacheKey,
+  version,
+}: {
+  at: string;
+  cacheKey: string;
+  version: number | undefined;
+}) {
+  const followed = useFollowed(at, version);
   return (
     <section className="panel" aria-labelledby="this-change">
       <header>
@@ -30,7 +38,7 @@ export function ThisChange({ id, version }: { id: string; version: number | unde
           </span>
         )}
         <div className="actions">
-          <Link to="/keys" search={{ key: `product:${id}` }}>
+          <Link to="/keys" search={{ key: cacheKey }}>
             Why is this key so?
           </Link>
         </div>
@@ -52,37 +60,37 @@ export function ThisChange({ id, version }: { id: string; version: number | unde
   );
 }
 
-function useFollowed(id: string, version: number | undefined): Followed | undefined {
+function useFollowed(at: string, version: number | undefined): Followed | undefined {
   const [followed, setFollowed] = useState<Followed>();
   useEffect(() => {
     setFollowed(undefined);
     if (version === undefined) return undefined;
-    const source = new EventSource(`/api/products/${id}/follow/${version}`);
+    const source = new EventSource(`${at}/follow/${version}`);
     source.addEventListener('followed', ({ data }: MessageEvent<string>) => {
       const state = JSON.parse(data) as Followed;
       setFollowed(state);
       if (state.isDone) source.close();
     });
     return () => source.close();
-  }, [id, version]);
+  }, [at, version]);
   return followed;
 }
 
-const at = (time: string | null | undefined): number | null =>
+const moment = (time: string | null | undefined): number | null =>
   time === null || time === undefined ? null : Date.parse(time);
 
 function stepsOf(followed: Followed | undefined): Step[] {
   const trace = followed?.trace ?? null;
-  const commit = at(trace?.committedAt) ?? followed?.savedAt_ms ?? null;
+  const commit = moment(trace?.committedAt) ?? followed?.savedAt_ms ?? null;
   const isDone = followed?.isDone === true;
   const wait = (missing: string): string => (isDone ? missing : 'waiting');
   return [
     { name: 'commit', at_ms: commit, none: wait('unknown') },
-    { name: 'doorbell', at_ms: at(trace?.rungAt), none: wait('not needed: the relay was awake') },
-    { name: 'claimed', at_ms: at(trace?.claimedAt), none: wait('not yet') },
-    { name: 'queued', at_ms: at(trace?.queuedAt), none: wait('not yet') },
-    { name: 'applied', at_ms: at(trace?.appliedAt), none: wait('not yet') },
-    { name: 'refreshed', at_ms: at(trace?.refreshedAt), none: wait('not needed: a reader was faster') },
+    { name: 'doorbell', at_ms: moment(trace?.rungAt), none: wait('not needed: the relay was awake') },
+    { name: 'claimed', at_ms: moment(trace?.claimedAt), none: wait('not yet') },
+    { name: 'queued', at_ms: moment(trace?.queuedAt), none: wait('not yet') },
+    { name: 'applied', at_ms: moment(trace?.appliedAt), none: wait('not yet') },
+    { name: 'refreshed', at_ms: moment(trace?.refreshedAt), none: wait('not needed: a reader was faster') },
     ...(followed?.readers ?? []).map(({ instance, freshAt_ms }, index) => ({
       name: `reader ${index + 1}`,
       title: instance,

@@ -1,22 +1,41 @@
 import { hostname } from 'node:os';
-import { type KeyView, PRODUCT } from '@catalog/contracts';
-import { loadProducts } from '@catalog/database';
+import { type KeyView, PRODUCT, SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
+import { loadProducts, loadSettings } from '@catalog/database';
 import type { Pool } from 'pg';
-import type { CatalogCache } from '../cache/catalog-cache.ts';
+import type { CatalogCache } from './catalog-cache.ts';
 
 /** Tells the processes behind one address apart. */
 const instance = `${hostname()}:${process.pid}`;
 
+/** A row as Postgres has it. */
+interface Row {
+  readonly version: number;
+  readonly body: object | null;
+}
+
+/** A product as Postgres, Redis and this process hold it. */
+export const viewProduct = (cache: CatalogCache, pool: Pool, id: string): Promise<KeyView> =>
+  viewKey(cache, PRODUCT.cacheKey(id), async () => (await loadProducts(pool, [id])).get(id));
+
+/** The settings as Postgres, Redis and this process hold them. */
+export const viewSettings = (cache: CatalogCache, pool: Pool): Promise<KeyView> =>
+  viewKey(cache, SETTINGS.cacheKey(SETTINGS_KEY), async () =>
+    (await loadSettings(pool, [SETTINGS_KEY])).get(SETTINGS_KEY),
+  );
+
 /**
- * A product as Postgres, Redis and this process hold it, side by side. It changes nothing.
+ * One key as Postgres, Redis and this process hold it, side by side. It changes nothing.
  *
  * `equal` of a cache says whether its content is that of Postgres, byte by byte; null if it holds none, or if Postgres cannot be
  * read. The top `equal` is false if the content of one of them differs.
  */
-export async function viewProductCache(cache: CatalogCache, pool: Pool, id: string): Promise<KeyView> {
-  const key = PRODUCT.cacheKey(id);
+async function viewKey(
+  cache: CatalogCache,
+  key: string,
+  load: () => Promise<Row | undefined>,
+): Promise<KeyView> {
   const [{ payload: truth, ...postgres }, { redis, near }] = await Promise.all([
-    viewPostgres(cache, pool, id),
+    viewPostgres(cache, load),
     cache.inspect(key),
   ]);
   const compared = { redis: equalTo(truth, redis), near: equalTo(truth, near) };
@@ -59,15 +78,14 @@ function shown<Entry extends Held>({ payload: _content, age_ms, freshFor_ms, ttl
 /** When Postgres cannot be read, the view says so and still shows Redis and the near cache. */
 async function viewPostgres(
   cache: CatalogCache,
-  pool: Pool,
-  id: string,
+  load: () => Promise<Row | undefined>,
 ): Promise<KeyView['postgres'] & { readonly payload?: Buffer | null }> {
   try {
-    const product = (await cache.readPostgresToInspect(() => loadProducts(pool, [id]))).get(id);
-    const body = product?.body ?? null;
-    const version = product?.version ?? 0;
+    const row = await cache.readPostgresToInspect(load);
+    const body = row?.body ?? null;
+    const version = row?.version ?? 0;
     return {
-      // A product that never existed has no version.
+      // A row that never existed has no version.
       ...(version > 0 && { version }),
       state: body === null ? 'missing' : 'value',
       payload: body === null ? null : Buffer.from(JSON.stringify(body)),

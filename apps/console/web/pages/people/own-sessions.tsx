@@ -1,0 +1,114 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Scroll } from '../../elements/scroll.tsx';
+import { Failed, Loading } from '../../elements/states.tsx';
+import { say } from '../../elements/toasts.tsx';
+import { Ago, count } from '../../elements/values.tsx';
+import { callApi, getJson, textOf } from '../../http/api.ts';
+
+interface Session {
+  /** A hash. It lets nobody in. */
+  readonly name: string;
+  readonly browser: string;
+  readonly signedInAt: string;
+  readonly lastSeenAt: string;
+  readonly isThis: boolean;
+}
+
+/** Where the person in front of the screen is signed in. */
+export function OwnSessions() {
+  const queries = useQueryClient();
+  const { data, error, refetch } = useQuery({
+    queryKey: ['sessions'],
+    queryFn: ({ signal }) => getJson<{ data: readonly Session[] }>('/api/sessions', signal),
+    refetchInterval: 5_000,
+  });
+  const end = useMutation({
+    mutationFn: (session: Session | 'others') =>
+      callApi(session === 'others' ? '/api/sessions' : `/api/sessions/${session.name}`, { method: 'DELETE' }),
+    onSuccess: (_answer, session) =>
+      say(session === 'others' ? 'Signed out everywhere else' : `Signed out ${session.browser}`),
+    onError: (failure) => say('Not signed out', { kind: 'bad', detail: textOf(failure) }),
+    onSettled: () => {
+      void queries.invalidateQueries({ queryKey: ['sessions'] });
+      void queries.invalidateQueries({ queryKey: ['users'] });
+    },
+  });
+  const others = (data?.data ?? []).filter(({ isThis }) => !isThis).length;
+  return (
+    <section className="panel" aria-labelledby="own-sessions">
+      <header>
+        <h2 id="own-sessions">Your sessions</h2>
+        {others > 0 && (
+          <div className="actions">
+            <button type="button" disabled={end.isPending} onClick={() => end.mutate('others')}>
+              Sign out {others === 1 ? 'the other one' : `all ${count(others)} others`}
+            </button>
+          </div>
+        )}
+      </header>
+      {data === undefined ? (
+        error === null ? (
+          <Loading rows={2} />
+        ) : (
+          <Failed error={error} again={() => void refetch()} />
+        )
+      ) : (
+        <SessionTable sessions={data.data} isBusy={end.isPending} end={(session) => end.mutate(session)} />
+      )}
+    </section>
+  );
+}
+
+function SessionTable({
+  sessions,
+  isBusy,
+  end,
+}: {
+  sessions: readonly Session[];
+  isBusy: boolean;
+  end: (session: Session) => void;
+}) {
+  return (
+    <Scroll label="Table of your sessions">
+      <table>
+        <thead>
+          <tr>
+            <th>Browser</th>
+            <th className="number">Signed in</th>
+            <th className="number">Last seen</th>
+            <th>Change</th>
+          </tr>
+        </thead>
+        <tbody>
+          {sessions.map((session) => (
+            <tr key={session.name}>
+              <th scope="row">
+                {session.browser} {session.isThis && <span className="pill accent">this one</span>}
+              </th>
+              <td className="number faint">
+                <Ago at={session.signedInAt} />
+              </td>
+              <td className="number faint">
+                <Ago at={session.lastSeenAt} />
+              </td>
+              <td>
+                {session.isThis ? (
+                  <span className="faint">–</span>
+                ) : (
+                  <button
+                    type="button"
+                    aria-label={`Sign out ${session.browser}`}
+                    disabled={isBusy}
+                    onClick={() => end(session)}
+                  >
+                    Sign out
+                  </button>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}

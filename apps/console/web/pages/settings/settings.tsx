@@ -1,0 +1,120 @@
+import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
+import { Failed, Loading, PageHead } from '../../elements/states.tsx';
+import { say } from '../../elements/toasts.tsx';
+import { Ago } from '../../elements/values.tsx';
+import { fieldProblems, textOf } from '../../http/api.ts';
+import { useMay } from '../../http/me.ts';
+import { ThisChange } from '../product/this-change.tsx';
+import { useUnsavedWarning } from '../product/unsaved.ts';
+import { problemsOf, settingNames, settingText } from './settings.ts';
+import { SettingsForm } from './settings-form.tsx';
+import { useSettingsEdit } from './use-settings-edit.ts';
+
+/** The settings of the store. Every service reads them from the caches, so a save is followed into each of them. */
+export function SettingsPage() {
+  const mayEdit = useMay('admin');
+  const state = useSettingsEdit();
+  const { edit, typed, saving, saveError } = state;
+  const isUnsaved = typed.length > 0;
+  useUnsavedWarning(isUnsaved);
+  if (edit === undefined)
+    return state.error === undefined ? (
+      <Loading rows={6} />
+    ) : (
+      <Failed error={state.error} again={() => void state.load()} />
+    );
+  const { settings } = edit.base;
+  const problems = problemsOf(edit.draft);
+  const hasProblems = Object.keys(problems).length > 0;
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!hasProblems && edit.theirs === undefined)
+          void state.save().then((saved) => saved && say('Saved'));
+      }}
+    >
+      <PageHead
+        title="Settings"
+        note={
+          <>
+            version {settings.version.toLocaleString('en')} · changed <Ago at={settings.updatedAt} />
+          </>
+        }
+      >
+        {mayEdit && (
+          <>
+            <button type="button" disabled={!isUnsaved} onClick={state.reset}>
+              Discard
+            </button>
+            <button
+              type="submit"
+              className="primary"
+              disabled={!isUnsaved || saving || hasProblems || edit.theirs !== undefined}
+            >
+              {saving ? 'Saving…' : 'Save'}
+            </button>
+          </>
+        )}
+      </PageHead>
+      {!mayEdit && <p className="banner">Only an admin can change the settings.</p>}
+      {edit.theirs !== undefined && <Theirs state={state} />}
+      {saveError !== undefined && edit.theirs === undefined && (
+        <p className="refused" role="alert">
+          Not saved: {textOf(saveError)}
+        </p>
+      )}
+      <div className="product-page">
+        <section className="panel" aria-label="Settings of the store">
+          <div className="panel-body">
+            <SettingsForm
+              draft={edit.draft}
+              problems={{ ...problems, ...fieldProblems(saveError) }}
+              typed={typed}
+              isReadOnly={!mayEdit}
+              change={state.change}
+            />
+          </div>
+        </section>
+        {mayEdit && (
+          <ThisChange
+            at="/api/settings"
+            cacheKey={SETTINGS.cacheKey(SETTINGS_KEY)}
+            version={state.followed}
+          />
+        )}
+      </div>
+    </form>
+  );
+}
+
+/** Somebody else has saved while this person types, or before the save arrived. Nothing is overwritten. */
+function Theirs({ state }: { state: ReturnType<typeof useSettingsEdit> }) {
+  const { edit, typed, theirsChanged, saveError, take, keep } = state;
+  if (edit?.theirs === undefined) return null;
+  const { settings } = edit.theirs;
+  const both = theirsChanged.filter((name) => typed.includes(name));
+  const changes = theirsChanged
+    .map((name) => `${settingNames[name].toLowerCase()} to ${settingText(name, settings)}`)
+    .join(', ');
+  return (
+    <div className="banner warn" role="alert">
+      <span>
+        {saveError !== undefined && 'Not saved. '}Somebody else changed{' '}
+        {changes || 'nothing that stands here'}.
+        {both.length > 0 &&
+          ` You have typed in ${both.map((name) => settingNames[name].toLowerCase()).join(', ')} too.`}
+      </span>
+      <span className="actions">
+        <button type="button" onClick={take}>
+          {both.length > 0 ? 'Take theirs' : 'Take it into the form'}
+        </button>
+        {both.length > 0 && (
+          <button type="button" onClick={keep}>
+            Keep mine
+          </button>
+        )}
+      </span>
+    </div>
+  );
+}
