@@ -27,6 +27,7 @@ import type { Series } from './overview/series.ts';
 import type { SystemState } from './overview/state.ts';
 import { errorPages, noSuchPage } from './pages/errors.ts';
 import { securityHeaders } from './pages/security-headers.ts';
+import { ownPasswordRoute } from './people/own-password.ts';
 import { peopleRoutes } from './people/routes.ts';
 import type { PausedBy } from './queues/paused-by.ts';
 import { queueRoutes } from './queues/routes.ts';
@@ -99,6 +100,7 @@ export function createApp(deps: Dependencies): Express {
       app.use(requireSignIn(deps));
       meRoute(app, { breaksStack: deps.stackSocket !== undefined });
       sessionRoutes(app, { sessions: store, actions });
+      ownPasswordRoute(app, { ...deps, sessions: store });
       peopleRoutes(app, { ...deps, sessions: store });
       overviewRoutes(app, deps);
       auditLogRoutes(app, deps);

@@ -9,7 +9,7 @@ import {
   type Environment,
 } from '@catalog/service-kit';
 import { z } from 'zod';
-import { passwordRules, usernamePattern } from './accounts/rules.ts';
+import { passwordSchema, usernamePattern } from './accounts/rules.ts';
 import { isLoopback } from './sessions/origin.ts';
 
 const serviceUrl = url(['http', 'https']).transform((value) => value.replace(/\/+$/, ''));
@@ -40,9 +40,7 @@ export function readConfig(environment?: Environment) {
         .string()
         .regex(usernamePattern, { error: 'must be a user name in lower case' })
         .default('admin'),
-      FIRST_ADMIN_PASSWORD: secret(
-        z.string().min(passwordRules.minLength).max(passwordRules.maxLength).optional(),
-      ),
+      FIRST_ADMIN_PASSWORD: secret(passwordSchema.optional()),
     },
     environment,
   );

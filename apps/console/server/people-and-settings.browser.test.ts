@@ -181,13 +181,34 @@ describe('sessions', () => {
     await rows.first().waitFor();
   });
 
+  test('a person changes the own password and stays signed in here, but nowhere else', async () => {
+    const username = await app.newUser('viewer');
+    const [here, other] = [await app.open(username, { path: '/people' }), await app.open(username)];
+    await ownSessions(here).getByRole('button', { name: 'Change your password…' }).click();
+    const dialog = here.getByRole('dialog', { name: 'Change your password' });
+    await dialog.getByLabel('Present password').fill('wrong');
+    await dialog.getByLabel('New password').fill('another long password');
+    await dialog.getByRole('button', { name: 'Change the password' }).click();
+    await dialog.getByText('is not your present password', { exact: true }).waitFor();
+    expect(await accessibilityProblems(here)).toEqual([]);
+    await dialog.getByLabel('Present password').fill('correct horse battery staple');
+    await dialog.getByRole('button', { name: 'Change the password' }).click();
+    await signInPage(other);
+    await other.getByLabel('User name').fill(username);
+    await other.getByLabel('Password').fill('another long password');
+    await other.getByRole('button', { name: 'Sign in' }).click();
+    await other.getByRole('navigation', { name: 'Console' }).waitFor();
+    const rows = ownSessions(here).getByRole('row', { name: /Chrome on/ });
+    await expect.poll(() => rows.count(), { timeout: 20_000 }).toBe(2);
+  });
+
   test.each(['viewer', 'editor'] as const)(
     'a %s sees only the own sessions, and can change no person and no setting',
     async (role) => {
       const page = await app.open(role, { path: '/people' });
       await ownSessions(page).getByText('this one').waitFor();
       expect(await everybody(page).count()).toBe(0);
-      expect(await page.getByRole('button', { name: /person|Role|Remove|Password/ }).count()).toBe(0);
+      expect(await page.getByRole('button', { name: /person|Role|Remove|Password… of/ }).count()).toBe(0);
       await page.goto(`${app.url}/settings`);
       await page.getByText('Only an admin can change the settings.').waitFor();
       expect(await page.getByLabel('Store name').isDisabled()).toBe(true);

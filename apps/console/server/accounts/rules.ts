@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** The table checks user names with the same pattern. */
 export const usernamePattern = /^[a-z0-9][a-z0-9._@+-]{0,63}$/;
 
@@ -7,6 +9,8 @@ export const passwordRules = {
   /** Long pass phrases are welcome. A limit keeps an endless one from wasting hash time. */
   maxLength: 256,
 } as const;
+
+export const passwordSchema = z.string().min(passwordRules.minLength).max(passwordRules.maxLength);
 
 /** Trimmed and in lower case, as the table stores it. undefined for an impossible user name. */
 export function toUsername(text: string): string | undefined {

@@ -187,6 +187,41 @@ test('an admin with a new password stays signed in under a new session, and only
   await running.accounts.remove('second');
 });
 
+test('everybody changes the own password, but only with the present one', async () => {
+  const [here, elsewhere] = [await signInAs('ann'), await signInAs('ann')];
+  const change = (present: string, secret: string) =>
+    act('PUT', '/api/me/password', { present, password: secret }, here);
+  for (const [answer, pointer] of [
+    [await change('not the present one', 'another long password'), '/present'],
+    [await change(password, 'short'), '/password'],
+  ] as const) {
+    const { errors } = (await answer.json()) as Problem;
+    expect([answer.status, errors]).toMatchObject([400, [{ pointer }]]);
+  }
+  expect(await look(elsewhere)).toBe(200);
+  const answer = await change(password, 'another long password');
+  const fresh = cookieOf(answer) ?? '';
+  expect(answer.status).toBe(204);
+  expect([await look(fresh), await look(here), await look(elsewhere)]).toEqual([200, 401, 401]);
+  await signInAs('ann', 'another long password');
+  await expect
+    .poll(() => running.logLines.filter((line) => line.includes('"user.password"')).at(-1))
+    .toContain('"ann"');
+});
+
+test('guesses of the present password are counted as those at the sign-in', async () => {
+  const once = { points: 1, duration_s: 60 };
+  await using strict = await runningConsole({
+    throttle: { pair: once, account: once, address: once },
+  });
+  const cookie = await strict.signIn('viewer');
+  const guess = async () => {
+    const json = { present: 'a guess', password: 'another long password' };
+    return (await strict.call('PUT', '/api/me/password', { cookie, json })).status;
+  };
+  expect([await guess(), await guess()]).toEqual([400, 429]);
+});
+
 test('the live stream of a removed person ends, although no further request comes', async () => {
   const ann = await signInAs('ann');
   const gone = new AbortController();

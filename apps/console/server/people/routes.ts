@@ -1,16 +1,15 @@
 /** Who may sign in. Every call needs an admin. */
 import { CatalogError, userRoles } from '@catalog/contracts';
-import { type Clock, jsonBody, parse } from '@catalog/service-kit';
+import { jsonBody, parse } from '@catalog/service-kit';
 import type { Express, RequestHandler } from 'express';
 import { z } from 'zod';
-import { type Accounts, LastAdminError } from '../accounts/accounts.ts';
+import { LastAdminError } from '../accounts/accounts.ts';
 import { newPassword } from '../accounts/password-hash.ts';
-import { passwordRules, usernamePattern } from '../accounts/rules.ts';
+import { passwordSchema, usernamePattern } from '../accounts/rules.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
 import { audited, noteActed } from '../audit-log/audited.ts';
-import { requireRole, signedIn } from '../sessions/access.ts';
-import type { SessionStore } from '../sessions/session-store.ts';
-import { beginSession } from '../sessions/sessions.ts';
+import { requireRole } from '../sessions/access.ts';
+import { noSuchUser, replacePassword, type PasswordDependencies } from './replace-password.ts';
 
 const username = z.string().trim().toLowerCase().regex(usernamePattern, {
   error:
@@ -18,21 +17,19 @@ const username = z.string().trim().toLowerCase().regex(usernamePattern, {
 });
 const role = z.enum(userRoles);
 /** Without one, the console makes one and shows it once. */
-const password = z.string().min(passwordRules.minLength).max(passwordRules.maxLength).optional();
+const password = passwordSchema.optional();
 
 const newUser = z.strictObject({ username, role, password });
 const changedRole = z.strictObject({ role });
 const changedPassword = z.strictObject({ password });
 const params = z.object({ username });
 
-export interface PeopleDependencies {
-  readonly accounts: Accounts;
-  readonly sessions: SessionStore;
-  readonly clock: Pick<Clock, 'now'>;
+export interface PeopleDependencies extends PasswordDependencies {
   readonly actions: Pick<ActionLog, 'record'>;
 }
 
-export function peopleRoutes(app: Express, { accounts, sessions, actions, clock }: PeopleDependencies): void {
+export function peopleRoutes(app: Express, deps: PeopleDependencies): void {
+  const { accounts, sessions, actions } = deps;
   const admin = requireRole('admin', { accounts });
   const body = jsonBody({ limitBytes: 8 * 1024 });
   const acts = (action: string): RequestHandler[] => [audited(actions, action), admin];
@@ -68,12 +65,7 @@ export function peopleRoutes(app: Express, { accounts, sessions, actions, clock 
     const { username } = parse(params, req.params, 'params');
     const { password: given } = parse(changedPassword, req.body, 'body');
     const password = given ?? newPassword();
-    const id = await accounts.setPassword(username, password);
-    if (id === undefined) throw noSuchUser(username);
-    await sessions.endAll(id);
-    // The person who acts goes on in a new session.
-    const own = id === signedIn(res).accountId ? await accounts.find(id) : null;
-    if (own !== null) await beginSession(req, own, clock.now());
+    await replacePassword(deps, req, res, { username, password });
     res.json({ username, ...(given === undefined && { password }) });
   });
 
@@ -92,9 +84,6 @@ export function peopleRoutes(app: Express, { accounts, sessions, actions, clock 
     res.json({ ended: await sessions.endAll(id) });
   });
 }
-
-const noSuchUser = (username: string): CatalogError =>
-  new CatalogError('not_found', `There is no user ${username}.`);
 
 const nameTaken = (username: string): CatalogError =>
   new CatalogError('conflict', `The name ${username} belongs to another user. Nothing was changed.`, {

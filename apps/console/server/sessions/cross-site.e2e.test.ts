@@ -23,6 +23,7 @@ test.each(elsewhere)('a request from %s changes nothing', async (_name, headers)
     ['POST', '/sign-out'],
     ['POST', '/api/purges'],
     ['PUT', '/queues/api/queues/invalidation/pause'],
+    ['PUT', '/api/me/password'],
     ['POST', '/api/users'],
     ['PATCH', '/api/users/viewer'],
     ['POST', '/api/users/viewer/password'],

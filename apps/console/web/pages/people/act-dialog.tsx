@@ -4,6 +4,7 @@ import { say } from '../../elements/toasts.tsx';
 import { count } from '../../elements/values.tsx';
 import { fieldProblems } from '../../http/api.ts';
 import { ActForm } from './act-form.tsx';
+import { OwnPassword } from './own-password.tsx';
 import { NewPassword } from './password-forms.tsx';
 import { RoleField } from './role-field.tsx';
 import type { Act } from './user-table.tsx';
@@ -54,7 +55,8 @@ export function ActDialog({
 
 const forms: Readonly<Record<Act, (props: FormProps) => ReactNode>> = {
   role: ChangeRole,
-  password: ({ user, isMe, close }) => <NewPassword username={user.username} isMe={isMe} close={close} />,
+  password: ({ user, isMe, close }) =>
+    isMe ? <OwnPassword close={close} /> : <NewPassword username={user.username} close={close} />,
   'sign-out': SignOut,
   remove: Remove,
 };

@@ -1,9 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Ask } from '../../elements/ask.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Failed, Loading } from '../../elements/states.tsx';
 import { say } from '../../elements/toasts.tsx';
 import { Ago, count } from '../../elements/values.tsx';
 import { callApi, getJson, textOf } from '../../http/api.ts';
+import { OwnPassword } from './own-password.tsx';
 
 interface Session {
   /** A hash. It lets nobody in. */
@@ -17,6 +20,7 @@ interface Session {
 /** Where the person in front of the screen is signed in. */
 export function OwnSessions() {
   const queries = useQueryClient();
+  const [isChanging, setChanging] = useState(false);
   const { data, error, refetch } = useQuery({
     queryKey: ['sessions'],
     queryFn: ({ signal }) => getJson<{ data: readonly Session[] }>('/api/sessions', signal),
@@ -38,14 +42,20 @@ export function OwnSessions() {
     <section className="panel" aria-labelledby="own-sessions">
       <header>
         <h2 id="own-sessions">Your sessions</h2>
-        {others > 0 && (
-          <div className="actions">
+        <div className="actions">
+          {others > 0 && (
             <button type="button" disabled={end.isPending} onClick={() => end.mutate('others')}>
               Sign out {others === 1 ? 'the other one' : `all ${count(others)} others`}
             </button>
-          </div>
-        )}
+          )}
+          <button type="button" onClick={() => setChanging(true)}>
+            Change your password…
+          </button>
+        </div>
       </header>
+      <Ask title="Change your password" isOpen={isChanging} close={() => setChanging(false)}>
+        <OwnPassword close={() => setChanging(false)} />
+      </Ask>
       {data === undefined ? (
         error === null ? (
           <Loading rows={2} />

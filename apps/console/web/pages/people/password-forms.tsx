@@ -55,15 +55,7 @@ export function AddPerson({ close }: { close: () => void }) {
   );
 }
 
-export function NewPassword({
-  username,
-  isMe,
-  close,
-}: {
-  username: string;
-  isMe: boolean;
-  close: () => void;
-}) {
+export function NewPassword({ username, close }: { username: string; close: () => void }) {
   const [password, change] = useState('');
   const [changed, setChanged] = useState<WithPassword>();
   if (changed?.password !== undefined) return <ShownOnce of={changed} close={close} />;
@@ -80,17 +72,8 @@ export function NewPassword({
     >
       {(error) => (
         <>
-          <p>
-            {isMe
-              ? 'You stay signed in here. Every other session of yours ends at once.'
-              : `Every session of ${username} ends at once.`}
-          </p>
-          <PasswordField
-            value={password}
-            change={change}
-            isRequired={isMe}
-            wrong={fieldProblems(error)['password']}
-          />
+          <p>Every session of {username} ends at once.</p>
+          <PasswordField value={password} change={change} wrong={fieldProblems(error)['password']} />
         </>
       )}
     </ActForm>
@@ -101,19 +84,20 @@ interface PasswordFieldProps {
   readonly value: string;
   readonly change: (value: string) => void;
   readonly wrong: string | undefined;
-  readonly isRequired?: boolean;
 }
 
-function PasswordField({ value, change, wrong, isRequired = false }: PasswordFieldProps) {
-  const hint = isRequired ? undefined : 'Leave it empty: the console then makes one, and shows it once.';
+function PasswordField({ value, change, wrong }: PasswordFieldProps) {
   return (
-    <Field label="Password" hint={hint} wrong={wrong}>
+    <Field
+      label="Password"
+      hint="Leave it empty: the console then makes one, and shows it once."
+      wrong={wrong}
+    >
       {(props) => (
         <input
           {...props}
           type="password"
           autoComplete="new-password"
-          required={isRequired}
           value={value}
           onChange={({ target }) => change(target.value)}
         />
