@@ -26,12 +26,14 @@ export function audited(
 ): RequestHandler {
   return (req, res, next) => {
     const named = typeof nameOf === 'string' ? { action: nameOf, target: undefined } : nameOf(req);
+    // After an error the request is no longer in its route, and has no parameters.
+    const parameter = firstParameter(req);
     if (named !== undefined)
       res.on('close', () => {
         void actions.record({
           username: signedIn(res).username,
           action: named.action,
-          target: res.locals.acted?.target ?? named.target ?? firstParameter(req),
+          target: res.locals.acted?.target ?? named.target ?? parameter,
           status: res.writableFinished ? res.statusCode : callerLeft,
           detail: res.locals.acted?.detail,
         });

@@ -262,7 +262,8 @@ test('each action is in the audit log with who, on whom and how it ended', async
     return rows.map(({ line }) => line);
   };
   await expect
-    .poll(async () => (await stored()).toSorted())
+    // They are stored after their answers, and a busy machine is slow.
+    .poll(async () => (await stored()).toSorted(), { timeout: 10_000 })
     .toEqual(
       [
         'admin user.create eve 201 {"role": "viewer"}',

@@ -105,14 +105,16 @@ function SessionTable({
                 {session.isThis ? (
                   <span className="faint">–</span>
                 ) : (
-                  <button
-                    type="button"
-                    aria-label={`Sign out ${session.browser}`}
-                    disabled={isBusy}
-                    onClick={() => end(session)}
-                  >
-                    Sign out
-                  </button>
+                  <div className="acts">
+                    <button
+                      type="button"
+                      aria-label={`Sign out ${session.browser}`}
+                      disabled={isBusy}
+                      onClick={() => end(session)}
+                    >
+                      Sign out
+                    </button>
+                  </div>
                 )}
               </td>
             </tr>
