@@ -1,5 +1,6 @@
 /** Slows Postgres down: it pauses all its processes for a part of the time. */
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { pause } from '@catalog/runtime';
 import type { System } from './system.ts';
@@ -29,9 +30,12 @@ export async function slowPostgres(system: System, speed: number): Promise<Async
   };
 }
 
+/** From Linux' /proc where it is there: while `pgrep` starts, Postgres would run at full speed. */
 async function childrenOf(pid: number): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('pgrep', ['-P', String(pid)]);
-  return stdout.trim().split('\n').map(Number);
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(
+    async () => (await promisify(execFile)('pgrep', ['-P', String(pid)])).stdout,
+  );
+  return text.trim().split(/\s+/).map(Number);
 }
 
 function signal(pids: readonly number[], name: NodeJS.Signals): void {
