@@ -1,23 +1,12 @@
 /// <reference lib="dom" />
-/** Parts of a real stack are broken from the page, and the console says what it sees. */
+/** An admin breaks parts of a real stack on the page, and the console says what is wrong. */
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { faultWords } from '../web/pages/break-it/faults.ts';
-import { accessibilityProblems, runningApp, type RunningApp } from './testing/running-app.ts';
+import { appOfFile } from './testing/app-of-file.ts';
+import { accessibilityProblems } from './testing/running-app.ts';
 
-// A browser and a stack on a busy machine are slow.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
-
-let app: RunningApp;
-beforeAll(async () => {
-  app = await runningApp();
-});
-afterAll(() => app[Symbol.asyncDispose]());
-afterEach(async () => {
-  await app.closeAll();
-  const complaints = app.complaints.splice(0);
-  if (complaints.length > 0) throw new Error(complaints.join('\n'));
-});
+const app = await appOfFile();
 
 const rowOf = (page: Page, name: string) =>
   page.getByRole('listitem', { name: faultWords[name]?.title ?? '', exact: true });
@@ -43,6 +32,13 @@ test.each([
   await page.goBack();
   await rowOf(page, name).getByRole('button', { name: 'Put it back' }).click();
   await expect.poll(() => seen(page), until).toBe('none');
+  const { rows } = await app.sql.query<{ line: string }>(
+    "select concat_ws(' ', username, action, status) as line from catalog.console_actions where target = $1 order by acted_at",
+    [name],
+  );
+  // While Postgres is cut off, the log of the service alone names the action.
+  const began = name === 'cut-postgres' ? [] : ['admin fault.begin 204'];
+  expect(rows.map(({ line }) => line)).toEqual([...began, 'admin fault.end 204']);
 });
 
 test('the wiped cache is filled again by its readers', async () => {

@@ -2,22 +2,11 @@
 /** Imports, orders and sales in a real browser in front of the whole stack. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { accessibilityProblems, runningApp, type RunningApp } from './testing/running-app.ts';
+import { describe, expect, test } from 'vitest';
+import { appOfFile } from './testing/app-of-file.ts';
+import { accessibilityProblems } from './testing/running-app.ts';
 
-// A browser and a stack on a busy machine are slow.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
-
-let app: RunningApp;
-beforeAll(async () => {
-  app = await runningApp();
-});
-afterAll(() => app[Symbol.asyncDispose]());
-afterEach(async () => {
-  await app.closeAll();
-  const complaints = app.complaints.splice(0);
-  if (complaints.length > 0) throw new Error(complaints.join('\n'));
-});
+const app = await appOfFile();
 
 test('a file is mapped, checked, corrected and imported, and its header is remembered', async () => {
   const { id, sku } = await app.newProduct();

@@ -39,7 +39,8 @@ beforeAll(async () => {
   const url = stores.database.urlFor('invalidation_worker');
   pool = createServicePool({ ...outboxPoolOptions, url, applicationName: 'parts' });
   // The pool keeps its connections. Open them before the stress counts what is left behind.
-  await Promise.all(Array.from({ length: 6 }, () => pool.query('select pg_sleep(0.05)')));
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => pool.connect()));
+  for (const session of sessions) session.release();
   cache = new CacheConnection({
     url: stores.cacheRedis.url,
     name: 'parts',

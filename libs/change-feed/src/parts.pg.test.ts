@@ -10,7 +10,8 @@ let feed: FeedDatabase;
 beforeAll(async () => {
   feed = await feedDatabase();
   // The pool keeps its connections. Open them before the stress counts what is left behind.
-  await Promise.all(Array.from({ length: 6 }, () => feed.pool.query('select pg_sleep(0.05)')));
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => feed.pool.connect()));
+  for (const session of sessions) session.release();
 });
 afterAll(() => feed[Symbol.asyncDispose]());
 

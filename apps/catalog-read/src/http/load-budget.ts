@@ -79,7 +79,8 @@ export class LoadBudget {
   }
 
   /**
-   * Takes what the read may cost, and gives back what it did not. So a caller cannot have more in flight than it has points.
+   * Takes the points before the read, and gives back those that it did not use. Otherwise a caller could begin any number of
+   * reads before it has paid for the first one.
    * A read that fails may have cost as much as one that did not.
    */
   async #paid<T>(

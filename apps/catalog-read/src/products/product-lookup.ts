@@ -8,7 +8,7 @@ import { versionNotReached } from '../http/request-headers.ts';
 import { isTarget, skuTarget } from './prepared-product.ts';
 
 export interface AtLeast {
-  /** Who pays for what has to be loaded: `callerKey`. */
+  /** `callerKey` of the request. This caller pays for each key that is loaded. */
   readonly caller: string;
   readonly minVersion: number;
   /** Called before a read bypasses the caches. It rejects to refuse that. */

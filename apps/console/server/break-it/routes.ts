@@ -22,7 +22,7 @@ export function breakItRoutes(app: Express, { accounts, actions, stackSocket }: 
 
   app.post(
     '/api/break-it/:name',
-    audited(actions, 'stack.break'),
+    audited(actions, 'fault.begin'),
     requireRole('admin', { accounts }),
     async (req, res) => {
       await stackSocket.breakPart(String(req.params['name']));
@@ -30,8 +30,8 @@ export function breakItRoutes(app: Express, { accounts, actions, stackSocket }: 
     },
   );
 
-  // Everybody who is signed in: while Postgres is cut off, nobody's role can be checked.
-  app.delete('/api/break-it/:name', audited(actions, 'stack.put_back'), async (req, res) => {
+  // A viewer may put things back too. While Postgres is cut off, the console cannot check the role of anybody.
+  app.delete('/api/break-it/:name', audited(actions, 'fault.end'), async (req, res) => {
     await stackSocket.putBack(String(req.params['name']));
     res.status(204).end();
   });

@@ -1,4 +1,4 @@
-/** The own sessions of the person who asks. Nobody sees those of others. */
+/** The sessions of the person who asks. Nobody sees the sessions of others. */
 import { CatalogError } from '@catalog/contracts';
 import { parse } from '@catalog/service-kit';
 import type { Express } from 'express';

@@ -41,6 +41,8 @@ const sentences: Readonly<Record<string, string>> = {
   'queue.empty': 'emptied the queue',
   'queue.promote': 'promoted jobs of',
   'queue.change': 'tried to change',
+  'fault.begin': 'broke, to see what happens:',
+  'fault.end': 'put back:',
   'order.complete': 'completed the order',
   'order.cancel': 'cancelled the order',
   'stock.adjust': 'adjusted the stock of',

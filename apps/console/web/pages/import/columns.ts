@@ -41,7 +41,7 @@ export function suggestedField(column: string): FieldName | undefined {
 
 const storedUnder = (columns: readonly string[]): string => `import columns ${JSON.stringify(columns)}`;
 
-/** What was chosen for this header before, or what its names suggest. A field is suggested once. */
+/** The fields that were chosen the last time for this header. Without them, those that the column names suggest, each only once. */
 export function initialMap(columns: readonly string[], storage: Pick<Storage, 'getItem'>): ColumnMap {
   const stored = storage.getItem(storedUnder(columns));
   if (stored !== null) return JSON.parse(stored) as ColumnMap;

@@ -7,7 +7,7 @@ function cell(text: string): string {
   return `"${inert.replaceAll('"', '""')}"`;
 }
 
-/** What is wrong with a record, in words. */
+/** The errors of one record as one text. */
 export const reasonOf = (errors: readonly ImportError[]): string =>
   errors.map(({ field, message }) => (field === null ? message : `${field}: ${message}`)).join(' ');
 

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { ChangedMeanwhile } from '../../elements/changed-meanwhile.tsx';
 import { changedFields, fieldNames, valueText, type FieldName } from '../../products/fields.ts';
 import { loadHistory, personOf, type Loaded, type Product } from '../../products/product.ts';
 
@@ -28,30 +29,15 @@ export function TheirChange({ base, theirs, edited, take, keep }: TheirChangePro
   const { product } = theirs;
   const fields = changedFields(base, product);
   const both = fields.filter((field) => edited.includes(field));
+  const changes = fields
+    .map(
+      (field) =>
+        `${fieldNames[field].toLowerCase()} to ${valueText(field, product[field], product.currency)}`,
+    )
+    .join(', ');
   return (
-    <div className="banner warn" role="alert">
-      <span>
-        {who} changed{' '}
-        {fields
-          .map(
-            (field) =>
-              `${fieldNames[field].toLowerCase()} to ${valueText(field, product[field], product.currency)}`,
-          )
-          .join(', ')}
-        .
-        {both.length > 0 &&
-          ` You have typed in ${both.map((field) => fieldNames[field].toLowerCase()).join(', ')} too.`}
-      </span>
-      <span className="actions">
-        <button type="button" onClick={take}>
-          {both.length > 0 ? 'Take theirs' : 'Take it into the form'}
-        </button>
-        {both.length > 0 && (
-          <button type="button" onClick={keep}>
-            Keep mine
-          </button>
-        )}
-      </span>
-    </div>
+    <ChangedMeanwhile both={both.map((field) => fieldNames[field].toLowerCase())} take={take} keep={keep}>
+      {who} changed {changes}.
+    </ChangedMeanwhile>
   );
 }

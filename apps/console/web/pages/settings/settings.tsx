@@ -1,4 +1,5 @@
 import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
+import { ChangedMeanwhile } from '../../elements/changed-meanwhile.tsx';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/toasts.tsx';
 import { Ago } from '../../elements/values.tsx';
@@ -98,23 +99,8 @@ function Theirs({ state }: { state: ReturnType<typeof useSettingsEdit> }) {
     .map((name) => `${settingNames[name].toLowerCase()} to ${settingText(name, settings)}`)
     .join(', ');
   return (
-    <div className="banner warn" role="alert">
-      <span>
-        {saveError !== undefined && 'Not saved. '}Somebody else changed{' '}
-        {changes || 'nothing that stands here'}.
-        {both.length > 0 &&
-          ` You have typed in ${both.map((name) => settingNames[name].toLowerCase()).join(', ')} too.`}
-      </span>
-      <span className="actions">
-        <button type="button" onClick={take}>
-          {both.length > 0 ? 'Take theirs' : 'Take it into the form'}
-        </button>
-        {both.length > 0 && (
-          <button type="button" onClick={keep}>
-            Keep mine
-          </button>
-        )}
-      </span>
-    </div>
+    <ChangedMeanwhile both={both.map((name) => settingNames[name].toLowerCase())} take={take} keep={keep}>
+      {saveError !== undefined && 'Not saved. '}Somebody else changed {changes || 'nothing that stands here'}.
+    </ChangedMeanwhile>
   );
 }
