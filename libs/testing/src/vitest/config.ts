@@ -16,6 +16,8 @@ export function testConfig(options: { postgres?: boolean; setup?: string[] } = {
         ...(options.setup ?? []),
       ],
       testTimeout: 20_000,
+      // The default of one second is short on a busy machine.
+      expect: { poll: { timeout: 10_000 } },
       // The first migrated database of a run waits for the template.
       hookTimeout: 60_000,
       teardownTimeout: 20_000,
