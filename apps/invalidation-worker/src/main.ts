@@ -1,5 +1,5 @@
 import { outboxPoolOptions } from '@catalog/change-feed';
-import { createServicePool } from '@catalog/database';
+import { createServicePool, refusePooler } from '@catalog/database';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
 import { readConfig } from './config.ts';
@@ -14,6 +14,8 @@ await runServer({
   config,
   async createApp(parts, scope) {
     const { log, metrics, readiness } = parts;
+    const databaseDirectUrl = config.DATABASE_DIRECT_URL ?? config.DATABASE_URL;
+    await refusePooler(databaseDirectUrl, service);
     const pool = createServicePool({
       url: config.DATABASE_URL,
       applicationName: service,
@@ -25,7 +27,8 @@ await runServer({
     scope.onStop('pool', () => pool.end());
     const outboxPool = createServicePool({
       ...outboxPoolOptions,
-      url: config.DATABASE_URL,
+      // Its settings are those of no other pool.
+      url: databaseDirectUrl,
       applicationName: `${service} outbox`,
       log,
     });
@@ -33,7 +36,7 @@ await runServer({
     const worker = createInvalidationWorker({
       pool,
       outboxPool,
-      databaseDirectUrl: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
+      databaseDirectUrl,
       cacheRedisUrl: config.CACHE_REDIS_URL,
       stateRedisUrl: config.STATE_REDIS_URL,
       incarnationMode: config.CACHE_INCARNATION_MODE,

@@ -3,7 +3,7 @@ import type { Backlog } from '@catalog/change-feed';
 import type { AuditResult } from '@catalog/contracts';
 import type { Deleted } from '@catalog/database';
 import type { Metrics } from '@catalog/service-kit';
-import { Counter, Gauge } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 
 export function createWorkerMetrics({ registry }: Metrics) {
   const registers = [registry];
@@ -68,6 +68,12 @@ export function createWorkerMetrics({ registry }: Metrics) {
       name: 'postgres_incarnations_total',
       help: 'How often Postgres was found in another incarnation: on another timeline, or back on the same one.',
       labelNames: ['timeline'],
+      registers,
+    }),
+    changeFresh: new Histogram({
+      name: 'change_fresh_seconds',
+      help: 'From the commit of a change until no cache serves what was before. A few changes of each acknowledgement, where Postgres runs with track_commit_timestamp.',
+      buckets: [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16],
       registers,
     }),
     keysRefreshed: new Counter({

@@ -24,6 +24,7 @@ afterAll(async () => {
 });
 
 const changes = 'get /v1/changes';
+const ofTransaction = 'get /v1/transactions/{transaction}/changes';
 const stream = 'get /v1/changes/stream';
 const audits = 'post /v1/audits';
 const purges = 'post /v1/purges';
@@ -54,6 +55,8 @@ test('every answer matches the OpenAPI document', async () => {
   await expectAnswer(changes, `/v1/changes?key=product:${id}`, 200);
   await expectAnswer(changes, '/v1/changes?key=app:settings', 200);
   await expectAnswer(changes, '/v1/changes?key=nothing', 400);
+  await expectAnswer(ofTransaction, '/v1/transactions/1/changes', 200);
+  await expectAnswer(ofTransaction, '/v1/transactions/x/changes', 400);
   await expectAnswer(audits, '/v1/audits', 200);
   await expectAnswer(audits, '/v1/audits?deep=1', 400);
   // The example of the document succeeds.
@@ -68,6 +71,7 @@ test('every answer matches the OpenAPI document', async () => {
   await expectAnswer(purges, '/v1/purges', 415);
   for (const [status, options] of refused) {
     await expectAnswer(changes, '/v1/changes?key=app:settings', status, options);
+    await expectAnswer(ofTransaction, '/v1/transactions/1/changes', status, options);
     await expectAnswer(stream, '/v1/changes/stream', status, options);
     await expectAnswer(audits, '/v1/audits', status, options);
     await expectAnswer(purges, '/v1/purges', status, { ...options, body: { all: true, reason } });

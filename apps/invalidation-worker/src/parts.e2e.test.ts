@@ -1,5 +1,5 @@
 /** Every part of the worker starts and stops in any order, and leaves nothing behind. */
-import { CacheConnection, EntryStore, GenerationBumper, InvalidationPublisher } from '@catalog/cache/worker';
+import { GenerationBumper, WorkerCache } from '@catalog/cache/worker';
 import {
   ChangeTraces,
   createRefreshQueue,
@@ -32,7 +32,7 @@ const ignore = () => undefined;
 
 let stores: Stores;
 let pool: ServicePool;
-let cache: CacheConnection;
+let cache: WorkerCache;
 let stateRedis: StateRedis;
 beforeAll(async () => {
   stores = await startStores();
@@ -41,7 +41,7 @@ beforeAll(async () => {
   // The pool keeps its connections. Open them before the stress counts what is left behind.
   const sessions = await Promise.all(Array.from({ length: 6 }, () => pool.connect()));
   for (const session of sessions) session.release();
-  cache = new CacheConnection({
+  cache = new WorkerCache({
     url: stores.cacheRedis.url,
     name: 'parts',
     database: pool,
@@ -53,20 +53,32 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await stateRedis.close();
-  cache.stop();
+  await cache.stop();
   await pool.end();
   await stores[Symbol.asyncDispose]();
 });
 
 const log = createLogger({ service: 'parts', destination: { write: ignore } });
-const registered = { isRegistered: () => true, refused: ignore, onChange: () => ignore };
+const registered = {
+  isRegistered: () => true,
+  current: async () => 'x',
+  refused: ignore,
+  onChange: () => ignore,
+};
+const bumper = () =>
+  new GenerationBumper({
+    onShard: (key, call) => cache.onShard(key, call),
+    now: () => performance.now(),
+    behind_ms: () => 0,
+  });
 
 const setAside = () =>
   new SetAside({
     keys: new SetAsideKeys(pool),
-    publisher: new InvalidationPublisher(cache),
-    bumper: new GenerationBumper({ connection: cache, now: () => performance.now(), behind_ms: () => 0 }),
+    publisher: cache.publisher,
+    bumper: bumper(),
     registration: registered,
+    slotsBack: () => [],
     log,
     onError: ignore,
   });
@@ -76,14 +88,16 @@ const parts: Record<string, () => Part> = {
   acknowledger() {
     const acknowledger = new Acknowledger({
       outbox: new Outbox(pool),
-      bumper: new GenerationBumper({ connection: cache, now: () => performance.now(), behind_ms: () => 0 }),
+      bump: (list) => bumper().bump(list),
+      registered: registered.current,
+      isCurrent: () => true,
       tracesWanted: () => 0,
       onAcknowledged: ignore,
       onRefused: ignore,
       onError: ignore,
     });
-    const changes = [{ seq: 1, transaction: 1, entity: 'product', key: 'k', version: 1 }];
-    acknowledger.add({ changes, lists: [], incarnation: 'x', appliedAt_ms: 0, queued_ms: 0 });
+    const changes = [{ seq: 1, transaction: 1, entity: 'product', key: 'k', version: 1, appliedTo: 'x' }];
+    acknowledger.add({ changes, lists: [], appliedAt_ms: 0, queued_ms: 0 });
     return acknowledger;
   },
   broadcast() {
@@ -98,7 +112,6 @@ const parts: Record<string, () => Part> = {
   heartbeat: () =>
     new Heartbeat({
       cache,
-      publisher: new InvalidationPublisher(cache),
       outbox: new Outbox(pool),
       registered: new RegisteredIncarnation(pool),
       postgres: { confirms: async () => true },
@@ -129,7 +142,7 @@ const parts: Record<string, () => Part> = {
     const requests = new RefreshRequests({
       queue: createRefreshQueue(stateRedis.producer),
       entities,
-      store: new EntryStore(cache),
+      store: cache,
       onError: ignore,
     });
     requests.add([{ entity: 'product', key: 'x', seqs: [1] }]);
@@ -159,12 +172,13 @@ const parts: Record<string, () => Part> = {
       audit: {
         postgres: { noteEntryBeyond: async () => undefined },
         cache,
-        store: new EntryStore(cache),
+        store: cache,
         traces: new ChangeTraces(pool),
         loads: new Map(),
-        publisher: new InvalidationPublisher(cache),
+        publisher: cache.publisher,
         refresher: { refresh: async () => [] },
         watermark_ms: () => 0,
+        isSetAside: () => false,
         keysPerSecond: 1_000,
         log,
       },

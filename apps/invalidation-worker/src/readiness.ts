@@ -1,4 +1,4 @@
-import type { CacheConnection } from '@catalog/cache/worker';
+import type { WorkerCache } from '@catalog/cache/worker';
 import { feedLimits } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
 import type { Readiness } from '@catalog/service-kit';
@@ -28,7 +28,7 @@ const refusals: Readonly<Record<string, string>> = {
 
 interface ReadinessOptions {
   readonly pool: Pool;
-  readonly cache: CacheConnection;
+  readonly cache: WorkerCache;
   /** The state Redis. */
   readonly redis: Redis;
   readonly feed: Feed;
@@ -58,6 +58,14 @@ export function addReadinessChecks(
     const behind_ms = heartbeat.behind_ms ?? 0;
     if (behind_ms <= timings.bound_ms) return undefined;
     return `changes are applied ${(behind_ms / 1_000).toFixed(1)} s late, which is more than the bound of 2 s`;
+  });
+  // A warning, because the keys of all other shards are served from the caches.
+  readiness.warn('shards', async () => {
+    if (cache.shards.isSingle) return undefined;
+    const [shards, present] = [cache.shards.all.length, cache.present.length];
+    const { away } = await setAside.summary();
+    if (present === shards && away === 0) return undefined;
+    return `shards of the cache Redis that are there: ${present} of ${shards}. Keys with changes that wait for their shard: ${away}`;
   });
   // A warning, because all other keys are served from the caches. The ACL of the cache Redis has to be changed.
   readiness.warn('set aside', async () => {

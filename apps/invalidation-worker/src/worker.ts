@@ -1,11 +1,9 @@
 import {
-  CacheConnection,
-  EntryStore,
   GenerationBumper,
-  InvalidationPublisher,
   KeyRefresher,
   type PayloadLoader,
   loadPayloads,
+  WorkerCache,
 } from '@catalog/cache/worker';
 import { ChangeTraces, feedTimings, Outbox, RegisteredIncarnation, SetAsideKeys } from '@catalog/change-feed';
 import { entities, type Entity } from '@catalog/contracts';
@@ -77,7 +75,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   });
 
   // The stores.
-  const cache = new CacheConnection({
+  const cache = new WorkerCache({
     url: options.cacheRedisUrl,
     name: 'invalidation-worker',
     call_ms: cacheCall_ms,
@@ -91,10 +89,9 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   const traces = new ChangeTraces(outboxPool);
 
   // The parts that change the cache.
-  const store = new EntryStore(cache);
-  const publisher = new InvalidationPublisher(cache);
+  const { publisher } = cache;
   const bumper = new GenerationBumper({
-    connection: cache,
+    onShard: (key, call) => cache.onShard(key, call),
     now: () => performance.now(),
     behind_ms: () => heartbeat.behind_ms,
   });
@@ -104,7 +101,12 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     entities.map(({ name }): [string, PayloadLoader] => [name, loadPayloads(loaders[name])]),
   );
   const refresher = new Refresher(
-    new KeyRefresher({ connection: cache, entities, loads, onCacheFailed: reportFailure('refresh') }),
+    new KeyRefresher({
+      shards: cache,
+      entities,
+      loads,
+      onCacheFailed: reportFailure('refresh'),
+    }),
   );
 
   // The parts.
@@ -121,7 +123,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     connectSubscriber: () => stateRedis.connectConsumer(reportFailure('broadcast')),
     onError: reportFailure('broadcast'),
   });
-  const shared = { stateRedis, cache, store, registration, broadcast, metrics, reportFailure };
+  const shared = { stateRedis, cache, store: cache, registration, broadcast, metrics, reportFailure };
   const refresh = createRefresh({ ...shared, refresher, traces });
   const postgres = new PostgresWatch({
     redis: stateRedis.producer,
@@ -139,6 +141,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     publisher,
     bumper,
     registration,
+    slotsBack: () => heartbeat.slotsBack,
     log,
     onError: reportFailure('set aside', { tries_ms: feedTimings.retrySetAside_ms }),
   });
@@ -150,13 +153,10 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     outbox,
     database: pool,
     databaseDirectUrl: options.databaseDirectUrl,
-    publisher,
-    bumper,
     refreshRequests: refresh.requests,
   });
   const heartbeat = new Heartbeat({
     cache,
-    publisher,
     outbox,
     registered,
     postgres,
@@ -174,13 +174,14 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     changesAge_s: options.changesAge_s,
     audit: {
       cache,
-      store,
+      store: cache,
       traces,
       loads,
       publisher,
       postgres,
       refresher,
       watermark_ms: () => heartbeat.watermark_ms,
+      isSetAside: (entity, cacheKey) => heartbeat.isSetAside(entity, cacheKey),
       keysPerSecond: options.auditKeysPerSecond,
       log,
     },
@@ -213,7 +214,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
         await withDeadline(() => parts, { after_ms: stopPatience_ms, late }).catch(reportFailure('stop'));
       } finally {
         await stateRedis.close();
-        cache.stop();
+        await cache.stop();
       }
     },
   };

@@ -1,23 +1,24 @@
 import { callerGaveUp, type Entity } from '@catalog/contracts';
-import { type RunningPart, startPart, withDeadline } from '@catalog/runtime';
-import { Freshness, type Silence } from './channel/freshness.ts';
-import { InvalidationChannel } from './channel/invalidation-channel.ts';
+import { withDeadline } from '@catalog/runtime';
+import { type CacheStatus, type KeyStatus, SilenceCount, statusOf } from './cache-status.ts';
 import { ListCache } from './lists/list-cache.ts';
 import { NearCache } from './near-cache/near-cache.ts';
 import { BatchLoader, type Loader, loadPayloads } from './reading/batch-loader.ts';
 import { type CacheEvents, EntityCache } from './reading/entity-cache.ts';
 import type { Patience } from './reading/flights.ts';
-import { createLoadGuard, type LoadGuardState } from './reading/load-guard.ts';
+import { createLoadGuard } from './reading/load-guard.ts';
 import { MonotonicReads } from './reading/monotonic-reads.ts';
-import { TurnReads } from './reading/turn-reads.ts';
 import { wrap, type Wrapped } from './reading/wrap.ts';
-import { createCacheBreaker } from './redis/cache-breaker.ts';
-import { CacheConnection, type DatabaseIncarnations } from './redis/cache-connection.ts';
-import { EntryStore, type InspectedEntry } from './redis/entry-store.ts';
+import type { DatabaseIncarnations } from './redis/cache-connection.ts';
+import { DatabaseListeners } from './shards/database-listeners.ts';
+import { noShard } from './shards/no-shard.ts';
+import { ReaderShard } from './shards/reader-shard.ts';
+import type { ReadShard, Router } from './shards/router.ts';
+import { type ShardPlace, Shards } from './shards/shards.ts';
 import { limits } from './timings.ts';
 
 export interface CacheOptions {
-  /** The cache Redis. */
+  /** The cache Redis: one server, or a cluster (`redis+cluster://a:6379,b:6379`). */
   readonly url: string;
   /** The name of this process in `CLIENT LIST` of Redis. */
   readonly name: string;
@@ -36,86 +37,30 @@ export interface CacheOptions {
   readonly onInvalidation?: (cacheKey: string, version: number) => void;
 }
 
-export interface CacheStatus {
-  /** undefined while Redis is away. */
-  readonly incarnation: string | undefined;
-  /** Whether Redis is within the bound, so that its entries are served. */
-  readonly redisIsFresh: boolean;
-  /** Whether Redis fails, and readers go straight to Postgres. */
-  readonly breakerIsOpen: boolean;
-  readonly watermarkAge_ms: number;
-  readonly nearCache: {
-    readonly isSound: boolean;
-    readonly entries: number;
-    readonly bytes: number;
-    /** How often it went silent, by reason. */
-    readonly silences: Readonly<Record<Silence, number>>;
-  };
-  /** Loads from Postgres: of keys, of list pages, and of keys that somebody inspects. */
-  readonly loads: {
-    readonly keys: LoadGuardState;
-    readonly lists: LoadGuardState;
-    readonly inspections: LoadGuardState;
-  };
-}
-
-/** One key as Redis and this process hold it, for people. */
-export interface KeyStatus {
-  readonly redis: InspectedEntry | { readonly state: 'unreachable' };
-  readonly near:
-    | { readonly state: 'absent' }
-    | {
-        readonly state: 'value' | 'missing' | 'silenced';
-        readonly version: number;
-        readonly age_ms: number;
-        readonly ttl_ms: number;
-        /** null if the key is known to be missing. */
-        readonly payload: Buffer | null;
-      };
-}
-
 export type Cache = ReturnType<typeof createCache>;
 
-/** The cache of one process: the connection, the invalidation channel, the near cache, and the entities it defines. */
+/** The cache of one process: the servers of the cache Redis, the near cache, and the entities that the process defines. */
 export function createCache(options: CacheOptions) {
   const { url, name, nearCache_bytes = 16 * 1024 * 1024, onError, onLoad, onInvalidation } = options;
   const now = () => performance.now();
-  const connection = new CacheConnection(options);
-  const freshness = new Freshness(now, () => connection.incarnation);
-  const near = new NearCache(freshness, now, { maxBytes: nearCache_bytes });
+  const near = new NearCache(now, { maxBytes: nearCache_bytes });
   const monotonic = new MonotonicReads();
+  const database = new DatabaseListeners(options.database);
   const forgetAll = () => {
     monotonic.forgetAll();
     near.forgetAll();
   };
-  connection.onDatabaseIncarnation(forgetAll);
-  connection.onIncarnation((incarnation) => {
-    if (incarnation !== undefined) monotonic.prove(incarnation);
-  });
-  const channel = new InvalidationChannel({
-    url,
-    name: `${name} channel`,
-    connection,
-    freshness,
-    now,
-    onInvalidation: (keys) => {
-      for (const [cacheKey, version] of keys) {
-        near.invalidate(cacheKey, version);
-        onInvalidation?.(cacheKey, version);
-      }
+  const silences = new SilenceCount();
+  const shards = new Shards({ url, name, open: openShard, onError });
+  // A key may have another shard now, whose incarnation is known already.
+  shards.onChange(() => shards.all.forEach(prove));
+  const nowhere = noShard(now);
+  const router: Router<ReadShard> = {
+    of: (cacheKey) => shards.of(cacheKey) ?? nowhere,
+    get all() {
+      return shards.all;
     },
-    onForget(cacheKeys) {
-      if (cacheKeys === 'all') forgetAll();
-      else
-        for (const cacheKey of cacheKeys) {
-          monotonic.forget(cacheKey);
-          near.forget(cacheKey);
-        }
-    },
-    onError,
-  });
-  const store = new EntryStore(connection);
-  const breaker = createCacheBreaker();
+  };
   const ignore = () => undefined;
   const events = options.events ?? {
     fillRefused: ignore,
@@ -123,27 +68,77 @@ export function createCache(options: CacheOptions) {
     cacheFailed: onError,
     loadFailed: ignore,
   };
-  const reads = new TurnReads({ connection, breaker, freshness });
-  const parts = { store, reads, breaker, freshness, near, monotonic, now, events };
+  const parts = { shards: router, near, monotonic, now, events };
   // Lists and inspections have guards of their own, so that many of them cannot delay a product.
   const guards = {
     keys: createLoadGuard(),
     lists: createLoadGuard(limits.listConcurrency),
     inspections: createLoadGuard(limits.inspectConcurrency),
+    standby: createLoadGuard(),
+    standbyLists: createLoadGuard(limits.listConcurrency),
   };
   // Asked when the turn of a load comes. Callers that joined since may have made the patience longer.
   const isWanted = (patience: Readonly<Patience>) => () => patience.until_ms > performance.now();
-  let runningChannel: RunningPart | undefined;
+  /** Of Postgres, since which the served versions count. */
+  let countsSince: string | undefined;
+
+  function openShard(place: ShardPlace): ReaderShard {
+    const shard = new ReaderShard(place, {
+      ...options,
+      database,
+      now,
+      onInvalidation: (keys) => {
+        for (const [cacheKey, version] of keys) {
+          near.invalidate(cacheKey, version);
+          onInvalidation?.(cacheKey, version);
+        }
+      },
+      onForget(cacheKeys) {
+        if (cacheKeys === 'all') forgetAll();
+        else
+          for (const cacheKey of cacheKeys) {
+            monotonic.forget(cacheKey);
+            near.forget(cacheKey);
+          }
+      },
+      onOtherSlots: () => void shards.learn(),
+      onStop: () => silences.keep(shard),
+    });
+    shard.connection.onDatabaseIncarnation((incarnation) => {
+      // Each shard tells it. What was served since the first of them did counts.
+      if (incarnation === countsSince) return;
+      countsSince = incarnation;
+      forgetAll();
+      for (const other of shards.all) if (other !== shard) void other.connection.relearn();
+    });
+    shard.connection.onIncarnation(() => prove(shard));
+    return shard;
+  }
+
+  /** Versions that were served while the incarnation of their shard was unknown. */
+  function prove(shard: ReaderShard): void {
+    const { incarnation } = shard.connection;
+    if (incarnation !== undefined) monotonic.prove(incarnation, (cacheKey) => shards.of(cacheKey) === shard);
+  }
 
   return {
-    /** An entity, and how its rows are read from Postgres: many keys in a query, with a deadline and a breaker. */
-    define<Body extends object>(entity: Entity, load: Loader<Body>): EntityCache<Body> {
+    /**
+     * An entity, and how its rows are read from Postgres: many keys in a query, with a deadline and a breaker.
+     *
+     * @param standby reads a standby of Postgres, for answers that are marked stale while the primary cannot be read
+     */
+    define<Body extends object>(
+      entity: Entity,
+      load: Loader<Body>,
+      standby?: Loader<Body>,
+    ): EntityCache<Body> {
       const loadBytes = loadPayloads(load);
       const loader = new BatchLoader((keys) => {
         onLoad?.(entity.name, keys.length);
         return loadBytes(keys);
       }, guards.keys);
-      return new EntityCache(entity, loader, parts);
+      const fromStandby = standby && new BatchLoader(loadPayloads(standby), guards.standby);
+      return new EntityCache(entity, loader, parts, fromStandby);
     },
 
     /** A function with cached answers; see `wrap`. */
@@ -160,9 +155,19 @@ export function createCache(options: CacheOptions) {
     list(listName: string) {
       const list = new ListCache(listName, parts);
       return {
-        /** See `ListCache.get`. The load runs within the limits for lists. */
-        get: (query: readonly unknown[], load: () => Promise<Buffer>, until_ms?: number) =>
-          list.get(query, (patience) => guards.lists(load, isWanted(patience)), until_ms),
+        /** See `ListCache.get`. The loads run within the limits for lists. */
+        get: (
+          query: readonly unknown[],
+          load: () => Promise<Buffer>,
+          until_ms?: number,
+          standby?: () => Promise<Buffer>,
+        ) =>
+          list.get(
+            query,
+            (patience) => guards.lists(load, isWanted(patience)),
+            until_ms,
+            standby && ((patience) => guards.standbyLists(standby, isWanted(patience))),
+          ),
       };
     },
 
@@ -175,32 +180,22 @@ export function createCache(options: CacheOptions) {
     /** A read of Postgres for somebody who inspects a key. It takes no place from the reads of keys. */
     readPostgresToInspect: <T>(read: () => Promise<T>): Promise<T> => guards.inspections(read),
 
-    status(): CacheStatus {
-      const { incarnation } = connection;
-      return {
-        incarnation,
-        redisIsFresh: freshness.isFresh(incarnation),
-        breakerIsOpen: breaker.isOpen(),
-        watermarkAge_ms: freshness.watermarkAge_ms,
-        nearCache: {
-          isSound: freshness.isSound(),
-          entries: near.size,
-          bytes: near.bytes,
-          silences: freshness.silences,
-        },
-        loads: {
-          keys: guards.keys.state(),
-          lists: guards.lists.state(),
-          inspections: guards.inspections.state(),
-        },
-      };
-    },
+    status: (): CacheStatus =>
+      statusOf(shards.all, near, silences.total(shards.all), {
+        keys: guards.keys.state(),
+        lists: guards.lists.state(),
+        inspections: guards.inspections.state(),
+      }),
 
     /** Takes no lease and changes nothing. */
     async inspect(cacheKey: string): Promise<KeyStatus> {
-      const redis = await store.inspect(cacheKey).catch(() => ({ state: 'unreachable' }) as const);
+      const redis = await router
+        .of(cacheKey)
+        .store.inspect(cacheKey)
+        .catch(() => ({ state: 'unreachable' }) as const);
       const kept = near.getStale(cacheKey);
-      if (kept === undefined) return { redis, near: { state: 'absent' } };
+      // Without a freshness it is only there for stale answers.
+      if (kept?.freshness === undefined) return { redis, near: { state: 'absent' } };
       const isServed = near.get(cacheKey) !== undefined;
       return {
         redis,
@@ -215,15 +210,8 @@ export function createCache(options: CacheOptions) {
     },
 
     /** Resolves after the first attempt to connect. Reads bypass the caches whenever those cannot be trusted. */
-    async start(): Promise<void> {
-      runningChannel ??= startPart(channel);
-      await connection.start();
-    },
+    start: () => shards.start(),
 
-    async stop(): Promise<void> {
-      connection.stop();
-      await runningChannel?.stop();
-      runningChannel = undefined;
-    },
+    stop: () => shards.stop(),
   };
 }

@@ -1,4 +1,5 @@
-export { type Cache, type CacheOptions, type CacheStatus, createCache, type KeyStatus } from './cache.ts';
+export { type Cache, type CacheOptions, createCache } from './cache.ts';
+export type { CacheStatus, KeyStatus } from './cache-status.ts';
 export type { ListPage } from './lists/list-cache.ts';
 export { Answer, farthestSource, type Source } from './reading/answer.ts';
 export type { NearEntry } from './near-cache/near-cache.ts';

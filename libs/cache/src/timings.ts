@@ -42,8 +42,13 @@ export const timings = {
   cacheSilence_ms: 2_000,
   /** A read of Postgres that takes longer is given up, so that the caller gets its 503 within a second. */
   load_ms: 800,
-  /** While Redis or Postgres fails, one call in this time tests whether it is back. */
+  /** While Redis fails, one call in this time tests whether it is back. A call to a Redis that hangs delays its caller. */
   breakerRetry_ms: 500,
+  /**
+   * While Postgres fails, one load in this time tests whether it is back. Until it succeeds, a read of a key that Redis does
+   * not hold fails. The first writes after an outage invalidate many keys, so a longer pause means many failed reads.
+   */
+  loadRetry_ms: 100,
 } as const;
 
 /** The limits that protect a slow store, each with its reason. */
@@ -64,6 +69,6 @@ export const limits = {
   nearMissingShare: 1 / 16,
   /** How often an answer may be overtaken by a newer one, and be read again, before its caller gets 503. */
   overtakenReads: 3,
-  /** After this many failures in a row a store is not called for `breakerRetry_ms`. */
+  /** After this many failures in a row a store is not called for `breakerRetry_ms` or `loadRetry_ms`. */
   breakerFailures: 5,
 } as const;

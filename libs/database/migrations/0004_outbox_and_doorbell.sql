@@ -15,12 +15,12 @@ end;
 
 -- The relay's side of that lock. It belongs to the session. Services may take no advisory lock by themselves (0001).
 create function catalog.acquire_awake_lock() returns void
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select pg_advisory_lock(7236001);
 end;
 create function catalog.release_awake_lock() returns void
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select pg_advisory_unlock(7236001);
 end;
@@ -53,7 +53,7 @@ create table catalog.outbox (
   -- When its job entered the queue.
   queued_at timestamptz,
   applied_at timestamptz,
-  -- The incarnation of the stores that it was applied to.
+  -- The incarnation of the shard that it was applied to. A single server is the only shard.
   applied_to text
 ) with (
   fillfactor = 60,
@@ -138,6 +138,11 @@ create table catalog.set_aside_keys (
   -- Counts refused changes, so that a release does not overlook one that comes meanwhile.
   changes bigint not null default 1,
   set_aside_at timestamptz not null default clock_timestamp(),
-  tried_at timestamptz not null default clock_timestamp()
+  tried_at timestamptz not null default clock_timestamp(),
+  -- Set when the key was not refused, but its shard was away: its slot in the cluster. Readers need no list of such keys, because
+  -- no heartbeat is sent to that shard while it has one.
+  slot smallint
 );
+-- A shard that is away for long may get a row for each of its keys.
+create index set_aside_keys_slot on catalog.set_aside_keys (slot) where slot is not null;
 grant select, insert, update, delete on catalog.set_aside_keys to invalidation_worker;

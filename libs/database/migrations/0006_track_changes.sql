@@ -26,7 +26,7 @@ $$;
 -- draw a later version meanwhile. It is rare and the caller can retry, so refuse the insert.
 -- Under REPEATABLE READ the tombstone of such a delete is invisible here. Inserting one makes Postgres find it and refuse.
 create function catalog.track_inserts() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   deleted_key text;
 begin
@@ -62,7 +62,7 @@ $$;
 
 -- BEFORE DELETE, FOR EACH ROW: the row is locked, as in track_update.
 create function catalog.track_delete() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   drawn_version constant bigint := nextval('catalog.versions');
 begin
@@ -90,7 +90,7 @@ $$;
 
 -- BEFORE TRUNCATE, FOR EACH STATEMENT: the rows are still readable, and nobody else can write them.
 create function catalog.track_truncate() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   execute format(
@@ -122,7 +122,7 @@ begin
   -- Updates have a function per entity: reading the entity from the trigger's arguments takes as long as drawing the
   -- version. The trigger is by row: one by statement has to be given all rows once more, which takes longer.
   execute format(
-    'create function catalog.%I() returns trigger language plpgsql security definer set search_path = '''' as %L',
+    'create function catalog.%I() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as %L',
     'track_update_of_' || entity,
     format($body$
 begin

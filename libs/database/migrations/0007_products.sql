@@ -119,7 +119,7 @@ call catalog.track_changes('catalog.products', 'product');
 -- The SKU index is an entity of its own: sku → id. One SKU can move between rows, and the locks of two rows do not order
 -- its versions. So its changes carry the highest version (2^53 - 1): the invalidation is unconditional.
 create function catalog.products_skus_inserted() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into catalog.outbox (entity, key, version)
   select 'sku', i.sku, 9007199254740991 from inserted i;
@@ -131,7 +131,7 @@ create trigger skus_inserted after insert on catalog.products
   referencing new table as inserted for each statement execute function catalog.products_skus_inserted();
 
 create function catalog.products_sku_changed() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into catalog.outbox (entity, key, version) values ('sku', old.sku, 9007199254740991);
   if tg_op = 'UPDATE' then
@@ -147,7 +147,7 @@ create trigger sku_deleted after delete on catalog.products
   for each row execute function catalog.products_sku_changed();
 
 create function catalog.products_skus_truncated() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)

@@ -61,7 +61,7 @@ end;
 -- unchanged row. Field by field: comparing groups of fields first takes a seventh longer. It is not a WHEN condition,
 -- because every statement prepares that anew.
 create function catalog.record_product_update() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   old_values jsonb := '{}';
   new_values jsonb := '{}';
@@ -137,7 +137,7 @@ create trigger track_update_history before update on catalog.products
 
 -- AFTER INSERT, FOR EACH STATEMENT
 create function catalog.record_products_create() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
   select i.id, i.version, 'create', catalog.changed_by(), i.updated_at from inserted i;
@@ -150,7 +150,7 @@ create trigger track_insert_history after insert on catalog.products
 
 -- AFTER DELETE: track_delete has left the version in the tombstone, in this transaction.
 create function catalog.record_product_delete() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values)
   select old.id, t.version, 'delete', catalog.changed_by(), t.deleted_at, catalog.product_fields(old)
@@ -165,7 +165,7 @@ create trigger track_delete_history after delete on catalog.products
 
 -- BEFORE TRUNCATE. Its name sorts after track_truncate: the tombstones are there, and so are the rows.
 create function catalog.record_products_truncate() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values)

@@ -6,6 +6,7 @@ create table catalog.product_views (
 );
 create index product_views_most_viewed on catalog.product_views (views desc, product_id);
 grant select, insert, update, delete on catalog.product_views to invalidation_worker;
+grant select on catalog.product_views to catalog_read;
 
 -- How far the workers are. The worker that locks this row is the only one that changes the view counts.
 create table catalog.view_progress (

@@ -46,7 +46,7 @@ grant select, insert on catalog.order_items to orders;
 
 -- Invalidates the months in which the order was or is completed. Sums have no version, so the invalidation is unconditional.
 create function catalog.orders_sales_changed() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op <> 'INSERT' and old.status = 'completed' then
     insert into catalog.outbox (entity, key, version)
@@ -67,7 +67,7 @@ create trigger sales_updated after update on catalog.orders
   execute function catalog.orders_sales_changed();
 
 create function catalog.orders_truncated() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)

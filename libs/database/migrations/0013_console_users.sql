@@ -18,7 +18,7 @@ grant select (id, username, role, password_changed_at) on catalog.console_users 
 
 -- Invalidates the cached profile of a user. Profiles have no version, so the invalidation is unconditional.
 create function catalog.user_profile_changed() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into catalog.outbox (entity, key, version)
   values ('user_profile', case tg_op when 'INSERT' then new.id else old.id end::text, 9007199254740991);
@@ -32,7 +32,7 @@ create trigger profile_updated after update on catalog.console_users
   for each row when (old.* is distinct from new.*) execute function catalog.user_profile_changed();
 
 create function catalog.user_profiles_truncated() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   insert into catalog.outbox (entity, key, version)

@@ -19,6 +19,8 @@ create table catalog.imports (
   failed catalog.exact_count not null default 0,
   -- The first errors; the writer limits their number.
   errors jsonb not null default '[]' constraint imports_errors_numbers check (catalog.has_json_numbers(errors)),
+  -- The transaction that changed products; null if none did.
+  transaction_id xid8,
   -- The process that runs the import renews it.
   heartbeat_at catalog.moment not null default clock_timestamp(),
   created_at catalog.moment not null default clock_timestamp(),
@@ -31,7 +33,7 @@ grant select, insert, update, delete on catalog.imports to catalog_write;
 
 -- Waits until no other import creates products. The lock ends with the transaction.
 create function catalog.lock_creating_imports() returns void
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select pg_advisory_xact_lock(7236002);
 end;

@@ -23,7 +23,7 @@ create policy own_answers on catalog.idempotency_keys using (service = current_u
 -- Marks a key as being answered until the transaction ends. Answers false if another transaction of this service does that. The
 -- session's role is part of the lock, so no service can hold the key of another one.
 create function catalog.lock_idempotency_key(operation text, subject text, key text) returns boolean
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select pg_try_advisory_xact_lock(
     hashtextextended(concat_ws(chr(31), session_user, operation, subject, key), 7236003));

@@ -1,6 +1,6 @@
 -- Refuses an age that would delete what is still needed, whoever asks: a mistake, or a worker that was taken over.
 create function catalog.require_age(kind text, age interval, minimum interval) returns void
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   if age is null or age < minimum then
     raise exception '% must be kept for % at least, not for %', kind, minimum, coalesce(age::text, 'null')
@@ -18,7 +18,7 @@ create function catalog.delete_expired(
   tombstone_age interval, idempotency_age interval, import_age interval, action_age interval, at_most integer,
   out tombstones bigint, out idempotency_keys bigint, out imports bigint, out actions bigint
 )
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   t constant timestamptz := pg_catalog.clock_timestamp();
 begin
@@ -55,7 +55,7 @@ grant execute on function catalog.delete_expired to invalidation_worker;
 -- Adds the partition of one day to the history of products, and moves the rows of that day into it. It is made apart and
 -- attached: "partition of" would lock the whole history, and every write of a product waits for that.
 create procedure catalog.add_history_partition(day date)
-language plpgsql set search_path = '' set timezone = 'UTC' as $$
+language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   name constant text := 'product_history_' || to_char(day, 'YYYYMMDD');
 begin
@@ -78,7 +78,7 @@ revoke execute on procedure catalog.add_history_partition from public;
 -- Answers how many it made: call it again while that is not 0. Fails when it gets no lock. At most one session works.
 -- It runs with the rights of its owner, like the following function.
 create function catalog.make_history_partitions(days_ahead integer) returns integer
-language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
   today constant date := clock_timestamp()::date;
   day date;
@@ -109,7 +109,7 @@ grant execute on function catalog.make_history_partitions to invalidation_worker
 -- or fails when it gets no lock. It waits only briefly, because every write of a product waits behind it. Postgres cannot
 -- detach concurrently from a table with a default partition.
 create function catalog.drop_expired_history(history_age interval) returns integer
-language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
   before constant timestamptz := clock_timestamp() - history_age;
   name text;

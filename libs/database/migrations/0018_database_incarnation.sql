@@ -38,7 +38,7 @@ end;
 -- used twice. 2^36 is 19 hours of 1,000,000 versions a second, and leaves room for 131,000 incarnations.
 -- The caller holds the lock of the row in catalog.database_incarnation.
 create function catalog.start_incarnation(seen_version bigint) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   next_version bigint;
   new_incarnation constant uuid := gen_random_uuid();
@@ -70,7 +70,7 @@ $$;
 -- was set back. Then a random step keeps them from repeating, and the worker notices within a second that Postgres went back.
 -- The caller holds the lock of the row in catalog.database_incarnation.
 create function catalog.note_restart() returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   last_drawn bigint;
   seconds constant numeric := extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00Z');
@@ -78,12 +78,13 @@ declare
 begin
   select last_value into strict last_drawn from catalog.versions;
   next_version := greatest(last_drawn + 4294967296 + (random() * 4294967296)::bigint, least(seconds * 1048576, 4503599627370496)::bigint);
-  if next_version > 9007199254740991 then
-    raise exception 'the versions end at 2^53 - 1, and the last one is %', last_drawn
-      using errcode = 'program_limit_exceeded',
-        hint = 'Check that no version near 2^53 was written by hand. Otherwise move the catalog to an empty database.';
-  end if;
   perform set_config('synchronous_commit', 'on', true);
+  if next_version > 9007199254740991 then
+    -- Writes are about to fail, but reads go on.
+    raise warning 'the versions end at 2^53 - 1, and the last one is %: move the catalog to an empty database', last_drawn;
+    update catalog.database_incarnation set server_started_at = pg_postmaster_start_time();
+    return;
+  end if;
   perform setval('catalog.versions', next_version);
   insert into catalog.version_gaps (next_version, after_version) values (next_version, last_drawn);
   update catalog.database_incarnation set server_started_at = pg_postmaster_start_time();
@@ -96,7 +97,7 @@ $$;
 -- began: whether this call began it.
 -- It runs with the rights of its owner, since only the owner may move the sequence.
 create function catalog.confirm_primary(out incarnation uuid, out facts text, out began boolean)
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if pg_is_in_recovery() then
     raise exception 'this server is a standby: it may lag behind the primary'
@@ -126,15 +127,34 @@ begin
 end
 $$;
 
+-- The highest version that this database may have drawn before it went back, after up to 16 incarnations. A higher one was
+-- written by somebody, and must not choose the next version.
+create function catalog.highest_plausible_version() returns bigint
+language sql volatile set search_path = pg_catalog, pg_temp
+begin atomic
+  select 1099511627776 + greatest(
+    last_value,
+    least(extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00Z') * 1048576, 4503599627370496)::bigint
+  )
+  from catalog.versions;
+end;
+
 -- The worker calls this when it knows a version that is beyond the sequence, or has seen a later position of the WAL: then
 -- Postgres went back on the same timeline, as after a restore from a disk snapshot.
 -- seen_incarnation: the one that the caller found. If another caller has begun a new one since, nothing happens.
--- Answers whether a new incarnation began.
+-- Answers whether a new incarnation began. None begins for a version that this database cannot have drawn, and none within 10 s
+-- after the last one. Each incarnation skips versions, so many of them would use up all versions.
 create function catalog.begin_incarnation(seen_version bigint, seen_incarnation uuid) returns boolean
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform from catalog.database_incarnation i where i.incarnation = seen_incarnation for update;
-  if not found then
+  if not found or seen_version > catalog.highest_plausible_version() then
+    return false;
+  end if;
+  if exists (
+    select from catalog.database_incarnation i
+    where i.after_version > 0 and i.began_at > clock_timestamp() - interval '10 seconds'
+  ) then
     return false;
   end if;
   perform catalog.start_incarnation(seen_version);
@@ -143,7 +163,7 @@ end
 $$;
 
 revoke all on function catalog.database_facts(), catalog.start_incarnation(bigint), catalog.note_restart(),
-  catalog.confirm_primary(), catalog.begin_incarnation(bigint, uuid) from public;
+  catalog.highest_plausible_version(), catalog.confirm_primary(), catalog.begin_incarnation(bigint, uuid) from public;
 grant execute on function catalog.confirm_primary() to catalog_read, catalog_write, invalidation_worker, orders, console;
 grant select on sequence catalog.versions to invalidation_worker;
 grant select on catalog.version_gaps to invalidation_worker;

@@ -17,7 +17,7 @@ insert into catalog.change_marks (marked_at, version, changed_at, transaction_id
 -- Makes a mark, and deletes those that are older than `keep`, but for the youngest of these: there the kept changes begin.
 -- It runs with the rights of its owner, because the worker may not read the history.
 create function catalog.mark_changes(keep interval) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   t constant timestamptz := clock_timestamp();
   newest record;

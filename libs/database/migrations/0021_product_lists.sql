@@ -27,7 +27,7 @@ create index product_counts_by_category on catalog.product_counts (category, bra
 
 -- The functions run with the rights of their owner: nobody else may write the numbers.
 create function catalog.count_inserted_products() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into catalog.product_counts (brand, category, status, products)
   select i.brand, i.category, i.status, count(*) from inserted i group by i.status, cube (i.brand, i.category);
@@ -38,7 +38,7 @@ create trigger count_inserted after insert on catalog.products
   referencing new table as inserted for each statement execute function catalog.count_inserted_products();
 
 create function catalog.count_changed_product() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into catalog.product_counts (brand, category, status, products)
   select c.brand, c.category, c.status, sum(c.products)
@@ -53,7 +53,7 @@ create trigger count_updated after update of brand, category, status on catalog.
   execute function catalog.count_changed_product();
 
 create function catalog.count_deleted_products() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into catalog.product_counts (brand, category, status, products)
   select d.brand, d.category, d.status, -count(*) from deleted d group by d.status, cube (d.brand, d.category);
@@ -64,7 +64,7 @@ create trigger count_deleted after delete on catalog.products
   referencing old table as deleted for each statement execute function catalog.count_deleted_products();
 
 create function catalog.count_no_products() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   delete from catalog.product_counts;
@@ -73,11 +73,14 @@ end
 $$;
 create trigger count_truncated before truncate on catalog.products
   for each statement execute function catalog.count_no_products();
+-- Else a role could attach one to a temporary table of its own, and run it with the rights of the owner.
+revoke execute on function catalog.count_inserted_products, catalog.count_changed_product,
+  catalog.count_deleted_products, catalog.count_no_products from public;
 
 -- Joins rows of one brand, category and state. Rows that other transactions add meanwhile stay for the next call. Answers
 -- how many rows fewer there are.
 create function catalog.join_product_counts() returns bigint
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   fewer bigint;
 begin

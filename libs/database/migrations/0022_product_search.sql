@@ -83,7 +83,7 @@ create index known_words_word on catalog.known_words (word);
 create index known_words_trigrams on catalog.known_words using gin (word catalog.gin_trgm_ops);
 
 create function catalog.learn_words(vectors tsvector[]) returns void
-language sql security definer set search_path = ''
+language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
   insert into catalog.known_words (word)
   select distinct w.word
@@ -94,7 +94,7 @@ end;
 revoke execute on function catalog.learn_words from public;
 
 create function catalog.search_inserted_products() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   vectors tsvector[];
 begin
@@ -112,7 +112,7 @@ create trigger search_inserted after insert on catalog.products
   referencing new table as inserted for each statement execute function catalog.search_inserted_products();
 
 create function catalog.search_updated_product() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   vector constant tsvector := catalog.search_vector(catalog.fold(new.name || ' ' || new.brand || ' ' || new.sku));
 begin
@@ -126,7 +126,7 @@ create trigger search_updated after update of name, brand, sku on catalog.produc
   execute function catalog.search_updated_product();
 
 create function catalog.search_deleted_products() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   delete from catalog.product_search s using deleted d where s.product_id = d.id;
   return null;
@@ -136,7 +136,7 @@ create trigger search_deleted after delete on catalog.products
   referencing old table as deleted for each statement execute function catalog.search_deleted_products();
 
 create function catalog.search_no_products() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
   delete from catalog.product_search;
@@ -145,6 +145,9 @@ end
 $$;
 create trigger search_truncated before truncate on catalog.products
   for each statement execute function catalog.search_no_products();
+-- As in 0021.
+revoke execute on function catalog.search_inserted_products, catalog.search_updated_product,
+  catalog.search_deleted_products, catalog.search_no_products from public;
 
 -- As search_query, but a word stands for the known words that are most like it. Of two swapped letters in a word of six, a fifth
 -- of the trigrams stays equal. No known word has digits or less than four letters, so such a word stands for itself. Null if

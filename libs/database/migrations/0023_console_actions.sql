@@ -18,5 +18,7 @@ create table catalog.console_actions (
 create index console_actions_by_user on catalog.console_actions (username, id);
 -- For retention.
 create index console_actions_by_age on catalog.console_actions (acted_at);
+-- Who paused a queue.
+create index console_actions_by_queue on catalog.console_actions (id) where action in ('queue.pause', 'queue.resume');
 -- The console can neither change nor delete what it has written.
 grant select, insert on catalog.console_actions to console;

@@ -8,9 +8,10 @@ export {
   type TransactionOptions,
 } from './postgres/transaction.ts';
 export { connectionWarning } from './postgres/connection-limit.ts';
-export { retryRead } from './postgres/retry-read.ts';
+export { isDataException, retryRead } from './postgres/retry-read.ts';
 export { sessionOptions } from './postgres/session.ts';
 export { fillIn, loadSql } from './postgres/sql.ts';
+export { PooledSession, refusePooler, requireDirect } from './postgres/direct.ts';
 export { beginIncarnation, confirmPrimary, type Primary } from './postgres/primary.ts';
 export { createServicePool, type ServicePool, type ServicePoolOptions } from './postgres/service-pool.ts';
 export { readVersionReached, wasNeverDrawn } from './postgres/versions.ts';
@@ -46,5 +47,6 @@ export {
   deleteViewsOfDeletedProducts,
   lockViews,
   mostViewedProducts,
+  viewsOfProduct,
   type ProductViewCount,
 } from './views/views.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { isRedisUrl, openRedis } from './open-redis.ts';
+import { openRedis } from './open-redis.ts';
+import { isRedisUrl } from './redis-urls.ts';
 
 const idle = { lazyConnect: true } as const;
 

@@ -181,6 +181,21 @@ test('the background audit finds a changed entry and counts it', async () => {
   expect(busy.log() + worker.log()).toContain('the auditor found a wrong entry in the cache');
 });
 
+test('a version that somebody wrote into an entry does not become the next version of the catalog', async () => {
+  const lastVersion = async () =>
+    (await owner.query<{ last: number }>('select last_value as last from catalog.versions')).rows[0]?.last ??
+    0;
+  const [product] = await cachedProducts(1);
+  if (product === undefined) throw new Error('one was asked for');
+  const before = await lastVersion();
+  // Beyond it, a new incarnation would leave no versions.
+  await tamper(product.key, { version: Number.MAX_SAFE_INTEGER - 2 ** 36 - 2 });
+  expect(await audit()).toMatchObject({ wrong: { newer: 1 } });
+  expect(await lastVersion()).toBe(before);
+  expect(await reader.state(product.key)).toMatchObject({ version: product.version });
+  expect(worker.log()).toContain('somebody wrote the entry');
+});
+
 test('entries of another incarnation are never served, so they are not audited', async () => {
   const connection = new CacheConnection({
     url: stores.cacheRedis.url,

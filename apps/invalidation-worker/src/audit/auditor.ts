@@ -1,9 +1,10 @@
-import type { CacheConnection, EntryStore, PayloadLoader } from '@catalog/cache/worker';
+import { type EntryStore, type PayloadLoader, ShardAway, type WorkerCache } from '@catalog/cache/worker';
 import { type AuditResult, timings } from '@catalog/contracts';
 import { type Part, pause } from '@catalog/runtime';
 import { AuditTally } from './audit-tally.ts';
 import { compareEntries, type ComparedEntry } from './compare-entries.ts';
 import { type Difference, isWrong } from './judgement.ts';
+import { KeyWalk } from './key-walk.ts';
 import { repairEntry, type RepairOptions } from './repair-entry.ts';
 
 /** Keys at a time: a few short reads of each store. */
@@ -14,18 +15,20 @@ const mostSuspects = 1_000;
 export const auditPatience_ms = 5_000;
 
 export interface AuditorOptions extends RepairOptions {
-  readonly cache: CacheConnection;
+  readonly cache: WorkerCache;
   readonly store: Pick<EntryStore, 'peek'>;
   readonly loads: ReadonlyMap<string, PayloadLoader>;
-  /** The time up to which every committed change has been applied, by the clock of the cache Redis. */
+  /** The time up to which every committed change has been applied, by `performance.now`. */
   readonly watermark_ms: () => number | undefined;
+  /** Whether readers read the key from Postgres, since Redis refuses to invalidate it. */
+  readonly isSetAside: (entity: string, cacheKey: string) => boolean;
   readonly keysPerSecond: number;
   readonly onFound: (found: { right: number; wrong: Difference[]; undecided: number }) => void;
 }
 
 interface Suspect extends ComparedEntry {
   readonly difference: Difference;
-  /** A moment after both stores were read. */
+  /** A moment after both stores were read, by `performance.now`. */
   readonly seenAt_ms: number;
 }
 
@@ -41,14 +44,14 @@ export class Auditor implements Part {
   readonly #options: AuditorOptions;
   /** What has been found since the process started. */
   readonly sinceStart = new AuditTally();
-  #cursor = '0';
+  readonly #walk: KeyWalk;
   #suspects: Suspect[] = [];
 
   constructor(options: AuditorOptions) {
     this.#options = options;
+    this.#walk = new KeyWalk(options.cache);
     options.cache.onIncarnation(() => {
-      // Another server has other keys.
-      this.#cursor = '0';
+      this.#walk.restart();
       this.#suspects = [];
     });
   }
@@ -65,9 +68,8 @@ export class Auditor implements Part {
         await this.#judgeRipe();
         // Far behind, the feed has to catch up first.
         if (this.#suspects.length >= mostSuspects) continue;
-        const [next, suspects] = await this.#lookFrom(this.#cursor, count, this.sinceStart);
-        this.#cursor = next;
-        this.#suspects.push(...suspects);
+        const { keys } = await this.#walk.next(count);
+        this.#suspects.push(...(await this.#look(keys, this.sinceStart)));
       } catch (error) {
         onError(error);
       }
@@ -77,22 +79,25 @@ export class Auditor implements Part {
   /**
    * One pass over all cached keys, as fast as the stores answer.
    *
-   * @throws the errors of the stores, and the reason of the signal when it aborts
+   * @throws CacheUnavailable if a shard of the cache is away; the errors of the stores, and the reason of the signal when it aborts
    */
   async pass(signal: AbortSignal): Promise<AuditResult> {
+    const { cache } = this.#options;
+    if (cache.present.length < cache.all.length) throw new ShardAway();
     const tally = new AuditTally();
-    let cursor = '0';
-    do {
+    const walk = new KeyWalk(cache);
+    for (let isEnd = false; !isEnd;) {
       signal.throwIfAborted();
-      const [next, suspects] = await this.#lookFrom(cursor, batch, tally);
-      cursor = next;
+      const next = await walk.next(batch);
+      const suspects = await this.#look(next.keys, tally);
       if (suspects.length > 0) await this.#settle(suspects, tally, signal);
-    } while (cursor !== '0');
+      ({ isEnd } = next);
+    }
     return tally.result();
   }
 
   async #judgeRipe(): Promise<void> {
-    const watermark_ms = this.#options.watermark_ms() ?? 0;
+    const watermark_ms = this.#options.watermark_ms() ?? Number.NEGATIVE_INFINITY;
     const ripe = this.#suspects.filter(({ seenAt_ms }) => seenAt_ms <= watermark_ms);
     if (ripe.length === 0) return;
     this.#suspects = this.#suspects.filter(({ seenAt_ms }) => seenAt_ms > watermark_ms);
@@ -102,7 +107,7 @@ export class Auditor implements Part {
   async #settle(suspects: readonly Suspect[], tally: AuditTally, signal: AbortSignal): Promise<void> {
     const last_ms = Math.max(...suspects.map(({ seenAt_ms }) => seenAt_ms));
     const deadline = performance.now() + auditPatience_ms;
-    while ((this.#options.watermark_ms() ?? 0) < last_ms) {
+    while ((this.#options.watermark_ms() ?? Number.NEGATIVE_INFINITY) < last_ms) {
       if (performance.now() > deadline) {
         tally.undecided(suspects.length);
         this.#options.onFound({ right: 0, wrong: [], undecided: suspects.length });
@@ -114,19 +119,18 @@ export class Auditor implements Part {
     await this.#judge(suspects, tally);
   }
 
-  /** The first look. @returns the next cursor, and the entries that differ */
-  async #lookFrom(cursor: string, count: number, tally: AuditTally): Promise<[string, Suspect[]]> {
-    const { cache, onFound } = this.#options;
-    const [next, cacheKeys] = await cache.redis.scan(cursor, 'COUNT', count);
+  /** The first look. @returns the entries that differ */
+  async #look(cacheKeys: readonly string[], tally: AuditTally): Promise<Suspect[]> {
+    const { onFound } = this.#options;
     const compared = await compareEntries(cacheKeys, this.#options);
-    const seenAt_ms = await cache.time_ms();
+    const seenAt_ms = performance.now();
     const suspects = compared.flatMap((each) =>
       each.difference === undefined ? [] : [{ ...each, difference: each.difference, seenAt_ms }],
     );
     const right = compared.length - suspects.length;
     tally.right(right);
     onFound({ right, wrong: [], undecided: 0 });
-    return [next, suspects];
+    return suspects;
   }
 
   /** The second look. */
@@ -139,10 +143,11 @@ export class Auditor implements Part {
       const { difference } = second;
       if (first === undefined || difference === undefined || !isWrong({ first, second })) continue;
       wrong.push(difference);
-      tally.wrong(difference, await repairEntry(second, this.#options));
-      tally.repaired();
+      const { wrongFor_ms, isRepaired } = await repairEntry(second, this.#options);
+      tally.wrong(difference, wrongFor_ms);
+      if (isRepaired) tally.repaired();
     }
-    // Entries that are gone or have changed since the first look had a change in progress.
+    // Entries that are gone, set aside or changed since the first look had a change in progress.
     const right = suspects.length - wrong.length;
     tally.right(right);
     this.#options.onFound({ right, wrong, undecided: 0 });

@@ -20,9 +20,13 @@ interface CompareOptions {
   readonly store: Pick<EntryStore, 'peek'>;
   /** By the name of the entity. */
   readonly loads: ReadonlyMap<string, PayloadLoader>;
+  readonly isSetAside: (entity: string, cacheKey: string) => boolean;
 }
 
-/** Reads entries from the cache, and then from Postgres. Leaves out what a reader of this release would not serve. */
+/**
+ * Reads entries from the cache, and then from Postgres. Leaves out what a reader of this release would not serve, such as keys
+ * that are set aside, and keys that Redis refuses to read.
+ */
 export async function compareEntries(
   cacheKeys: readonly string[],
   options: CompareOptions,
@@ -38,19 +42,29 @@ export async function compareEntries(
 
 async function cachedEntries(
   cacheKeys: readonly string[],
-  { store, loads }: CompareOptions,
+  { store, loads, isSetAside }: CompareOptions,
 ): Promise<CachedEntry[]> {
   const entries = await Promise.all(
     cacheKeys.map(async (cacheKey) => {
       const parsed = parseCacheKey(cacheKey);
       if (parsed === undefined || !loads.has(parsed.entity.name)) return [];
-      const entry = await store.peek(cacheKey);
+      if (isSetAside(parsed.entity.name, cacheKey)) return [];
+      const entry = await store.peek(cacheKey).catch(unreadableIfRefused);
       if (typeof entry === 'string' || !entry.isOfThisIncarnation) return [];
       if (entry.payloadSchema !== parsed.entity.payloadSchema) return [];
       return entry.state === 'value' || entry.state === 'missing' ? [{ ...parsed, cacheKey, entry }] : [];
     }),
   );
   return entries.flat();
+}
+
+/**
+ * The ACL forbids the key, somebody has stored another type under it, or it is on its way to another shard. That must not end the
+ * audit of all other keys.
+ */
+function unreadableIfRefused(error: Error): 'unreadable' {
+  if (/^(?:NOPERM|WRONGTYPE|MOVED|ASK|TRYAGAIN)\b/.test(error.message)) return 'unreadable';
+  throw error;
 }
 
 async function loadAll(

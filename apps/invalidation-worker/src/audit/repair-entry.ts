@@ -1,6 +1,6 @@
-import type { CacheConnection, InvalidationPublisher } from '@catalog/cache/worker';
+import type { ShardedPublisher, WorkerCache } from '@catalog/cache/worker';
 import type { ChangeTraces } from '@catalog/change-feed';
-import { SKU } from '@catalog/contracts';
+import { PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
 import type { Logger } from '@catalog/service-kit';
 import type { PostgresWatch } from '../postgres/postgres-watch.ts';
 import { countInvalidated } from '../purge/count-invalidated.ts';
@@ -8,9 +8,9 @@ import type { Refresher } from '../refresh/refresher.ts';
 import type { ComparedEntry } from './compare-entries.ts';
 
 export interface RepairOptions {
-  readonly cache: CacheConnection;
+  readonly cache: Pick<WorkerCache, 'onShard'>;
   readonly traces: Pick<ChangeTraces, 'ofKey'>;
-  readonly publisher: Pick<InvalidationPublisher, 'invalidate' | 'forget'>;
+  readonly publisher: Pick<ShardedPublisher, 'invalidate' | 'forget'>;
   readonly postgres: Pick<PostgresWatch, 'noteEntryBeyond'>;
   readonly refresher: Pick<Refresher, 'refresh'>;
   readonly log: Logger;
@@ -19,33 +19,52 @@ export interface RepairOptions {
 
 /**
  * Repairs a wrong entry the way a change does: invalidates and announces the key, and has it filled again. A DEL would go past
- * the protocol: leases would stay, and near caches would not hear of it.
+ * the protocol: leases would stay, and near caches would not hear of it. If Redis refuses, the entry stays as it is.
  *
- * @returns how long the entry has been wrong, at least, in ms
+ * @returns for how long the entry has been wrong, at least, and whether it is repaired
  */
 export async function repairEntry(
-  { entity, key, cacheKey, entry, inPostgres, difference }: ComparedEntry,
-  { cache, traces, publisher, postgres, refresher, log, onError }: RepairOptions,
-): Promise<number> {
+  compared: ComparedEntry,
+  options: RepairOptions,
+): Promise<{ readonly wrongFor_ms: number; readonly isRepaired: boolean }> {
+  const { entity, key, cacheKey, entry, inPostgres, difference } = compared;
+  const { cache, traces, refresher, log, onError } = options;
   const [trace] = await traces.ofKey(entity.name, key, 1);
-  const stored_ms = (await cache.time_ms()) - entry.storedAt_ms;
+  const stored_ms = (await cache.onShard(cacheKey, (shard) => shard.time_ms())) - entry.storedAt_ms;
   const changed_ms =
     trace === undefined ? Number.POSITIVE_INFINITY : Date.now() - Date.parse(trace.changedAt);
-  const age_ms = Math.max(0, Math.min(stored_ms, changed_ms));
+  const wrongFor_ms = Math.max(0, Math.min(stored_ms, changed_ms));
   log.error(
-    { key: cacheKey, difference, cachedVersion: entry.version, version: inPostgres.version, age_ms },
+    { key: cacheKey, difference, cachedVersion: entry.version, version: inPostgres.version, wrongFor_ms },
     'the auditor found a wrong entry in the cache',
   );
-  // The version of an SKU index entry is that of the product, so it gives no order when the SKU moves to another product.
-  const isOrdered = difference === 'older' && entity.name !== SKU.name;
-  if (isOrdered) await countInvalidated(publisher.invalidate([[cacheKey, inPostgres.version]]));
-  else {
-    // A version that Postgres has never drawn shows that Postgres went back: then every entry may be wrong.
-    if (difference === 'newer') await postgres.noteEntryBeyond(entry.version).catch(onError);
-    // Readers have served the wrong entry, and would refuse the right one, which is older.
-    await countInvalidated(publisher.forget([cacheKey]));
+  try {
+    await invalidate(compared, options);
+  } catch (error) {
+    onError(error);
+    return { wrongFor_ms, isRepaired: false };
   }
   // Best effort: otherwise the next reader fills it.
   await refresher.refresh([{ entity: entity.name, key }]).catch(onError);
-  return age_ms;
+  return { wrongFor_ms, isRepaired: true };
+}
+
+/** Others have versions of their own, or none. */
+const drawsVersions = new Set<string>([PRODUCT.name, SETTINGS.name]);
+
+async function invalidate(
+  { entity, cacheKey, entry, inPostgres, difference }: ComparedEntry,
+  { publisher, postgres, onError }: RepairOptions,
+): Promise<void> {
+  // The version of an SKU index entry is that of the product, so it gives no order when the SKU moves to another product.
+  const isOrdered = difference === 'older' && entity.name !== SKU.name;
+  if (isOrdered) {
+    await countInvalidated(publisher.invalidate([[cacheKey, inPostgres.version]]));
+    return;
+  }
+  // A version that Postgres has never drawn shows that Postgres went back: then every entry may be wrong.
+  if (difference === 'newer' && drawsVersions.has(entity.name))
+    await postgres.noteEntryBeyond(entry.version).catch(onError);
+  // Readers have served the wrong entry, and would refuse the right one, which is older.
+  await countInvalidated(publisher.forget([cacheKey]));
 }

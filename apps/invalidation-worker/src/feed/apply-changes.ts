@@ -1,14 +1,13 @@
-import type { ChangeInvalidator, GenerationBumper, RefusedKey } from '@catalog/cache/worker';
+import type { AppliedTo, ChangeInvalidator, RefusedKey } from '@catalog/cache/worker';
 import type { Acknowledgement, AppliedChange, Outbox, RefreshJob } from '@catalog/change-feed';
 import type { Change } from '@catalog/contracts';
 import { Flag, type Part, pause } from '@catalog/runtime';
 
 export interface Applied {
-  readonly changes: readonly Change[];
+  /** Each with the incarnation of the shard that it was applied to. */
+  readonly changes: readonly AppliedTo<Change>[];
   /** Lists whose cached pages may no longer be right. */
   readonly lists: readonly string[];
-  /** The incarnation of the cache that all of it was applied to, from the first key to the announcement. */
-  readonly incarnation: string;
   /** By `performance.now`. */
   readonly appliedAt_ms: number;
   /** How long the changes had waited in the queue by then, by the clocks of two processes. */
@@ -20,12 +19,8 @@ interface InvalidatorOptions {
   readonly onApplied?: (changes: readonly Change[]) => void;
   readonly acknowledge: (applied: Applied) => void;
   readonly refresh: (keys: RefreshJob['keys']) => void;
-  /** Takes keys that Redis refuses. `lists` are those of the whole job. */
-  readonly setAside: (
-    refused: readonly RefusedKey<Change>[],
-    lists: readonly string[],
-    incarnation: string,
-  ) => Promise<void>;
+  /** Takes keys that Redis refuses, and keys whose shard is away. `lists` are those of the whole job. */
+  readonly setAside: (refused: readonly RefusedKey<Change>[], lists: readonly string[]) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -47,12 +42,11 @@ export class Invalidator {
   async apply(changes: readonly Change[], queuedAt_ms = Date.now()): Promise<void> {
     const { changeInvalidator, onApplied, acknowledge, refresh, setAside, onError } = this.#options;
     const outcome = await changeInvalidator.invalidate(changes);
-    const { incarnation, applied, refused, failure, inUse, lists } = outcome;
+    const { applied, refused, failure, inUse, lists } = outcome;
     if (failure !== undefined) onError(failure);
     // Changes of refused keys count too, because readers hear their versions.
     onApplied?.(changes);
     acknowledge({
-      incarnation,
       appliedAt_ms: performance.now(),
       queued_ms: Math.max(0, Date.now() - queuedAt_ms),
       changes: applied,
@@ -67,13 +61,18 @@ export class Invalidator {
         })),
       );
     }
-    if (refused.length > 0) await setAside(refused, lists, incarnation);
+    if (refused.length > 0) await setAside(refused, lists);
   }
 }
 
 interface AcknowledgerOptions {
-  readonly outbox: Pick<Outbox, 'acknowledge'>;
-  readonly bumper: Pick<GenerationBumper, 'bump'>;
+  readonly outbox: Pick<Outbox, 'acknowledge' | 'release'>;
+  /** Ends the pages of a list. */
+  readonly bump: (list: string, incarnation: string) => Promise<void>;
+  /** The incarnation of the cache that changes are acknowledged for. Undefined while there is none. */
+  readonly registered: () => Promise<string | undefined>;
+  /** Whether the incarnation of a shard still counts. */
+  readonly isCurrent: (appliedTo: string) => boolean;
   /** How many traces of the acknowledged changes are wanted. */
   readonly tracesWanted: () => number;
   readonly onAcknowledged: (traces: Acknowledgement['traces'], count: number) => void;
@@ -89,8 +88,8 @@ const gather_ms = 5;
  * Acknowledges changes that have been invalidated and announced, many jobs at a time. Before that it bumps the generations
  * of their lists. Changes that a crash leaves unacknowledged are dispatched again.
  *
- * A change is acknowledged for the incarnation that it was applied to. An incarnation that has begun since then has not seen the
- * change.
+ * A change is acknowledged with the incarnation of the shard that it was applied to. An incarnation of this shard that has begun
+ * since then has not seen the change, so the change is dispatched again. Postgres would refuse the acknowledgement, too.
  */
 export class Acknowledger implements Part {
   readonly #options: AcknowledgerOptions;
@@ -122,22 +121,30 @@ export class Acknowledger implements Part {
       this.#hasWork.lower();
       const batch = this.#waiting;
       this.#waiting = [];
-      const byIncarnation = Map.groupBy(batch, ({ incarnation }) => incarnation);
-      for (const [incarnation, applied] of byIncarnation) await this.#acknowledge(incarnation, applied);
+      await this.#acknowledge(batch);
       for (const { changes } of batch) this.#waitingChanges -= changes.length;
     }
   }
 
-  async #acknowledge(incarnation: string, applied: readonly Applied[]): Promise<void> {
-    const { outbox, bumper, tracesWanted, onAcknowledged, onRefused, onError } = this.#options;
+  async #acknowledge(applied: readonly Applied[]): Promise<void> {
+    const { outbox, bump, registered, isCurrent, tracesWanted, onAcknowledged, onRefused, onError } =
+      this.#options;
     try {
+      const incarnation = await registered();
+      if (incarnation === undefined) return;
       const lists = new Set(applied.flatMap((each) => each.lists));
-      await Promise.all([...lists].map((list) => bumper.bump(list)));
+      await Promise.all([...lists].map((list) => bump(list, incarnation)));
       const now_ms = performance.now();
-      const acknowledged = applied.flatMap(({ changes, queued_ms, appliedAt_ms }): AppliedChange[] => {
+      const all = applied.flatMap(({ changes, queued_ms, appliedAt_ms }): AppliedChange[] => {
         const applied_ms = now_ms - appliedAt_ms;
         return changes.map((change) => ({ ...change, applied_ms, queued_ms: applied_ms + queued_ms }));
       });
+      const isAcknowledged = ({ appliedTo = incarnation }: AppliedChange) =>
+        appliedTo === incarnation || isCurrent(appliedTo);
+      const { acknowledged = [], late } = Object.groupBy(all, (change) =>
+        isAcknowledged(change) ? 'acknowledged' : 'late',
+      );
+      if (late !== undefined) await outbox.release(late);
       const { accepted, traces } = await outbox.acknowledge(acknowledged, incarnation, tracesWanted());
       if (accepted) onAcknowledged(traces, acknowledged.length);
       else onRefused(incarnation);

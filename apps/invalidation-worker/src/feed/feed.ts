@@ -1,9 +1,4 @@
-import {
-  type CacheConnection,
-  ChangeInvalidator,
-  type GenerationBumper,
-  type InvalidationPublisher,
-} from '@catalog/cache/worker';
+import { ChangeInvalidator, type WorkerCache } from '@catalog/cache/worker';
 import {
   AwakeLock,
   createInvalidationQueue,
@@ -36,9 +31,7 @@ interface FeedOptions {
   readonly database: Pick<ServicePool, 'onIncarnation'>;
   readonly databaseDirectUrl: string;
   readonly stateRedis: StateRedis;
-  readonly cache: CacheConnection;
-  readonly publisher: InvalidationPublisher;
-  readonly bumper: GenerationBumper;
+  readonly cache: WorkerCache;
   readonly registration: Registration;
   readonly setAside: SetAside;
   readonly onApplied: (changes: readonly Change[]) => void;
@@ -54,6 +47,9 @@ export interface Feed extends Part {
   readonly isListening: () => boolean;
 }
 
+/** Of each acknowledgement: enough to know how long changes take, and nothing beside a statement for hundreds of them. */
+const observedChanges = 5;
+
 /** The way of a change: outbox, relay, queue, invalidation, acknowledgement. The parts stand in the reverse order. */
 export function createFeed(options: FeedOptions): Feed {
   const { outbox, stateRedis, cache, registration, refreshRequests, broadcast, metrics } = options;
@@ -62,10 +58,16 @@ export function createFeed(options: FeedOptions): Feed {
   // 5. The changes are acknowledged in the outbox.
   const acknowledger = new Acknowledger({
     outbox,
-    bumper: options.bumper,
-    tracesWanted: () => broadcast.wanted,
+    bump: (list, incarnation) => options.setAside.bump(list, incarnation),
+    registered: () => registration.current(),
+    isCurrent: (appliedTo) => cache.incarnations.includes(appliedTo),
+    tracesWanted: () => Math.max(broadcast.wanted, observedChanges),
     onAcknowledged: (traces, count) => {
       metrics.changesApplied.inc(count);
+      for (const { committedAt, appliedAt } of traces.slice(0, observedChanges)) {
+        if (committedAt !== null && appliedAt !== null)
+          metrics.changeFresh.observe(Math.max(0, Date.parse(appliedAt) - Date.parse(committedAt)) / 1_000);
+      }
       broadcast.applied(traces, count);
     },
     onRefused: (incarnation) => registration.refused(incarnation),
@@ -73,7 +75,7 @@ export function createFeed(options: FeedOptions): Feed {
   });
   // 4. A change becomes an invalidation.
   const invalidator = new Invalidator({
-    changeInvalidator: new ChangeInvalidator(options.entities, cache, options.publisher),
+    changeInvalidator: new ChangeInvalidator(options.entities, cache, cache.publisher),
     onApplied: options.onApplied,
     acknowledge: (applied) => acknowledger.add(applied),
     refresh: (keys) => refreshRequests.add(keys),

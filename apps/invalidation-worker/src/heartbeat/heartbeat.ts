@@ -1,13 +1,18 @@
-import type { CacheConnection, InvalidationPublisher } from '@catalog/cache/worker';
-import { type Outbox, type RegisteredIncarnation, Watermark } from '@catalog/change-feed';
+import type { WorkerCache, WorkerShard } from '@catalog/cache/worker';
+import {
+  type Outbox,
+  type RegisteredIncarnation,
+  type RegisteredLook,
+  Watermark,
+} from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
-import { type Part, repeat } from '@catalog/runtime';
+import { type Part, repeat, withDeadline } from '@catalog/runtime';
 import type { PostgresWatch } from '../postgres/postgres-watch.ts';
 import type { Registration } from '../registration/registration.ts';
+import { Watermarks } from './watermarks.ts';
 
 interface HeartbeatOptions {
-  readonly cache: CacheConnection;
-  readonly publisher: Pick<InvalidationPublisher, 'heartbeat'>;
+  readonly cache: WorkerCache;
   readonly outbox: Pick<Outbox, 'look'>;
   readonly registered: Pick<RegisteredIncarnation, 'noteSeen'>;
   readonly postgres: Pick<PostgresWatch, 'confirms'>;
@@ -15,19 +20,38 @@ interface HeartbeatOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** A shard that hangs must not delay the heartbeats of the others. It is left out until it answers. */
+const clock_ms = 200;
+
+const late = () => new Error('a shard of the cache Redis does not answer in time');
+
+/** The clock of a shard that is there, and its incarnation at that time. */
+interface ShardClock {
+  readonly shard: WorkerShard;
+  readonly incarnation: string;
+  readonly at_ms: number;
+}
+
 /** Tells the readers, several times within the bound, up to which time every committed change has been applied. */
 export class Heartbeat implements Part {
   readonly #options: HeartbeatOptions;
-  /** By the clock of the cache Redis. */
+  readonly #watermarks = new Watermarks();
+  /** Of the whole cache, by `performance.now`. */
   readonly #watermark = new Watermark();
-  /** The same by `performance.now`, because the clock of the cache Redis may be set back. */
-  readonly #ownWatermark = new Watermark();
   #lastBeat_ms = Number.NEGATIVE_INFINITY;
+  #setAside: { readonly keys: ReadonlySet<string>; readonly entities: ReadonlySet<string> } = {
+    keys: new Set(),
+    entities: new Set(),
+  };
+  #slotsAway: readonly number[] = [];
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
-    // Another server has another clock.
-    options.cache.onIncarnation(() => this.#reset());
+    const { cache } = options;
+    cache.onIncarnation(() => {
+      this.#watermark.reset();
+      this.#watermarks.keep(cache.incarnations);
+    });
   }
 
   /** How long no heartbeat could be sent. */
@@ -37,13 +61,24 @@ export class Heartbeat implements Part {
 
   /** How far the watermark is behind; undefined while none is known in this incarnation. */
   get behind_ms(): number | undefined {
-    const { at } = this.#ownWatermark;
+    const { at } = this.#watermark;
     return at === undefined ? undefined : performance.now() - at;
   }
 
-  /** By the clock of the cache Redis; undefined while none is known in this incarnation. */
+  /** By `performance.now`; undefined while none is known in this incarnation. */
   get watermark_ms(): number | undefined {
     return this.#watermark.at;
+  }
+
+  /** Slots whose changes wait for their shard, which is there again. */
+  get slotsBack(): readonly number[] {
+    const { shards } = this.#options.cache;
+    return this.#slotsAway.filter((slot) => shards.ofSlot(slot)?.connection.incarnation !== undefined);
+  }
+
+  /** Whether readers read the key from Postgres, since Redis refuses to invalidate it. As the last look saw it. */
+  isSetAside(entity: string, cacheKey: string): boolean {
+    return this.#setAside.keys.has(cacheKey) || this.#setAside.entities.has(entity);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -52,12 +87,12 @@ export class Heartbeat implements Part {
   }
 
   async #beat(): Promise<void> {
-    const { cache, publisher, outbox, postgres, registered, registration } = this.#options;
+    const { cache, outbox, postgres, registered, registration, onError } = this.#options;
     if (!registration.isRegistered()) return;
     const incarnation = cache.requireIncarnation();
     // The time comes first: the look then sees whatever was committed before it.
     const ownAt_ms = performance.now();
-    const at_ms = await cache.time_ms();
+    const clocks = await this.#clocks();
     const look = await outbox.look(incarnation);
     if (!(await postgres.confirms(look))) {
       // The look belongs to another incarnation than the entries.
@@ -70,18 +105,49 @@ export class Heartbeat implements Part {
       registration.refused(incarnation);
       return;
     }
-    if (cache.incarnation !== incarnation || !registration.isRegistered()) return;
     await registered.noteSeen(incarnation);
-    this.#watermark.look(at_ms, look);
-    this.#ownWatermark.look(ownAt_ms, look);
-    const { watermark_ms, behind_ms } = this;
-    if (watermark_ms === undefined) return;
-    await publisher.heartbeat(watermark_ms, behind_ms, look.setAside);
-    this.#lastBeat_ms = performance.now();
+    if (cache.incarnation !== incarnation || !registration.isRegistered()) return;
+    // Together with the watermark: it may pass the changes of a key only when the key is known to be set aside.
+    this.#setAside = { keys: new Set(look.setAside.keys), entities: new Set(look.setAside.entities) };
+    this.#slotsAway = look.slotsAway;
+    this.#watermark.look(ownAt_ms, look);
+    this.#watermarks.look(new Map(clocks.map((clock) => [clock.incarnation, clock.at_ms])), ownAt_ms, look);
+    const sent = await Promise.allSettled(clocks.map((clock) => this.#send(clock, look)));
+    if (sent.some((each) => each.status === 'fulfilled' && each.value)) this.#lastBeat_ms = performance.now();
+    for (const each of sent) if (each.status === 'rejected') onError(each.reason);
+  }
+
+  /** @throws the failure of a single server; of a cluster, the shards that answer in time are enough */
+  async #clocks(): Promise<ShardClock[]> {
+    const { cache } = this.#options;
+    const clockOf = async (shard: WorkerShard): Promise<ShardClock[]> => {
+      const { incarnation } = shard.connection;
+      if (incarnation === undefined) return [];
+      const at_ms = await shard.connection.time_ms();
+      return shard.connection.incarnation === incarnation ? [{ shard, incarnation, at_ms }] : [];
+    };
+    const [only] = cache.present;
+    if (cache.shards.isSingle) return only === undefined ? [] : clockOf(only);
+    const clocks = await Promise.allSettled(
+      cache.present.map((shard) => withDeadline(() => clockOf(shard), { after_ms: clock_ms, late })),
+    );
+    return clocks.flatMap((clock) => (clock.status === 'fulfilled' ? clock.value : []));
+  }
+
+  /** @returns whether the shard got a heartbeat. It gets none while changes of its keys wait for it. */
+  async #send({ shard, incarnation }: ShardClock, look: RegisteredLook): Promise<boolean> {
+    const watermark = this.#watermarks.of(incarnation);
+    const { shards } = this.#options.cache;
+    const isWaitedFor = look.slotsAway.some((slot) => shards.ofSlot(slot) === shard);
+    if (watermark === undefined || isWaitedFor) return false;
+    const beat = () =>
+      shard.publisher.heartbeat(watermark.at_ms, performance.now() - watermark.ownAt_ms, look.setAside);
+    await (shards.isSingle ? beat() : withDeadline(beat, { after_ms: clock_ms, late }));
+    return true;
   }
 
   #reset(): void {
     this.#watermark.reset();
-    this.#ownWatermark.reset();
+    this.#watermarks.reset();
   }
 }

@@ -17,6 +17,8 @@ const keepHighest = defineScript<[version: string, incarnation: string, wal: str
 const save_ms = 1_000;
 /** A session that stays on a server which everybody else has left is noticed after this time. */
 const askAnew_ms = 2_000;
+/** Entries of an earlier incarnation do not count. So one incarnation is enough for all that were stored before it. */
+const betweenEntries_ms = 600_000;
 
 interface PostgresWatchOptions {
   /** The state Redis. */
@@ -56,6 +58,7 @@ export class PostgresWatch implements Part {
   #version = 0;
   #wal = { incarnation: '', position: 0 };
   #isLoaded = false;
+  #begunForEntry_ms = Number.NEGATIVE_INFINITY;
   /** The highest version is known not to be in a gap that ends here or earlier. */
   #checkedSkipped = 0;
 
@@ -137,16 +140,25 @@ export class PostgresWatch implements Part {
 
   /**
    * The auditor has found this version in the cache, and an older one in Postgres. If Postgres has never drawn the version,
-   * Postgres went back, and another incarnation begins.
+   * Postgres went back, and another incarnation begins. Somebody who may write to the cache can also have written the
+   * version: so it does not begin one after the other, and none for a version that Postgres cannot have drawn.
    */
   async noteEntryBeyond(version: number): Promise<void> {
     const { pool, cache, beginIncarnation, wasNeverDrawn, log } = this.#options;
     const incarnation = await pool.currentIncarnation();
     if (version >= UNCONDITIONAL_VERSION || !(await wasNeverDrawn(version))) return;
-    if (await beginIncarnation(version, incarnation))
+    const now_ms = performance.now();
+    const mayBegin = now_ms - this.#begunForEntry_ms >= betweenEntries_ms;
+    if (mayBegin && (await beginIncarnation(version, incarnation))) {
+      this.#begunForEntry_ms = now_ms;
       log.error(
         { incarnation, version },
         'the cache holds a version that Postgres never drew: Postgres went back',
+      );
+    } else
+      log.error(
+        { incarnation, version },
+        'the cache holds a version that Postgres never drew, and no incarnation begins for it: another worker was first, or somebody wrote the entry',
       );
     await cache.relearn();
   }

@@ -1,4 +1,9 @@
-import type { CacheConnection, GenerationBumper, InvalidationPublisher } from '@catalog/cache/worker';
+import {
+  type GenerationBumper,
+  ShardAway,
+  type ShardedPublisher,
+  type WorkerCache,
+} from '@catalog/cache/worker';
 import {
   CatalogError,
   entities,
@@ -9,11 +14,12 @@ import {
   type PurgeResult,
   UNCONDITIONAL_VERSION,
 } from '@catalog/contracts';
+import { KeyWalk } from '../audit/key-walk.ts';
 import { countInvalidated } from './count-invalidated.ts';
 
 interface PurgerOptions {
-  readonly cache: CacheConnection;
-  readonly publisher: Pick<InvalidationPublisher, 'invalidate' | 'forget' | 'forgetAll'>;
+  readonly cache: WorkerCache;
+  readonly publisher: Pick<ShardedPublisher, 'invalidate' | 'forget' | 'forgetAll'>;
   readonly bumper: Pick<GenerationBumper, 'end'>;
 }
 
@@ -33,7 +39,10 @@ export class Purger {
     this.#options = options;
   }
 
-  /** @throws CatalogError `conflict` while another purge of many keys runs */
+  /**
+   * @throws CatalogError `conflict` while another purge of many keys runs
+   * @throws ShardAway if a shard is away; the others are purged
+   */
   async purge({ key, entity }: PurgeRequest): Promise<PurgeResult> {
     if (key !== undefined) return this.#purgeKey(key);
     if (this.#running) throw new CatalogError('conflict', 'Another purge is running.');
@@ -47,7 +56,7 @@ export class Purger {
 
   async #purgeKey(key: string): Promise<PurgeResult> {
     const { cache, publisher } = this.#options;
-    const entries = await cache.redis.exists(key);
+    const entries = await cache.onShard(key, ({ redis }) => redis.exists(key));
     const invalidated = await countInvalidated(publisher.forget([key]));
     await this.#endPages(parseCacheKey(key)?.entity);
     return { entries, invalidated };
@@ -57,11 +66,12 @@ export class Purger {
     const { cache, publisher } = this.#options;
     let entries = 0;
     let invalidated = 0;
-    let cursor = '0';
-    do {
-      const [next, keys] = await cache.redis.scan(cursor, 'COUNT', keysPerScan);
-      cursor = next;
-      const purged = keys.filter((key) => {
+    const isPartial = cache.present.length < cache.shards.all.length;
+    const walk = new KeyWalk(cache);
+    for (let isEnd = false; !isEnd;) {
+      const next = await walk.next(keysPerScan);
+      ({ isEnd } = next);
+      const purged = next.keys.filter((key) => {
         const name = parseCacheKey(key)?.entity.name;
         return name !== undefined && (entity === undefined || name === entity);
       });
@@ -70,11 +80,12 @@ export class Purger {
       invalidated += await countInvalidated(
         publisher.invalidate(purged.map((key) => [key, UNCONDITIONAL_VERSION] as const)),
       );
-    } while (cursor !== '0');
+    }
     await this.#endPages(entities.find(({ name }) => name === (entity ?? PRODUCT.name)));
     // Near caches may hold entries that Redis has evicted, and readers may have served versions that Postgres has lost. Once for
     // all keys: each reader repeats the reads that are in flight.
     await publisher.forgetAll();
+    if (isPartial) throw new ShardAway();
     return { entries, invalidated };
   }
 

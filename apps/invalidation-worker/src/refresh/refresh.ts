@@ -13,7 +13,7 @@ import type { Refresher } from './refresher.ts';
 
 interface RefreshOptions {
   readonly stateRedis: StateRedis;
-  readonly store: EntryStore;
+  readonly store: Pick<EntryStore, 'peek'>;
   readonly refresher: Refresher;
   readonly registration: Registration;
   readonly traces: ChangeTraces;

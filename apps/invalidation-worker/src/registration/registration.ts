@@ -1,15 +1,20 @@
-import type { CacheConnection } from '@catalog/cache/worker';
+import type { WorkerCache } from '@catalog/cache/worker';
 import type { RegisteredIncarnation } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
-import { Flag, type Part } from '@catalog/runtime';
+import { Flag, type Part, pause } from '@catalog/runtime';
 import type { Logger } from '@catalog/service-kit';
 
 /** While another worker's incarnation is registered, ask this often whether its workers are gone. */
 const askAgain_ms = 1_000;
+/** A registration takes some milliseconds. */
+const registering_ms = 500;
 
 interface RegistrationOptions {
-  readonly cache: CacheConnection;
-  readonly registered: Pick<RegisteredIncarnation, 'register' | 'isForgotten' | 'isDeserted'>;
+  readonly cache: Pick<
+    WorkerCache,
+    'incarnation' | 'incarnations' | 'mapAge' | 'isComplete' | 'onIncarnation' | 'relearn'
+  >;
+  readonly registered: Pick<RegisteredIncarnation, 'register' | 'isForgotten' | 'mayReplace'>;
   /** Invalidates every entry of the cache. */
   readonly purgeAll: (reason: string) => Promise<unknown>;
   readonly onReplayed: (changes: number) => void;
@@ -24,6 +29,10 @@ interface RegistrationOptions {
  *   unknown ── the connection learns its incarnation ──▶ registered ── Postgres names another one ──▶ overruled
  *   overruled ── the connection learns another incarnation, or no worker of the registered one was seen lately ──▶ registered
  *
+ * The incarnation of a cluster changes when a slot moves or when a shard gets a new incarnation. While a
+ * shard is away, a worker that starts does not know its incarnation. If it registered at once, the changes of that shard would be
+ * set aside. So it waits a little, and then replaces only what it has registered itself.
+ *
  * An overruled worker does not register the same incarnation again. Otherwise two workers on two Redis servers would
  * register in turns. A server may return after missing changes that the outbox no longer holds. The worker purges it before
  * readers trust it.
@@ -33,6 +42,10 @@ export class Registration implements Part {
   readonly #changed = new Flag();
   readonly #listeners = new Set<() => void>();
   #registered: string | undefined;
+  /** As `#registered`, also after that has ended. */
+  #lastRegistered: string | undefined;
+  /** It was about to be registered while the incarnation of a shard was not known. */
+  #incomplete: string | undefined;
   #overruled: string | undefined;
   /** Whether to ask Redis again which incarnation it has, before the next attempt to register. */
   #isDoubtful = false;
@@ -50,6 +63,17 @@ export class Registration implements Part {
 
   isRegistered(): boolean {
     return this.#registered !== undefined && this.#registered === this.#options.cache.incarnation;
+  }
+
+  /** The incarnation that is registered. While another one is about to be registered, it waits a little for that. */
+  async current(): Promise<string | undefined> {
+    if (!this.isRegistered()) {
+      const ended = new AbortController();
+      const stopFollowing = this.onChange(() => ended.abort());
+      await pause(registering_ms, ended.signal);
+      stopFollowing();
+    }
+    return this.isRegistered() ? this.#registered : undefined;
   }
 
   /** Calls the listener when a registration begins and when it ends. @returns a function that removes the listener */
@@ -88,20 +112,31 @@ export class Registration implements Part {
     const { cache, registered, purgeAll, onReplayed, log } = this.#options;
     // The incarnation may have changed, and another worker may know that already.
     if (this.#isDoubtful) await cache.relearn();
-    const { incarnation } = cache;
+    const { incarnation, incarnations, mapAge, isComplete } = cache;
     if (incarnation === undefined || incarnation === this.#registered) return Number.POSITIVE_INFINITY;
-    if (incarnation === this.#overruled && !(await registered.isDeserted())) {
+    if (!isComplete && incarnation !== this.#incomplete) {
+      this.#incomplete = incarnation;
+      return timings.heartbeat_ms;
+    }
+    const isOverruled = incarnation === this.#overruled;
+    const own = isOverruled ? [incarnation] : [incarnation, this.#lastRegistered ?? incarnation];
+    if ((isOverruled || !isComplete) && !(await registered.mayReplace(...own))) {
       this.#isDoubtful = true;
       return askAgain_ms;
     }
-    if (await registered.isForgotten(incarnation)) {
+    if (await registered.isForgotten(incarnations)) {
       const reason = 'the cache is back in a former incarnation';
       log.warn({ incarnation }, `${reason}: all its entries are invalidated`);
       await purgeAll(reason);
     }
-    const changes = await registered.register(incarnation);
+    const changes = await registered.register(incarnation, incarnations, mapAge);
+    if (changes === undefined) {
+      this.#isDoubtful = true;
+      return askAgain_ms;
+    }
     if (cache.incarnation !== incarnation) return 0;
     this.#registered = incarnation;
+    this.#lastRegistered = incarnation;
     this.#overruled = undefined;
     this.#isDoubtful = false;
     if (changes > 0) {

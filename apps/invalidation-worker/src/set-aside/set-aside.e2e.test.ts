@@ -1,5 +1,5 @@
 /** A key that the cache Redis refuses to invalidate, because its ACL forbids the key to the worker. */
-import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
+import { type AuditResult, auditResultSchema, SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
 import { entityLoaders } from '@catalog/database';
 import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
@@ -36,6 +36,14 @@ const warning = async (): Promise<string | undefined> => {
   return report.warnings?.['set aside'];
 };
 
+const nothingWrong = { older: 0, newer: 0, other: 0 };
+
+const audit = async (): Promise<AuditResult> => {
+  const response = await worker.call('POST', '/v1/audits');
+  expect(response.status).toBe(200);
+  return auditResultSchema.parse(await response.json());
+};
+
 test('it delays no other change, is read from Postgres, and is released when the ACL allows it', async () => {
   const settings = on.reader.cache.define(SETTINGS, entityLoaders(on.owner).settings);
   const read = () => settings.get(SETTINGS_KEY);
@@ -48,6 +56,9 @@ test('it delays no other change, is read from Postgres, and is released when the
   await on.settled();
   await read();
   await eventually(async () => (await read()).source === 'near');
+
+  // Nothing has changed, so no key is set aside: an audit reads every key.
+  expect((await audit()).wrong).toEqual(nothingWrong);
 
   // The refused key, and good ones.
   const version = await change();
@@ -63,6 +74,8 @@ test('it delays no other change, is read from Postgres, and is released when the
     expect(answer.version).toBe(version);
     expect(['near', 'redis', 'stale']).not.toContain(answer.source);
   }
+  // The entry of the refused key is old, and no reader is served from it.
+  expect(await audit()).toMatchObject({ wrong: nothingWrong, repaired: 0 });
   expect(await warning()).toContain(key);
   expect(worker.log()).toContain('refuses to invalidate a key');
   const next = await change();
@@ -72,4 +85,20 @@ test('it delays no other change, is read from Postgres, and is released when the
   await eventually(async () => (await read()).source === 'near', { timeout_ms: 15_000 });
   expect((await read()).version).toBe(next);
   expect(await warning()).toBeUndefined();
+});
+
+test('a wrong entry that Redis refuses to repair is counted, and the audit goes on', async () => {
+  await on.reader.fill(key);
+  const raw = (await redis.get(key)) ?? '';
+  await redis.set(key, `${raw.slice(0, raw.indexOf('\n'))}\n{"storeName":"never"}`, 'KEEPTTL');
+  await allow('~product:*', '%R~*:settings');
+  expect(await audit()).toMatchObject({ wrong: { ...nothingWrong, other: 1 }, repaired: 0 });
+  await allow('~product:*', '~*:settings');
+  expect(await audit()).toMatchObject({ wrong: { ...nothingWrong, other: 1 }, repaired: 1 });
+  expect(await audit()).toMatchObject({ wrong: nothingWrong });
+});
+
+test('an entry of another type of Redis does not end an audit', async () => {
+  await redis.rpush('product:00000000-0000-7000-8000-000000000001', 'x');
+  expect(await audit()).toMatchObject({ wrong: nothingWrong });
 });

@@ -1,12 +1,19 @@
-import type { GenerationBumper, InvalidationPublisher, RefusedKey } from '@catalog/cache/worker';
+import {
+  type GenerationBumper,
+  generationKey,
+  type RefusedKey,
+  ShardAway,
+  type ShardedPublisher,
+  slotOf,
+} from '@catalog/cache/worker';
 import { feedTimings, type KeyToRetry, type SetAsideKeys, type SetAsideSummary } from '@catalog/change-feed';
-import type { Change } from '@catalog/contracts';
+import { type Change, parseCacheKey, timings } from '@catalog/contracts';
 import { type Part, repeat } from '@catalog/runtime';
 import type { Logger } from '@catalog/service-kit';
 import type { Registration } from '../registration/registration.ts';
 
-/** One call to Redis. */
-const retriedAtOnce = 100;
+/** A shard that was away for long may have many: some milliseconds of work for each store. */
+const retriedAtOnce = 500;
 /** In a warning. */
 const namedKeys = 5;
 /** A whole entity may be refused, and each of its keys would be logged. */
@@ -14,51 +21,73 @@ const loggedKeys = 20;
 
 interface SetAsideOptions {
   readonly keys: SetAsideKeys;
-  readonly publisher: Pick<InvalidationPublisher, 'invalidate'>;
+  readonly publisher: Pick<ShardedPublisher, 'invalidate'>;
   readonly bumper: Pick<GenerationBumper, 'bump'>;
-  readonly registration: Pick<Registration, 'isRegistered' | 'refused'>;
+  readonly registration: Pick<Registration, 'isRegistered' | 'current' | 'refused'>;
+  /** Slots with keys that wait for their shard, which is there. */
+  readonly slotsBack: () => readonly number[];
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly onError: (error: unknown) => void;
 }
 
 /**
  * Sets keys aside that the cache Redis refuses to invalidate, so that they delay no other change, and tries them again at a slow
- * pace. `SetAsideKeys` tells what the readers do meanwhile.
+ * pace. Sets keys of a shard aside that is away, and tries them again once it is back. `SetAsideKeys` tells what the readers do
+ * meanwhile.
  */
 export class SetAside implements Part {
   readonly #options: SetAsideOptions;
   readonly #logged = new Set<string>();
+  #isShardAway = false;
 
   constructor(options: SetAsideOptions) {
     this.#options = options;
   }
 
   /** @param lists whose cached pages the changes may have made wrong */
-  async add(
-    refused: readonly RefusedKey<Change>[],
-    lists: readonly string[],
-    incarnation: string,
-  ): Promise<void> {
-    const { keys, bumper, registration, log } = this.#options;
-    await Promise.all(lists.map((list) => bumper.bump(list)));
-    const added = refused.map(({ cacheKey, entity, key, reason, changes }) => ({
+  async add(refused: readonly RefusedKey<Change>[], lists: readonly string[]): Promise<void> {
+    const { keys, registration, log } = this.#options;
+    const incarnation = await registration.current();
+    if (incarnation === undefined) return;
+    await Promise.all(lists.map((list) => this.bump(list, incarnation)));
+    const added = refused.map(({ cacheKey, entity, key, reason, slot, changes }) => ({
       cacheKey,
       entity,
       key,
       reason: reason.message,
       rows: changes,
+      slot,
     }));
     if (!(await keys.add(added, incarnation))) {
       registration.refused(incarnation);
       return;
     }
-    for (const { cacheKey, reason } of added) {
-      if (this.#logged.has(cacheKey) || this.#logged.size >= loggedKeys) continue;
+    for (const { cacheKey, reason, slot } of added) {
+      if (slot !== undefined) this.#logShardAway(cacheKey);
+      if (slot !== undefined || this.#logged.has(cacheKey) || this.#logged.size >= loggedKeys) continue;
       this.#logged.add(cacheKey);
       log.warn(
         { key: cacheKey, reason },
         'the cache Redis refuses to invalidate a key: it is set aside, and readers read it from Postgres',
       );
+    }
+  }
+
+  /**
+   * Ends the pages of a list. If their shard is away, they end before any reader trusts that shard again.
+   *
+   * @throws the errors of `GenerationBumper.bump`, except that the shard is away
+   */
+  async bump(list: string, incarnation: string): Promise<void> {
+    const { keys, bumper, registration } = this.#options;
+    try {
+      await bumper.bump(list);
+    } catch (error) {
+      if (!(error instanceof ShardAway)) throw error;
+      const cacheKey = generationKey(list);
+      const setAside = { cacheKey, list, slot: slotOf(cacheKey), reason: error.message };
+      if (await keys.addList(setAside, incarnation)) this.#logShardAway(cacheKey);
+      else registration.refused(incarnation);
     }
   }
 
@@ -69,21 +98,46 @@ export class SetAside implements Part {
   async run(signal: AbortSignal): Promise<void> {
     const { onError } = this.#options;
     const every_ms = feedTimings.retrySetAside_ms;
-    await repeat(() => this.#retry(signal), { every_ms, signal, onError });
+    const retryBack = async () => {
+      const slots = this.#options.slotsBack();
+      if (slots.length > 0) await this.#retry(signal, slots);
+    };
+    await Promise.all([
+      repeat(() => this.#retry(signal), { every_ms, signal, onError }),
+      repeat(retryBack, { every_ms: timings.heartbeat_ms, signal, onError }),
+    ]);
   }
 
-  async #retry(signal: AbortSignal): Promise<void> {
+  /** @param slots of shards that are back */
+  async #retry(signal: AbortSignal, slots: readonly number[] = []): Promise<void> {
     const { keys, publisher, registration, log } = this.#options;
     while (!signal.aborted && registration.isRegistered()) {
-      const taken = await keys.takeForRetry(feedTimings.retrySetAside_ms, retriedAtOnce);
+      const taken = await keys.takeForRetry(feedTimings.retrySetAside_ms, retriedAtOnce, slots);
       if (taken.length === 0) return;
       const outcomes = await publisher.invalidate(taken.map(({ cacheKey, version }) => [cacheKey, version]));
       const done = taken.filter((_, index): boolean => outcomes[index]?.status === 'fulfilled');
+      // Also without a shard that is away. The generation of a list is no key of an entity, so it waits with its shard.
+      const refused = taken.flatMap(({ cacheKey, wasAway }, index) => {
+        const outcome = outcomes[index];
+        if (!wasAway || outcome?.status !== 'rejected' || outcome.reason instanceof ShardAway) return [];
+        return parseCacheKey(cacheKey) === undefined ? [] : [{ cacheKey, reason: outcome.reason.message }];
+      });
+      if (refused.length > 0) await keys.refuse(refused);
       if (done.length === 0) return;
       await keys.release(done);
       this.#forgetLogged(done);
+      this.#isShardAway = false;
       log.info({ keys: done.length }, 'the cache Redis invalidates keys again that were set aside');
     }
+  }
+
+  #logShardAway(cacheKey: string): void {
+    if (this.#isShardAway) return;
+    this.#isShardAway = true;
+    this.#options.log.warn(
+      { key: cacheKey },
+      'a shard of the cache Redis is away: changes of its keys are set aside until it is back',
+    );
   }
 
   #forgetLogged(released: readonly KeyToRetry[]): void {

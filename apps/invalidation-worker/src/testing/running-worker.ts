@@ -2,8 +2,10 @@ import { type Cache, createCache } from '@catalog/cache';
 import {
   CacheConnection,
   EntryStore,
+  fillShard,
   type InvalidatedKey,
   KeyRefresher,
+  onlyShard,
   loadPayloads,
   type PayloadLoader,
 } from '@catalog/cache/worker';
@@ -131,7 +133,12 @@ async function startReader(
   const loads = new Map(
     entities.map(({ name }): [string, PayloadLoader] => [name, loadPayloads(loaders[name])]),
   );
-  const refresher = new KeyRefresher({ connection, entities, loads, onCacheFailed: () => undefined });
+  const refresher = new KeyRefresher({
+    shards: onlyShard(fillShard(connection)),
+    entities,
+    loads,
+    onCacheFailed: () => undefined,
+  });
   const reader: Reader = {
     connection,
     cache,

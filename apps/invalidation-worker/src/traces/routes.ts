@@ -1,21 +1,32 @@
 import {
   cacheKeySchema,
+  CatalogError,
   changeTracesSchema,
   OPERATE_SCOPE,
   parseCacheKey,
   shownTrace,
+  transactionChangesSchema,
 } from '@catalog/contracts';
 import type { ChangeTraces } from '@catalog/change-feed';
 import { EventStreams, route, type Route } from '@catalog/service-kit';
+import { bulkhead, BulkheadRejectedError } from 'cockatiel';
 import { z } from 'zod';
 import type { ChangeBroadcast } from './change-broadcast.ts';
 import { LiveChanges, streamLimits } from './event-stream.ts';
 
 /** Changes of one key that a trace shows. */
 const mostTraces = 100;
+/** Callers that wait for a look. More of them would wait for longer than a page does. */
+const mostWaiting = 20;
+
+/** At most 15 digits: then it has an exact number. */
+const transactionSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,14}$/, { error: 'must be the number of a transaction' })
+  .transform(Number);
 
 interface TraceRoutesOptions {
-  readonly traces: Pick<ChangeTraces, 'ofKey'>;
+  readonly traces: Pick<ChangeTraces, 'ofKey' | 'ofTransaction'>;
   readonly broadcast: ChangeBroadcast;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
@@ -23,6 +34,18 @@ interface TraceRoutesOptions {
 
 export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions): Route[] {
   const streams = new EventStreams({ stopping, ...streamLimits });
+  // Each look scans the whole outbox, on the pool of claims and acknowledgements.
+  const looks = bulkhead(1, mostWaiting);
+  const look = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await looks.execute(work);
+    } catch (error) {
+      if (!(error instanceof BulkheadRejectedError)) throw error;
+      throw new CatalogError('unavailable', 'Too many callers look at changes at this moment.', {
+        retryAfterSeconds: 1,
+      });
+    }
+  };
 
   return [
     route({
@@ -36,8 +59,22 @@ export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions)
       async handle({ query: { key } }, res) {
         const parsed = parseCacheKey(key);
         if (parsed === undefined) throw new Error(`the schema accepted a key of no entity: ${key}`);
-        const data = await traces.ofKey(parsed.entity.name, parsed.key, mostTraces);
+        const { entity, key: own } = parsed;
+        const data = await look(() => traces.ofKey(entity.name, own, mostTraces));
         res.set('Cache-Control', 'no-store').json({ data: data.map(shownTrace) });
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/v1/transactions/{transaction}/changes',
+      summary: 'How many changes of one transaction wait, and how many invalidations the others became',
+      description: 'The result of an import names its transaction.',
+      scope: OPERATE_SCOPE,
+      params: z.strictObject({ transaction: transactionSchema }),
+      answers: { 200: { description: 'The counts.', schema: transactionChangesSchema } },
+      async handle({ params: { transaction } }, res) {
+        res.set('Cache-Control', 'no-store').json(await look(() => traces.ofTransaction(transaction)));
       },
     }),
 

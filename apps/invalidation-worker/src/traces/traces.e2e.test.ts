@@ -46,6 +46,24 @@ async function openStream(from: RunningWorker = worker, token?: string) {
   return { response, events, ended, close: () => controller.abort() };
 }
 
+test('the changes of a transaction are counted by its number', async () => {
+  const { rows } = await owner.query<{ id: number }>(
+    `with inserted as (
+       insert into catalog.products (sku, name, brand, category, price_minor, currency)
+       values ('OF-TRANSACTION', 'Lamp', 'Acme', 'Lighting', 100, 'EUR')
+     ) select pg_current_xact_id()::text::bigint as id`,
+  );
+  const path = `/v1/transactions/${rows[0]?.id}/changes`;
+  // The product by its id, and by its SKU.
+  await eventually(async () => {
+    const counts = await (await worker.call('GET', path)).json();
+    expect(counts).toMatchObject({ unapplied: 0, changes: 2, keys: 2 });
+  });
+  const refused = await worker.call('GET', '/v1/transactions/-1/changes');
+  expect(refused.status).toBe(400);
+  expect(problemSchema.parse(await refused.json()).detail).toContain('must be the number of a transaction');
+});
+
 test('the trace of a change has each step from its commit to the refresh of its key', async () => {
   const [id = ''] = await stores.insertProducts(1);
   await stores.settled();
@@ -187,9 +205,27 @@ test.each([
   expect(problem.errors[0]?.message).toContain(message);
 });
 
+test('looks at changes run one after the other, and too many of them are turned away', async () => {
+  const holder = await owner.connect();
+  try {
+    // Each look waits for this lock.
+    await holder.query('begin; lock table catalog.outbox in access exclusive mode');
+    const looks = Array.from({ length: 40 }, () => worker.call('GET', '/v1/changes?key=app:settings'));
+    let answered = 0;
+    for (const look of looks) void look.then(() => (answered += 1));
+    await eventually(() => answered === 40 - 21);
+    await holder.query('commit');
+    const statuses = (await Promise.all(looks)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 503)).toHaveLength(40 - 21);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(21);
+  } finally {
+    holder.release(true);
+  }
+});
+
 test('traces and stream are refused without the scope', async () => {
   const token = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:read' });
-  for (const path of ['/v1/changes?key=app:settings', '/v1/changes/stream']) {
+  for (const path of ['/v1/changes?key=app:settings', '/v1/transactions/1/changes', '/v1/changes/stream']) {
     expect((await worker.call('GET', path, { token: null })).status).toBe(401);
     expect((await worker.call('GET', path, { token })).status).toBe(403);
   }
@@ -199,6 +235,7 @@ test('the OpenAPI document names every route of the worker', async () => {
   const document = (await (await fetch(`${worker.url}/openapi.json`)).json()) as { paths: object };
   expect(Object.keys(document.paths)).toEqual([
     '/v1/changes',
+    '/v1/transactions/{transaction}/changes',
     '/v1/changes/stream',
     '/v1/audits',
     '/v1/purges',

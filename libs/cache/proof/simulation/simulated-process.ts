@@ -9,6 +9,7 @@ import { Freshness } from '../../src/channel/freshness.ts';
 import { createLoadGuard } from '../../src/reading/load-guard.ts';
 import type { ChannelMessage } from '../../src/channel/messages.ts';
 import { MonotonicReads } from '../../src/reading/monotonic-reads.ts';
+import { onlyShard } from '../../src/shards/router.ts';
 import { TurnReads } from '../../src/reading/turn-reads.ts';
 import { NearCache } from '../../src/near-cache/near-cache.ts';
 import type { Operation, ScriptAnswer } from '../protocol/entry-protocol.ts';
@@ -25,7 +26,7 @@ type Arrival =
 
 /** Parts of a process that a test replaces by broken ones, to see that the simulation notices. */
 export interface Replacements {
-  readonly near?: (freshness: Freshness, now: () => number) => NearCache;
+  readonly near?: (now: () => number) => NearCache;
   readonly freshness?: (now: () => number, ownIncarnation: () => string | undefined) => Freshness;
   readonly monotonic?: () => MonotonicReads;
   /** Uses sessions that lead to a standby. */
@@ -49,7 +50,6 @@ export class SimulatedProcess {
   readonly #trustsStandbys: boolean;
   #incarnation: string | undefined;
   #isSetBack = false;
-  /** The incarnation of Postgres that this process knows. */
   #database: number;
   /** Its sessions lead to a lagging standby. */
   isOnStandby = false;
@@ -74,8 +74,7 @@ export class SimulatedProcess {
     const isSetBack = () => this.#isSetBack;
     this.#freshness = replaced.freshness?.(now, own) ?? new Freshness(now, own);
     // Room for two entries, so that a third one evicts another.
-    this.#near =
-      replaced.near?.(this.#freshness, now) ?? new NearCache(this.#freshness, now, { maxBytes: 800 });
+    this.#near = replaced.near?.(now) ?? new NearCache(now, { maxBytes: 800 });
     const requireIncarnation = () => {
       if (this.#incarnation === undefined) throw new CacheUnavailable('the cache is not connected');
       return this.#incarnation;
@@ -116,10 +115,7 @@ export class SimulatedProcess {
       time_ms: () => Promise.resolve(Date.now()),
     });
     this.cache = new EntityCache(ENTITY, new BatchLoader((keys) => this.load(keys), createLoadGuard()), {
-      store,
-      reads,
-      breaker,
-      freshness: this.#freshness,
+      shards: onlyShard({ store, reads, breaker, freshness: this.#freshness }),
       near: this.#near,
       monotonic: this.#monotonic,
       now,
@@ -146,6 +142,11 @@ export class SimulatedProcess {
     this.#isSetBack = true;
     this.#monotonic.forgetAll();
     this.#near.forgetAll();
+  }
+
+  /** The incarnation of Postgres that this process knows. */
+  get databaseIncarnation(): number {
+    return this.#database;
   }
 
   get knowsDatabase(): boolean {

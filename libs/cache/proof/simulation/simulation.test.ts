@@ -161,9 +161,12 @@ test('the simulation finds a process that asks for the incarnation before it rea
 });
 
 class KeepsOutdatedFills extends NearCache {
-  override begin(key: string): Ticket {
-    return { ...super.begin(key), floor: 0 };
+  override begin(key: string, freshness: Freshness): Ticket {
+    return { ...super.begin(key, freshness), floor: 0 };
   }
+}
+class DropsWhatMayBeStale extends NearCache {
+  override keepStale(): void {}
 }
 class IgnoresGaps extends Freshness {
   #sequence = 0;
@@ -202,7 +205,11 @@ class TrustsSetAsideKeys extends Freshness {
 test.each<[string, Replacements]>([
   [
     'a near cache that keeps a fill older than a received invalidation',
-    { near: (freshness, now) => new KeepsOutdatedFills(freshness, now, { maxBytes: 800 }) },
+    { near: (now) => new KeepsOutdatedFills(now, { maxBytes: 800 }) },
+  ],
+  [
+    'a near cache that drops what it could serve marked stale',
+    { near: (now) => new DropsWhatMayBeStale(now, { maxBytes: 800 }) },
   ],
   [
     'a process that ignores a gap in the message sequence',

@@ -35,6 +35,8 @@ export class World {
   /** By key: the highest version that Redis has refused. Its changes count as applied. */
   readonly #setAside = new Map<string, number>();
   readonly #servedBy: readonly Map<string, number>[];
+  /** By process and key: in which incarnation of Postgres it last served the key. */
+  readonly #servableIn: readonly Map<string, number>[];
   readonly #seenByClient = new Map<string, number>();
   #workerIncarnation: string | undefined = this.#incarnation;
   #sequence = 0;
@@ -51,6 +53,7 @@ export class World {
       () => new SimulatedProcess(this.redis, this.inFlight, this.primary, replaced),
     );
     this.#servedBy = this.processes.map(() => new Map());
+    this.#servableIn = this.processes.map(() => new Map());
   }
 
   /** Of both stores. */
@@ -255,6 +258,7 @@ export class World {
           ? (this.#seenByClient.get(key) ?? 0)
           : (this.primary.newest(key)?.version ?? 0);
     const began_ms = Date.now();
+    const servableIn = minVersion === 0 ? this.#servableIncarnation(index, key) : undefined;
     const isDemandLost = () => this.primary.isLost(key, minVersion);
     const judge = (answer: Answer) => {
       this.#judge(index, key, answer, isDemandLost() ? 0 : minVersion, began_ms);
@@ -263,8 +267,19 @@ export class World {
       }
     };
     const near = process.cache.getNear(key, minVersion);
-    if (near === undefined) process.cache.get(key, { minVersion }).then(judge, () => undefined);
+    const refuse = (error: unknown) => {
+      // Other keys displace each other in the near cache.
+      if (this.#isNarrow && servableIn !== undefined && servableIn === this.#servableIncarnation(index, key))
+        this.violations.push(`rule 7: process ${index} had served ${key}, and now answers: ${String(error)}`);
+    };
+    if (near === undefined) process.cache.get(key, { minVersion }).then(judge, refuse);
     else judge(near);
+  }
+
+  /** Of Postgres: in it the process has served the key, so it must be able to do so again, marked stale if need be. */
+  #servableIncarnation(index: number, key: string): number | undefined {
+    const incarnation = this.#servableIn[index]?.get(key);
+    return incarnation === this.processes[index]?.databaseIncarnation ? incarnation : undefined;
   }
 
   readAll(): readonly Read[] {
@@ -322,6 +337,10 @@ export class World {
         `rule 6: ${answered}, which Postgres has lost, though the process knew that it went back`,
       );
     served?.set(key, this.primary.isLost(key, before) ? version : Math.max(before, version));
+    const servable = this.#servableIn[index];
+    // While its incarnation is unknown, an answer counts only until that is known.
+    if (answer.unprovedStamp !== undefined) servable?.delete(key);
+    else servable?.set(key, this.processes[index]?.databaseIncarnation ?? 0);
     if (version < minVersion)
       this.violations.push(`rule 4: ${answered} though Min-Version was ${minVersion}`);
     const overdue = this.primary.commits.find(

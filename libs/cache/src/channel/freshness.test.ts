@@ -117,11 +117,11 @@ test('the age of the watermark counts from the earliest moment at which its mess
 test('a heartbeat of another incarnation is not trusted, and makes us ask for our own incarnation again', () => {
   begin();
   now_ms += timings.bound_ms + 1;
-  expect(hear(0, 'other')).toEqual({ otherIncarnation: true });
+  expect(hear(0, 'other')).toMatchObject({ otherIncarnation: true });
   expect(freshness.isFresh('ours')).toBe(false);
   expect(freshness.isFresh('other')).toBe(false);
   own = 'other';
-  expect(hear(0, 'other')).toEqual({ otherIncarnation: false });
+  expect(hear(0, 'other')).toMatchObject({ otherIncarnation: false });
   expect(freshness.isFresh('other')).toBe(true);
   expect(freshness.isFresh('ours')).toBe(false);
 });
@@ -170,5 +170,49 @@ describe('a key that is set aside', () => {
     const isFresh = freshness.beforeAsking('ours', place);
     hearSetAside(0, []);
     expect(isFresh()).toBe(false);
+  });
+});
+
+describe('of a shard', () => {
+  const hearWith = (slots: string | undefined, watermarkAge_ms = 0) => {
+    now_ms += 2;
+    return freshness.received({ ...heartbeat(watermarkAge_ms), slots }, now_ms - 1);
+  };
+  let ownSlots: string;
+  beforeEach(() => {
+    ownSlots = 'view 1';
+    freshness = new Freshness(
+      () => now_ms,
+      () => own,
+      () => ownSlots,
+    );
+    freshness.subscribed();
+    hearWith('view 1');
+  });
+
+  test('a heartbeat of a worker that thinks of other slots is not trusted, and makes us ask again', () => {
+    for (const slots of ['view 2', undefined]) {
+      now_ms += timings.bound_ms + 1;
+      expect(hearWith(slots)).toEqual({ otherIncarnation: false, otherSlots: true });
+      expect([freshness.isSound(), freshness.isFresh('ours')]).toEqual([false, false]);
+    }
+    ownSlots = 'view 2';
+    expect(hearWith('view 2')).toEqual({ otherIncarnation: false, otherSlots: false });
+    expect([freshness.isSound(), freshness.isFresh('ours')]).toEqual([true, true]);
+  });
+
+  test('other slots silence it until a heartbeat that was sent later, and Redis stays fresh', () => {
+    const epoch = freshness.soundEpoch();
+    ownSlots = 'view 2';
+    freshness.slotsChanged();
+    expect([freshness.isSound(), freshness.isFresh('ours'), freshness.lastSilence]).toEqual([
+      false,
+      true,
+      'slots',
+    ]);
+    freshness.received({ ...heartbeat(), slots: 'view 2' }, now_ms - 1);
+    expect(freshness.isSound()).toBe(false);
+    hearWith('view 2');
+    expect(freshness.soundEpoch()).toBeGreaterThan(epoch);
   });
 });

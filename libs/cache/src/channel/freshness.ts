@@ -2,7 +2,17 @@ import { timings } from '../timings.ts';
 import type { ChannelMessage } from './messages.ts';
 
 /** Why the near cache went silent. */
-export type Silence = 'start' | 'disconnected' | 'gap' | 'overdue' | 'incarnation';
+export type Silence = 'start' | 'disconnected' | 'gap' | 'overdue' | 'incarnation' | 'slots';
+
+/** How often it went silent for each reason: never yet. */
+export const noSilences = (): Record<Silence, number> => ({
+  start: 0,
+  disconnected: 0,
+  gap: 0,
+  overdue: 0,
+  incarnation: 0,
+  slots: 0,
+});
 
 /** A key, and the name of its entity or list. */
 interface NamedKey {
@@ -13,11 +23,20 @@ interface NamedKey {
 /** The incarnation that this process reads, as its connection to the cache knows it. */
 type OwnIncarnation = () => string | undefined;
 
+/** Which slots this process thinks that its shard has; undefined for a single server. */
+type OwnSlots = () => string | undefined;
+
+/** What a heartbeat knows otherwise than this process, which should then ask again. */
+interface Disagreement {
+  readonly otherIncarnation: boolean;
+  readonly otherSlots: boolean;
+}
+
 /**
  * How far this process can trust what is cached. It judges messages. It has no socket and no timer.
  *
  *   silent ── subscribed, and since then a heartbeat of our own incarnation was sent ──▶ sound
- *   sound  ── gap in a sequence, reconnect, heartbeat overdue, other incarnation ──▶ silent
+ *   sound  ── gap in a sequence, reconnect, heartbeat overdue, other incarnation, other slots ──▶ silent
  *
  * Each of these steps begins another epoch. A near cache keeps and serves entries only while this is sound, and only
  * entries that were loaded in the same epoch. Redis counts as fresh while the watermark is within the bound.
@@ -25,10 +44,15 @@ type OwnIncarnation = () => string | undefined;
  * The age of a message counts from `sentAfter_ms`: the message was published after that moment (InvalidationChannel
  * says why). It never counts from the arrival: a process that was paused finds a queue of old heartbeats, and must
  * not take them for new ones. All times are by one monotonic clock.
+ *
+ * Each shard of a cluster has a freshness of its own. A heartbeat counts only if its publisher and this process think that the
+ * shard has the same slots. The race: a slot moves to another shard, and its invalidations are announced there. A reader that
+ * has not noticed listens here, and must not take the heartbeats of this shard for a sign that its copies are right.
  */
 export class Freshness {
   readonly #now: () => number;
   readonly #ownIncarnation: OwnIncarnation;
+  readonly #ownSlots: OwnSlots;
   readonly #sequences = new Map<string, number>();
   #subscribed = false;
   #sound = false;
@@ -41,17 +65,12 @@ export class Freshness {
   #setAsideEntities: ReadonlySet<string> = new Set();
   #incarnation: string | undefined;
   #lastSilence: Silence = 'start';
-  readonly silences: Record<Silence, number> = {
-    start: 0,
-    disconnected: 0,
-    gap: 0,
-    overdue: 0,
-    incarnation: 0,
-  };
+  readonly silences = noSilences();
 
-  constructor(now: () => number, ownIncarnation: OwnIncarnation) {
+  constructor(now: () => number, ownIncarnation: OwnIncarnation, ownSlots: OwnSlots = () => undefined) {
     this.#now = now;
     this.#ownIncarnation = ownIncarnation;
+    this.#ownSlots = ownSlots;
   }
 
   /**
@@ -137,13 +156,20 @@ export class Freshness {
   }
 
   /**
-   * @param sentAfter_ms the message was published after this moment
-   * @returns whether a heartbeat names another incarnation than ours. Then the connection should ask for ours again.
+   * The shard has lost slots, or may have lost some for a while. Invalidations of their keys were announced elsewhere, so nothing
+   * that is kept may be served.
    */
-  received(message: ChannelMessage, sentAfter_ms: number): { otherIncarnation: boolean } {
+  slotsChanged(): void {
+    this.#silence('slots');
+  }
+
+  /** @param sentAfter_ms the message was published after this moment */
+  received(message: ChannelMessage, sentAfter_ms: number): Disagreement {
     this.#followSequence(message.publisher, message.sequence);
-    if (!('watermarkAge_ms' in message)) return { otherIncarnation: false };
-    if (message.incarnation !== this.#ownIncarnation()) return { otherIncarnation: true };
+    if (!('watermarkAge_ms' in message)) return agreed;
+    const otherIncarnation = message.incarnation !== this.#ownIncarnation();
+    const otherSlots = message.slots !== this.#ownSlots();
+    if (otherIncarnation || otherSlots) return { otherIncarnation, otherSlots };
 
     if (this.#incarnation !== message.incarnation) {
       this.#silence('incarnation');
@@ -162,7 +188,7 @@ export class Freshness {
       this.#sound = true;
       this.#epoch += 1;
     }
-    return { otherIncarnation: false };
+    return agreed;
   }
 
   /** A publisher that we hear for the first time begins at 1, unless we have only just begun to listen. */
@@ -190,6 +216,8 @@ export class Freshness {
     this.silences[reason] += 1;
   }
 }
+
+const agreed: Disagreement = { otherIncarnation: false, otherSlots: false };
 
 /** Each start of a worker is a new publisher. */
 const maxPublishers = 64;

@@ -153,6 +153,8 @@ test('a message that is not ours is ignored', async () => {
     '{"p":1}',
     '{"p":"x","n":1.5,"i":"y","k":[]}',
     '{"p":"x","n":1,"i":"y"}',
+    '{"p":"x","n":1,"i":"y","k":[null]}',
+    '{"p":"x","n":1,"i":"y","k":[["a"]]}',
   ]) {
     await admin.publish(INVALIDATION_CHANNEL, text);
   }

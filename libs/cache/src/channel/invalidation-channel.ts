@@ -9,12 +9,16 @@ import { decodeMessage, INVALIDATION_CHANNEL, type InvalidatedKey } from './mess
 export interface InvalidationChannelOptions {
   readonly url: string;
   readonly name: string;
+  /** The name in Redis; that of a single server unless given. */
+  readonly channel?: string;
   readonly connection: Pick<CacheConnection, 'relearn'>;
   readonly freshness: Freshness;
   readonly now: () => number;
   readonly onInvalidation: (keys: readonly InvalidatedKey[]) => void;
   /** Forget which versions of these keys, or of all keys, were served. Called after `onInvalidation`. */
   readonly onForget: (cacheKeys: readonly string[] | 'all') => void;
+  /** A worker thinks that this shard has other slots. */
+  readonly onOtherSlots?: () => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -78,7 +82,7 @@ export class InvalidationChannel implements Part {
   async #subscribe(): Promise<void> {
     const sent_ms = this.#options.now();
     try {
-      await this.#redis.subscribe(INVALIDATION_CHANNEL);
+      await this.#redis.subscribe(this.#options.channel ?? INVALIDATION_CHANNEL);
       this.#sentAfter_ms = sent_ms;
       this.#options.freshness.subscribed();
     } catch (error) {
@@ -124,7 +128,8 @@ export class InvalidationChannel implements Part {
       if (message.forget === 'all') onForget('all');
       else if (message.forget === 'keys') onForget(message.keys.map(([cacheKey]) => cacheKey));
     }
-    const { otherIncarnation } = freshness.received(message, this.#sentAfter_ms);
+    const { otherIncarnation, otherSlots } = freshness.received(message, this.#sentAfter_ms);
     if (otherIncarnation) void connection.relearn();
+    if (otherSlots) this.#options.onOtherSlots?.();
   }
 }

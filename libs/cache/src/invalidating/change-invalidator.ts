@@ -1,7 +1,8 @@
 import type { Entity } from '@catalog/contracts';
 import type { InvalidatedKey } from '../channel/messages.ts';
-import { type CacheConnection, CacheUnavailable } from '../redis/cache-connection.ts';
-import type { InvalidationPublisher } from './invalidation-publisher.ts';
+import { slotOf } from '@catalog/redis';
+import { type CacheConnection, CacheUnavailable, ShardAway } from '../redis/cache-connection.ts';
+import { type InvalidationPublisher, refusesEveryKey } from './invalidation-publisher.ts';
 
 /** One committed change of one key, as the outbox names it. */
 export interface KeyChange {
@@ -18,6 +19,9 @@ export interface KeyInUse<Change> {
   readonly changes: readonly Change[];
 }
 
+/** A change, and the incarnation of the shard that it was applied to. */
+export type AppliedTo<Change> = Change & { readonly appliedTo: string };
+
 /** A key that Redis refuses, for instance because the ACL forbids it. */
 export interface RefusedKey<Change> {
   readonly entity: string;
@@ -27,13 +31,13 @@ export interface RefusedKey<Change> {
   readonly version: number;
   readonly changes: readonly Change[];
   readonly reason: Error;
+  /** Set when no key is to blame, but its shard is away: the slot of the key. */
+  readonly slot?: number | undefined;
 }
 
 export interface InvalidatedChanges<Change> {
-  /** The incarnation in which all keys were invalidated. */
-  readonly incarnation: string;
   /** Changes that can be acknowledged once the pages of `lists` have ended. */
-  readonly applied: readonly Change[];
+  readonly applied: readonly AppliedTo<Change>[];
   /** Keys of changes that Redis refuses for good. They were announced, but Redis may hold older values of them. */
   readonly refused: readonly RefusedKey<Change>[];
   /** Why the other changes could not be applied, if no single key is the cause. Undefined if there are no others. */
@@ -70,11 +74,9 @@ export class ChangeInvalidator {
   }
 
   /**
-   * A key that Redis refuses keeps back only its own changes.
+   * A key that Redis refuses keeps back only its own changes, and so does a key whose shard is away.
    *
    * @throws the errors of `InvalidationPublisher.invalidate`, and `failure` if no key could be invalidated
-   * @throws CacheUnavailable if the incarnation changed meanwhile: some keys may have been invalidated in the old
-   *   one and some in the new one
    */
   async invalidate<Change extends KeyChange>(
     changes: readonly Change[],
@@ -85,7 +87,8 @@ export class ChangeInvalidator {
     const keys = cached.map(({ entity, key, version }): InvalidatedKey => [entity.cacheKey(key), version]);
     const outcomes = keys.length === 0 ? [] : await this.#publisher.invalidate(keys);
 
-    const done: ChangesOfKey<Change>[] = [];
+    const applied: AppliedTo<Change>[] = [];
+    let isAnyDone = false;
     const refused: RefusedKey<Change>[] = [];
     let failure: Error | undefined;
     const inUse: KeyInUse<Change>[] = [];
@@ -93,22 +96,21 @@ export class ChangeInvalidator {
       const one = cached[index];
       if (one === undefined) continue;
       if (outcome.status === 'rejected') {
-        const reason = outcome.reason as Error;
+        const { reason } = outcome;
         const cacheKey = one.entity.cacheKey(one.key);
+        const slot = reason instanceof ShardAway ? slotOf(cacheKey) : undefined;
         if (refusesEveryKey(reason)) failure ??= reason;
-        else refused.push({ ...one, entity: one.entity.name, cacheKey, reason });
+        else refused.push({ ...one, entity: one.entity.name, cacheKey, reason, slot });
         continue;
       }
-      done.push(one);
+      isAnyDone = true;
+      for (const change of one.changes) applied.push({ ...change, appliedTo: outcome.incarnation });
       if (outcome.value) inUse.push({ entity: one.entity.name, key: one.key, changes: one.changes });
     }
-    if (failure !== undefined && done.length + refused.length === 0) throw failure;
-    if (this.#connection.incarnation !== incarnation) {
-      throw new CacheUnavailable('the incarnation of the cache changed during an invalidation');
-    }
+    for (const change of notCached) applied.push({ ...change, appliedTo: incarnation });
+    if (failure !== undefined && !isAnyDone && refused.length === 0) throw failure;
     return {
-      incarnation,
-      applied: [...done.flatMap((one) => one.changes), ...notCached],
+      applied,
       refused,
       failure,
       inUse,
@@ -138,7 +140,3 @@ export class ChangeInvalidator {
     return { cached: [...cached.values()], notCached };
   }
 }
-
-/** Redis is full, cannot save, or follows another server. That passes, and no key is to blame. */
-const refusesEveryKey = ({ message }: Error): boolean =>
-  /^(?:OOM|MISCONF|READONLY|NOREPLICAS|MASTERDOWN|LOADING)\b/.test(message);

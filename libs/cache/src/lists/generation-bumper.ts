@@ -5,8 +5,11 @@ import { generationKey, newGeneration } from '../redis/entry-store.ts';
 import { scripts } from '../redis/scripts.ts';
 import { timings } from '../timings.ts';
 
+type BumpedConnection = Pick<CacheConnection, 'redis' | 'requireIncarnation'>;
+
 interface GenerationBumperOptions {
-  readonly connection: Pick<CacheConnection, 'redis' | 'requireIncarnation'>;
+  /** Runs a call on the shard of a key. */
+  readonly onShard: <T>(cacheKey: string, call: (connection: BumpedConnection) => Promise<T>) => Promise<T>;
   readonly now: () => number;
   /** How long ago the changes that are being applied may have been committed; undefined if that is not known. */
   readonly behind_ms: () => number | undefined;
@@ -29,7 +32,7 @@ export class GenerationBumper {
   /**
    * Ends the pages that were loaded before now, while the change that ends them is still within the bound.
    *
-   * @throws CacheUnavailable, and ioredis errors: then the pages may still count
+   * @throws CacheUnavailable, and ioredis errors: then the pages may still count. `ShardAway` when the shard of the list is away
    */
   async bump(list: string): Promise<void> {
     const { now, behind_ms } = this.#options;
@@ -50,11 +53,19 @@ export class GenerationBumper {
   }
 
   async #begin(list: string, wait_ms: number): Promise<number> {
-    const { connection } = this.#options;
-    const incarnation = connection.requireIncarnation();
     const atMost_ms = Number.isFinite(wait_ms) ? Math.max(0, Math.floor(wait_ms)) : 0;
     const { generationLeast_ms, generationBump_ms } = timings;
-    const args = [incarnation, newGeneration(incarnation), atMost_ms, generationLeast_ms, generationBump_ms];
-    return runScript(connection.redis, scripts.bumpList, [generationKey(list)], args);
+    const key = generationKey(list);
+    return this.#options.onShard(key, async (connection) => {
+      const incarnation = connection.requireIncarnation();
+      const args = [
+        incarnation,
+        newGeneration(incarnation),
+        atMost_ms,
+        generationLeast_ms,
+        generationBump_ms,
+      ];
+      return runScript(connection.redis, scripts.bumpList, [key], args);
+    });
   }
 }

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { callerGaveUp } from '@catalog/contracts';
 import { withDeadline } from '@catalog/runtime';
 import { LRUCache } from 'lru-cache';
-import type { Freshness } from '../channel/freshness.ts';
 import type { Source } from '../reading/answer.ts';
 import { Flights, type Patience } from '../reading/flights.ts';
 import type { MonotonicReads } from '../reading/monotonic-reads.ts';
-import { type FillEvents, LeaseLoadFill, type Place } from '../reading/lease-load-fill.ts';
-import type { CacheBreaker } from '../redis/cache-breaker.ts';
-import type { EntryStore, Grant } from '../redis/entry-store.ts';
+import { type FillEvents, LeaseLoadFill } from '../reading/lease-load-fill.ts';
+import type { Place } from '../reading/place.ts';
+import { type Grant, pageKey } from '../redis/entry-store.ts';
+import type { ReadShard, Router } from '../shards/router.ts';
 import { limits, timings } from '../timings.ts';
 
 export interface ListPage {
@@ -19,11 +19,11 @@ export interface ListPage {
   readonly age_ms: number;
 }
 
+type LoadPage = (patience: Readonly<Patience>) => Promise<Buffer>;
+
 interface ListCacheParts {
   readonly monotonic: MonotonicReads;
-  readonly store: EntryStore;
-  readonly breaker: CacheBreaker;
-  readonly freshness: Freshness;
+  readonly shards: Router<ReadShard>;
   readonly now: () => number;
   readonly events: FillEvents;
 }
@@ -54,23 +54,32 @@ export class ListCache {
    * @param query tells this page from the others, in a stable order
    * @param load gets the patience of these callers: how long the most patient one waits
    * @param until_ms how long this caller waits, by `performance.now()`
-   * @throws what `load` throws, if no cache holds the page
+   * @param loadFromStandby reads a standby of Postgres. Its page is marked stale and kept nowhere
+   * @throws what `load` throws, if neither a cache nor a standby has the page
    */
   get(
     query: readonly unknown[],
-    load: (patience: Readonly<Patience>) => Promise<Buffer>,
+    load: LoadPage,
     until_ms = Number.POSITIVE_INFINITY,
+    loadFromStandby?: LoadPage,
   ): Promise<ListPage> {
     const hash = createHash('sha256').update(JSON.stringify(query)).digest('base64url');
-    const cacheKey = `list:${this.#name}:${hash}`;
+    const cacheKey = pageKey(this.#name, hash);
     return withDeadline(
-      () => this.#flights.join(cacheKey, until_ms, (patience) => this.#fly(cacheKey, () => load(patience))),
+      () =>
+        this.#flights.join(cacheKey, until_ms, (patience) =>
+          this.#fly(cacheKey, () => load(patience), loadFromStandby && (() => loadFromStandby(patience))),
+        ),
       { until_ms, late: callerGaveUp },
     );
   }
 
-  async #fly(cacheKey: string, load: () => Promise<Buffer>): Promise<ListPage> {
-    const { freshness, now } = this.#parts;
+  async #fly(
+    cacheKey: string,
+    load: () => Promise<Buffer>,
+    loadFromStandby: (() => Promise<Buffer>) | undefined,
+  ): Promise<ListPage> {
+    const { shards, now } = this.#parts;
     const place: Place = {
       name: this.#name,
       list: this.#name,
@@ -80,6 +89,7 @@ export class ListCache {
     };
     // The clock only orders the pages of one generation, so that a later read replaces an earlier one.
     const loadPage = async () => ({ version: Date.now(), payload: await load() });
+    const { freshness } = shards.of(cacheKey);
     const entry = await this.#fillPath.askAndWait(place, freshness, now);
     if (entry?.state === 'value' && entry.freshFor_ms > 0 && entry.isFresh()) {
       if (entry.lease === 'granted') this.#refreshAhead(place, entry.grant, loadPage);
@@ -93,8 +103,10 @@ export class ListCache {
       return { payload, id: idOf(cacheKey, entry.grant, version), source: 'stored', age_ms: 0 };
     } catch (error) {
       const found = entry ?? (await this.#fillPath.readUnproved(place));
-      if (found?.state !== 'value') throw error;
-      return { payload: found.payload, source: 'stale', age_ms: found.age_ms };
+      if (found?.state === 'value') return { payload: found.payload, source: 'stale', age_ms: found.age_ms };
+      const payload = await loadFromStandby?.().catch(() => undefined);
+      if (payload === undefined) throw error;
+      return { payload, source: 'stale', age_ms: 0 };
     }
   }
 

@@ -7,7 +7,7 @@ import { NearCache, NearEntry } from './near-cache.ts';
 const [url = '', keys = '', maxBytes = ''] = process.argv.slice(2);
 const now = () => performance.now();
 const freshness = new Freshness(now, () => 'ours');
-const near = new NearCache(freshness, now, { maxBytes: Number(maxBytes) });
+const near = new NearCache(now, { maxBytes: Number(maxBytes) });
 freshness.subscribed();
 const envelope = { publisher: 'w', sequence: 1, incarnation: 'ours' };
 freshness.received({ ...envelope, watermarkAge_ms: 0 }, now());
@@ -19,7 +19,7 @@ for (let start = 0; start < Number(keys); start += 100) {
     Array.from({ length: 100 }, async (_, index) => {
       const payload = await redis.getBuffer(`value:${start + index}`);
       if (index % 4 > 0) return;
-      const ticket = near.begin(keyOf(start + index));
+      const ticket = near.begin(keyOf(start + index), freshness);
       const text = payload?.toString('latin1') ?? null;
       near.offer(ticket, new NearEntry(1, text, now(), now() + 60_000));
       near.end(ticket);
@@ -34,7 +34,7 @@ redis.disconnect();
 
 const full = inUse();
 const { bytes: counted, size: entries } = near;
-for (let index = 0; index < Number(keys); index++) near.invalidate(keyOf(index), 2);
+for (let index = 0; index < Number(keys); index++) near.forget(keyOf(index));
 process.stdout.write(JSON.stringify({ counted, held: full - inUse(), entries }));
 
 function keyOf(index: number): string {

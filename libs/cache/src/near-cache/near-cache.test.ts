@@ -20,27 +20,46 @@ beforeEach(() => {
   sequence = 0;
   const now = () => now_ms;
   freshness = new Freshness(now, () => 'ours');
-  near = new NearCache(freshness, now, { maxBytes: 10_000 });
+  near = new NearCache(now, { maxBytes: 10_000 });
   freshness.subscribed();
   hear();
 });
 
 function keep(key: string, version: number): void {
-  const ticket = near.begin(key);
+  const ticket = near.begin(key, freshness);
   near.offer(ticket, entry(version));
   near.end(ticket);
 }
 
-test('an invalidation drops an older entry, and keeps one of the same version', () => {
+test('an invalidation leaves an older entry to stale answers, and keeps one of the same version', () => {
   keep('a', 3);
   near.invalidate('a', 3);
   expect(near.get('a')?.version).toBe(3);
   near.invalidate('a', 4);
   expect(near.get('a')).toBeUndefined();
+  expect(near.getStale('a')?.version).toBe(3);
+  keep('a', 4);
+  expect(near.get('a')?.version).toBe(4);
 });
 
-test('a load that an invalidation has overtaken is not kept, and a newer load of the key is', () => {
-  const ticket = near.begin('a');
+test('stale answers get the newest version that was offered or served', () => {
+  const ticket = near.begin('a', freshness);
+  near.invalidate('a', 5);
+  near.offer(ticket, entry(4));
+  expect([near.get('a'), near.getStale('a')?.version]).toEqual([undefined, 4]);
+  near.keepStale('a', entry(3));
+  expect(near.getStale('a')?.version).toBe(4);
+  near.keepStale('a', entry(5));
+  expect([near.get('a'), near.getStale('a')?.version]).toEqual([undefined, 5]);
+  keep('a', 5);
+  near.keepStale('a', entry(5));
+  expect(near.get('a')?.version).toBe(5);
+  near.forget('a');
+  expect(near.getStale('a')).toBeUndefined();
+});
+
+test('a load that an invalidation has overtaken is not served again, and a newer load of the key is', () => {
+  const ticket = near.begin('a', freshness);
   near.invalidate('a', 4);
   near.offer(ticket, entry(3));
   expect(near.get('a')).toBeUndefined();
@@ -48,8 +67,8 @@ test('a load that an invalidation has overtaken is not kept, and a newer load of
   expect(near.get('a')?.version).toBe(4);
 });
 
-test('a load that began before a gap is not kept after it', () => {
-  const ticket = near.begin('a');
+test('a load that began before a gap is not served after it', () => {
+  const ticket = near.begin('a', freshness);
   sequence += 1;
   hear();
   now_ms += 1;
@@ -59,13 +78,13 @@ test('a load that began before a gap is not kept after it', () => {
   expect(near.get('a')).toBeUndefined();
 });
 
-test('an older load does not replace a newer one, and a newer one drops the older entry even if it is not kept', () => {
-  const early = near.begin('a');
+test('an older load does not replace a newer one', () => {
+  const early = near.begin('a', freshness);
   keep('a', 4);
   near.offer(early, entry(3));
   expect(near.get('a')?.version).toBe(4);
   near.invalidate('a', 2);
-  const overtaken = near.begin('a');
+  const overtaken = near.begin('a', freshness);
   near.invalidate('a', 6);
   keep('a', 6);
   near.offer(overtaken, entry(5));
@@ -92,7 +111,7 @@ test('a silent near cache serves only stale answers, and so does one past the so
 
 test('it never holds more than its limit, and forgets loads that have ended', () => {
   for (let i = 0; i < 100; i++) {
-    const ticket = near.begin(`k${i}`);
+    const ticket = near.begin(`k${i}`, freshness);
     near.offer(ticket, entry(1, 1_000));
     near.end(ticket);
   }
@@ -102,9 +121,9 @@ test('it never holds more than its limit, and forgets loads that have ended', ()
 });
 
 test('keys without a row take a small part of it, and leave the values of others', () => {
-  const limited = new NearCache(freshness, () => now_ms, { maxBytes: 160_000 });
+  const limited = new NearCache(() => now_ms, { maxBytes: 160_000 });
   const offer = (key: string, text: string | null) => {
-    const ticket = limited.begin(key);
+    const ticket = limited.begin(key, freshness);
     limited.offer(ticket, new NearEntry(1, text, now_ms, now_ms + 60_000));
     limited.end(ticket);
   };

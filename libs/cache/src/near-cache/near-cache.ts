@@ -15,7 +15,9 @@ export class NearEntry {
   readonly freshUntil_ms: number;
   /** What a user of the entry has made from it, to make it once. It ends with the entry. At most `attachment_bytes`. */
   attachment: object | undefined = undefined;
-  /** In which the near cache keeps it. */
+  /** Of the server that holds the key. Unset: the entry may only be served marked stale. */
+  freshness: Freshness | undefined = undefined;
+  /** Of that freshness, in which the near cache keeps it. */
   epoch = -1;
 
   constructor(version: number, text: string | null, storedAt_ms: number, freshUntil_ms: number) {
@@ -29,7 +31,9 @@ export class NearEntry {
 /** Taken before a load, to offer its result. An invalidation that overtakes the load makes the ticket worthless. */
 export interface Ticket {
   readonly key: string;
-  /** -1 if the near cache was silent. */
+  /** Of the server that holds the key. */
+  readonly freshness: Freshness;
+  /** -1 if that was not sound. */
   readonly epoch: number;
   /** The highest version that an invalidation has named since the ticket was taken. */
   floor: number;
@@ -38,22 +42,24 @@ export interface Ticket {
 }
 
 /**
- * Answers kept in this process, and served only while the invalidation channel is sound.
+ * Answers kept in this process, and served only while the invalidation channel of their server is sound.
  *
- * It keeps nothing older than an invalidation that it has heard. The race: a load in flight when the message arrives
- * may have read the old value from Redis. It may answer its caller, who asked before, but it is not kept. When the
- * near cache goes silent, all it holds counts as absent, except for answers that are marked stale.
+ * It serves nothing older than an invalidation that it has heard. The race: a load in flight when the message arrives
+ * may have read the old value from Redis. It may answer its caller, who asked before, but nobody else. When the
+ * near cache goes silent, all it holds counts as absent.
+ *
+ * For answers that are marked stale it keeps even what counts as absent. Without that, a process could be left without any
+ * answer: it has read a version from Postgres, its fill was refused, and an invalidation comes. Redis then holds an older
+ * version, which must not be served after the newer one.
  */
 export class NearCache {
   readonly #entries: LRUCache<string, NearEntry>;
   /** Keys without a row, the last ones. The entries of older ones are dropped, so that they do not displace values. */
   readonly #missing: LRUCache<string, true>;
   readonly #inFlight = new Map<string, Ticket>();
-  readonly #freshness: Freshness;
   readonly #now: () => number;
 
-  constructor(freshness: Freshness, now: () => number, limits: { maxBytes: number }) {
-    this.#freshness = freshness;
+  constructor(now: () => number, limits: { maxBytes: number }) {
     this.#now = now;
     this.#entries = new LRUCache({
       maxSize: limits.maxBytes,
@@ -71,7 +77,7 @@ export class NearCache {
   get(key: string, now_ms = this.#now()): NearEntry | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined || now_ms >= entry.freshUntil_ms) return undefined;
-    return entry.epoch === this.#freshness.trustedEpoch(now_ms) ? entry : undefined;
+    return entry.epoch === entry.freshness?.trustedEpoch(now_ms) ? entry : undefined;
   }
 
   /** The last answer, however old. For answers that are marked stale, and for people. */
@@ -79,9 +85,9 @@ export class NearCache {
     return this.#entries.get(key);
   }
 
-  begin(key: string): Ticket {
-    const epoch = this.#freshness.soundEpoch();
-    const ticket: Ticket = { key, epoch, floor: 0, earlier: this.#inFlight.get(key) };
+  begin(key: string, freshness: Freshness): Ticket {
+    const epoch = freshness.soundEpoch();
+    const ticket: Ticket = { key, freshness, epoch, floor: 0, earlier: this.#inFlight.get(key) };
     this.#inFlight.set(key, ticket);
     return ticket;
   }
@@ -97,24 +103,32 @@ export class NearCache {
       if (later.earlier === ticket) later.earlier = ticket.earlier;
   }
 
-  /** Keeps the entry if no invalidation has overtaken it. An older entry of the key is dropped in any case. */
+  /** Keeps the entry. If an invalidation has overtaken it, it is kept for stale answers only. */
   offer(ticket: Ticket, entry: NearEntry): void {
-    const { key } = ticket;
-    const epoch = this.#freshness.soundEpoch();
+    const { key, freshness } = ticket;
+    const epoch = freshness.soundEpoch();
     const kept = this.#entries.peek(key);
-    if (kept !== undefined && kept.epoch === epoch && kept.version > entry.version) return;
+    const isOfNow = kept?.freshness === freshness && kept.epoch === epoch;
+    if (isOfNow && kept.version > entry.version) return;
     if (epoch !== -1 && ticket.epoch === epoch && entry.version >= ticket.floor) {
+      entry.freshness = freshness;
       entry.epoch = epoch;
-      this.#entries.set(key, entry);
-      if (entry.text === null) this.#missing.set(key, true);
-      else this.#missing.delete(key);
-    } else if (kept !== undefined && kept.version < entry.version) this.#entries.delete(key);
+      this.#set(key, entry);
+    } else this.keepStale(key, entry);
+  }
+
+  /** Keeps what was served for stale answers, unless an entry of this version or a newer one is kept. */
+  keepStale(key: string, entry: NearEntry): void {
+    const kept = this.#entries.peek(key);
+    if (kept !== undefined && kept.version >= entry.version) return;
+    entry.freshness = undefined;
+    this.#set(key, entry);
   }
 
   invalidate(key: string, version: number): void {
     this.#raiseFloors(key, version);
     const entry = this.#entries.peek(key);
-    if (entry !== undefined && entry.version < version) this.#entries.delete(key);
+    if (entry !== undefined && entry.version < version) entry.freshness = undefined;
   }
 
   /** Postgres holds an older version of the key. Loads in flight are not kept either. */
@@ -127,6 +141,12 @@ export class NearCache {
     for (const key of this.#inFlight.keys()) this.#raiseFloors(key, Number.POSITIVE_INFINITY);
     this.#entries.clear();
     this.#missing.clear();
+  }
+
+  #set(key: string, entry: NearEntry): void {
+    this.#entries.set(key, entry);
+    if (entry.text === null) this.#missing.set(key, true);
+    else this.#missing.delete(key);
   }
 
   #raiseFloors(key: string, version: number): void {

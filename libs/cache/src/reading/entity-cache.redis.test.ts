@@ -12,6 +12,7 @@ import { EntryStore, type PrimaryRead } from '../redis/entry-store.ts';
 import { Freshness } from '../channel/freshness.ts';
 import { createLoadGuard } from './load-guard.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
+import { onlyShard } from '../shards/router.ts';
 import { TurnReads } from './turn-reads.ts';
 import { NearCache } from '../near-cache/near-cache.ts';
 
@@ -61,7 +62,7 @@ class Reader {
       onError: () => undefined,
     });
     this.freshness = new Freshness(now, () => this.connection.incarnation);
-    this.near = new NearCache(this.freshness, now, { maxBytes: near_bytes });
+    this.near = new NearCache(now, { maxBytes: near_bytes });
     this.store = new EntryStore(this.connection);
     const monotonic = new MonotonicReads(remembered);
     this.connection.onIncarnation((incarnation) => {
@@ -78,10 +79,12 @@ class Reader {
       },
     };
     this.cache = new EntityCache(THING, new BatchLoader(load, createLoadGuard()), {
-      store: this.store,
-      reads: new TurnReads({ connection: this.connection, breaker, freshness: this.freshness }),
-      breaker,
-      freshness: this.freshness,
+      shards: onlyShard({
+        store: this.store,
+        reads: new TurnReads({ connection: this.connection, breaker, freshness: this.freshness }),
+        breaker,
+        freshness: this.freshness,
+      }),
       near: this.near,
       monotonic,
       now,
@@ -249,7 +252,7 @@ test('a stale answer is never older than a served version, even if that version 
   expect(await one.read('b')).toBe('0 stored missing');
   expect(await one.read('c')).toBe('0 stored missing');
   await admin.flushall();
-  one.near.invalidate('thing:a', 5);
+  one.near.forget('thing:a');
   const { grant } = await one.store.readOrLease('thing:a', 1, 'x');
   await one.store.fill('thing:a', 1, grant, { version: 3, payload: Buffer.from('{}') }, 60_000);
   await one.change('a', 4);

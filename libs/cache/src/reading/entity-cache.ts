@@ -1,22 +1,17 @@
 import { callerGaveUp, CatalogError, type Entity } from '@catalog/contracts';
 import { withDeadline } from '@catalog/runtime';
-import type { Freshness } from '../channel/freshness.ts';
-import { type NearCache, NearEntry, type Ticket } from '../near-cache/near-cache.ts';
-import type { CacheBreaker } from '../redis/cache-breaker.ts';
-import {
-  type Entry,
-  type EntryStore,
-  type Grant,
-  type PrimaryRead,
-  withoutLease,
-} from '../redis/entry-store.ts';
+import type { NearCache, NearEntry, Ticket } from '../near-cache/near-cache.ts';
+import { type Grant, type PrimaryRead, withoutLease } from '../redis/entry-store.ts';
+import type { ReadShard, Router } from '../shards/router.ts';
 import { limits, timings } from '../timings.ts';
 import { Answer, type Source } from './answer.ts';
+import { answerOf, type FoundText, textOf } from './found-text.ts';
 import type { BatchLoader } from './batch-loader.ts';
 import { Flights, type Patience } from './flights.ts';
-import { type AskedEntry, type FillEvents, LeaseLoadFill, type Place } from './lease-load-fill.ts';
+import { type AskedEntry, type FillEvents, LeaseLoadFill } from './lease-load-fill.ts';
 import type { MonotonicReads } from './monotonic-reads.ts';
-import type { TurnReads } from './turn-reads.ts';
+import type { Place } from './place.ts';
+import { StaleAnswers } from './stale-answers.ts';
 
 /** Events inside the cache, for metrics. */
 export interface CacheEvents extends FillEvents {
@@ -26,10 +21,7 @@ export interface CacheEvents extends FillEvents {
 
 /** What all entities of a process share. */
 export interface CacheParts {
-  readonly store: EntryStore;
-  readonly reads: TurnReads;
-  readonly breaker: CacheBreaker;
-  readonly freshness: Freshness;
+  readonly shards: Router<ReadShard>;
   readonly near: NearCache;
   readonly monotonic: MonotonicReads;
   readonly now: () => number;
@@ -55,17 +47,11 @@ interface MarkedAnswer<Body> {
 /** What Redis answered: undecided is an entry that only `read_or_lease` can judge. */
 type AskedRedis<Body> = MarkedAnswer<Body> | 'undecided' | 'failed';
 
-/** What was read from Redis or Postgres, as the near cache keeps it. */
-interface FoundText {
-  readonly version: number;
-  readonly text: string | null;
-  readonly freshFor_ms: number;
-}
-
 /** Taken before the caller reads Postgres itself. */
 export interface PrimaryReadStart {
   readonly mark: number;
-  readonly grant: Grant | undefined;
+  /** The key is not known yet, so this has the grant of each shard. */
+  readonly grants: ReadonlyMap<ReadShard, Grant | undefined>;
 }
 
 export type LoadKey = (key: string, patience: Readonly<Patience>) => Promise<PrimaryRead>;
@@ -83,13 +69,21 @@ export class EntityCache<Body extends object = object> {
   readonly #parts: CacheParts;
   readonly #load: LoadKey;
   readonly #fillPath: LeaseLoadFill;
+  readonly #staleAnswers: StaleAnswers<Body>;
   readonly #flights: Flights<MarkedAnswer<Body>>;
 
-  constructor(entity: Entity, loader: Pick<BatchLoader, 'load'>, parts: CacheParts) {
+  /** @param standby reads a standby of Postgres */
+  constructor(
+    entity: Entity,
+    loader: Pick<BatchLoader, 'load'>,
+    parts: CacheParts,
+    standby?: Pick<BatchLoader, 'load'>,
+  ) {
     this.entity = entity;
     this.#load = (key, patience) => loader.load(key, patience);
     this.#parts = parts;
     this.#fillPath = new LeaseLoadFill(parts);
+    this.#staleAnswers = new StaleAnswers(entity.name, parts, this.#fillPath, standby);
     this.#flights = new Flights(parts.now, parts.monotonic);
   }
 
@@ -103,12 +97,11 @@ export class EntityCache<Body extends object = object> {
 
   /** As `getNear`, but the entry itself. For callers that answer thousands of requests a second. */
   nearEntry(key: string, now_ms: number): NearEntry | undefined {
-    const { near, freshness } = this.#parts;
     const { name } = this.entity;
     const cacheKey = this.entity.cacheKey(key);
-    const entry = near.get(cacheKey, now_ms);
+    const entry = this.#parts.near.get(cacheKey, now_ms);
     // The near copy may come from a Redis that refused to invalidate the key.
-    return entry === undefined || freshness.isSetAside({ name, cacheKey }) ? undefined : entry;
+    return entry?.freshness?.isSetAside({ name, cacheKey }) === false ? entry : undefined;
   }
 
   /** @throws CatalogError `unavailable`: neither a cache nor Postgres can answer, or not while the caller waits */
@@ -159,7 +152,8 @@ export class EntityCache<Body extends object = object> {
 
   /** Call this before reading Postgres directly: the row then belongs to the incarnation of this moment. */
   startPrimaryRead(): PrimaryReadStart {
-    return { mark: this.#parts.monotonic.mark(), grant: this.#grantNow() };
+    const { monotonic, shards } = this.#parts;
+    return { mark: monotonic.mark(), grants: new Map(shards.all.map((shard) => [shard, grantNow(shard)])) };
   }
 
   /**
@@ -170,15 +164,17 @@ export class EntityCache<Body extends object = object> {
   async admitPrimaryRead(
     key: string,
     read: PrimaryRead,
-    { mark, grant }: PrimaryReadStart,
+    { mark, grants }: PrimaryReadStart,
   ): Promise<Answer<Body> | undefined> {
-    const { monotonic } = this.#parts;
+    const { monotonic, shards } = this.#parts;
     const place = this.#placeOf(key);
+    const grant = grants.get(shards.of(place.cacheKey));
     const { stored } = await this.#fillPath.loadAndFill(place, grant, async () => read);
     if (monotonic.isForgottenSince(place.cacheKey, mark)) return undefined;
     if (monotonic.isOvertaken(place.cacheKey, read.version)) return undefined;
-    const answer = this.#answerOf(textOf(read), 0, stored ? 'stored' : 'bypass');
+    const answer = answerOf<Body>(textOf(read), this.#parts.now(), 0, stored ? 'stored' : 'bypass');
     this.#noteServed(place.cacheKey, answer);
+    this.#parts.near.keepStale(place.cacheKey, answer.entry);
     return answer;
   }
 
@@ -199,15 +195,18 @@ export class EntityCache<Body extends object = object> {
           );
     if (marked.answer.version < minVersion) {
       await beforeBypass?.();
-      marked = await this.#readPrimary(load, key, patience);
+      marked = await this.#readPrimary(load, key, patience, minVersion);
     }
     const isOutdated = ({ answer, mark }: MarkedAnswer<Body>) =>
       monotonic.isForgottenSince(cacheKey, mark) || monotonic.isOvertaken(cacheKey, answer.version);
     for (let attempt = 0; isOutdated(marked); attempt++) {
-      // If a key is written and read all the time, each attempt may be overtaken.
-      if (attempt === limits.overtakenReads) throw changesTooFast();
       events.overtaken(this.entity.name);
-      marked = await this.#readPrimary(load, key, patience);
+      // If a key is written and read all the time, each attempt may be overtaken.
+      if (attempt > limits.overtakenReads) throw changesTooFast();
+      marked =
+        attempt < limits.overtakenReads
+          ? await this.#readPrimary(load, key, patience, minVersion)
+          : this.#lastServed(cacheKey);
     }
     this.#noteServed(cacheKey, marked.answer);
     return marked.answer;
@@ -215,10 +214,11 @@ export class EntityCache<Body extends object = object> {
 
   /** The entry in Redis, if it may be served as it is. It is read together with all others of this turn. */
   async #askRedis(key: string): Promise<AskedRedis<Body>> {
-    const { near, monotonic, reads, events } = this.#parts;
+    const { near, monotonic, shards, events } = this.#parts;
     const mark = monotonic.mark();
     const place = this.#placeOf(key);
-    const ticket = near.begin(place.cacheKey);
+    const { reads, freshness } = shards.of(place.cacheKey);
+    const ticket = near.begin(place.cacheKey, freshness);
     try {
       const fresh = await reads.read(place);
       if (fresh === undefined || !this.#isCurrent(place.cacheKey, mark, fresh.version)) return 'undecided';
@@ -238,17 +238,18 @@ export class EntityCache<Body extends object = object> {
     patience: Readonly<Patience>,
     redisFailed: boolean,
   ): Promise<MarkedAnswer<Body>> {
-    const { near, freshness, monotonic, now } = this.#parts;
+    const { near, shards, monotonic, now } = this.#parts;
     const mark = monotonic.mark();
     const place = this.#placeOf(key);
-    const ticket = near.begin(place.cacheKey);
+    const { freshness } = shards.of(place.cacheKey);
+    const ticket = near.begin(place.cacheKey, freshness);
     try {
       const entry = redisFailed ? undefined : await this.#fillPath.askAndWait(place, freshness, now);
       if (entry !== undefined && this.#isServable(place, entry)) {
         if (entry.lease === 'granted') this.#refreshAhead(load, key, entry);
         return this.#keep(ticket, mark, textOf(entry), entry.age_ms, 'redis');
       }
-      return await this.#loadAndFill(place, ticket, mark, entry, () => load(key, patience));
+      return await this.#loadAndFill(place, ticket, mark, entry, key, patience, load);
     } finally {
       near.end(ticket);
     }
@@ -268,33 +269,54 @@ export class EntityCache<Body extends object = object> {
     ticket: Ticket,
     mark: number,
     entry: AskedEntry | undefined,
-    load: () => Promise<PrimaryRead>,
+    key: string,
+    patience: Readonly<Patience>,
+    load: LoadKey,
   ): Promise<MarkedAnswer<Body>> {
     try {
-      const filled = await this.#fillPath.loadAndFill(place, entry?.grant, load);
+      const filled = await this.#fillPath.loadAndFill(place, entry?.grant, () => load(key, patience));
       const { read, fresh_ms, stored, newer } = filled;
       if (newer !== undefined) return this.#keep(ticket, mark, textOf(newer), newer.age_ms, 'redis');
       return this.#keep(ticket, mark, textOf(read, fresh_ms), 0, stored ? 'stored' : 'bypass');
     } catch (error) {
       this.#parts.events.loadFailed(this.entity.name, error);
-      const stale = await this.#staleAnswer(place, entry);
+      const stale = await this.#staleAnswers.find(place, entry, key, patience);
       if (stale === undefined) throw error;
-      return { answer: stale, mark };
+      return this.#keepStale(place, stale, mark);
     }
   }
 
-  async #readPrimary(load: LoadKey, key: string, patience: Readonly<Patience>): Promise<MarkedAnswer<Body>> {
-    const { near, monotonic } = this.#parts;
+  async #readPrimary(
+    load: LoadKey,
+    key: string,
+    patience: Readonly<Patience>,
+    minVersion: number,
+  ): Promise<MarkedAnswer<Body>> {
+    const { near, monotonic, shards, events } = this.#parts;
     const mark = monotonic.mark();
     const place = this.#placeOf(key);
-    const ticket = near.begin(place.cacheKey);
+    const shard = shards.of(place.cacheKey);
+    const ticket = near.begin(place.cacheKey, shard.freshness);
     try {
-      const filled = await this.#fillPath.loadAndFill(place, this.#grantNow(), () => load(key, patience));
+      const filled = await this.#fillPath.loadAndFill(place, grantNow(shard), () => load(key, patience));
       const { read, fresh_ms, stored } = filled;
       return this.#keep(ticket, mark, textOf(read, fresh_ms), 0, stored ? 'stored' : 'bypass');
+    } catch (error) {
+      events.loadFailed(this.entity.name, error);
+      const stale = await this.#staleAnswers.find(place, undefined, key, patience);
+      if (stale === undefined || stale.version < minVersion) throw error;
+      return this.#keepStale(place, stale, mark);
     } finally {
       near.end(ticket);
     }
+  }
+
+  /** @throws CatalogError `unavailable` if it has left the near cache */
+  #lastServed(cacheKey: string): MarkedAnswer<Body> {
+    const { near, monotonic, now } = this.#parts;
+    const kept = near.getStale(cacheKey);
+    if (kept === undefined) throw changesTooFast();
+    return { answer: Answer.ofNear(kept, now(), 'stale'), mark: monotonic.mark() };
   }
 
   /** The entry is served meanwhile. If the refresh fails, the lease expires and the next reader tries. */
@@ -305,25 +327,25 @@ export class EntityCache<Body extends object = object> {
       .catch((error: unknown) => this.#parts.events.loadFailed(this.entity.name, error));
   }
 
+  /**
+   * Redis may lose its copy, and nothing older may be served after this one. The race: Postgres may have gone back since the read
+   * began, and then the copy must not come back after everything was forgotten.
+   */
+  #keepStale({ cacheKey }: Place, answer: Answer<Body>, mark: number): MarkedAnswer<Body> {
+    const { near, monotonic } = this.#parts;
+    if (answer.unprovedStamp === undefined && !monotonic.isForgottenSince(cacheKey, mark))
+      near.keepStale(cacheKey, answer.entry);
+    return { answer, mark };
+  }
+
   /** A kept answer counts as served: other callers may be served it before this caller continues. */
   #keep(ticket: Ticket, mark: number, found: FoundText, age_ms: number, source: Source): MarkedAnswer<Body> {
-    const answer = this.#answerOf(found, age_ms, source);
+    const answer = answerOf<Body>(found, this.#parts.now(), age_ms, source);
     if (this.#isCurrent(ticket.key, mark, found.version)) {
       this.#noteServed(ticket.key, answer);
       this.#parts.near.offer(ticket, answer.entry);
     }
     return { answer, mark };
-  }
-
-  #answerOf(found: FoundText, age_ms: number, source: Source, stamp?: string): Answer<Body> {
-    const { version, text, freshFor_ms } = found;
-    const now_ms = this.#parts.now();
-    return new Answer(
-      new NearEntry(version, text, now_ms - age_ms, now_ms + freshFor_ms),
-      source,
-      age_ms,
-      stamp,
-    );
   }
 
   /** Whether an answer that was read since the mark may still be served. */
@@ -333,37 +355,21 @@ export class EntityCache<Body extends object = object> {
   }
 
   /**
-   * Notes the served version, and drops a lower one from the near cache. The race: while the watermark lags, an
+   * Notes the served version. The near cache then serves no lower one. The race: while the watermark lags, an
    * answer comes from Redis or Postgres; when the watermark recovers, the near cache would serve its older copy.
    */
   #noteServed(cacheKey: string, { version, unprovedStamp }: Answer<Body>): void {
-    const { store, monotonic, near } = this.#parts;
-    if (unprovedStamp === undefined || unprovedStamp === store.incarnation) monotonic.note(cacheKey, version);
-    else if (store.incarnation === undefined) monotonic.noteUnproved(cacheKey, version, unprovedStamp);
+    const { monotonic, near } = this.#parts;
+    if (unprovedStamp === undefined) monotonic.note(cacheKey, version);
+    else this.#noteUnproved(cacheKey, version, unprovedStamp);
     near.invalidate(cacheKey, version);
   }
 
-  /** The newest copy that any cache still holds, unless this process has served something newer. */
-  async #staleAnswer(place: Place, entry: AskedEntry | undefined): Promise<Answer<Body> | undefined> {
-    const { near, monotonic, now } = this.#parts;
-    const { cacheKey } = place;
-    const copies: Answer<Body>[] = [];
-    const found = entry ?? (await this.#fillPath.readUnproved(place));
-    if (found !== undefined && found.state !== 'absent') {
-      const stamp = 'stamp' in found ? found.stamp : undefined;
-      copies.push(this.#answerOf(textOf(found), found.age_ms, 'stale', stamp));
-    }
-    const kept = near.getStale(cacheKey);
-    if (kept !== undefined) copies.push(Answer.ofNear(kept, now(), 'stale'));
-    return copies
-      .filter(({ version }) => monotonic.permits(cacheKey, version))
-      .toSorted((a, b) => b.version - a.version)[0];
-  }
-
-  /** For a read of Postgres that did not ask Redis before: it fills without a lease, in the current incarnation. */
-  #grantNow() {
-    const { incarnation } = this.#parts.store;
-    return incarnation === undefined ? undefined : withoutLease(incarnation);
+  #noteUnproved(cacheKey: string, version: number, stamp: string): void {
+    const { shards, monotonic } = this.#parts;
+    const { incarnation } = shards.of(cacheKey).store;
+    if (stamp === incarnation) monotonic.note(cacheKey, version);
+    else if (incarnation === undefined) monotonic.noteUnproved(cacheKey, version, stamp);
   }
 
   #placeOf(key: string): Place {
@@ -371,12 +377,9 @@ export class EntityCache<Body extends object = object> {
   }
 }
 
-function textOf(found: Entry): FoundText;
-function textOf(read: PrimaryRead, fresh_ms?: number): FoundText;
-function textOf(found: PrimaryRead & { state?: string; freshFor_ms?: number }, fresh_ms = 0): FoundText {
-  const { version, payload, state, freshFor_ms = fresh_ms } = found;
-  const text = payload === null || state === 'missing' ? null : payload.toString('latin1');
-  return { version, text, freshFor_ms };
+/** For a read of Postgres that did not ask Redis before: it fills without a lease, in the current incarnation. */
+function grantNow({ store: { incarnation } }: ReadShard): Grant | undefined {
+  return incarnation === undefined ? undefined : withoutLease(incarnation);
 }
 
 export function placeOf(entity: Entity, key: string): Place {

@@ -137,13 +137,32 @@ test('while Postgres is away after it went back, no lost version is shown as a s
   await eventually(async () => (await read()) === 3);
 });
 
+test('a load that fails after Postgres went back leaves no lost version for stale answers', async () => {
+  primary.rows.set('a', 5);
+  await read();
+  // Redis keeps the payload, and the next read loads the key.
+  await publisher.invalidate([['thing:a', 6]]);
+  await eventually(() => things.getNear('a') === undefined);
+  const held = Promise.withResolvers<void>();
+  primary.hold = held.promise;
+  const slow = read();
+  slow.catch(() => undefined);
+  await eventually(() => cache.status().loads.keys.running > 0);
+  primary.hold = undefined;
+  primary.isAway = true;
+  primary.goBack({ a: 3 });
+  held.reject(new Error('the connection was cut'));
+  await expect(slow).rejects.toThrow();
+  await expect(read()).rejects.toThrow();
+});
+
 test('a forgotten key is read again although a newer version of it was served; other keys stay', async () => {
   primary.rows.set('a', 5).set('b', 7);
   await read('a');
   await read('b');
   primary.rows.set('a', 3);
   const [outcome] = await publisher.forget(['thing:a']);
-  expect(outcome).toEqual({ status: 'fulfilled', value: true });
+  expect(outcome).toMatchObject({ status: 'fulfilled', value: true });
   await eventually(async () => (await read('a')) === 3);
   expect(things.getNear('b')?.version).toBe(7);
 });

@@ -1,15 +1,12 @@
 import type { Entity } from '@catalog/contracts';
-import type { CacheBreaker } from '../redis/cache-breaker.ts';
-import { createCacheBreaker } from '../redis/cache-breaker.ts';
-import { EntryStore } from '../redis/entry-store.ts';
-import type { CacheConnection } from '../redis/cache-connection.ts';
+import type { FillShard, Router } from '../shards/router.ts';
 import { BatchLoader, type PayloadLoader } from './batch-loader.ts';
 import { placeOf } from './entity-cache.ts';
 import { LeaseLoadFill } from './lease-load-fill.ts';
 import { createLoadGuard } from './load-guard.ts';
 
 interface KeyRefresherOptions {
-  readonly connection: CacheConnection;
+  readonly shards: Router<FillShard>;
   readonly entities: readonly Entity[];
   /** By the name of the entity. */
   readonly loads: ReadonlyMap<string, PayloadLoader>;
@@ -21,11 +18,10 @@ export class KeyRefresher {
   readonly #fillPath: LeaseLoadFill;
   readonly #entities: ReadonlyMap<string, { entity: Entity; loader: BatchLoader }>;
 
-  constructor({ connection, entities, loads, onCacheFailed }: KeyRefresherOptions) {
-    const breaker: CacheBreaker = createCacheBreaker();
+  constructor({ shards, entities, loads, onCacheFailed }: KeyRefresherOptions) {
     const ignore = () => undefined;
     const events = { fillRefused: ignore, loadFailed: ignore, cacheFailed: onCacheFailed };
-    this.#fillPath = new LeaseLoadFill({ store: new EntryStore(connection), breaker, events });
+    this.#fillPath = new LeaseLoadFill({ shards, events });
     const guard = createLoadGuard();
     this.#entities = new Map(
       entities.flatMap((entity) => {

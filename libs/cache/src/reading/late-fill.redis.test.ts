@@ -12,6 +12,7 @@ import { InvalidationPublisher } from '../invalidating/invalidation-publisher.ts
 import { EntityCache } from './entity-cache.ts';
 import { EntryStore, type PrimaryRead } from '../redis/entry-store.ts';
 import { Freshness } from '../channel/freshness.ts';
+import { onlyShard } from '../shards/router.ts';
 import { TurnReads } from './turn-reads.ts';
 import { MonotonicReads } from './monotonic-reads.ts';
 import { NearCache } from '../near-cache/near-cache.ts';
@@ -87,11 +88,13 @@ async function startReader(load: (key: string) => Promise<PrimaryRead>, fillScri
     THING,
     { load },
     {
-      store,
-      reads: new TurnReads({ connection, breaker, freshness }),
-      breaker,
-      freshness,
-      near: new NearCache(freshness, now, { maxBytes: 1_000_000 }),
+      shards: onlyShard({
+        store,
+        reads: new TurnReads({ connection, breaker, freshness }),
+        breaker,
+        freshness,
+      }),
+      near: new NearCache(now, { maxBytes: 1_000_000 }),
       monotonic: new MonotonicReads(1_000),
       now,
       events: {

@@ -1,28 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { pause } from '@catalog/runtime';
 import type { Freshness } from '../channel/freshness.ts';
-import type { CacheBreaker } from '../redis/cache-breaker.ts';
-import type {
-  Entry,
-  EntryStore,
-  Grant,
-  LeasedEntry,
-  PrimaryRead,
-  UnprovedEntry,
-} from '../redis/entry-store.ts';
+import type { Entry, Grant, LeasedEntry, PrimaryRead, UnprovedEntry } from '../redis/entry-store.ts';
+import type { FillShard, Router } from '../shards/router.ts';
 import { timings } from '../timings.ts';
-
-/** Where an answer is cached, and for how long. */
-export interface Place {
-  /** The entity or the list, for metrics. */
-  readonly name: string;
-  readonly cacheKey: string;
-  readonly payloadSchema: number;
-  /** How long the payload counts as current while no change is heard of. */
-  readonly softTtl_ms: number;
-  /** Set for a page. The page counts, and is kept, only while its generation of this list is the current one. */
-  readonly list?: string;
-}
+import type { Place } from './place.ts';
 
 export interface FillEvents {
   /** A fill came too late, or without a lease. */
@@ -46,8 +28,7 @@ export interface Filled<Read extends PrimaryRead> {
 }
 
 interface LeaseLoadFillParts {
-  readonly store: EntryStore;
-  readonly breaker: CacheBreaker;
+  readonly shards: Router<FillShard>;
   readonly events: FillEvents;
 }
 
@@ -68,7 +49,7 @@ export class LeaseLoadFill {
    * @throws what `EntryStore.readOrLease` throws; an error of the breaker while Redis fails
    */
   async ask({ list, cacheKey, payloadSchema }: Place, token = newToken()): Promise<LeasedEntry> {
-    const { store, breaker } = this.#parts;
+    const { store, breaker } = this.#parts.shards.of(cacheKey);
     // Outside the breaker: no call is made, so nothing is learned about Redis.
     store.requireIncarnation();
     return breaker.execute(() =>
@@ -82,9 +63,10 @@ export class LeaseLoadFill {
   async askAndWait(place: Place, freshness: Freshness, now: () => number): Promise<AskedEntry | undefined> {
     const began_ms = now();
     const token = newToken();
+    const { store } = this.#parts.shards.of(place.cacheKey);
     try {
       for (let wait_ms = 2; ; wait_ms *= 2) {
-        const asked = this.#parts.store.incarnation;
+        const asked = store.incarnation;
         const isFresh = freshness.beforeAsking(asked, place);
         const entry = await this.ask(place, token);
         const { incarnation } = entry.grant;
@@ -105,7 +87,8 @@ export class LeaseLoadFill {
    * is the one way to read.
    */
   async readUnproved({ cacheKey, payloadSchema }: Place): Promise<UnprovedEntry | undefined> {
-    const { store, breaker, events } = this.#parts;
+    const { shards, events } = this.#parts;
+    const { store, breaker } = shards.of(cacheKey);
     if (store.incarnation !== undefined) return undefined;
     try {
       return await breaker.execute(() => store.readUnproved(cacheKey, payloadSchema));
@@ -127,10 +110,11 @@ export class LeaseLoadFill {
     grant: Grant | undefined,
     load: () => Promise<Read>,
   ): Promise<Filled<Read>> {
-    const { store, breaker, events } = this.#parts;
+    const { shards, events } = this.#parts;
     const read = await load();
     const fresh_ms = freshTime_ms(place, read);
     if (grant === undefined) return { read, fresh_ms, stored: false, newer: undefined };
+    const { store, breaker } = shards.of(place.cacheKey);
     const ttl_ms = place.list === undefined ? undefined : fresh_ms;
     try {
       const { stored, newer } = await breaker.execute(() =>

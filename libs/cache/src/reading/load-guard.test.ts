@@ -58,7 +58,7 @@ test('after several failures in a row the guard stops asking Postgres, and tries
   await expect(guard(asked)).rejects.toMatchObject(unavailable);
   expect(asked).not.toHaveBeenCalled();
   expect(guard.state()).toMatchObject({ isOpen: true, shed: { failing: limits.breakerFailures + 1 } });
-  await vi.advanceTimersByTimeAsync(timings.breakerRetry_ms);
+  await vi.advanceTimersByTimeAsync(timings.loadRetry_ms);
   await expect(guard(asked)).resolves.toBe('loaded');
   expect(guard.state().isOpen).toBe(false);
 });

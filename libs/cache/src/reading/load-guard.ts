@@ -43,7 +43,7 @@ export function createLoadGuard(
   // A request that breaks a rule says nothing about the health of Postgres.
   const breaker = circuitBreaker(
     handleWhen((error) => !(error instanceof CatalogError)),
-    { halfOpenAfter: timings.breakerRetry_ms, breaker: new ConsecutiveBreaker(limits.breakerFailures) },
+    { halfOpenAfter: timings.loadRetry_ms, breaker: new ConsecutiveBreaker(limits.breakerFailures) },
   );
   const shed = { busy: 0, failing: 0, slow: 0, unwanted: 0 };
   const turnAway = (reason: Shed, detail: string, cause?: unknown) => {

@@ -61,11 +61,15 @@ export class MonotonicReads {
     this.#unproved.set(key, { version, stamp });
   }
 
-  /** The incarnation is known. */
-  prove(incarnation: string): void {
-    for (const [key, { version, stamp }] of this.#unproved)
-      if (stamp === incarnation) this.note(key, version);
+  /** The incarnation of the stores is known, or of one shard of the cache: `isOfShard` tells its keys. */
+  prove(incarnation: string, isOfShard: (key: string) => boolean = () => true): void {
+    const others: [string, { readonly version: number; readonly stamp: string }][] = [];
+    for (const [key, unproved] of this.#unproved) {
+      if (!isOfShard(key)) others.push([key, unproved]);
+      else if (unproved.stamp === incarnation) this.note(key, unproved.version);
+    }
     this.#unproved.clear();
+    for (const [key, unproved] of others) this.#unproved.set(key, unproved);
   }
 
   /** For a read that begins. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Freshness } from '../channel/freshness.ts';
 import { createCacheBreaker } from '../redis/cache-breaker.ts';
 import { CacheConnection } from '../redis/cache-connection.ts';
-import type { Place } from './lease-load-fill.ts';
+import type { Place } from './place.ts';
 import { TurnReads } from './turn-reads.ts';
 
 let server: RedisServer;

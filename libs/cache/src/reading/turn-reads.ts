@@ -2,7 +2,7 @@ import type { Freshness } from '../channel/freshness.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import { timings } from '../timings.ts';
-import type { Place } from './lease-load-fill.ts';
+import type { Place } from './place.ts';
 
 /** An entry that Redis holds and that may be served as it is. */
 export interface FreshEntry {

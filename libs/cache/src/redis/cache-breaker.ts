@@ -1,4 +1,5 @@
-import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleAll } from 'cockatiel';
+import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel';
+import { isRedirect } from './cache-connection.ts';
 import { limits, timings } from '../timings.ts';
 
 export interface CacheBreaker {
@@ -12,10 +13,14 @@ export interface CacheBreaker {
  * one call now and then tests whether Redis is back.
  */
 export function createCacheBreaker(): CacheBreaker {
-  const breaker = circuitBreaker(handleAll, {
-    halfOpenAfter: timings.breakerRetry_ms,
-    breaker: new ConsecutiveBreaker(limits.breakerFailures),
-  });
+  // A shard that has lost a slot still answers for all others.
+  const breaker = circuitBreaker(
+    handleWhen((error) => !isRedirect(error)),
+    {
+      halfOpenAfter: timings.breakerRetry_ms,
+      breaker: new ConsecutiveBreaker(limits.breakerFailures),
+    },
+  );
   return {
     execute: (call) => breaker.execute(call),
     isOpen: () => breaker.state !== CircuitState.Closed,

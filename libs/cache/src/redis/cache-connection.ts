@@ -1,15 +1,25 @@
 import { createHash } from 'node:crypto';
 import { openRedis } from '@catalog/redis';
 import { reconnectDelay_ms } from '@catalog/runtime';
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { timings } from '../timings.ts';
 
 /** The cache cannot be asked: Redis is away, or its incarnation is not known yet. */
 export class CacheUnavailable extends Error {
   override readonly name = 'CacheUnavailable';
 
-  constructor(message = 'the cache Redis is away, or its incarnation is not known yet') {
-    super(message);
+  constructor(
+    message = 'the cache Redis is away, or its incarnation is not known yet',
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The shard of a key cannot be written to: it is away, or full, or the key has no shard. The other shards can. */
+export class ShardAway extends CacheUnavailable {
+  constructor(options?: ErrorOptions) {
+    super('the shard of the key is away', options);
   }
 }
 
@@ -24,6 +34,18 @@ export interface ManyRead {
 
 /** Keys in one MGET: less than a millisecond, in which Redis does nothing else. */
 const keysInRead = 256;
+
+/** A node of a cluster says that the slot of a key is elsewhere, or on its way, or that the cluster is not complete. */
+export const isRedirect = (error: unknown): error is Error =>
+  error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(error.message);
+
+function momentOf(time: unknown, info: unknown): Pick<ManyRead, 'now_ms' | 'replicationId'> {
+  const [seconds, microseconds] = time as [string, string];
+  return {
+    now_ms: Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
+    replicationId: /^master_replid:(\S+)/m.exec(info as string)?.[1],
+  };
+}
 
 /** Which stores a connection leads to. */
 export interface StoreIdentity {
@@ -51,6 +73,11 @@ export interface CacheConnectionOptions {
   readonly incarnationMode?: 'full' | 'replication-only';
   /** How long a command may take; `timings.cacheCall_ms` unless set. */
   readonly call_ms?: number;
+  /**
+   * Set for a shard of a cluster. Called when the shard may have lost slots, or may not be a master any more. `isSure`: the
+   * shard itself said so.
+   */
+  readonly onTopologyDoubt?: (isSure: boolean) => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -71,7 +98,7 @@ export class CacheConnection {
   #learning: Promise<void> | undefined;
   #listeners: ((incarnation: string | undefined) => void)[] = [];
   #database: string | undefined;
-  #databaseListeners: (() => void)[] = [];
+  #databaseListeners: ((incarnation: string) => void)[] = [];
   #isSetBack = false;
 
   constructor(options: CacheConnectionOptions) {
@@ -91,7 +118,10 @@ export class CacheConnection {
     });
     this.redis.on('error', options.onError);
     this.redis.on('ready', () => void this.relearn());
-    this.redis.on('close', () => this.#setIdentity(undefined));
+    this.redis.on('close', () => {
+      this.#setIdentity(undefined);
+      options.onTopologyDoubt?.(false);
+    });
     options.database.onIncarnation?.(({ incarnation }) => {
       this.#noteDatabase(incarnation);
       void this.relearn();
@@ -124,7 +154,7 @@ export class CacheConnection {
   }
 
   /** Calls back when Postgres is in another incarnation, even while Redis is away. Versions served earlier do not count. */
-  onDatabaseIncarnation(listener: () => void): void {
+  onDatabaseIncarnation(listener: (incarnation: string) => void): void {
     this.#databaseListeners.push(listener);
   }
 
@@ -151,8 +181,14 @@ export class CacheConnection {
     return this.#learning;
   }
 
-  /** Call this for every failed command: some failures show that the server has another role or incarnation now. */
+  /** Call this for every failed command: some failures show that the server has another role, incarnation or slots now. */
   noticeRoleChange(error: unknown): void {
+    const { onTopologyDoubt } = this.#options;
+    if (onTopologyDoubt !== undefined && isRedirect(error)) {
+      // One slot has moved. The others are served as before.
+      onTopologyDoubt(true);
+      return;
+    }
     const isRoleChange = /^(?:READONLY|MOVED|UNBLOCKED|MASTERDOWN|OTHERINCARNATION)/;
     if (error instanceof Error && isRoleChange.test(error.message)) {
       this.#setIdentity(undefined);
@@ -170,10 +206,14 @@ export class CacheConnection {
    * Reads many strings with one write: MGET, then TIME, then INFO. Redis answers in order, so the replication id belongs
    * to a moment after the reads. A key with another type counts as missing.
    *
+   * A shard gets a GET for each key instead, because MGET takes keys of one slot only. A key that the shard does not answer
+   * counts as missing, for instance because its slot has moved.
+   *
    * @throws ioredis errors
    */
   async readMany(keys: readonly string[]): Promise<ManyRead> {
     const pipeline = this.redis.pipeline();
+    if (this.#options.onTopologyDoubt !== undefined) return this.#readEach(pipeline, keys);
     for (let begin = 0; begin < keys.length; begin += keysInRead) {
       pipeline.mgetBuffer(keys.slice(begin, begin + keysInRead));
     }
@@ -182,14 +222,22 @@ export class CacheConnection {
       if (error !== null) throw error;
       return result;
     });
-    const info = results.pop() as string;
-    const [seconds, microseconds] = results.pop() as [string, string];
-    const values = (results as (Buffer | null)[][]).flat();
-    const replicationId = /^master_replid:(\S+)/m.exec(info)?.[1];
+    const [time, info] = results.splice(-2);
+    return { values: (results as (Buffer | null)[][]).flat(), ...momentOf(time, info) };
+  }
+
+  async #readEach(pipeline: ChainableCommander, keys: readonly string[]): Promise<ManyRead> {
+    for (const key of keys) pipeline.getBuffer(key);
+    const answers = (await pipeline.time().info('replication').exec()) ?? [];
+    const [time, info] = answers.splice(-2).map(([error, result]) => {
+      if (error !== null) throw error;
+      return result;
+    });
+    const refusal = answers.find(([error]) => isRedirect(error))?.[0];
+    if (refusal) this.noticeRoleChange(refusal);
     return {
-      values,
-      now_ms: Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
-      replicationId,
+      values: answers.map(([error, value]) => (error === null ? (value as Buffer | null) : null)),
+      ...momentOf(time, info),
     };
   }
 
@@ -219,6 +267,9 @@ export class CacheConnection {
 
   #identityOf(info: string, database: string): StoreIdentity {
     const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+    if (this.#options.onTopologyDoubt !== undefined && field('role') !== 'master') {
+      throw new Error('a shard of the cache Redis is not a master any more');
+    }
     const mode = this.#options.incarnationMode ?? 'full';
     const runId = mode === 'full' ? field('run_id') : '-';
     const replicationId = field('master_replid');
@@ -239,7 +290,7 @@ export class CacheConnection {
     // At once: until Redis has answered, no entry of Redis or the near cache may be served or noted as served.
     this.#setIdentity(undefined);
     this.#isSetBack = true;
-    for (const listener of this.#databaseListeners) listener();
+    for (const listener of this.#databaseListeners) listener(incarnation);
   }
 
   #setIdentity(identity: StoreIdentity | undefined): void {

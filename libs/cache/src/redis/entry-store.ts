@@ -189,6 +189,7 @@ export class EntryStore {
   /** What a key holds, for people. It takes no lease and changes nothing. */
   async inspect(key: string): Promise<InspectedEntry> {
     const { redis } = this.#connection;
+    this.#connection.requireIncarnation();
     const [entry, ttl_ms, now_ms] = await Promise.all([
       this.peek(key),
       redis.pttl(key),
@@ -287,6 +288,9 @@ function parseEntry(raw: Buffer): (Omit<StoredEntry, 'isOfThisIncarnation'> & { 
 }
 
 export const generationKey = (list: string) => `generation:${list}`;
+
+/** The tag in braces keeps the pages of a list in the slot of its generation: a script takes keys of one slot only. */
+export const pageKey = (list: string, hash: string) => `list:{${generationKey(list)}}:${hash}`;
 
 /**
  * Random, because a counter could start again. It begins with the incarnation: a failover may bring back an old

@@ -1,5 +1,22 @@
 -- Registers an incarnation of the cache: from now on, changes are acknowledged for it only. Waits for acknowledgements in progress.
--- $1 the incarnation
-insert into catalog.cache_incarnation (incarnation) values ($1)
-on conflict (only_row) do update set incarnation = excluded.incarnation, registered_at = excluded.registered_at, seen_at = excluded.seen_at
-where cache_incarnation.incarnation <> excluded.incarnation
+-- A worker with an old map of slots must not take the place of one with a newer map, because readers with the old map would trust
+-- its heartbeats. If a cluster was set up anew, its maps are older, and may take the place of one without workers.
+-- $1 the incarnation, $2 those of its shards, $3 the age of its map, $4 in ms, how long ago a worker of the registered incarnation
+-- must have been seen
+-- Answer: registered, whether the incarnation is the registered one now
+with written as (
+  insert into catalog.cache_incarnation (incarnation, incarnations, map_age) values ($1, $2, $3)
+  on conflict (only_row) do update set
+    incarnation = excluded.incarnation,
+    incarnations = excluded.incarnations,
+    map_age = excluded.map_age,
+    registered_at = excluded.registered_at,
+    seen_at = excluded.seen_at
+  where (cache_incarnation.incarnation <> excluded.incarnation or cache_incarnation.incarnations <> excluded.incarnations)
+    and (
+      cache_incarnation.map_age <= excluded.map_age
+      or cache_incarnation.seen_at < clock_timestamp() - make_interval(secs => $4::float8 / 1000)
+    )
+  returning 1
+)
+select exists (select from written) or exists (select from catalog.cache_incarnation where incarnation = $1) as registered

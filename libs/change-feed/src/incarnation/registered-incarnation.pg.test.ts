@@ -45,7 +45,7 @@ test('a registration replays the changes that were applied to the former incarna
 test('when a worker dies between registration and replay, the next one replays', async () => {
   await insertChanges(1);
   await outbox.acknowledge(applied(await outbox.claim(100)), 'first');
-  await owner.query(`update catalog.cache_incarnation set incarnation = 'second'`);
+  await owner.query(`update catalog.cache_incarnation set incarnation = 'second', incarnations = '{second}'`);
   expect(await registered.register('second')).toBe(1);
   expect(await registered.register('second')).toBe(0);
 });
@@ -92,6 +92,66 @@ test('a replay of more than one batch replays every change', async () => {
   }
   expect(await registered.register('second')).toBe(20_100);
   expect(await feed.unapplied()).toBe(20_100);
+});
+
+test('a change counts as applied to its own shard: another shard that is new replays nothing of it', async () => {
+  await insertChanges(3);
+  const changes = applied(await outbox.claim(100)).map((change, index) => ({
+    ...change,
+    appliedTo: index === 0 ? 'a1' : 'b1',
+  }));
+  await registered.register('map 1', ['a1', 'b1']);
+  expect((await outbox.acknowledge(changes, 'map 1')).accepted).toBe(true);
+  expect(await feed.unapplied()).toBe(0);
+  expect(await registered.register('map 2', ['a1', 'b2'])).toBe(2);
+  expect((await outbox.claim(100)).map(({ seq }) => seq)).toEqual(changes.slice(1).map(({ seq }) => seq));
+});
+
+test('a change that was applied to a former incarnation of its shard is not acknowledged', async () => {
+  await insertChanges(2);
+  const [former, right] = applied(await outbox.claim(100));
+  if (former === undefined || right === undefined) throw new Error('the changes were not claimed');
+  await registered.register('map 2', ['a1', 'b2']);
+  const answer = await outbox.acknowledge(
+    [
+      { ...former, appliedTo: 'b1' },
+      { ...right, appliedTo: 'a1' },
+    ],
+    'map 2',
+  );
+  expect(answer.accepted).toBe(true);
+  expect(await feed.unapplied()).toBe(1);
+});
+
+test('only a shard that was away for long is forgotten', async () => {
+  await registered.register('map 1', ['a1', 'b1']);
+  await registered.register('map 2', ['a1', 'b2']);
+  const age = () =>
+    owner.query(`update catalog.former_incarnations set ended_at = ended_at - interval '10 minutes'`);
+  await age();
+  expect(await registered.isForgotten(['a1', 'b2'])).toBe(false);
+  expect(await registered.isForgotten(['a1', 'b1'])).toBe(true);
+  await registered.register('map 3', ['a1', 'b1']);
+  expect(await registered.isForgotten(['a1', 'b1'])).toBe(false);
+  await age();
+  expect(await registered.isForgotten(['b2'])).toBe(true);
+});
+
+test('a worker with an older map of slots registers nothing, unless all workers with a newer one are gone', async () => {
+  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(0);
+  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBeUndefined();
+  expect((await outbox.look('map 2')).registered).toBe(true);
+  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(0);
+  expect(await registered.register('map 3', ['a1', 'b1'], 201)).toBe(0);
+  await owner.query(`update catalog.cache_incarnation set seen_at = seen_at - interval '1 minute'`);
+  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(0);
+});
+
+test('an incarnation may replace its own registration, and one whose workers are gone', async () => {
+  expect(await registered.mayReplace('second')).toBe(false);
+  expect(await registered.mayReplace('second', 'first')).toBe(true);
+  await owner.query(`update catalog.cache_incarnation set seen_at = seen_at - interval '1 minute'`);
+  expect(await registered.mayReplace('second')).toBe(true);
 });
 
 async function waitingForLock(): Promise<void> {

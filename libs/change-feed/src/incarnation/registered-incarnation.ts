@@ -6,7 +6,7 @@ const sql = {
   replay: loadSql(import.meta.url, './replay.sql'),
   requeueRestored: loadSql(import.meta.url, './requeue-restored.sql'),
   isForgotten: loadSql(import.meta.url, './is-forgotten.sql'),
-  isDeserted: loadSql(import.meta.url, './is-deserted.sql'),
+  mayReplace: loadSql(import.meta.url, './may-replace.sql'),
   noteSeen: loadSql(import.meta.url, './note-seen.sql'),
 };
 
@@ -23,33 +23,43 @@ export class RegisteredIncarnation {
   }
 
   /**
-   * Registers an incarnation. Changes that were applied to another one within the replay window become unapplied.
+   * Registers an incarnation of the cache. Changes that were applied to other incarnations of shards within the replay window
+   * become unapplied.
    *
-   * @returns how many changes are applied again because of it
+   * @param ofShards the incarnations of its shards; of a single server, its own
+   * @param mapAge of the map of slots of a cluster. A newer map has a higher age
+   * @returns how many changes are applied again because of it; undefined when a worker with a newer map has registered
    */
-  async register(incarnation: string): Promise<number> {
-    await this.#db.query(sql.register, [incarnation]);
+  async register(
+    incarnation: string,
+    ofShards: readonly string[] = [incarnation],
+    mapAge = 0,
+  ): Promise<number | undefined> {
+    const values = [incarnation, ofShards, mapAge, feedTimings.deserted_ms];
+    const { rows } = await this.#db.query<{ registered: boolean }>(sql.register, values);
+    if (rows[0]?.registered !== true) return undefined;
     // Also when the incarnation was registered already: that worker may have died before its replay.
-    const replayed = await this.#inBatches(sql.replay, [incarnation, feedTimings.replayWindow_ms]);
+    const replayed = await this.#inBatches(sql.replay, [incarnation, feedTimings.replayWindow_ms, ofShards]);
     await this.#inBatches(sql.requeueRestored, []);
     return replayed;
   }
 
   /**
-   * Whether an incarnation was registered so long ago that the outbox may no longer hold changes that its entries missed.
-   * Then all its entries must be invalidated before it is registered again.
+   * Whether the incarnation of a shard was registered so long ago that the outbox may no longer hold changes that its entries
+   * missed. Then all entries must be invalidated before it is registered again.
    */
-  async isForgotten(incarnation: string): Promise<boolean> {
+  async isForgotten(ofShards: readonly string[]): Promise<boolean> {
     // Half of the window, because some time passes between this question and the replay.
-    const values = [incarnation, feedTimings.replayWindow_ms / 2];
+    const values = [ofShards, feedTimings.replayWindow_ms / 2];
     const { rows } = await this.#db.query<{ forgotten: boolean }>(sql.isForgotten, values);
     return rows[0]?.forgotten === true;
   }
 
-  /** Whether all workers of the registered incarnation seem to be gone. */
-  async isDeserted(): Promise<boolean> {
-    const { rows } = await this.#db.query<{ deserted: boolean }>(sql.isDeserted, [feedTimings.deserted_ms]);
-    return rows[0]?.deserted === true;
+  /** Whether all workers of the registered incarnation seem to be gone, or it is one of `own`. */
+  async mayReplace(...own: readonly string[]): Promise<boolean> {
+    const values = [feedTimings.deserted_ms, own];
+    const { rows } = await this.#db.query<{ may: boolean }>(sql.mayReplace, values);
+    return rows[0]?.may === true;
   }
 
   /** Notes that a worker of this incarnation is running. */

@@ -1,9 +1,11 @@
 -- Marks changes as applied to one incarnation of the cache. Marks none when another incarnation is registered by now: a worker
 -- that still writes to a former Redis must not make anyone believe that its changes were applied.
 -- An acknowledgement counts only for the key and the version that the row has: anybody who may write the queue can edit a job.
+-- Each change was applied to one shard of the cache. It stays unapplied if another incarnation of that shard is registered.
 -- $1 their seqs, ascending; in the same order $2 how many ms ago the job was queued, $3 how many ms ago the key was invalidated
--- and announced; $4 the incarnation that they were applied to, $5 the number of traces wanted, $6 their transactions, each once;
--- in the order of the seqs $7 entities, $8 keys, $9 versions
+-- and announced; $4 the incarnation of the cache, $5 the number of traces wanted, $6 their transactions, each once;
+-- in the order of the seqs $7 entities, $8 keys, $9 versions, $10 the places in $11 of the incarnations that they were applied to;
+-- $11 incarnations of shards
 -- Answer: accepted, whether the incarnation is the registered one; and the columns of a trace, when traces are wanted
 -- The share lock makes a registration wait for this statement, and this statement for a registration. Without it, a change could
 -- be acknowledged for the former incarnation after the replay has looked for such changes.
@@ -13,18 +15,18 @@ with expected as materialized (
   select array_agg(md5(concat_ws(chr(31), version, entity, key))::uuid order by nth) as hashes
   from unnest($7::text[], $8::text[], $9::bigint[]) with ordinality as changes (entity, key, version, nth)
 ), registered as materialized (
-  select from catalog.cache_incarnation where incarnation = $4 for share
+  select array_append(incarnations, $4) as incarnations from catalog.cache_incarnation where incarnation = $4 for share
 ), applied as (
   update catalog.outbox o
   set
     queued_at = clock_timestamp() - make_interval(secs => ($2::float8[])[width_bucket(o.seq, $1::bigint[])] / 1000),
     applied_at = clock_timestamp() - make_interval(secs => ($3::float8[])[width_bucket(o.seq, $1::bigint[])] / 1000),
-    applied_to = $4
+    applied_to = ($11::text[])[($10::int[])[width_bucket(o.seq, $1::bigint[])]]
   where o.transaction_id = any ($6::text[]::xid8[])
     and o.seq = any ($1::bigint[]) and o.applied_at is null
     and md5(concat_ws(chr(31), o.version, o.entity, o.key))::uuid
       = (select hashes from expected)[width_bucket(o.seq, $1::bigint[])]
-    and exists (select from registered)
+    and (select incarnations from registered) @> array[($11::text[])[($10::int[])[width_bucket(o.seq, $1::bigint[])]]]
   returning
     o.seq, o.entity, o.key, o.version, o.changed_at as "changedAt", o.committed_at as "committedAt",
     o.rung_at as "rungAt", o.dispatched_at as "claimedAt", o.queued_at as "queuedAt", o.applied_at as "appliedAt",

@@ -3,8 +3,8 @@
 -- are set aside one by one; with more, the whole entity is
 -- Answer: oldest and newest, as transaction numbers, both null when nothing waits; registered, whether $1 is the incarnation that
 -- changes are acknowledged for; databaseIncarnation, lastVersion, lastSkipped (the end of the newest gap, or 0) and walPosition, by which the worker
--- knows that Postgres went back; setAside, the Redis keys and entities whose changes count as applied although they are not; horizon, where the next look
--- and claim begin, null when there is no epoch
+-- knows that Postgres went back; setAside, the Redis keys and entities whose changes count as applied although they are not; slotsAway, the slots of
+-- such keys whose shard was away; horizon, where the next look and claim begin, null when there is no epoch
 -- Fails on a standby.
 with unapplied as (
   select searched.is_late, first.id as oldest, first.seq as oldest_seq, last.id as newest
@@ -32,6 +32,7 @@ with unapplied as (
 ), set_aside as (
   select entity, count(*) > $3 as is_whole, array_agg(cache_key order by cache_key) as keys
   from catalog.set_aside_keys
+  where slot is null
   group by entity
 ), late as (
   select open.id, 0 as seq
@@ -53,6 +54,7 @@ select
     'keys', (select coalesce(json_agg(key), '[]') from set_aside, unnest(keys) as key where not is_whole),
     'entities', (select coalesce(json_agg(entity), '[]') from set_aside where is_whole)
   ) as "setAside",
+  array(select distinct slot from catalog.set_aside_keys where slot is not null) as "slotsAway",
   (
     select row(
       e.epoch, next.id, next.seq, array(select id from late order by id), array(select seq from late order by id)

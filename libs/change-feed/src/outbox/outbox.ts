@@ -33,6 +33,8 @@ export type OutboxRow = Pick<Change, 'seq' | 'transaction'>;
 
 /** A change whose key has been invalidated and announced. Both times are ages. */
 export interface AppliedChange extends Change {
+  /** The incarnation of the shard; that of the cache unless given. */
+  readonly appliedTo?: string;
   readonly queued_ms: number;
   readonly applied_ms: number;
 }
@@ -63,6 +65,8 @@ export interface RegisteredLook extends Look {
   readonly registered: boolean;
   /** What is neither applied nor waiting: see `SetAsideKeys`. Redis keys, and names of entities. */
   readonly setAside: { readonly keys: readonly string[]; readonly entities: readonly string[] };
+  /** Slots of keys that wait for their shard, which was away. No reader may trust such a shard yet. */
+  readonly slotsAway: readonly number[];
 }
 
 export interface Backlog {
@@ -114,7 +118,7 @@ export class Outbox {
     await this.#db.query(sql.release, [changes.map(({ seq }) => seq), transactionsOf(changes)]);
   }
 
-  /** @param incarnation the incarnation of the cache that all of them were applied to */
+  /** @param incarnation of the cache, which has to be the registered one */
   async acknowledge(
     changes: readonly AppliedChange[],
     incarnation: string,
@@ -122,6 +126,8 @@ export class Outbox {
   ): Promise<Acknowledgement> {
     // All callers lock rows in the same order, so that two of them cannot deadlock.
     const sorted = changes.toSorted((a, b) => a.seq - b.seq);
+    const appliedTo = sorted.map((change) => change.appliedTo ?? incarnation);
+    const ofShards = [...new Set(appliedTo)];
     const { rows } = await this.#db.query<
       { accepted: boolean } & (Omit<ChangeTrace, 'refreshedAt'> | { seq: null })
     >({
@@ -137,6 +143,8 @@ export class Outbox {
         sorted.map(({ entity }) => entity),
         sorted.map(({ key }) => key),
         sorted.map(({ version }) => version),
+        appliedTo.map((each) => 1 + ofShards.indexOf(each)),
+        ofShards,
       ],
     });
     const traces: ChangeTrace[] = [];

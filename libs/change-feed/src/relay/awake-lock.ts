@@ -1,4 +1,4 @@
-import { confirmPrimary } from '@catalog/database';
+import { confirmPrimary, requireDirect } from '@catalog/database';
 import { Client } from 'pg';
 import { closeSession, directConnection } from '../doorbell/direct-connection.ts';
 
@@ -108,6 +108,7 @@ export class AwakeLock {
     client.on('error', (error) => this.#drop(client, error));
     await client.connect();
     try {
+      await requireDirect(client);
       // A standby gives the lock as well, but there it keeps no writer silent.
       await confirmPrimary(client);
     } catch (error) {

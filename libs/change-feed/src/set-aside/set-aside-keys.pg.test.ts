@@ -39,7 +39,7 @@ test('the changes of a key that is set aside wait no more, and a look names the 
   const look = await outbox.look('first');
   expect(look.oldest).toBe(rows[1]?.transaction);
   expect(look.setAside).toEqual({ keys: ['product:p1'], entities: [] });
-  expect(await setAside.summary(5)).toEqual({ count: 1, keys: ['product:p1'], reason: 'NOPERM' });
+  expect(await setAside.summary(5)).toEqual({ count: 1, away: 0, keys: ['product:p1'], reason: 'NOPERM' });
 });
 
 test('a worker of another incarnation sets nothing aside', async () => {
@@ -58,7 +58,9 @@ test('a key is tried again after a pause, with the highest refused version', asy
   await setAside.add(await refused(['product:p1', 5]), 'first');
   await setAside.add(await refused(['product:p1', 4]), 'first');
   expect(await setAside.takeForRetry(60_000, 10)).toEqual([]);
-  expect(await setAside.takeForRetry(0, 10)).toEqual([{ cacheKey: 'product:p1', version: 5, changes: 2 }]);
+  expect(await setAside.takeForRetry(0, 10)).toMatchObject([
+    { cacheKey: 'product:p1', version: 5, changes: 2 },
+  ]);
 });
 
 test('a key is not released when another change of it was refused during the attempt', async () => {
@@ -75,6 +77,45 @@ test('a new incarnation tries the changes again that were set aside', async () =
   await setAside.add(await refused(['product:p1', 1]), 'first');
   expect(await registered.register('second')).toBe(1);
   expect(await outbox.claim(10)).toHaveLength(1);
+});
+
+test('a look names the slots of keys whose shard is away, and not the keys', async () => {
+  const [one, two] = await refused(['product:p1', 1], ['product:p2', 2]);
+  if (one === undefined || two === undefined) throw new Error('the changes were not claimed');
+  await setAside.add(
+    [
+      { ...one, slot: 7 },
+      { ...two, slot: 16_383 },
+    ],
+    'first',
+  );
+  const list = { cacheKey: 'generation:products', list: 'products', slot: 7, reason: 'away' };
+  expect(await setAside.addList(list, 'first')).toBe(true);
+  expect(await setAside.addList(list, 'second')).toBe(false);
+  const look = await outbox.look('first');
+  expect(look).toMatchObject({ oldest: null, setAside: { keys: [], entities: [] } });
+  expect(look.slotsAway.toSorted((a, b) => a - b)).toEqual([7, 16_383]);
+  expect(await setAside.summary(5)).toMatchObject({ count: 0, away: 3, keys: [] });
+
+  expect(await setAside.takeForRetry(60_000, 10)).toEqual([]);
+  const taken = await setAside.takeForRetry(60_000, 10, [7]);
+  expect(new Map(taken.map(({ cacheKey, wasAway }) => [cacheKey, wasAway]))).toEqual(
+    new Map([
+      ['product:p1', true],
+      ['generation:products', true],
+    ]),
+  );
+  await setAside.release(taken);
+  expect((await outbox.look('first')).slotsAway).toEqual([16_383]);
+  await setAside.refuse([{ cacheKey: 'product:p2', reason: 'NOPERM' }]);
+  expect(await outbox.look('first')).toMatchObject({ slotsAway: [], setAside: { keys: ['product:p2'] } });
+});
+
+test('a key that was refused stays named while its shard is away', async () => {
+  await setAside.add(await refused(['product:p1', 1]), 'first');
+  const [again] = await refused(['product:p1', 2]);
+  if (again !== undefined) await setAside.add([{ ...again, slot: 7 }], 'first');
+  expect(await outbox.look('first')).toMatchObject({ slotsAway: [], setAside: { keys: ['product:p1'] } });
 });
 
 test('a job that was made up or edited sets no key aside, and no change of another key', async () => {
@@ -96,5 +137,7 @@ test('a job that was made up or edited sets no key aside, and no change of anoth
   // Beside an honest change, a made-up one does not raise the version.
   const raised = { ...row, seq: row.seq + 1, version: 9_000 };
   await setAside.add([key(p1, [row, raised])], 'first');
-  expect(await setAside.takeForRetry(0, 10)).toEqual([{ cacheKey: 'product:p1', version: 5, changes: 1 }]);
+  expect(await setAside.takeForRetry(0, 10)).toMatchObject([
+    { cacheKey: 'product:p1', version: 5, changes: 1 },
+  ]);
 });

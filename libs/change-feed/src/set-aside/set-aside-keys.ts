@@ -1,8 +1,10 @@
-import type { Change } from '@catalog/contracts';
+import { type Change, UNCONDITIONAL_VERSION } from '@catalog/contracts';
 import { loadSql, type Queryable } from '@catalog/database';
 
 const sql = {
   setAside: loadSql(import.meta.url, './set-aside.sql'),
+  setAsideList: loadSql(import.meta.url, './set-aside-list.sql'),
+  refuse: loadSql(import.meta.url, './refuse.sql'),
   takeForRetry: loadSql(import.meta.url, './take-for-retry.sql'),
   release: loadSql(import.meta.url, './release.sql'),
   summary: loadSql(import.meta.url, './summary.sql'),
@@ -15,6 +17,17 @@ export interface KeySetAside {
   readonly key: string;
   readonly reason: string;
   readonly rows: readonly Change[];
+  /** Set when no key is to blame, but its shard is away: the slot of the key in the cluster. */
+  readonly slot?: number | undefined;
+}
+
+/** A list whose generation is on a shard that is away. */
+export interface ListSetAside {
+  /** Of the generation. */
+  readonly cacheKey: string;
+  readonly list: string;
+  readonly slot: number;
+  readonly reason: string;
 }
 
 /** A key to be tried again. */
@@ -23,10 +36,15 @@ export interface KeyToRetry {
   readonly version: number;
   /** How many of its changes were refused. */
   readonly changes: number;
+  /** Its shard was away. */
+  readonly wasAway: boolean;
 }
 
 export interface SetAsideSummary {
+  /** Keys that Redis refuses. */
   readonly count: number;
+  /** Keys whose shard was away. */
+  readonly away: number;
   /** Some of them, the oldest first. */
   readonly keys: readonly string[];
   /** Why the oldest one was refused. */
@@ -38,6 +56,9 @@ export interface SetAsideSummary {
  * every key would go to Postgres. Its changes count as applied, and it stands in this table from the same moment on. A look
  * answers the keys of this table together with the unapplied changes, and each heartbeat carries them. Readers trust Redis up to
  * the watermark, except for these keys. A key is released once Redis has invalidated it.
+ *
+ * Keys of a shard that is away stand here too, with their slots. The other shards go on. No heartbeat is sent to a shard that has
+ * such a slot, so its readers trust none of its keys.
  */
 export class SetAsideKeys {
   readonly #db: Queryable;
@@ -65,14 +86,34 @@ export class SetAsideKeys {
       rows.map(({ entity }) => entity),
       rows.map(({ key }) => key),
       rows.map(({ version }) => version),
+      keys.map(({ slot }) => slot ?? null),
     ]);
     return answers[0]?.accepted === true;
   }
 
-  /** Keys whose last attempt is at least `pause_ms` ago. Each call takes others. */
-  async takeForRetry(pause_ms: number, limit: number): Promise<KeyToRetry[]> {
-    const { rows } = await this.#db.query<KeyToRetry>(sql.takeForRetry, [pause_ms, limit]);
+  /** @returns false when another incarnation is registered: nothing was set aside */
+  async addList({ cacheKey, list, slot, reason }: ListSetAside, incarnation: string): Promise<boolean> {
+    const values = [incarnation, cacheKey, list, slot, reason, UNCONDITIONAL_VERSION];
+    const { rows } = await this.#db.query<{ accepted: boolean }>(sql.setAsideList, values);
+    return rows[0]?.accepted === true;
+  }
+
+  /**
+   * Keys whose last attempt is at least `pause_ms` ago, and keys of shards that are back. Each call takes others.
+   *
+   * @param slots of shards that are there
+   */
+  async takeForRetry(pause_ms: number, limit: number, slots: readonly number[] = []): Promise<KeyToRetry[]> {
+    const { rows } = await this.#db.query<KeyToRetry>(sql.takeForRetry, [pause_ms, limit, slots]);
     return rows;
+  }
+
+  /** Their shard is back, but Redis refuses them. */
+  async refuse(keys: readonly { readonly cacheKey: string; readonly reason: string }[]): Promise<void> {
+    await this.#db.query(sql.refuse, [
+      keys.map(({ cacheKey }) => cacheKey),
+      keys.map(({ reason }) => reason),
+    ]);
   }
 
   /** To be called when Redis has invalidated the keys at their versions. */
@@ -85,6 +126,6 @@ export class SetAsideKeys {
 
   async summary(named: number): Promise<SetAsideSummary> {
     const { rows } = await this.#db.query<SetAsideSummary>(sql.summary, [named]);
-    return rows[0] ?? { count: 0, keys: [], reason: null };
+    return rows[0] ?? { count: 0, away: 0, keys: [], reason: null };
   }
 }

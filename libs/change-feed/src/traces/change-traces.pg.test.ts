@@ -28,6 +28,34 @@ test('a trace has a time for each step, with the commit time when Postgres track
   for (const at of [trace?.rungAt, trace?.queuedAt, trace?.refreshedAt]) expect(at).toBeTypeOf('string');
 });
 
+test('the changes of one transaction are counted, and the keys that they invalidated', async () => {
+  await feed.registered.register('first');
+  const client = await feed.owner.connect();
+  await client.query('begin');
+  for (const key of ['a', 'a', 'b']) {
+    await client.query(`insert into catalog.outbox (entity, key, version) values ('product', $1, 1)`, [key]);
+  }
+  const { rows } = await client.query<{ id: number }>('select pg_current_xact_id()::text::bigint as id');
+  await client.query('commit');
+  client.release();
+  const id = rows[0]?.id ?? 0;
+  await feed.insertChanges(1);
+
+  const changes = await feed.outbox.claim(100, { rung_ms: 5 });
+  const [first, ...others] = changes.filter(({ transaction }) => transaction === id);
+  await feed.outbox.acknowledge(applied(first === undefined ? [] : [first]), 'first');
+  expect(await feed.traces.ofTransaction(id)).toMatchObject({ unapplied: 2, changes: 1, keys: 1 });
+  await feed.outbox.acknowledge(applied(others), 'first');
+  expect(await feed.traces.ofTransaction(id)).toEqual({
+    unapplied: 0,
+    changes: 3,
+    keys: 2,
+    committedAt: null,
+    appliedAt: expect.any(String) as string,
+  });
+  expect(await feed.traces.ofTransaction(id + 1_000)).toMatchObject({ unapplied: 0, changes: 0, keys: 0 });
+});
+
 test('without track_commit_timestamp, a trace lacks only the commit time', async () => {
   await feed.registered.register('first');
   await feed.insertChanges(1);

@@ -1,8 +1,9 @@
-import type { ChangeTrace } from '@catalog/contracts';
+import type { ChangeTrace, TransactionChanges } from '@catalog/contracts';
 import { loadSql, type Queryable } from '@catalog/database';
 
 const sql = {
   traces: loadSql(import.meta.url, './traces.sql'),
+  ofTransaction: loadSql(import.meta.url, './of-transaction.sql'),
   noteRefreshed: loadSql(import.meta.url, './note-refreshed.sql'),
 };
 
@@ -19,6 +20,14 @@ export class ChangeTraces {
   async ofKey(entity: string, key: string, limit: number): Promise<ChangeTrace[]> {
     const { rows } = await this.#db.query<ChangeTrace>(sql.traces, [entity, key, limit]);
     return rows;
+  }
+
+  /** What became of the changes of one transaction. Scans the whole outbox too. */
+  async ofTransaction(transaction: number): Promise<TransactionChanges> {
+    const { rows } = await this.#db.query<TransactionChanges>(sql.ofTransaction, [transaction]);
+    const [found] = rows;
+    if (found === undefined) throw new Error('an aggregate answered no row');
+    return found;
   }
 
   /** Notes that the keys of these changes have been filled again. */

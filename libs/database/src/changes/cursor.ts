@@ -4,10 +4,12 @@ import { z } from 'zod';
 import { isSnapshot } from './snapshot.ts';
 
 const version = z.int().min(0);
+/** The end of the year 9999. */
+const lastMoment_ms = 253_402_300_799_999;
 const momentSchema = z.object({
   snapshot: z.custom<string>(isSnapshot),
   /** When the snapshot was taken, or up to a millisecond later. */
-  time_ms: z.int(),
+  time_ms: z.int().min(0).max(lastMoment_ms),
   /** A version that was committed before the snapshot. Transactions that began after the snapshot draw only later ones. */
   newest: version,
   /** Below all versions that the open transactions of the snapshot had drawn. */

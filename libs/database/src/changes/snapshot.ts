@@ -3,8 +3,18 @@ export type SnapshotText = string;
 
 const form = /^(\d{1,20}):(\d{1,20}):(\d{1,20}(?:,\d{1,20})*)?$/;
 
-export const isSnapshot = (text: unknown): text is SnapshotText =>
-  typeof text === 'string' && form.test(text);
+/** Whether Postgres reads it: the open transactions lie between the ends, each after the one before. */
+export function isSnapshot(text: unknown): text is SnapshotText {
+  const found = typeof text === 'string' ? form.exec(text) : null;
+  if (found === null) return false;
+  const [, first = '0', end = '0', open] = found;
+  const numbers = [first, ...(open?.split(',') ?? []), end].map(BigInt);
+  return (
+    numbers.every(
+      (number, index) => number > 0n && number < 2n ** 63n && number >= (numbers[index - 1] ?? 0n),
+    ) && new Set(numbers.slice(1)).size === numbers.length - 1
+  );
+}
 
 /** The transactions that the snapshot lists as open. */
 function openIn(snapshot: SnapshotText): ReadonlySet<string> {

@@ -1,5 +1,6 @@
 import { backoff, pause } from '@catalog/runtime';
 import { Client, DatabaseError } from 'pg';
+import { requireDirect } from '../postgres/direct.ts';
 import { sessionOptions } from '../postgres/session.ts';
 import { loadSql } from '../postgres/sql.ts';
 import { type Blocker, BlockerWatch, describeBlockers } from './blockers.ts';
@@ -57,6 +58,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   client.on('error', () => {});
   await client.connect();
   try {
+    await requireDirect(client);
     // The files qualify all names. The owner's rights must not run a foreign function in "public".
     await client.query("set search_path = ''");
     await client.query('select pg_catalog.pg_advisory_lock($1)', [migrationLock]);

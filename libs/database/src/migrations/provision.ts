@@ -1,13 +1,14 @@
 import { Client } from 'pg';
-import { sessionOptions } from '../postgres/session.ts';
+import { roleSettings, sessionOptions } from '../postgres/session.ts';
 import { loadSql } from '../postgres/sql.ts';
 import { retryOnCatalogRace } from './catalog-race.ts';
 
 const statementFor = loadSql(import.meta.url, './provision.sql');
+const settingsFor = loadSql(import.meta.url, './role-settings.sql');
 
 /**
- * Lets roles sign in: `{ catalog_read: 'its password' }`. Call it again to change a password. `migrate` must have created
- * the roles.
+ * Lets roles sign in: `{ catalog_read: 'its password' }`, and gives them the settings of a session in this database. Call it
+ * again to change a password. `migrate` must have created the roles.
  */
 export async function provisionLogins(
   ownerUrl: string,
@@ -28,6 +29,10 @@ export async function provisionLogins(
       const statement = rows[0]?.statement;
       if (statement === undefined) throw new Error(`there is no role ${role}: migrate first`);
       await retryOnCatalogRace(() => client.query(statement));
+      const values = [role, Object.keys(roleSettings), Object.values(roleSettings)];
+      const settings = await client.query<{ statement: string }>(settingsFor, values);
+      const set = settings.rows[0]?.statement ?? '';
+      await retryOnCatalogRace(() => client.query(set));
     }
   } finally {
     await client.end();

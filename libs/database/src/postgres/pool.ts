@@ -58,9 +58,6 @@ export function createPool(options: PoolOptions): Pool {
     connectionString: options.url,
     max: options.max ?? 10,
     application_name: options.applicationName,
-    statement_timeout: statementTimeout_ms,
-    lock_timeout: options.lockTimeout_ms ?? 2_000,
-    idle_in_transaction_session_timeout: options.idleInTransactionTimeout_ms ?? 30_000,
     connectionTimeoutMillis: options.connectTimeout_ms ?? 2_000,
     idleTimeoutMillis: options.idleTimeout_ms ?? 30_000,
     // Postgres ends a slow statement. This ends the wait for a Postgres that vanished without closing the connection.
@@ -68,6 +65,11 @@ export function createPool(options: PoolOptions): Pool {
     ...(statementTimeout_ms > 0 && { query_timeout: statementTimeout_ms + 1_000 }),
     options: [
       sessionOptions,
+      optionsOf({
+        statement_timeout: String(statementTimeout_ms),
+        lock_timeout: String(options.lockTimeout_ms ?? 2_000),
+        idle_in_transaction_session_timeout: String(options.idleInTransactionTimeout_ms ?? 30_000),
+      }),
       ...(options.synchronousCommit === 'off' ? [optionsOf({ synchronous_commit: 'off' })] : []),
       ...(options.sequentialScans === 'off' ? [optionsOf({ enable_seqscan: 'off' })] : []),
       ...(options.plans === 'generic' ? [optionsOf({ plan_cache_mode: 'force_generic_plan' })] : []),

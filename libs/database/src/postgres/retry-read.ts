@@ -12,6 +12,8 @@ const pause_ms = 10;
  * - Its connection was cut before the answer came. When a failover or an operator ends all sessions, no caller has to
  *   notice. A Postgres that accepts no connection is another matter: that is for the circuit breaker.
  * - A migration changed the type of a column, so that the plan of the prepared statement answers another shape.
+ * - A pooler in transaction mode led to a session that does not know the prepared statement, or has it from another client.
+ *   PgBouncer 1.21 and later keep the names of each client apart.
  *
  * @param read only reads, and takes its connection from a pool
  */
@@ -25,6 +27,8 @@ export async function retryRead<T>(read: () => Promise<T>): Promise<T> {
       if (isStalePlan(error)) {
         // Each warm connection has the stale plan. A new name makes all of them plan anew, so one retry is enough.
         if (planGeneration === generation) planGeneration += 1;
+      } else if (lostStatement(error)) {
+        keepsStatements = false;
       } else if (wasCut(error)) {
         await pause(attempt * pause_ms);
       } else {
@@ -35,9 +39,12 @@ export async function retryRead<T>(read: () => Promise<T>): Promise<T> {
 }
 
 let planGeneration = 0;
+/** Whether a prepared statement is there when its connection is used again. */
+let keepsStatements = true;
 
 /** A statement that each connection plans once. Call it for each query: `retryRead` changes the names. */
 export function prepared(name: string, text: string, values: unknown[] = []): QueryConfig {
+  if (!keepsStatements) return { text, values };
   return { name: planGeneration === 0 ? name : `${name}/${planGeneration}`, text, values };
 }
 
@@ -50,6 +57,17 @@ function isStalePlan(error: unknown): boolean {
     error instanceof DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery'
   );
 }
+
+/**
+ * Postgres cannot read a value of the statement, or compute with it: SQLSTATE class 22. The value is to blame, and Postgres
+ * works.
+ */
+export const isDataException = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code?.startsWith('22') === true;
+
+/** PostgreSQL manual, appendix A: invalid_sql_statement_name, duplicate_prepared_statement. */
+const lostStatement = (error: unknown): boolean =>
+  error instanceof DatabaseError && (error.code === '26000' || error.code === '42P05');
 
 // PostgreSQL manual, appendix A: admin_shutdown, crash_shutdown. The driver gives its own errors no code.
 const codes = new Set(['57P01', '57P02', 'ECONNRESET', 'EPIPE']);

@@ -185,7 +185,7 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_read usage': 'catalog',
   'catalog_read execute': 'confirm_primary',
   'catalog_read select':
-    'change_marks known_words product_counts product_history product_search products purged_tombstones settings tombstones versions',
+    'change_marks known_words product_counts product_history product_search product_views products purged_tombstones settings tombstones versions',
   'catalog_write usage': 'catalog versions',
   'catalog_write execute': 'confirm_primary lock_creating_imports lock_idempotency_key',
   'catalog_write select':
@@ -230,7 +230,9 @@ test('no role has other rights than these, or is a member of another role', asyn
       select relname || '.' || attname, (aclexplode(attacl)).* from pg_attribute
         join pg_class on pg_class.oid = attrelid where relnamespace = 'catalog'::regnamespace
       union all
-      select proname, (aclexplode(proacl)).* from pg_proc where pronamespace = 'catalog'::regnamespace
+      -- Without an ACL the default one holds, which lets everybody execute a function.
+      select proname, (aclexplode(case when prosecdef then coalesce(proacl, acldefault('f', proowner)) else proacl end)).*
+        from pg_proc where pronamespace = 'catalog'::regnamespace
       union all
       select nspname, (aclexplode(nspacl)).* from pg_namespace where nspname = 'catalog'
       union all
@@ -296,9 +298,52 @@ test('functions with the rights of their owner pin their search_path', async () 
   const { rows } = await owner.query(
     `select oid::regprocedure::text as function from pg_proc
      where pronamespace = 'catalog'::regnamespace and prosecdef
-       and not exists (select from unnest(coalesce(proconfig, '{}')) setting where setting = 'search_path=""')`,
+       and not exists (select from unnest(coalesce(proconfig, '{}')) setting where setting = 'search_path=pg_catalog, pg_temp')`,
   );
   expect(rows).toEqual([]);
+});
+
+/** A path without pg_temp searches it first for types, so the path must name it, behind all others. */
+test('a type in the temporary schema of a role does not run its code with the rights of the owner', async () => {
+  const client = await as('catalog_write').connect();
+  const ran: string[] = [];
+  client.on('notice', ({ message }) => ran.push(message ?? ''));
+  try {
+    await client.query(`begin;
+      create function pg_temp.spy(value pg_catalog.text) returns boolean language plpgsql as $$
+        begin raise notice 'ran as %', current_user; return true; end $$;
+      create domain pg_temp.text as pg_catalog.text check (pg_temp.spy(value));
+      create domain pg_temp.uuid as pg_catalog.uuid check (pg_temp.spy(value::pg_catalog.text));
+      create domain pg_temp.int8 as pg_catalog.int8 check (pg_temp.spy(value::pg_catalog.text))`);
+    const { id } = await insertRow(client);
+    await client.query(`update catalog.products set name = 'another', sku = 'ANOTHER-SKU' where id = $1`, [
+      id,
+    ]);
+    await client.query('delete from catalog.products where id = $1', [id]);
+  } finally {
+    await client.query('rollback');
+    client.release(true);
+  }
+  expect(ran.filter((line) => !line.endsWith('catalog_write'))).toEqual([]);
+});
+
+test('a trigger function of the owner cannot be attached to a table of a role', async () => {
+  const { rows } = await owner.query<{ name: string }>(
+    `select proname as name from pg_proc
+     where pronamespace = 'catalog'::regnamespace and prosecdef and prorettype = 'trigger'::regtype`,
+  );
+  expect(rows.length).toBeGreaterThan(10);
+  for (const { name } of rows) {
+    const client = await as('catalog_write').connect();
+    try {
+      await client.query('begin; create temporary table mine (id uuid)');
+      const attach = `create trigger t before truncate on mine for each statement execute function catalog.${name}()`;
+      await expect(client.query(attach), name).rejects.toMatchObject({ code: '42501' });
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  }
 });
 
 test('the search_path of a caller has no effect on checks and triggers', async () => {

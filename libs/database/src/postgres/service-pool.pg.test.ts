@@ -224,14 +224,21 @@ test('versions that were lost do not repeat, though Postgres went back within a 
   }
 });
 
-test('a restart that would need versions beyond 2^53 - 1 is refused', async () => {
+test('a restart that would need versions beyond 2^53 - 1 skips none, and sessions go on', async () => {
   await using database = await createTestDatabase({ migrated: true });
   const owner = createPool({ url: database.url, applicationName: 'owner' });
   try {
     await confirmPrimary(owner);
     await owner.query(`select setval('catalog.versions', ${Number.MAX_SAFE_INTEGER - 1})`);
     await owner.query("update catalog.database_incarnation set server_started_at = '2026-01-01'");
-    await expect(confirmPrimary(owner)).rejects.toThrow('the versions end at 2^53 - 1');
+    const warnings: string[] = [];
+    const client = await owner.connect();
+    client.on('notice', ({ message }) => warnings.push(message ?? ''));
+    await confirmPrimary(client);
+    client.release();
+    expect(warnings.join()).toContain('the versions end at 2^53 - 1');
+    expect(await lastVersion(owner)).toBe(Number.MAX_SAFE_INTEGER - 1);
+    await confirmPrimary(owner);
   } finally {
     await owner.end();
   }
@@ -242,10 +249,28 @@ test('an incarnation that would need versions beyond 2^53 - 1 is refused', async
   const owner = createPool({ url: database.url, applicationName: 'owner' });
   try {
     const { incarnation } = await confirmPrimary(owner);
-    await expect(beginIncarnation(owner, Number.MAX_SAFE_INTEGER, incarnation)).rejects.toThrow(
-      'the versions end at 2^53 - 1',
-    );
+    await owner.query(`select setval('catalog.versions', ${Number.MAX_SAFE_INTEGER - 2 ** 30})`);
+    await expect(beginIncarnation(owner, 1, incarnation)).rejects.toThrow('the versions end at 2^53 - 1');
     expect((await confirmPrimary(owner)).incarnation).toBe(incarnation);
+  } finally {
+    await owner.end();
+  }
+});
+
+test('no incarnation begins for a version that was never drawn, nor many one after the other', async () => {
+  await using database = await createTestDatabase({ migrated: true });
+  const owner = createPool({ url: database.url, applicationName: 'owner' });
+  try {
+    const { incarnation } = await confirmPrimary(owner);
+    const before = await lastVersion(owner);
+    const forged = Number.MAX_SAFE_INTEGER - 2 ** 36 - 2;
+    expect(await beginIncarnation(owner, forged, incarnation)).toBe(false);
+    expect(await lastVersion(owner)).toBe(before);
+    expect(await beginIncarnation(owner, before + 1_000, incarnation)).toBe(true);
+    const next = await confirmPrimary(owner);
+    expect(await beginIncarnation(owner, 1, next.incarnation)).toBe(false);
+    await owner.query("update catalog.database_incarnation set began_at = began_at - interval '11 seconds'");
+    expect(await beginIncarnation(owner, 1, next.incarnation)).toBe(true);
   } finally {
     await owner.end();
   }

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { withDeadline } from '@catalog/runtime';
 import { Client, type ClientBase, type Pool } from 'pg';
 import { createPool, type PoolOptions } from './pool.ts';
+import { requireDirect } from './direct.ts';
 import { confirmPrimary, type Primary } from './primary.ts';
+import { requireSettings } from './required-settings.ts';
 
 /**
  * A pool whose sessions are all on the primary, in one incarnation.
@@ -26,6 +28,8 @@ export type IncarnationListener = (primary: Primary, before: Primary) => void;
 
 export interface ServicePoolOptions extends PoolOptions {
   readonly log?: PoolOptions['log'] & { warn?(details: object, message: string): void };
+  /** Its users hold something that belongs to a session: a temporary table, a lock. A session of a pooler is refused. */
+  readonly isDirect?: boolean;
 }
 
 /** For every service. Needs a migrated database. See `createPool`. */
@@ -58,6 +62,8 @@ export function createServicePool(options: ServicePoolOptions): ServicePool {
     ...options,
     async onConnect(client) {
       const question = (questions += 1);
+      if (options.isDirect === true) await requireDirect(client);
+      await requireSettings(client);
       const primary = await confirmPrimary(client);
       if (!(await found(primary, question)))
         throw new Error('another incarnation of Postgres has begun meanwhile');

@@ -1,0 +1,42 @@
+import { type ShardOptions, shardModel } from './shard-model.ts';
+
+export interface ShardClaim {
+  readonly name: string;
+  /** `npm test` stops the search at so many states; `npm run prove` searches all of them. */
+  readonly testedStates?: number;
+  readonly options: ShardOptions;
+}
+
+const oneWorker = { workers: 1, moves: 2, messages: 1 } as const;
+const twoWorkers = { workers: 2, moves: 1, messages: 1 } as const;
+
+/** These hold in every state that any order of events can reach. */
+export const claims: readonly ShardClaim[] = [
+  { name: 'a slot that moves and comes back: one worker', options: oneWorker },
+  {
+    name: 'a slot that moves: two workers with maps of their own',
+    options: twoWorkers,
+    testedStates: 100_000,
+  },
+];
+
+/** Plausible alternatives. Each breaks rule 3. */
+export const controls: readonly ShardClaim[] = [
+  { name: 'heartbeats without slots', options: { ...oneWorker, without: 'slots in heartbeats' } },
+  { name: 'views without epochs', options: { ...oneWorker, without: 'epochs in views' } },
+  {
+    name: 'a reader that keeps the copies of moved slots',
+    options: { ...oneWorker, without: 'silence when slots change' },
+  },
+  {
+    name: 'a reader that keeps the copies of a shard whose slots are there again',
+    options: { ...oneWorker, without: 'silence unless slots are lost' },
+  },
+  { name: 'workers that register an older map', options: { ...twoWorkers, without: 'an order of maps' } },
+  { name: 'workers that register no map', options: { ...twoWorkers, without: 'a registered map' } },
+];
+
+export const withModel = ({ name, options }: ShardClaim) => ({
+  name,
+  createModel: () => shardModel(options),
+});
