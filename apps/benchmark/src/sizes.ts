@@ -22,6 +22,20 @@ export interface Sizes {
   /** Products in the catalog. */
   readonly growth: readonly number[];
   readonly exportRows: number;
+  readonly listedProducts: number;
+  readonly listRounds: number;
+  readonly scale: {
+    /** Fewer than a near cache holds. */
+    readonly products: number;
+    /** Products that nobody has read. */
+    readonly unread: number;
+    readonly oncePerSecond: number;
+    /** Of the mixed load: a hundredth of what docs/scale.md works out. */
+    readonly readsPerSecond: number;
+    readonly changesPerSecond: number;
+    readonly mixed_s: number;
+    readonly idle_s: number;
+  };
 }
 
 export const fullSizes: Sizes = {
@@ -38,6 +52,17 @@ export const fullSizes: Sizes = {
   mostMisses_perSecond: 5_000,
   growth: [200_000, 1_000_000],
   exportRows: 1_000_000,
+  listedProducts: 1_000_000,
+  listRounds: 100,
+  scale: {
+    products: 40_000,
+    unread: 10_000,
+    oncePerSecond: 4_000,
+    readsPerSecond: 10_000,
+    changesPerSecond: 1_000,
+    mixed_s: 15,
+    idle_s: 5,
+  },
 };
 /** A few minutes in all. */
 export const quickSizes: Sizes = {
@@ -66,4 +91,15 @@ export const smokeSizes: Sizes = {
   // Two, so that they are compared.
   growth: [15_000, 16_000],
   exportRows: 17_000,
+  listedProducts: 2_000,
+  listRounds: 2,
+  scale: {
+    products: 2_000,
+    unread: 500,
+    oncePerSecond: 500,
+    readsPerSecond: 500,
+    changesPerSecond: 50,
+    mixed_s: 2,
+    idle_s: 1,
+  },
 };

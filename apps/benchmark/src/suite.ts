@@ -9,7 +9,9 @@ import { measureFreshness } from './freshness/freshness.ts';
 import { measureGrowth } from './growth/growth.ts';
 import { measureImports } from './imports/imports.ts';
 import { measureLayers } from './layers/layers.ts';
+import { measureLists } from './lists/lists.ts';
 import { measureReads } from './reads/reads.ts';
+import { measureScale } from './scale/scale.ts';
 import { writeReport, type Section } from './report/report.ts';
 import type { Sizes } from './sizes.ts';
 import { drained, startBenchStack, type BenchStack } from './stack/bench-stack.ts';
@@ -49,6 +51,11 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     isQuick: false,
     measure: measureCommits,
   },
+  scale: {
+    about: 'what a mixed load costs beside what single costs predict; a hundred times that load worked out',
+    isQuick: false,
+    measure: measureScale,
+  },
   // These come last, because each leaves a million rows behind.
   growth: {
     about: 'reads and memory with a catalog of a million products, with --large of five million',
@@ -65,6 +72,11 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'the whole catalog as CSV and as NDJSON: rows per second and memory',
     isQuick: false,
     measure: measureExports,
+  },
+  lists: {
+    about: 'filters and sorts of a million products, one by one and together, beside the plain list',
+    isQuick: false,
+    measure: measureLists,
   },
 };
 

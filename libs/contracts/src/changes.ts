@@ -61,5 +61,21 @@ export function shownTrace({ entity: name, key, version, ...trace }: ChangeTrace
   };
 }
 
+/** The worker's answer to `GET /v1/transactions/{transaction}/changes`. */
+export const transactionChangesSchema = z.strictObject({
+  unapplied: z.int().min(0).describe('Changes that wait.'),
+  changes: z
+    .int()
+    .min(0)
+    .describe('Changes that were applied. They are kept for the replay window, 5 minutes.'),
+  keys: z
+    .int()
+    .min(0)
+    .describe('Keys that these invalidated. Several changes of one key are one invalidation.'),
+  committedAt: time.nullable().describe('null unless Postgres runs with `track_commit_timestamp`.'),
+  appliedAt: time.nullable().describe('When the last of them was applied; null while none is.'),
+});
+export type TransactionChanges = z.infer<typeof transactionChangesSchema>;
+
 /** The worker's answer to `GET /v1/changes?key=`, the newest first. */
 export const changeTracesSchema = z.strictObject({ data: z.array(shownTraceSchema) });

@@ -53,6 +53,8 @@ export const importResultSchema = z.strictObject({
   errors: z.array(importErrorSchema),
   /** Of a dry run that would succeed; otherwise null. */
   changes: importChangesSchema.nullable(),
+  /** The number of the Postgres transaction that changed products; null if there was none. The worker knows its changes by it. */
+  transaction: z.int().min(1).nullable(),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime().nullable(),
 });

@@ -1,9 +1,13 @@
 /** How a query parameter holds a list, and how a search is written in one way. */
 
-/** The values of `a,b,"c, d"`. A quoted value may hold commas; `""` in it is a quote. Undefined if the quotes are wrong. */
+/**
+ * The values of `a,b,"c, d"`. A quoted value may hold commas; `""` in it is a quote. An unquoted value keeps its spaces. Undefined
+ * if the quotes are wrong.
+ */
 export function readList(text: string): string[] | undefined {
   const values: string[] = [];
-  const value = /\s*(?:"((?:[^"]|"")*)"\s*|([^",]*))(,|$)/y;
+  // No two parts that follow each other match the same character: else a long value would take the square of its length.
+  const value = /(?:\s*"((?:[^"]|"")*)"\s*|([^",]*))(,|$)/y;
   for (;;) {
     const found = value.exec(text);
     if (found === null) return undefined;

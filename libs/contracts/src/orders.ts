@@ -79,6 +79,10 @@ export const stockSchema = z.strictObject({
 });
 export type Stock = z.infer<typeof stockSchema>;
 
+/** `GET /v1/stock?productIds=`: only products of which stock was ever received. */
+export const stockListSchema = z.strictObject({ data: z.array(stockSchema.omit({ sku: true })) });
+export type StockList = z.infer<typeof stockListSchema>;
+
 export const stockAdjustmentSchema = z.strictObject({
   /** Pieces received, or, below zero, lost, broken or miscounted. */
   delta: z

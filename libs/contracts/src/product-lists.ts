@@ -6,6 +6,17 @@ import { type Product, productIdSchema, productSchema, productStatuses } from '.
 
 /** The most products in one answer, by page or by id. */
 export const maxProductsPerAnswer = 100;
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Ids separated by commas, each once. A plain expression checks them: a schema takes several times as long. */
+export const productIdListSchema = z
+  .string()
+  .transform((list) => [...new Set(list.split(',').map((id) => id.trim().toLowerCase()))])
+  .refine((ids) => ids.length <= maxProductsPerAnswer, {
+    error: `must name at most ${maxProductsPerAnswer} products`,
+  })
+  .refine((ids) => ids.every((id) => uuid.test(id)), { error: 'must be UUIDs separated by commas' });
 /** The most values of one filter. */
 const maxValues = 50;
 
@@ -121,6 +132,8 @@ const filters = {
   updatedSince: z.iso
     .datetime({ offset: true, error: 'must be a time such as 2026-11-28T12:00:00Z' })
     .transform((time) => new Date(time).toISOString())
+    // Postgres and the contract know no other years.
+    .refine((time) => /^(?!0000)\d{4}-/.test(time), { error: 'must be in the years 1 to 9999 in UTC' })
     .optional()
     .meta({ description: 'Only what changed at this time or later.', examples: ['2026-11-28T12:00:00Z'] }),
 };
@@ -178,6 +191,10 @@ export const productPageSchema = z.strictObject({
       .describe('Nothing matched `q`, so these have words that are like it.'),
   }),
 });
+
+/** `GET /v1/products/{id}/views` */
+export const productViewsSchema = z.strictObject({ id: productIdSchema, views: z.int().min(0) });
+export type ProductViewTotal = z.infer<typeof productViewsSchema>;
 
 /** `GET /v1/products?ids=`: each id is in one of the two lists. */
 export const productsByIdSchema = z.strictObject({

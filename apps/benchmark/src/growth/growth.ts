@@ -1,7 +1,6 @@
 /** Whether reads stay as fast, and memory bounded, when the catalog grows. */
-import { format, markdownTable } from '@catalog/testing';
+import { format, markdownTable, resident_MiB } from '@catalog/testing';
 import { Redis } from 'ioredis';
-import { resident_MiB } from '../measuring/cpu.ts';
 import { cores } from '../measuring/machine.ts';
 import { cpuOf, measureInTurn, type Contestant } from '../measuring/rounds.ts';
 import { zipf } from '../measuring/zipf.ts';
@@ -150,9 +149,9 @@ async function measureAt(bench: BenchStack, redis: Redis, products: number, size
     redisBytes,
     nearBytes: gauge('near_cache_bytes') / gauge('near_cache_entries'),
     memory: {
-      'catalog-read': resident_MiB(reader.pid),
-      worker: resident_MiB(pids['invalidation-worker'] ?? 0),
-      'cache Redis': resident_MiB(pids['cache-redis'] ?? 0),
+      'catalog-read': await resident_MiB(reader.pid),
+      worker: await resident_MiB(pids['invalidation-worker'] ?? 0),
+      'cache Redis': await resident_MiB(pids['cache-redis'] ?? 0),
     },
   };
 }

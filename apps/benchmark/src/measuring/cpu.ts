@@ -49,8 +49,3 @@ export const cpuBetween = (before: CpuTime | undefined, after: CpuTime | undefin
     used_us: after.used_us - before.used_us,
     waited_us: after.waited_us - before.waited_us,
   };
-
-/** Resident memory, without that of its descendants. */
-export function resident_MiB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1] ?? 0) / 1024;
-}

@@ -1,7 +1,6 @@
 /** Watches memory and staleness while a large change runs. */
-import { readFile } from 'node:fs/promises';
 import { pause } from '@catalog/runtime';
-import { lineChart } from '@catalog/testing';
+import { lineChart, resident_MiB } from '@catalog/testing';
 import type { BenchStack } from './bench-stack.ts';
 
 /** A heap under full load may grow this much before garbage is collected. A million kept rows of 280 bytes would need twice that. */
@@ -17,11 +16,6 @@ export async function read(url: string, id: string): Promise<{ status: string; p
   const response = await fetch(`${url}/v1/products/${id}`);
   const { priceMinor } = (await response.json()) as { priceMinor: number };
   return { status: response.headers.get('cache-status') ?? '', price: priceMinor };
-}
-
-async function resident_MiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
 async function watchMemory(

@@ -6,6 +6,7 @@ const sql = {
   add: loadSql(import.meta.url, './add.sql'),
   deleteUnknown: loadSql(import.meta.url, './delete-unknown.sql'),
   mostViewed: loadSql(import.meta.url, './most-viewed.sql'),
+  views: loadSql(import.meta.url, './views.sql'),
 };
 
 export interface ProductViewCount {
@@ -35,6 +36,12 @@ export async function addViews(
 /** Deletes the counts of deleted products among the next `atMost` counts. Needs `lockViews`. */
 export async function deleteViewsOfDeletedProducts(client: Queryable, atMost: number): Promise<void> {
   await client.query(sql.deleteUnknown, [atMost]);
+}
+
+/** How often the product was read; 0 if never. */
+export async function viewsOfProduct(db: Queryable, id: string): Promise<number> {
+  const { rows } = await db.query<{ views: number }>(sql.views, [id]);
+  return rows[0]?.views ?? 0;
 }
 
 /** The most viewed active products, the most viewed first. */

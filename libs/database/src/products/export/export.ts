@@ -13,8 +13,11 @@ export const exportedFields: readonly (keyof ProductCreate)[] = writableProductF
 /** The values as Postgres writes them: text, digits, or JSON. */
 export type ExportedRow = readonly (string | null)[];
 
-/** About 300 KiB. The next batch is read while this one is sent, so two of them are in memory. */
-const batch_rows = 1_000;
+/**
+ * About 30 KiB, and 11 MiB of the largest products. The next batch is read while this one is sent, so two of them are in
+ * memory.
+ */
+const batch_rows = 100;
 /** A filter without an index of its own sorts all products first. */
 const firstRows_ms = 60_000;
 /** The client must take what was read in this time: its snapshot keeps vacuum from removing dead rows. */

@@ -8,16 +8,14 @@ with counted as materialized (
   from (select p.brand, p.category, p.status, :weight as products from :tables where :conditions) as s
   group by s.brand, s.category, s.status
 ), facet as (
-  select 'brand' as name, brand as value, sum(products) as products from counted
-  where of_category and of_status group by brand
+  (select 'brand' as name, c.brand as value, sum(c.products)::bigint as products from counted c
+   where c.of_category and c.of_status group by c.brand
+   order by coalesce(c.brand = any ($2), false) desc, 3 desc, c.brand collate "C" limit $4)
   union all
-  select 'category', category, sum(products) from counted where of_brand and of_status group by category
+  (select 'category', c.category, sum(c.products)::bigint from counted c
+   where c.of_brand and c.of_status group by c.category
+   order by coalesce(c.category = any ($1), false) desc, 3 desc, c.category collate "C" limit $4)
   union all
-  select 'status', status, sum(products) from counted where of_brand and of_category group by status
-), ranked as (
-  select f.*, row_number() over (partition by f.name order by f.products desc, f.value collate "C") as place
-  from facet f
+  select 'status', c.status, sum(c.products)::bigint from counted c where c.of_brand and c.of_category group by c.status
 )
-select r.name, r.value, r.products::bigint as "count" from ranked r
-where r.place <= $4 or r.value = any (case r.name when 'brand' then $2::text[] when 'category' then $1::text[] end)
-order by r.name, r.place
+select f.name, f.value, f.products as "count" from facet f order by f.name, f.products desc, f.value collate "C"

@@ -9,7 +9,7 @@ const sql = {
   facetsOfRows: loadSql(import.meta.url, './facets-of-rows.sql'),
 };
 
-/** Values of a facet in an answer. */
+/** Values of a facet in an answer. Those of the filter come first. */
 const mostValues = 100;
 /** So many products are counted one by one. Beyond that, a sample of about as many rows of the table is. */
 const countedExactly = 10_000;

@@ -6,6 +6,7 @@ import { createPool } from '../../postgres/pool.ts';
 import { insertRow } from '../../testing/products.ts';
 import { joinProductCounts } from './counts.ts';
 import { countFacets } from './facets.ts';
+import { ListOrder, usualSort } from './order.ts';
 import { listProducts } from './page.ts';
 
 let database: TestDatabase;
@@ -91,4 +92,20 @@ test('counts are those of the table after any change, joined or not, also of wri
   expect((await countFacets(pool, filter({}))).data.brand).toEqual([{ value: 'b9', count: 38 }]);
   await pool.query('truncate catalog.products');
   await compare();
+});
+
+test('Postgres reads every time that passes for the end of a page', async () => {
+  const id = '00000000-0000-7000-8000-000000000000';
+  const passes = (time: string) => new ListOrder(usualSort).accepts([time, id]);
+  const times = [
+    ...['0000', '0001', '1970', '9999', '12026', '294275', '294276', '294277', '999999'].map(
+      (year) => `${year}-12-31 23:59:59.999999+00`,
+    ),
+    '2024-02-29 00:00:00+00',
+    '2023-02-29 00:00:00+00',
+    'infinity',
+    'now',
+  ];
+  for (const time of times.filter(passes)) await pool.query('select $1::timestamptz::text', [time]);
+  expect(times.filter(passes)).toHaveLength(7);
 });

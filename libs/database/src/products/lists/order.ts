@@ -88,11 +88,14 @@ function isReadable(type: string, value: unknown): boolean {
   }
 }
 
+/** Postgres knows no later one (manual, 8.5). A product of such a year is not shown, but a page may end at it. */
+const lastYear = 294_275;
+
 function isTimestamp(text: string): boolean {
   if (/^-?infinity$/.test(text)) return true;
   const found = /^(\d{4,6})-(\d\d)-(\d\d) (?:[01]\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,6})?\+00$/.exec(text);
   if (found === null) return false;
   const [year = 0, month = 0, day = 0] = found.slice(1).map(Number);
   const lastDay = new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate();
-  return month >= 1 && month <= 12 && day >= 1 && day <= lastDay;
+  return year >= 1 && year <= lastYear && month >= 1 && month <= 12 && day >= 1 && day <= lastDay;
 }

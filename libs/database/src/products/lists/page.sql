@@ -1,7 +1,7 @@
 -- One page. The marks are replaced by fixed text of lists/page.ts and lists/filter.ts, the values of the caller are bound.
 -- First the keys of the page, in the order of an index where there is one; then the rows of these keys.
 --   :limit   rows of the page, and one more
---   :most    so many keys are counted for the total
+--   :most    so many keys are counted for the total: of a search, whose index answers all of them in any case
 -- It is not prepared: Postgres plans each call and knows the values, so that every filter uses its own index.
 with hit as materialized (
   select page.* from :spread lateral (
@@ -11,6 +11,6 @@ with hit as materialized (
 ), page as (
   select * from hit order by :page_order limit :limit
 )
-select (select count(*) from hit) as "counted", p.id as "pageId", :key_texts, :columns
+select (select count(*) from hit)::int as "counted", p.id as "pageId", :key_texts, :columns
 from page join catalog.products p on p.id = page.id
 order by :row_order

@@ -31,10 +31,13 @@ export interface ProductPage {
 const sql = {
   page: loadSql(import.meta.url, './page.sql'),
   count: loadSql(import.meta.url, './count.sql'),
+  countSome: loadSql(import.meta.url, './count-some.sql'),
 };
 
-/** So many keys are counted one by one, if `product_counts` does not know the number. */
+/** So many products are counted one by one, if `product_counts` does not know the number. */
 const countedExactly = 500;
+/** Where Postgres expects more, none are: reading them takes longer than the page. */
+const worthCounting = 5_000;
 
 /**
  * One page, after the cursor: rows that appear or disappear meanwhile shift no page. A product that JSON cannot show is left
@@ -57,7 +60,7 @@ export async function listProducts(db: Queryable, request: ProductPageRequest): 
   }
   const estimatedTotal =
     cursor?.estimatedTotal ??
-    (found.end === undefined || (!isCounted(request) && found.counted <= countedExactly)
+    (found.end === undefined || (request.q !== undefined && found.counted <= countedExactly)
       ? found.counted
       : await estimateTotal(db, request, similar));
   return {
@@ -90,7 +93,7 @@ export function pageStatement(
   const several = [category, brand].map((values) => (values?.length ?? 0) > 1);
   // One set of values and the states: more would multiply.
   const spread = !isUsual ? [] : several[0] === true ? (['category'] as const) : (['brand'] as const);
-  const most = from.position === undefined && !isCounted(request) ? countedExactly + 1 : limit + 1;
+  const isCountedAtOnce = request.q !== undefined && from.position === undefined;
   const also = from.position === undefined ? undefined : order.after(from.position, bound);
   const {
     tables,
@@ -109,7 +112,7 @@ export function pageStatement(
     columns: fields.map((field) => `${productColumns[field]} as "${field}"`).join(', '),
     // One row more than asked tells whether there is another page.
     limit: bound.add(limit + 1, 'bigint'),
-    most: bound.add(most, 'bigint'),
+    most: bound.add(isCountedAtOnce ? countedExactly + 1 : limit + 1, 'bigint'),
   });
   return { text, values: bound.values };
 }
@@ -135,13 +138,21 @@ async function readPage(
 const productOf = (row: PageRow, fields: readonly (keyof Product)[]): Partial<Product> =>
   Object.fromEntries(fields.map((field) => [field, row[field]])) as Partial<Product>;
 
-/** Exact where `product_counts` knows the number. Otherwise what Postgres expects. */
+/** Exact where `product_counts` knows the number, and up to `countedExactly`. Otherwise what Postgres expects. */
 async function estimateTotal(db: Queryable, filter: ProductFilter, similar: boolean): Promise<number> {
   if (isCounted(filter)) {
     const { category = null, brand = null, status } = filter;
     const { rows } = await db.query<{ products: number }>(sql.count, [category, brand, status]);
     return rows[0]?.products ?? 0;
   }
-  // More were counted.
-  return Math.max(await expectedRows(db, filter, { similar }), countedExactly + 1);
+  const expected = await expectedRows(db, filter, { similar });
+  // Of a search, more were counted.
+  if (filter.q !== undefined) return Math.max(expected, countedExactly + 1);
+  if (expected > worthCounting) return expected;
+  const bound = new Bound();
+  const { tables, conditions } = conditionsOf(filter, bound);
+  const text = fillIn(sql.countSome, { tables, conditions, most: bound.add(countedExactly + 1, 'bigint') });
+  const { rows } = await db.query<{ counted: number }>(text, bound.values);
+  const counted = rows[0]?.counted ?? 0;
+  return counted > countedExactly ? Math.max(expected, counted) : counted;
 }
