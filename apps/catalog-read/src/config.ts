@@ -5,6 +5,7 @@ import {
   defineConfig,
   type Environment,
   integer,
+  postgresUrl,
   redisConfig,
 } from '@catalog/service-kit';
 
@@ -18,6 +19,8 @@ export const readConfig = (environment?: Environment) =>
       ...authConfig,
       /** Processes that share the port, each with its own near cache and its own connections. */
       WORKERS: integer({ min: 1, max: 64 }).default(1),
+      /** A standby of Postgres: it answers, marked stale, what no cache holds while the primary is away. */
+      DATABASE_STANDBY_URL: postgresUrl.optional(),
       /** Connections to Postgres of each process: 11 for the loads that may run at once, and one for its health. */
       DATABASE_POOL_SIZE: integer({ min: 1, max: 100 }).default(12),
       /** How many requests one caller may send in `RATE_LIMIT_WINDOW_SECONDS`, over all processes. */

@@ -1,5 +1,5 @@
 import { timings } from '@catalog/cache/timings';
-import { connectionWarning, createServicePool } from '@catalog/database';
+import { connectionWarning, createPool, createServicePool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName as service } from './app.ts';
@@ -11,6 +11,7 @@ import { ViewCounters } from './products/view-counters.ts';
 
 const config = readConfig();
 const changesConnections = 3;
+const standbyConnections = 6;
 /** `currentIncarnation` opens a session for a moment. */
 const connections = { processes: config.WORKERS, each: config.DATABASE_POOL_SIZE + changesConnections + 1 };
 
@@ -45,8 +46,21 @@ await runServer({
     const newestChange = new NewestChange(changesPool, warn('cannot look for new changes'));
     scope.run('newest change', newestChange);
 
+    const standby =
+      config.DATABASE_STANDBY_URL === undefined
+        ? undefined
+        : createPool({
+            url: config.DATABASE_STANDBY_URL,
+            applicationName: `${service} standby`,
+            max: standbyConnections,
+            statementTimeout_ms: timings.load_ms,
+            connectTimeout_ms: timings.load_ms,
+            log,
+          });
+    scope.onStop('standby pool', () => standby?.end());
     const cache = createCatalogCache({
       pool,
+      standby,
       cacheRedisUrl: config.CACHE_REDIS_URL,
       incarnationMode: config.CACHE_INCARNATION_MODE,
       events: readMetrics.events,
@@ -72,7 +86,7 @@ await runServer({
 
     // With either store this process answers at least some requests. Taking it out of service would answer fewer.
     readiness.add('stores', async () => {
-      if (cache.status().redisIsFresh) return;
+      if (cache.status().someRedisIsFresh) return;
       await pool.query('select 1');
     });
     readiness.warn('connections', connectionWarning(pool, connections));

@@ -3,6 +3,7 @@ import type { CacheEvents, CacheStatus } from '@catalog/cache';
 import type { Metrics } from '@catalog/service-kit';
 import { Counter, Gauge } from 'prom-client';
 import type { CatalogCache } from './cache/catalog-cache.ts';
+import { answersFrom } from './http/answer.ts';
 import type { LostViews } from './products/view-counters.ts';
 
 type LoadState = CacheStatus['loads']['keys'];
@@ -77,6 +78,17 @@ export function createReadMetrics({ registry }: Metrics): {
         },
       });
       registry.registerMetric(silences);
+      const answers = new Counter({
+        name: 'cache_answers_total',
+        help: 'Answers of products, pages and settings, by their source: near, redis, stored and bypass (from Postgres), stale.',
+        labelNames: ['source'],
+        registers: [],
+        collect() {
+          this.reset();
+          for (const [source, count] of Object.entries(answersFrom)) this.inc({ source }, count);
+        },
+      });
+      registry.registerMetric(answers);
       gauge('cache_breaker_open', '1 while Redis fails and is passed by.', () =>
         cache.status().breakerIsOpen ? 1 : 0,
       );

@@ -49,6 +49,7 @@ test('every answer is as the document describes it, and every operation was aske
   add('/v1/products/facets', 200, '/v1/products/facets?q=lamp');
   add('/v1/products/export', 200, '/v1/products/export?brand=none');
   add('/v1/products/popular', 200, '/v1/products/popular');
+  add('/v1/products/{id}/views', 200, `${at}/views`);
   add('/v1/products/{id}/cache', 200, `${at}/cache`);
   add('/v1/settings', 200, '/v1/settings');
   add('/v1/settings/cache', 200, '/v1/settings/cache');

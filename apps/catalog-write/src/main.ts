@@ -1,4 +1,4 @@
-import { createServicePool } from '@catalog/database';
+import { createServicePool, refusePooler } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { authenticate, runServer } from '@catalog/service-kit';
 import { createApp, serviceName } from './app.ts';
@@ -15,9 +15,11 @@ await runServer({
     const { log, readiness } = parts;
     const pool = createServicePool({ url: config.DATABASE_URL, applicationName: serviceName, log });
     scope.onStop('pool', () => pool.end());
+    const databaseDirectUrl = config.DATABASE_DIRECT_URL ?? config.DATABASE_URL;
+    await refusePooler(databaseDirectUrl, serviceName);
     const importPool = createServicePool({
       ...importPoolOptions,
-      url: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
+      url: databaseDirectUrl,
       applicationName: `${serviceName} import`,
       log,
     });

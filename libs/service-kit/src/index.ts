@@ -28,6 +28,7 @@ export {
   callerKey,
   callerKeyOf,
   limitRate,
+  type RequestLimit,
   rateLimitPolicy,
   rateLimitState,
   type ImmediateLimit,

@@ -1,10 +1,12 @@
 import { type CacheEvents, createCache } from '@catalog/cache';
-import { PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
-import { entityLoaders, retryRead, type ServicePool } from '@catalog/database';
+import { CatalogError, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
+import { entityLoaders, isDataException, retryRead, type Pool, type ServicePool } from '@catalog/database';
 import { HeardInvalidations } from './heard-invalidations.ts';
 
 export interface CatalogCacheOptions {
   readonly pool: ServicePool;
+  /** Sessions on a standby. */
+  readonly standby?: Pool | undefined;
   readonly cacheRedisUrl: string;
   readonly incarnationMode: 'full' | 'replication-only';
   readonly events: CacheEvents;
@@ -18,7 +20,7 @@ export interface CatalogCacheOptions {
 const defaultNearCache_bytes = 64 * 1024 * 1024;
 
 /** The cached entities and lists of this service. */
-export function createCatalogCache({ pool, cacheRedisUrl, ...options }: CatalogCacheOptions) {
+export function createCatalogCache({ pool, standby, cacheRedisUrl, ...options }: CatalogCacheOptions) {
   const heard = new HeardInvalidations();
   const cache = createCache({
     ...options,
@@ -29,13 +31,19 @@ export function createCatalogCache({ pool, cacheRedisUrl, ...options }: CatalogC
     onInvalidation: (cacheKey, version) => heard.note(cacheKey, version),
   });
   const loaders = entityLoaders(pool);
+  const fromStandby = standby && entityLoaders(standby);
   const pages = cache.list(PRODUCT.list);
   return {
-    products: cache.define(PRODUCT, loaders[PRODUCT.name]),
-    skus: cache.define(SKU, loaders[SKU.name]),
-    settings: cache.define(SETTINGS, loaders[SETTINGS.name]),
-    productPage: (query: readonly unknown[], read: () => Promise<Buffer>, until_ms: number) =>
-      pages.get(query, () => retryRead(read), until_ms),
+    products: cache.define(PRODUCT, loaders[PRODUCT.name], fromStandby?.[PRODUCT.name]),
+    skus: cache.define(SKU, loaders[SKU.name], fromStandby?.[SKU.name]),
+    settings: cache.define(SETTINGS, loaders[SETTINGS.name], fromStandby?.[SETTINGS.name]),
+    productPage: (query: readonly unknown[], read: (db: Pool) => Promise<Buffer>, until_ms: number) =>
+      pages.get(
+        query,
+        () => retryRead(() => blamed(() => read(pool))),
+        until_ms,
+        standby && (() => blamed(() => read(standby))),
+      ),
     readPostgres: <T>(read: () => Promise<T>, until_ms?: number) =>
       cache.readPostgres(() => retryRead(read), until_ms),
     readPostgresToInspect: <T>(read: () => Promise<T>) => cache.readPostgresToInspect(() => retryRead(read)),
@@ -45,6 +53,17 @@ export function createCatalogCache({ pool, cacheRedisUrl, ...options }: CatalogC
     start: cache.start,
     stop: cache.stop,
   };
+}
+
+/** A value that Postgres cannot read must not look like a Postgres that fails, for which other callers would be turned away. */
+async function blamed<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!isDataException(cause)) throw cause;
+    const detail = 'A value of the query is out of the range that the database can read.';
+    throw new CatalogError('invalid_request', detail, { cause });
+  }
 }
 
 export type CatalogCache = ReturnType<typeof createCatalogCache>;

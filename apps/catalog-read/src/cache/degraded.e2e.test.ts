@@ -147,3 +147,16 @@ test('a thousand reads of a cold key cause one load from Postgres, or one per pr
   expect(made).toBeGreaterThanOrEqual(1);
   expect(made).toBeLessThanOrEqual(2);
 });
+
+test('values that Postgres cannot read turn away nobody but their caller', async () => {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const read = async () => {
+      await stores.owner.query("select '0000-01-01'::date");
+      return Buffer.from('');
+    };
+    await expect(
+      reader.cache.productPage([`unreadable ${attempt}`], read, Number.POSITIVE_INFINITY),
+    ).rejects.toMatchObject({ code: 'invalid_request' });
+  }
+  expect(reader.cache.status().loads.lists).toMatchObject({ isOpen: false, shed: { failing: 0 } });
+});

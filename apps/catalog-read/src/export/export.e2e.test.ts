@@ -157,3 +157,17 @@ test('memory does not grow with the export', async () => {
   // The rows have about 14 MB.
   expect(heldBytes() - heldBefore).toBeLessThan(7_000_000);
 });
+
+test('an export of the largest products arrives whole', async () => {
+  // More than clients may leave unread, in fewer rows than many small products have.
+  const large = 700;
+  await stores.owner.query(
+    `insert into catalog.products (sku, name, brand, category, price_minor, currency, status, attributes)
+     select 'LARGE-' || n, 'Large', 'Large', 'Large', n, 'EUR', 'active',
+       (select jsonb_object_agg('key' || k, repeat('x', 1000)) from generate_series(1, 100) k)
+     from generate_series(1, $1::integer) n`,
+    [large],
+  );
+  const { text } = await exported('format=ndjson&brand=Large');
+  expect(text.split('\n').filter((line) => line !== '')).toHaveLength(large);
+});

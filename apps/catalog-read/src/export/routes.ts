@@ -80,6 +80,9 @@ async function sendExport(
   }
 }
 
+/** More than most batches have. Of large products, only so much is written before the client has taken the last of it. */
+const chunk_chars = 64 * 1024;
+
 async function* chunks(
   first: IteratorResult<readonly ExportedRow[]>,
   rest: AsyncGenerator<readonly ExportedRow[]>,
@@ -88,8 +91,13 @@ async function* chunks(
   if (writer.head !== '') yield Buffer.from(writer.head);
   for (let next = first; next.done !== true; next = await rest.next()) {
     let text = '';
-    for (const row of next.value) text += writer.line(row);
-    yield Buffer.from(text);
+    for (const row of next.value) {
+      text += writer.line(row);
+      if (text.length < chunk_chars) continue;
+      yield Buffer.from(text);
+      text = '';
+    }
+    if (text !== '') yield Buffer.from(text);
   }
 }
 

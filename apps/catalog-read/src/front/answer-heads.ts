@@ -1,5 +1,5 @@
 import type { Source } from '@catalog/cache';
-import { cacheStatus } from '../http/answer.ts';
+import { answersFrom, cacheStatus } from '../http/answer.ts';
 import type { PreparedProduct } from '../products/prepared-product.ts';
 
 /** The headers of one product, for 200 and 304. `writeHead` copies them, so all answers can reuse the same two arrays. */
@@ -23,6 +23,7 @@ export class ProductHeads {
   }
 
   fill(isKnown: boolean, limit: string, product: PreparedProduct, source: Source, age_ms: number): string[] {
+    answersFrom[source] += 1;
     const head = isKnown ? this.#known : this.#found;
     head[3] = limit;
     head[5] = cacheStatus[source];

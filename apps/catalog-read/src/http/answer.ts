@@ -13,6 +13,9 @@ export const cacheStatus: Record<Source, string> = {
   stale: 'catalog-read; hit; detail=stale',
 };
 
+/** How many answers came from each source. For metrics. */
+export const answersFrom: Record<Source, number> = { near: 0, redis: 0, stored: 0, bypass: 0, stale: 0 };
+
 /** The headers of every cached answer, for the document. */
 export const describedCacheHeaders = {
   'Cache-Status':
@@ -41,6 +44,7 @@ export function entityAnswers(schema: z.ZodType) {
 
 /** In the flat form that `writeHead` takes without copying. */
 function cacheHeaders(source: Source, age_ms: number): string[] {
+  answersFrom[source] += 1;
   return [
     'Cache-Status',
     cacheStatus[source],

@@ -1,6 +1,6 @@
 import type { Answer, ListPage } from '@catalog/cache';
 import { expect, test } from 'vitest';
-import { LoadBudget, searchLimits } from './load-budget.ts';
+import { LoadBudget, placesOfOne } from './load-budget.ts';
 
 const answer = (source: Answer['source'], text: string | null = '{}') => ({ source, text }) as Answer;
 const page = (source: ListPage['source']): ListPage => ({ payload: Buffer.from('{}'), source, age_ms: 0 });
@@ -48,8 +48,42 @@ test('a read is paid before, so a caller cannot have more in flight than it has 
   await budget.many('a', 100, async () => []);
 });
 
+test('a page that Postgres takes long for costs more', async () => {
+  const { budget, clock } = budgetOf(1_000);
+  const search = (took_ms: number) =>
+    budget.search('a', (load) =>
+      load(async () => {
+        clock.now_ms += took_ms;
+        return page('stored');
+      }),
+    );
+  await search(10);
+  await search(210);
+  await expect(search(1)).rejects.toMatchObject(refused);
+  clock.now_ms += 1_100;
+  await search(1);
+});
+
+test('one caller cannot take all places of the loads of keys', async () => {
+  const { batches: most, waiting } = placesOfOne;
+  const { budget } = budgetOf(10_000);
+  const reading = Promise.withResolvers<Answer[]>();
+  let running = 0;
+  const read = () => {
+    running += 1;
+    return reading.promise;
+  };
+  const all = Array.from({ length: most + waiting }, () => budget.many('a', 1, read));
+  expect(running).toBe(most);
+  await expect(budget.many('a', 1, read)).rejects.toMatchObject(refused);
+  expect(await budget.many('b', 1, async () => [answer('redis')])).toHaveLength(1);
+  reading.resolve([]);
+  await Promise.all(all);
+  expect(running).toBe(most + waiting);
+});
+
 test('a page costs as much as several keys, and one caller cannot take all places of lists', async () => {
-  const { simultaneousOfOne: most, waitingOfOne: waiting } = searchLimits;
+  const { pages: most, waiting } = placesOfOne;
   const { budget } = budgetOf(10_000);
   const reading = Promise.withResolvers<ListPage>();
   let running = 0;

@@ -10,22 +10,30 @@ export const loadCosts = {
   missingKey: 5,
   /** A page, a search or facets: measured, about as long as ten keys of a batch. */
   page: 10,
+  /** Of a page that takes longer than `quickPage_ms`: a search for words that no product has compares them with all words. */
+  pageMillisecond: 10,
 } as const;
 
-export const searchLimits = {
-  /**
-   * Pages that are read for one caller at once. Four loads run at once and sixteen wait (`limits` of the cache), so one caller
-   * leaves places for others.
-   */
-  simultaneousOfOne: 12,
-  /** More of them wait, since most pages come from a cache in a moment. */
-  waitingOfOne: 100,
+/** Most pages are read in less, also of a large catalog. */
+const quickPage_ms = 10;
+
+/**
+ * How many reads of one caller run at once. The process has 20 places for loads of pages and 22 for loads of keys (`limits` of
+ * the cache). So one caller leaves places for others.
+ */
+export const placesOfOne = {
+  pages: 12,
+  /** Reads of many keys. */
+  batches: 6,
+  /** More of either wait, since most come from a cache in a moment. */
+  waiting: 100,
 } as const;
 
 interface Account {
   points: number;
   at_ms: number;
-  readonly searches: BulkheadPolicy;
+  readonly pages: BulkheadPolicy;
+  readonly batches: BulkheadPolicy;
 }
 
 /** A caller that is forgotten begins with all its points. */
@@ -51,31 +59,36 @@ export class LoadBudget {
     return this.#paid(caller, loadCosts.key, read, costOf);
   }
 
-  /** @throws CatalogError `rate_limited` */
+  /** @throws CatalogError `rate_limited`, also if too many reads of the caller wait */
   many(caller: string, keys: number, read: () => Promise<readonly Answer[]>): Promise<readonly Answer[]> {
-    return this.#paid(caller, keys * loadCosts.key, read, (answers) =>
-      answers.reduce((sum, answer) => sum + costOf(answer), 0),
+    const cost = (answers: readonly Answer[]) => answers.reduce((sum, answer) => sum + costOf(answer), 0);
+    return inPlace(this.#accountOf(caller).batches, () =>
+      this.#paid(caller, keys * loadCosts.key, read, cost),
     );
   }
 
   /**
-   * Reads a page of a list.
+   * Reads a page of a list. The caller pays by the time that Postgres takes, because searches differ a hundredfold.
    *
+   * @param read gets `load`, and calls it with each query for Postgres, so that the query is timed
    * @throws CatalogError `rate_limited`, also if too many pages wait for the caller
    */
-  async search(caller: string, read: () => Promise<ListPage>): Promise<ListPage> {
-    const paid = () =>
-      this.#paid(caller, loadCosts.page, read, (page) => (wasLoaded(page) ? loadCosts.page : 0));
-    try {
-      return await this.#accountOf(caller).searches.execute(paid);
-    } catch (error) {
-      if (!(error instanceof BulkheadRejectedError)) throw error;
-      throw new CatalogError(
-        'rate_limited',
-        `This caller waits for ${searchLimits.waitingOfOne} lists and searches, the most that it may have.`,
-        { retryAfterSeconds: 1 },
-      );
-    }
+  search(
+    caller: string,
+    read: (load: <T>(query: () => Promise<T>) => Promise<T>) => Promise<ListPage>,
+  ): Promise<ListPage> {
+    const account = this.#accountOf(caller);
+    const load = async <T>(query: () => Promise<T>): Promise<T> => {
+      const began_ms = this.#now();
+      try {
+        return await query();
+      } finally {
+        const took_ms = this.#now() - began_ms;
+        account.points -= Math.max(0, took_ms - quickPage_ms) * loadCosts.pageMillisecond;
+      }
+    };
+    const cost = (page: ListPage) => (wasLoaded(page) ? loadCosts.page : 0);
+    return inPlace(account.pages, () => this.#paid(caller, loadCosts.page, () => read(load), cost));
   }
 
   /**
@@ -93,7 +106,7 @@ export class LoadBudget {
     if (account.points < Math.min(points, this.#perSecond))
       throw new CatalogError(
         'rate_limited',
-        `At most ${this.#perSecond} keys a second may be loaded from Postgres for one caller. A key that does not exist counts as ${loadCosts.missingKey}, a page of a list as ${loadCosts.page}.`,
+        `At most ${this.#perSecond} keys a second may be loaded from Postgres for one caller. A key that does not exist counts as ${loadCosts.missingKey}, a page of a list as ${loadCosts.page} and as more if it takes long.`,
         { retryAfterSeconds: 1 },
       );
     account.points -= points;
@@ -109,7 +122,8 @@ export class LoadBudget {
       account = {
         points: this.#perSecond,
         at_ms: now_ms,
-        searches: bulkhead(searchLimits.simultaneousOfOne, searchLimits.waitingOfOne),
+        pages: bulkhead(placesOfOne.pages, placesOfOne.waiting),
+        batches: bulkhead(placesOfOne.batches, placesOfOne.waiting),
       };
       this.#accounts.set(caller, account);
       return account;
@@ -118,6 +132,19 @@ export class LoadBudget {
     account.points = Math.min(this.#perSecond, account.points + earned);
     account.at_ms = now_ms;
     return account;
+  }
+}
+
+async function inPlace<T>(places: BulkheadPolicy, read: () => Promise<T>): Promise<T> {
+  try {
+    return await places.execute(read);
+  } catch (error) {
+    if (!(error instanceof BulkheadRejectedError)) throw error;
+    throw new CatalogError(
+      'rate_limited',
+      `${placesOfOne.waiting} reads of this caller wait for their turn, the most that may.`,
+      { retryAfterSeconds: 1 },
+    );
   }
 }
 

@@ -14,35 +14,37 @@ import type { ViewCounters } from './view-counters.ts';
 export class ProductLists {
   readonly #budget: LoadBudget;
   readonly #cache: CatalogCache;
-  readonly #pool: Pool;
   readonly #lookup: ProductLookup;
   readonly #views: ViewCounters;
 
-  constructor(deps: {
-    budget: LoadBudget;
-    cache: CatalogCache;
-    pool: Pool;
-    lookup: ProductLookup;
-    views: ViewCounters;
-  }) {
+  constructor(deps: { budget: LoadBudget; cache: CatalogCache; lookup: ProductLookup; views: ViewCounters }) {
     this.#budget = deps.budget;
     this.#cache = deps.cache;
-    this.#pool = deps.pool;
     this.#lookup = deps.lookup;
     this.#views = deps.views;
   }
 
   page(request: ProductPageRequest, caller: string, until_ms: number): Promise<ListPage> {
     const { sort, fields, limit, cursor } = request;
-    const read = async () => Buffer.from(JSON.stringify(await listProducts(this.#pool, request)));
+    const read = async (db: Pool) => Buffer.from(JSON.stringify(await listProducts(db, request)));
     const key = ['page', ...filterKey(request), sort, fields, limit, cursor];
-    return this.#budget.search(caller, () => this.#cache.productPage(key, read, until_ms));
+    return this.#search(caller, key, read, until_ms);
   }
 
   facets(filter: ProductFilter, caller: string, until_ms: number): Promise<ListPage> {
-    const read = async () => Buffer.from(JSON.stringify(await countFacets(this.#pool, filter)));
-    const key = ['facets', ...filterKey(filter)];
-    return this.#budget.search(caller, () => this.#cache.productPage(key, read, until_ms));
+    const read = async (db: Pool) => Buffer.from(JSON.stringify(await countFacets(db, filter)));
+    return this.#search(caller, ['facets', ...filterKey(filter)], read, until_ms);
+  }
+
+  #search(
+    caller: string,
+    key: readonly unknown[],
+    read: (db: Pool) => Promise<Buffer>,
+    until_ms: number,
+  ): Promise<ListPage> {
+    return this.#budget.search(caller, (load) =>
+      this.#cache.productPage(key, (db) => load(() => read(db)), until_ms),
+    );
   }
 
   /** What the near cache holds of these products; undefined unless it holds all of them. */

@@ -2,6 +2,7 @@ import {
   CatalogError,
   maxProductsPerAnswer,
   pageLimitSchema,
+  productIdListSchema,
   productIdSchema,
   productListQuerySchema,
 } from '@catalog/contracts';
@@ -21,15 +22,7 @@ export const productIdParams: CheckedBy<{ readonly id: string }> = {
   },
 };
 
-const idsQuery = z.strictObject({
-  ids: z
-    .string()
-    .transform((list) => [...new Set(list.split(',').map((id) => id.trim().toLowerCase()))])
-    .refine((ids) => ids.length <= maxProductsPerAnswer, {
-      error: `must name at most ${maxProductsPerAnswer} products`,
-    })
-    .refine((ids) => ids.every((id) => uuid.test(id)), { error: 'must be UUIDs separated by commas' }),
-});
+const idsQuery = z.strictObject({ ids: productIdListSchema });
 
 /** Either `ids` alone or a page by filters. Zod's error for a union would not name the field that is wrong. */
 export const productsQuery: CheckedBy<

@@ -9,8 +9,10 @@ import {
   productPageSchema,
   productSchema,
   productsByIdSchema,
+  productViewsSchema,
   skuSchema,
 } from '@catalog/contracts';
+import { viewsOfProduct } from '@catalog/database';
 import { callerKey, type Route, route } from '@catalog/service-kit';
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
@@ -160,6 +162,22 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       errors: ['not_found'],
       async handle({ params: { id }, headers }, res, req) {
         send(req, res, await lookup.byId(id, atLeast(req, headers)), headers.ifNoneMatch);
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/v1/products/{id}/views',
+      summary: 'How often a product was read',
+      description:
+        'By id, by SKU or as one of several ids, once for each caller and minute. The last ten seconds may be missing.',
+      scope,
+      params: productIdParams,
+      answers: { 200: { description: 'The total.', schema: productViewsSchema } },
+      async handle({ params: { id } }, res, req) {
+        await countBypass(req);
+        const total = await cache.readPostgresToInspect(() => viewsOfProduct(pool, id));
+        res.set('Cache-Control', 'no-store').json({ id, views: total });
       },
     }),
 

@@ -131,6 +131,8 @@ test.each([
   [{ minPrice: '5', maxPrice: '4' }, 'minPrice', 'must not be above maxPrice'],
   [{ minWeight: '-1' }, 'minWeight', 'must be a whole number'],
   [{ updatedSince: 'yesterday' }, 'updatedSince', 'must be a time such as'],
+  [{ updatedSince: '0000-01-01T00:00:00Z' }, 'updatedSince', 'must be in the years 1 to 9999'],
+  [{ updatedSince: '9999-12-31T23:59:59-14:00' }, 'updatedSince', 'must be in the years 1 to 9999'],
   [{ limit: '1000' }, 'limit', 'must be at most 100'],
   [{ limit: '0' }, 'limit', 'must be at least 1'],
 ])('%o is refused, and the error names the parameter and the rule', async (query, parameter, message) => {

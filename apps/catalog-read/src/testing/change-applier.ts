@@ -41,7 +41,7 @@ export class ChangeApplier {
     this.#publisher = new InvalidationPublisher(this.#connection);
     this.#invalidator = new ChangeInvalidator(entities, this.#connection, this.#publisher);
     this.#bumper = new GenerationBumper({
-      connection: this.#connection,
+      onShard: (_key, call) => call(this.#connection),
       now: () => performance.now(),
       behind_ms: () => performance.now() - this.#appliedUpTo_ms,
     });

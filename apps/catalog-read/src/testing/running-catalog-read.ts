@@ -1,4 +1,4 @@
-import { createServicePool, insertProduct, type ServicePool } from '@catalog/database';
+import { createPool, createServicePool, insertProduct, type ServicePool } from '@catalog/database';
 import { productCreateSchema, type Product } from '@catalog/contracts';
 import { ProductViews, RateLimiter } from '@catalog/redis';
 import { startPart } from '@catalog/runtime';
@@ -67,12 +67,14 @@ export interface ReaderOptions {
   readonly nearCache_bytes?: number;
   /** How long a request waits for the state Redis; as in the service unless set. */
   readonly rateLimiterWait_ms?: number;
+  /** The port of a standby, on 127.0.0.1. */
+  readonly standbyPort?: number;
 }
 
 /** Real stores, with changes applied as they come. */
-export async function startStores(): Promise<Stores> {
+export async function startStores({ serverUrl }: { serverUrl?: string } = {}): Promise<Stores> {
   const [database, cacheRedis, stateRedis, tokens] = await Promise.all([
-    createTestDatabase({ migrated: true }),
+    createTestDatabase({ migrated: true, ...(serverUrl !== undefined && { serverUrl }) }),
     startRedis({ config: { 'maxmemory-policy': 'allkeys-lfu' } }),
     startRedis(),
     createTestTokens(),
@@ -143,6 +145,7 @@ async function startReader(
     streamsPerCaller = 10,
     nearCache_bytes,
     rateLimiterWait_ms,
+    standbyPort,
   }: ReaderOptions = {},
 ): Promise<Reader> {
   const log = createLogger({ service: 'catalog-read', level: 'silent' });
@@ -151,8 +154,15 @@ async function startReader(
   const readMetrics = createReadMetrics(metrics);
   const { events, onLoad } = readMetrics;
   const ignore = () => undefined;
+  const standbyUrl = new URL(databaseUrl);
+  standbyUrl.port = String(standbyPort);
+  const standby =
+    standbyPort === undefined
+      ? undefined
+      : createPool({ url: standbyUrl.href, applicationName: 'standby', max: 4 });
   const cache = createCatalogCache({
     pool,
+    standby,
     cacheRedisUrl,
     incarnationMode: 'full',
     events,
@@ -208,7 +218,7 @@ async function startReader(
     await changesPool.end();
     stateRedis.disconnect();
     await cache.stop();
-    await pool.end();
+    await Promise.all([pool.end(), standby?.end()]);
   };
   return {
     port: server.port,

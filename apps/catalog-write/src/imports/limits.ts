@@ -70,4 +70,6 @@ export const importPoolOptions = {
   max: importLimits.simultaneous,
   statementTimeout_ms: 0,
   lockTimeout_ms: importLimits.lockTimeout_ms,
+  // Each import stages its rows in a temporary table.
+  isDirect: true,
 } as const;

@@ -29,7 +29,11 @@ import { runImport, type ImportDependencies } from './run-import.ts';
 import { discardRest, uploadedBytes } from './receive/upload.ts';
 
 const scope = 'catalog:write';
-const uuid = z.uuid({ error: 'must be a UUID' }).toLowerCase();
+/** Neither all zeros nor all ones, which name nothing. */
+const uuid = z
+  .uuid({ error: 'must be a UUID' })
+  .refine((id) => /^.{14}[1-8]/.test(id), { error: 'must be a UUID of version 1 to 8' })
+  .toLowerCase();
 
 export function importRoutes(deps: ImportDependencies): Route[] {
   const places = new CallerPlaces({

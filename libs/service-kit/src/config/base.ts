@@ -1,7 +1,7 @@
 /** Variables of every service, to be spread into its own configuration. */
 import { z } from 'zod';
 import { httpLimits } from '../http/limits.ts';
-import { flag, integer, list, port, postgresUrl, redisUrl } from './values.ts';
+import { cacheRedisUrl, flag, integer, list, port, postgresUrl, redisUrl } from './values.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -22,7 +22,7 @@ export const databaseConfig = {
 };
 
 export const redisConfig = {
-  CACHE_REDIS_URL: redisUrl,
+  CACHE_REDIS_URL: cacheRedisUrl,
   STATE_REDIS_URL: redisUrl,
   /**
    * `replication-only` for a cache Redis that hides INFO server. Then nobody notices its restart from an old dump. All

@@ -1,5 +1,5 @@
 /** Schemas that turn the text of environment variables into checked values. No default replaces a wrong value. */
-import { isRedisUrl, redisUrlRule } from '@catalog/redis';
+import { isCacheRedisUrl, isRedisUrl, redisUrlRule } from '@catalog/redis';
 import { z } from 'zod';
 
 const secrets = new WeakSet<z.ZodType>();
@@ -44,6 +44,7 @@ export function url(protocols: readonly string[]): z.ZodType<string, string> {
 
 export const postgresUrl = url(['postgres', 'postgresql']);
 export const redisUrl = z.string().refine(isRedisUrl, { error: redisUrlRule });
+export const cacheRedisUrl = z.string().refine(isCacheRedisUrl, { error: redisUrlRule });
 
 /** A comma-separated list without empty elements. */
 export const list = z

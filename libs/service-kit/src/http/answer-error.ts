@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import { sendProblem } from '../problems/problem.ts';
 import { translate } from '../problems/translate.ts';
 import { noteFailure } from './observe.ts';
+import { RefusalPace } from './refusal-pace.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** The answer to a request whose handler has failed. Its log record names the error. */
@@ -15,5 +16,9 @@ export function answerError(res: ServerResponse<Request>, thrown: unknown): void
     return;
   }
   if (error.code === 'method_not_allowed' && !res.hasHeader('Allow')) res.setHeader('Allow', 'GET, HEAD');
-  sendProblem(res, error, requestIdOf(res.req));
+  const send = () => sendProblem(res, error, requestIdOf(res.req));
+  if (error.code === 'rate_limited') setTimeout(send, refusals.next_ms());
+  else send();
 }
+
+const refusals = new RefusalPace();

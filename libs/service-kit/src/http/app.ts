@@ -79,7 +79,7 @@ function firstContact(observe: (res: Response) => void, operator: Router): Reque
 
 /**
  * Refuses what Node's parser accepts but a proxy may read in another way than we do (RFC 9112, 3.2 and 11.2): two Host
- * headers, a target that names a host, unusual transfer codings, TRACE.
+ * headers, a target that names a host, unusual transfer codings, TRACE. And expectations that nobody can fulfil.
  */
 function refusal(req: IncomingMessage): CatalogError | undefined {
   const target = req.url ?? '';
@@ -94,7 +94,10 @@ function refusal(req: IncomingMessage): CatalogError | undefined {
     const name = headers[index] ?? '';
     // The length alone rules out most names.
     if (name.length === hostLength && name.toLowerCase() === 'host') hosts++;
-    else if (name.length === codingLength && name.toLowerCase() === 'transfer-encoding') {
+    else if (name.length === expectLength && name.toLowerCase() === 'expect') {
+      if (headers[index + 1]?.toLowerCase() !== '100-continue')
+        return new CatalogError('malformed_request', 'The only expectation supported is 100-continue.');
+    } else if (name.length === codingLength && name.toLowerCase() === 'transfer-encoding') {
       // With another coding, readers may disagree about the length of the body (RFC 9112, 6.3).
       if (headers[index + 1]?.toLowerCase() !== 'chunked') {
         return new CatalogError('malformed_request', 'The only Transfer-Encoding supported is chunked.');
@@ -107,6 +110,7 @@ function refusal(req: IncomingMessage): CatalogError | undefined {
 }
 
 const hostLength = 'host'.length;
+const expectLength = 'expect'.length;
 const codingLength = 'transfer-encoding'.length;
 
 const noSuchAddress =

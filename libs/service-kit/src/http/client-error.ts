@@ -17,12 +17,12 @@ function fromParser(code: string | undefined): CatalogError {
   }
 }
 
-/** A whole HTTP answer for a socket that has no response object. It ends the connection. */
-export function rawProblem(error: CatalogError, headers: Record<string, string> = {}): string {
+/** The text of an answer to a request that no route sees. It ends the connection. */
+export function rawProblem(error: CatalogError, more: Record<string, string> = {}): string {
   const requestId = newRequestId();
-  const problem = toProblem(error, requestId);
-  const body = JSON.stringify(problem);
-  const lines = Object.entries({
+  const { status, title, ...problem } = toProblem(error, requestId);
+  const body = JSON.stringify({ status, title, ...problem });
+  const headers: Record<string, string> = {
     'Content-Type': 'application/problem+json',
     'Content-Length': String(Buffer.byteLength(body)),
     'Cache-Control': 'no-store',
@@ -30,9 +30,9 @@ export function rawProblem(error: CatalogError, headers: Record<string, string> 
     'X-Request-Id': requestId,
     Date: new Date().toUTCString(),
     Connection: 'close',
-    ...headers,
-  }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${problem.status} ${problem.title}\r\n${lines.join('')}\r\n${body}`;
+  };
+  const lines = Object.entries({ ...headers, ...more }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`;
 }
 
 /** Call it only when no other answer is under way on this socket, because two answers would mix. */
@@ -49,6 +49,11 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
  * the answer.
  */
 export function endWith(socket: Socket, answer: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.on('error', () => socket.destroy());
   socket.end(answer);
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), 1_000);

@@ -21,6 +21,7 @@ class HoldingFront implements Front {
   }
 
   answer: Front['answer'] = (req, res) => {
+    if (req.url === '/ok?broken') throw new SyntaxError('what the front has read is broken');
     if (req.url !== '/later') return 'left';
     this.#observed.began(res, '/later', performance.now());
     this.held.push(res);
@@ -109,4 +110,11 @@ test('the time that a caller allows is read, and two of them are left to Express
   expect(headers('REQUEST-timeout-ms', '250')?.requestTimeout).toBe('250');
   expect(headers()?.requestTimeout).toBeUndefined();
   expect(headers('Request-Timeout-Ms', '250', 'Request-Timeout-Ms', '250')).toBeUndefined();
+});
+
+test('an error of a front does not end the process: Express answers, and the log names the error', async () => {
+  await using running = await startFront();
+  const { service } = running;
+  expect(await rawHttp(service.port, get('/ok?broken'))).toMatch(/200 OK[^]*fine/);
+  expect(service.logLines.join()).toContain('what the front has read is broken');
 });

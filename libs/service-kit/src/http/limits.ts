@@ -15,6 +15,16 @@ export const httpLimits = {
   keepAlive_ms: 75_000,
   /** Far more than 2,000 callers need, and far fewer than the file descriptors of a process on Linux. */
   connections: 10_000,
+  /** Of one address: a quarter. More than a service needs, and addresses of a proxy have no share. */
+  connectionsOfAddress: 2_500,
+  /** How long an answer 429 waits at least. */
+  refusal_ms: 250,
+  /** The answers 429 of a process leave in this distance: a thousand a second, for about a fifth of a core. */
+  refusalsApart_ms: 1,
+  /** A caller that is refused should hear it before it gives up. */
+  slowestRefusal_ms: 2_000,
+  /** Requests of one address that are served in one turn of the event loop: a few milliseconds. */
+  servedInTurn: 64,
   /** Requests that may wait on one connection: far more than clients pipeline. */
   pipelined: 256,
   /** A client that takes nothing of its answer for so long is gone, or holds our memory on purpose. */

@@ -206,3 +206,46 @@ test.each([
     }
   },
 );
+
+const get = (path: string, header = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${header}\r\n`;
+const tunnel = 'CONNECT other:443 HTTP/1.1\r\nHost: a\r\n\r\n';
+
+test.each([
+  ['an unknown expectation', get('/slow') + get('/ok', 'Expect: a-wonder\r\n'), [200, 400]],
+  ['CONNECT', get('/slow') + tunnel, [200, 405]],
+  ['CONNECT behind two requests', get('/slow') + get('/ok') + tunnel, [200, 200, 405]],
+])('%s behind another request is answered after it', async (_what, text, expected) => {
+  expect(statuses(await rawHttp(service.port, text))).toEqual(expected);
+});
+
+/** An error of a socket that nobody hears would end the process, and this test run with it. */
+test('no order of requests and no way to leave ends the service', async () => {
+  let state = 7;
+  const below = (n: number) => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) % n;
+  const parts = [
+    get('/ok'),
+    get('/slow'),
+    get('/ok', 'Expect: a-wonder\r\n'),
+    get('/ok', 'Connection: Upgrade\r\nUpgrade: h2c\r\n'),
+    'POST /ok HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}',
+    tunnel,
+    'BREW / HTTP/1.1\r\n\r\n',
+    'GET /o',
+  ];
+  const leave = [
+    (socket: Socket) => socket.destroy(),
+    (socket: Socket) => socket.resetAndDestroy(),
+    (socket: Socket) => socket.end(),
+  ];
+  for (let round = 0; round < 400; round++) {
+    const socket = connect(service.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    if (below(3) > 0) socket.resume();
+    await once(socket, 'connect');
+    for (let count = 1 + below(5); count > 0; count--) socket.write(parts[below(parts.length)] ?? '');
+    const go = leave[below(leave.length)];
+    setTimeout(() => go?.(socket), below(30));
+    setTimeout(() => socket.destroy(), 1_000);
+  }
+  expect((await fetch(`${service.url}/ok`)).status).toBe(200);
+}, 60_000);

@@ -6,7 +6,8 @@ import { CatalogError } from '@catalog/contracts';
 import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import { answerClientError, endWith, rawProblem } from './client-error.ts';
-import { frontOf } from './front.ts';
+import { shareConnections } from './connection-share.ts';
+import { type Front, type FrontAnswer, frontOf } from './front.ts';
 import { GivenConnections } from './given-connections.ts';
 import { httpLimits } from './limits.ts';
 import { messagesOf } from './messages.ts';
@@ -33,6 +34,8 @@ export interface ServerOptions {
   readonly unread?: Partial<UnreadLimits>;
   /** How long a connection may be idle. It must be longer than the idle timeout of a load balancer in front. */
   readonly keepAlive_ms?: number;
+  /** Connections of one address; `httpLimits` unless set. */
+  readonly connectionsOfAddress?: number;
   readonly drainGrace_ms?: number;
   readonly drainLastWords_ms?: number;
   readonly drainTimeout_ms?: number;
@@ -66,8 +69,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     { unread_ms: httpLimits.unread_ms, unread_bytes: httpLimits.unread_bytes, ...options.unread },
     (req, res) => {
       if (draining) res.shouldKeepAlive = false;
-      const answer = draining || front === undefined ? 'left' : front.answer(req, res);
-      if (answer === 'answered') return;
+      const answer = draining || front === undefined ? 'left' : answerOf(front, req, res, log);
+      if (answer === 'answered') {
+        unread.answered(req);
+        return;
+      }
       inFlight.add(res);
       unread.began(res);
       res.on('close', ended);
@@ -89,14 +95,25 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     (req, res) => unread.take(req, res),
   );
+  /** Answers that are still to be sent on this socket, in their order. */
+  const pendingOn = (socket: Socket): ServerResponse[] => [
+    ...[...inFlight].filter((res) => res.req.socket === socket),
+    ...unread.waiting(socket),
+  ];
   unread.watch(server);
+  const isTrusted = app.get('trust proxy fn') as (address: string, hop: number) => boolean;
+  shareConnections(server, {
+    most: options.connectionsOfAddress ?? httpLimits.connectionsOfAddress,
+    isProxy: (address) => isTrusted(address, 0),
+    log,
+  });
   server.maxConnections = httpLimits.connections;
   server.on('drop', () =>
     log.warn({ limit: httpLimits.connections }, 'dropped a connection above the limit'),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket;
-    const pending = [...[...inFlight].filter((res) => res.req.socket === socket), ...unread.waiting(socket)];
+    const pending = pendingOn(socket);
     // The parser failed inside the body of this request, or behind all requests.
     const broken = pending.find((res) => !res.req.complete);
     const earlier = pending.filter((res) => res !== broken).at(-1);
@@ -106,17 +123,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     else earlier.on('close', () => answerClientError(error, socket));
   });
   server.on('connect', (_req, stream) => {
-    endWith(
-      stream as Socket,
-      rawProblem(new CatalogError('method_not_allowed', 'CONNECT is not supported.'), { Allow: 'GET, HEAD' }),
-    );
+    const socket = stream as Socket;
+    // Node listens to this socket no longer. An error that nobody hears would end the process.
+    socket.on('error', () => socket.destroy());
+    const refuse = () =>
+      endWith(
+        socket,
+        rawProblem(new CatalogError('method_not_allowed', 'CONNECT is not supported.'), {
+          Allow: 'GET, HEAD',
+        }),
+      );
+    const earlier = pendingOn(socket).at(-1);
+    if (earlier === undefined) refuse();
+    else earlier.on('close', refuse);
   });
-  server.on('checkExpectation', (_req, res: ServerResponse) => {
-    endWith(
-      res.socket as Socket,
-      rawProblem(new CatalogError('malformed_request', 'The only expectation supported is 100-continue.')),
-    );
-  });
+  // The app refuses it, in its turn: a client that expects wonders must not be answered before others, and not without limit.
+  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => unread.take(req, res));
   const given = 'onConnection' in options.listen ? new GivenConnections(server, options.listen) : undefined;
   const port = 'port' in options.listen ? await listen(server, options.listen, log) : 0;
 
@@ -150,6 +172,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   let drained: Promise<void> | undefined;
   return { port, server, drain: () => (drained ??= drain()) };
+}
+
+/** An error of a front would end the process. Express meets the same one, and answers it. */
+function answerOf(front: Front, req: IncomingMessage, res: ServerResponse, log: Logger): FrontAnswer {
+  try {
+    return front.answer(req, res);
+  } catch (error) {
+    log.error({ err: error, url: req.url }, 'a front failed');
+    if (!res.headersSent) return 'left';
+    res.destroy();
+    return 'answered';
+  }
 }
 
 async function listen(server: Server, { port, host }: Address, log: Logger): Promise<number> {

@@ -25,6 +25,7 @@ export async function startTestService(options: {
   requestTimeout_ms?: number;
   unread?: ServerOptions['unread'];
   keepAlive_ms?: number;
+  connectionsOfAddress?: number;
   level?: string;
 }): Promise<TestService> {
   const logLines: string[] = [];
@@ -54,6 +55,9 @@ export async function startTestService(options: {
     ...(options.unread && { unread: options.unread }),
     ...(options.requestTimeout_ms !== undefined && { requestTimeout_ms: options.requestTimeout_ms }),
     ...(options.keepAlive_ms !== undefined && { keepAlive_ms: options.keepAlive_ms }),
+    ...(options.connectionsOfAddress !== undefined && {
+      connectionsOfAddress: options.connectionsOfAddress,
+    }),
   });
   return {
     ...running,

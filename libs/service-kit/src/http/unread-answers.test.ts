@@ -1,8 +1,11 @@
 /** Clients that send requests and do not read. See docs/security.md, row 35. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@catalog/testing';
 import { expect, onTestFinished, test } from 'vitest';
+import { createServiceApp } from './app.ts';
+import { putInFront } from './front.ts';
 import { startTestService } from './service.fixture.ts';
 
 const page_bytes = 1_000_000;
@@ -97,4 +100,66 @@ test('a client that pipelines endlessly is cut off', async () => {
   socket.on('data', (chunk) => (text += chunk.toString()));
   await new Promise((resolve) => void socket.on('close', resolve));
   expect(text).not.toContain('answer 1999;');
+});
+
+test('requests that wait behind a slow one are bounded together, and an ordinary client is answered meanwhile', async () => {
+  const bound_bytes = 10 * page_bytes;
+  const held: (() => void)[] = [];
+  const started = await startTestService({
+    unread: { unread_bytes: bound_bytes },
+    routes(app) {
+      app.get('/v1/ok', (_req, res) => void res.end('ok'));
+      app.get('/v1/held', (_req, res) => void held.push(() => res.end()));
+    },
+  });
+  onTestFinished(() => started[Symbol.asyncDispose]());
+  let open = 0;
+  let accepted = 0;
+  started.server.on('connection', (socket: Socket) => {
+    accepted += 1;
+    open += 1;
+    socket.on('close', () => (open -= 1));
+  });
+  const large = `GET /v1/ok HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(15_000)}\r\n\r\n`;
+  for (let n = 0; n < 20; n++) {
+    const socket = await clientOf(started.port, ['/v1/held']);
+    socket.write(large.repeat(200));
+  }
+  // Together they would hold 60 MB.
+  await eventually(async () => {
+    expect(await (await fetch(`${started.url}/v1/ok`)).text()).toBe('ok');
+    return accepted > 20 && open <= 10;
+  });
+  for (const answer of held) answer();
+});
+
+test('answers that are made at once are bounded as those that take time', async () => {
+  const bound_bytes = 10 * page_bytes;
+  const answer = 'x'.repeat(8 * page_bytes);
+  const accepted: Socket[] = [];
+  let most_bytes = 0;
+  const started = await startTestService({
+    unread: { unread_bytes: bound_bytes },
+    create(deps) {
+      const app = createServiceApp({ ...deps, service: 'test', routes: () => undefined });
+      putInFront(app, {
+        answer(_req, res) {
+          res.end(answer);
+          const unread = accepted.reduce((sum, { writableLength }) => sum + writableLength, 0);
+          most_bytes = Math.max(most_bytes, unread);
+          return 'answered';
+        },
+      });
+      return app;
+    },
+  });
+  onTestFinished(() => started[Symbol.asyncDispose]());
+  started.server.on('connection', (socket: Socket) => accepted.push(socket));
+  for (let n = 0; n < 40; n++) {
+    (await clientOf(started.port, ['/v1/page'])).pause();
+    await pause(20);
+  }
+  expect(accepted.filter(({ destroyed }) => destroyed).length).toBeGreaterThan(5);
+  // A few answers are made between two looks.
+  expect(most_bytes).toBeLessThan(bound_bytes + 15 * answer.length);
 });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '../logging/logger.ts';
+import { FairTurns } from './fair-turns.ts';
 import { httpLimits } from './limits.ts';
 
 type Exchange = readonly [IncomingMessage, ServerResponse];
@@ -9,8 +10,10 @@ type Serve = (req: IncomingMessage, res: ServerResponse) => void;
 interface Connection {
   /** The answer under way, if it is not made at once. */
   answer: ServerResponse | undefined;
-  /** Pipelined requests that wait for those before them. */
+  /** Requests that wait for those before them on this connection, or for their turn. */
   readonly waiting: Exchange[];
+  /** What those take, about. */
+  waiting_bytes: number;
   /** What the client had taken at the last look, and how many looks since then found the same. */
   taken: string;
   sameLooks: number;
@@ -19,7 +22,7 @@ interface Connection {
 export interface UnreadLimits {
   /** A client that takes nothing of an answer for so long is cut off. */
   readonly unread_ms: number;
-  /** What the clients of this process may leave unread together. Beyond it, those with the most are cut off. */
+  /** What the clients of this process may leave unread and waiting together. Beyond it, those with the most are cut off. */
   readonly unread_bytes: number;
 }
 
@@ -37,25 +40,34 @@ export function isNextOnSocket(res: ServerResponse): boolean {
 }
 
 /**
- * Bounds the memory that clients can hold by not reading: a client sends many requests at once for large answers, and takes
- * none. A connection gets one answer at a time. Clients that take nothing of it, or leave the most, are cut off.
+ * Bounds the memory that clients can hold: a client sends many requests at once for large answers, and takes none; or it sends
+ * large requests faster than they are answered. A connection gets one answer at a time. Clients that take nothing of it, or hold
+ * the most, are cut off.
  */
 export class UnreadAnswers {
   readonly #open = new Map<Socket, Connection>();
   readonly #limits: UnreadLimits;
   readonly #serve: Serve;
   readonly #log: Pick<Logger, 'warn'>;
+  readonly #turns: FairTurns;
   #looked_ms = 0;
 
   constructor(limits: UnreadLimits, serve: Serve, log: Pick<Logger, 'warn'>) {
     this.#limits = limits;
     this.#serve = serve;
     this.#log = log;
+    this.#turns = new FairTurns(httpLimits.servedInTurn, (socket) => this.#next(socket));
   }
 
   watch(server: Server): void {
     server.on('connection', (socket) => {
-      this.#open.set(socket, { answer: undefined, waiting: [], taken: '', sameLooks: 0 });
+      this.#open.set(socket, {
+        answer: undefined,
+        waiting: [],
+        waiting_bytes: 0,
+        taken: '',
+        sameLooks: 0,
+      });
       socket.on('drain', () => this.#next(socket));
       socket.on('close', () => this.#open.delete(socket));
     });
@@ -67,28 +79,39 @@ export class UnreadAnswers {
     server.on('close', () => clearInterval(timer));
   }
 
-  /** Serves the request now, or when the client has taken the answers before it on its connection. */
+  /** Serves the request now, or when its turn has come and the client has taken the answers before it on its connection. */
   take(req: IncomingMessage, res: ServerResponse): void {
+    const isNext = isNextOnSocket(res);
     // Nothing is before it. This is the way of nearly all requests, and costs no look-up.
-    if (isNextOnSocket(res)) {
+    if (isNext && this.#turns.admits(req.socket)) {
       this.#serve(req, res);
       return;
     }
     const connection = this.#open.get(req.socket);
     if (connection === undefined) return;
-    if (connection.waiting.length === 0 && isFree(req.socket, connection)) {
-      this.#serve(req, res);
-      return;
+    if (!isNext && connection.waiting.length === 0 && isFree(req.socket, connection)) {
+      if (this.#turns.admits(req.socket)) {
+        this.#serve(req, res);
+        return;
+      }
     }
     connection.waiting.push([req, res]);
+    connection.waiting_bytes += sizeOf(req);
     if (connection.waiting.length > httpLimits.pipelined) req.socket.destroy();
+    this.#lookAgain();
   }
 
   /** To be called for every answer that is not made at once. */
   began(res: ServerResponse): void {
     const connection = this.#open.get(res.req.socket);
     if (connection !== undefined) connection.answer = res;
-    if (performance.now() - this.#looked_ms > closeLook_ms) this.#cutThoseWithTheMost();
+    this.#lookAgain();
+  }
+
+  /** To be called for every answer that is complete at once. */
+  answered({ socket }: IncomingMessage): void {
+    // Mostly the system has taken it, and nothing is left to look at.
+    if (socket.writableLength > 0) this.#lookAgain();
   }
 
   ended({ req: { socket } }: ServerResponse): void {
@@ -106,11 +129,17 @@ export class UnreadAnswers {
   #next(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
-    while (!socket.destroyed && isFree(socket, connection)) {
+    while (connection.waiting.length > 0 && !socket.destroyed && isFree(socket, connection)) {
+      if (!this.#turns.admits(socket)) return;
       const exchange = connection.waiting.shift();
       if (exchange === undefined) return;
+      connection.waiting_bytes -= sizeOf(exchange[0]);
       this.#serve(...exchange);
     }
+  }
+
+  #lookAgain(): void {
+    if (performance.now() - this.#looked_ms > closeLook_ms) this.#cutThoseWithTheMost();
   }
 
   #cutThoseWhoTakeNothing(): void {
@@ -133,15 +162,18 @@ export class UnreadAnswers {
   #cutThoseWithTheMost(): void {
     this.#looked_ms = performance.now();
     const behind = [...this.#open]
-      .map(([socket, connection]) => ({ socket, bytes: unreadIn(socket, connection) }))
+      .map(([socket, connection]) => ({ socket, bytes: heldBy(socket, connection) }))
       .filter(({ bytes }) => bytes > 0);
-    let unread_bytes = behind.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (unread_bytes <= this.#limits.unread_bytes) return;
-    this.#log.warn({ unread_bytes }, 'clients do not read their answers: cut off those with the most');
+    let held_bytes = behind.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (held_bytes <= this.#limits.unread_bytes) return;
+    this.#log.warn(
+      { held_bytes },
+      'clients do not read their answers, or send more than is answered: cut off those with the most',
+    );
     behind.sort((a, b) => b.bytes - a.bytes);
     for (const { socket, bytes } of behind) {
-      if (unread_bytes <= this.#limits.unread_bytes / 2) return;
-      unread_bytes -= bytes;
+      if (held_bytes <= this.#limits.unread_bytes / 2) return;
+      held_bytes -= bytes;
       socket.destroy();
     }
   }
@@ -151,9 +183,22 @@ export class UnreadAnswers {
 const isFree = (socket: Socket, { answer }: Connection): boolean =>
   answer === undefined && socket.writableLength < socket.writableHighWaterMark;
 
-/** An answer keeps its bytes until it has the socket. The answer of a front may still be in the socket then. */
-const unreadIn = (socket: Socket, { answer }: Connection): number =>
-  socket.writableLength + (answer?.socket === null ? answer.writableLength : 0);
+/**
+ * An answer keeps its bytes until it has the socket. The answer of a front may still be in the socket then. The last request that
+ * waits may have the beginning of a body.
+ */
+const heldBy = (socket: Socket, { answer, waiting, waiting_bytes }: Connection): number =>
+  socket.writableLength +
+  (answer?.socket === null ? answer.writableLength : 0) +
+  waiting_bytes +
+  (waiting.at(-1)?.[0].readableLength ?? 0);
+
+/** The request and its answer, without their texts. */
+const exchange_bytes = 2_048;
+
+/** What a request takes while it waits: mostly its headers, of which each may have 16 KiB. */
+const sizeOf = ({ url = '', rawHeaders }: IncomingMessage): number =>
+  rawHeaders.reduce((sum, text) => sum + text.length, exchange_bytes + url.length);
 
 /** Changes whenever the client takes something, also of one large write that is under way. */
 function takenOf(socket: Socket): string {

@@ -82,13 +82,16 @@ export function translate(error: unknown): CatalogError {
       cause: error,
     });
   if (typeof error === 'object' && error !== null) {
-    const { code, status, statusCode, message, severity } = error as {
+    const { code, status, statusCode, message, severity, previousErrors } = error as {
       code?: unknown;
       status?: unknown;
       statusCode?: unknown;
       message?: unknown;
       severity?: unknown;
+      previousErrors?: unknown;
     };
+    // Redis gave up a transaction. ioredis keeps the errors of its commands here.
+    if (Array.isArray(previousErrors) && previousErrors.length > 0) return translate(previousErrors[0]);
     if (typeof code === 'string') {
       if (networkCodes.has(code)) return unavailable(error);
       if (typeof severity === 'string') {

@@ -2,6 +2,7 @@ import { RateLimiter } from '@catalog/redis';
 import { startRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import { httpLimits } from '../http/limits.ts';
 import { startTestService } from '../http/service.fixture.ts';
 import { limitRate } from './limit-rate.ts';
 
@@ -31,7 +32,11 @@ test('over HTTP the limit is a 429 with Retry-After, and every answer says how m
     },
   });
   const answers = [];
-  for (let n = 0; n < 4; n++) answers.push(await fetch(`${service.url}/v1/things`));
+  for (let n = 0; n < 3; n++) answers.push(await fetch(`${service.url}/v1/things`));
+  const refused_ms = performance.now();
+  answers.push(await fetch(`${service.url}/v1/things`));
+  // A caller that asks again at once after each refusal would otherwise cost as much as one that is served.
+  expect(performance.now() - refused_ms).toBeGreaterThan(httpLimits.refusal_ms - 5);
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
   expect(answers.map(({ headers }) => headers.get('ratelimit'))).toEqual([
     '"default";r=2;t=60',

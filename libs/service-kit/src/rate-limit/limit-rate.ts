@@ -35,10 +35,14 @@ export const rateLimitState = ({ left, reset_ms }: RateDecision): string =>
 export type RequestCost = (req: Request) => number;
 
 /**
- * Runs after `authenticate`. Answers 429 with `Retry-After` above the limit. Every answer has `RateLimit-Policy` and
+ * Runs after `authenticate`, unless `keyOf` names the caller otherwise. Answers 429 with `Retry-After` above the limit. Every answer has `RateLimit-Policy` and
  * `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, in requests and seconds.
  */
-export function limitRate(limiter: RequestLimit, costOf: RequestCost = () => 1): RequestHandler {
+export function limitRate(
+  limiter: RequestLimit,
+  costOf: RequestCost = () => 1,
+  keyOf: (req: Request, res: Response) => string = callerKey,
+): RequestHandler {
   const policy = rateLimitPolicy(limiter);
   const apply = (res: Response, decision: RateDecision) => {
     res.setHeader('RateLimit-Policy', policy);
@@ -51,7 +55,7 @@ export function limitRate(limiter: RequestLimit, costOf: RequestCost = () => 1):
     );
   };
   return (req, res, next) => {
-    const decision = limiter.take(callerKey(req), costOf(req));
+    const decision = limiter.take(keyOf(req, res), costOf(req));
     if (!(decision instanceof Promise)) {
       apply(res, decision);
       next();

@@ -52,6 +52,7 @@ const refused: [string, CallOptions['raw'], ImportCall, [number, string, RegExp]
   ['an unknown rule for products that exist', file, { query: 'onExisting=merge' }, [400, 'invalid_request', /onExisting/]],
   ['a broken header', '"sku,name\nA,x\n', {}, [400, 'invalid_request', /no readable header/]],
   ['no bytes', '', {}, [400, 'malformed_request', /empty/]],
+  ['a header of very many columns', `${'a,'.repeat(400_000)}b\n`, {}, [400, 'invalid_request', /400001 columns, and 1000 is the most/]],
   ['only a byte-order mark', Buffer.of(0xef, 0xbb, 0xbf), {}, [400, 'invalid_request', /no readable header/]],
   ['the content type JSON', '[]', { type: 'application/json' }, [415, 'unsupported_media_type', /text\/csv/]],
   ['a charset that is not UTF-8', file, { type: 'text/csv; charset=iso-8859-1' }, [415, 'unsupported_media_type', /UTF-8/]],
@@ -59,6 +60,8 @@ const refused: [string, CallOptions['raw'], ImportCall, [number, string, RegExp]
   ['an unknown mode', file, { query: 'mode=all' }, [400, 'invalid_request', /mode/]],
   ['an unknown parameter', file, { query: 'dryrun=true' }, [400, 'invalid_request', /dryrun/]],
   ['dryRun=yes', file, { query: 'dryRun=yes' }, [400, 'invalid_request', /dryRun/]],
+  ['an Import-Id of zeros', file, { headers: { 'Import-Id': '00000000-0000-0000-0000-000000000000' } }, [400, 'invalid_request', /version 1 to 8/]],
+  ['an Import-Id of ones', file, { headers: { 'Import-Id': 'ffffffff-ffff-ffff-ffff-ffffffffffff' } }, [400, 'invalid_request', /version 1 to 8/]],
   ['an Import-Id that is not a UUID', file, { headers: { 'Import-Id': '7' } }, [400, 'invalid_request', /Import-Id/]],
 ]; // prettier-ignore
 

@@ -1,3 +1,4 @@
+import { importLimits } from '../limits.ts';
 import { CatalogError, printable, writableProductFields, type FieldError } from '@catalog/contracts';
 import { parseExactJson } from '@catalog/service-kit';
 import { isField, suggestedField, type ColumnNames, type Field } from './column-names.ts';
@@ -35,11 +36,16 @@ export class CsvColumns {
     const mapped = new Set<string>();
     // Spreadsheets add empty columns behind the last one.
     const columns = header.slice(0, header.findLastIndex((name) => name !== '') + 1);
+    if (columns.length > mostColumns) {
+      const most = `The header has ${columns.length} columns, and ${mostColumns} is the most.`;
+      throw new CatalogError('invalid_request', most);
+    }
     const fields = columns.map((name) => {
       const trimmed = name.trim();
       const field = names.get(trimmed);
       if (field !== undefined) mapped.add(trimmed);
       const found = field === undefined && isField(name) ? name : field;
+      if (errors.length >= importLimits.listedErrors) return null;
       if (found === undefined) errors.push({ code: 'unknown_column', message: unknownColumn(name) });
       else if (found !== null && seen.has(found))
         errors.push({ code: 'double_column', message: `The column "${found}" appears twice.` });
@@ -63,7 +69,9 @@ export class CsvColumns {
         columns.length === 0
           ? 'The file has no readable header.'
           : `The header cannot be used. ${first} Columns are ${writableProductFields.join(', ')}.`;
-      throw new CatalogError('invalid_request', reason, { errors: errors.slice(0, 100) });
+      throw new CatalogError('invalid_request', reason, {
+        errors: errors.slice(0, importLimits.listedErrors),
+      });
     }
     return new CsvColumns(fields);
   }
@@ -113,6 +121,9 @@ function unwrapped(cell: string): string {
 }
 
 const shown = (name: string): string => JSON.stringify(printable(name, 100));
+
+/** A product has 16 fields, so a file with many more columns holds something else. For each unknown column we search the field that was meant. */
+const mostColumns = 1_000;
 
 function unknownColumn(name: string): string {
   const unknown = `The column ${shown(name)} is unknown.`;

@@ -80,6 +80,7 @@ class DryRunJournal implements ImportJournal {
       failed: 0,
       errors: [],
       changes: null,
+      transaction: null,
       startedAt: this.#now(),
       finishedAt: null,
     };

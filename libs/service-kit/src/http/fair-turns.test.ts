@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { eventually } from '@catalog/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { httpLimits } from './limits.ts';
+import { startTestService } from './service.fixture.ts';
+
+async function open(port: number, from: string): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from });
+  socket.on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Holds the event loop until every socket has something to read. */
+function holdTurn(): void {
+  for (const end_ms = performance.now() + 100; performance.now() < end_ms;);
+}
+
+// Only Linux has 127.0.0.2 without being asked.
+test.runIf(process.platform === 'linux').each([
+  ['on many connections', 300, 1],
+  ['pipelined on a few', 10, 30],
+])(
+  'an address that sends 300 requests at once, %s, does not make another one wait for all of them',
+  async (_how, connections, requests) => {
+    const served: string[] = [];
+    const service = await startTestService({
+      routes(app) {
+        app.get('/v1/of/:caller', (req, res) => {
+          served.push(req.params.caller);
+          res.end('done');
+        });
+      },
+    });
+    onTestFinished(() => service[Symbol.asyncDispose]());
+    const { port, server } = service;
+    let accepted = 0;
+    server.on('connection', () => (accepted += 1));
+    const many = await Promise.all(Array.from({ length: connections }, () => open(port, '127.0.0.2')));
+    const other = await open(port, '127.0.0.1');
+    await eventually(() => accepted === connections + 1);
+    const request = (caller: string) => `GET /v1/of/${caller} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    for (const socket of many) socket.write(request('many').repeat(requests));
+    other.write(request('other'));
+    holdTurn();
+    await once(other, 'data');
+    expect(served.indexOf('other')).toBeLessThanOrEqual(httpLimits.servedInTurn * 2);
+    // None is lost.
+    let answers = 0;
+    const counted = Promise.withResolvers<void>();
+    for (const socket of many)
+      socket.on('data', (chunk) => {
+        answers += chunk.toString('latin1').split('HTTP/1.1 200').length - 1;
+        if (answers >= connections * requests) counted.resolve();
+      });
+    await counted.promise;
+    expect(served.filter((caller) => caller === 'many')).toHaveLength(300);
+  },
+);
