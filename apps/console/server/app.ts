@@ -1,12 +1,14 @@
 import type { Wrapped } from '@catalog/cache';
 import type { UserProfile } from '@catalog/contracts';
 import {
-  createServiceApp,
-  refuseOtherMethods,
   type Clock,
+  createServiceApp,
+  limitRate,
   type Logger,
   type Metrics,
   type Readiness,
+  refuseOtherMethods,
+  type RequestLimit,
 } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
 import type { Express } from 'express';
@@ -29,13 +31,12 @@ import { errorPages, noSuchPage } from './pages/errors.ts';
 import { securityHeaders } from './pages/security-headers.ts';
 import { ownPasswordRoute } from './people/own-password.ts';
 import { peopleRoutes } from './people/routes.ts';
-import type { PausedBy } from './queues/paused-by.ts';
 import { queueRoutes } from './queues/routes.ts';
 import { subjectOf, type ServiceCaller } from './services/caller.ts';
 import { forwardRoutes } from './services/forward.ts';
 import { forwarded } from './services/forwarded.ts';
 import type { SignToken } from './services/service-key.ts';
-import { requireSignIn } from './sessions/access.ts';
+import { requireSignIn, signedIn } from './sessions/access.ts';
 import { refuseCrossSite } from './sessions/cross-site.ts';
 import { meRoute } from './sessions/me.ts';
 import { cookieFor } from './sessions/origin.ts';
@@ -62,11 +63,12 @@ export interface Dependencies {
   readonly clockOffset_ms: () => Promise<number>;
   readonly state: () => Promise<SystemState>;
   readonly series: Series;
-  readonly pausedBy: PausedBy;
   readonly actions: ActionLog;
   readonly readUrl: string;
   /** Only in a local stack. */
   readonly stackSocket?: StackSocket;
+  /** Counts the requests of a person. */
+  readonly rateLimiter: RequestLimit;
   readonly sessionSecret: string;
   /** The address of the console in a browser. */
   readonly origin: string;
@@ -98,6 +100,13 @@ export function createApp(deps: Dependencies): Express {
       app.use(sessions({ store, secret: deps.sessionSecret, origin }));
       signInRoutes(app, deps);
       app.use(requireSignIn(deps));
+      app.use(
+        limitRate(
+          deps.rateLimiter,
+          () => 1,
+          (_req, res) => `user:${signedIn(res).username}`,
+        ),
+      );
       meRoute(app, { breaksStack: deps.stackSocket !== undefined });
       sessionRoutes(app, { sessions: store, actions });
       ownPasswordRoute(app, { ...deps, sessions: store });

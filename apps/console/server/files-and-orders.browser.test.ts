@@ -47,6 +47,10 @@ test('a file is mapped, checked, corrected and imported, and its header is remem
   await app.picture(page, 'import-checked');
   await page.getByRole('button', { name: 'Import: create 1, change 1' }).click();
   await page.getByText('Imported, without 1 records.').waitFor();
+  // The new product is two keys: by its id, and by its SKU.
+  await page
+    .getByText(/^3 changes became 3 invalidations, the last [\d.]+ m?s after the commit\.$/)
+    .waitFor();
   expect(await app.valueOf(id, 'price_minor')).toBe(1234);
 
   await page.reload();

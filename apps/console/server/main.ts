@@ -1,6 +1,6 @@
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
 import { createServicePool } from '@catalog/database';
-import { connectStateRedis } from '@catalog/redis';
+import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { runServer } from '@catalog/service-kit';
 import { Accounts } from './accounts/accounts.ts';
 import { createPasswordHasher } from './accounts/password-hash.ts';
@@ -12,7 +12,6 @@ import { readConfig } from './config.ts';
 import { clockOffset_ms } from './follow/clock-offset.ts';
 import { Series } from './overview/series.ts';
 import { systemState } from './overview/state.ts';
-import { PausedBy } from './queues/paused-by.ts';
 import { ServiceCaller } from './services/caller.ts';
 import { tokenSigner } from './services/service-key.ts';
 import { createThrottle } from './sign-in/throttle.ts';
@@ -20,6 +19,9 @@ import { createThrottle } from './sign-in/throttle.ts';
 const config = readConfig();
 /** Two figures for each point of the finest plot would only cost requests. */
 const sample_ms = 2_000;
+
+/** In 10 s. A change of many products sends about a thousand, and nobody may keep others from the console or its audit log. */
+const requestsOfPerson = 2_000;
 
 await runServer({
   service: serviceName,
@@ -65,7 +67,6 @@ await runServer({
     scope.onStop('profile cache', () => profileCache.stop());
     await profileCache.start();
 
-    const pausedBy = new PausedBy();
     const actions = new ActionLog(pool, log);
     const state = systemState({
       services: [
@@ -77,7 +78,7 @@ await runServer({
       workerUrl: config.INVALIDATION_WORKER_URL,
       readUrl: config.CATALOG_READ_URL,
       queues,
-      pausedBy,
+      actions,
       clock,
     });
     const series = new Series();
@@ -107,8 +108,15 @@ await runServer({
       clockOffset_ms: () => clockOffset_ms(pool),
       state,
       series,
-      pausedBy,
       actions,
+      rateLimiter: new RateLimiter({
+        redis,
+        name: serviceName,
+        limit: requestsOfPerson,
+        window_ms: 10_000,
+        onError: (error) =>
+          log.warn({ err: error }, 'the state Redis failed; this process counts requests alone'),
+      }),
       readUrl: config.CATALOG_READ_URL,
       ...(config.BREAK_SOCKET !== undefined && { stackSocket: new StackSocket(config.BREAK_SOCKET) }),
       sessionSecret: config.SESSION_SECRET,

@@ -188,6 +188,14 @@ test('search as you type finds a product, and the address keeps the search', asy
   await page.getByRole('row', { name: new RegExp(sku) }).waitFor();
 });
 
+test('the page of a product shows how often it was read', async () => {
+  const { id } = await app.newProduct();
+  await app.sql.query('insert into catalog.product_views (product_id, views) values ($1, 1412)', [id]);
+  const page = await app.open('viewer', { path: `/products/${id}` });
+  // This look counts too, once the worker has added it.
+  await expect.poll(() => page.getByText(/1,41[23] views/).count()).toBe(1);
+});
+
 test('stock is received and shown', async () => {
   const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
@@ -233,6 +241,25 @@ test('the audit log names an edit, what was sent and how it ended, and leads to 
   await page.getByLabel('Person').fill('ann');
   await row.getByRole('link', { name: sku }).click();
   await page.getByRole('heading', { name: 'A name of ann' }).waitFor();
+});
+
+test('the table shows the stock of each product, and filters by a range of prices', async () => {
+  const name = `Priced ${randomUUID().slice(0, 8)}`;
+  const cheap = await app.newProduct({ name, priceMinor: 999 });
+  const dear = await app.newProduct({ name, priceMinor: 2999 });
+  await app.sql.query('insert into catalog.stock (product_id, on_hand) values ($1, 1234)', [cheap.id]);
+  const page = await app.open('viewer', { path: `/products?q=${encodeURIComponent(name)}` });
+  const row = (sku: string) => page.getByRole('row', { name: new RegExp(sku) });
+  await row(cheap.sku).getByTitle('1234 on hand').waitFor();
+  await row(dear.sku).getByTitle('0 on hand').waitFor();
+  await page.getByLabel('Price from').fill('10');
+  await page.getByLabel('Price to').fill('29.99');
+  await page.getByLabel('Price to').press('Enter');
+  await row(cheap.sku).waitFor({ state: 'detached' });
+  expect(await row(dear.sku).count()).toBe(1);
+  expect(new URL(page.url()).searchParams.get('maxPrice')).toBe('2999');
+  await page.getByRole('button', { name: 'Remove filters' }).click();
+  await expect.poll(() => page.getByLabel('Price from').inputValue()).toBe('');
 });
 
 test('malicious text in a product is shown and does nothing', async () => {

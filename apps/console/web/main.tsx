@@ -12,6 +12,7 @@ import './styles/elements.css';
 import './styles/floating.css';
 import './styles/shell.css';
 import './styles/pages.css';
+import './styles/products.css';
 
 applyTheme();
 

@@ -39,6 +39,8 @@ test('every operation answers as the OpenAPI document describes it', async () =>
     ['post /v1/orders/{id}/complete', 200, `/v1/orders/${one.id}/complete`],
     ['post /v1/orders/{id}/cancel', 409, `/v1/orders/${one.id}/cancel`],
     ['post /v1/orders/{id}/cancel', 200, `/v1/orders/${other.id}/cancel`],
+    ['get /v1/stock', 200, `/v1/stock?productIds=${randomUUID()}`],
+    ['get /v1/stock', 400, '/v1/stock?productIds=x'],
     ['get /v1/stock/{sku}', 200, `/v1/stock/${sku}`],
     ['get /v1/stock/{sku}', 404, '/v1/stock/NONE'],
     [

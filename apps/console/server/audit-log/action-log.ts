@@ -1,4 +1,5 @@
 import { loadSql, type Pool } from '@catalog/database';
+import { pause } from '@catalog/runtime';
 import type { Logger } from '@catalog/service-kit';
 
 export interface Action {
@@ -19,6 +20,11 @@ export interface StoredAction extends Omit<Action, 'target'> {
   readonly actedAt: string;
 }
 
+export interface QueuePause {
+  readonly username: string;
+  readonly actedAt: string;
+}
+
 export interface ActionsWanted {
   readonly before?: string | undefined;
   readonly user?: string | undefined;
@@ -28,13 +34,20 @@ export interface ActionsWanted {
 
 const insert = loadSql(import.meta.url, './sql/insert.sql');
 const page = loadSql(import.meta.url, './sql/page.sql');
+const lastPause = loadSql(import.meta.url, './sql/last-pause.sql');
 /** The table refuses more. */
 const mostTarget_chars = 300;
+
+/** Between the tries to store an action: Postgres may be away for a moment, or busy. */
+const retries_ms = [500, 1_000, 2_000, 4_000, 8_000];
+/** Actions that wait for another try. More would let anybody fill the memory of the console. */
+const mostWaiting = 1_000;
 
 /** Who did what in the console. It is stored in Postgres, where the console can only add to it. */
 export class ActionLog {
   readonly #pool: Pool;
   readonly #log: Logger;
+  #waiting = 0;
 
   constructor(pool: Pool, log: Logger) {
     this.#pool = pool;
@@ -45,15 +58,36 @@ export class ActionLog {
   async record({ username, action, target, status, detail }: Action): Promise<void> {
     this.#log.info({ user: username, action, target, status }, 'acted');
     const about = target?.slice(0, mostTarget_chars).replaceAll('\0', '');
-    const store = (json: string | null) => this.#pool.query(insert, [username, action, about, status, json]);
+    const acted_ms = performance.now();
+    const store = (json: string | null) =>
+      this.#pool.query(insert, [
+        username,
+        action,
+        about,
+        status,
+        json,
+        (performance.now() - acted_ms) / 1_000,
+      ]);
     const json = detail === undefined ? null : JSON.stringify(detail);
-    try {
-      // jsonb refuses a text with a NUL or with half of a surrogate pair. The action is then stored without its detail.
-      await store(json).catch((error: unknown) =>
-        json === null ? Promise.reject(error as Error) : store(null),
-      );
-    } catch (error) {
-      this.#log.error({ err: error, user: username, action, target, status }, 'an action was not recorded');
+    for (const retry_ms of [...retries_ms, undefined]) {
+      try {
+        // jsonb refuses a text with a NUL or with half of a surrogate pair. The action is then stored without its detail.
+        await store(json).catch((error: unknown) =>
+          json === null ? Promise.reject(error as Error) : store(null),
+        );
+        return;
+      } catch (error) {
+        if (retry_ms === undefined || this.#waiting >= mostWaiting) {
+          this.#log.error(
+            { err: error, user: username, action, target, status },
+            'an action was not recorded',
+          );
+          return;
+        }
+        this.#waiting += 1;
+        await pause(retry_ms);
+        this.#waiting -= 1;
+      }
     }
   }
 
@@ -61,5 +95,11 @@ export class ActionLog {
   async page({ before, user, kind, limit }: ActionsWanted): Promise<StoredAction[]> {
     const { rows } = await this.#pool.query<StoredAction>(page, [before, user, kind, limit + 1]);
     return rows;
+  }
+
+  /** Who paused a queue in the console, and when. Undefined if nobody did since it was last resumed. */
+  async pauseOf(queue: string): Promise<QueuePause | undefined> {
+    const { rows } = await this.#pool.query<QueuePause>(lastPause, [queue]);
+    return rows[0];
   }
 }

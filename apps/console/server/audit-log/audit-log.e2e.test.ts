@@ -52,6 +52,16 @@ test('an action is stored with who, what, what was sent, and how it ended', asyn
   ]);
 });
 
+test('a byte order mark before the JSON hides nothing from the log', async () => {
+  await running.call('POST', '/api/purges', {
+    cookie,
+    headers: { 'Content-Type': 'application/json' },
+    body: '\ufeff{"key":"product:8","reason":"a test"}',
+  });
+  await recorded(1);
+  expect(await actions()).toMatchObject([{ target: 'product:8', detail: { key: 'product:8' } }]);
+});
+
 test('a refused attempt is stored too', async () => {
   const viewer = await running.signIn('viewer');
   expect((await purge('product:1', viewer)).status).toBe(403);
@@ -124,14 +134,17 @@ test('a long text, a NUL or a text that is not JSON is stored as far as it fits'
   expect(stored?.detail).toBeNull();
 });
 
-test('while the log cannot be written, actions still work and the service log keeps them', async () => {
+test('while the log cannot be written, actions still work, and are stored as soon as they can be', async () => {
   await running.owner.query('revoke insert on catalog.console_actions from console');
   try {
     expect((await purge('product:77')).status).toBe(200);
     await eventually(() =>
-      running.logLines.some((line) => line.includes('was not recorded') && line.includes('product:77')),
+      running.logLines.some((line) => line.includes('"acted"') && line.includes('product:77')),
     );
+    expect(await actions()).toEqual([]);
   } finally {
     await running.owner.query('grant insert on catalog.console_actions to console');
   }
+  await recorded(1);
+  expect(await actions()).toMatchObject([{ target: 'product:77', status: 200 }]);
 });

@@ -30,10 +30,10 @@ export const followableSettings: Followable = {
 export interface Followed {
   readonly version: number;
   /** When the console sent the change, on the clock of Postgres, as all times here. */
-  readonly sentAt_ms: number;
-  readonly savedAt_ms: number;
+  readonly sentAtMs: number;
+  readonly savedAtMs: number;
   readonly trace: ShownTrace | null;
-  readonly readers: readonly { readonly instance: string; readonly freshAt_ms: number | null }[];
+  readonly readers: readonly { readonly instance: string; readonly freshAtMs: number | null }[];
   readonly views: readonly ReaderView[];
   /** True when nothing more is awaited. */
   readonly isDone: boolean;
@@ -110,12 +110,12 @@ export class Follow {
     const shift = this.#options.clockOffset_ms;
     return {
       version: this.#version,
-      sentAt_ms: this.#sentAt_ms + shift,
-      savedAt_ms: this.#savedAt_ms + shift,
+      sentAtMs: this.#sentAt_ms + shift,
+      savedAtMs: this.#savedAt_ms + shift,
       trace: this.#trace,
       readers: this.#readers.map((instance) => {
         const at_ms = this.#fresh.get(instance);
-        return { instance, freshAt_ms: at_ms === undefined ? null : at_ms + shift };
+        return { instance, freshAtMs: at_ms === undefined ? null : at_ms + shift };
       }),
       views: this.#views,
       isDone: this.#isDone,

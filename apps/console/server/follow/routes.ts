@@ -132,7 +132,7 @@ async function sendReaders(deps: FollowDependencies, of: Followable, res: Respon
 
 function jsonOf(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return JSON.parse(new TextDecoder().decode(body));
   } catch {
     return undefined;
   }

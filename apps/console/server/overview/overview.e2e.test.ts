@@ -31,7 +31,7 @@ test('the state holds the services, the queues and the figures', async () => {
   const job = await running.queues.refresh.add('refresh', { keys: [] });
   const { services, queues, feed } = await state();
   expect(services).toMatchObject([{ name: 'invalidation-worker', state: 'ready', failing: {} }]);
-  expect(feed).toEqual({ watermarkAge_s: 0.25, unapplied: 0, oldestUnapplied_s: 1.5 });
+  expect(feed).toEqual({ watermarkAgeSeconds: 0.25, unapplied: 0, oldestUnappliedSeconds: 1.5 });
   expect(queues[1]).toEqual({
     name: 'refresh',
     counts: { waiting: 1, active: 0, delayed: 0, failed: 0, completed: 0 },

@@ -6,18 +6,20 @@ const start_ms = Date.UTC(2026, 0, 1);
 
 function state(at_ms: number, reads: number | undefined, lag_s = 0.2): SystemState {
   return {
-    at_ms,
+    atMs: at_ms,
     services: [],
     queues: [],
     feed: {
-      watermarkAge_s: lag_s,
+      watermarkAgeSeconds: lag_s,
       unapplied: 0,
-      oldestUnapplied_s: 0,
+      oldestUnappliedSeconds: 0,
       wrongEntries: 0,
       nines: 3,
       nearEntries: 0,
+      freshP50Ms: undefined,
+      freshP99Ms: undefined,
     },
-    rates: { reads, writes: 0, applied: 0, loaded: 0 },
+    rates: { reads, writes: 0, applied: 0, loaded: 0, near: 80, redis: 15, postgres: 5 },
   };
 }
 
@@ -29,7 +31,9 @@ test('a point is the mean of its rates, and the peak of its lag', () => {
   const { times, figures } = series.of('15m');
   expect(times).toEqual([start_ms, start_ms + 2_000]);
   expect(figures.reads).toEqual([15, 30]);
-  expect(figures.lag_s).toEqual([5, 0.2]);
+  expect(figures.lagSeconds).toEqual([5, 0.2]);
+  expect(figures.hitPercent).toEqual([95, 95]);
+  expect(figures.freshP99Ms).toEqual([null, null]);
 });
 
 test('what nobody knew is a gap, not 0', () => {

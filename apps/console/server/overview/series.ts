@@ -1,7 +1,21 @@
 /** Figures of the last 15 minutes and of the last day, kept in memory: about 300 kB, from the start of this process on. */
 import type { SystemState } from './state.ts';
 
-const figures = ['reads', 'writes', 'applied', 'loaded', 'lag_s', 'unapplied', 'waiting'] as const;
+const figures = [
+  'reads',
+  'near',
+  'redis',
+  'postgres',
+  'hitPercent',
+  'writes',
+  'applied',
+  'loaded',
+  'freshP50Ms',
+  'freshP99Ms',
+  'lagSeconds',
+  'unapplied',
+  'waiting',
+] as const;
 type Figure = (typeof figures)[number];
 type Sample = Readonly<Record<Figure, number | null>>;
 
@@ -17,6 +31,12 @@ export interface SeriesAnswer {
   readonly figures: Readonly<Record<Figure, readonly (number | null)[]>>;
 }
 
+/** The part of the answers that no query was needed for. null without an answer. */
+function hitPercent({ near = 0, redis = 0, postgres = 0 }: SystemState['rates']): number | null {
+  const all = near + redis + postgres;
+  return all === 0 ? null : (100 * (near + redis)) / all;
+}
+
 function sampleOf({ rates, feed, queues }: SystemState): Sample {
   const waiting = queues.map(({ counts }) => counts?.waiting);
   return {
@@ -24,18 +44,26 @@ function sampleOf({ rates, feed, queues }: SystemState): Sample {
     writes: rates.writes ?? null,
     applied: rates.applied ?? null,
     loaded: rates.loaded ?? null,
-    lag_s: feed.watermarkAge_s ?? null,
+    near: rates.near ?? null,
+    redis: rates.redis ?? null,
+    postgres: rates.postgres ?? null,
+    hitPercent: hitPercent(rates),
+    freshP50Ms: feed.freshP50Ms ?? null,
+    freshP99Ms: feed.freshP99Ms ?? null,
+    lagSeconds: feed.watermarkAgeSeconds ?? null,
     unapplied: feed.unapplied ?? null,
     waiting: waiting.includes(undefined) ? null : waiting.reduce<number>((sum, one) => sum + (one ?? 0), 0),
   };
 }
+
+const peaks: ReadonlySet<Figure> = new Set(['freshP99Ms', 'lagSeconds', 'unapplied', 'waiting']);
 
 /** The mean of the known values of a figure; of the lag and the depths the highest, so that a peak is not hidden. */
 function merged(samples: readonly Sample[]): Sample {
   const one = (figure: Figure): number | null => {
     const known = samples.flatMap((sample) => sample[figure] ?? []);
     if (known.length === 0) return null;
-    const isPeak = figure === 'lag_s' || figure === 'unapplied' || figure === 'waiting';
+    const isPeak = peaks.has(figure);
     return isPeak ? Math.max(...known) : known.reduce((sum, value) => sum + value, 0) / known.length;
   };
   return Object.fromEntries(figures.map((figure) => [figure, one(figure)])) as Sample;
@@ -49,7 +77,7 @@ export class Series {
     for (const span of Object.keys(spans) as Span[]) {
       const { step_ms, points } = spans[span];
       const list = this.#points[span];
-      const at_ms = Math.floor(state.at_ms / step_ms) * step_ms;
+      const at_ms = Math.floor(state.atMs / step_ms) * step_ms;
       const last = list.at(-1);
       if (last?.at_ms === at_ms) this.#open[span].push(sampleOf(state));
       else {

@@ -2,8 +2,8 @@
 import type { Clock } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
 import { z } from 'zod';
-import type { PausedBy } from '../queues/paused-by.ts';
-import { figure, requests } from './metrics.ts';
+import type { ActionLog } from '../audit-log/action-log.ts';
+import { buckets, figure, quantile, requests } from './metrics.ts';
 
 export interface ServiceAddress {
   readonly name: string;
@@ -15,9 +15,9 @@ export interface ServiceState {
   readonly state: 'ready' | 'not ready' | 'no answer';
   /** The checks and warnings that the service itself reports as not ok, by name. */
   readonly failing: Readonly<Record<string, string>>;
-  readonly answeredIn_ms: number;
+  readonly answeredInMs: number;
   /** Since when it is in this state, in milliseconds since 1970. */
-  readonly since_ms: number;
+  readonly sinceMs: number;
 }
 
 export const countedStates = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
@@ -27,18 +27,21 @@ export interface QueueState {
   readonly name: string;
   /** Undefined when the state Redis does not answer. */
   readonly counts: Readonly<Record<CountedState, number>> | undefined;
-  readonly paused: { readonly by: string | undefined; readonly since_ms: number | undefined } | undefined;
+  readonly paused: { readonly by: string | undefined; readonly sinceMs: number | undefined } | undefined;
 }
 
 /** From the metrics of the services. undefined when they do not answer. */
 export interface FeedState {
   /** From catalog-read, because the watermark limits the age of its answers. */
-  readonly watermarkAge_s: number | undefined;
+  readonly watermarkAgeSeconds: number | undefined;
   readonly unapplied: number | undefined;
-  readonly oldestUnapplied_s: number | undefined;
+  readonly oldestUnappliedSeconds: number | undefined;
   readonly wrongEntries: number | undefined;
   readonly nines: number | undefined;
   readonly nearEntries: number | undefined;
+  /** From commit to fresh, of the changes since the last look. undefined without a change. */
+  readonly freshP50Ms: number | undefined;
+  readonly freshP99Ms: number | undefined;
 }
 
 /** Events per second since the last look. undefined before the second look. */
@@ -47,10 +50,14 @@ export interface Rates {
   readonly writes: number | undefined;
   readonly applied: number | undefined;
   readonly loaded: number | undefined;
+  /** Answers of catalog-read, by their source. */
+  readonly near: number | undefined;
+  readonly redis: number | undefined;
+  readonly postgres: number | undefined;
 }
 
 export interface SystemState {
-  readonly at_ms: number;
+  readonly atMs: number;
   readonly services: readonly ServiceState[];
   readonly queues: readonly QueueState[];
   readonly feed: FeedState;
@@ -65,7 +72,7 @@ const reuse_ms = 1_000;
 const answersSchema = z.record(z.string(), z.string()).default({});
 const reportSchema = z.object({ checks: answersSchema, warnings: answersSchema });
 
-type Asked = Omit<ServiceState, 'since_ms'>;
+type Asked = Omit<ServiceState, 'sinceMs'>;
 
 async function askService({ name, url }: ServiceAddress): Promise<Asked> {
   const began_ms = performance.now();
@@ -76,20 +83,21 @@ async function askService({ name, url }: ServiceAddress): Promise<Asked> {
     const failing = Object.fromEntries(
       [...Object.entries(checks), ...Object.entries(warnings)].filter(([, answer]) => answer !== 'ok'),
     );
-    return { name, state: response.ok ? 'ready' : 'not ready', failing, answeredIn_ms: answeredIn_ms() };
+    return { name, state: response.ok ? 'ready' : 'not ready', failing, answeredInMs: answeredIn_ms() };
   } catch {
-    return { name, state: 'no answer', failing: {}, answeredIn_ms: answeredIn_ms() };
+    return { name, state: 'no answer', failing: {}, answeredInMs: answeredIn_ms() };
   }
 }
 
-async function queueState(queue: Queue, pausedBy: PausedBy): Promise<QueueState> {
+async function queueState(queue: Queue, actions: StateOptions['actions']): Promise<QueueState> {
   try {
     const [counts, isPaused] = await Promise.all([
       queue.getJobCounts('wait', 'active', 'delayed', 'failed', 'completed'),
       queue.isPaused(),
     ]);
     const count = (state: string): number => counts[state] ?? 0;
-    const who = pausedBy.get(queue.name);
+    // BullMQ does not keep who paused it. While Postgres is away, nobody knows.
+    const pause = isPaused ? await actions.pauseOf(queue.name).catch(() => undefined) : undefined;
     return {
       name: queue.name,
       counts: {
@@ -99,7 +107,7 @@ async function queueState(queue: Queue, pausedBy: PausedBy): Promise<QueueState>
         failed: count('failed'),
         completed: count('completed'),
       },
-      paused: isPaused ? { by: who?.username, since_ms: who?.at_ms } : undefined,
+      paused: isPaused ? { by: pause?.username, sinceMs: pause && Date.parse(pause.actedAt) } : undefined,
     };
   } catch {
     return { name: queue.name, counts: undefined, paused: undefined };
@@ -121,7 +129,7 @@ export interface StateOptions {
   readonly workerUrl: string;
   readonly readUrl: string;
   readonly queues: readonly Queue[];
-  readonly pausedBy: PausedBy;
+  readonly actions: Pick<ActionLog, 'pauseOf'>;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 }
 
@@ -141,16 +149,17 @@ function wrongEntries(text: string): number | undefined {
 
 /** Never throws. State that nobody answers is reported as unknown. */
 export function systemState(options: StateOptions): () => Promise<SystemState> {
-  const { services, workerUrl, readUrl, queues, pausedBy, clock } = options;
+  const { services, workerUrl, readUrl, queues, actions, clock } = options;
   const writeUrl = services.find(({ name }) => name === 'catalog-write')?.url;
   let last: { state: Promise<SystemState>; askedAt_ms: number } | undefined;
   let counted: { at_ms: number; counts: Partial<Rates> } | undefined;
+  let freshBefore: ReadonlyMap<number, number> = new Map();
   const since = new Map<string, { state: string; at_ms: number }>();
 
   const withSince = (service: Asked, now_ms: number): ServiceState => {
     const before = since.get(service.name);
     if (before?.state !== service.state) since.set(service.name, { state: service.state, at_ms: now_ms });
-    return { ...service, since_ms: since.get(service.name)?.at_ms ?? now_ms };
+    return { ...service, sinceMs: since.get(service.name)?.at_ms ?? now_ms };
   };
 
   const ratesSince = (counts: Partial<Rates>, at_ms: number): Rates => {
@@ -168,6 +177,9 @@ export function systemState(options: StateOptions): () => Promise<SystemState> {
       writes: rate('writes'),
       applied: rate('applied'),
       loaded: rate('loaded'),
+      near: rate('near'),
+      redis: rate('redis'),
+      postgres: rate('postgres'),
     };
   };
 
@@ -175,22 +187,34 @@ export function systemState(options: StateOptions): () => Promise<SystemState> {
     const at_ms = clock.now();
     const [asked, queueStates, worker, read, write] = await Promise.all([
       Promise.all(services.map(askService)),
-      Promise.all(queues.map((queue) => queueState(queue, pausedBy))),
+      Promise.all(queues.map((queue) => queueState(queue, actions))),
       metricsOf(workerUrl),
       metricsOf(readUrl),
       writeUrl === undefined ? '' : metricsOf(writeUrl),
     ]);
+    const fresh = buckets(worker, 'change_fresh_seconds');
+    const fresh_ms = (part: number): number | undefined => {
+      // The first look knows no changes between two looks.
+      const found = freshBefore.size === 0 ? undefined : quantile(freshBefore, fresh, part);
+      return found && found * 1_000;
+    };
+    const [freshP50Ms, freshP99Ms] = [fresh_ms(0.5), fresh_ms(0.99)];
+    freshBefore = fresh;
+    const answers = (source: string): number | undefined => figure(read, 'cache_answers_total', { source });
+    const [stored, bypass] = [answers('stored'), answers('bypass')];
     return {
-      at_ms,
+      atMs: at_ms,
       services: asked.map((service) => withSince(service, at_ms)),
       queues: queueStates,
       feed: {
-        watermarkAge_s: figure(read, 'cache_watermark_age_seconds'),
+        watermarkAgeSeconds: figure(read, 'cache_watermark_age_seconds'),
         unapplied: figure(worker, 'outbox_unapplied_changes'),
-        oldestUnapplied_s: figure(worker, 'outbox_oldest_unapplied_seconds'),
+        oldestUnappliedSeconds: figure(worker, 'outbox_oldest_unapplied_seconds'),
         wrongEntries: wrongEntries(worker),
         nines: figure(worker, 'audit_nines'),
         nearEntries: figure(read, 'near_cache_entries'),
+        freshP50Ms,
+        freshP99Ms,
       },
       rates: ratesSince(
         {
@@ -198,6 +222,9 @@ export function systemState(options: StateOptions): () => Promise<SystemState> {
           writes: write === '' ? undefined : total(requests(write).filter(({ method }) => method !== 'GET')),
           applied: figure(worker, 'changes_applied_total'),
           loaded: figure(read, 'cache_loaded_keys_total'),
+          near: answers('near'),
+          redis: answers('redis'),
+          postgres: stored === undefined || bypass === undefined ? undefined : stored + bypass,
         },
         clock.monotonic(),
       ),

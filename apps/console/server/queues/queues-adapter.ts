@@ -9,11 +9,15 @@ type EntryRoute = Parameters<ExpressAdapter['setEntryRoute']>[0];
 type ErrorHandler = Parameters<ExpressAdapter['setErrorHandler']>[0];
 type Status = NonNullable<ReturnType<ErrorHandler>['status']>;
 
-/** The page of bull-board loads fonts from another host and has inline styles, which our policy refuses. */
+/**
+ * The page of bull-board loads fonts from another host and has inline styles, which our policy refuses. Our own style comes
+ * last, because some of its colours are too pale.
+ */
 function withoutForeignParts(page: string): string {
   return page
     .replaceAll(/<link\b[^>]*href="https?:[^>]*>/g, '')
-    .replaceAll(/<div id="root">[\s\S]*?<\/style>\s*<\/div>/g, '<div id="root"></div>');
+    .replaceAll(/<div id="root">[\s\S]*?<\/style>\s*<\/div>/g, '<div id="root"></div>')
+    .replace('</head>', '<link href="/assets/queues.css" rel="stylesheet"></head>');
 }
 
 /** The adapter of bull-board. Its page loads nothing from other hosts, and its errors show no internals. */

@@ -147,12 +147,33 @@ test('an admin cannot obliterate a queue, and every action is logged with who', 
   await expect
     .poll(running.lastAction)
     .toMatchObject({ user: 'admin', action: 'queue.pause', target: 'refresh', status: 200 });
-  await running.clock.advance(1_000);
-  const state = (await (await running.call('GET', '/api/state', { cookie })).json()) as {
-    queues: { name: string; paused?: { by: string } }[];
-  };
-  expect(state.queues.find(({ name }) => name === 'refresh')?.paused?.by).toBe('admin');
   await put('resume');
+});
+
+test('the state names who paused a queue, as the audit log has it', async () => {
+  const cookie = await running.signIn('admin');
+  const acted = async (act: string, target: string) => {
+    const path = target === 'all queues' ? act : `${target}/${act}`;
+    await running.call('PUT', `/queues/api/queues/${path}`, { cookie, json: {} });
+    await expect.poll(running.lastAction).toMatchObject({ action: `queue.${act}`, target, status: 200 });
+  };
+  const paused = async (): Promise<unknown> => {
+    // An answer is shared for a second.
+    await running.clock.advance(1_000);
+    const answer = await running.call('GET', '/api/state', { cookie });
+    const { queues } = (await answer.json()) as { queues: { name: string; paused?: object }[] };
+    return queues.find(({ name }) => name === 'refresh')?.paused;
+  };
+  await acted('pause', 'refresh');
+  await expect.poll(paused).toEqual({ by: 'admin', sinceMs: expect.closeTo(Date.now(), -4) as number });
+  await acted('resume', 'refresh');
+  expect(await paused()).toBeUndefined();
+  await acted('pause', 'all queues');
+  await expect.poll(paused).toMatchObject({ by: 'admin' });
+  await acted('resume', 'all queues');
+  await running.queues.refresh.pause();
+  expect(await paused()).toEqual({});
+  await running.queues.refresh.resume();
 });
 
 test('the page names no other host and has no inline style', async () => {

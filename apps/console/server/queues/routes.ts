@@ -1,14 +1,13 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import type { Clock, Logger } from '@catalog/service-kit';
+import type { Logger } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
 import type { Express, Request, RequestHandler } from 'express';
 import { CatalogError, userRoles, type UserRole } from '@catalog/contracts';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
 import { audited } from '../audit-log/audited.ts';
-import { requireRole, signedIn } from '../sessions/access.ts';
-import type { PausedBy } from './paused-by.ts';
+import { requireRole } from '../sessions/access.ts';
 import { QueuesAdapter } from './queues-adapter.ts';
 
 export const queuesPath = '/queues';
@@ -31,7 +30,7 @@ function namedAct({ method, path }: Request): { action: string; target?: string 
 const verbs = new Set(['pause', 'resume', 'empty', 'promote', 'retry', 'clean']);
 
 /** In bull-board, GET and HEAD never change anything. A test checks all of its routes. */
-function actingNeedsAdmin({ accounts, pausedBy, clock }: QueueDependencies): RequestHandler {
+function actingNeedsAdmin(accounts: Accounts): RequestHandler {
   const admin = requireRole('admin', { accounts });
   return (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') {
@@ -47,20 +46,7 @@ function actingNeedsAdmin({ accounts, pausedBy, clock }: QueueDependencies): Req
       );
       return;
     }
-    void admin(req, res, (error?: unknown) => {
-      if (error !== undefined) {
-        next(error);
-        return;
-      }
-      const { username } = signedIn(res);
-      res.on('finish', () => {
-        const [, queue, act] = /^\/api\/queues\/([^/]+)\/(pause|resume)$/.exec(req.path) ?? [];
-        if (queue === undefined || res.statusCode >= 300) return;
-        if (act === 'pause') pausedBy.note(queue, username, clock.now());
-        else pausedBy.forget(queue);
-      });
-      next();
-    });
+    void admin(req, res, next);
   };
 }
 
@@ -90,13 +76,11 @@ export interface QueueDependencies {
   readonly accounts: Accounts;
   readonly actions: Pick<ActionLog, 'record'>;
   readonly queues: readonly Queue[];
-  readonly pausedBy: PausedBy;
-  readonly clock: Pick<Clock, 'now'>;
   readonly log: Logger;
 }
 
 export function queueRoutes(app: Express, deps: QueueDependencies): void {
-  app.use(queuesPath, audited(deps.actions, namedAct), actingNeedsAdmin(deps));
+  app.use(queuesPath, audited(deps.actions, namedAct), actingNeedsAdmin(deps.accounts));
   for (const role of userRoles)
     app.use(queuesPath, queueBoard(role, deps.queues, deps.log).getRouter() as Express);
 }

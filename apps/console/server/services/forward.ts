@@ -114,6 +114,8 @@ export async function passOn(response: Response, res: Answer): Promise<void> {
   // If the person has left already, nothing reads the body. Without this, its timeout would end this process.
   body.on('error', () => res.destroy());
   res.flushHeaders();
+  // Several parts listen for the end of an answer, and pipeline adds listeners of its own. Node warns if there are more than 10.
+  res.setMaxListeners(20);
   await pipeline(body, res).catch(() => {
     body.destroy();
     res.destroy();
@@ -126,7 +128,8 @@ function sentBy(req: Request, body: Buffer | undefined): Acted {
   if (body === undefined)
     return { ...(importId !== undefined && { target: importId }), detail: { ...req.query } };
   try {
-    const detail = JSON.parse(body.toString('utf8')) as unknown;
+    // The services pass over a byte order mark, and so does this decoder.
+    const detail = JSON.parse(new TextDecoder().decode(body)) as unknown;
     const { key, entity } = (detail ?? {}) as { key?: unknown; entity?: unknown };
     const target = [key, entity].find((one) => typeof one === 'string');
     return { ...(target !== undefined && { target }), detail };

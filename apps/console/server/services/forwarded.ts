@@ -26,6 +26,7 @@ export const forwarded: readonly Forwarded[] = [
   { ...reads, path: '/api/products/popular', to: '/v1/products/popular' },
   { ...reads, path: '/api/products/by-sku/:sku', to: '/v1/products/by-sku/:sku' },
   { ...reads, path: '/api/products/:id', to: '/v1/products/:id' },
+  { ...reads, path: '/api/products/:id/views', to: '/v1/products/:id/views' },
   { ...looksAtWrites, path: '/api/products/:id/history', to: '/v1/products/:id/history' },
   { ...edits, method: 'post', path: '/api/products', action: 'product.create', to: '/v1/products' },
   { ...edits, method: 'delete', path: '/api/products/:id', action: 'product.delete', to: '/v1/products/:id' },
@@ -51,6 +52,7 @@ export const forwarded: readonly Forwarded[] = [
     to: '/v1/orders/:id/complete',
   },
   { ...worksOnOrders, path: '/api/orders/:id/cancel', action: 'order.cancel', to: '/v1/orders/:id/cancel' },
+  { ...looksAtOrders, path: '/api/stock', to: '/v1/stock' },
   { ...looksAtOrders, path: '/api/stock/:sku', to: '/v1/stock/:sku' },
   {
     ...worksOnOrders,
@@ -61,6 +63,13 @@ export const forwarded: readonly Forwarded[] = [
   { ...looksAtOrders, path: '/api/reports/sales', to: '/v1/reports/sales' },
 
   { ...operates, method: 'get', path: '/api/traces', to: '/v1/changes', role: 'viewer' },
+  {
+    ...operates,
+    method: 'get',
+    path: '/api/transactions/:transaction/changes',
+    to: '/v1/transactions/:transaction/changes',
+    role: 'viewer',
+  },
   {
     ...operates,
     method: 'post',

@@ -253,3 +253,38 @@ test('X-Forwarded-For is used only from a configured proxy', async () => {
   });
   expect(await statuses(proxied)).toEqual([401, 401, 401, 401]);
 });
+
+test('a state Redis that refuses writes makes a sign-in and a sign-out 503, not a bug', async () => {
+  const { redis } = running;
+  const refusals: Record<string, { begin: () => Promise<unknown>; end: () => Promise<unknown> }> = {
+    'is full': {
+      begin: () => redis.config('SET', 'maxmemory', '1'),
+      end: () => redis.config('SET', 'maxmemory', '0'),
+    },
+    'has too few replicas': {
+      begin: () => redis.config('SET', 'min-replicas-to-write', '1'),
+      end: () => redis.config('SET', 'min-replicas-to-write', '0'),
+    },
+    'follows another server': {
+      begin: () => redis.replicaof('127.0.0.1', '1'),
+      end: () => redis.replicaof('NO', 'ONE'),
+    },
+  };
+  for (const [why, { begin, end }] of Object.entries(refusals)) {
+    const cookie = await running.signIn('admin');
+    await begin();
+    try {
+      const answers = [
+        await attempt(running, { username: 'admin', password }, { Accept: 'application/json' }),
+        await running.call('POST', '/sign-out', { cookie, headers: { Accept: 'application/json' } }),
+      ];
+      for (const answer of answers) {
+        const said = (await answer.json()) as { code: string };
+        expect([why, answer.status, said.code]).toEqual([why, 503, 'unavailable']);
+        expect(answer.headers.get('retry-after')).not.toBeNull();
+      }
+    } finally {
+      await end();
+    }
+  }
+});

@@ -10,9 +10,13 @@ import { userRoles, type UserRole } from '@catalog/contracts';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { Accounts } from '../accounts/accounts.ts';
 import { createPasswordHasher } from '../accounts/password-hash.ts';
+import { misspelledMembers } from './members.ts';
 
 const password = 'correct horse battery staple';
 const screenshots = join(import.meta.dirname, '../../reports/screenshots');
+
+/** Where a picture is kept. */
+export const pictureFile = (name: string): string => join(screenshots, `${name}.png`);
 
 export interface OpenOptions {
   readonly path?: string;
@@ -85,6 +89,18 @@ export async function runningApp(): Promise<RunningApp> {
       const asked = request.url();
       if (!asked.startsWith(url) && !asked.startsWith('data:')) complaints.push(`a foreign host: ${asked}`);
     });
+    page.on('response', (answer) => {
+      const isOurs = answer.url().startsWith(`${url}/api/`);
+      if (!isOurs || !(answer.headers()['content-type'] ?? '').includes('json')) return;
+      // The page may have left before the body arrived.
+      void answer.json().then(
+        (body) => {
+          const names = misspelledMembers(body);
+          if (names.length > 0) complaints.push(`members not in camelCase: ${names.join(', ')}`);
+        },
+        () => undefined,
+      );
+    });
     await prepare?.(page);
     await page.goto(`${url}/sign-in?next=${encodeURIComponent(path)}`);
     await page.getByLabel('User name').fill(username);
@@ -127,7 +143,7 @@ export async function runningApp(): Promise<RunningApp> {
       await Promise.all(browser.contexts().map((context) => context.close()));
     },
     async picture(page, name) {
-      await page.screenshot({ path: join(screenshots, `${name}.png`) });
+      await page.screenshot({ path: pictureFile(name) });
     },
     async [Symbol.asyncDispose]() {
       await browser.close();

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { createInvalidationQueue, createRefreshQueue } from '@catalog/change-feed';
 import { createPool, createServicePool, type Pool } from '@catalog/database';
-import { connectStateRedis } from '@catalog/redis';
+import { connectStateRedis, RateLimiter } from '@catalog/redis';
 import { createLogger, createMetrics, readiness, startServer } from '@catalog/service-kit';
 import {
   createTestDatabase,
@@ -28,7 +28,6 @@ import { ActionLog } from '../audit-log/action-log.ts';
 import { clockOffset_ms } from '../follow/clock-offset.ts';
 import { Series } from '../overview/series.ts';
 import { systemState } from '../overview/state.ts';
-import { PausedBy } from '../queues/paused-by.ts';
 import { ServiceCaller } from '../services/caller.ts';
 import { tokenSigner } from '../services/service-key.ts';
 import { createThrottle, type ThrottleRules } from '../sign-in/throttle.ts';
@@ -74,6 +73,8 @@ export interface CallOptions {
   readonly headers?: Record<string, string>;
   readonly form?: Record<string, string>;
   readonly json?: unknown;
+  /** The bytes as they are. */
+  readonly body?: string;
 }
 
 export interface RunningConsole extends AsyncDisposable {
@@ -108,6 +109,8 @@ export async function runningConsole(
   options: {
     origin?: string;
     throttle?: ThrottleRules;
+    /** In 10 s. */
+    requestsOfPerson?: number;
     trustedProxies?: string[];
     /** The address of the services. A scripted one stands for all of them unless set. */
     workerUrl?: string;
@@ -152,7 +155,7 @@ export async function runningConsole(
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const sign = await tokenSigner(tokens.keyFile, clock);
-  const pausedBy = new PausedBy();
+  const actions = new ActionLog(pool, log);
   const app = createApp({
     accounts,
     profiles: profileCache.profiles,
@@ -175,12 +178,18 @@ export async function runningConsole(
       workerUrl: worker.url,
       readUrl: worker.url,
       queues: Object.values(queues),
-      pausedBy,
+      actions,
       clock,
     }),
     series: new Series(),
-    pausedBy,
-    actions: new ActionLog(pool, log),
+    actions,
+    rateLimiter: new RateLimiter({
+      redis,
+      name: serviceName,
+      limit: options.requestsOfPerson ?? 100_000,
+      window_ms: 10_000,
+      onError: () => undefined,
+    }),
     readUrl: worker.url,
     sessionSecret: 'a secret of this test that is long enough',
     origin: options.origin ?? url,
@@ -192,7 +201,7 @@ export async function runningConsole(
   });
   const server = await startServer({ app, listen: { port, host: '127.0.0.1' }, log, drainGrace_ms: 0 });
 
-  const call: RunningConsole['call'] = (method, path, { cookie, headers, form, json } = {}) =>
+  const call: RunningConsole['call'] = (method, path, { cookie, headers, form, json, body } = {}) =>
     fetch(`${url}${path}`, {
       method,
       redirect: 'manual',
@@ -203,6 +212,7 @@ export async function runningConsole(
       },
       ...(form !== undefined && { body: new URLSearchParams(form) }),
       ...(json !== undefined && { body: JSON.stringify(json) }),
+      ...(body !== undefined && { body }),
     });
 
   return {

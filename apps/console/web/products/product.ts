@@ -10,13 +10,17 @@ export interface ProductPage {
 }
 
 /** A product with the tag that a save must send. */
-export interface Loaded {
+export interface TaggedProduct {
   readonly product: Product;
   readonly etag: string;
 }
 
 /** `atLeast` reads a version that is known to exist, past every cache that has not heard of it yet. */
-export async function loadProduct(id: string, signal?: AbortSignal, atLeast?: number): Promise<Loaded> {
+export async function loadProduct(
+  id: string,
+  signal?: AbortSignal,
+  atLeast?: number,
+): Promise<TaggedProduct> {
   const { body, headers } = await callApi<Product>(`/api/products/${id}`, {
     ...(signal !== undefined && { signal }),
     ...(atLeast !== undefined && { headers: { 'Min-Version': String(atLeast) } }),
@@ -32,7 +36,7 @@ export async function patchProduct(
   patch: Patch,
   etag: string,
   options: { follow?: boolean } = {},
-): Promise<Loaded> {
+): Promise<TaggedProduct> {
   const { body, headers } = await callApi<Product>(`/api/products/${id}`, {
     method: 'PATCH',
     body: JSON.stringify(patch),

@@ -370,6 +370,7 @@ test('the OpenAPI document describes every route', async () => {
     ['/v1/orders/{id}', ['get']],
     ['/v1/orders/{id}/complete', ['post']],
     ['/v1/orders/{id}/cancel', ['post']],
+    ['/v1/stock', ['get']],
     ['/v1/stock/{sku}', ['get']],
     ['/v1/stock/{sku}/adjustments', ['post']],
     ['/v1/reports/sales', ['get']],

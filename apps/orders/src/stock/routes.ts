@@ -4,7 +4,9 @@ import {
   callerGaveUp,
   CatalogError,
   addressedSkuSchema,
+  productIdListSchema,
   stockAdjustmentSchema,
+  stockListSchema,
   stockSchema,
   type Stock,
 } from '@catalog/contracts';
@@ -14,7 +16,7 @@ import { z } from 'zod';
 import { askCatalog } from '../catalog-copy/catalog-away.ts';
 import { findProduct, type ProductSources } from '../catalog-copy/product-lookup.ts';
 import { mayRead, mayWrite } from '../scopes.ts';
-import { adjustStock, readStock } from './stock-store.ts';
+import { adjustStock, readStock, readStockOfProducts } from './stock-store.ts';
 
 const params = z.strictObject({ sku: addressedSkuSchema });
 
@@ -30,6 +32,19 @@ export function stockRoutes({ pool, ...sources }: { readonly pool: Pool } & Prod
   };
 
   return [
+    route({
+      method: 'get',
+      path: '/v1/stock',
+      summary: 'Stock on hand of many products',
+      scope: mayRead,
+      description: 'It asks the catalog for nothing, so it also answers for products that were deleted.',
+      query: z.strictObject({ productIds: productIdListSchema }),
+      answers: { 200: { description: 'The stock of each product that has any.', schema: stockListSchema } },
+      async handle({ query: { productIds } }, res) {
+        res.set('Cache-Control', 'no-store').json({ data: await readStockOfProducts(pool, productIds) });
+      },
+    }),
+
     route({
       method: 'get',
       path: '/v1/stock/{sku}',

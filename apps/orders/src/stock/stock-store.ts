@@ -1,11 +1,12 @@
 import { loadSql, type PoolClient, type Queryable } from '@catalog/database';
-import { CatalogError, type Stock, type StockAdjustment } from '@catalog/contracts';
+import { CatalogError, type Stock, type StockAdjustment, type StockList } from '@catalog/contracts';
 
 const sql = {
   lock: loadSql(import.meta.url, './sql/lock-stock.sql'),
   move: loadSql(import.meta.url, './sql/move-stock.sql'),
   ensure: loadSql(import.meta.url, './sql/ensure-stock.sql'),
   read: loadSql(import.meta.url, './sql/read-stock.sql'),
+  readMany: loadSql(import.meta.url, './sql/read-stock-of-products.sql'),
   recordAdjustment: loadSql(import.meta.url, './sql/record-adjustment.sql'),
 };
 
@@ -76,6 +77,12 @@ export async function adjustStock(
 export async function readStock(db: Queryable, { id, sku }: StockedProduct): Promise<Stock | null> {
   const { rows } = await db.query<Pick<Stock, 'onHand' | 'updatedAt'>>(sql.read, [id]);
   return rows[0] === undefined ? null : { sku, productId: id, ...rows[0] };
+}
+
+/** @returns one element for each product that ever received stock */
+export async function readStockOfProducts(db: Queryable, ids: readonly string[]): Promise<StockList['data']> {
+  const { rows } = await db.query<StockList['data'][number]>(sql.readMany, [ids]);
+  return rows;
 }
 
 async function lock(client: PoolClient, pieces: Pieces): Promise<Pieces> {

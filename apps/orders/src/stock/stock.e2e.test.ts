@@ -1,4 +1,5 @@
-import { problemSchema, stockSchema } from '@catalog/contracts';
+import { randomUUID } from 'node:crypto';
+import { problemSchema, stockListSchema, stockSchema } from '@catalog/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runningOrders, type CallOptions } from '../testing/running-orders.ts';
 
@@ -80,6 +81,29 @@ test.each([
     "select from catalog.stock_adjustments where sku in ('FIVE', 'FULL')",
   );
   expect(rows).toEqual([]);
+});
+
+test('the stock of many products is read at once, without those that never had any', async () => {
+  const ids: string[] = [];
+  for (const [sku, pieces] of [['LISTED-1', 3] as const, ['LISTED-2', 4] as const]) {
+    await orders.sell({ sku }, pieces);
+    ids.push((await orders.client.products.getBySku(sku))?.id ?? '');
+  }
+  await stockless('LISTED-3');
+  const none = (await orders.client.products.getBySku('LISTED-3'))?.id ?? '';
+  const readMany = (list: string) =>
+    orders.call('GET', `/v1/stock?productIds=${list}`, { scope: 'orders:read' });
+  const { data } = stockListSchema.parse(await (await readMany([...ids, none, ids[0]].join(','))).json());
+  expect(new Map(data.map(({ productId, onHand }) => [productId, onHand]))).toEqual(
+    new Map([
+      [ids[0], 3],
+      [ids[1], 4],
+    ]),
+  );
+  for (const wrong of ['', 'x', `${none},x`, Array.from({ length: 101 }, () => randomUUID()).join(',')]) {
+    const { status, errors } = problemSchema.parse(await (await readMany(wrong)).json());
+    expect([status, errors.map(({ parameter }) => parameter)]).toEqual([400, ['productIds']]);
+  }
 });
 
 test('a refused first adjustment leaves no row behind', async () => {

@@ -4,6 +4,7 @@ import { Scroll } from '../../elements/scroll.tsx';
 import { count } from '../../elements/values.tsx';
 import { fieldNames, valueText, type FieldName } from '../../products/fields.ts';
 import { errorsByLine, failedRows, reasonOf, saveAs } from './failed-rows.ts';
+import { ImportInvalidations } from './import-invalidations.tsx';
 import type { ChosenFile } from './chosen-file.ts';
 import { recordsOn, textOf } from './records.ts';
 
@@ -45,6 +46,7 @@ export function ImportReport({
             <dd>{(took_ms / 1_000).toFixed(1)} s</dd>
           </div>
         </dl>
+        {result.transaction !== null && <ImportInvalidations transaction={result.transaction} />}
       </section>
       {result.changes !== null && result.changes.rows.length > 0 && <Changes changes={result.changes} />}
       {result.errors.length > 0 && <Errors chosen={chosen} result={result} />}

@@ -6,20 +6,20 @@ const at = Date.UTC(2026, 10, 28, 10, 41);
 const names = ['catalog-read', 'catalog-write', 'invalidation-worker', 'orders'] as const;
 
 function service(name: string, over: Partial<ServiceState> = {}): ServiceState {
-  return { name, state: 'ready', failing: {}, answeredIn_ms: 1, since_ms: at, ...over };
+  return { name, state: 'ready', failing: {}, answeredInMs: 1, sinceMs: at, ...over };
 }
 
 /** A healthy system, with one service that is not. */
 function system(over: Partial<SystemState> = {}, ...ill: ServiceState[]): SystemState {
   const counts = { waiting: 0, active: 0, delayed: 0, failed: 0, completed: 3 };
   return {
-    at_ms: at,
+    atMs: at,
     services: names.map((name) => ill.find((one) => one.name === name) ?? service(name)),
     queues: [
       { name: 'invalidation', counts },
       { name: 'refresh', counts },
     ],
-    feed: { watermarkAge_s: 0.3, unapplied: 0, wrongEntries: 0 },
+    feed: { watermarkAgeSeconds: 0.3, unapplied: 0, wrongEntries: 0 },
     rates: {},
     ...over,
   };
@@ -43,7 +43,7 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   ],
   [
     'state redis away',
-    system({ queues: [{ name: 'invalidation' }], feed: { watermarkAge_s: 9, unapplied: 1204 } }),
+    system({ queues: [{ name: 'invalidation' }], feed: { watermarkAgeSeconds: 9, unapplied: 1204 } }),
     /^The state Redis does not answer\. 1,204 changes wait in the outbox\./,
   ],
   [
@@ -73,7 +73,7 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   ],
   [
     'queue paused',
-    system({ queues: [{ name: 'invalidation', counts, paused: { by: 'admin', since_ms: at } }] }),
+    system({ queues: [{ name: 'invalidation', counts, paused: { by: 'admin', sinceMs: at } }] }),
     /^The queue invalidation is paused since \d\d:\d\d, by admin\. Readers ask Postgres\.$/,
     { kind: 'resume', name: 'Resume', queue: 'invalidation' },
   ],
@@ -105,7 +105,7 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   ],
   [
     'wrong entries',
-    system({ feed: { watermarkAge_s: 0, wrongEntries: 1 } }),
+    system({ feed: { watermarkAgeSeconds: 0, wrongEntries: 1 } }),
     /found and repaired 1 wrong entry/,
   ],
   [
@@ -116,7 +116,7 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   ],
   [
     'behind',
-    system({ feed: { watermarkAge_s: 2.5, unapplied: 7 } }),
+    system({ feed: { watermarkAgeSeconds: 2.5, unapplied: 7 } }),
     /^The cache is 2\.5 s behind Postgres.* 7 changes wait in the outbox\.$/,
   ],
   ['behind', system({ feed: {} }), /does not say how far/],
@@ -129,8 +129,8 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
 
 test('a paused queue comes before the lag that it causes', () => {
   const state = system({
-    queues: [{ name: 'invalidation', counts, paused: { by: 'admin', since_ms: at } }],
-    feed: { watermarkAge_s: 180, unapplied: 5 },
+    queues: [{ name: 'invalidation', counts, paused: { by: 'admin', sinceMs: at } }],
+    feed: { watermarkAgeSeconds: 180, unapplied: 5 },
   });
   expect(causesOf(state).map(({ cause }) => cause)).toEqual(['queue paused', 'behind']);
 });

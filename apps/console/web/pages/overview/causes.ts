@@ -49,7 +49,7 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
       if (first === undefined) return undefined;
       return {
         tone: 'bad',
-        text: `Postgres does not answer since ${clock(first.since_ms)}. Nothing can be saved. Readers serve what the caches hold, marked stale.`,
+        text: `Postgres does not answer since ${clock(first.sinceMs)}. Nothing can be saved. Readers serve what the caches hold, marked stale.`,
       };
     },
   ],
@@ -70,7 +70,7 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
       if (worker?.state !== 'no answer') return undefined;
       return {
         tone: 'bad',
-        text: `No invalidation worker has answered since ${clock(worker.since_ms)}. Start one. Until then readers ask Postgres.`,
+        text: `No invalidation worker has answered since ${clock(worker.sinceMs)}. Start one. Until then readers ask Postgres.`,
       };
     },
   ],
@@ -90,7 +90,7 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
       if (worker === undefined || worker.failing['cache'] === undefined) return undefined;
       return {
         tone: 'bad',
-        text: `The cache Redis does not answer the worker since ${clock(worker.since_ms)} (${worker.failing['cache']}). Readers ask Postgres.`,
+        text: `The cache Redis does not answer the worker since ${clock(worker.sinceMs)} (${worker.failing['cache']}). Readers ask Postgres.`,
       };
     },
   ],
@@ -115,7 +115,7 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
       const [first] = away;
       if (first === undefined) return undefined;
       const words = first.state === 'no answer' ? 'does not answer' : `is not ready: ${reasons(first)}`;
-      return { tone: 'bad', text: `The service ${first.name} ${words}, since ${clock(first.since_ms)}.` };
+      return { tone: 'bad', text: `The service ${first.name} ${words}, since ${clock(first.sinceMs)}.` };
     },
   ],
   [
@@ -176,7 +176,7 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
   [
     'behind',
     (state) => {
-      const age_s = state.feed.watermarkAge_s;
+      const age_s = state.feed.watermarkAgeSeconds;
       if (age_s !== undefined && age_s <= bound_s) return undefined;
       if (age_s === undefined)
         return {
@@ -192,8 +192,8 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
 ];
 
 function pausedWords({ paused }: QueueState): string {
-  if (paused?.since_ms === undefined || paused.by === undefined) return ', not by this console';
-  return ` since ${clock(paused.since_ms)}, by ${paused.by}`;
+  if (paused?.sinceMs === undefined || paused.by === undefined) return ', not by this console';
+  return ` since ${clock(paused.sinceMs)}, by ${paused.by}`;
 }
 
 const reasons = ({ failing }: ServiceState): string =>
@@ -212,7 +212,7 @@ export function causesOf(state: SystemState): readonly Cause[] {
     {
       cause: 'none',
       tone: 'good',
-      text: `All changes are applied, up to ${(state.feed.watermarkAge_s ?? 0).toFixed(1)} s ago.`,
+      text: `All changes are applied, up to ${(state.feed.watermarkAgeSeconds ?? 0).toFixed(1)} s ago.`,
     },
   ];
 }

@@ -24,7 +24,7 @@ export function Overview() {
       <div className={error === null ? 'stack' : 'stack old'}>
         {error !== null && (
           <p className="banner warn">
-            No longer live since {exactTime(new Date(data.at_ms).toISOString())}: {error.message}
+            No longer live since {exactTime(new Date(data.atMs).toISOString())}: {error.message}
           </p>
         )}
         <Verdict causes={causesOf(data)} />

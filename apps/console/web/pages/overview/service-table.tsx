@@ -20,7 +20,7 @@ export function ServiceTable({ services }: { services: readonly ServiceState[] }
             </tr>
           </thead>
           <tbody>
-            {services.map(({ name, state, failing, answeredIn_ms }) => {
+            {services.map(({ name, state, failing, answeredInMs }) => {
               const wrong = Object.entries(failing)
                 .map(([check, answer]) => `${check}: ${answer}`)
                 .join(', ');
@@ -33,7 +33,7 @@ export function ServiceTable({ services }: { services: readonly ServiceState[] }
                   <td className="wide" title={wrong}>
                     {wrong || <span className="faint">nothing</span>}
                   </td>
-                  <td className="number">{answeredIn_ms} ms</td>
+                  <td className="number">{answeredInMs} ms</td>
                 </tr>
               );
             })}

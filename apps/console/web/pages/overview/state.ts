@@ -1,12 +1,12 @@
 /** What `GET /api/state` answers. */
 export interface SystemState {
-  readonly at_ms: number;
+  readonly atMs: number;
   readonly services: readonly ServiceState[];
   readonly queues: readonly QueueState[];
   readonly feed: {
-    readonly watermarkAge_s?: number;
+    readonly watermarkAgeSeconds?: number;
     readonly unapplied?: number;
-    readonly oldestUnapplied_s?: number;
+    readonly oldestUnappliedSeconds?: number;
     readonly wrongEntries?: number;
     readonly nines?: number;
     readonly nearEntries?: number;
@@ -20,12 +20,12 @@ export interface ServiceState {
   readonly state: 'ready' | 'not ready' | 'no answer';
   /** What its checks say, by name. */
   readonly failing: Readonly<Record<string, string>>;
-  readonly answeredIn_ms: number;
-  readonly since_ms: number;
+  readonly answeredInMs: number;
+  readonly sinceMs: number;
 }
 
 export interface QueueState {
   readonly name: string;
   readonly counts?: Readonly<Record<'waiting' | 'active' | 'delayed' | 'failed' | 'completed', number>>;
-  readonly paused?: { readonly by?: string; readonly since_ms?: number };
+  readonly paused?: { readonly by?: string; readonly sinceMs?: number };
 }

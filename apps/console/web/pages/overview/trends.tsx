@@ -6,7 +6,20 @@ import { Sparkline } from './sparkline.tsx';
 import type { SystemState } from './state.ts';
 
 type Span = '15m' | '24h';
-type Figure = 'reads' | 'writes' | 'applied' | 'loaded' | 'lag_s' | 'unapplied' | 'waiting';
+type Figure =
+  | 'reads'
+  | 'near'
+  | 'redis'
+  | 'postgres'
+  | 'hitPercent'
+  | 'writes'
+  | 'applied'
+  | 'loaded'
+  | 'freshP50Ms'
+  | 'freshP99Ms'
+  | 'lagSeconds'
+  | 'unapplied'
+  | 'waiting';
 
 interface Series {
   /** Milliseconds since 1970; from the start of this console on. */
@@ -20,11 +33,18 @@ const figureText = (value: number, unit: string): string =>
 
 const shown: readonly { figure: Figure; name: string; unit: string }[] = [
   { figure: 'reads', name: 'Reads', unit: '/s' },
+  { figure: 'near', name: 'answered by near caches', unit: '/s' },
+  { figure: 'redis', name: 'by Redis', unit: '/s' },
+  { figure: 'postgres', name: 'by Postgres', unit: '/s' },
+  { figure: 'hitPercent', name: 'Hit ratio', unit: ' %' },
   { figure: 'loaded', name: 'Keys loaded from Postgres', unit: '/s' },
   { figure: 'writes', name: 'Writes', unit: '/s' },
   { figure: 'applied', name: 'Changes applied', unit: '/s' },
-  { figure: 'lag_s', name: 'Age of the watermark', unit: ' s' },
+  { figure: 'freshP50Ms', name: 'Commit to fresh, median', unit: ' ms' },
+  { figure: 'freshP99Ms', name: 'Commit to fresh, 99 of 100', unit: ' ms' },
+  { figure: 'lagSeconds', name: 'Age of the watermark', unit: ' s' },
   { figure: 'unapplied', name: 'Outbox', unit: '' },
+  { figure: 'waiting', name: 'Jobs that wait', unit: '' },
 ];
 
 /** Plots of the last 15 minutes or the last day. */

@@ -32,7 +32,7 @@ export function wayOf(state: SystemState): Part[] {
         ? { health: 'good', word: 'ready' }
         : { health: 'bad', word: ill };
   const postgresIll = services.some(({ failing }) => failing['postgres'] !== undefined);
-  const lag_s = feed.watermarkAge_s;
+  const lag_s = feed.watermarkAgeSeconds;
   return [
     {
       name: 'write',
@@ -51,7 +51,7 @@ export function wayOf(state: SystemState): Part[] {
       health:
         feed.unapplied === undefined
           ? 'unknown'
-          : feed.unapplied > 0 && (feed.oldestUnapplied_s ?? 0) > 2
+          : feed.unapplied > 0 && (feed.oldestUnappliedSeconds ?? 0) > 2
             ? 'warn'
             : 'good',
       word: feed.unapplied === undefined ? 'unknown' : feed.unapplied === 0 ? 'empty' : 'filled',
@@ -65,7 +65,7 @@ export function wayOf(state: SystemState): Part[] {
           ? { health: 'good' as const, word: 'listens' }
           : { health: 'warn' as const, word: 'deaf' }
         : { health: 'bad' as const, word: 'away' }),
-      figure: feed.oldestUnapplied_s === undefined ? '–' : `${feed.oldestUnapplied_s.toFixed(1)} s`,
+      figure: feed.oldestUnappliedSeconds === undefined ? '–' : `${feed.oldestUnappliedSeconds.toFixed(1)} s`,
       note: 'oldest change waits',
     },
     {

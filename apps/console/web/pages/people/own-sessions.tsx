@@ -80,7 +80,7 @@ function SessionTable({
 }) {
   return (
     <Scroll label="Table of your sessions">
-      <table>
+      <table className="stacked">
         <thead>
           <tr>
             <th>Browser</th>
@@ -95,10 +95,10 @@ function SessionTable({
               <th scope="row">
                 {session.browser} {session.isThis && <span className="pill accent">this one</span>}
               </th>
-              <td className="number faint">
+              <td data-label="Signed in" className="number faint">
                 <Ago at={session.signedInAt} />
               </td>
-              <td className="number faint">
+              <td data-label="Last seen" className="number faint">
                 <Ago at={session.lastSeenAt} />
               </td>
               <td>

@@ -14,7 +14,7 @@ interface UserTableProps {
 export function UserTable({ users, me, choose }: UserTableProps) {
   return (
     <Scroll label="Table of people">
-      <table>
+      <table className="stacked">
         <thead>
           <tr>
             <th>Name</th>
@@ -31,12 +31,14 @@ export function UserTable({ users, me, choose }: UserTableProps) {
               <th scope="row">
                 {user.username} {user.username === me && <span className="pill accent">you</span>}
               </th>
-              <td>{user.role}</td>
-              <td className="number faint">
+              <td data-label="Role">{user.role}</td>
+              <td data-label="Last seen" className="number faint">
                 {user.lastSeenAt === null ? 'never' : <Ago at={user.lastSeenAt} />}
               </td>
-              <td className="number">{count(user.sessions)}</td>
-              <td className="number faint">
+              <td data-label="Sessions" className="number">
+                {count(user.sessions)}
+              </td>
+              <td data-label="Added" className="number faint">
                 <Ago at={user.createdAt} />
               </td>
               <td>

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { Ask } from '../../elements/ask.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
 import { changedFields, fieldNames, sameValue, valueText, type FieldName } from '../../products/fields.ts';
-import type { Loaded, Product } from '../../products/product.ts';
+import type { TaggedProduct, Product } from '../../products/product.ts';
 import type { Conflict } from './use-product-edit.ts';
 
 type Choice = 'mine' | 'theirs';
@@ -15,7 +15,7 @@ export function ConflictDialog({
 }: {
   conflict: Conflict | undefined;
   close: () => void;
-  save: (merged: Product, theirs: Loaded) => void;
+  save: (merged: Product, theirs: TaggedProduct) => void;
 }) {
   return (
     <Ask
@@ -37,7 +37,7 @@ function Merge({
 }: {
   conflict: Conflict;
   close: () => void;
-  save: (merged: Product, theirs: Loaded) => void;
+  save: (merged: Product, theirs: TaggedProduct) => void;
 }) {
   const fields = [...new Set([...changedFields(base, mine), ...changedFields(base, theirs.product)])];
   const [choices, setChoices] = useState<Readonly<Partial<Record<FieldName, Choice>>>>({});

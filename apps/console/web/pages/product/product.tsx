@@ -17,6 +17,7 @@ import { ThisChange } from './this-change.tsx';
 import { useUnsavedWarning } from './unsaved.ts';
 import { useEditing } from './use-editing.ts';
 import { useProductEdit } from './use-product-edit.ts';
+import { Views } from './views.tsx';
 
 export function ProductPage() {
   const { id } = useParams({ from: '/products/$id' });
@@ -72,7 +73,8 @@ export function ProductPage() {
           note={
             <>
               <span className="mono">{product.sku}</span> · version {product.version.toLocaleString('en')} ·
-              changed <Ago at={product.updatedAt} /> · <Id value={product.id} />
+              changed <Ago at={product.updatedAt} />
+              <Views id={product.id} /> · <Id value={product.id} />
             </>
           }
         >

@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { ChangedMeanwhile } from '../../elements/changed-meanwhile.tsx';
 import { changedFields, fieldNames, valueText, type FieldName } from '../../products/fields.ts';
-import { loadHistory, personOf, type Loaded, type Product } from '../../products/product.ts';
+import { loadHistory, personOf, type TaggedProduct, type Product } from '../../products/product.ts';
 
 interface TheirChangeProps {
   readonly base: Product;
-  readonly theirs: Loaded | 'deleted';
+  readonly theirs: TaggedProduct | 'deleted';
   readonly edited: readonly FieldName[];
   readonly take: () => void;
   readonly keep: () => void;

@@ -8,10 +8,10 @@ import { Waterfall, type Step } from '../../elements/waterfall.tsx';
 /** What the server says about a followed change. All times are those of the clock of Postgres. */
 interface Followed {
   readonly version: number;
-  readonly sentAt_ms: number;
-  readonly savedAt_ms: number;
+  readonly sentAtMs: number;
+  readonly savedAtMs: number;
   readonly trace: Trace | null;
-  readonly readers: readonly { readonly instance: string; readonly freshAt_ms: number | null }[];
+  readonly readers: readonly { readonly instance: string; readonly freshAtMs: number | null }[];
   readonly views: readonly ReaderView[];
   readonly isDone: boolean;
   readonly problem: string | null;
@@ -81,7 +81,7 @@ const moment = (time: string | null | undefined): number | null =>
 
 function stepsOf(followed: Followed | undefined): Step[] {
   const trace = followed?.trace ?? null;
-  const commit = moment(trace?.committedAt) ?? followed?.savedAt_ms ?? null;
+  const commit = moment(trace?.committedAt) ?? followed?.savedAtMs ?? null;
   const isDone = followed?.isDone === true;
   const wait = (missing: string): string => (isDone ? missing : 'waiting');
   return [
@@ -91,10 +91,10 @@ function stepsOf(followed: Followed | undefined): Step[] {
     { name: 'queued', at_ms: moment(trace?.queuedAt), none: wait('not yet') },
     { name: 'applied', at_ms: moment(trace?.appliedAt), none: wait('not yet') },
     { name: 'refreshed', at_ms: moment(trace?.refreshedAt), none: wait('not needed: a reader was faster') },
-    ...(followed?.readers ?? []).map(({ instance, freshAt_ms }, index) => ({
+    ...(followed?.readers ?? []).map(({ instance, freshAtMs }, index) => ({
       name: `reader ${index + 1}`,
       title: instance,
-      at_ms: freshAt_ms,
+      at_ms: freshAtMs,
       none: wait('no fresh answer within 20 s'),
       tone: 'good' as const,
       note: 'fresh',

@@ -3,21 +3,21 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../../http/api.ts';
 import { productIdIn, useLive } from '../../http/live.ts';
 import { changedFields, patchOf, sameValue, type FieldName } from '../../products/fields.ts';
-import { loadProduct, patchProduct, type Loaded, type Product } from '../../products/product.ts';
+import { loadProduct, patchProduct, type TaggedProduct, type Product } from '../../products/product.ts';
 import { draftOf, editedFields, parseDraft, takeFields, withValues, type Draft } from './draft.ts';
 
 interface Edit {
   /** The last version that mine and theirs have in common. */
-  readonly base: Loaded;
+  readonly base: TaggedProduct;
   readonly draft: Draft;
   /** Saved by somebody else, not yet taken or kept. */
-  readonly theirs: Loaded | 'deleted' | undefined;
+  readonly theirs: TaggedProduct | 'deleted' | undefined;
 }
 
 export interface Conflict {
   readonly base: Product;
   readonly mine: Product;
-  readonly theirs: Loaded;
+  readonly theirs: TaggedProduct;
 }
 
 /** The change was applied when its event arrives, but a reader may hear of it a moment later. */
@@ -64,7 +64,7 @@ export function useProductEdit(id: string) {
 
   async function lookAtTheirs(atLeast: number): Promise<void> {
     if (atLeast <= known.current) return;
-    let theirs: Loaded | 'deleted';
+    let theirs: TaggedProduct | 'deleted';
     try {
       theirs = await loadProduct(id, undefined, atLeast);
       if (theirs.product.version <= known.current) return;
@@ -88,7 +88,7 @@ export function useProductEdit(id: string) {
   }
 
   /** Saves what the person chose in the dialog, on top of theirs. */
-  async function saveMerged(merged: Product, theirs: Loaded): Promise<boolean> {
+  async function saveMerged(merged: Product, theirs: TaggedProduct): Promise<boolean> {
     const fields = changedFields(theirs.product, merged);
     setConflict(undefined);
     setEdit({ base: theirs, draft: draftOf(merged), theirs: undefined });
@@ -100,7 +100,7 @@ export function useProductEdit(id: string) {
     patch: Record<string, unknown>,
     etag: string,
     mine: Product,
-    on: Loaded | undefined = edit?.base,
+    on: TaggedProduct | undefined = edit?.base,
   ): Promise<boolean> {
     setSaving(true);
     setSaveError(undefined);
@@ -168,7 +168,7 @@ function resolve(now: Edit, how: 'take' | 'keep'): Edit {
 }
 
 /** After a save: fields that still read as they were sent become those of the saved product. */
-function rebase(now: Edit, sent: Product, saved: Loaded): Edit {
+function rebase(now: Edit, sent: Product, saved: TaggedProduct): Edit {
   const { values } = parseDraft(now.draft);
   const untouched = changedOrSame(values, sent);
   const newer = typeof now.theirs === 'object' && now.theirs.product.version > saved.product.version;

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useId, useRef, useState } from 'react';
 import { count } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
+import { PriceRange } from './price-range.tsx';
 import { queryOf, type ProductsSearch } from './search.ts';
 
 type Choose = (change: Partial<Record<keyof ProductsSearch, string | number | undefined>>) => void;
@@ -44,6 +45,7 @@ export function Filters({ search, choose }: { search: ProductsSearch; choose: Ch
         counts={facets?.category}
         choose={(category) => choose({ category })}
       />
+      <PriceRange min={search.minPrice} max={search.maxPrice} choose={choose} />
       {Object.keys(search).length > 0 && (
         <button
           type="button"

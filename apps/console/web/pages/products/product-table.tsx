@@ -1,8 +1,9 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useRef, type KeyboardEvent } from 'react';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Ago, Money, weightText } from '../../elements/values.tsx';
+import { Ago, count, Money, weightText } from '../../elements/values.tsx';
 import type { Product } from '../../products/product.ts';
+import { useStock } from './use-stock.ts';
 
 export interface ProductTableProps {
   readonly products: readonly Product[];
@@ -19,6 +20,7 @@ export interface ProductTableProps {
 export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: ProductTableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
   const navigate = useNavigate();
+  const stock = useStock(products);
   const toggle = (product: Product): void => {
     const next = new Map(chosen);
     if (!next.delete(product.id)) next.set(product.id, product);
@@ -61,6 +63,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <th>Category</th>
             <th className="number">Weight</th>
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} isNumber />
+            <th className="number">Stock</th>
             <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} isNumber />
           </tr>
         </thead>
@@ -98,6 +101,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
               <td className="number">
                 <Money minor={product.priceMinor} currency={product.currency} />
               </td>
+              <Stock onHand={stock.get(product.id)} />
               <td className="number faint">
                 <Ago at={product.updatedAt} />
               </td>
@@ -106,6 +110,15 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
         </tbody>
       </table>
     </Scroll>
+  );
+}
+
+/** undefined while it is not known, or if the orders service does not answer. */
+function Stock({ onHand }: { onHand: number | undefined }) {
+  return (
+    <td className="number" title={onHand === undefined ? 'unknown' : `${onHand} on hand`}>
+      {onHand === undefined ? <span className="faint">–</span> : count(onHand)}
+    </td>
   );
 }
 

@@ -32,9 +32,14 @@ export function Products() {
           Export
         </a>
         {mayEdit && (
-          <Link to="/products/new" className="button primary">
-            New product
-          </Link>
+          <>
+            <Link to="/import" className="button">
+              Import
+            </Link>
+            <Link to="/products/new" className="button primary">
+              New product
+            </Link>
+          </>
         )}
       </PageHead>
       <div className="stack">

@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
+
+let running: RunningConsole;
+beforeAll(async () => {
+  running = await runningConsole({ requestsOfPerson: 20 });
+});
+afterAll(() => running[Symbol.asyncDispose]());
+
+test('a person above the limit is refused, in all sessions, and nobody else', async () => {
+  const [first, second] = [await running.signIn('viewer'), await running.signIn('viewer')];
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, n) =>
+      running.call(n % 2 === 0 ? 'GET' : 'DELETE', '/api/me', { cookie: n % 3 === 0 ? first : second }),
+    ),
+  );
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused).toHaveLength(20);
+  expect(refused[0]?.headers.get('retry-after')).toMatch(/^\d+$/);
+  const admin = await running.signIn('admin');
+  expect((await running.call('GET', '/api/me', { cookie: admin })).status).toBe(200);
+});

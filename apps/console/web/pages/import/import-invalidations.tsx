@@ -1,0 +1,38 @@
+import type { TransactionChanges } from '@catalog/contracts';
+import { useQuery } from '@tanstack/react-query';
+import { count } from '../../elements/values.tsx';
+import { getJson } from '../../http/api.ts';
+
+const ask_ms = 1_000;
+
+/** How many changes of an import have reached the caches, and how many invalidations they became. */
+export function ImportInvalidations({ transaction }: { transaction: number }) {
+  const { data, error } = useQuery({
+    queryKey: ['transaction', transaction],
+    queryFn: () => getJson<TransactionChanges>(`/api/transactions/${transaction}/changes`),
+    refetchInterval: ({ state }) => (state.data?.unapplied === 0 ? false : ask_ms),
+  });
+  return (
+    <p className="fine" role="status">
+      {data === undefined
+        ? error === null
+          ? ''
+          : 'The worker does not say how far the caches are.'
+        : textOf(data)}
+    </p>
+  );
+}
+
+function textOf({ unapplied, changes, keys, committedAt, appliedAt }: TransactionChanges): string {
+  const all = changes + unapplied;
+  // The worker forgets them after a few minutes.
+  if (all === 0) return '';
+  if (unapplied > 0) {
+    const percent = Math.floor((100 * changes) / all);
+    return `${count(all)} changes, ${percent} % of them have reached the caches.`;
+  }
+  const became = `${count(changes)} ${changes === 1 ? 'change' : 'changes'} became ${count(keys)} ${keys === 1 ? 'invalidation' : 'invalidations'}`;
+  if (committedAt === null || appliedAt === null) return `${became}.`;
+  const took_ms = Date.parse(appliedAt) - Date.parse(committedAt);
+  return `${became}, the last ${took_ms < 1_000 ? `${took_ms} ms` : `${(took_ms / 1_000).toFixed(1)} s`} after the commit.`;
+}

@@ -1,0 +1,20 @@
+import { useQuery } from '@tanstack/react-query';
+import { count } from '../../elements/values.tsx';
+import { getJson } from '../../http/api.ts';
+
+/** How often the product was read. Nothing is shown until it is known. */
+export function Views({ id }: { id: string }) {
+  const { data } = useQuery({
+    queryKey: ['views', id],
+    queryFn: ({ signal }) => getJson<{ views: number }>(`/api/products/${id}/views`, signal),
+    refetchInterval: 10_000,
+    retry: false,
+  });
+  if (data === undefined) return null;
+  return (
+    <span title="Once for each caller and minute. The last ten seconds may be missing.">
+      {' '}
+      · {count(data.views)} {data.views === 1 ? 'view' : 'views'}
+    </span>
+  );
+}
