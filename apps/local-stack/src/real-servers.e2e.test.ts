@@ -1,28 +1,46 @@
 /** The stack on real servers, and on data that it cannot read. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createPool, migrate } from '@catalog/database';
+import { createPool, migrate, provisionLogins } from '@catalog/database';
 import {
   createTestDatabase,
   eventually,
   stackPlace,
   startLocalStack,
+  startPgBouncer,
   startPostgres,
+  type PostgresServer,
   startRedis,
 } from '@catalog/testing';
 import { expect, test } from 'vitest';
 
-test('with real servers it starts none of its own, and reads show an edit in the real database', async () => {
+const pgBouncer = ({ port }: PostgresServer) =>
+  startPgBouncer({
+    to: port,
+    logins: { postgres: 'postgres' },
+    poolSize: 20,
+    config: { ignore_startup_parameters: 'options' },
+  });
+
+test('with real servers and a pooler it starts none of its own, and reads show an edit in the real database', async () => {
   await using postgres = await startPostgres();
+  await using pooler = await pgBouncer(postgres);
   await using cacheRedis = await startRedis({ config: { 'maxmemory-policy': 'allkeys-lfu' } });
   await using stateRedis = await startRedis({ config: { 'maxmemory-policy': 'noeviction' } });
   const admin = createPool({ url: postgres.url, applicationName: 'test' });
   await admin.query('create database catalog');
   await admin.end();
   const databaseUrl = postgres.url.replace(/\/postgres$/, '/catalog');
+  // Every session of the pooler has the settings of its role.
+  await provisionLogins(databaseUrl, { postgres: 'postgres' });
   await using place = await stackPlace();
   await using stack = await startLocalStack(place, {
-    env: { DATABASE_URL: databaseUrl, CACHE_REDIS_URL: cacheRedis.url, STATE_REDIS_URL: stateRedis.url },
+    env: {
+      DATABASE_URL: databaseUrl.replace(`:${postgres.port}/`, `:${pooler.port}/`),
+      DATABASE_DIRECT_URL: databaseUrl,
+      CACHE_REDIS_URL: cacheRedis.url,
+      STATE_REDIS_URL: stateRedis.url,
+    },
   });
   expect(Object.keys(await stack.pids()).toSorted()).toEqual([
     'catalog-read',
@@ -47,6 +65,18 @@ test('with real servers it starts none of its own, and reads show an edit in the
   stack.signal('SIGTERM');
   expect(await stack.exited).toBe(0);
 }, 120_000);
+
+test('a pooler where Postgres itself is needed is refused by its name', async () => {
+  await using postgres = await startPostgres();
+  await using pooler = await pgBouncer(postgres);
+  await using place = await stackPlace();
+  await using stack = await startLocalStack(place, {
+    env: { DATABASE_URL: pooler.url },
+    awaitReady: false,
+  });
+  expect(await stack.exited).not.toBe(0);
+  expect(stack.said.join('\n')).toContain('DATABASE_DIRECT_URL must lead to Postgres itself');
+}, 60_000);
 
 test('data of another Postgres version is refused with a remedy', async () => {
   await using place = await stackPlace();

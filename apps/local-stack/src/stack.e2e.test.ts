@@ -170,15 +170,23 @@ test('the console accepts the printed sign-in, shows the state, purges a key, an
 
   await eventually(
     async () => {
-      const { services, feed } = (await (
+      // How long changes take is known when some come between two looks.
+      const [changed] = await rows(1, 50);
+      await sql.query('update catalog.products set price_minor = price_minor + 1 where sku = $1', [
+        changed?.sku,
+      ]);
+      const { services, feed, rates } = (await (
         await fetch(`${url}/api/state`, { headers: { Cookie } })
       ).json()) as {
         services: { state: string }[];
-        feed: { watermarkAge_s?: number };
+        feed: { watermarkAgeSeconds?: number; freshP50Ms?: number };
+        rates: { near?: number };
       };
       // One for each of the four services that it asks.
       expect(services.map(({ state }) => state)).toEqual(['ready', 'ready', 'ready', 'ready']);
-      expect(feed.watermarkAge_s).toBeLessThan(2);
+      expect(feed.watermarkAgeSeconds).toBeLessThan(2);
+      expect(feed.freshP50Ms).toBeGreaterThan(0);
+      expect(rates.near).toBeGreaterThanOrEqual(0);
     },
     { timeout_ms: back_ms },
   );

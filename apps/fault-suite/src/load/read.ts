@@ -38,7 +38,8 @@ export async function readBody(
     const end_ms = performance.now();
     const said = `${status} ${String(answered['cache-status'] ?? '')}`;
     if (status !== 200 && status !== 404) {
-      const failed = { ...about, end_ms, outcome: 'failed', said } as const;
+      const reason = /"detail":"([^"]*)"/.exec(body)?.[1] ?? '';
+      const failed = { ...about, end_ms, outcome: 'failed', said: `${said}${reason}` } as const;
       return { operation: status === 412 ? { ...failed, unreached: true } : failed, body };
     }
     const operation: Operation = {

@@ -5,14 +5,18 @@ import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { call } from '../load/call.ts';
 import { anyOf } from '../load/random.ts';
-import { slowPostgres } from '../system/slow-postgres.ts';
+import { type SlowPostgres, slowPostgres } from '../system/slow-postgres.ts';
 import type { Row, Stage } from './row.ts';
 
 /** Times the rate that a slow Postgres can answer, but at most `mostOfHealthy` of the healthy rate. */
 const overload = 1.4;
 const mostOfHealthy = 0.9;
+/** While that rate turns out to be no overload, it grows by this factor after so long, or Postgres slows down by it. */
+const growth = 1.3;
+const settle_ms = 2_500;
 /** Of Postgres, as a part of its full speed. */
 const speed = 0.2;
+const leastSpeed = 0.02;
 /** Parallel callers, enough to keep every reader and Postgres busy. */
 const probes = 64;
 const callers = 32;
@@ -62,7 +66,7 @@ async function capacity_per_s(stage: Stage): Promise<number> {
 }
 
 /** A client that is refused retries at once. */
-function startSearches(stage: Stage, rate_per_s: number) {
+function startSearches(stage: Stage, first_per_s: number) {
   const agents = agentsOfCallers();
   const arrivals: { readonly at_ms: number; isUseful: boolean }[] = [];
   let requests = 0;
@@ -75,11 +79,22 @@ function startSearches(stage: Stage, rate_per_s: number) {
       arrival.isUseful = status === 200 && performance.now() - arrival.at_ms <= useful_ms;
     }
   };
-  const began_ms = performance.now();
+  let rate_per_s = first_per_s;
+  let due = 0;
+  let last_ms = performance.now();
   const asking = setInterval(() => {
-    while (arrivals.length < ((performance.now() - began_ms) / 1000) * rate_per_s) void ask();
+    const now_ms = performance.now();
+    due += ((now_ms - last_ms) / 1_000) * rate_per_s;
+    last_ms = now_ms;
+    for (; due >= 1; due -= 1) void ask();
   }, 5);
   return {
+    get rate_per_s() {
+      return rate_per_s;
+    },
+    sendFaster(times: number) {
+      rate_per_s *= times;
+    },
     get requests() {
       return requests;
     },
@@ -95,9 +110,9 @@ function startSearches(stage: Stage, rate_per_s: number) {
   };
 }
 
-async function slowly<T>(system: Stage['system'], work: () => Promise<T>): Promise<T> {
-  await using _slow = await slowPostgres(system, speed);
-  return await work();
+async function slowly<T>(system: Stage['system'], work: (slow: SlowPostgres) => Promise<T>): Promise<T> {
+  await using slow = await slowPostgres(system, speed);
+  return await work(slow);
 }
 
 const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
@@ -117,8 +132,21 @@ export const overloadRow: Row = {
     const began_ms = performance.now();
     await pause(3_000);
     const before = searches.goodput(began_ms, performance.now() - useful_ms);
-    const slowFrom_ms = performance.now();
-    await slowly(system, () => pause(Math.max(6_000, 30_000 * patience)));
+    let overloadedFrom_ms = performance.now();
+    await slowly(system, async (slow) => {
+      // A closed loop of callers cannot measure exactly how much Postgres answers, so the rate grows until it is too much. When
+      // it is near the healthy rate, which may have been measured too low as well, Postgres slows down instead.
+      for (;;) {
+        await pause(settle_ms);
+        const settledAt_ms = performance.now() - useful_ms;
+        const isTooMuch = searches.goodput(overloadedFrom_ms, settledAt_ms) < goal * before;
+        if (isTooMuch || slow.speed < leastSpeed) break;
+        if (searches.rate_per_s * growth <= mostOfHealthy * healthy_per_s) searches.sendFaster(growth);
+        else slow.speed /= growth;
+        overloadedFrom_ms = performance.now();
+      }
+      await pause(Math.max(6_000, 30_000 * patience));
+    });
     const healed_ms = performance.now();
     // A search begun before this time has its useful answer, or gets none.
     const settled = (): number => performance.now() - useful_ms;
@@ -130,9 +158,9 @@ export const overloadRow: Row = {
       },
     ).catch(() => false);
     const recovered_ms = settled() - 3_000 - healed_ms;
-    const whileSlow = searches.goodput(slowFrom_ms, healed_ms - useful_ms);
+    const whileSlow = searches.goodput(overloadedFrom_ms, healed_ms - useful_ms);
     observe(
-      `capacity ${healthy_per_s.toFixed(0)} searches a second, ${slow_per_s.toFixed(0)} while slow, load ${rate_per_s.toFixed(0)}; ` +
+      `capacity ${healthy_per_s.toFixed(0)} searches a second, ${slow_per_s.toFixed(0)} while slow, load ${searches.rate_per_s.toFixed(0)}; ` +
         `goodput ${percent(before)} before, ${percent(whileSlow)} while slow; ` +
         `at least ${percent(goal)} of it again ${Math.max(0, recovered_ms).toFixed(0)} ms after Postgres was fast again; ${searches.requests} requests`,
     );

@@ -1,3 +1,4 @@
+import { attackRows } from './attack-rows.ts';
 import { cacheRows } from './cache-rows.ts';
 import { changeFeedRows } from './change-feed-rows.ts';
 import { clockRow } from './clock-row.ts';
@@ -43,6 +44,7 @@ export const rows: readonly Row[] = [
   keyViewRow,
   keptMemoryRow,
   listRow,
+  ...attackRows,
   stateRedisRow,
   viewsRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));

@@ -7,27 +7,34 @@ import type { System } from './system.ts';
 
 const period_ms = 100;
 
-/** @param speed a part of the full speed, from 0 to 1. Disposing restores the full speed. */
-export async function slowPostgres(system: System, speed: number): Promise<AsyncDisposable> {
+/** Disposing restores the full speed. */
+export interface SlowPostgres extends AsyncDisposable {
+  /** A part of the full speed, from 0 to 1. */
+  speed: number;
+}
+
+export async function slowPostgres(system: System, speed: number): Promise<SlowPostgres> {
   const { postgres: postmaster } = await system.stack.pids();
   if (postmaster === undefined) throw new Error('Postgres does not run.');
   const over = new AbortController();
-  const throttle = async (): Promise<void> => {
-    while (!over.signal.aborted) {
-      const pids = await childrenOf(postmaster);
-      signal(pids, 'SIGSTOP');
-      await pause(period_ms * (1 - speed));
-      signal(pids, 'SIGCONT');
-      await pause(period_ms * speed);
-    }
-  };
-  const throttling = throttle();
-  return {
+  const slow = {
+    speed,
     async [Symbol.asyncDispose]() {
       over.abort();
       await throttling;
     },
   };
+  const throttle = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const pids = await childrenOf(postmaster);
+      signal(pids, 'SIGSTOP');
+      await pause(period_ms * (1 - slow.speed));
+      signal(pids, 'SIGCONT');
+      await pause(period_ms * slow.speed);
+    }
+  };
+  const throttling = throttle();
+  return slow;
 }
 
 /** From Linux' /proc where it is there: while `pgrep` starts, Postgres would run at full speed. */

@@ -36,11 +36,15 @@ export async function writeKubernetesSecrets(
     );
   // The Service postgres may lead to a pooler. postgres-direct never does.
   const direct = (url: string): string => url.replace('@postgres:', '@postgres-direct:');
+  const standby = (url: string): string => url.replace('@postgres:', '@postgres-standby:');
   const items: readonly Secret[] = [
     ...services.map(({ name }) =>
       secret(name, {
         ...ofService(name),
         'database-direct-url': direct(text(`${name}-database-url`)),
+        ...(name === 'catalog-read' && {
+          'database-standby-url': standby(text(`${name}-database-url`)),
+        }),
         'service-jwks.json': text('service-jwks.json'),
       }),
     ),

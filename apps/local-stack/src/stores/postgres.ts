@@ -48,6 +48,8 @@ export async function preparePostgres(options: PostgresOptions): Promise<Process
     shared_buffers: '128MB',
     // The traces of changes read the commit time of each transaction.
     track_commit_timestamp: 'on',
+    // Of one session: an import of a million rows sorts less. No query may fill the disk.
+    temp_file_limit: '4GB',
   };
   return {
     name: 'postgres',

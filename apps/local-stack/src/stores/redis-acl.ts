@@ -89,7 +89,7 @@ const users: Readonly<Record<RedisServer, Readonly<Record<string, User>>>> = {
     },
     // Shows the queues, lets admins act on them, keeps its sessions and who edits which product, and counts failed sign-ins.
     console: {
-      keys: '~bull:* ~session:* ~editing:* ~throttle:*',
+      keys: '~bull:* ~session:* ~editing:* ~throttle:* ~rate:console:*',
       commands: [connecting, scripts, queues, rateLimit, 'expire'],
     },
   },

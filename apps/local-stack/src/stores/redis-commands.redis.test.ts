@@ -88,12 +88,12 @@ test.each(usersOfServers)(
     const inScripts = [...code.matchAll(/\b(?:redis\.p?call|rcall)\(\s*["'](\w+)["']/g)].map(
       ([, name = '']) => name.toLowerCase(),
     );
-    // The worker has both servers. Its code calls the cache Redis `cache.redis`.
+    // The worker has both servers. Its code calls the cache Redis `connection.redis`, the connection of a shard.
     const called = [
       ...code.matchAll(
         server === 'cache'
           ? /\bredis\.(\w+?)(?:Buffer)?\(/g
-          : /(?<!cache\.)\b(?:redis|producer|transaction)\.(\w+?)(?:Buffer)?\(/g,
+          : /(?<!connection\.)\b(?:redis|producer|transaction)\.(\w+?)(?:Buffer)?\(/g,
       ),
     ].flatMap(([, name = '']) => (known.has(name) ? [name] : []));
     const ofUser = [...inScripts, ...called];

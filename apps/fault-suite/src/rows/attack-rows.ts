@@ -1,0 +1,297 @@
+/** Rows with callers that cost a reader as much as they can, beside an ordinary reader. docs/security.md names the controls. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { pause } from '@catalog/runtime';
+import { eventually, resident_MiB, startReader, type RunningScript } from '@catalog/testing';
+import { call } from '../load/call.ts';
+import { agentAt, type Flood, type Shot } from '../load/flood.ts';
+import { anyOf } from '../load/random.ts';
+import { demoProducts } from '../system/demo-products.ts';
+import type { Row, Stage } from './row.ts';
+
+/** The limit of a container of a service in docker-compose.yml. */
+const container_MiB = 512;
+/** The cache Redis of the local stack evicts beyond this. */
+const cacheRedis_MiB = 256;
+const attack_ms = 8_000;
+const hotProducts = 50;
+/** Each is read once, so no near cache holds it. */
+const coldProducts = 800;
+/** A shorter p99 says more about the scheduler of this machine, where attackers, readers and stores share the cores. */
+const noise_ms = 20;
+
+interface Seen {
+  readonly took_ms: number[];
+  /** Answers that were not fresh, and how often each came. */
+  readonly worse: Map<string, number>;
+}
+
+/** Reads a hot and a cold product in turn until the signal, as a service at an address of its own does. */
+async function readUntil(
+  over: AbortSignal,
+  url: string,
+  hot: readonly string[],
+  cold: readonly string[],
+): Promise<Seen> {
+  const agent = agentAt(0);
+  const seen: Seen = { took_ms: [], worse: new Map() };
+  for (let n = 0; !over.aborted; n++) {
+    const id = n % 2 === 0 ? hot[(n / 2) % hot.length] : cold[((n - 1) / 2) % cold.length];
+    const began_ms = performance.now();
+    const said = await call(agent, 'GET', `${url}/v1/products/${id}`).then(
+      ({ status, headers }) => {
+        const isStale = String(headers['cache-status']).includes('detail=stale');
+        return status !== 200 ? String(status) : isStale ? 'stale' : 'fresh';
+      },
+      (error: unknown) => String(error),
+    );
+    seen.took_ms.push(performance.now() - began_ms);
+    if (said !== 'fresh') seen.worse.set(said, (seen.worse.get(said) ?? 0) + 1);
+    await pause(5);
+  }
+  agent.destroy();
+  return seen;
+}
+
+const p99 = ({ took_ms }: Seen): number =>
+  took_ms.toSorted((a, b) => a - b)[Math.floor(took_ms.length * 0.99)] ?? Number.NaN;
+
+/** The most memory of the process while the work runs. */
+async function mostMemory_MiB(pid: number, work: () => Promise<void>): Promise<number> {
+  let most = 0;
+  const sampling = setInterval(() => {
+    void resident_MiB(pid).then((now) => (most = Math.max(most, now)));
+  }, 100);
+  await work().finally(() => clearInterval(sampling));
+  return most;
+}
+
+/** A reader with the limits of a deployment. Those of the local stack are wide, for its benchmarks. */
+const attackedReader = ({ system }: Stage): Promise<RunningScript> =>
+  startReader(system.stack, {
+    env: { RATE_LIMIT_REQUESTS: '100000', LOADS_PER_SECOND: '5000', WORKERS: '1' },
+  });
+
+/**
+ * Measures the ordinary reader beside the attack, and beside as many callers that only read hot products: on a machine with
+ * few cores these slow it down too. Expects that the attack does little more.
+ */
+async function besideReader(
+  stage: Stage,
+  reader: RunningScript,
+  callers: number,
+  attack: () => Promise<void>,
+): Promise<void> {
+  const { observe, expect } = stage;
+  const ids = await demoProducts(stage.system.sql, hotProducts + 2 * coldProducts);
+  const hot = ids.splice(0, hotProducts);
+  const during = async (work: () => Promise<void>): Promise<Seen> => {
+    const over = new AbortController();
+    const reading = readUntil(over.signal, reader.url, hot, ids.splice(0, coldProducts));
+    await work().finally(() => over.abort());
+    return reading;
+  };
+  const paths = hot.map((id) => `/v1/products/${id}`);
+  const usual = await during(async () => {
+    if (callers === 0) await pause(attack_ms);
+    else
+      await flood(
+        reader.url,
+        shot(callers, 'GET', () => paths),
+      );
+  });
+  let beside = usual;
+  const memory_MiB = await mostMemory_MiB(reader.pid, async () => {
+    beside = await during(attack);
+  });
+  const worse = [...beside.worse].map(([said, times]) => `${times} × ${said}`).join(', ');
+  observe(
+    `${beside.took_ms.length} ordinary reads beside it, p99 ${p99(beside).toFixed(1)} ms (usually ${p99(usual).toFixed(1)}), ` +
+      `${worse === '' ? 'all fresh' : worse}; the reader took ${memory_MiB.toFixed(0)} MiB at most`,
+  );
+  expect(beside.took_ms.length > 200, 'there were enough ordinary reads');
+  expect(beside.worse.size === 0, 'every ordinary read is answered fresh');
+  expect(
+    p99(beside) <= Math.max(2 * p99(usual), noise_ms),
+    `the p99 of ordinary reads is within twice the usual, or within ${noise_ms} ms`,
+  );
+  expect(memory_MiB > 0 && memory_MiB < container_MiB, `the reader stays below ${container_MiB} MiB`);
+}
+
+/** What one caller of a flood sends, one path after the other and then from the beginning. */
+const shot = (callers: number, method: string, paths: (caller: number) => readonly string[]) =>
+  Array.from({ length: callers }, (_, caller) => ({ method, paths: paths(caller) }));
+
+/** In a thread of its own, so that it does not hold up the ordinary reader. @returns how often each status came */
+async function flood(url: string, shots: readonly Shot[]): Promise<Map<number, number>> {
+  const worker = new Worker(new URL('../load/flood-thread.ts', import.meta.url), {
+    workerData: { url, shots, time_ms: attack_ms } satisfies Flood,
+  });
+  const [statuses] = (await once(worker, 'message')) as [Map<number, number>];
+  return statuses;
+}
+
+const shown = (statuses: ReadonlyMap<number, number>): string =>
+  [...statuses].map(([status, times]) => `${times} × ${status || 'no answer'}`).join(', ');
+
+const unread: Row = {
+  id: '69',
+  withoutLoad: true,
+  fault: 'clients do not read their answers',
+  injected: '1,500 connections of a third reader, each with 60 pipelined pages of 100 products, none read',
+  async inject(stage) {
+    await using reader = await attackedReader(stage);
+    const answers = 60;
+    const answer = 'HTTP/1.1 ';
+    const page = `GET /v1/products?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(answers);
+    const sockets: Socket[] = [];
+    let closed = 0;
+    let whole = 0;
+    await besideReader(stage, reader, 0, async () => {
+      for (let n = 0; n < 1_500; n++) {
+        const socket = connect({
+          host: '127.0.0.1',
+          port: Number(new URL(reader.url).port),
+          ...(process.platform === 'linux' && { localAddress: `127.0.4.${(n % 250) + 1}` }),
+        });
+        socket.on('error', () => {});
+        let got = 0;
+        let tail = '';
+        socket.on('data', (chunk) => {
+          const text = tail + chunk.toString('latin1');
+          got += text.split(answer).length - 1;
+          // Another part of the answer's first line may come with the next chunk.
+          tail = text.slice(1 - answer.length);
+          if (got === answers) {
+            whole += 1;
+            socket.destroy();
+          }
+        });
+        socket.on('close', () => {
+          if (got < answers) closed += 1;
+        });
+        // A listener for data resumes it.
+        socket.pause();
+        sockets.push(socket);
+        if (n % 100 === 99) await once(socket, 'connect');
+        socket.write(page);
+      }
+      await pause(12_000);
+    });
+    // A paused socket does not notice that it was closed.
+    for (const socket of sockets) socket.resume();
+    await eventually(() => closed + whole === sockets.length, { timeout_ms: 30_000 }).catch(() => undefined);
+    stage.observe(
+      `of ${sockets.length} connections ${closed} were closed; the system had room for all answers of ${whole}`,
+    );
+    stage.expect(
+      closed > 0 && closed + whole === sockets.length,
+      'a connection whose answers wait is closed',
+    );
+    for (const socket of sockets) socket.destroy();
+  },
+};
+
+const costlyReads: Row = {
+  id: '70',
+  withoutLoad: true,
+  fault: 'anonymous callers ask for what costs most',
+  injected:
+    '32 callers send 100 random ids at a time, 16 unknown ids and 16 new spellings of a search, to a third reader',
+  async inject(stage) {
+    const { system, random, observe, expect } = stage;
+    await using reader = await attackedReader(stage);
+    const ids = await demoProducts(system.sql, 2_000);
+    const list = (count: number, path: (n: number) => string) =>
+      Array.from({ length: count }, (_, n) => path(n));
+    const some = (id: () => string) => `/v1/products?ids=${list(100, id).join()}`;
+    const settings = await system.cache.exists('app:settings');
+    let statuses = new Map<number, number>();
+    await besideReader(stage, reader, 64, async () => {
+      statuses = await flood(reader.url, [
+        ...shot(32, 'GET', () => list(20, () => some(() => anyOf(ids, random)))),
+        ...shot(16, 'GET', () => list(80, () => some(() => randomUUID()))),
+        ...shot(16, 'GET', (caller) => list(350, (n) => `/v1/products?q=lamp%20${caller}x${n.toString(36)}`)),
+      ]);
+    });
+    const used_MiB = Number(/used_memory:(\d+)/.exec(await system.cache.info('memory'))?.[1]) / 2 ** 20;
+    observe(`the attackers got ${shown(statuses)}; the cache Redis holds ${used_MiB.toFixed(0)} MiB`);
+    expect((statuses.get(429) ?? 0) > 0, 'callers beyond their limits get 429');
+    expect(used_MiB < cacheRedis_MiB / 2, 'absent keys and pages take a part of the cache Redis only');
+    expect((await system.cache.exists('app:settings')) >= settings, 'no hot key is evicted');
+  },
+};
+
+const uploads: Row = {
+  id: '71',
+  withoutLoad: true,
+  fault: 'an import arrives byte by byte',
+  injected: 'an import of 900 kB without a line end, and then 50,000 chunks of one byte, to catalog-write',
+  async inject({ system, observe, expect }) {
+    const url = system.stack.url('catalog-write');
+    const token = await system.stack.token('catalog-write', 'catalog:write');
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.resume();
+    await once(socket, 'connect');
+    socket.write(
+      `POST /v1/imports HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    );
+    const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+    socket.write(chunk(`sku,name\n"${'x'.repeat(900_000)}`));
+    let slowest_ms = 0;
+    let looks = 0;
+    const over = new AbortController();
+    const looking = (async () => {
+      const agent = agentAt(0);
+      while (!over.signal.aborted) {
+        const began_ms = performance.now();
+        const { status } = await call(agent, 'GET', `${url}/livez`);
+        if (status !== 200) throw new Error(`/livez answered ${status}`);
+        slowest_ms = Math.max(slowest_ms, performance.now() - began_ms);
+        looks += 1;
+        await pause(5);
+      }
+      agent.destroy();
+    })();
+    const began_ms = performance.now();
+    for (let n = 0; n < 50_000; n += 500) {
+      if (!socket.write(chunk('x').repeat(500))) await once(socket, 'drain');
+      await pause(5);
+    }
+    await pause(1_000);
+    over.abort();
+    await looking;
+    socket.destroy();
+    observe(
+      `${looks} calls of /livez in ${((performance.now() - began_ms) / 1_000).toFixed(1)} s, the slowest ${slowest_ms.toFixed(0)} ms`,
+    );
+    expect(looks > 100, 'there were enough calls');
+    expect(slowest_ms <= 100, '/livez answers within 100 ms');
+  },
+};
+
+const openRoutes: Row = {
+  id: '72',
+  withoutLoad: true,
+  fault: 'anonymous callers ask for health, metrics and views',
+  injected: '32 callers of /readyz, 16 of /metrics and 16 that send HEAD, without a pause, to a third reader',
+  async inject(stage) {
+    const { system, observe } = stage;
+    await using reader = await attackedReader(stage);
+    const [id = ''] = await demoProducts(system.sql, 1);
+    let statuses = new Map<number, number>();
+    await besideReader(stage, reader, 64, async () => {
+      statuses = await flood(reader.url, [
+        ...shot(32, 'GET', () => ['/readyz']),
+        ...shot(16, 'GET', () => ['/metrics']),
+        ...shot(16, 'HEAD', () => [`/v1/products/${id}`]),
+      ]);
+    });
+    observe(`they got ${shown(statuses)}`);
+  },
+};
+
+export const attackRows: readonly Row[] = [unread, costlyReads, uploads, openRoutes];
