@@ -16,6 +16,7 @@ import { fail, SetupError, step } from './bootstrap/steps.mjs';
 import {
   ensureChromium,
   ensureKubectl,
+  ensurePgBouncer,
   ensureRedis,
   lookForPrograms,
   tryFaketime,
@@ -44,8 +45,13 @@ const commands = {
     await prepare();
     const redis = await step('Redis', ensureRedis);
     await step('kubectl', ensureKubectl);
+    const pgBouncer = await step('PgBouncer', ensurePgBouncer);
     const chromium = hasBrowserTests() ? await step('Chromium', ensureChromium) : undefined;
-    return runTests(args, { REDIS_SERVER: redis, ...(chromium && { CHROMIUM: chromium }) });
+    return runTests(args, {
+      REDIS_SERVER: redis,
+      PGBOUNCER: pgBouncer,
+      ...(chromium && { CHROMIUM: chromium }),
+    });
   },
   async bench(args) {
     await prepare();

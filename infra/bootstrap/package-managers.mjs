@@ -4,7 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 
 /**
  * @typedef {string[]} Command
- * @typedef {'Redis' | 'Chromium' | 'libfaketime' | 'kubectl' | 'wrk' | 'nginx'} Wanted
+ * @typedef {'Redis' | 'Chromium' | 'libfaketime' | 'kubectl' | 'PgBouncer' | 'wrk' | 'nginx'} Wanted
  * @typedef {(command: string[], env: NodeJS.ProcessEnv) => Promise<number>} Run
  * @typedef {object} PackageManager
  * @property {string} program
@@ -28,6 +28,7 @@ export const packageManagers = [
       Chromium: apt('chromium'),
       libfaketime: apt('faketime'),
       kubectl: apt('kubernetes-client'),
+      PgBouncer: apt('pgbouncer'),
       wrk: apt('wrk'),
       nginx: apt('nginx-light'),
     },
@@ -41,6 +42,7 @@ export const packageManagers = [
       Chromium: [['dnf', 'install', '-y', 'chromium']],
       libfaketime: [['dnf', 'install', '-y', 'libfaketime']],
       kubectl: [['dnf', 'install', '-y', 'kubernetes-client']],
+      PgBouncer: [['dnf', 'install', '-y', 'pgbouncer']],
       nginx: [['dnf', 'install', '-y', 'nginx']],
     },
     install_quietly: runEach,
@@ -52,6 +54,7 @@ export const packageManagers = [
       Redis: [['brew', 'install', 'redis']],
       Chromium: [['brew', 'install', '--cask', 'chromium']],
       kubectl: [['brew', 'install', 'kubernetes-cli']],
+      PgBouncer: [['brew', 'install', 'pgbouncer']],
       wrk: [['brew', 'install', 'wrk']],
       nginx: [['brew', 'install', 'nginx']],
     },

@@ -81,6 +81,15 @@ export function ensureKubectl(note, machine = thisMachine) {
 }
 
 /**
+ * Tests of the database start it in front of Postgres.
+ * @param {(text: string) => void} note
+ * @param {Machine} [machine]
+ */
+export function ensurePgBouncer(note, machine = thisMachine) {
+  return ensureProgram({ what: 'PgBouncer', programs: ['pgbouncer'] }, note, machine);
+}
+
+/**
  * One row of the fault suite needs it. Without it that row is skipped, so its absence is no error.
  * @param {(text: string) => void} note
  * @param {Machine} [machine]
@@ -118,6 +127,7 @@ export function lookForPrograms(machine = thisMachine) {
     [redis, 'everything'],
     [chromium, 'tests of the console, and npm run screenshots'],
     [{ what: 'kubectl', programs: ['kubectl'] }, 'npm test'],
+    [{ what: 'PgBouncer', programs: ['pgbouncer'] }, 'npm test'],
     [{ what: 'libfaketime', programs: ['faketime'] }, 'row 38 of npm run faults'],
     [{ what: 'wrk', programs: ['wrk'] }, 'npm run bench'],
     [{ what: 'nginx', programs: ['nginx'] }, 'npm run bench'],

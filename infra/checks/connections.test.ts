@@ -45,7 +45,8 @@ const processes: readonly Process[] = [
       numberIn('apps/invalidation-worker/src/main.ts', /max: (\d+)/) +
       numberIn('libs/change-feed/src/outbox/outbox.ts', /max: (\d+)/) +
       4,
-    direct: 2,
+    // Those, and the pool of the outbox.
+    direct: numberIn('libs/change-feed/src/outbox/outbox.ts', /max: (\d+)/) + 3,
   },
   {
     service: 'orders',

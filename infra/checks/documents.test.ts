@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { missingFrom, readPages, type Repository, thisRepository } from './documents.ts';
+import { repositoryRoot } from './sources.ts';
 
 test('every link, path, npm script, package and fault row that a page names exists', () => {
   const pages = readPages();
@@ -40,4 +43,16 @@ test.each([
   ['`npm run prove -w @catalog/x`', 'npm run prove -w @catalog/x'],
 ])('names what is missing in %s', (text, missing) => {
   expect(inLib(text)).toEqual([`libs/x/README.md: ${missing}`]);
+});
+
+test('the guide to a cached entity shows the code as it is', () => {
+  const readme = readPages().find(({ path }) => path === 'libs/cache/README.md')?.text ?? '';
+  const guide = readme.split('## How to add a cached entity')[1]?.split('\n## ')[0] ?? '';
+  const paths = [...guide.matchAll(/`((?:apps|libs)\/[\w./-]+)`/g)].map(([, path = '']) => path);
+  const code = paths.map((path) => readFileSync(join(repositoryRoot, path), 'utf8')).join('\n');
+  const blocks = [...guide.matchAll(/```(?:ts|sql)\n([^]*?)```/g)].map(([, block = '']) => block);
+  const lines = blocks.flatMap((block) => block.split('\n')).map((line) => line.trim());
+  const shown = lines.filter((line) => line !== '' && !/^\/\/|…/.test(line));
+  expect(shown.length).toBeGreaterThan(8);
+  expect(shown.filter((line) => !code.includes(line))).toEqual([]);
 });
