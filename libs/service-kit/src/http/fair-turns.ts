@@ -84,7 +84,7 @@ export class FairTurns {
     if (this.#behind.size === 0) return;
     this.#endTurnLater();
     // Those that have waited come before new requests, which the next turn reads from their sockets.
-    for (const share of [...this.#behind]) {
+    for (const share of this.#behind.values().toArray()) {
       if (!this.#isYoung()) return;
       for (const socket of share.waiting.values().take(this.#limits.servedInTurn).toArray()) {
         if (!this.#isYoung()) break;
