@@ -273,15 +273,24 @@ test('the dashboard offers an admin what the server does, and a viewer nothing',
     await page.getByText(`#${job.id}`, { exact: true }).first().waitFor();
     // The buttons of a job are icons without names.
     const icons = page.locator('ul[class^=jobActions] > li:visible svg');
-    const classes = await icons.evaluateAll((found) => found.map((icon) => icon.getAttribute('class')));
-    expect(classes.map((name) => /lucide-(\S+)/.exec(name ?? '')?.[1])).toEqual(jobActions);
+    const names = async () => {
+      const classes = await icons.evaluateAll((found) => found.map((icon) => icon.getAttribute('class')));
+      return classes.map((name) => /lucide-(\S+)/.exec(name ?? '')?.[1]);
+    };
+    await expect.poll(names).toEqual(jobActions);
     const menus = page.getByRole('button').and(page.locator('[aria-haspopup=menu]'));
-    const offered: string[] = [];
-    for (const menu of await menus.all()) {
-      await menu.click();
-      offered.push(...(await page.getByRole('menuitem').allInnerTexts()));
-      await page.keyboard.press('Escape');
-    }
-    expect(offered.map((text) => text.trim()).toSorted()).toEqual(menuItems);
+    const items = page.getByRole('menuitem');
+    const offered = async () => {
+      const texts: string[] = [];
+      for (const menu of await menus.all()) {
+        await menu.click();
+        await items.first().waitFor();
+        texts.push(...(await items.allInnerTexts()));
+        await page.keyboard.press('Escape');
+        await items.first().waitFor({ state: 'detached' });
+      }
+      return texts.map((text) => text.trim()).toSorted();
+    };
+    await expect.poll(offered).toEqual(menuItems);
   }
 });

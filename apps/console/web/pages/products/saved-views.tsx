@@ -1,5 +1,5 @@
 import { Menu } from '@base-ui/react/menu';
-import { useState, type FormEvent } from 'react';
+import { useRef, useState, type FormEvent } from 'react';
 import { Ask } from '../../elements/ask.tsx';
 import { queryOf, type ProductsSearch } from './search.ts';
 import { keepViews, longestName, mostViews, savedViews, type SavedView, withView } from './view-store.ts';
@@ -14,6 +14,8 @@ export function SavedViews({
 }) {
   const [views, setViews] = useState(() => savedViews(localStorage));
   const [isNaming, setNaming] = useState(false);
+  /** The menu opens inside the page, whose landmark it then belongs to. */
+  const place = useRef<HTMLDivElement>(null);
   const keep = (next: readonly SavedView[]): void => {
     keepViews(next, localStorage);
     setViews(next);
@@ -21,11 +23,11 @@ export function SavedViews({
   const shown = views.find((view) => String(queryOf(view.search)) === String(queryOf(search)));
   const isFull = views.length >= mostViews;
   return (
-    <>
+    <div ref={place}>
       {/* Another page of this browser may have saved one meanwhile. */}
       <Menu.Root onOpenChange={() => setViews(savedViews(localStorage))}>
         <Menu.Trigger className="button">{shown?.name ?? 'Views'} ▾</Menu.Trigger>
-        <Menu.Portal>
+        <Menu.Portal container={place}>
           <Menu.Positioner sideOffset={4} className="floating">
             <Menu.Popup className="menu">
               {views.map((view) => (
@@ -65,7 +67,7 @@ export function SavedViews({
           setNaming(false);
         }}
       />
-    </>
+    </div>
   );
 }
 
