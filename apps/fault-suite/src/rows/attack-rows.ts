@@ -95,12 +95,10 @@ async function besideReader(
   };
   const paths = hot.map((id) => `/v1/products/${id}`);
   const usual = await during(async () => {
-    if (callers === 0) await pause(attack_ms);
-    else
-      await flood(
-        reader.url,
-        shot(callers, 'GET', () => paths),
-      );
+    await flood(
+      reader.url,
+      shot(callers, 'GET', () => paths),
+    );
   });
   let beside = usual;
   const memory_MiB = await mostMemory_MiB(reader.pid, async () => {
@@ -149,7 +147,7 @@ const unread: Row = {
     const sockets: Socket[] = [];
     let closed = 0;
     let whole = 0;
-    await besideReader(stage, reader, 0, async () => {
+    await besideReader(stage, reader, 64, async () => {
       for (let n = 0; n < 1_500; n++) {
         const socket = connect({
           host: '127.0.0.1',

@@ -31,7 +31,7 @@ export function giveShare(socket: Socket, share: AddressShare): void {
 /**
  * Keeps the turns of the event loop short, so that whoever asks on a thousand connections at once, or sends many requests ahead
  * on each, does not make all others wait for all those answers. In a turn an address gets so many requests served, and a
- * connection its first one; more of a connection only while the turn is young. The rest waits for later turns.
+ * connection its first one. Requests behind it are served only while the turn is young. The rest waits for later turns.
  */
 export class FairTurns {
   readonly #limits: TurnLimits;
@@ -48,8 +48,11 @@ export class FairTurns {
     this.#serveNext = serveNext;
   }
 
-  /** @returns false if a request of this socket has to wait. Its turn comes with a call of `serveNext` */
-  admits(socket: SharedSocket): boolean {
+  /**
+   * @param hasWaited for others of its connection
+   * @returns false if a request of this socket has to wait. Its turn comes with a call of `serveNext`
+   */
+  admits(socket: SharedSocket, hasWaited: boolean): boolean {
     const share = socket.addressShare;
     if (share === undefined) return true;
     this.#endTurnLater();
@@ -57,7 +60,8 @@ export class FairTurns {
       share.turn = this.#turn;
       share.served = 0;
     }
-    if (share.served < this.#limits.servedInTurn && (socket.servedTurn !== this.#turn || this.#isYoung())) {
+    const isFirst = !hasWaited && socket.servedTurn !== this.#turn;
+    if (share.served < this.#limits.servedInTurn && (isFirst || this.#isYoung())) {
       share.served += 1;
       socket.servedTurn = this.#turn;
       return true;
