@@ -21,7 +21,7 @@ export {
 } from './http/front.ts';
 export { answerError } from './http/answer-error.ts';
 export { isNextOnSocket } from './http/unread-answers.ts';
-export { writeCompleteHead } from './http/messages.ts';
+export { endReady, takesReadyAnswer } from './http/ready-answer.ts';
 export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
 export { parseExactJson } from './json/exact-json.ts';
 export {

@@ -2,35 +2,23 @@ import type { Source } from '@catalog/cache';
 import { answersFrom, cacheStatus } from '../http/answer.ts';
 import type { PreparedProduct } from '../products/prepared-product.ts';
 
-/** The headers of one product, for 200 and 304. `writeHead` copies them, so all answers can reuse the same two arrays. */
+/** The headers of one product as text, for 200 and 304. */
 export class ProductHeads {
-  readonly #found: string[];
-  readonly #known: string[];
+  readonly #begin: string;
 
+  /** @param policy the value of `RateLimit-Policy` */
   constructor(policy: string) {
-    const begin = [
-      ['RateLimit-Policy', policy],
-      ['RateLimit', ''],
-      ['Cache-Status', ''],
-      ['Age', ''],
-      ['Cache-Control', 'no-cache'],
-      ['Catalog-Version', ''],
-      ['ETag', ''],
-    ].flat();
-    const end = ['X-Content-Type-Options', 'nosniff'];
-    this.#found = [...begin, 'Content-Type', 'application/json', 'Content-Length', '', ...end];
-    this.#known = [...begin, ...end];
+    this.#begin = `RateLimit-Policy: ${policy}\r\nRateLimit: `;
   }
 
-  fill(isKnown: boolean, limit: string, product: PreparedProduct, source: Source, age_ms: number): string[] {
+  /** @param limit the value of `RateLimit` */
+  of(isKnown: boolean, limit: string, product: PreparedProduct, source: Source, age_ms: number): string {
     answersFrom[source] += 1;
-    const head = isKnown ? this.#known : this.#found;
-    head[3] = limit;
-    head[5] = cacheStatus[source];
-    head[7] = String(Math.floor(age_ms / 1000));
-    head[11] = product.version;
-    head[13] = product.etag;
-    if (!isKnown) head[17] = product.length;
-    return head;
+    const { version, etag, length } = product;
+    const body = isKnown ? '' : `Content-Type: application/json\r\nContent-Length: ${length}\r\n`;
+    return (
+      `${this.#begin}${limit}\r\nCache-Status: ${cacheStatus[source]}\r\nAge: ${Math.floor(age_ms / 1000)}\r\n` +
+      `Cache-Control: no-cache\r\nCatalog-Version: ${version}\r\nETag: ${etag}\r\n${body}X-Content-Type-Options: nosniff\r\n`
+    );
   }
 }

@@ -229,6 +229,9 @@ test.each(['by id', 'by SKU'])(
       const whole = await rawHttp(reader.port, `${request}${lines}\r\n`);
       expect(frontTook()).toBe('answered');
       expect(whole).toContain('Cache-Status: catalog-read; hit; detail=near\r\n');
+      expect(whole).toContain('Connection: keep-alive\r\nKeep-Alive: timeout=');
+      const byExpress = await rawHttp(reader.port, `${request}${toExpress.join('')}\r\n${lines}\r\n`);
+      expect(comparable(whole)).toBe(comparable(byExpress));
       expect(whole).toContain('"description":"äöü € 🚚"');
       const pipelined = await rawHttp(
         reader.port,

@@ -4,6 +4,7 @@ import { PRODUCT } from '@catalog/contracts';
 import {
   answerError,
   type Authenticate,
+  endReady,
   type Front,
   type FrontAnswer,
   type ImmediateLimit,
@@ -11,7 +12,7 @@ import {
   type Metrics,
   observeFront,
   type RequestSeries,
-  writeCompleteHead,
+  takesReadyAnswer,
 } from '@catalog/service-kit';
 import type { Request, Response } from 'express';
 import { lists as isListed, sendCached, sendEntity } from '../http/answer.ts';
@@ -75,7 +76,7 @@ export class ProductFront implements Front {
   answer(req: IncomingMessage, res: ServerResponse): FrontAnswer {
     const { method, url = '' } = req;
     if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(collection)) return 'left';
-    if (this.#observed.isLogged()) return 'left';
+    if (this.#observed.isLogged() || !takesReadyAnswer(req)) return 'left';
     if (url.startsWith(products)) return this.#answerOne(req, res as Response, method, url);
     return url.startsWith(ids, collection.length)
       ? this.#answerMany(req, res as Response, method, url)
@@ -179,9 +180,8 @@ export class ProductFront implements Front {
     if (method === 'GET') this.#deps.views.countIn(product.counter, callerKey);
     const isKnown = ifNoneMatch !== undefined && isListed(ifNoneMatch, product.etag);
     const status = isKnown ? 304 : 200;
-    writeCompleteHead(res, status, this.#heads.fill(isKnown, limit, product, source, age_ms));
-    if (isKnown || method === 'HEAD') res.end();
-    else res.end(product.text, 'latin1');
+    const head = this.#heads.of(isKnown, limit, product, source, age_ms);
+    endReady(res, status, head, isKnown || method === 'HEAD' ? undefined : product.text);
     return status;
   }
 }

@@ -53,11 +53,6 @@ export function useOwnMessages(app: Express): void {
   });
 }
 
-/** `writeHead` for answers whose headers are complete: it adds nothing. */
-export function writeCompleteHead(res: ServerResponse, status: number, headers: string[]): void {
-  ServerResponse.prototype.writeHead.call(res, status, headers);
-}
-
 export function messagesOf(app: Express): ServerOptions {
   return classes.get(app) ?? {};
 }
