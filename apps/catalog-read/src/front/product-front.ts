@@ -136,8 +136,10 @@ export class ProductFront implements Front {
     admitted: Admitted,
   ): Promise<void> {
     const { lookup } = this.#deps;
-    const wanted = anyVersion(admitted);
-    const answer = await (isSku ? lookup.bySku(key, wanted) : lookup.byId(key.toLowerCase(), wanted));
+    const id = key.toLowerCase();
+    const answer = await (isSku
+      ? lookup.bySku(key, anyVersion(admitted))
+      : lookup.byId(id, { ...anyVersion(admitted), isFar: id === key }));
     const product = preparedProduct(answer.entry);
     if (product !== undefined) this.#send(res, method, admitted, product, answer.source, answer.age_ms);
     else {

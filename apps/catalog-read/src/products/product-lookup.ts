@@ -15,6 +15,8 @@ export interface AtLeast {
   readonly beforeBypass: () => Promise<void>;
   /** When the caller gives up, by `performance.now()`. Called only before a wait. */
   readonly waitsUntil: () => number;
+  /** The near cache has just been asked, and had no answer. */
+  readonly isFar?: boolean;
 }
 
 /**
@@ -49,9 +51,8 @@ export class ProductLookup {
   /** @throws CatalogError `version_not_reached`, `rate_limited`, `unavailable` */
   async byId(id: string, atLeast: AtLeast): Promise<Answer> {
     const { products } = this.#cache;
-    const answer =
-      products.getNear(id, atLeast.minVersion) ??
-      (await this.#budget.one(atLeast.caller, () => products.get(id, atLeast)));
+    const near = atLeast.isFar === true ? undefined : products.getNear(id, atLeast.minVersion);
+    const answer = near ?? (await this.#budget.one(atLeast.caller, () => products.get(id, atLeast)));
     if (answer.version >= atLeast.minVersion) return answer;
     if (answer.text !== null) throw versionNotReached(atLeast.minVersion, answer.version);
     await this.#requireReached(atLeast, answer.version);

@@ -35,6 +35,8 @@ export interface ReadOptions {
   readonly beforeBypass?: () => void | Promise<void>;
   /** How long the caller waits, by `performance.now()`. Called only if the near cache cannot answer. */
   readonly waitsUntil?: () => number;
+  /** The caller has just asked the near cache, which had no answer. */
+  readonly isFar?: boolean;
 }
 
 /** A read that a call of `MonotonicReads.forget` may overtake. */
@@ -134,7 +136,7 @@ export class EntityCache<Body extends object = object> {
 
   /** As `get`, with a loader for this call alone. */
   async getWith(load: LoadKey, key: string, options: ReadOptions = {}): Promise<Answer<Body>> {
-    const near = this.getNear(key, options.minVersion);
+    const near = options.isFar === true ? undefined : this.getNear(key, options.minVersion);
     if (near !== undefined) return near;
     const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;
     const deadline = { until_ms, late: callerGaveUp };
