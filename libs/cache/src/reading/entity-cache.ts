@@ -280,6 +280,7 @@ export class EntityCache<Body extends object = object> {
       return this.#keep(ticket, mark, textOf(read, fresh_ms), 0, stored ? 'stored' : 'bypass');
     } catch (error) {
       this.#parts.events.loadFailed(this.entity.name, error);
+      this.#fillPath.endLease(place, entry?.grant);
       const stale = await this.#staleAnswers.find(place, entry, key, patience);
       if (stale === undefined) throw error;
       return this.#keepStale(place, stale, mark);
@@ -319,7 +320,7 @@ export class EntityCache<Body extends object = object> {
     return { answer: Answer.ofNear(kept, now(), 'stale'), mark: monotonic.mark() };
   }
 
-  /** The entry is served meanwhile. If the refresh fails, the lease expires and the next reader tries. */
+  /** The entry is served meanwhile. If the refresh fails, its lease runs out before another reader tries. */
   #refreshAhead(load: LoadKey, key: string, { grant }: AskedEntry): void {
     const forever = { until_ms: Number.POSITIVE_INFINITY };
     this.#fillPath
