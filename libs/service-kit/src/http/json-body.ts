@@ -55,13 +55,14 @@ const mostChunks = 1_024;
 /** Stops at the limit. Bytes after it are dropped, not kept. Bodies of one caller are received so many at once. */
 export async function readBody(req: Request, limitBytes: number): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  const until_ms = performance.now() + httpLimits.request_ms;
   using _turn = await bodies.take(callerKey(req));
   // The client has left meanwhile. No event would tell.
   if (req.destroyed) throw endedEarly();
-  return await receive(req, limitBytes);
+  return await receive(req, limitBytes, until_ms);
 }
 
-function receive(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+function receive(req: IncomingMessage, limitBytes: number, until_ms: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let received = 0;
@@ -82,7 +83,7 @@ function receive(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
     // The server may allow hours for uploads. A small body needs a limit of its own.
     const timer = setTimeout(
       () => settle(new CatalogError('request_timeout', 'The body did not arrive in time.')),
-      httpLimits.request_ms,
+      until_ms - performance.now(),
     );
     req.on('data', onData).on('end', onEnd).on('error', onBroken).on('aborted', onBroken);
   });
