@@ -2,6 +2,7 @@
 import { maxPage_chars } from '@catalog/contracts';
 import { createPool, createServicePool, type ChangesStart, type Pool } from '@catalog/database';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import type { QueryConfig, QueryResult } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readFollowedPage } from './followed-page.ts';
 
@@ -14,12 +15,13 @@ beforeAll(async () => {
   database = await createTestDatabase({ migrated: true });
   owner = createPool({ url: database.url, applicationName: 'test' });
   pool = createServicePool({ url: database.urlFor('catalog_read'), applicationName: 'read' });
-  const query = pool.query.bind(pool);
-  pool.query = (async (...args: Parameters<typeof query>) => {
-    const result = await query(...args);
+  const query = pool.query.bind(pool) as (sent: QueryConfig) => Promise<QueryResult>;
+  const counted = async (sent: QueryConfig) => {
+    const result = await query(sent);
     queries.push(result.rows.length);
     return result;
-  }) as typeof query;
+  };
+  Object.assign(pool, { query: counted });
 });
 afterAll(async () => {
   await Promise.all([owner?.end(), pool?.end()]);

@@ -77,7 +77,11 @@ test('for the rate limit each id counts as a request, and a page as ten', async 
 });
 
 test.each<[string, (known: { sku: string; id: string }) => string, Record<string, string>]>([
-  ['reads a SKU past the caches', ({ sku }) => `/v1/products/by-sku/${sku}`, { 'Min-Version': String(2 ** 52) }],
+  [
+    'reads a SKU past the caches',
+    ({ sku }) => `/v1/products/by-sku/${sku}`,
+    { 'Min-Version': String(2 ** 52) },
+  ],
   ['reads a SKU that no product has', () => '/v1/products/by-sku/UNKNOWN', { 'Min-Version': '1' }],
   ['views a key', ({ id }) => `/v1/products/${id}/cache`, {}],
 ])('one caller who %s cannot take all places at Postgres', async (what, pathOf, more) => {

@@ -1,4 +1,5 @@
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import type { QueryConfig } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createPool, type Queryable } from '../postgres/pool.ts';
 import { withTransaction } from '../postgres/transaction.ts';
@@ -160,13 +161,12 @@ test('a page ends at a million characters, Postgres reads little more for it, an
     );
   }
   const queries: number[] = [];
-  const counted: Queryable = {
-    query: (async (...args: Parameters<typeof pool.query>) => {
-      const result = await pool.query(...args);
-      queries.push(result.rows.length);
-      return result;
-    }) as Queryable['query'],
+  const query = async (sent: QueryConfig) => {
+    const result = await pool.query(sent);
+    queries.push(result.rows.length);
+    return result;
   };
+  const counted = { query } as Queryable;
   const versions: number[] = [];
   let pages = 0;
   for (let beforeVersion: number | undefined; ; pages += 1) {
@@ -197,9 +197,17 @@ test('a change that is larger than a page is a page of its own', async () => {
   );
   const first = await readProductHistory(pool, { productId: id, limit: 100 });
   expect(first?.changes).toHaveLength(1);
-  const second = await readProductHistory(pool, { productId: id, limit: 100, beforeVersion: first?.nextBefore });
+  const second = await readProductHistory(pool, {
+    productId: id,
+    limit: 100,
+    beforeVersion: first?.nextBefore,
+  });
   expect(second?.changes).toHaveLength(1);
-  const third = await readProductHistory(pool, { productId: id, limit: 100, beforeVersion: second?.nextBefore });
+  const third = await readProductHistory(pool, {
+    productId: id,
+    limit: 100,
+    beforeVersion: second?.nextBefore,
+  });
   expect(third?.changes.map(({ operation }) => operation)).toEqual(['create']);
   expect(third?.nextBefore).toBeUndefined();
 });
