@@ -20,7 +20,7 @@ import { settingsRoutes } from './settings/routes.ts';
 
 export const serviceName = 'catalog-read';
 
-export interface Dependencies extends ApiDependencies, Omit<ChangesRouteDeps, 'stopping'> {
+export interface Dependencies extends ApiDependencies, Omit<ChangesRouteDeps, 'budget' | 'stopping'> {
   readonly authenticate: Authenticate;
   readonly rateLimiter: ImmediateLimit;
   readonly cache: CatalogCache;
@@ -43,9 +43,9 @@ export function createApp(deps: Dependencies): Express {
     service: serviceName,
     description: 'Products and settings from the cache. An answer older than the bound is marked as stale.',
     routes: [
-      ...productRoutes({ ...deps, lookup, lists, countBypass }),
-      ...settingsRoutes({ ...deps, countBypass }),
-      changesRoute({ ...deps, stopping: deps.readiness.stopping }),
+      ...productRoutes({ ...deps, lookup, lists, countBypass, budget }),
+      ...settingsRoutes({ ...deps, countBypass, budget }),
+      changesRoute({ ...deps, budget, stopping: deps.readiness.stopping }),
     ],
   });
   putInFront(app, new ProductFront({ ...deps, lookup, lists }));

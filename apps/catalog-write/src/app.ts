@@ -36,6 +36,7 @@ export function createApp(deps: Dependencies): Express {
   });
   return createApi({
     ...deps,
+    connections: deps.pool.options.max,
     service: serviceName,
     description: 'Changes products and settings. catalog-read answers reads.',
     routes: [...productRoutes(deps), settingsRoute(deps), ...importRoutes({ ...deps, dryRuns, applyTurns })],

@@ -13,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 const anyVersion = { 'If-Match': '*' };
+const as = (sub: string) => ({ Authorization: `Bearer ${service.token({ sub })}` });
 const rename = (name: string, headers: Record<string, string> = {}) =>
   service.call('PATCH', `/v1/products/${id}`, { body: { name }, headers: { ...anyVersion, ...headers } });
 
@@ -60,8 +61,8 @@ test('a request waits for a lock no longer than its caller, and then changes not
 
 test('a request waits for a connection no longer than its caller, and then does not begin', async () => {
   const lock = await lockProduct();
-  // As many as the pool has connections.
-  const waiting = Array.from({ length: 25 }, (_, n) => rename(`Lamp ${n}`));
+  // As many as the pool has connections, and no caller gets more than half of them.
+  const waiting = Array.from({ length: 25 }, (_, n) => rename(`Lamp ${n}`, as(`caller ${n % 3}`)));
   const { rows } = await service.owner.query('select count(*) as keys from catalog.idempotency_keys');
   try {
     await waitingForLocks(25);
@@ -91,6 +92,20 @@ test('a request waits for a connection no longer than its caller, and then does 
   expect(await service.owner.query('select count(*) as keys from catalog.idempotency_keys')).toMatchObject({
     rows,
   });
+});
+
+test('one caller takes half of the connections, and another one changes something meanwhile', async () => {
+  const greedy = [];
+  {
+    await using _lock = await lockProduct();
+    greedy.push(...Array.from({ length: 40 }, (_, n) => rename(`Lamp ${n}`, as('greedy'))));
+    await waitingForLocks(12);
+    const body = { ...validProduct, sku: 'LAMP-3' };
+    const headers = { ...as('other'), 'Request-Timeout-Ms': '1000' };
+    expect((await service.call('POST', '/v1/products', { body, headers })).status).toBe(201);
+    await waitingForLocks(12);
+  }
+  for (const { status } of await Promise.all(greedy)) expect(status).toBe(200);
 });
 
 test('a request without time left changes nothing, and one with enough time succeeds', async () => {

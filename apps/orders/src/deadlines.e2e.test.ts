@@ -1,5 +1,6 @@
-/** `Request-Timeout-Ms`, while another transaction holds the locks. */
+/** `Request-Timeout-Ms`, and other callers, while another transaction holds the locks. */
 import { problemSchema } from '@catalog/contracts';
+import { eventually } from '@catalog/testing';
 import { afterAll, expect, test } from 'vitest';
 import { runningOrders } from './testing/running-orders.ts';
 
@@ -50,4 +51,37 @@ test('a request that waits longer than its customer is answered with 503 and cha
     holder.release(true);
   }
   expect((await orders.call('POST', `/v1/orders/${id}/complete`)).status).toBe(200);
+}, 30_000);
+
+test('one caller takes half of the connections, and another one adjusts stock meanwhile', async () => {
+  const [held, free] = [await orders.sell({ sku: 'HELD-2' }, 10), await orders.sell({ sku: 'FREE-2' }, 10)];
+  const adjust = (sku: string, subject: string, headers = {}) =>
+    orders.call('POST', `/v1/stock/${sku}/adjustments`, {
+      body: { delta: 1, reason: 'received' },
+      subject,
+      headers,
+    });
+  const waitingForLocks = (count: number) =>
+    eventually(async () => {
+      const waiting = await orders.owner.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.rowCount === count;
+    });
+  const holder = await orders.owner.connect();
+  const greedy = [];
+  try {
+    await holder.query('begin');
+    await holder.query(
+      'select from catalog.stock where product_id = (select id from catalog.products where sku = $1) for update',
+      [held],
+    );
+    greedy.push(...Array.from({ length: 15 }, () => adjust(held, 'greedy')));
+    await waitingForLocks(5);
+    expect((await adjust(free, 'other', { 'Request-Timeout-Ms': '1000' })).status).toBe(200);
+    await waitingForLocks(5);
+  } finally {
+    holder.release(true);
+  }
+  for (const { status } of await Promise.all(greedy)) expect(status).toBe(200);
 }, 30_000);

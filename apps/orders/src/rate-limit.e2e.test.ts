@@ -1,4 +1,4 @@
-/** One caller cannot keep the others from ordering. See docs/security.md, row 11. */
+/** One caller cannot keep the others from ordering. See docs/security.md, rows 11 and 67. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, expect, test } from 'vitest';
 import { runningOrders } from './testing/running-orders.ts';
@@ -37,4 +37,13 @@ test('every route counts', async () => {
   };
   expect(await statuses()).not.toContain(429);
   expect(await statuses()).toEqual(Array(limit).fill(429));
+});
+
+test('a caller who orders what no product has uses up its limit, and another caller is not affected', async () => {
+  const lines = Array.from({ length: 100 }, () => ({ sku: randomUUID(), quantity: 1 }));
+  const place = (subject: string) =>
+    orders.call('POST', '/v1/orders', { body: { customerId: 'c-1', lines }, subject });
+  expect((await place('guessing')).status).toBe(400);
+  expect((await place('guessing')).status).toBe(429);
+  expect((await place('another')).status).toBe(400);
 });

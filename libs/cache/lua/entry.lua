@@ -60,3 +60,13 @@ local function write_entry(key, stamp, entry, ttl)
     redis.call('SET', key, raw, 'PX', ttl)
   end
 end
+
+-- The lease ends without a fill. The payload stays.
+local function leave_lease(key, stamp, entry)
+  end_lease(entry)
+  if entry.state == 'A' then
+    redis.call('DEL', key)
+  else
+    write_entry(key, stamp, entry, 'KEEPTTL')
+  end
+end

@@ -39,12 +39,7 @@ end
 
 if holder then
   -- Another reader has read something newer. The lease ends, so that the next reader may try.
-  end_lease(entry)
-  if entry.state == 'A' then
-    redis.call('DEL', KEYS[1])
-  else
-    write_entry(KEYS[1], stamp, entry, 'KEEPTTL')
-  end
+  leave_lease(KEYS[1], stamp, entry)
 elseif leased and offered > tonumber(entry.floor) then
   entry.floor = version
   write_entry(KEYS[1], stamp, entry, 'KEEPTTL')

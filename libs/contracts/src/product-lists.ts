@@ -7,6 +7,9 @@ import { type Product, productIdSchema, productSchema, productStatuses } from '.
 /** The most products in one answer, by page or by id. */
 export const maxProductsPerAnswer = 100;
 
+/** Characters of a page of changes or of the history, as JSON. A page that would be longer has fewer rows, and at least one. */
+export const maxPage_chars = 1_000_000;
+
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Ids separated by commas, each once. A plain expression checks them: a schema takes several times as long. */

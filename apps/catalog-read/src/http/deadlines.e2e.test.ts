@@ -139,15 +139,20 @@ test('products are read from Postgres, however many searches wait for it', async
   }
 });
 
-test('products are read from Postgres, however many requests view cached keys', async () => {
+test('products are read from Postgres, however many callers view cached keys', async () => {
   const { id } = await insert();
+  const as = (sub: string) => ({
+    Authorization: `Bearer ${stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub })}`,
+  });
   const before = await productLoads();
   const timesBusy = () =>
     Object.values(reader.cache.status().loads).reduce((sum, { shed }) => sum + shed.busy, 0);
   const busyBefore = timesBusy();
   const letGo = await hangPostgres();
   const views = Promise.all(
-    Array.from({ length: 30 }, async () => (await reader.get(`/v1/products/${id}/cache`)).json()),
+    Array.from({ length: 30 }, async (_, n) =>
+      (await reader.get(`/v1/products/${id}/cache`, as(`viewer ${n % 10}`))).json(),
+    ),
   );
   try {
     await eventually(() => timesBusy() > busyBefore);

@@ -1,7 +1,8 @@
 /** What one caller costs, and that it is not the others who pay. See docs/security.md, row 37. */
 import { randomUUID } from 'node:crypto';
-import { problemSchema } from '@catalog/contracts';
+import { problemSchema, SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
 
@@ -73,6 +74,47 @@ test('for the rate limit each id counts as a request, and a page as ten', async 
   while ((await generous.get(many, headers)).status === 200);
   // Too few are left for a hundred, but enough for one.
   expect((await generous.get(`/v1/products/${randomUUID()}`, headers)).status).toBe(404);
+});
+
+test.each<[string, (known: { sku: string; id: string }) => string, Record<string, string>]>([
+  [
+    'reads a SKU past the caches',
+    ({ sku }) => `/v1/products/by-sku/${sku}`,
+    { 'Min-Version': String(2 ** 52) },
+  ],
+  ['reads a SKU that no product has', () => '/v1/products/by-sku/UNKNOWN', { 'Min-Version': '1' }],
+  ['views a key', ({ id }) => `/v1/products/${id}/cache`, {}],
+])('one caller who %s cannot take all places at Postgres', async (what, pathOf, more) => {
+  const generous = await stores.reader();
+  await generous.ready();
+  const path = pathOf(await stores.insert({ sku: `TAKEN-${randomUUID()}` }));
+  // The near cache knows the SKU, or that no product has it.
+  await generous.get(path);
+  const redis = new Redis(stores.cacheRedis.url);
+  await redis.del(SETTINGS.cacheKey(SETTINGS_KEY));
+  redis.disconnect();
+  const [greedy, other] = [{ ...as(what), ...more }, as(`beside one who ${what}`)];
+  const session = await stores.owner.connect();
+  const asked: Promise<Response>[] = [];
+  const { keys, inspections } = generous.cache.status().loads;
+  const shedBefore = keys.shed.busy + inspections.shed.busy;
+  try {
+    await session.query('begin');
+    await session.query('lock table catalog.products');
+    asked.push(...Array.from({ length: 60 }, () => generous.get(path, greedy)));
+    await eventually(() => {
+      const { keys: now, inspections: views } = generous.cache.status().loads;
+      return now.running + views.running + views.waiting >= 4;
+    });
+    // No cache has the settings, so this needs Postgres, where their table is free.
+    expect((await generous.get('/v1/settings', other)).status).toBe(200);
+  } finally {
+    await session.query('rollback');
+    session.release();
+  }
+  await Promise.all(asked);
+  const { keys: after, inspections: views } = generous.cache.status().loads;
+  expect(after.shed.busy + views.shed.busy).toBe(shedBefore);
 });
 
 test('a caller with many connections gets its pages of lists', async () => {

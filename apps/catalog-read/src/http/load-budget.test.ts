@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer, ListPage } from '@catalog/cache';
 import { expect, test } from 'vitest';
 import { LoadBudget, placesOfOne } from './load-budget.ts';
@@ -14,44 +15,44 @@ function budgetOf(perSecond: number) {
 test('a caller pays for each key that is loaded, and earns its points again', async () => {
   const { budget, clock } = budgetOf(100);
   const read = (source: Answer['source']) => async () => Array.from({ length: 100 }, () => answer(source));
-  for (let n = 0; n < 50; n++) await budget.many('a', 100, read('redis'));
-  await budget.many('a', 100, read('stored'));
-  await expect(budget.many('a', 100, read('stored'))).rejects.toMatchObject(refused);
-  expect((await budget.many('b', 100, read('stored'))).length).toBe(100);
+  for (let n = 0; n < 50; n++) await budget.many('a', Infinity, 100, read('redis'));
+  await budget.many('a', Infinity, 100, read('stored'));
+  await expect(budget.many('a', Infinity, 100, read('stored'))).rejects.toMatchObject(refused);
+  expect((await budget.many('b', Infinity, 100, read('stored'))).length).toBe(100);
   clock.now_ms += 999;
-  await expect(budget.many('a', 100, read('stored'))).rejects.toMatchObject(refused);
+  await expect(budget.many('a', Infinity, 100, read('stored'))).rejects.toMatchObject(refused);
   clock.now_ms += 1;
-  expect((await budget.many('a', 100, read('stored'))).length).toBe(100);
+  expect((await budget.many('a', Infinity, 100, read('stored'))).length).toBe(100);
 });
 
 test('keys that do not exist cost more', async () => {
   const { budget, clock } = budgetOf(100);
   const absent = async () => Array.from({ length: 100 }, () => answer('stored', null));
-  await budget.many('a', 100, absent);
+  await budget.many('a', Infinity, 100, absent);
   clock.now_ms += 4_900;
-  await expect(budget.many('a', 100, absent)).rejects.toThrow(/counts as 5/);
+  await expect(budget.many('a', Infinity, 100, absent)).rejects.toThrow(/counts as 5/);
   clock.now_ms += 100;
-  await budget.many('a', 100, absent);
+  await budget.many('a', Infinity, 100, absent);
 });
 
 test('a read is paid before, so a caller cannot have more in flight than it has points', async () => {
   const { budget } = budgetOf(100);
   const reading = Promise.withResolvers<Answer[]>();
-  const many = budget.many('a', 60, () => reading.promise);
+  const many = budget.many('a', Infinity, 60, () => reading.promise);
   const single = async () => (await reading.promise)[0] as Answer;
   const singles = Array.from({ length: 40 }, () => budget.one('a', single));
-  await expect(budget.many('a', 60, () => reading.promise)).rejects.toMatchObject(refused);
+  await expect(budget.many('a', Infinity, 60, () => reading.promise)).rejects.toMatchObject(refused);
   await expect(budget.one('a', single)).rejects.toMatchObject(refused);
   reading.resolve([answer('redis')]);
   await Promise.all([many, ...singles]);
   // Nothing had to be loaded.
-  await budget.many('a', 100, async () => []);
+  await budget.many('a', Infinity, 100, async () => []);
 });
 
 test('a page that Postgres takes long for costs more', async () => {
   const { budget, clock } = budgetOf(1_000);
   const search = (took_ms: number) =>
-    budget.search('a', (load) =>
+    budget.search('a', Infinity, (load) =>
       load(async () => {
         clock.now_ms += took_ms;
         return page('stored');
@@ -64,41 +65,87 @@ test('a page that Postgres takes long for costs more', async () => {
   await search(1);
 });
 
-test('one caller cannot take all places of the loads of keys', async () => {
-  const { batches: most, waiting } = placesOfOne;
-  const { budget } = budgetOf(10_000);
-  const reading = Promise.withResolvers<Answer[]>();
+/** What each kind of read does for a caller, and how many places it has. */
+const kinds: Record<string, [places: number, waiting: number, points: number, read: Read]> = {
+  'a read of many keys': [
+    placesOfOne.batches,
+    placesOfOne.waiting,
+    1,
+    (budget, caller, work) =>
+      budget.many(caller, Infinity, 1, async () => {
+        await work();
+        return [answer('stored')];
+      }),
+  ],
+  'a read of a key that Redis cannot answer': [
+    placesOfOne.keys,
+    placesOfOne.waitingKeys,
+    1,
+    (budget, caller, work) =>
+      budget.one(caller, async (inTurn) => {
+        await inTurn(work, Infinity);
+        return answer('stored');
+      }),
+  ],
+  'a query that no other read shares': [
+    placesOfOne.queries,
+    placesOfOne.waiting,
+    1,
+    (budget, caller, work) => budget.query(caller, Infinity, work),
+  ],
+  'a page of changes': [
+    placesOfOne.changes,
+    placesOfOne.waiting,
+    10,
+    (budget, caller, work) => budget.changes(caller, work),
+  ],
+  'a page of a list': [
+    placesOfOne.pages,
+    placesOfOne.waiting,
+    10,
+    (budget, caller, work) =>
+      budget.search(caller, Infinity, async () => {
+        await work();
+        return page('stored');
+      }),
+  ],
+};
+type Read = (budget: LoadBudget, caller: string, work: () => Promise<void>) => Promise<unknown>;
+
+test.each(Object.keys(kinds))('one caller cannot take all places, and pays for each: %s', async (kind) => {
+  const [places, waiting, points, read] = kinds[kind] as (typeof kinds)[string];
+  const all = places + waiting;
+  const { budget } = budgetOf(points * all + points);
+  const { promise: reading, resolve } = Promise.withResolvers<void>();
   let running = 0;
-  const read = () => {
+  const work = () => {
     running += 1;
-    return reading.promise;
+    return reading;
   };
-  const all = Array.from({ length: most + waiting }, () => budget.many('a', 1, read));
-  expect(running).toBe(most);
-  await expect(budget.many('a', 1, read)).rejects.toMatchObject(refused);
-  expect(await budget.many('b', 1, async () => [answer('redis')])).toHaveLength(1);
-  reading.resolve([]);
-  await Promise.all(all);
-  expect(running).toBe(most + waiting);
+  const reads = Array.from({ length: all }, () => read(budget, 'a', work));
+  await nextTurn();
+  expect(running).toBe(places);
+  await expect(read(budget, 'a', work)).rejects.toMatchObject(refused);
+  await read(budget, 'b', async () => undefined);
+  resolve();
+  await Promise.all(reads);
+  expect(running).toBe(all);
+  await expect(budget.many('a', Infinity, points + 1, async () => [])).rejects.toMatchObject(refused);
 });
 
-test('a page costs as much as several keys, and one caller cannot take all places of lists', async () => {
-  const { pages: most, waiting } = placesOfOne;
+test('what Redis answers needs no place', async () => {
   const { budget } = budgetOf(10_000);
-  const reading = Promise.withResolvers<ListPage>();
-  let running = 0;
-  const read = () => {
-    running += 1;
-    return reading.promise;
-  };
-  const all = Array.from({ length: most + waiting }, () => budget.search('a', read));
-  expect(running).toBe(most);
-  await expect(budget.search('a', read)).rejects.toMatchObject(refused);
-  expect(await budget.search('b', async () => page('redis'))).toMatchObject({ source: 'redis' });
-  reading.resolve(page('stored'));
-  await Promise.all(all);
-  expect(running).toBe(most + waiting);
-  const left = 10_000 - 10 * (most + waiting);
-  await expect(budget.many('a', left + 1, async () => [])).rejects.toMatchObject(refused);
-  await budget.many('a', left, async () => []);
+  const { promise: reading, resolve } = Promise.withResolvers<Answer>();
+  const reads = Array.from({ length: placesOfOne.keys + placesOfOne.waitingKeys + 1 }, () =>
+    budget.one('a', () => reading),
+  );
+  resolve(answer('redis'));
+  expect(await Promise.all(reads)).toHaveLength(reads.length);
+});
+
+test('a page costs as much as several keys', async () => {
+  const { budget } = budgetOf(100);
+  await budget.search('a', Infinity, async () => page('stored'));
+  await expect(budget.many('a', Infinity, 91, async () => [])).rejects.toMatchObject(refused);
+  await budget.many('a', Infinity, 90, async () => []);
 });

@@ -1,6 +1,6 @@
 import { CatalogError } from '@catalog/contracts';
-import type { Answer, ListPage } from '@catalog/cache';
-import { bulkhead, BulkheadRejectedError, type BulkheadPolicy } from 'cockatiel';
+import type { Answer, InTurn, ListPage } from '@catalog/cache';
+import { CallerTurns } from '@catalog/service-kit';
 import { LRUCache } from 'lru-cache';
 
 /** What a caller pays when its read needs Postgres. A read that a cache answers is free. */
@@ -8,7 +8,7 @@ export const loadCosts = {
   key: 1,
   /** An absent key takes room in both caches, and nobody else asks for it. */
   missingKey: 5,
-  /** A page, a search or facets: measured, about as long as ten keys of a batch. */
+  /** A page, a search, facets, or a page of changes: measured, about as long as ten keys of a batch. */
   page: 10,
   /** Of a page that takes longer than `quickPage_ms`: a search for words that no product has compares them with all words. */
   pageMillisecond: 10,
@@ -25,16 +25,27 @@ export const placesOfOne = {
   pages: 12,
   /** Reads of many keys. */
   batches: 6,
-  /** More of either wait, since most come from a cache in a moment. */
+  /** Single keys that Redis cannot answer. They share queries of a hundred keys, so those that wait for a place need one or two. */
+  keys: 100,
+  /** Queries that no other read shares: of a SKU at the primary, of a version, of an inspected key. */
+  queries: 4,
+  /** Pages of changes. Three connections read them. */
+  changes: 2,
+  /** More of each wait, since most come from a cache in a moment. */
   waiting: 100,
+  /** A read that waits holds no more than its request. */
+  waitingKeys: 1_000,
+  /** As long as a pool lets a query wait for a connection. */
+  wait_ms: 2_000,
 } as const;
 
 interface Account {
   points: number;
   at_ms: number;
-  readonly pages: BulkheadPolicy;
-  readonly batches: BulkheadPolicy;
 }
+
+const turnsOf = (what: string, atOnce: number, waiting: number = placesOfOne.waiting): CallerTurns =>
+  new CallerTurns({ what, atOnce, waiting, wait_ms: placesOfOne.wait_ms });
 
 /** A caller that is forgotten begins with all its points. */
 const rememberedCallers = 10_000;
@@ -48,22 +59,63 @@ export class LoadBudget {
   readonly #perSecond: number;
   readonly #now: () => number;
   readonly #accounts = new LRUCache<string, Account>({ max: rememberedCallers });
+  readonly #turns = {
+    pages: turnsOf('pages', placesOfOne.pages),
+    batches: turnsOf('reads of many keys', placesOfOne.batches),
+    keys: turnsOf('reads of keys', placesOfOne.keys, placesOfOne.waitingKeys),
+    queries: turnsOf('queries', placesOfOne.queries),
+    changes: turnsOf('pages of changes', placesOfOne.changes),
+  };
 
   constructor(perSecond: number, now: () => number = () => performance.now()) {
     this.#perSecond = perSecond;
     this.#now = now;
   }
 
-  /** @throws CatalogError `rate_limited` */
-  one(caller: string, read: () => Promise<Answer>): Promise<Answer> {
-    return this.#paid(caller, loadCosts.key, read, costOf);
+  /**
+   * @param read gets `inTurn` for the cache: only what Redis cannot answer waits for its turn
+   * @throws CatalogError `rate_limited`, also if too many reads of the caller wait
+   */
+  one(caller: string, read: (inTurn: InTurn) => Promise<Answer>): Promise<Answer> {
+    const ofCaller: InTurn = (work, until_ms) => inTurn(this.#turns.keys, caller, until_ms, work);
+    return this.#paid(caller, loadCosts.key, () => read(ofCaller), costOf);
   }
 
-  /** @throws CatalogError `rate_limited`, also if too many reads of the caller wait */
-  many(caller: string, keys: number, read: () => Promise<readonly Answer[]>): Promise<readonly Answer[]> {
+  /**
+   * @param until_ms when the caller gives up, by `performance.now()`
+   * @throws CatalogError `rate_limited`, also if too many reads of the caller wait
+   */
+  many(
+    caller: string,
+    until_ms: number,
+    keys: number,
+    read: () => Promise<readonly Answer[]>,
+  ): Promise<readonly Answer[]> {
     const cost = (answers: readonly Answer[]) => answers.reduce((sum, answer) => sum + costOf(answer), 0);
-    return inPlace(this.#accountOf(caller).batches, () =>
+    return inTurn(this.#turns.batches, caller, until_ms, () =>
       this.#paid(caller, keys * loadCosts.key, read, cost),
+    );
+  }
+
+  /**
+   * A query that no other read shares. It counts as a key.
+   *
+   * @throws as `many`
+   */
+  query<T>(caller: string, until_ms: number, read: () => Promise<T>): Promise<T> {
+    return inTurn(this.#turns.queries, caller, until_ms, () =>
+      this.#paid(caller, loadCosts.key, read, () => loadCosts.key),
+    );
+  }
+
+  /**
+   * A page of changes.
+   *
+   * @throws as `many`
+   */
+  changes<T>(caller: string, read: () => Promise<T>): Promise<T> {
+    return inTurn(this.#turns.changes, caller, Number.POSITIVE_INFINITY, () =>
+      this.#paid(caller, loadCosts.page, read, () => loadCosts.page),
     );
   }
 
@@ -71,10 +123,11 @@ export class LoadBudget {
    * Reads a page of a list. The caller pays by the time that Postgres takes, because searches differ a hundredfold.
    *
    * @param read gets `load`, and calls it with each query for Postgres, so that the query is timed
-   * @throws CatalogError `rate_limited`, also if too many pages wait for the caller
+   * @throws as `many`
    */
   search(
     caller: string,
+    until_ms: number,
     read: (load: <T>(query: () => Promise<T>) => Promise<T>) => Promise<ListPage>,
   ): Promise<ListPage> {
     const account = this.#accountOf(caller);
@@ -88,7 +141,9 @@ export class LoadBudget {
       }
     };
     const cost = (page: ListPage) => (wasLoaded(page) ? loadCosts.page : 0);
-    return inPlace(account.pages, () => this.#paid(caller, loadCosts.page, () => read(load), cost));
+    return inTurn(this.#turns.pages, caller, until_ms, () =>
+      this.#paid(caller, loadCosts.page, () => read(load), cost),
+    );
   }
 
   /**
@@ -119,12 +174,7 @@ export class LoadBudget {
     const now_ms = this.#now();
     let account = this.#accounts.get(caller);
     if (account === undefined) {
-      account = {
-        points: this.#perSecond,
-        at_ms: now_ms,
-        pages: bulkhead(placesOfOne.pages, placesOfOne.waiting),
-        batches: bulkhead(placesOfOne.batches, placesOfOne.waiting),
-      };
+      account = { points: this.#perSecond, at_ms: now_ms };
       this.#accounts.set(caller, account);
       return account;
     }
@@ -135,17 +185,14 @@ export class LoadBudget {
   }
 }
 
-async function inPlace<T>(places: BulkheadPolicy, read: () => Promise<T>): Promise<T> {
-  try {
-    return await places.execute(read);
-  } catch (error) {
-    if (!(error instanceof BulkheadRejectedError)) throw error;
-    throw new CatalogError(
-      'rate_limited',
-      `${placesOfOne.waiting} reads of this caller wait for their turn, the most that may.`,
-      { retryAfterSeconds: 1 },
-    );
-  }
+async function inTurn<T>(
+  turns: CallerTurns,
+  caller: string,
+  until_ms: number,
+  read: () => Promise<T>,
+): Promise<T> {
+  using _turn = await turns.take(caller, until_ms);
+  return await read();
 }
 
 /** What a read of one key has cost. */

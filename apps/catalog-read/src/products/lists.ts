@@ -42,7 +42,7 @@ export class ProductLists {
     read: (db: Pool) => Promise<Buffer>,
     until_ms: number,
   ): Promise<ListPage> {
-    return this.#budget.search(caller, (load) =>
+    return this.#budget.search(caller, until_ms, (load) =>
       this.#cache.productPage(key, (db) => load(() => read(db)), until_ms),
     );
   }

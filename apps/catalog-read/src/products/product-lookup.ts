@@ -52,7 +52,11 @@ export class ProductLookup {
   async byId(id: string, atLeast: AtLeast): Promise<Answer> {
     const { products } = this.#cache;
     const near = atLeast.isFar === true ? undefined : products.getNear(id, atLeast.minVersion);
-    const answer = near ?? (await this.#budget.one(atLeast.caller, () => products.get(id, atLeast)));
+    const answer =
+      near ??
+      (await this.#budget.one(atLeast.caller, (inTurn) =>
+        products.get(id, { ...atLeast, isFar: true, inTurn }),
+      ));
     if (answer.version >= atLeast.minVersion) return answer;
     if (answer.text !== null) throw versionNotReached(atLeast.minVersion, answer.version);
     await this.#requireReached(atLeast, answer.version);
@@ -69,7 +73,9 @@ export class ProductLookup {
   async bySku(sku: string, atLeast: AtLeast): Promise<Answer> {
     const { caller, minVersion, beforeBypass, waitsUntil } = atLeast;
     const { products, skus } = this.#cache;
-    const named = skus.getNear(sku) ?? (await this.#budget.one(caller, () => skus.get(sku, { waitsUntil })));
+    const named =
+      skus.getNear(sku) ??
+      (await this.#budget.one(caller, (inTurn) => skus.get(sku, { waitsUntil, isFar: true, inTurn })));
     const target = skuTarget(named.entry, sku);
     if (target === undefined) {
       if (minVersion === 0) return named;
@@ -78,7 +84,9 @@ export class ProductLookup {
     }
     const product =
       products.getNear(target.id) ??
-      (await this.#budget.one(caller, () => products.get(target.id, { waitsUntil })));
+      (await this.#budget.one(caller, (inTurn) =>
+        products.get(target.id, { waitsUntil, isFar: true, inTurn }),
+      ));
     if (isTarget(target, product) && product.version >= minVersion) return product;
     if (product.version < minVersion) await beforeBypass();
     return this.#bySkuFromPrimary(sku, atLeast);
@@ -86,11 +94,11 @@ export class ProductLookup {
 
   /** In the order of the ids. A product that a cache holds below `minVersion` is read from Postgres. */
   async many(ids: readonly string[], atLeast: AtLeast): Promise<readonly Answer[]> {
-    const { caller, minVersion } = atLeast;
+    const { caller, minVersion, waitsUntil } = atLeast;
     const { products } = this.#cache;
     const answers =
       products.getManyNear(ids, minVersion) ??
-      (await this.#budget.many(caller, ids.length, () => products.getMany(ids, atLeast)));
+      (await this.#budget.many(caller, waitsUntil(), ids.length, () => products.getMany(ids, atLeast)));
     const newest = answers.reduce((max, { version }) => Math.max(max, version), 0);
     // Products without a recent change are rightly below it. So it is enough that the database has reached the version.
     if (newest < minVersion) await this.#requireReached(atLeast, newest);
@@ -98,10 +106,10 @@ export class ProductLookup {
   }
 
   async #bySkuFromPrimary(sku: string, atLeast: AtLeast): Promise<Answer> {
-    const { minVersion, waitsUntil } = atLeast;
+    const { minVersion } = atLeast;
     for (let attempt = 0; attempt < 3; attempt++) {
       const start = this.#cache.products.startPrimaryRead();
-      const product = await this.#readPostgres(waitsUntil, () => loadProductBySku(this.#pool, sku));
+      const product = await this.#readPostgres(atLeast, () => loadProductBySku(this.#pool, sku));
       if (product === null) {
         await this.#requireReached(atLeast, 0);
         return Answer.ofNothing('bypass');
@@ -117,13 +125,15 @@ export class ProductLookup {
   }
 
   /** An answer below `minVersion` is refused while Postgres as a whole has not reached that version. */
-  async #requireReached({ minVersion, waitsUntil }: AtLeast, there: number): Promise<void> {
+  async #requireReached(atLeast: AtLeast, there: number): Promise<void> {
+    const { minVersion } = atLeast;
     if (minVersion === 0) return;
-    const reached = await this.#readPostgres(waitsUntil, () => readVersionReached(this.#pool, minVersion));
+    const reached = await this.#readPostgres(atLeast, () => readVersionReached(this.#pool, minVersion));
     if (!reached) throw versionNotReached(minVersion, there);
   }
 
-  #readPostgres<T>(waitsUntil: () => number, read: () => Promise<T>): Promise<T> {
-    return this.#cache.readPostgres(read, waitsUntil());
+  #readPostgres<T>({ caller, waitsUntil }: AtLeast, read: () => Promise<T>): Promise<T> {
+    const until_ms = waitsUntil();
+    return this.#budget.query(caller, until_ms, () => this.#cache.readPostgres(read, until_ms));
   }
 }

@@ -27,7 +27,7 @@ import {
   sendEntity,
 } from '../http/answer.ts';
 import type { CountBypass } from '../http/bypass-limit.ts';
-import { loadCosts } from '../http/load-budget.ts';
+import { type LoadBudget, loadCosts } from '../http/load-budget.ts';
 import { PageSender } from '../http/page-sender.ts';
 import { conditionalRead, versionedRead, waitsUntil } from '../http/request-headers.ts';
 import { exportRoute } from '../export/routes.ts';
@@ -45,16 +45,22 @@ export interface ProductRoutesDeps {
   readonly lists: ProductLists;
   readonly views: ViewCounters;
   readonly countBypass: CountBypass;
+  readonly budget: LoadBudget;
 }
 
 const scope = readScope;
 
 export function productRoutes(deps: ProductRoutesDeps): Route[] {
-  const { cache, pool, lookup, lists, views, countBypass } = deps;
+  const { cache, pool, lookup, lists, views, countBypass, budget } = deps;
   const atLeast = (
     req: Request,
     { minVersion, waitsUntil }: Pick<AtLeast, 'minVersion' | 'waitsUntil'>,
   ): AtLeast => ({ caller: callerKey(req), minVersion, waitsUntil, beforeBypass: () => countBypass(req) });
+
+  const inspect = async <T>(req: Request, read: () => Promise<T>): Promise<T> => {
+    await countBypass(req);
+    return budget.query(callerKey(req), Number.POSITIVE_INFINITY, read);
+  };
 
   const pages = new PageSender();
   const send = (req: Request, res: Response, answer: Answer, ifNoneMatch: string | undefined): void => {
@@ -175,8 +181,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       params: productIdParams,
       answers: { 200: { description: 'The total.', schema: productViewsSchema } },
       async handle({ params: { id } }, res, req) {
-        await countBypass(req);
-        const total = await cache.readPostgresToInspect(() => viewsOfProduct(pool, id));
+        const total = await inspect(req, () => cache.readPostgresToInspect(() => viewsOfProduct(pool, id)));
         res.set('Cache-Control', 'no-store').json({ id, views: total });
       },
     }),
@@ -189,8 +194,8 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       params: productIdParams,
       answers: { 200: { description: 'Side by side.', schema: keyViewSchema } },
       async handle({ params }, res, req) {
-        await countBypass(req);
-        res.set('Cache-Control', 'no-store').json(await viewProduct(cache, pool, params.id));
+        const view = await inspect(req, () => viewProduct(cache, pool, params.id));
+        res.set('Cache-Control', 'no-store').json(view);
       },
     }),
   ];

@@ -1,16 +1,18 @@
 import { keyViewSchema, SETTINGS, SETTINGS_KEY, settingsSchema } from '@catalog/contracts';
-import { type Route, route } from '@catalog/service-kit';
+import { callerKey, type Route, route } from '@catalog/service-kit';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import { viewSettings } from '../cache/key-view.ts';
 import { entityAnswers, sendEntity } from '../http/answer.ts';
 import type { CountBypass } from '../http/bypass-limit.ts';
+import type { LoadBudget } from '../http/load-budget.ts';
 import { conditionalRead, versionNotReached } from '../http/request-headers.ts';
 
 interface SettingsRoutesDeps {
   readonly cache: CatalogCache;
   readonly pool: Pool;
   readonly countBypass: CountBypass;
+  readonly budget: LoadBudget;
 }
 
 export const settingsRoutes = (deps: SettingsRoutesDeps): Route[] => [
@@ -18,7 +20,7 @@ export const settingsRoutes = (deps: SettingsRoutesDeps): Route[] => [
   settingsViewRoute(deps),
 ];
 
-function settingsViewRoute({ cache, pool, countBypass }: SettingsRoutesDeps): Route {
+function settingsViewRoute({ cache, pool, countBypass, budget }: SettingsRoutesDeps): Route {
   return route({
     method: 'get',
     path: '/v1/settings/cache',
@@ -27,7 +29,10 @@ function settingsViewRoute({ cache, pool, countBypass }: SettingsRoutesDeps): Ro
     answers: { 200: { description: 'Side by side.', schema: keyViewSchema } },
     async handle(_input, res, req) {
       await countBypass(req);
-      res.set('Cache-Control', 'no-store').json(await viewSettings(cache, pool));
+      const view = await budget.query(callerKey(req), Number.POSITIVE_INFINITY, () =>
+        viewSettings(cache, pool),
+      );
+      res.set('Cache-Control', 'no-store').json(view);
     },
   });
 }

@@ -19,7 +19,7 @@ export function historyRoute(pool: Pool, params: z.ZodObject<{ id: z.ZodType<str
     path: '/v1/products/{id}/history',
     summary: 'Who changed which fields of a product, when, newest first',
     description:
-      'As far back as history is kept. Deleted products have one too. `changedBy` is "sql" for a change made by hand.',
+      'As far back as history is kept. Deleted products have one too. A page has fewer changes than `limit` if it would be longer than a million characters. `changedBy` is "sql" for a change made by hand.',
     scope: 'catalog:write',
     params,
     query,
@@ -33,11 +33,10 @@ export function historyRoute(pool: Pool, params: z.ZodObject<{ id: z.ZodType<str
         { until_ms },
       );
       if (history === null) throw new CatalogError('not_found', 'There is no product with this id.');
-      const { changes, hasMore } = history;
-      const last = changes.at(-1);
+      const { changes, nextBefore } = history;
       res.set('Cache-Control', 'no-store').json({
         data: changes,
-        page: { nextCursor: hasMore && last !== undefined ? String(last.version) : null },
+        page: { nextCursor: nextBefore === undefined ? null : String(nextBefore) },
       });
     },
   });

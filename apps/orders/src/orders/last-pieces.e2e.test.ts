@@ -14,10 +14,12 @@ const pieces = 10;
 const orders = await runningOrders();
 afterAll(() => orders[Symbol.asyncDispose]());
 
+/** Each is a caller of its own, because the service gives one caller half of its connections. */
 const order = (sku: string, key: string) =>
   orders.call('POST', '/v1/orders', {
     body: { customerId: key, lines: [{ sku, quantity: 1 }] },
     headers: { 'Idempotency-Key': key },
+    subject: key,
   });
 
 /** The customers who bought the SKU and the pieces left, read from Postgres. */

@@ -337,11 +337,14 @@ test('orders with the same SKUs in different line orders do not deadlock', async
   const lines = skus.map((sku) => ({ sku, quantity: 1 }));
   const placed = await Promise.all(
     Array.from({ length: 100 }, (_, order) =>
-      post({ customerId: 'c', lines: order % 2 === 0 ? lines : lines.toReversed() }),
+      post(
+        { customerId: 'c', lines: order % 2 === 0 ? lines : lines.toReversed() },
+        { subject: `shop ${order % 10}` },
+      ),
     ),
   );
-  // On a busy machine some answers may be 503. A deadlock would be 409.
-  const statuses = placed.map(({ status }) => status).filter((status) => status !== 503);
+  // On a busy machine some answers may be 503, or 429 after a long wait. A deadlock would be 409.
+  const statuses = placed.map(({ status }) => status).filter((status) => status !== 503 && status !== 429);
   expect(new Set(statuses)).toEqual(new Set([201]));
   for (const sku of skus) expect(await orders.onHand(sku)).toBe(200 - statuses.length);
 });

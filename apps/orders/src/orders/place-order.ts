@@ -10,8 +10,7 @@ import {
 import { answerOnce, findAnswer, withTransaction, type Pool, type PoolClient } from '@catalog/database';
 import { takeStock } from '../stock/stock-store.ts';
 import { insertOrder } from './order-store.ts';
-import { priceLines, type PricedLines, type PricingOptions } from './priced-lines.ts';
-import type { ProductSources } from '../catalog-copy/product-lookup.ts';
+import { priceLines, type PricedLines, type PriceSources, type PricingOptions } from './priced-lines.ts';
 
 export interface OrderRequest extends PricingOptions {
   readonly order: OrderCreate;
@@ -34,7 +33,7 @@ export interface PlacedOrder {
  * @throws CatalogError `stock_short` with the lines, and the errors of `priceLines` and `answerOnce`
  */
 export async function placeOrder(
-  { pool, ...sources }: { readonly pool: Pool } & ProductSources,
+  { pool, ...sources }: { readonly pool: Pool } & PriceSources,
   request: OrderRequest,
 ): Promise<PlacedOrder> {
   const { order, subject, idempotencyKey: key, until_ms } = request;

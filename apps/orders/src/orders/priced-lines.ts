@@ -1,3 +1,4 @@
+import type { CatalogClient } from '@catalog/catalog-client';
 import {
   callerGaveUp,
   CatalogError,
@@ -7,7 +8,13 @@ import {
 } from '@catalog/contracts';
 import { askCatalog, unavailable } from '../catalog-copy/catalog-away.ts';
 import type { CopiedProduct } from '../catalog-copy/catalog-copy.ts';
-import { findProduct, type ProductSources } from '../catalog-copy/product-lookup.ts';
+import type { ProductLookup } from '../catalog-copy/product-lookup.ts';
+
+/** Where prices, and whether the store takes orders, come from. */
+export interface PriceSources {
+  readonly catalog: Pick<CatalogClient, 'settings'>;
+  readonly products: ProductLookup;
+}
 
 export interface PricedLines {
   readonly currency: string;
@@ -17,6 +24,8 @@ export interface PricedLines {
 }
 
 export interface PricingOptions {
+  /** `callerKey` of the request. */
+  readonly caller: string;
   /** When the customer stops waiting, by `performance.now()`. */
   readonly until_ms: number;
   /** How old a product may be while the catalog cannot answer. 0 accepts no such product. */
@@ -29,19 +38,19 @@ export interface PricingOptions {
  * Adds to each line the current name, price and weight from the catalog. While the catalog cannot answer, it throws
  * `unavailable`, unless the caller accepts products from the copy.
  *
- * @throws CatalogError `invalid_request` with the lines, `orders_closed`, `version_not_reached`, `unavailable`, `internal_error`
+ * @throws CatalogError `invalid_request` with the lines, `orders_closed`, `version_not_reached`, `rate_limited`, `unavailable`,
+ *   `internal_error`
  */
 export async function priceLines(
-  sources: ProductSources,
+  { catalog, products: lookup }: PriceSources,
   lines: OrderCreate['lines'],
-  { until_ms, staleIfError_ms, minVersion }: PricingOptions,
+  { caller, until_ms, staleIfError_ms, minVersion }: PricingOptions,
 ): Promise<PricedLines> {
   const left_ms = Math.ceil(until_ms - performance.now());
   if (left_ms < 1) throw callerGaveUp();
   let oldest_ms = 0;
   let isStale = false;
   const options = {
-    ...(Number.isFinite(left_ms) && { timeout_ms: left_ms }),
     staleIfError_ms,
     onStale: (stale_ms: number) => {
       isStale = true;
@@ -50,8 +59,8 @@ export async function priceLines(
   };
   const [settings, products] = await askCatalog(() =>
     Promise.all([
-      sources.catalog.settings.get(options),
-      Promise.all(lines.map(({ sku }) => findProduct(sources, sku, { ...options, minVersion }))),
+      catalog.settings.get({ ...options, ...(Number.isFinite(left_ms) && { timeout_ms: left_ms }) }),
+      Promise.all(lines.map(({ sku }) => lookup.find(sku, { ...options, caller, until_ms, minVersion }))),
     ]),
   );
   // While its database is away, the catalog itself answers from its cache and marks the answer as stale.

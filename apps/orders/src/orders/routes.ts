@@ -11,6 +11,7 @@ import {
 } from '@catalog/contracts';
 import { withTransaction, type Pool, type PoolClient } from '@catalog/database';
 import {
+  callerKey,
   type HeaderField,
   idempotencyKey,
   minVersion,
@@ -19,11 +20,12 @@ import {
   type Route,
 } from '@catalog/service-kit';
 import { z } from 'zod';
-import type { ProductSources } from '../catalog-copy/product-lookup.ts';
+import { unknownSkuCost } from '../catalog-copy/product-lookup.ts';
 import { mayRead, mayWrite } from '../scopes.ts';
 import { returnStock } from '../stock/stock-store.ts';
 import { endOrder, listOrders, loadOrder } from './order-store.ts';
 import { piecesOf, placeOrder } from './place-order.ts';
+import type { PriceSources } from './priced-lines.ts';
 
 /** Prices change within hours. A longer outage of the catalog stops orders. */
 const mostStale_ms = 600_000;
@@ -47,14 +49,13 @@ export const staleIfError_ms: HeaderField<number> = {
   },
 };
 
-export function orderRoutes({ pool, catalog, copy }: { readonly pool: Pool } & ProductSources): Route[] {
+export function orderRoutes({ pool, catalog, products }: { readonly pool: Pool } & PriceSources): Route[] {
   return [
     route({
       method: 'post',
       path: '/v1/orders',
       summary: 'Place an order',
-      description:
-        'Takes the stock and keeps name, price and weight of this moment, all or nothing. Each line has the version of the product. It is at most 2 s older than the newest commit; with `Min-Version`, the version of a write, it is not older than that write. While the catalog is away the order is refused, unless `Cache-Control: stale-if-error=SECONDS` accepts what this service last read.',
+      description: `Takes the stock and keeps name, price and weight of this moment, all or nothing. Each line has the version of the product. It is at most 2 s older than the newest commit; with \`Min-Version\`, the version of a write, it is not older than that write. While the catalog is away the order is refused, unless \`Cache-Control: stale-if-error=SECONDS\` accepts what this service last read. For the rate limit a line whose SKU no product has counts as ${unknownSkuCost} requests.`,
       scope: mayWrite,
       headers: { key: idempotencyKey, until_ms: requestTimeout, staleIfError_ms, minVersion },
       body: {
@@ -75,10 +76,10 @@ export function orderRoutes({ pool, catalog, copy }: { readonly pool: Pool } & P
         },
       },
       errors: ['conflict', 'busy', 'stock_short', 'orders_closed'],
-      async handle({ body: order, headers: { key, until_ms, staleIfError_ms, minVersion }, caller }, res) {
+      async handle({ body: order, headers: { key, ...headers }, caller: { subject } }, res, req) {
         const placed = await placeOrder(
-          { pool, catalog, copy },
-          { order, subject: caller.subject, idempotencyKey: key, until_ms, staleIfError_ms, minVersion },
+          { pool, catalog, products },
+          { order, subject, caller: callerKey(req), idempotencyKey: key, ...headers },
         );
         if (placed.repeated) res.set('Idempotency-Replayed', 'true');
         if (placed.staleFor_ms !== undefined) {

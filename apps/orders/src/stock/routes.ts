@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ReadOptions } from '@catalog/catalog-client';
 import {
-  callerGaveUp,
   CatalogError,
   addressedSkuSchema,
   productIdListSchema,
@@ -11,22 +9,30 @@ import {
   type Stock,
 } from '@catalog/contracts';
 import { answerOnce, findAnswer, withTransaction, type Pool, type PoolClient } from '@catalog/database';
-import { idempotencyKey, minVersion, requestTimeout, route, type Route } from '@catalog/service-kit';
+import {
+  callerKey,
+  idempotencyKey,
+  minVersion,
+  requestTimeout,
+  route,
+  type Route,
+} from '@catalog/service-kit';
 import { z } from 'zod';
 import { askCatalog } from '../catalog-copy/catalog-away.ts';
-import { findProduct, type ProductSources } from '../catalog-copy/product-lookup.ts';
+import type { LookupOptions, ProductLookup } from '../catalog-copy/product-lookup.ts';
 import { mayRead, mayWrite } from '../scopes.ts';
 import { adjustStock, readStock, readStockOfProducts } from './stock-store.ts';
 
 const params = z.strictObject({ sku: addressedSkuSchema });
 
-export function stockRoutes({ pool, ...sources }: { readonly pool: Pool } & ProductSources): Route[] {
-  /** Waits for the catalog no longer than the caller. */
-  const productOf = async (sku: string, options: ReadOptions, until_ms = Number.POSITIVE_INFINITY) => {
-    const left_ms = Math.ceil(until_ms - performance.now());
-    if (left_ms < 1) throw callerGaveUp();
-    const limit = Number.isFinite(left_ms) ? { timeout_ms: left_ms } : {};
-    const product = await askCatalog(() => findProduct(sources, sku, { ...options, ...limit }));
+interface StockRoutesDeps {
+  readonly pool: Pool;
+  readonly products: ProductLookup;
+}
+
+export function stockRoutes({ pool, products }: StockRoutesDeps): Route[] {
+  const productOf = async (sku: string, options: LookupOptions) => {
+    const product = await askCatalog(() => products.find(sku, options));
     if (product === null) throw new CatalogError('not_found', 'No product has this SKU.');
     return { id: product.id, sku };
   };
@@ -56,8 +62,12 @@ export function stockRoutes({ pool, ...sources }: { readonly pool: Pool } & Prod
       headers: { minVersion },
       answers: { 200: { description: 'The stock.', schema: stockSchema } },
       errors: ['not_found'],
-      async handle({ params: { sku }, headers: { minVersion } }, res) {
-        const product = await productOf(sku, { minVersion, staleIfError_ms: Number.POSITIVE_INFINITY });
+      async handle({ params: { sku }, headers: { minVersion } }, res, req) {
+        const product = await productOf(sku, {
+          caller: callerKey(req),
+          minVersion,
+          staleIfError_ms: Number.POSITIVE_INFINITY,
+        });
         const stock = await readStock(pool, product);
         if (stock === null)
           throw new CatalogError('not_found', 'No stock of this product was ever received.');
@@ -84,6 +94,7 @@ export function stockRoutes({ pool, ...sources }: { readonly pool: Pool } & Prod
       async handle(
         { params: { sku }, body: adjustment, headers: { key, until_ms, minVersion }, caller },
         res,
+        req,
       ) {
         const { subject } = caller;
         const requestHash = createHash('sha256')
@@ -97,7 +108,7 @@ export function stockRoutes({ pool, ...sources }: { readonly pool: Pool } & Prod
           res.set('Idempotency-Replayed', 'true').json(answered);
           return;
         }
-        const product = await productOf(sku, { minVersion }, until_ms);
+        const product = await productOf(sku, { caller: callerKey(req), minVersion, until_ms });
         const adjust = async (client: PoolClient): Promise<Stock> => {
           const adjusted = await adjustStock(client, product, adjustment, subject);
           if (!('refused' in adjusted)) return adjusted;

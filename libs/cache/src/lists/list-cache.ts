@@ -102,6 +102,7 @@ export class ListCache {
       if (!stored || entry === undefined) return { payload, source: 'bypass', age_ms: 0 };
       return { payload, id: idOf(cacheKey, entry.grant, version), source: 'stored', age_ms: 0 };
     } catch (error) {
+      this.#fillPath.endLease(place, entry?.grant);
       const found = entry ?? (await this.#fillPath.readUnproved(place));
       if (found?.state === 'value') return { payload: found.payload, source: 'stale', age_ms: found.age_ms };
       const payload = await loadFromStandby?.().catch(() => undefined);
@@ -117,7 +118,7 @@ export class ListCache {
     return last_ms !== undefined && now_ms - last_ms < timings.listTtl_ms;
   }
 
-  /** The page is served meanwhile. If the refresh fails, the lease expires and the next reader tries. */
+  /** The page is served meanwhile. If the refresh fails, its lease runs out before another reader tries. */
   #refreshAhead(...path: Parameters<LeaseLoadFill['loadAndFill']>): void {
     this.#fillPath
       .loadAndFill(...path)

@@ -11,6 +11,7 @@ import { Flights, type Patience } from './flights.ts';
 import { type AskedEntry, type FillEvents, LeaseLoadFill } from './lease-load-fill.ts';
 import type { MonotonicReads } from './monotonic-reads.ts';
 import type { Place } from './place.ts';
+import type { ReadOptions } from './read-options.ts';
 import { StaleAnswers } from './stale-answers.ts';
 
 /** Events inside the cache, for metrics. */
@@ -26,17 +27,6 @@ export interface CacheParts {
   readonly monotonic: MonotonicReads;
   readonly now: () => number;
   readonly events: CacheEvents;
-}
-
-export interface ReadOptions {
-  /** A cache that holds a lower version does not answer. If the answer is still lower, Postgres holds nothing newer. */
-  readonly minVersion?: number;
-  /** Called before `minVersion` makes the read bypass the caches. It may throw to refuse that. */
-  readonly beforeBypass?: () => void | Promise<void>;
-  /** How long the caller waits, by `performance.now()`. Called only if the near cache cannot answer. */
-  readonly waitsUntil?: () => number;
-  /** The caller has just asked the near cache, which had no answer. */
-  readonly isFar?: boolean;
 }
 
 /** A read that a call of `MonotonicReads.forget` may overtake. */
@@ -138,18 +128,26 @@ export class EntityCache<Body extends object = object> {
   async getWith(load: LoadKey, key: string, options: ReadOptions = {}): Promise<Answer<Body>> {
     const near = options.isFar === true ? undefined : this.getNear(key, options.minVersion);
     if (near !== undefined) return near;
-    const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;
+    const { minVersion = 0, inTurn, waitsUntil } = options;
+    const until_ms = waitsUntil?.() ?? Number.POSITIVE_INFINITY;
     const deadline = { until_ms, late: callerGaveUp };
-    const patience = { until_ms };
+    const far = (asked: AskedRedis<Body>): Promise<Answer<Body>> => {
+      const getFar = () => this.#getFar(load, key, options, { until_ms }, asked);
+      return inTurn === undefined ? getFar() : inTurn(getFar, until_ms);
+    };
+    const isEnough = (asked: AskedRedis<Body>): asked is MarkedAnswer<Body> =>
+      typeof asked === 'object' && asked.answer.version >= minVersion;
     // A call to Redis ends within this time. So a caller that waits for longer needs no timer before its answer.
     if (until_ms - performance.now() <= timings.cacheCall_ms) {
-      const read = async () => this.#getFar(load, key, options, patience, await this.#askRedis(key));
+      const read = async () => {
+        const asked = await this.#askRedis(key);
+        return isEnough(asked) ? asked.answer : far(asked);
+      };
       return withDeadline(read, deadline);
     }
     const asked = await this.#askRedis(key);
-    if (typeof asked === 'object' && asked.answer.version >= (options.minVersion ?? 0)) return asked.answer;
-    if (until_ms === Number.POSITIVE_INFINITY) return this.#getFar(load, key, options, patience, asked);
-    return withDeadline(() => this.#getFar(load, key, options, patience, asked), deadline);
+    if (isEnough(asked)) return asked.answer;
+    return until_ms === Number.POSITIVE_INFINITY ? far(asked) : withDeadline(() => far(asked), deadline);
   }
 
   /** Call this before reading Postgres directly: the row then belongs to the incarnation of this moment. */
@@ -282,6 +280,7 @@ export class EntityCache<Body extends object = object> {
       return this.#keep(ticket, mark, textOf(read, fresh_ms), 0, stored ? 'stored' : 'bypass');
     } catch (error) {
       this.#parts.events.loadFailed(this.entity.name, error);
+      this.#fillPath.endLease(place, entry?.grant);
       const stale = await this.#staleAnswers.find(place, entry, key, patience);
       if (stale === undefined) throw error;
       return this.#keepStale(place, stale, mark);
@@ -321,7 +320,7 @@ export class EntityCache<Body extends object = object> {
     return { answer: Answer.ofNear(kept, now(), 'stale'), mark: monotonic.mark() };
   }
 
-  /** The entry is served meanwhile. If the refresh fails, the lease expires and the next reader tries. */
+  /** The entry is served meanwhile. If the refresh fails, its lease runs out before another reader tries. */
   #refreshAhead(load: LoadKey, key: string, { grant }: AskedEntry): void {
     const forever = { until_ms: Number.POSITIVE_INFINITY };
     this.#fillPath

@@ -129,6 +129,20 @@ export class LeaseLoadFill {
   }
 
   /**
+   * For a reader whose load has failed: the next one need not wait until its lease runs out. Nobody waits for this.
+   *
+   * @param grant of the earlier read of Redis
+   */
+  endLease({ cacheKey }: Place, grant: Grant | undefined): void {
+    if (grant === undefined || grant.token === '') return;
+    const { shards, events } = this.#parts;
+    const { store, breaker } = shards.of(cacheKey);
+    breaker
+      .execute(() => store.endLease(cacheKey, grant))
+      .catch((error: unknown) => events.cacheFailed(error));
+  }
+
+  /**
    * Fills the key if it needs a fill and no reader holds its lease.
    *
    * @returns whether this call filled it

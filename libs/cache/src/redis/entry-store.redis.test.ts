@@ -134,3 +134,27 @@ test('inspect changes nothing, takes no lease, and names an unreadable entry', a
   await admin.set('k', 'garbage');
   expect(await store.inspect('k')).toMatchObject({ state: 'unreadable' });
 });
+
+test('only the holder ends its lease, and the payload stays', async () => {
+  const { grant } = await store.readOrLease('k', 1, 'one');
+  const { grant: busy } = await store.readOrLease('k', 1, 'two');
+  expect(await store.endLease('k', busy)).toBe(false);
+  expect(await store.endLease('k', { ...grant, token: 'two' })).toBe(false);
+  expect(await store.readOrLease('k', 1, 'two')).toMatchObject({ lease: 'busy' });
+  expect(await store.endLease('k', grant)).toBe(true);
+  expect(await admin.exists('k')).toBe(0);
+  // It does not fill any more.
+  expect(await store.fill('k', 1, grant, loaded(1), 60_000)).toMatchObject({ stored: false });
+  const next = await store.readOrLease('k', 1, 'three');
+  expect(next.lease).toBe('granted');
+  await store.fill('k', 1, next.grant, loaded(2), 60_000);
+  await invalidate('k', 3);
+  const again = await store.readOrLease('k', 1, 'four');
+  expect(again).toMatchObject({ state: 'dead', version: 2, lease: 'granted' });
+  expect(await store.endLease('k', again.grant)).toBe(true);
+  expect(await store.readOrLease('k', 1, 'five')).toMatchObject({
+    state: 'dead',
+    version: 2,
+    lease: 'granted',
+  });
+});

@@ -186,6 +186,17 @@ export class EntryStore {
     return { stored: stored === 1, newer: stored === 0 && entry.state !== 'absent' ? entry : undefined };
   }
 
+  /**
+   * Ends the lease of the grant, if it has one.
+   *
+   * @returns false if there is no such lease any more
+   * @throws ioredis errors
+   */
+  async endLease(key: string, { token, incarnation, stamp }: Grant): Promise<boolean> {
+    if (token === '' || incarnation !== this.#connection.incarnation) return false;
+    return (await this.#run(scripts.endLease, [key], [stamp, token])) === 1;
+  }
+
   /** What a key holds, for people. It takes no lease and changes nothing. */
   async inspect(key: string): Promise<InspectedEntry> {
     const { redis } = this.#connection;

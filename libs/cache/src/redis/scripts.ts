@@ -18,6 +18,7 @@ export const scripts = {
     lua('read_page_or_lease'),
   ),
   fill: defineScript<FillAnswer>(import.meta.url, lua('entry'), lua('fill')),
+  endLease: defineScript<1 | 0>(import.meta.url, lua('entry'), lua('end_lease')),
   invalidateEach: defineScript<(1 | 0 | -1)[]>(
     import.meta.url,
     lua('entry'),

@@ -18,15 +18,18 @@ const momentSchema = z.object({
 /** A moment in the life of the database, as a follower remembers it. */
 export type Moment = z.infer<typeof momentSchema>;
 
-const cursorSchema = z.object({
-  incarnation: z.string(),
-  /** The follower has seen all changes that were committed then. */
-  seen: momentSchema,
-  /** On its way from `seen` to this moment, it has seen the changes up to the version `after`. */
-  next: z.object({ moment: momentSchema, after: version }).optional(),
-  /** It is still reading the products that existed at `seen`, and has read those up to this id; null before the first one. */
-  existing: z.union([z.uuid(), z.null()]).optional(),
-});
+const cursorSchema = z
+  .object({
+    incarnation: z.string(),
+    /** The follower has seen all changes that were committed then. */
+    seen: momentSchema,
+    /** On its way from `seen` to this moment, it has seen the changes up to the version `after`. */
+    next: z.object({ moment: momentSchema, after: version }).optional(),
+    /** It is still reading the products that existed at `seen`, and has read those up to this id; null before the first one. */
+    existing: z.union([z.uuid(), z.null()]).optional(),
+  })
+  // A way that began before `seen` would search changes that the follower has seen.
+  .refine(({ seen, next }) => next === undefined || next.after >= Math.min(seen.newest, seen.openAfter));
 export type ChangeCursor = z.infer<typeof cursorSchema>;
 
 /** Of SHA-256, so that a cursor that was cut or mixed up is noticed. It is no signature: a cursor grants nothing. */
@@ -47,11 +50,20 @@ export function readCursor(text: string, where: { parameter: string } | { header
   const json = bytes.subarray(checkBytes);
   // Node skips characters that are no base64url. Only a text that we wrote survives the round trip.
   const isOurs = bytes.toString('base64url') === text && bytes.subarray(0, checkBytes).equals(checkOf(json));
-  const parsed = isOurs && json.length > 0 ? cursorSchema.safeParse(JSON.parse(json.toString())) : undefined;
+  const parsed = isOurs ? cursorSchema.safeParse(parseJson(json)) : undefined;
   if (parsed?.success === true) return parsed.data;
   const [name] = Object.values(where);
   const message = 'is not a cursor that this service gave';
   throw new CatalogError('invalid_request', `${name} ${message}.`, {
     errors: [{ ...where, code: 'malformed', message }],
   });
+}
+
+/** Anybody can compute the check of any bytes. */
+function parseJson(json: Buffer): unknown {
+  try {
+    return JSON.parse(json.toString());
+  } catch {
+    return undefined;
+  }
 }

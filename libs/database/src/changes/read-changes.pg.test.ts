@@ -197,6 +197,35 @@ test('a follower that begins with a snapshot gets every product once, and then t
   ]);
 });
 
+test('whatever a cursor that somebody made up says, its page is one short search', async () => {
+  const { incarnation, seen } = await latest();
+  const first = seen.newest;
+  await owner.query(`
+    insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
+    select gen_random_uuid(), nextval('catalog.versions'), 'create', 'test', clock_timestamp()
+    from generate_series(1, 60000)`);
+  const far = '9000000000000000000';
+  const last = 253_402_300_799_999;
+  // It claims to have seen everything, and asks for all changes.
+  const all = { snapshot: `${far}:${far}:`, time_ms: last, newest: first, openAfter: first };
+  const page = await readChanges(read, { incarnation, seen: all }, 100);
+  expect([page.changes, page.hasMore]).toEqual([[], true]);
+  expect((page.next.next?.after ?? 0) - first).toBeLessThanOrEqual(25_000);
+  // It arrives at last.
+  expect((await readAll(page.next)).changes).toEqual([]);
+  for (const wrong of [
+    { newest: Number.MAX_SAFE_INTEGER },
+    { newest: Number.MAX_SAFE_INTEGER, openAfter: Number.MAX_SAFE_INTEGER },
+    { snapshot: `1:${far}:2`, openAfter: Number.MIN_SAFE_INTEGER },
+    { snapshot: `1:${far}:2`, openAfter: Number.MAX_SAFE_INTEGER },
+    { snapshot: '1:1:', time_ms: last },
+  ]) {
+    const cursor = { incarnation, seen: { ...seen, ...wrong } };
+    const answer = await readChanges(read, cursor, 10).catch((error: unknown) => error);
+    if (answer instanceof Error) expect(answer).toMatchObject({ code: 'changes_gone' });
+  }
+});
+
 test('a cursor behind which changes are not kept is gone, and one that has missed nothing is not', async () => {
   const { id } = await insertRow(owner);
   const old = await latest();

@@ -1,4 +1,5 @@
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
+import type { QueryConfig } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createPool, type Queryable } from '../postgres/pool.ts';
 import { withTransaction } from '../postgres/transaction.ts';
@@ -140,13 +141,75 @@ test('history has pages, and is null for a product that never existed', async ()
   const { id } = await insertRow(pool);
   for (let name = 1; name <= 4; name++) await pool.query('update catalog.products set name = $1', [name]);
   const first = await readProductHistory(pool, { productId: id, limit: 3 });
-  expect([first?.changes.length, first?.hasMore]).toEqual([3, true]);
-  const beforeVersion = first?.changes.at(-1)?.version;
+  expect([first?.changes.length, first?.nextBefore]).toEqual([3, first?.changes.at(-1)?.version]);
+  const beforeVersion = first?.nextBefore;
   const second = await readProductHistory(pool, { productId: id, limit: 3, beforeVersion });
-  expect([second?.changes.length, second?.hasMore]).toEqual([2, false]);
+  expect([second?.changes.length, second?.nextBefore]).toEqual([2, undefined]);
   expect(
     await readProductHistory(pool, { productId: '0190c0de-0000-7000-8000-000000000000', limit: 3 }),
   ).toBeNull();
+});
+
+test('a page ends at a million characters, Postgres reads little more for it, and the pages join without gaps', async () => {
+  const { id } = await insertRow(pool);
+  for (let n = 0; n < 60; n += 1) {
+    await pool.query(
+      `update catalog.products
+       set attributes = (select jsonb_object_agg('k' || k, repeat(chr(97 + $2::int), 1000)) from generate_series(1, 50) k)
+       where id = $1`,
+      [id, n % 26],
+    );
+  }
+  const queries: number[] = [];
+  const query = async (sent: QueryConfig) => {
+    const result = await pool.query(sent);
+    queries.push(result.rows.length);
+    return result;
+  };
+  const counted = { query } as Queryable;
+  const versions: number[] = [];
+  let pages = 0;
+  for (let beforeVersion: number | undefined; ; pages += 1) {
+    queries.length = 0;
+    const page = await readProductHistory(counted, { productId: id, limit: 100, beforeVersion });
+    versions.push(...(page?.changes.map(({ version }) => version) ?? []));
+    expect(JSON.stringify(page?.changes).length).toBeLessThan(1_001_000);
+    // Ten changes in a query, of which one fills a tenth of the page.
+    expect(queries.length).toBeLessThanOrEqual(2);
+    beforeVersion = page?.nextBefore;
+    if (beforeVersion === undefined) break;
+  }
+  const { rows } = await pool.query<{ version: number }>(
+    'select version from catalog.product_history where product_id = $1 order by version desc',
+    [id],
+  );
+  expect(versions).toEqual(rows.map(({ version }) => version));
+  expect(pages).toBeGreaterThan(4);
+});
+
+test('a change that is larger than a page is a page of its own', async () => {
+  const { id } = await insertRow(pool);
+  await pool.query(
+    `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values, new_values)
+     select $1, nextval('catalog.versions'), 'update', 'test', clock_timestamp(), '{}', jsonb_build_object('name', repeat('x', 1200000))
+     from generate_series(1, 2)`,
+    [id],
+  );
+  const first = await readProductHistory(pool, { productId: id, limit: 100 });
+  expect(first?.changes).toHaveLength(1);
+  const second = await readProductHistory(pool, {
+    productId: id,
+    limit: 100,
+    beforeVersion: first?.nextBefore,
+  });
+  expect(second?.changes).toHaveLength(1);
+  const third = await readProductHistory(pool, {
+    productId: id,
+    limit: 100,
+    beforeVersion: second?.nextBefore,
+  });
+  expect(third?.changes.map(({ operation }) => operation)).toEqual(['create']);
+  expect(third?.nextBefore).toBeUndefined();
 });
 
 test('history cannot be rewritten, not even by its owner', async () => {

@@ -1,7 +1,7 @@
-import { writableProductFields, type ProductChange } from '@catalog/contracts';
+import { maxPage_chars, writableProductFields, type ProductChange } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
-import { readRows } from '../postgres/unreadable.ts';
+import { readRows, type ReadRow } from '../postgres/unreadable.ts';
 
 const sql = {
   history: loadSql(import.meta.url, './history.sql'),
@@ -15,32 +15,70 @@ export interface HistoryRequest {
   readonly limit: number;
 }
 
+export interface ProductHistory {
+  readonly changes: readonly ProductChange[];
+  /** `beforeVersion` of the next page; undefined on the last one. */
+  readonly nextBefore: number | undefined;
+}
+
 interface Row extends Omit<ProductChange, 'fields'> {
   readonly old: Readonly<Record<string, unknown>>;
   readonly new: Readonly<Record<string, unknown>>;
 }
 
-/** The changes of a product, newest first, as far back as retention keeps them. null if no such product is known. */
+/** Changes in a query: 2.3 MB, if each has two values of the largest product. */
+const changesInQuery = 10;
+
+/**
+ * The changes of a product, newest first, as far back as retention keeps them. null if no such product is known. The page ends
+ * early rather than to be longer than `maxPage_chars`, but has at least one change where there is any.
+ */
 export async function readProductHistory(
   db: Queryable,
   { productId, beforeVersion, limit }: HistoryRequest,
-): Promise<{ changes: ProductChange[]; hasMore: boolean } | null> {
-  const rows = await readRows<Row>(
-    db,
-    { text: sql.history, values: [productId, beforeVersion ?? null, limit + 1] },
-    'product_history',
-    ({ version }) => `${productId} ${version}`,
-  );
-  if (rows.length === 0) {
+): Promise<ProductHistory | null> {
+  const changes: ProductChange[] = [];
+  let [rows, chars] = [0, 0];
+  let last: number | undefined;
+  for await (const { row, isUnreadable } of rowsBefore(db, productId, beforeVersion)) {
+    const change = isUnreadable ? undefined : changeOf(row);
+    if (change !== undefined) chars += JSON.stringify(change).length;
+    if (rows === limit || (rows > 0 && chars > maxPage_chars)) return { changes, nextBefore: last };
+    if (change !== undefined) changes.push(change);
+    rows += 1;
+    last = row.version;
+  }
+  if (rows === 0) {
     const known = await db.query<{ known: boolean }>(sql.isKnown, [productId]);
     if (known.rows[0]?.known !== true) return null;
   }
-  const readable = rows.slice(0, limit).filter(({ isUnreadable }) => !isUnreadable);
-  const changes = readable.map(({ row: { old, new: written, ...change } }) => ({
+  return { changes, nextBefore: undefined };
+}
+
+async function* rowsBefore(
+  db: Queryable,
+  productId: string,
+  beforeVersion: number | undefined,
+): AsyncGenerator<ReadRow<Row>> {
+  for (let before = beforeVersion ?? null; ;) {
+    const rows = await readRows<Row>(
+      db,
+      { text: sql.history, values: [productId, before, changesInQuery] },
+      'product_history',
+      ({ version }) => `${productId} ${version}`,
+    );
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < changesInQuery) return;
+    before = last.row.version;
+  }
+}
+
+function changeOf({ old, new: written, ...change }: Row): ProductChange {
+  return {
     ...change,
     fields: writableProductFields
       .filter((field) => field in old || field in written)
       .map((field) => ({ field, old: old[field] ?? null, new: written[field] ?? null })),
-  }));
-  return { changes, hasMore: rows.length > limit };
+  };
 }

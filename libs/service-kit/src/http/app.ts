@@ -55,7 +55,7 @@ export function createServiceApp(options: ServiceAppOptions): Express {
   useOwnMessages(app);
 
   const operator = operatorRoutes(options);
-  app.use(firstContact(observeRequests(options), operator));
+  app.use(firstContact(observeRequests({ ...options, stopping: options.readiness.stopping }), operator));
   options.routes(app);
   app.use(noSuchAddress(options.service));
   app.use(answerErrors);

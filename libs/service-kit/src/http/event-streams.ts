@@ -31,14 +31,23 @@ export class EventStreams {
   }
 
   /**
+   * Call it before work that only the stream needs.
+   *
+   * @throws CatalogError `unavailable` when the service is stopping
+   */
+  refuseWhileStopping(): void {
+    if (this.#options.stopping.aborted)
+      throw new CatalogError('unavailable', 'The service is stopping.', { retryAfterSeconds: retryAfter_s });
+  }
+
+  /**
    * Answers 200 and keeps the answer open, until the client goes away, the token of the caller ends, or the service stops.
    *
    * @throws CatalogError `unavailable`, `rate_limited`
    */
   open(req: Request, res: Response): EventStream {
     const { stopping, now = Date.now } = this.#options;
-    if (stopping.aborted)
-      throw new CatalogError('unavailable', 'The service is stopping.', { retryAfterSeconds: retryAfter_s });
+    this.refuseWhileStopping();
     const place = this.#places.take(callerKey(req));
     const until_ms = req.caller?.until_ms;
     const stream = new EventStream(res, stopping, until_ms === undefined ? undefined : until_ms - now());

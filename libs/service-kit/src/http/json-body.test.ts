@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { CatalogError, problemSchema, type Problem } from '@catalog/contracts';
-import { rawHttp } from '@catalog/testing';
+import { eventually, rawHttp } from '@catalog/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { jsonBody, parseJson } from './json-body.ts';
@@ -108,6 +108,41 @@ test('a body that ends early is nobody’s success', async () => {
     'POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"a":1}',
   );
   expect(answer).not.toContain('200 OK');
+});
+
+test('one caller has so many bodies under way, and nobody else waits for those that stop in the middle', async () => {
+  // The header names the caller.
+  await using shared = await startTestService({
+    trustedProxies: ['127.0.0.1'],
+    routes: (app) => app.post('/things', jsonBody(), (req, res) => void res.json(req.body)),
+  });
+  const from = (address: string) => ({
+    'Content-Type': 'application/json',
+    'X-Forwarded-For': address,
+  });
+  const send = (address: string) =>
+    fetch(`${shared.url}/things`, { method: 'POST', body: '[1]', headers: from(address) });
+  const stopped = Array.from({ length: httpLimits.bodiesOfCaller }, () => {
+    const sending = request({
+      port: shared.port,
+      method: 'POST',
+      path: '/things',
+      headers: { ...from('192.0.2.1'), 'Content-Length': 100 },
+    });
+    sending.on('error', () => undefined);
+    sending.write('[1,');
+    return sending;
+  });
+  await eventually(async () => {
+    const { promise: late, resolve } = Promise.withResolvers<false>();
+    setTimeout(() => resolve(false), 100);
+    const answer = await Promise.race([send('192.0.2.1'), late]);
+    return answer === false;
+  });
+  expect((await send('192.0.2.2')).status).toBe(200);
+  const own = send('192.0.2.1');
+  for (const sending of stopped) sending.destroy();
+  expect((await own).status).toBe(200);
 });
 
 test.each([

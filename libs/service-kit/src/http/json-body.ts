@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { CatalogError, printable } from '@catalog/contracts';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { parseExactJson } from '../json/exact-json.ts';
+import { CallerTurns } from '../rate-limit/caller-turns.ts';
+import { callerKey } from '../rate-limit/limit-rate.ts';
 import { httpLimits } from './limits.ts';
 
 export interface JsonBodyOptions {
@@ -33,12 +35,34 @@ export function requireContentType(req: IncomingMessage, types: readonly string[
 const tooLarge = (limitBytes: number): CatalogError =>
   new CatalogError('body_too_large', `The body is larger than the limit of ${limitBytes} bytes.`);
 
+const endedEarly = (): CatalogError =>
+  new CatalogError('malformed_request', 'The body ended before its announced length.');
+
+/**
+ * A body that has not had its turn stays with the client, but for what its socket has read ahead. So a caller whose bodies stop in
+ * the middle holds little memory, and only its own bodies wait for them.
+ */
+const bodies = new CallerTurns({
+  what: 'bodies',
+  atOnce: httpLimits.bodiesOfCaller,
+  waiting: httpLimits.waitingBodiesOfCaller,
+  wait_ms: httpLimits.request_ms,
+});
+
 /** A chunk of one byte takes a hundred in memory. So many of them are joined, whatever size the client chooses. */
 const mostChunks = 1_024;
 
-/** Stops at the limit. Bytes after it are dropped, not kept. */
-export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+/** Stops at the limit. Bytes after it are dropped, not kept. Bodies of one caller are received so many at once. */
+export async function readBody(req: Request, limitBytes: number): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  const until_ms = performance.now() + httpLimits.request_ms;
+  using _turn = await bodies.take(callerKey(req));
+  // The client has left meanwhile. No event would tell.
+  if (req.destroyed) throw endedEarly();
+  return await receive(req, limitBytes, until_ms);
+}
+
+function receive(req: IncomingMessage, limitBytes: number, until_ms: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let received = 0;
@@ -55,12 +79,11 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
         chunks.splice(0, mostChunks, Buffer.concat(chunks, received));
     };
     const onEnd = (): void => settle(undefined);
-    const onBroken = (): void =>
-      settle(new CatalogError('malformed_request', 'The body ended before its announced length.'));
+    const onBroken = (): void => settle(endedEarly());
     // The server may allow hours for uploads. A small body needs a limit of its own.
     const timer = setTimeout(
       () => settle(new CatalogError('request_timeout', 'The body did not arrive in time.')),
-      httpLimits.request_ms,
+      until_ms - performance.now(),
     );
     req.on('data', onData).on('end', onEnd).on('error', onBroken).on('aborted', onBroken);
   });

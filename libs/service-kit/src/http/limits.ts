@@ -50,6 +50,14 @@ export const httpLimits = {
   operatorRuns_ms: 50,
   /** For JSON bodies. The largest valid product has about 115 KiB. */
   jsonBytes: 256 * 1024,
+  /** JSON bodies of one caller that are received at once: 16 MiB at most. Whole bodies take less than a millisecond. */
+  bodiesOfCaller: 64,
+  /** Those that wait for their turn. Node reads up to 64 KiB of each ahead. */
+  waitingBodiesOfCaller: 256,
+  /** Requests of one caller that wait for a turn at Postgres: 32 MiB if all have the largest product. */
+  waitingRequestsOfCaller: 250,
+  /** How long each of them waits: as long as a pool lets a transaction wait for a connection. */
+  requestTurn_ms: 2_000,
   /** Deeper than any of our bodies, and far from the depth that could overflow the stack. */
   jsonDepth: 20,
   /** Elements of one array, or keys of one object: ten times as many as our contracts allow. */

@@ -21,13 +21,19 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 /** As nginx counts a request whose client disconnected before the answer was complete. */
 const clientClosedRequest = 499;
 
+/** Nothing that the service needs has failed. */
+const isOwnRefusal = (error: CatalogError | undefined): boolean =>
+  error?.code === 'unavailable' && error.cause === undefined;
+
 /** Cheap: a request that ends well gets no id, no log record and no closure. */
 export function observeRequests(options: {
   metrics: Metrics;
   log: Logger;
   slow_ms?: number;
+  /** Aborts when the service begins to stop. */
+  stopping?: AbortSignal;
 }): (res: ServerResponse<Request>, began_ms?: number) => void {
-  const { log } = options;
+  const { log, stopping } = options;
   const { httpRequest } = options.metrics;
   const slow_ms = options.slow_ms ?? 1_000;
 
@@ -51,9 +57,11 @@ export function observeRequests(options: {
       taken_ms: Math.round(taken_ms * 10) / 10,
       ...(error !== undefined && { code: error.code }),
     };
-    if (status >= 500 && error !== undefined)
+    // A stopping service turns callers away, and they go to another process.
+    const isFailure = status >= 500 && !(stopping?.aborted === true && isOwnRefusal(error));
+    if (isFailure && error !== undefined)
       log.error({ ...record, err: error.cause ?? error }, 'request failed');
-    else if (status >= 500) log.warn(record, 'request failed');
+    else if (isFailure) log.warn(record, 'request failed');
     else if (status >= 400) log.info(record, 'request refused');
     else if (taken_ms >= slow_ms) log.warn(record, 'slow request');
     else log.debug(record, 'request');

@@ -2,10 +2,13 @@ import type { Express, RequestHandler } from 'express';
 import { requireScope } from '../auth/authenticate.ts';
 import { createServiceApp, type ServiceDependencies } from '../http/app.ts';
 import { jsonBody, requireContentType } from '../http/json-body.ts';
+import { httpLimits } from '../http/limits.ts';
 import { refuseOtherMethods } from '../http/other-methods.ts';
 import { openApiDocument } from '../openapi/document.ts';
-import { limitRate, type RequestLimit } from '../rate-limit/limit-rate.ts';
+import { CallerTurns } from '../rate-limit/caller-turns.ts';
+import { callerKey, limitRate, type RequestLimit } from '../rate-limit/limit-rate.ts';
 import { parse } from '../validation/parse.ts';
+import { requestTimeout } from './header-fields.ts';
 import type { JsonBody, Route, StreamedBody } from './route.ts';
 
 /** What the app of every service with an API is given. */
@@ -15,14 +18,19 @@ export interface ApiDependencies extends ServiceDependencies {
   readonly rateLimiter?: RequestLimit;
 }
 
+interface ApiOptions extends ApiDependencies {
+  readonly service: string;
+  readonly description: string;
+  readonly routes: readonly Route[];
+  /**
+   * Connections to Postgres that the routes share. One caller gets half of them: so many of its requests run at once, and the rest
+   * waits for its turn. Uploads take no turn. Without it, requests do not wait.
+   */
+  readonly connections?: number;
+}
+
 /** The app of a service that answers the declared routes, and `/openapi.json` and `/docs` about them. */
-export function createApi(
-  options: ApiDependencies & {
-    readonly service: string;
-    readonly description: string;
-    readonly routes: readonly Route[];
-  },
-): Express {
+export function createApi(options: ApiOptions): Express {
   const { service, description, routes, rateLimiter } = options;
   const openapi = openApiDocument({
     title: service,
@@ -34,8 +42,9 @@ export function createApi(
   return createServiceApp({ ...options, openapi, routes: (app) => addRoutes(app, options) });
 }
 
-function addRoutes(app: Express, options: ApiDependencies & { readonly routes: readonly Route[] }): void {
-  const { routes, authenticate, rateLimiter } = options;
+function addRoutes(app: Express, options: ApiOptions): void {
+  const { routes, authenticate, rateLimiter, connections } = options;
+  const turns = connections === undefined ? undefined : turnsOnHalfOf(connections);
   const methodsOf = new Map<string, string[]>();
   for (const route of routes) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
@@ -46,7 +55,7 @@ function addRoutes(app: Express, options: ApiDependencies & { readonly routes: r
       requireScope(...scopes),
       ...(rateLimiter === undefined ? [] : [limitRate(rateLimiter, route.cost)]),
       ...bodyReaders(route.body),
-      handlerOf(route),
+      handlerOf(route, isStreamed(route.body) ? undefined : turns),
     );
     const methods = methodsOf.get(path) ?? [];
     methods.push(...(route.method === 'get' ? ['GET', 'HEAD'] : [route.method.toUpperCase()]));
@@ -56,11 +65,21 @@ function addRoutes(app: Express, options: ApiDependencies & { readonly routes: r
   for (const [path, methods] of methodsOf) app.all(path, refuseOtherMethods(methods));
 }
 
+const isStreamed = (body: Route['body']): body is StreamedBody => body !== undefined && 'streamed' in body;
+
 function bodyReaders(body: JsonBody | StreamedBody | undefined): RequestHandler[] {
-  return body === undefined || 'streamed' in body
+  return body === undefined || isStreamed(body)
     ? []
     : [jsonBody(body.types === undefined ? {} : { types: body.types })];
 }
+
+const turnsOnHalfOf = (connections: number): CallerTurns =>
+  new CallerTurns({
+    what: 'requests',
+    atOnce: Math.max(1, Math.floor(connections / 2)),
+    waiting: httpLimits.waitingRequestsOfCaller,
+    wait_ms: httpLimits.requestTurn_ms,
+  });
 
 type Check = (given: Readonly<Record<string, unknown>>) => unknown;
 
@@ -69,14 +88,18 @@ function checkOf(declared: Route['params'], where: 'params' | 'query'): Check {
   return 'schema' in declared ? declared.check : (given) => parse(declared, given, where);
 }
 
-/** Checks everything in the order in which it stands in a request, and hands it to the handler. */
-function handlerOf({ params, query, headers, body, handle }: Route): RequestHandler {
+/** Checks everything in the order in which it stands in a request, and hands it to the handler when its turn comes. */
+function handlerOf(
+  { params, query, headers, body, handle }: Route,
+  turns: CallerTurns | undefined,
+): RequestHandler {
   const checkParams = checkOf(params, 'params');
   const checkQuery = checkOf(query, 'query');
   const fields = Object.entries(headers ?? {});
-  const streamedTypes = body !== undefined && 'streamed' in body ? body.types : undefined;
+  const mayGiveUp = fields.some(([, field]) => field === requestTimeout);
+  const streamedTypes = isStreamed(body) ? body.types : undefined;
   const bodySchema = body !== undefined && 'schema' in body ? body.schema : undefined;
-  return (req, res) => {
+  return async (req, res) => {
     const { caller } = req;
     if (caller === undefined) throw new Error('a route was reached without authentication');
     const input = {
@@ -88,6 +111,8 @@ function handlerOf({ params, query, headers, body, handle }: Route): RequestHand
       caller,
     };
     for (const [name, field] of fields) input.headers[name] = field.read(req);
-    return handle(input, res, req);
+    if (turns === undefined) return handle(input, res, req);
+    using _turn = await turns.take(callerKey(req), mayGiveUp ? requestTimeout.read(req) : undefined);
+    await handle(input, res, req);
   };
 }

@@ -46,9 +46,10 @@ export function readCursor(
   if (!bytes.subarray(0, hashBytes).equals(hash(text, filter, sort)))
     throw cursorError('other_filter', 'belongs to a list with another filter or sort');
   const [position, estimatedTotal, similar] = Array.isArray(parts) ? (parts as unknown[]) : [];
-  if (!Array.isArray(position) || !order.accepts(position) || !Number.isSafeInteger(estimatedTotal))
+  const total = Number.isSafeInteger(estimatedTotal) ? Number(estimatedTotal) : -1;
+  if (!Array.isArray(position) || !order.accepts(position) || total < 0)
     throw cursorError('malformed', 'is not a cursor that this service gave');
-  return { position, estimatedTotal: Number(estimatedTotal), similar: similar === true };
+  return { position, estimatedTotal: total, similar: similar === true };
 }
 
 function cursorError(code: string, message: string): CatalogError {

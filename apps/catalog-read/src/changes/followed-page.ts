@@ -1,0 +1,61 @@
+import { type FollowedChange, maxPage_chars, type Product } from '@catalog/contracts';
+import {
+  type ChangesPage,
+  type ChangesStart,
+  loadProducts,
+  type Pool,
+  readChanges,
+  readCursor,
+} from '@catalog/database';
+
+/** Products are read so many in a query: 2.3 MB, if all have the largest size and only the first of them fit the page. */
+const productsInQuery = 20;
+
+export interface FollowedPage extends Omit<ChangesPage, 'changes'> {
+  readonly changes: readonly FollowedChange[];
+}
+
+/**
+ * A page of changes as followers see it. It ends early rather than to be longer than `maxPage_chars`, but has at least one
+ * change where there is any.
+ *
+ * @throws CatalogError `changes_gone`
+ */
+export async function readFollowedPage(
+  pool: Pool,
+  start: ChangesStart,
+  limit: number,
+  { withProducts }: { readonly withProducts: boolean },
+): Promise<FollowedPage> {
+  const page = await readChanges(pool, start, limit);
+  const keys = page.changes.map(({ key }) => key);
+  const products = new Map<string, Product | null>();
+  const changes: FollowedChange[] = [];
+  let chars = 0;
+  for (const [index, change] of page.changes.entries()) {
+    if (withProducts && !products.has(change.key)) await addProducts(pool, keys.slice(index), products);
+    const followed = {
+      ...change,
+      entity: 'product' as const,
+      changedFields: [...change.changedFields],
+      ...(withProducts && { product: products.get(change.key) ?? null }),
+    };
+    chars += JSON.stringify(followed).length;
+    const last = changes.at(-1);
+    if (chars > maxPage_chars && last !== undefined)
+      return { changes, next: readCursor(last.cursor, { parameter: 'after' }), hasMore: true };
+    changes.push(followed);
+  }
+  return { ...page, changes };
+}
+
+/** Reads the next products that are not there yet. A product of several changes is read once. */
+async function addProducts(
+  pool: Pool,
+  keys: readonly string[],
+  products: Map<string, Product | null>,
+): Promise<void> {
+  const next = [...new Set(keys)].filter((key) => !products.has(key)).slice(0, productsInQuery);
+  const loaded = await loadProducts(pool, next);
+  for (const key of next) products.set(key, loaded.get(key)?.body ?? null);
+}

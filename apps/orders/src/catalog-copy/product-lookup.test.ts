@@ -1,0 +1,67 @@
+/** What lookups of one caller cost, and that it is not the others who pay. See docs/security.md, row 67. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CatalogClient } from '@catalog/catalog-client';
+import { expect, test } from 'vitest';
+import { ProductLookup, unknownSkuCost } from './product-lookup.ts';
+
+/** A catalog without products. It answers when it is told to. */
+function playedCatalog({ left = 1_000_000 } = {}) {
+  const asked: string[] = [];
+  const answers: (() => void)[] = [];
+  const getBySku = (sku: string) => {
+    asked.push(sku);
+    return new Promise<null>((resolve) => answers.push(() => resolve(null)));
+  };
+  const charged: number[] = [];
+  const lookup = new ProductLookup({
+    catalog: { products: { getBySku } } as unknown as CatalogClient,
+    copy: { find: () => Promise.resolve(undefined) },
+    rateLimiter: {
+      limit: left,
+      window_ms: 1_000,
+      take(_caller, cost = 1) {
+        const allowed = cost <= left;
+        if (allowed) {
+          left -= cost;
+          charged.push(cost);
+        }
+        return { allowed, left, reset_ms: 1 };
+      },
+    },
+  });
+  const answerAll = async () => {
+    for (const answer of answers.splice(0)) answer();
+    await nextTurn();
+  };
+  return { asked, charged, lookup, answerAll };
+}
+
+test('lookups of one caller wait for its own, and another caller does not', async () => {
+  const { asked, lookup, answerAll } = playedCatalog();
+  const many = Array.from({ length: 100 }, (_, line) => lookup.find(`A-${line}`, { caller: 'a' }));
+  const other = lookup.find('B', { caller: 'b' });
+  await nextTurn();
+  expect([asked.length, asked.includes('B')]).toEqual([21, true]);
+  for (let round = 0; round < 5; round += 1) await answerAll();
+  await Promise.all([...many, other]);
+  expect(asked).toHaveLength(101);
+});
+
+test('a lookup is not sent for a caller who gave up while it waited', async () => {
+  const { asked, lookup, answerAll } = playedCatalog();
+  const until_ms = performance.now() + 20;
+  const first = Array.from({ length: 20 }, () => lookup.find('FIRST', { caller: 'a' }));
+  await expect(lookup.find('LATE', { caller: 'a', until_ms })).rejects.toMatchObject({ code: 'unavailable' });
+  await answerAll();
+  await Promise.all(first);
+  expect(asked).not.toContain('LATE');
+});
+
+test('a caller pays for each SKU that no product has, at last with all that it has left', async () => {
+  const { charged, lookup, answerAll } = playedCatalog({ left: 2 * unknownSkuCost + 3 });
+  const unknown = Array.from({ length: 4 }, (_, line) => lookup.find(`A-${line}`, { caller: 'a' }));
+  await nextTurn();
+  await answerAll();
+  expect(await Promise.all(unknown)).toEqual([null, null, null, null]);
+  expect(charged).toEqual([unknownSkuCost, unknownSkuCost, 3]);
+});
