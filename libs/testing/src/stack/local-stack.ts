@@ -10,9 +10,10 @@ import { freePortRange } from '../network/free-ports.ts';
 import { hasExited } from '../processes/ending.ts';
 
 const repository = resolve(import.meta.dirname, '../../../..');
-const ownPorts = 1 + Math.max(...Object.values(portOffsets));
+/** The nodes of a cluster take another port each. */
+const ownPorts = 11 + Math.max(...Object.values(portOffsets));
 /** With spare ports for the processes that a test adds. */
-const portRange = 40;
+const portRange = 80;
 
 export type StackProcess = Listener;
 
