@@ -22,7 +22,7 @@ const connection = 'PORT_BASE chooses the stack, 4000 unless set.';
 /** @type {Readonly<Record<string, CommandLine>>} */
 const commandLines = {
   start: {
-    about: `Installs what is missing, starts everything on this machine, and loads the demo catalog. Ctrl-C stops all and keeps the data. PORT_BASE moves all ports, 4000 unless set.`,
+    about: `Installs what is missing, starts everything on this machine, and loads the demo catalog. Ctrl-C stops all and keeps the data. PORT_BASE moves all ports, 4000 unless set. With CACHE=cluster the cache is a Redis Cluster.`,
   },
   test: {
     about: 'Runs every check and test. What is given goes to nx: `-p cache` runs those of one package.',
@@ -58,7 +58,10 @@ const commandLines = {
   },
   secrets: {
     about: 'Writes keys and passwords for `docker compose up --build`.',
-    options: { kubernetes: { type: 'boolean', about: 'writes those for infra/kubernetes' } },
+    options: {
+      kubernetes: { type: 'boolean', about: 'writes those for infra/kubernetes' },
+      cluster: { type: 'boolean', about: 'the cache is a Redis Cluster: docs/cluster.md' },
+    },
   },
   users: {
     about: `Manages who may sign in to the console. A password comes from the standard input; on a terminal it is made up and printed. ${connection}`,

@@ -14,7 +14,7 @@ const configurations = [
   'apps/orders/src/config.ts',
   'apps/console/server/config.ts',
 ];
-const commands = ['PORT_BASE', 'STACK_FOLDER', 'REDIS_SERVER'];
+const commands = ['PORT_BASE', 'STACK_FOLDER', 'CACHE', 'REDIS_SERVER'];
 
 test('docs/environment.md names every variable that a service reads, and no other', () => {
   const read = configurations.flatMap((file) =>

@@ -15,6 +15,8 @@ export interface Sizes {
   readonly importRows: readonly number[];
   /** Products that are read in turn for Redis hits. The near cache holds about 60,000, so it must be more. */
   readonly inRedis: number;
+  /** Changes that wait for workers. */
+  readonly backlog: number;
   /** Whether hits and misses must come from the wanted source. With few products, all end in the near cache. */
   readonly checksSources: boolean;
   /** More than a core answers in a second. A run takes that many new products. */
@@ -48,6 +50,7 @@ export const fullSizes: Sizes = {
   bulkRows: 1_000_000,
   importRows: [8_000, 1_000_000],
   inRedis: 80_000,
+  backlog: 50_000,
   checksSources: true,
   mostMisses_perSecond: 5_000,
   growth: [200_000, 1_000_000],
@@ -86,6 +89,7 @@ export const smokeSizes: Sizes = {
   bulkRows: 2_000,
   importRows: [500, 2_000],
   inRedis: 2_000,
+  backlog: 500,
   checksSources: false,
   mostMisses_perSecond: 200,
   // Two, so that they are compared.

@@ -2,6 +2,7 @@
 import { cpus, loadavg, totalmem } from 'node:os';
 import { measureBulkUpdate } from './bulk/bulk-update.ts';
 import { measureChanges } from './changes/changes.ts';
+import { measureCluster } from './cluster/cluster.ts';
 import { measureCommits } from './commits/commits.ts';
 import { measureCores } from './cores/cores.ts';
 import { measureExports } from './exports/exports.ts';
@@ -55,6 +56,11 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'what a mixed load costs beside what single costs predict; a hundred times that load worked out',
     isQuick: false,
     measure: measureScale,
+  },
+  cluster: {
+    about: 'Redis hits through a cluster of three masters beside one server; one, two and four workers',
+    isQuick: false,
+    measure: measureCluster,
   },
   // These come last, because each leaves a million rows behind.
   growth: {

@@ -1,9 +1,9 @@
-/** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--plain]`. It also runs the reader of the control. */
+/** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--cluster] [--plain]`. It also runs the reader of the control. */
 import { parseArgs } from 'node:util';
 import { runCommand } from '@catalog/runtime';
 import { servePlainly } from './control/plain-reader.ts';
 import { rows } from './rows/rows.ts';
-import { selectRows } from './rows/select.ts';
+import { rowsFor, selectRows } from './rows/select.ts';
 import { runSuite } from './suite.ts';
 
 const help = `Usage: npm run faults -- [options]
@@ -15,6 +15,7 @@ report is written to apps/fault-suite/reports.
   --minutes M     how long the run may take, 5 unless given; long waits are shortened to fit. With --soak: how long it runs
   --seed S        repeats the random choices of a run
   --soak          injects faults at random until the time is over
+  --cluster       runs the rows of the cache Redis with a Redis Cluster of three masters and three replicas, and rows of its own
   --plain         runs the same against plain cache-aside, which must fail
   --help          shows this
 
@@ -30,6 +31,7 @@ function readOptions() {
       minutes: { type: 'string', default: '5' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
       soak: { type: 'boolean', default: false },
+      cluster: { type: 'boolean', default: false },
       plain: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -38,15 +40,16 @@ function readOptions() {
   const { chosen, unknown } =
     values.row === undefined ? { chosen: rows, unknown: [] } : selectRows(rows, values.row.split(','));
   if (unknown.length > 0) throw new UsageError(`There is no row ${unknown.join(', ')}.`);
+  if (values.cluster && values.plain) throw new UsageError('--plain has no --cluster.');
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new UsageError('--minutes must be above 0.');
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number.');
-  return { ...values, chosen, minutes, seed };
+  return { ...values, ...rowsFor(chosen, values.cluster, values.row !== undefined), minutes, seed };
 }
 
 async function main(): Promise<number> {
-  const { help: asksForHelp, chosen, minutes, seed, soak, plain } = readOptions();
+  const { help: asksForHelp, chosen, left, minutes, seed, soak, plain, cluster } = readOptions();
   if (asksForHelp) {
     console.log(help);
     return 0;
@@ -55,8 +58,10 @@ async function main(): Promise<number> {
   const patience = soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 5) / 10));
   const { outcomes } = await runSuite({
     rows: soak ? chosen.filter(({ withoutLoad }) => withoutLoad !== true) : chosen,
+    left,
     seed,
     plain,
+    cluster,
     patience,
     ...(soak && { until_ms: performance.now() + minutes * 60_000 }),
     say: (line) => console.log(line),

@@ -153,7 +153,19 @@ async function coldCaches(
     }));
 }
 
-/** Checks I1, I7 and the caches, after the load has stopped. */
+/** Nobody starts a process again that the suite has started, so a fault that ends one would go unnoticed. */
+async function endedServices({ readers, workers, writers }: System): Promise<string[]> {
+  const isAlive = async (url: string): Promise<boolean> => {
+    const response = await fetch(`${url}/livez`).catch(() => undefined);
+    await response?.body?.cancel();
+    return response?.ok === true;
+  };
+  const services = [...readers, ...workers, ...writers];
+  const alive = await Promise.all(services.map(({ url }) => isAlive(url)));
+  return services.filter((_, index) => alive[index] === false).map(({ name }) => name);
+}
+
+/** Checks I1, I7, the caches and the processes, after the load has stopped. */
 async function checkEnd(system: System, keys: Keys): Promise<RowResult['violations'][number][]> {
   const found: RowResult['violations'][number][] = [];
   const final = await versions(system, keys);
@@ -172,6 +184,8 @@ async function checkEnd(system: System, keys: Keys): Promise<RowResult['violatio
   await Promise.all(system.readers.map(compare));
   if (!system.plain) found.push(...(await coldCaches(system, [...final.keys()])));
   for (const text of await wrongEntries(system)) found.push({ invariant: 'I1', text, operations: [] });
+  for (const name of await endedServices(system))
+    found.push({ invariant: 'services', text: `${name} has ended`, operations: [] });
   if (!system.plain) {
     const { rows } = await system.sql.query<{ waiting: number }>(
       'select count(*) as waiting from catalog.outbox where applied_at is null',

@@ -14,6 +14,19 @@ test('no invariant is violated under the quick rows of the fault matrix', async 
   for (const { operations } of outcomes) expect(operations).toBeGreaterThan(100);
 }, 400_000);
 
+test('no invariant is violated when a shard of a cluster fails over, and when slots move', async () => {
+  const { outcomes } = await runSuite({
+    rows: byId('73', '74'),
+    seed,
+    plain: false,
+    cluster: true,
+    patience: 0,
+    say: () => {},
+  });
+  expect(outcomes.flatMap(({ row, story }) => story.map((line) => `${row.id}: ${line}`))).toEqual([]);
+  for (const { operations } of outcomes) expect(operations).toBeGreaterThan(100);
+}, 200_000);
+
 test('plain cache-aside violates the invariants under the same load and the same checker', async () => {
   const { outcomes } = await runSuite({
     rows: byId('1', '24'),

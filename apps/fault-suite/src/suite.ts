@@ -7,9 +7,13 @@ import { startSystem, type System } from './system/system.ts';
 
 export interface SuiteOptions {
   readonly rows: readonly Row[];
+  /** Rows that do not run, with the reason. */
+  readonly left?: Run['skipped'];
   readonly seed: number;
   /** Runs plain cache-aside instead of this system. It must fail. */
   readonly plain: boolean;
+  /** Runs with a Redis Cluster as the cache. */
+  readonly cluster?: boolean;
   /** The part of the matrix's long waits that is really waited for: 0 to 1. */
   readonly patience: number;
   /** Until this time of the monotonic clock it runs all rows again and again, each round in a random order. */
@@ -18,26 +22,27 @@ export interface SuiteOptions {
 }
 
 export async function runSuite(options: SuiteOptions): Promise<Run & { readonly file: string }> {
-  const { rows, seed, plain, patience, until_ms, say } = options;
+  const { rows, left = [], seed, plain, cluster = false, patience, until_ms, say } = options;
   const began_ms = performance.now();
   const random = randomFrom(seed);
-  const skipped: Run['skipped'][number][] = [];
+  const skipped: Run['skipped'][number][] = [...left];
   const possible: Row[] = [];
   for (const row of rows) {
     const why = await row.impossible?.();
     if (why === undefined) possible.push(row);
-    else {
-      skipped.push({ row, why });
-      say(`– ${row.id.padEnd(4)} ${row.fault}: ${why}`);
-    }
+    else skipped.push({ row, why });
   }
-  say(`starting ${plain ? 'the control: plain cache-aside' : 'the stack'} (seed ${seed})`);
+  for (const { row, why } of skipped) say(`– ${row.id.padEnd(4)} ${row.fault}: ${why}`);
+  const what = plain
+    ? 'the control: plain cache-aside'
+    : `the stack${cluster ? ', with a Redis Cluster' : ''}`;
+  say(`starting ${what} (seed ${seed})`);
   await using systems = new AsyncDisposableStack();
   const started = new Map<boolean, System>();
   /** The second system is started only if a row needs it. */
   const systemFor = async (row: Row): Promise<System> => {
     const replicated = row.replicated === true;
-    const system = started.get(replicated) ?? systems.use(await startSystem(plain, { replicated }));
+    const system = started.get(replicated) ?? systems.use(await startSystem({ plain, replicated, cluster }));
     started.set(replicated, system);
     return system;
   };
@@ -62,6 +67,7 @@ export async function runSuite(options: SuiteOptions): Promise<Run & { readonly 
   }
   const run = {
     plain,
+    cluster,
     seed,
     took_ms: performance.now() - began_ms,
     outcomes: rows.flatMap(({ id }) => outcomes.get(id) ?? []),

@@ -26,6 +26,7 @@ import { externalStores } from './service-process.ts';
 import { consoleAdmin, services } from './service-table.ts';
 import { createStack } from './stack.ts';
 import { printableLines } from './terminal.ts';
+import { cacheServers } from './stores/cluster.ts';
 import { databaseUrl, superuser } from './stores/postgres.ts';
 
 const commandLine = {
@@ -36,6 +37,7 @@ const commandLine = {
     role: { type: 'string' },
     compose: { type: 'boolean', default: false },
     kubernetes: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
     mode: { type: 'string', default: 'reject-all' },
     'dry-run': { type: 'boolean', default: false },
     'on-existing': { type: 'string', default: 'update' },
@@ -88,6 +90,7 @@ async function start(): Promise<void> {
     folder: ownFolder(),
     ports: portsFrom(base),
     external: externalStores(process.env),
+    cache: cacheServers(process.env),
     services,
     redisProgram: process.env['REDIS_SERVER'] || 'redis-server',
     prefix: process.env['PORT_BASE'] ? `PORT_BASE=${base} ` : '',
@@ -160,14 +163,15 @@ async function doctor(): Promise<number> {
 async function secrets(): Promise<void> {
   if (values.kubernetes) {
     const folder = join(stackRoot(process.env), kubernetesFolderName);
-    const written = await writeKubernetesSecrets(folder, services);
+    const written = await writeKubernetesSecrets(folder, services, values);
     say(`${written.length} secrets; apply them with:`);
     say(`kubectl create namespace catalog; kubectl apply -f ${join(folder, kubernetesSecretsFile)}`);
     return;
   }
-  const files = await writeComposeSecrets(composeFolder(), services);
+  const files = await writeComposeSecrets(composeFolder(), services, values);
   const { username, password } = consoleAdmin;
-  say(`${files.length} files are in ${composeFolder()}; start with: docker compose up --build`);
+  const profile = values.cluster ? '--profile cluster ' : '';
+  say(`${files.length} files are in ${composeFolder()}; start with: docker compose ${profile}up --build`);
   say(
     `sign in to http://127.0.0.1:4000 as ${username}; the password is in ${join(composeFolder(), password)}`,
   );

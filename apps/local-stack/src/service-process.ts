@@ -8,6 +8,7 @@ import { host, type Ports } from './machine/ports.ts';
 import { repositoryRoot, type StackFolder } from './machine/stack-folder.ts';
 import type { ProcessSpec, StartingChild } from './processes/supervised-process.ts';
 import type { ServiceEntry } from './service-table.ts';
+import { type CacheServers, cacheUrl } from './stores/cluster.ts';
 import { databaseUrl } from './stores/postgres.ts';
 import { redisUrl } from './stores/redis.ts';
 
@@ -33,6 +34,7 @@ interface ServiceSurroundings {
   readonly ports: Ports;
   readonly secrets: Secrets;
   readonly external: ExternalStores;
+  readonly cache: CacheServers;
   readonly folder: Pick<StackFolder, 'publicKeysFile' | 'serviceKeyFile' | 'breakSocket'>;
 }
 
@@ -74,20 +76,20 @@ function inherited(): NodeJS.ProcessEnv {
 
 function serviceEnv(
   service: ServiceEntry,
-  { ports, secrets, external, folder }: ServiceSurroundings,
+  { ports, secrets, external, cache, folder }: ServiceSurroundings,
 ): Record<string, string> {
   const { name, databaseRole, usesCacheRedis, usesStateRedis, calls = [], randomSecrets = {} } = service;
   const database =
     external.database ?? databaseUrl(ports.postgres, databaseRole, secrets.postgres[databaseRole] ?? '');
-  const ownRedis = (server: 'cache-redis' | 'state-redis') =>
-    redisUrl(ports[server], name, secrets.redis[name] ?? '');
+  const password = secrets.redis[name] ?? '';
   const env: Record<string, string> = {
     DATABASE_URL: database,
     DATABASE_DIRECT_URL: external.databaseDirect ?? database,
     SERVICE_JWKS_FILE: folder.publicKeysFile,
   };
-  if (usesCacheRedis) env['CACHE_REDIS_URL'] = external.cacheRedis ?? ownRedis('cache-redis');
-  if (usesStateRedis) env['STATE_REDIS_URL'] = external.stateRedis ?? ownRedis('state-redis');
+  if (usesCacheRedis) env['CACHE_REDIS_URL'] = external.cacheRedis ?? cacheUrl(cache, ports, name, password);
+  if (usesStateRedis)
+    env['STATE_REDIS_URL'] = external.stateRedis ?? redisUrl(ports['state-redis'], name, password);
   if (service.calls) env['SERVICE_KEY_FILE'] = folder.serviceKeyFile(name);
   if (service.breaksStack === true) env['BREAK_SOCKET'] = folder.breakSocket;
   for (const called of calls) env[urlVariable(called)] = `http://${host}:${ports[called]}`;

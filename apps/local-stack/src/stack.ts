@@ -17,6 +17,7 @@ import {
 } from './processes/supervised-process.ts';
 import { serviceProcess, type ExternalStores } from './service-process.ts';
 import { consoleAdmin, type ServiceEntry } from './service-table.ts';
+import { busPort, type CacheServers, createCluster, isCluster } from './stores/cluster.ts';
 import { databaseUrl, ensureDatabase, preparePostgres, superuser } from './stores/postgres.ts';
 import { operator, type RedisServer } from './stores/redis-acl.ts';
 import { prepareRedis, redisUrl } from './stores/redis.ts';
@@ -29,6 +30,8 @@ export interface StackOptions {
   readonly folder: StackFolder;
   readonly ports: Ports;
   readonly external: ExternalStores;
+  /** The servers of the cache, unless a real one takes their place. */
+  readonly cache: CacheServers;
   readonly services: readonly ServiceEntry[];
   readonly redisProgram: string;
   /** What a person must type before npm commands to reach this stack. */
@@ -45,6 +48,7 @@ export function createStack({
   folder,
   ports,
   external,
+  cache,
   services,
   redisProgram,
   prefix,
@@ -55,9 +59,10 @@ export function createStack({
   const writeUrl = `http://${host}:${ports['catalog-write']}`;
   const ownStores = [
     { name: 'postgres', externalUrl: external.database },
-    { name: 'cache-redis', externalUrl: external.cacheRedis },
+    ...cache.map((name) => ({ name, externalUrl: external.cacheRedis })),
     { name: 'state-redis', externalUrl: external.stateRedis },
   ] as const;
+  const hasOwnCluster = isCluster(cache) && external.cacheRedis === undefined;
   const isOwn = (store: Listener) =>
     ownStores.some(({ name, externalUrl }) => name === store && externalUrl === undefined);
   const listeners = [...ownStores, ...services].map(({ name }) => name);
@@ -123,9 +128,13 @@ export function createStack({
     const secrets = await loadOrCreateSecrets(folder.secretsFile, services);
     await writeKeyFiles(secrets, folder.publicKeysFile, folder.serviceKeyFile);
     await step('stores', async () => startAll('stores', await storeSpecs(secrets)));
+    if (hasOwnCluster) {
+      const password = secrets.redis[operator] ?? '';
+      await step('cache cluster', () => createCluster({ ports, program: redisProgram, password }));
+    }
     await step('database', () => prepareDatabase(secrets));
     for (const service of services) {
-      const spec = serviceProcess(service, { ports, secrets, external, folder });
+      const spec = serviceProcess(service, { ports, secrets, external, cache, folder });
       await step(service.name, () => startAll('services', [spec]));
     }
     startBreaking(secrets);
@@ -151,20 +160,22 @@ export function createStack({
   }
 
   async function storeSpecs(secrets: Secrets): Promise<ProcessSpec[]> {
-    const redis = (server: RedisServer, place: string) =>
+    const redis = (server: RedisServer, name: Listener) =>
       prepareRedis({
         server,
+        name,
         program: redisProgram,
-        folder: place,
-        port: ports[`${server}-redis`],
+        folder: folder.redis(name),
+        port: ports[name],
+        ...(server === 'cache' && isCluster(cache) && { busPort: busPort(ports[name]) }),
         passwords: secrets.redis,
       });
     const password = secrets.postgres[superuser] ?? '';
     const specs: Promise<ProcessSpec>[] = [];
     if (isOwn('postgres'))
       specs.push(preparePostgres({ folder: folder.postgres, port: ports.postgres, password }));
-    if (isOwn('cache-redis')) specs.push(redis('cache', folder.cacheRedis));
-    if (isOwn('state-redis')) specs.push(redis('state', folder.stateRedis));
+    specs.push(...cache.filter(isOwn).map((name) => redis('cache', name)));
+    if (isOwn('state-redis')) specs.push(redis('state', 'state-redis'));
     return Promise.all(specs);
   }
 

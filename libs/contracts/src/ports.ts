@@ -8,5 +8,12 @@ export const portOffsets = {
   postgres: 10,
   'cache-redis': 11,
   'state-redis': 12,
+  // The cache as a cluster. The nodes speak to each other ten ports higher.
+  'cache-redis-1': 21,
+  'cache-redis-2': 22,
+  'cache-redis-3': 23,
+  'cache-redis-4': 24,
+  'cache-redis-5': 25,
+  'cache-redis-6': 26,
 } as const;
 export type Listener = keyof typeof portOffsets;

@@ -1,7 +1,7 @@
 export { type HeldLock, Lock, type LockOptions } from './lock/lock.ts';
 export { type KeyFamily, keysWithoutTtl } from './key-families.ts';
 export { isNearlyFull } from './memory/nearly-full.ts';
-export { type ClusterMap, type ClusterShard } from './cluster/cluster-map.ts';
+export { type ClusterMap, type ClusterShard, viewHasSlot } from './cluster/cluster-map.ts';
 export { ClusterTopology } from './cluster/cluster-topology.ts';
 export { slotOf } from './cluster/key-slot.ts';
 export { openRedis } from './open-redis.ts';

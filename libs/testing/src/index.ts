@@ -25,6 +25,12 @@ export {
 } from './stack/local-stack.ts';
 export { startCatalog, type RunningCatalog } from './services/catalog.ts';
 export { startService, type ServiceProcess } from './services/service-process.ts';
-export { startReader, startScript, type RunningScript } from './stack/extra-process.ts';
+export {
+  startReader,
+  startScript,
+  startWorker,
+  startWriter,
+  type RunningScript,
+} from './stack/extra-process.ts';
 export { resident_MiB } from './processes/memory.ts';
 export { barChart, format, lineChart, markdownTable, type Line } from './report/render.ts';

@@ -12,8 +12,8 @@ export interface Contestant {
   readonly label: string;
   readonly url: string;
   readonly pid: number;
-  /** The cache Redis, if it uses one. */
-  readonly redisPid?: number;
+  /** The servers of the cache, if it uses one. */
+  readonly redisPids?: readonly number[];
   readonly route: Route;
   /** @throws if its answers are wrong, or do not come from the wanted source */
   check(): Promise<void>;
@@ -40,12 +40,11 @@ const mostClientShare = 0.85;
 const leastServerShare = 0.95;
 
 async function measureRound(contestant: Contestant, seconds: number): Promise<Round> {
-  const { url, pid, redisPid } = contestant;
-  const redis = redisPid === undefined ? [] : [redisPid];
-  const [before, redisBefore] = [cpuTime([pid]), cpuTime(redis)];
+  const { url, pid, redisPids = [] } = contestant;
+  const [before, redisBefore] = [cpuTime([pid]), cpuTime(redisPids)];
   const result = await runLoad({ url, seconds, ...contestant.route.load() });
   contestant.route.ran(result.requests);
-  const [used, redisUsed] = [cpuBetween(before, cpuTime([pid])), cpuBetween(redisBefore, cpuTime(redis))];
+  const [used, redisUsed] = [cpuBetween(before, cpuTime([pid])), cpuBetween(redisBefore, cpuTime(redisPids))];
   const { requests, duration_us, failed } = result;
   const share = (used?.used_us ?? Number.NaN) / duration_us;
   const withWaiting = ((used?.used_us ?? 0) + (used?.waited_us ?? 0)) / duration_us;

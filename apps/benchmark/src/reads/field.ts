@@ -99,7 +99,7 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
       label,
       url: running.url,
       pid: running.pid,
-      ...(usesRedis && { redisPid }),
+      ...(usesRedis && { redisPids: [redisPid] }),
       route,
       check: () =>
         checkAnswers(running.url, route.sample(), {

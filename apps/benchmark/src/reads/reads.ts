@@ -88,7 +88,7 @@ function verdictText(rounds: readonly Round[]): string {
 function table(contestants: readonly Contestant[], rounds: Rounds): string[] {
   return markdownTable(
     ['', 'CPU per request', 'requests/s on one core', 'bare ÷ this', 'CPU of Redis', 'rounds that count'],
-    contestants.map(({ name, label, redisPid }) => {
+    contestants.map(({ name, label, redisPids }) => {
       const own = rounds.of(name);
       const base = baseOf(name);
       return [
@@ -98,7 +98,7 @@ function table(contestants: readonly Contestant[], rounds: Rounds): string[] {
         name === base
           ? '1'
           : `${ratioText(rounds.ratio(base, name, cpuOf))}${base === 'bare-get' ? ' of bare + GET' : ''}`,
-        redisPid === undefined ? '' : cpuText(median(own.map(redisCpuOf))),
+        redisPids === undefined ? '' : cpuText(median(own.map(redisCpuOf))),
         verdictText(own),
       ];
     }),

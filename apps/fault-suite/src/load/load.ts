@@ -10,7 +10,7 @@ const clients: readonly (readonly [count: number, client: (scene: Scene, index: 
   [
     [8, residentReader],
     [4, roamingReader],
-    [1, apiWriter],
+    [2, apiWriter],
     [1, sqlWriter],
   ];
 const hotKeys = 3;

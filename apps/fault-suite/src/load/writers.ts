@@ -17,7 +17,7 @@ interface WriteResult {
 export async function apiWriter(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const base = `${system.stack.url('catalog-write')}/v1/products`;
+  const base = `${system.writers[index % system.writers.length]?.url}/v1/products`;
   let token = '';
   let tokenUntil_ms = 0;
   const send = async (method: string, key: string, body?: string): Promise<WriteResult> => {

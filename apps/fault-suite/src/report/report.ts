@@ -9,6 +9,7 @@ const folder = join(import.meta.dirname, '../../reports');
 
 export interface Run {
   readonly plain: boolean;
+  readonly cluster: boolean;
   readonly seed: number;
   readonly took_ms: number;
   /** One for each row that ran. */
@@ -19,7 +20,7 @@ export interface Run {
   readonly kills: ReadonlyMap<string, number>;
 }
 
-export function summary({ outcomes, skipped, plain, seed, took_ms, kills }: Run): string[] {
+export function summary({ outcomes, skipped, plain, cluster, seed, took_ms, kills }: Run): string[] {
   const operations = outcomes.reduce((sum, outcome) => sum + outcome.operations, 0);
   const violations = outcomes.reduce((sum, outcome) => sum + outcome.violations, 0);
   const bound =
@@ -28,7 +29,7 @@ export function summary({ outcomes, skipped, plain, seed, took_ms, kills }: Run)
       : '';
   const killed = [...kills].map(([name, count]) => `${count} × ${name}`).join(', ');
   return [
-    `${plain ? 'plain cache-aside, the control' : 'this system'}, seed ${seed}: ${operations} checked operations ` +
+    `${plain ? 'plain cache-aside, the control' : `this system${cluster ? ' on a Redis Cluster' : ''}`}, seed ${seed}: ${operations} checked operations ` +
       `in ${(took_ms / 60_000).toFixed(1)} minutes, ${violations} violations${bound}`,
     ...(killed === '' ? [] : [`kill -9: ${killed}`]),
     ...skipped.map(({ row, why }) => `skipped: ${row.id} ${row.fault}: ${why}`),
@@ -38,7 +39,7 @@ export function summary({ outcomes, skipped, plain, seed, took_ms, kills }: Run)
 /** @returns the path of the report */
 export async function writeReport(run: Run): Promise<string> {
   await mkdir(folder, { recursive: true });
-  const name = run.plain ? 'faults-control' : 'faults';
+  const name = run.plain ? 'faults-control' : run.cluster ? 'faults-cluster' : 'faults';
   const lines = ['# Faults', '', new Date().toISOString(), ''];
   lines.push(...summary(run).flatMap((line) => [line, '']));
   lines.push(

@@ -205,7 +205,8 @@ const costlyReads: Row = {
     const list = (count: number, path: (n: number) => string) =>
       Array.from({ length: count }, (_, n) => path(n));
     const some = (id: () => string) => `/v1/products?ids=${list(100, id).join()}`;
-    const settings = await system.cache.exists('app:settings');
+    const ofSettings = await system.cache.of('app:settings');
+    const settings = await ofSettings.exists('app:settings');
     let statuses = new Map<number, number>();
     await besideReader(stage, reader, 64, async () => {
       statuses = await flood(reader.url, [
@@ -214,11 +215,15 @@ const costlyReads: Row = {
         ...shot(16, 'GET', (caller) => list(350, (n) => `/v1/products?q=lamp%20${caller}x${n.toString(36)}`)),
       ]);
     });
-    const used_MiB = Number(/used_memory:(\d+)/.exec(await system.cache.info('memory'))?.[1]) / 2 ** 20;
+    const servers = await system.cache.masters();
+    const used = await Promise.all(
+      servers.map(async (server) => Number(/used_memory:(\d+)/.exec(await server.info('memory'))?.[1])),
+    );
+    const used_MiB = Math.max(...used) / 2 ** 20;
     observe(`the attackers got ${shown(statuses)}; the cache Redis holds ${used_MiB.toFixed(0)} MiB`);
     expect((statuses.get(429) ?? 0) > 0, 'callers beyond their limits get 429');
     expect(used_MiB < cacheRedis_MiB / 2, 'absent keys and pages take a part of the cache Redis only');
-    expect((await system.cache.exists('app:settings')) >= settings, 'no hot key is evicted');
+    expect((await ofSettings.exists('app:settings')) >= settings, 'no hot key is evicted');
   },
 };
 

@@ -8,6 +8,7 @@ import type { Row } from './row.ts';
 
 export const auditorRow: Row = {
   id: '44',
+  onCluster: 'same',
   fault: 'the auditor repairs an entry that is newer than Postgres, and that a reader has served',
   injected: 'the version in a Redis entry is raised to one that the row never had',
   async inject({ system, expect, observe }) {
@@ -20,15 +21,15 @@ export const auditorRow: Row = {
       read(undefined, { client: 'auditor row', process: name, url, key });
     // Another key draws the version, so that Postgres has reached it: only this entry is wrong.
     await system.sql.query(insertProducts, [[randomUUID()]]);
-    await eventually(
-      async () => (await system.cache.get(`product:${key}`)) !== null || (await ask(first)).version === 0,
-    );
-    const entry = await system.cache.get(`product:${key}`);
+    const cacheKey = `product:${key}`;
+    const server = await system.cache.of(cacheKey);
+    await eventually(async () => (await server.get(cacheKey)) !== null || (await ask(first)).version === 0);
+    const entry = await server.get(cacheKey);
     if (entry === null) throw new Error('The first reader has not filled the key.');
     const forged = entry
       .replace(`|${truth}|`, `|${truth + 1}|`)
       .replace(`"version":${truth}`, `"version":${truth + 1}`);
-    await system.cache.set(`product:${key}`, forged, 'KEEPTTL');
+    await server.set(cacheKey, forged, 'KEEPTTL');
     const served = await ask(second);
     expect(
       served.version === truth + 1,

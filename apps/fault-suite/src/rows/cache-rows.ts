@@ -2,9 +2,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pause } from '@catalog/runtime';
-import { eventually, startRedis } from '@catalog/testing';
+import type { Redis } from 'ioredis';
 import { read } from '../load/read.ts';
 import { nearCacheRow } from './near-cache-row.ts';
+import { redisFailoverRow } from './redis-failover-row.ts';
 import type { Row, Stage } from './row.ts';
 import { wipeRow } from './wipe-row.ts';
 
@@ -19,18 +20,15 @@ async function slowFills({ system, patience }: Stage, beside: () => Promise<void
   system.proxies.cache.passThrough();
 }
 
-/** Makes the cache Redis a replica of `of` until it has copied the data, then promotes it again. */
-async function takeOver({ system }: Stage, of: { readonly port: number }): Promise<void> {
-  await system.cache.replicaof('127.0.0.1', String(of.port));
-  await eventually(async () => /master_link_status:up/.test(await system.cache.info('replication')), {
-    timeout_ms: 20_000,
-  });
-  await system.cache.replicaof('NO', 'ONE');
+/** The only server, or each master of a cluster. */
+async function onEachServer({ system }: Stage, work: (server: Redis) => Promise<unknown>): Promise<void> {
+  await Promise.all((await system.cache.masters()).map(work));
 }
 
 export const cacheRows: readonly Row[] = [
   {
     id: '1',
+    onCluster: 'same',
     fault: 'a slow fill races an invalidation',
     injected: '60 ms latency between one reader and Redis, so that its fills arrive after invalidations',
     quick: true,
@@ -38,101 +36,84 @@ export const cacheRows: readonly Row[] = [
   },
   {
     id: '2',
+    onCluster: 'same',
     fault: 'a slow fill races an invalidation, and keys are lost meanwhile',
     injected: 'as row 1, with repeated FLUSHALL',
-    inject: (stage) => slowFills(stage, async () => void (await stage.system.cache.flushall())),
+    inject: (stage) => slowFills(stage, () => onEachServer(stage, (server) => server.flushall())),
   },
   {
     id: '17',
+    onCluster: 'same',
     fault: 'the cache Redis hangs',
     injected: 'its process is paused with SIGSTOP, later SIGCONT',
     quick: true,
-    inject: ({ system, patience }) => system.hang('cache-redis', Math.max(4_000, 10_000 * patience)),
+    inject: ({ system, patience }) => system.cache.hang(Math.max(4_000, 10_000 * patience)),
   },
   {
     id: '18',
+    onCluster: 'same',
     fault: 'the cache Redis crashes',
     injected: 'kill -9; it starts again, empty',
     quick: true,
-    inject: ({ system }) => system.killAndAwait('cache-redis'),
+    inject: ({ system }) => system.cache.crash(),
   },
   wipeRow,
   {
     id: '20',
+    onCluster: 'same',
     fault: 'Redis connections are cut in a loop',
     injected: 'CLIENT KILL of all clients, 30 times',
-    async inject({ system }) {
+    async inject(stage) {
       for (let cut = 0; cut < 30; cut++) {
-        for (const type of ['normal', 'pubsub']) await system.cache.call('CLIENT', 'KILL', 'TYPE', type);
+        await onEachServer(stage, async (server) => {
+          for (const type of ['normal', 'pubsub']) await server.call('CLIENT', 'KILL', 'TYPE', type);
+        });
         await pause(100);
       }
     },
   },
   {
     id: '21',
+    onCluster: 'same',
     fault: 'the cache Redis runs out of memory',
     injected: 'maxmemory 1 MiB above the use, allkeys-lfu, and 20 MiB of other keys',
-    async inject({ system }) {
-      const used = Number(/used_memory:(\d+)/.exec(await system.cache.info('memory'))?.[1]);
-      await system.cache.config('SET', 'maxmemory', String(used + 2 ** 20));
-      for (let index = 0; index < 2_000; index++)
-        await system.cache.set(`rubbish:${index}`, 'x'.repeat(10_000), 'EX', 60);
-      await system.cache.config('SET', 'maxmemory', '256mb');
-      for (let index = 0; index < 2_000; index++) await system.cache.del(`rubbish:${index}`);
-    },
+    inject: (stage) =>
+      onEachServer(stage, async (server) => {
+        const used = Number(/used_memory:(\d+)/.exec(await server.info('memory'))?.[1]);
+        // In a cluster, a key in braces keeps these keys in its slot, which this server has.
+        const [, [present]] = await server.scan(0, 'MATCH', 'product:*', 'COUNT', 1_000);
+        const rubbish = (index: number) => `rubbish:{${present}}:${index}`;
+        await server.config('SET', 'maxmemory', String(used + 2 ** 20));
+        for (let index = 0; index < 2_000; index++)
+          await server.set(rubbish(index), 'x'.repeat(10_000), 'EX', 60);
+        await server.config('SET', 'maxmemory', '256mb');
+        for (let index = 0; index < 2_000; index++) await server.del(rubbish(index));
+      }),
   },
-  {
-    id: '24',
-    fault: 'Redis fails over to a replica that lacks writes, and back again',
-    injected: 'a replica whose replication was cut is promoted; twice, without a restart',
-    quick: true,
-    async inject(stage) {
-      const { system } = stage;
-      for (let failover = 0; failover < 2; failover++) {
-        await using replica = await startRedis({
-          config: {
-            masteruser: 'operator',
-            masterauth: new URL(await system.stack.redisUrl('cache')).password,
-            'replica-read-only': 'no',
-          },
-        });
-        const { Redis } = await import('ioredis');
-        const other = new Redis(replica.url);
-        try {
-          await other.replicaof('127.0.0.1', String(system.stack.port('cache-redis')));
-          await eventually(async () => /master_link_status:up/.test(await other.info('replication')), {
-            timeout_ms: 20_000,
-          });
-          await other.replicaof('NO', 'ONE');
-        } finally {
-          other.disconnect();
-        }
-        // The replica lacks what is written from now on.
-        await pause(1_500);
-        await takeOver(stage, replica);
-        await pause(2_500);
-      }
-    },
-  },
+  redisFailoverRow,
   {
     id: '25',
     fault: 'Redis restarts from an old dump',
     injected: 'SAVE, more changes, kill -9; it starts with the dump',
-    async inject({ system }) {
-      await system.cache.save();
+    onCluster: 'same',
+    async inject(stage) {
+      const { system } = stage;
+      const { cache } = system;
+      await onEachServer(stage, (server) => server.save());
       await pause(1_500);
-      await system.killAndAwait('cache-redis');
-      await rm(join(system.stack.folder, 'cache-redis/dump.rdb'), { force: true });
+      await cache.crash();
+      for (const folder of cache.folders) await rm(join(folder, 'dump.rdb'), { force: true });
     },
   },
   {
     id: '26',
+    onCluster: 'same',
     fault: 'Redis loses its scripts',
     injected: 'SCRIPT FLUSH, 20 times',
     quick: true,
-    async inject({ system }) {
+    async inject(stage) {
       for (let flush = 0; flush < 20; flush++) {
-        await system.cache.script('FLUSH');
+        await onEachServer(stage, (server) => server.script('FLUSH'));
         await pause(100);
       }
     },
@@ -140,6 +121,7 @@ export const cacheRows: readonly Row[] = [
   nearCacheRow,
   {
     id: '36',
+    onCluster: 'same',
     fault: 'many reads of one uncached key at once',
     injected: '1,000 reads at once of one key that no cache holds',
     async inject({ system, keys, random, observe, expect }) {
@@ -152,7 +134,8 @@ export const cacheRows: readonly Row[] = [
           .flatMap((text) => [...text.matchAll(/^cache_loads_total\{[^}]*entity="product"[^}]*\} (\d+)/gm)])
           .reduce((sum, match) => sum + Number(match[1]), 0);
       };
-      await system.cache.del(`product:${key}`);
+      const cacheKey = `product:${key}`;
+      await (await system.cache.of(cacheKey)).del(cacheKey);
       await system.sql.query('update catalog.products set weight_grams = 5 where id = $1', [key]);
       const before = await loads();
       const answers = await Promise.all(

@@ -100,13 +100,19 @@ export const changeFeedRows: readonly Row[] = [
   },
   {
     id: '12b',
-    fault: 'the worker is away for long',
-    injected: 'SIGSTOP; after the bound answers must come from Postgres or be marked stale',
-    inject: ({ system, patience }) => system.hang('invalidation-worker', Math.max(6_000, 60_000 * patience)),
+    fault: 'the workers are away for long',
+    injected: 'SIGSTOP of both; after the bound answers must come from Postgres or be marked stale',
+    async inject({ system, patience }) {
+      const signalAll = (signal: NodeJS.Signals) =>
+        Promise.all(system.workers.map((worker) => worker.signal(signal)));
+      await signalAll('SIGSTOP');
+      await pause(Math.max(6_000, 60_000 * patience));
+      await signalAll('SIGCONT');
+    },
   },
   {
     id: '13',
-    fault: 'the worker is paused for longer than its job lock',
+    fault: 'one of two workers is paused for longer than its job lock',
     injected: 'its process is paused with SIGSTOP, later SIGCONT',
     quick: true,
     async inject({ system, patience, observe }) {

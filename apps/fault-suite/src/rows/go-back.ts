@@ -19,7 +19,7 @@ export function pairOf({ pair }: System): PostgresPair {
 
 /**
  * Moves Postgres back and tells the checker which changes were lost. Every reader must follow in time. New versions must be
- * greater than the lost ones. The worker's metric must count that Postgres went back.
+ * greater than the lost ones. The metrics of the workers must count that Postgres went back.
  */
 export async function goBack(
   stage: Stage,
@@ -28,8 +28,13 @@ export async function goBack(
   inject: (look: (sql: Client) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const { system, keys } = stage;
-  const worker = system.stack.url('invalidation-worker');
-  const counted = () => metric(worker, 'postgres_incarnations_total', `timeline="${timeline}"`);
+  const counted = async () => {
+    const name = 'postgres_incarnations_total';
+    const counts = await Promise.all(
+      system.workers.map(({ url }) => metric(url, name, `timeline="${timeline}"`)),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
   const before = await counted();
   const lastBefore = await numberIn(system, 'select last_value as it from catalog.versions');
   let survived = new Map<string, number>();
@@ -63,7 +68,7 @@ export async function goBack(
   await eventually(async () => (await counted()) > before, { timeout_ms: follow_ms }).catch(() =>
     stage.expect(
       false,
-      `${which}: the worker counts an incarnation on ${timeline === 'same' ? 'the same' : 'another'} timeline`,
+      `${which}: a worker counts an incarnation on ${timeline === 'same' ? 'the same' : 'another'} timeline`,
     ),
   );
 }

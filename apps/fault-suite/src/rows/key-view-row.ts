@@ -5,7 +5,7 @@ import { startReader } from '@catalog/testing';
 import { call } from '../load/call.ts';
 import { readBody } from '../load/read.ts';
 import { demoProducts } from '../system/demo-products.ts';
-import { withPort } from '../system/system.ts';
+import { withPort } from '../system/with-port.ts';
 import type { Row } from './row.ts';
 
 const callers = 60;

@@ -9,7 +9,7 @@ import { filteringProxy } from '../system/filtering-proxy.ts';
 import { holdChange } from '../system/held-change.ts';
 import { metric } from '../system/metrics.ts';
 import { ownWorker } from '../system/own-worker.ts';
-import { withPort } from '../system/system.ts';
+import { withPort } from '../system/with-port.ts';
 import type { Row } from './row.ts';
 
 const isNear = ({ said }: Operation) => said?.includes('detail=near') === true;
@@ -17,6 +17,7 @@ const watermarkAge_ms = async (url: string) => 1_000 * (await metric(url, 'cache
 
 const staleAnswerRow: Row = {
   id: '47',
+  onCluster: 'same',
   fault: 'a stale answer is newer than the near cache, and the watermark recovers',
   injected:
     'a change is held up past the bound; a third reader loses Postgres and answers from Redis, which holds a newer version than its near cache',
@@ -74,28 +75,29 @@ const setBack_ms = 4_000;
 
 const clockOfRedisRow: Row = {
   id: '57',
+  onCluster: 'same',
   fault: 'the clock of the cache Redis is set back while the feed lags',
   injected: `the answers of TIME that the worker has read were ${setBack_ms / 1000} s ahead of the clock that ages its heartbeats; a change is held up`,
   async inject({ system, observe, expect }) {
-    const { stack, sql } = system;
+    const { cache, sql } = system;
     const ahead_s = setBack_ms / 1_000;
-    await using proxy = await filteringProxy(stack.port('cache-redis'), (toServer, toClient) => ({
-      fromClient: toServer,
-      fromServer: (chunk) =>
-        toClient(
-          Buffer.from(
-            chunk
-              .toString('latin1')
-              .replaceAll(
-                /\*2\r\n\$10\r\n(\d{10})\r\n/g,
-                (_all, seconds: string) => `*2\r\n$10\r\n${Number(seconds) + ahead_s}\r\n`,
-              ),
-            'latin1',
+    const setAhead = (chunk: Buffer) =>
+      Buffer.from(
+        chunk
+          .toString('latin1')
+          .replaceAll(
+            /\*2\r\n\$10\r\n(\d{10})\r\n/g,
+            (_all, seconds: string) => `*2\r\n$10\r\n${Number(seconds) + ahead_s}\r\n`,
           ),
-        ),
-    }));
-    const CACHE_REDIS_URL = withPort(await stack.redisUrl('cache', 'invalidation-worker'), proxy.port);
-    await using worker = await ownWorker(system, { env: { CACHE_REDIS_URL } });
+        'latin1',
+      );
+    await using doors = await cache.behind('invalidation-worker', (to) =>
+      filteringProxy(to, (toServer, toClient) => ({
+        fromClient: toServer,
+        fromServer: (chunk) => toClient(setAhead(chunk)),
+      })),
+    );
+    await using worker = await ownWorker(system, { env: { CACHE_REDIS_URL: doors.url } });
     const [first] = system.readers;
     const url = first?.url ?? '';
     const key = await demoProduct(sql);

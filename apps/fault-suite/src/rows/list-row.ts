@@ -93,7 +93,7 @@ export const listRow: Row = {
     );
     expect(
       loads <= loadsPerSecond * seconds,
-      `both readers load the page at most ${loadsPerSecond} times a second`,
+      `all readers together load the page at most ${loadsPerSecond} times a second`,
     );
     expect(loads >= seconds / (timings.bound_ms / 1_000) - 1, 'the page is loaded again within the bound');
     expect(oldest_ms <= timings.bound_ms, 'the page lacks no change for longer than the bound');

@@ -4,7 +4,6 @@ import { pause } from '@catalog/runtime';
 import { eventually, startReader } from '@catalog/testing';
 import { channelProxy } from '../system/channel-proxy.ts';
 import { metric } from '../system/metrics.ts';
-import { withPort } from '../system/system.ts';
 import { readBeside } from './own-readers.ts';
 import type { Row } from './row.ts';
 
@@ -12,27 +11,27 @@ export const nearCacheRow: Row = {
   id: '35',
   fault: 'the near cache is cut off',
   injected:
-    'a proxy drops every byte of the invalidation channel of a third reader; the connections stay open, and its commands pass',
+    'a proxy drops every byte of the invalidation channel of another reader; the connections stay open, and its commands pass',
   quick: true,
+  onCluster: 'same',
   async inject(stage) {
     const { system, patience, observe, expect } = stage;
-    await using proxy = await channelProxy(system.stack.port('cache-redis'));
-    const url = withPort(await system.stack.redisUrl('cache', 'catalog-read'), proxy.port);
-    await using third = await startReader(system.stack, { env: { CACHE_REDIS_URL: url } });
+    await using doors = await system.cache.behind('catalog-read', channelProxy);
+    await using another = await startReader(system.stack, { env: { CACHE_REDIS_URL: doors.url } });
     const near: number[] = [];
-    const isSound = async () => (await metric(third.url, 'near_cache_sound')) === 1;
+    const isSound = async () => (await metric(another.url, 'near_cache_sound')) === 1;
     let [cut_ms, healed_ms, others] = [0, 0, 0];
     await readBeside(
       stage,
-      [{ name: 'reader without a channel', url: third.url }],
+      [{ name: 'reader without a channel', url: another.url }],
       async () => {
         await eventually(() => near.length > 20, { timeout_ms: 10_000 });
         cut_ms = performance.now();
-        proxy.cutSubscribers();
+        for (const proxy of doors.proxies) proxy.cutSubscribers();
         await pause(Math.max(4_000, 10_000 * patience));
         expect(!(await isSound()), 'the metric shows that the near cache is silent');
         healed_ms = performance.now();
-        proxy.passThrough();
+        for (const proxy of doors.proxies) proxy.passThrough();
         await eventually(isSound, { timeout_ms: 10_000, interval_ms: 50 });
         await eventually(() => near.some((at_ms) => at_ms >= healed_ms), { timeout_ms: 10_000 });
       },

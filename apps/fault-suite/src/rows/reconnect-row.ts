@@ -4,22 +4,23 @@ import { eventually, startReader, tcpProxy } from '@catalog/testing';
 import { isHit, read } from '../load/read.ts';
 import { demoProducts } from '../system/demo-products.ts';
 import { metric } from '../system/metrics.ts';
-import { withPort } from '../system/system.ts';
+import { withPort } from '../system/with-port.ts';
 import type { Row } from './row.ts';
 
 export const reconnectRow: Row = {
   id: '52',
+  onCluster: 'same',
   fault: 'a reader reconnects to the cache Redis while Postgres is away',
   injected:
     'a third reader loses Postgres, then its connections to the cache Redis, and finds only Redis again',
   async inject({ system, observe, expect }) {
     const { stack } = system;
     await using postgres = await tcpProxy({ to: stack.port('postgres') });
-    await using redis = await tcpProxy({ to: stack.port('cache-redis') });
+    await using redis = await system.cache.behind('catalog-read', (to) => tcpProxy({ to }));
     await using third = await startReader(stack, {
       env: {
         DATABASE_URL: withPort(await stack.databaseUrl('catalog_read'), postgres.port),
-        CACHE_REDIS_URL: withPort(await stack.redisUrl('cache', 'catalog-read'), redis.port),
+        CACHE_REDIS_URL: redis.url,
       },
     });
     const keys = await demoProducts(system.sql, 50);
@@ -31,7 +32,7 @@ export const reconnectRow: Row = {
     }
     postgres.refuse();
     postgres.cut();
-    redis.cut();
+    for (const proxy of redis.proxies) proxy.cut();
     await eventually(async () => (await metric(third.url, 'cache_fresh')) === 0);
     await pause(1_000);
     const answers = [];

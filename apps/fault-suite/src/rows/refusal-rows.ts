@@ -89,14 +89,16 @@ export const refusalRows: readonly Row[] = [
   },
   {
     id: '60',
+    onCluster: { not: 'the cluster of the suite has no ACL' },
     fault: 'a change that Redis refuses',
     injected: 'the ACL of the cache Redis forbids settings keys to the worker, and the settings change',
     async inject(stage) {
       const { system, observe, expect } = stage;
-      const user = (await system.cache.call('ACL', 'GETUSER', 'invalidation-worker')) as string[];
+      const [server] = await system.cache.masters();
+      const user = (await server?.call('ACL', 'GETUSER', 'invalidation-worker')) as string[];
       const allowed = String(user[user.indexOf('keys') + 1]).split(' ');
       const setKeys = (keys: readonly string[]) =>
-        system.cache.call('ACL', 'SETUSER', 'invalidation-worker', 'resetkeys', ...keys);
+        server?.call('ACL', 'SETUSER', 'invalidation-worker', 'resetkeys', ...keys);
       await setKeys(allowed.filter((pattern) => !pattern.includes('settings')));
       await system.sql.query("update catalog.settings set store_name = 'refused ' || gen_random_uuid()");
       await pause(5_000);

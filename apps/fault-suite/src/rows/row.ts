@@ -28,6 +28,11 @@ export interface Row {
   readonly injected: string;
   /** `npm test` runs it. */
   readonly quick?: true;
+  /**
+   * With `--cluster`: `same` runs it with a cluster as the cache too, and `only` runs nowhere else. A row of the cache Redis that
+   * cannot run there says why. Any other row runs there only when `--row` names it.
+   */
+  readonly onCluster?: 'same' | 'only' | { readonly not: string };
   /** It runs on a system whose Postgres has standbys, and an address that a failover moves. */
   readonly replicated?: true;
   /** The load stops before the fault, for instance because the row deletes every key. */

@@ -19,6 +19,7 @@ import { refusalRows } from './refusal-rows.ts';
 import type { Row } from './row.ts';
 import { schemaChangeRows } from './schema-change-rows.ts';
 import { serverSettingsRow } from './server-settings-row.ts';
+import { shardRows } from './shard-rows.ts';
 import { stateRedisRow } from './state-redis-row.ts';
 import { unshowableRows } from './unshowable-rows.ts';
 import { viewsRow } from './views-row.ts';
@@ -45,6 +46,7 @@ export const rows: readonly Row[] = [
   keptMemoryRow,
   listRow,
   ...attackRows,
+  ...shardRows,
   stateRedisRow,
   viewsRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));

@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { Row } from './row.ts';
 import { rows } from './rows.ts';
-import { selectRows } from './select.ts';
+import { rowsFor, selectRows } from './select.ts';
 
 const ids = (...wanted: string[]) => selectRows(rows, wanted).chosen.map(({ id }) => id);
 
@@ -12,4 +13,31 @@ test('a row is chosen by its whole id, and an unknown id is reported', () => {
   expect(ids('12')).toEqual(['12']);
   expect(ids('12b', '12')).toEqual(['12', '12b']);
   expect(selectRows(rows, ['24', '99', '']).unknown).toEqual(['99', '']);
+});
+
+describe('with --cluster', () => {
+  const idsOf = (chosen: readonly Row[]) => chosen.map(({ id }) => id);
+
+  test('the rows of the cache Redis run, and those that cannot are left out with a reason', () => {
+    const { chosen, left } = rowsFor(rows, true, false);
+    expect(idsOf(chosen)).toEqual(expect.arrayContaining(['1', '24', '73']));
+    expect(idsOf(chosen)).not.toContain('43');
+    expect(left.map(({ row, why }) => `${row.id}: ${why}`)).toEqual([
+      '60: the cluster of the suite has no ACL',
+    ]);
+  });
+
+  test('any row runs that somebody names, unless it cannot', () => {
+    const named = (...wanted: string[]) => rowsFor(selectRows(rows, wanted).chosen, true, true);
+    expect(idsOf(named('12', '60', '73').chosen)).toEqual(['12', '73']);
+    expect(named('60').left).toHaveLength(1);
+  });
+
+  test('rows of a cluster run nowhere else', () => {
+    expect(idsOf(rowsFor(rows, false, false).chosen)).not.toContain('73');
+    expect(rowsFor(rows, false, false).left).toEqual([]);
+    const named = rowsFor(selectRows(rows, ['73', '24']).chosen, false, true);
+    expect(idsOf(named.chosen)).toEqual(['24']);
+    expect(named.left.map(({ why }) => why)).toEqual(['it needs --cluster']);
+  });
 });

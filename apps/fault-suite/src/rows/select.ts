@@ -1,5 +1,29 @@
 import type { Row } from './row.ts';
 
+interface Choice {
+  readonly chosen: readonly Row[];
+  /** Rows that cannot run there, with the reason. */
+  readonly left: readonly { readonly row: Row; readonly why: string }[];
+}
+
+/** The rows that run with one server as the cache, or with a cluster. @param named whether somebody has named these rows */
+export function rowsFor(rows: readonly Row[], isCluster: boolean, named: boolean): Choice {
+  const whyNot = ({ onCluster }: Row): string | undefined => {
+    if (!isCluster) return onCluster === 'only' ? 'it needs --cluster' : undefined;
+    return typeof onCluster === 'object' ? onCluster.not : undefined;
+  };
+  const wanted = rows.filter(
+    ({ onCluster }) => named || (isCluster ? onCluster !== undefined : onCluster !== 'only'),
+  );
+  return {
+    chosen: wanted.filter((row) => whyNot(row) === undefined),
+    left: wanted.flatMap((row) => {
+      const why = whyNot(row);
+      return why === undefined ? [] : [{ row, why }];
+    }),
+  };
+}
+
 /** Finds rows by their ids in the fault matrix. `3` and `4` both mean the row `3+4`. `unknown` has the ids of no row. */
 export function selectRows(
   rows: readonly Row[],

@@ -1,11 +1,11 @@
 /** A row in which a writer dies after its commit and before its answer. */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { pause } from '@catalog/runtime';
-import { eventually, startScript } from '@catalog/testing';
+import { eventually, startWriter } from '@catalog/testing';
 import { writeProduct } from '../load/product-write.ts';
 import { deafProxy } from '../system/deaf-proxy.ts';
-import { withPort, type System } from '../system/system.ts';
+import type { System } from '../system/system.ts';
+import { withPort } from '../system/with-port.ts';
 import type { Row } from './row.ts';
 
 const create = (system: System, sku: string, service?: string) =>
@@ -61,16 +61,8 @@ async function killAfterCommit(
   system: System,
 ): Promise<{ skus: string[]; committed: number; answered: number }> {
   await using proxy = await deafProxy(system.stack.port('postgres'));
-  await using writer = await startScript({
-    script: 'apps/catalog-write/src/main.ts',
-    env: {
-      DATABASE_URL: withPort(await system.stack.databaseUrl('catalog_write'), proxy.port),
-      STATE_REDIS_URL: await system.stack.redisUrl('state', 'catalog-write'),
-      SERVICE_JWKS_FILE: join(system.stack.folder, 'service-jwks.json'),
-      RATE_LIMIT_REQUESTS: '1000000000',
-    },
-    port: system.stack.sparePort(),
-  });
+  const databaseUrl = withPort(await system.stack.databaseUrl('catalog_write'), proxy.port);
+  await using writer = await startWriter(system.stack, { env: { DATABASE_URL: databaseUrl } });
   proxy.withholdCommits();
   const skus = manySkus(atOnce);
   const asked = Promise.allSettled(skus.map((sku) => create(system, sku, writer.url)));

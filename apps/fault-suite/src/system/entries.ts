@@ -1,4 +1,5 @@
 /** Compares every entry in Redis with Postgres. */
+import type { Redis } from 'ioredis';
 import type { System } from './system.ts';
 
 interface Stored {
@@ -27,23 +28,30 @@ export async function wrongEntries(system: System): Promise<string[]> {
   });
 }
 
-async function scan(system: System, pattern: string): Promise<Map<string, string>> {
+async function scan(server: Redis, pattern: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  for await (const keys of system.cache.scanStream({ match: pattern, count: 1_000 }) as AsyncIterable<
-    string[]
-  >) {
-    if (keys.length === 0) continue;
-    const values = await system.cache.mget(keys);
-    for (const [index, value] of values.entries()) {
-      if (value !== null) found.set(keys[index]?.replace(/^[^:]*:/, '') ?? '', value);
+  for await (const keys of server.scanStream({ match: pattern, count: 1_000 }) as AsyncIterable<string[]>) {
+    const pipeline = server.pipeline();
+    // No MGET: a node of a cluster takes keys of one slot only.
+    for (const key of keys) pipeline.get(key);
+    const answers = (await pipeline.exec()) ?? [];
+    for (const [index, [error, value]] of answers.entries()) {
+      // A replica may have been promoted meanwhile, or a slot may have moved.
+      if (error === null && value !== null)
+        found.set(keys[index]?.replace(/^[^:]*:/, '') ?? '', value as string);
     }
   }
   return found;
 }
 
-/** The entries that a reader would serve: fresh values and absences of the incarnation of the newest entry. */
-async function liveEntries(system: System): Promise<Stored[]> {
-  const headers = [...(await scan(system, 'product:*'))].map(([key, value]) => {
+/** The entries that a reader would serve: fresh values and absences of the incarnation of the newest entry of each server. */
+async function liveEntries({ cache }: System): Promise<Stored[]> {
+  const servers = await cache.masters();
+  return (await Promise.all(servers.map(liveEntriesOf))).flat();
+}
+
+async function liveEntriesOf(server: Redis): Promise<Stored[]> {
+  const headers = [...(await scan(server, 'product:*'))].map(([key, value]) => {
     const [, state, version, stored, freshUntil, incarnation] = (value.split('\n', 1)[0] ?? '').split('|');
     return {
       key,
@@ -55,7 +63,7 @@ async function liveEntries(system: System): Promise<Stored[]> {
     };
   });
   const current = headers.toSorted((a, b) => b.stored - a.stored)[0]?.incarnation;
-  const [seconds] = await system.cache.time();
+  const [seconds] = await server.time();
   return headers
     .filter(
       ({ state, incarnation, freshUntil }) =>
@@ -64,8 +72,10 @@ async function liveEntries(system: System): Promise<Stored[]> {
     .map(({ key, version, state }) => ({ key, version, isValue: state === 'V' }));
 }
 
-async function plainEntries(system: System): Promise<Stored[]> {
-  return [...(await scan(system, 'plain:*'))].map(([key, value]) => {
+async function plainEntries({ cache }: System): Promise<Stored[]> {
+  const [server] = await cache.masters();
+  if (server === undefined) return [];
+  return [...(await scan(server, 'plain:*'))].map(([key, value]) => {
     const { version, present } = JSON.parse(value) as { version: number; present: boolean };
     return { key, version, isValue: present };
   });

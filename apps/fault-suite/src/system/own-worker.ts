@@ -1,6 +1,5 @@
-/** A worker that belongs to a row. It replaces the stack's worker, which is paused meanwhile. */
-import { join } from 'node:path';
-import { eventually, freePort, startScript, type RunningScript } from '@catalog/testing';
+/** A worker that belongs to a row. It replaces the workers of the system, which are paused meanwhile. */
+import { eventually, freePort, startWorker, type RunningScript } from '@catalog/testing';
 import type { System } from './system.ts';
 
 export interface OwnWorker extends AsyncDisposable {
@@ -18,26 +17,23 @@ export async function ownWorker(
   system: System,
   options: { readonly env?: NodeJS.ProcessEnv; readonly mapDirectUrl?: (url: string) => string } = {},
 ): Promise<OwnWorker> {
-  const { stack } = system;
+  const { stack, workers } = system;
   await using resources = new AsyncDisposableStack();
-  await system.kill('invalidation-worker', 'SIGSTOP');
+  const signalAll = (signal: NodeJS.Signals) => Promise.all(workers.map((worker) => worker.signal(signal)));
+  await signalAll('SIGSTOP');
   resources.defer(async () => {
-    await system.kill('invalidation-worker', 'SIGCONT');
-    await eventually(() => isReady(stack.url('invalidation-worker')), { timeout_ms: 20_000 });
+    await signalAll('SIGCONT');
+    for (const { url } of workers) await eventually(() => isReady(url), { timeout_ms: 20_000 });
   });
-  // The paused process would keep the lock that silences the doorbell.
+  // A paused process would keep the lock that silences the doorbell.
   await system.sql.query(
     "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'invalidation_worker'",
   );
-  const databaseUrl = await stack.databaseUrl('invalidation_worker');
-  const env = {
-    DATABASE_URL: databaseUrl,
-    DATABASE_DIRECT_URL: options.mapDirectUrl?.(databaseUrl) ?? databaseUrl,
-    CACHE_REDIS_URL: await stack.redisUrl('cache', 'invalidation-worker'),
-    STATE_REDIS_URL: await stack.redisUrl('state', 'invalidation-worker'),
-    SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
-    ...options.env,
+  const { mapDirectUrl } = options;
+  const direct = mapDirectUrl && {
+    DATABASE_DIRECT_URL: mapDirectUrl(await stack.databaseUrl('invalidation_worker')),
   };
+  const env = { ...direct, ...options.env };
   const port = await freePort();
   let current: RunningScript | undefined;
   resources.defer(() => current?.[Symbol.asyncDispose]());
@@ -50,7 +46,7 @@ export async function ownWorker(
       return current?.url ?? '';
     },
     async start() {
-      current = await startScript({ script: 'apps/invalidation-worker/src/main.ts', env, port });
+      current = await startWorker(stack, { env, port });
     },
     signal(signal) {
       if (current !== undefined) process.kill(current.pid, signal);

@@ -1,20 +1,33 @@
-/** The system under test: the real stack with a second reader behind proxies. The control has plain cache-aside readers. */
+/**
+ * The system under test: the real stack, with more readers, workers and writers beside its own. The second reader is behind
+ * proxies. The control has plain cache-aside readers.
+ */
 import { createPool, createServicePool, type Pool } from '@catalog/database';
 import { pause } from '@catalog/runtime';
 import {
   startLocalStack,
   stackPlace,
-  startReader,
-  startScript,
   tcpProxy,
   type LocalStack,
   type StackProcess,
   type TcpProxy,
 } from '@catalog/testing';
 import { Redis } from 'ioredis';
+import { type CacheServers, oneServer } from './cache/cache-servers.ts';
+import { clusterServers, startCluster } from './cache/cluster-servers.ts';
 import { type PostgresPair, startPostgresPair } from './postgres-pair.ts';
+import { type Services, startPlainServices, startServices } from './services.ts';
 
-export interface System extends AsyncDisposable {
+export interface SystemOptions {
+  /** Plain cache-aside readers: the control. */
+  readonly plain?: boolean;
+  /** The stack uses a Postgres of its own that a failover can replace. */
+  readonly replicated?: boolean;
+  /** The cache is a Redis Cluster. */
+  readonly cluster?: boolean;
+}
+
+export interface System extends Services, AsyncDisposable {
   readonly stack: LocalStack;
   /** Of a replicated system. */
   readonly pair: PostgresPair | undefined;
@@ -24,34 +37,42 @@ export interface System extends AsyncDisposable {
   readonly sql: Pool;
   /** After Postgres has gone back: otherwise the pool would cut its older sessions at any later moment, perhaps in a query. */
   renewSessions(): Promise<void>;
-  /** Connections of the operator. They reconnect by themselves. */
-  readonly cache: Redis;
+  readonly cache: CacheServers;
+  /** The operator's connection to the state Redis. It reconnects by itself. */
   readonly state: Redis;
-  readonly readers: readonly { readonly name: string; readonly url: string }[];
   /** Between the second reader and its stores. */
-  readonly proxies: { readonly cache: TcpProxy; readonly postgres: TcpProxy };
+  readonly proxies: {
+    readonly cache: Pick<TcpProxy, 'delay' | 'passThrough'>;
+    readonly postgres: TcpProxy;
+  };
   /** By process: how often it was killed with SIGKILL. */
   readonly kills: ReadonlyMap<string, number>;
   countKill(process: StackProcess): void;
   kill(process: StackProcess, signal: NodeJS.Signals): Promise<void>;
-  /** Pauses the process with SIGSTOP for this time. */
+  /** Pauses the process of the stack with SIGSTOP for this time. */
   hang(process: StackProcess, time_ms: number): Promise<void>;
-  /** Kills the process, and resolves when it is ready again. */
+  /** Kills the process of the stack, and resolves when it is ready again. */
   killAndAwait(process: StackProcess, signal?: NodeJS.Signals): Promise<void>;
   /** The control's writer deletes the key after its commit. In the real system it does nothing. */
   afterWrite(id: string): Promise<void>;
 }
 
-/** `replicated`: the stack uses a Postgres of its own that a failover can replace. */
-export async function startSystem(
-  plain: boolean,
-  { replicated = false }: { readonly replicated?: boolean } = {},
-): Promise<System> {
+export async function startSystem({
+  plain = false,
+  replicated = false,
+  cluster: onCluster = false,
+}: SystemOptions): Promise<System> {
   await using resources = new AsyncDisposableStack();
   const place = resources.use(await stackPlace());
   const pair = replicated ? resources.use(await startPostgresPair()) : undefined;
+  const cluster = onCluster ? resources.use(await startCluster()) : undefined;
   const stack = resources.use(
-    await startLocalStack(place, pair === undefined ? {} : { env: { DATABASE_URL: pair.url } }),
+    await startLocalStack(place, {
+      env: {
+        ...(pair !== undefined && { DATABASE_URL: pair.url }),
+        ...(cluster !== undefined && { CACHE_REDIS_URL: cluster.url }),
+      },
+    }),
   );
   /** Real servers know no roles of the stack. */
   const databaseUrl = async (login?: string) => pair?.url ?? stack.databaseUrl(login);
@@ -77,11 +98,6 @@ export async function startSystem(
     resources.defer(() => redis.disconnect());
     return redis;
   };
-  const [cache, state] = [await operator('cache'), await operator('state')];
-  const proxies = {
-    cache: resources.use(await tcpProxy({ to: stack.port('cache-redis') })),
-    postgres: resources.use(await tcpProxy({ to: pair?.address.port ?? stack.port('postgres') })),
-  };
   const kills = new Map<string, number>();
   const countKill = (name: StackProcess): void => void kills.set(name, (kills.get(name) ?? 0) + 1);
   const kill = async (name: StackProcess, signal: NodeJS.Signals): Promise<void> => {
@@ -90,21 +106,7 @@ export async function startSystem(
     process.kill(pid, signal);
     if (signal === 'SIGKILL') countKill(name);
   };
-  const readers = plain ? await plainReaders() : await realReaders();
-  const owned = resources.move();
-  return {
-    stack,
-    plain,
-    pair,
-    sql,
-    async renewSessions() {
-      if (servicePool !== undefined) await servicePool.currentIncarnation();
-    },
-    cache,
-    state,
-    readers,
-    proxies,
-    kills,
+  const control: Pick<System, 'countKill' | 'kill' | 'hang' | 'killAndAwait'> = {
     countKill,
     kill,
     async hang(name, time_ms) {
@@ -117,54 +119,42 @@ export async function startSystem(
       await kill(name, signal);
       await stack.hears(new RegExp(`${name} is back`), from);
     },
+  };
+  const cache =
+    cluster === undefined
+      ? oneServer(stack, await operator('cache'), control)
+      : clusterServers(cluster, () => countKill('cache-redis'));
+  const user = plain ? 'operator' : 'catalog-read';
+  const doors = resources.use(await cache.behind(user, (to) => tcpProxy({ to })));
+  const postgres = resources.use(await tcpProxy({ to: pair?.address.port ?? stack.port('postgres') }));
+  const surroundings = { stack, databaseUrl, behind: { cacheUrl: doors.url, postgres }, kill };
+  const services = await (plain ? startPlainServices : startServices)(surroundings, resources);
+  const state = await operator('state');
+  const owned = resources.move();
+  return {
+    stack,
+    plain,
+    pair,
+    sql,
+    async renewSessions() {
+      if (servicePool !== undefined) await servicePool.currentIncarnation();
+    },
+    cache,
+    state,
+    ...services,
+    proxies: {
+      cache: {
+        delay: (time_ms) => doors.proxies.forEach((proxy) => proxy.delay(time_ms)),
+        passThrough: () => doors.proxies.forEach((proxy) => proxy.passThrough()),
+      },
+      postgres,
+    },
+    kills,
+    ...control,
     async afterWrite(id) {
-      if (plain) await cache.del(`plain:${id}`);
+      const key = `plain:${id}`;
+      if (plain) await (await cache.of(key)).del(key);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-
-  async function realReaders(): Promise<System['readers']> {
-    const second = resources.use(
-      await startReader(stack, {
-        env: {
-          CACHE_REDIS_URL: withPort(await stack.redisUrl('cache', 'catalog-read'), proxies.cache.port),
-          DATABASE_URL: withPort(await databaseUrl('catalog_read'), proxies.postgres.port),
-        },
-      }),
-    );
-    return [
-      { name: 'reader 1', url: stack.url('catalog-read') },
-      { name: 'reader 2', url: second.url },
-    ];
-  }
-
-  async function plainReaders(): Promise<System['readers']> {
-    const plainUrl = await databaseUrl('catalog_read');
-    const cacheUrl = await stack.redisUrl('cache');
-    const start = async (env: NodeJS.ProcessEnv) =>
-      resources.use(
-        await startScript({
-          script: 'apps/fault-suite/src/main.ts',
-          args: ['plain-reader'],
-          env,
-          port: stack.sparePort(),
-        }),
-      ).url;
-    return [
-      { name: 'reader 1', url: await start({ DATABASE_URL: plainUrl, CACHE_REDIS_URL: cacheUrl }) },
-      {
-        name: 'reader 2',
-        url: await start({
-          DATABASE_URL: withPort(plainUrl, proxies.postgres.port),
-          CACHE_REDIS_URL: withPort(cacheUrl, proxies.cache.port),
-        }),
-      },
-    ];
-  }
-}
-
-export function withPort(url: string, port: number): string {
-  const changed = new URL(url);
-  changed.port = String(port);
-  return changed.href;
 }

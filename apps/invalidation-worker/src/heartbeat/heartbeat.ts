@@ -100,8 +100,9 @@ export class Heartbeat implements Part {
       return;
     }
     if (!look.registered) {
-      // Another worker applies the changes to another Redis. The age of ours is unknown.
-      this.#reset();
+      // Another worker applies the changes to another Redis, or has a newer map of this cluster.
+      this.#watermark.interrupt();
+      this.#watermarks.interrupt();
       registration.refused(incarnation);
       return;
     }

@@ -39,6 +39,14 @@ export class Watermarks {
       if (!kept.has(incarnation)) this.#byIncarnation.delete(incarnation);
   }
 
+  /** As `Watermark.interrupt`. */
+  interrupt(): void {
+    for (const { ofShard, own } of this.#byIncarnation.values()) {
+      ofShard.interrupt();
+      own.interrupt();
+    }
+  }
+
   reset(): void {
     this.#byIncarnation.clear();
   }

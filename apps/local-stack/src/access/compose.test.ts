@@ -1,8 +1,10 @@
 /** docker-compose.yml must agree with the tables of the local stack. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { clusterAddress } from '@catalog/redis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { repositoryRoot } from '../machine/stack-folder.ts';
 import { portsFrom } from '../machine/ports.ts';
@@ -10,7 +12,9 @@ import { services } from '../service-table.ts';
 import { composeSecretsFile, writeComposeSecrets } from './compose-secrets.ts';
 
 interface ComposeService {
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly profiles?: readonly string[];
+  readonly command?: readonly string[];
   readonly secrets?: readonly string[];
   readonly build?: { readonly args: Readonly<Record<string, string>> };
   readonly ports?: readonly string[];
@@ -46,11 +50,12 @@ test('only this user can reach the files, and a second run changes nothing', asy
 
 test('each service gets only the secrets that its variables name', () => {
   // The Redis servers name their secret on the command line.
-  const ours = Object.entries(compose.services).filter(([name]) => !name.endsWith('-redis'));
+  const ours = Object.entries(compose.services).filter(([, { environment }]) => environment !== undefined);
+  expect(ours.map(([name]) => name)).toEqual(expect.arrayContaining(services.map(({ name }) => name)));
   const mounted = ours.map(([name, { secrets = [] }]) => [name, [...secrets].sort()]);
   const named = ours.map(([name, { environment }]) => [
     name,
-    Object.values(environment)
+    Object.values(environment ?? {})
       .flatMap((value) => /^\/run\/secrets\/(.+)$/.exec(value)?.[1] ?? [])
       .sort(),
   ]);
@@ -58,7 +63,7 @@ test('each service gets only the secrets that its variables name', () => {
 });
 
 test.each(services)('$name runs as in the local stack: its own role, ACL user, port, keys', (service) => {
-  const { environment, build, ports } = compose.services[service.name] ?? { environment: {} };
+  const { environment = {}, build, ports } = compose.services[service.name] ?? {};
   const read = (variable: string): string =>
     contentOf((environment[`${variable}_FILE`] ?? environment[variable] ?? '').replace('/run/secrets/', ''));
   expect(build?.args['APP']).toBe(service.name);
@@ -93,4 +98,34 @@ test.each(services)('$name runs as in the local stack: its own role, ACL user, p
   }
   for (const variable of Object.keys(service.randomSecrets ?? {}))
     expect(read(variable)).toMatch(/^[\w-]{32}$/);
+});
+
+describe('with --cluster', () => {
+  const inProfile = Object.entries(compose.services).filter(([, { profiles }]) =>
+    profiles?.includes('cluster'),
+  );
+  const nodes = inProfile.map(([name]) => name).filter((name) => name.startsWith('cache-redis-'));
+  beforeAll(() => writeComposeSecrets(folder, services, { cluster: true }));
+  afterAll(() => writeComposeSecrets(folder, services));
+
+  test('each service gets the addresses of all nodes of the profile', () => {
+    expect(nodes).toHaveLength(6);
+    for (const { name } of services.filter(({ usesCacheRedis }) => usesCacheRedis)) {
+      const address = clusterAddress(contentOf(`${name}-cache-redis-url`));
+      expect(address?.username).toBe(name);
+      expect(address?.nodes).toEqual(nodes.map((host) => ({ host, port: 6379 })));
+    }
+  });
+
+  test('all nodes become a cluster, and replicas may sign in to their masters', () => {
+    const { command = [], secrets = [] } = compose.services['cache-cluster'] ?? {};
+    expect(command.join(' ')).toContain(nodes.map((node) => `${node}:6379`).join(' '));
+    const password = contentOf('cache-operator-password');
+    expect(secrets).toEqual(['cache-operator-password']);
+    expect(contentOf('cache-replication.conf')).toBe(`masteruser operator\nmasterauth ${password}\n`);
+    const hash = createHash('sha256').update(password).digest('hex');
+    expect(contentOf('cache-users.acl')).toContain(`user operator reset on #${hash} ~* &* +@all`);
+    for (const node of nodes)
+      expect(compose.services[node]?.secrets).toEqual(['cache-users.acl', 'cache-replication.conf']);
+  });
 });

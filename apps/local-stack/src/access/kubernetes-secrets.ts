@@ -12,6 +12,9 @@ export const kubernetesFolderName = 'kubernetes';
 /** JSON, because `kubectl apply` reads it as well as YAML. */
 export const kubernetesSecretsFile = 'secrets-to-apply.json';
 
+/** The pods of the overlay `large`. */
+const cacheNodes = [0, 1, 2, 3, 4, 5].map((n) => `cache-redis-${n}.cache-redis:6379`);
+
 interface Secret {
   readonly apiVersion: 'v1';
   readonly kind: 'Secret';
@@ -20,13 +23,18 @@ interface Secret {
   readonly stringData: Readonly<Record<string, string>>;
 }
 
-/** Each service sees its own files only. A file that was there keeps its password. */
+/**
+ * Each service sees its own files only. A file that was there keeps its password.
+ *
+ * @param cluster as in `writeComposeSecrets`
+ */
 export async function writeKubernetesSecrets(
   folder: string,
   services: readonly ServiceEntry[],
+  { cluster = false }: { readonly cluster?: boolean } = {},
 ): Promise<readonly Secret[]> {
   const secrets = await loadDeploymentSecrets(folder, services);
-  const files = composeFiles(secrets, services);
+  const files = composeFiles(secrets, services, cluster ? cacheNodes : []);
   const text = (name: string): string => files[name] ?? '';
   const ofService = (service: string): Record<string, string> =>
     Object.fromEntries(
@@ -52,7 +60,11 @@ export async function writeKubernetesSecrets(
       'owner-database-url': direct(text('owner-database-url')),
       'logins.json': text('logins.json'),
     }),
-    secret('cache-redis', { 'users.acl': text('cache-users.acl') }),
+    secret('cache-redis', {
+      'users.acl': text('cache-users.acl'),
+      'replication.conf': text('cache-replication.conf'),
+      'operator-password': text('cache-operator-password'),
+    }),
     secret('state-redis', { 'users.acl': text('state-users.acl') }),
     secret(
       'postgres-superuser',

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clusterAddress } from '@catalog/redis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { repositoryRoot } from '../machine/stack-folder.ts';
@@ -91,4 +92,19 @@ test.each(services)('$name runs as in the local stack: its own role, ACL user, k
     expect(environment[`${called.toUpperCase().replaceAll('-', '_')}_URL`]).toBe(`http://${called}`);
   for (const variable of Object.keys(service.randomSecrets ?? {}))
     expect(read(variable)).toMatch(/^[\w-]{32}$/);
+});
+
+test('with --cluster each service gets the addresses of all pods of the overlay large', async () => {
+  const pods = [0, 1, 2, 3, 4, 5].map((n) => `cache-redis-${n}.cache-redis`);
+  const text = readFileSync(join(repositoryRoot, 'infra/kubernetes/large/cache-cluster.yaml'), 'utf8');
+  expect(text.match(/cache-redis-\d\.cache-redis:6379/g)).toEqual(pods.map((pod) => `${pod}:6379`));
+  const written = await writeKubernetesSecrets(folder, services, { cluster: true });
+  for (const { name } of services.filter(({ usesCacheRedis }) => usesCacheRedis)) {
+    const secret = written.find(({ metadata }) => metadata.name === name);
+    const address = clusterAddress(secret?.stringData['cache-redis-url'] ?? '');
+    expect(address?.username).toBe(name);
+    expect(address?.nodes).toEqual(pods.map((host) => ({ host, port: 6379 })));
+  }
+  const nodes = written.find(({ metadata }) => metadata.name === 'cache-redis')?.stringData;
+  expect(nodes?.['replication.conf']).toContain(`masterauth ${nodes?.['operator-password']}`);
 });

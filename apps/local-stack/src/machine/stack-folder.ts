@@ -11,8 +11,8 @@ export const repositoryRoot = resolve(import.meta.dirname, '../../../..');
 export interface StackFolder {
   readonly path: string;
   readonly postgres: string;
-  readonly cacheRedis: string;
-  readonly stateRedis: string;
+  /** Of one Redis server. */
+  redis(name: string): string;
   readonly logs: string;
   readonly secretsFile: string;
   readonly publicKeysFile: string;
@@ -34,8 +34,7 @@ export function stackFolder(base: number, root: string): StackFolder {
   return {
     path,
     postgres: join(path, 'postgres'),
-    cacheRedis: join(path, 'cache-redis'),
-    stateRedis: join(path, 'state-redis'),
+    redis: (name) => join(path, name),
     logs: join(path, 'logs'),
     secretsFile: join(path, 'secrets.json'),
     publicKeysFile: join(path, 'service-jwks.json'),
@@ -50,9 +49,7 @@ export async function createStackFolder(folder: StackFolder): Promise<void> {
   // Postgres refuses to run as root. The user that it then runs as must be able to pass through this folder. Every
   // file and folder inside is closed to others by its own mode.
   await mkdir(folder.path, { recursive: true, mode: 0o711 });
-  for (const path of [folder.cacheRedis, folder.stateRedis, folder.logs]) {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  }
+  await mkdir(folder.logs, { recursive: true, mode: 0o700 });
 }
 
 /** `npm run reset`: deletes what one stack keeps on disk. @throws StackProblem while the stack runs */

@@ -104,6 +104,12 @@ test.each([
   ['cache', 'catalog-read', 'GET sku:A'],
   ['cache', 'catalog-read', 'SET app:settings x'],
   ['cache', 'catalog-read', 'SUBSCRIBE invalidations'],
+  ['cache', 'catalog-read', 'SUBSCRIBE invalidations:0123abcd'],
+  ['cache', 'catalog-read', 'CLUSTER NODES'],
+  ['cache', 'orders', 'CLUSTER NODES'],
+  ['cache', 'console', 'CLUSTER NODES'],
+  ['cache', 'invalidation-worker', 'CLUSTER NODES'],
+  ['cache', 'invalidation-worker', 'PUBLISH invalidations:0123abcd x'],
   ['cache', 'orders', 'EVALSHA abc 1 report:sales:2026-01'],
   ['cache', 'orders', 'SUBSCRIBE invalidations'],
   ['cache', 'console', 'EVALSHA abc 1 user:1:profile'],
@@ -133,6 +139,10 @@ test.each([
 
 test.each([
   ['cache', 'catalog-read', 'PUBLISH invalidations x'],
+  ['cache', 'catalog-read', 'PUBLISH invalidations:0123abcd x'],
+  ['cache', 'catalog-read', 'CLUSTER RESET'],
+  ['cache', 'invalidation-worker', 'CLUSTER FAILOVER TAKEOVER'],
+  ['cache', 'invalidation-worker', 'CLUSTER SETSLOT 1 STABLE'],
   ['cache', 'catalog-read', 'SPUBLISH invalidations x'],
   ['cache', 'orders', 'SPUBLISH invalidations x'],
   ['cache', 'console', 'SPUBLISH invalidations x'],

@@ -20,6 +20,8 @@ export const operator = 'operator';
 const connecting = 'ping client|setname info time';
 const scripts = 'eval evalsha';
 const entriesOfCache = 'get mget set del pttl subscribe';
+/** Shows which node of a cluster has which keys. */
+const map = 'cluster|nodes';
 const rateLimit = 'get set incrby pttl';
 const lockCommands = 'get set del pexpire';
 /** The scripts of BullMQ, and what its classes call. */
@@ -46,8 +48,9 @@ interface User {
 
 /** Reads and fills entries, and hears invalidations. Only the worker publishes them. */
 const reader = {
-  channels: '&invalidations',
-  commands: [connecting, scripts, entriesOfCache],
+  // Each node of a cluster has a channel of its own.
+  channels: '&invalidations &invalidations:*',
+  commands: [connecting, scripts, entriesOfCache, map],
 };
 
 const users: Readonly<Record<RedisServer, Readonly<Record<string, User>>>> = {

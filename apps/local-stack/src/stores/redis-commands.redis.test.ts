@@ -49,8 +49,8 @@ const codeOf: Readonly<Record<RedisServer, Readonly<Record<string, readonly stri
     ],
   },
 };
-/** Sent by ioredis, or by the code that runs scripts. */
-const sentByAll = ['client|setname', 'eval', 'evalsha', 'info', 'ping', 'time'];
+/** Sent by ioredis, by the code that runs scripts, or by the code that learns the map of a cluster. */
+const sentByAll = ['client|setname', 'cluster|nodes', 'eval', 'evalsha', 'info', 'ping', 'time'];
 /** Scripts that another user runs. */
 const ofOthers: Readonly<Record<string, readonly string[]>> = {
   'cache/catalog-read': ['publish'],

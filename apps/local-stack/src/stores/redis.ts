@@ -1,12 +1,16 @@
-/** The two Redis servers of the local stack. The cache Redis may lose anything, the state Redis nothing. */
-import { writeFile } from 'node:fs/promises';
+/** The Redis servers of the local stack. The cache Redis may lose anything, the state Redis nothing. */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { host } from '../machine/ports.ts';
 import type { ProcessSpec } from '../processes/supervised-process.ts';
-import { aclFile, type RedisServer } from './redis-acl.ts';
+import { aclFile, operator, type RedisServer } from './redis-acl.ts';
 
 export interface RedisOptions {
   readonly server: RedisServer;
+  /** The name of the process. */
+  readonly name: string;
+  /** A node of a cluster: the port on which the other nodes reach it. */
+  readonly busPort?: number;
   /** `redis-server` or `valkey-server`. */
   readonly program: string;
   readonly folder: string;
@@ -34,6 +38,18 @@ const settings: Readonly<Record<RedisServer, readonly string[]>> = {
   ],
 };
 
+/** As infra/redis/cluster.conf. Its comments say why. */
+const nodeSettings = [
+  'cluster-enabled yes',
+  'cluster-config-file nodes.conf',
+  'cluster-node-timeout 2000',
+  'cluster-require-full-coverage no',
+  'cluster-replica-validity-factor 0',
+  'repl-diskless-sync-delay 0',
+  // Three masters together have what the single server has.
+  'maxmemory 86mb',
+];
+
 export function redisUrl(port: number, user: string, password: string): string {
   return `redis://${user}:${password}@${host}:${port}`;
 }
@@ -41,9 +57,11 @@ export function redisUrl(port: number, user: string, password: string): string {
 /** Writes the server's configuration. @returns how to start the server */
 export async function prepareRedis({
   server,
+  name,
   program,
   folder,
   port,
+  busPort,
   passwords,
 }: RedisOptions): Promise<ProcessSpec> {
   const configFile = join(folder, 'redis.conf');
@@ -57,12 +75,21 @@ export async function prepareRedis({
     // Keep the path of this file in the command line. By it a later start recognises the process as ours.
     'set-proc-title no',
     ...settings[server],
+    ...(busPort === undefined
+      ? []
+      : [
+          ...nodeSettings,
+          `cluster-port ${busPort}`,
+          `masteruser ${operator}`,
+          `masterauth ${passwords[operator]}`,
+        ]),
     '',
   ];
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(aclPath, aclFile(server, passwords), { mode: 0o600 });
   await writeFile(configFile, lines.join('\n'), { mode: 0o600 });
   return {
-    name: `${server}-redis`,
+    name,
     file: program,
     args: [configFile],
     env: process.env,

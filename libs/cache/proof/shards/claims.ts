@@ -23,6 +23,10 @@ export const claims: readonly ShardClaim[] = [
 /** Plausible alternatives. Each breaks rule 3. */
 export const controls: readonly ShardClaim[] = [
   { name: 'heartbeats without slots', options: { ...oneWorker, without: 'slots in heartbeats' } },
+  {
+    name: 'a reader that keeps its copies when a heartbeat has other slots',
+    options: { ...oneWorker, without: 'silence when a heartbeat has other slots' },
+  },
   { name: 'views without epochs', options: { ...oneWorker, without: 'epochs in views' } },
   {
     name: 'a reader that keeps the copies of moved slots',

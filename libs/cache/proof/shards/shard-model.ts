@@ -30,14 +30,16 @@ interface Channel {
   /** On the way to the reader. */
   readonly messages: readonly Message[];
   readonly isSound: boolean;
-  /** The version up to which the newest heartbeat that counted says that all is applied. */
+  /** The version up to which the newest heartbeat says that all is applied. */
   readonly trusted: number;
+  /** Whether the worker that sent it thought that the shard has the slot. */
+  readonly hasSlot: boolean;
 }
 
 type Message =
   | { readonly invalidates: number }
   /** `isLate`: it was sent before the reader became silent, so it cannot make the reader sound. */
-  | { readonly slots: string; readonly applied: number; readonly isLate: boolean };
+  | { readonly slots: string; readonly hasSlot: boolean; readonly applied: number; readonly isLate: boolean };
 
 interface State {
   readonly map: SlotMap;
@@ -62,6 +64,7 @@ export interface ShardOptions {
   /** A control leaves out one part, and the rule breaks. */
   readonly without?:
     | 'slots in heartbeats'
+    | 'silence when a heartbeat has other slots'
     | 'epochs in views'
     | 'silence when slots change'
     | 'silence unless slots are lost'
@@ -70,7 +73,7 @@ export interface ShardOptions {
 }
 
 export function shardModel({ workers, moves, messages, without }: ShardOptions): Model<State> {
-  const channel: Channel = { messages: [], isSound: true, trusted: 0 };
+  const channel: Channel = { messages: [], isSound: true, trusted: 0, hasSlot: true };
   return {
     initial: {
       map: 0,
@@ -100,6 +103,8 @@ export function shardModel({ workers, moves, messages, without }: ShardOptions):
       if (copy !== null && channels[copy.shard].isSound && isOld(copy.shard, copy.version))
         return `Rule 3 is broken: the near cache serves version ${copy.version}, and trusts shard ${copy.shard}.`;
       const asked = ownerIn(readerMap);
+      // A key whose slot the worker thinks is elsewhere is not read from Redis.
+      if (!channels[asked].hasSlot) return undefined;
       if (entry?.stamp === asked && asked === ownerIn(map) && isOld(asked, entry.version))
         return `Rule 3 is broken: shard ${asked} serves version ${entry.version}, and is trusted.`;
       return undefined;
@@ -146,7 +151,9 @@ export function shardModel({ workers, moves, messages, without }: ShardOptions):
     const { look } = worker;
     if (look === null || look.map !== worker.map) return;
     for (const each of shards.filter(hasRoom)) {
-      const heartbeat = { slots: view(each, worker.map), applied: look.applied, isLate: false };
+      const slots = view(each, worker.map);
+      const hasSlot = ownerIn(worker.map) === each;
+      const heartbeat = { slots, hasSlot, applied: look.applied, isLate: false };
       visit(send(state, each, heartbeat), () => `${name} sends a heartbeat to shard ${each}`);
     }
   }
@@ -199,16 +206,18 @@ export function shardModel({ workers, moves, messages, without }: ShardOptions):
       visit(next, () => `the reader hears on channel ${shard} that version 1 invalidates`);
       return;
     }
-    const counts = without === 'slots in heartbeats' || message.slots === view(shard, state.readerMap);
+    const isSame = without === 'slots in heartbeats' || message.slots === view(shard, state.readerMap);
+    const keepsCopies = isSame || without === 'silence when a heartbeat has other slots';
     const { trusted, isSound } = state.channels[shard];
     const heard = {
       trusted: Math.max(trusted, message.applied),
-      isSound: isSound || !message.isLate,
+      hasSlot: message.hasSlot || without === 'slots in heartbeats',
     };
-    const how = counts ? 'counts' : 'does not count';
     visit(
-      counts ? withChannel(received, shard, heard) : received,
-      () => `a heartbeat of shard ${shard} ${how}`,
+      isSame
+        ? withChannel(received, shard, { ...heard, isSound: isSound || !message.isLate })
+        : withChannel(keepsCopies ? received : silence(received, shard), shard, heard),
+      () => `a heartbeat of shard ${shard} ${isSame ? 'counts' : 'counts for Redis'}`,
     );
   }
 }

@@ -179,40 +179,64 @@ describe('of a shard', () => {
     return freshness.received({ ...heartbeat(watermarkAge_ms), slots }, now_ms - 1);
   };
   let ownSlots: string;
+  /** A key of slot 12739. */
+  const place = { name: 'thing', cacheKey: '123456789' };
+  const isFreshInRedis = () => freshness.beforeAsking('ours', place)();
   beforeEach(() => {
-    ownSlots = 'view 1';
+    ownSlots = '1 0-16383';
     freshness = new Freshness(
       () => now_ms,
       () => own,
       () => ownSlots,
     );
     freshness.subscribed();
-    hearWith('view 1');
+    hearWith('1 0-16383');
   });
 
-  test('a heartbeat of a worker that thinks of other slots is not trusted, and makes us ask again', () => {
-    for (const slots of ['view 2', undefined]) {
-      now_ms += timings.bound_ms + 1;
+  test('a heartbeat of a worker that thinks of other slots silences the near cache, and makes us ask again', () => {
+    for (const slots of ['2 0-12739', undefined]) {
       expect(hearWith(slots)).toEqual({ otherIncarnation: false, otherSlots: true });
-      expect([freshness.isSound(), freshness.isFresh('ours')]).toEqual([false, false]);
+      expect([freshness.isSound(), freshness.lastSilence]).toEqual([false, 'slots']);
     }
-    ownSlots = 'view 2';
-    expect(hearWith('view 2')).toEqual({ otherIncarnation: false, otherSlots: false });
-    expect([freshness.isSound(), freshness.isFresh('ours')]).toEqual([true, true]);
+    ownSlots = '2 0-12739';
+    expect(hearWith('2 0-12739')).toEqual({ otherIncarnation: false, otherSlots: false });
+    expect(freshness.isSound()).toBe(true);
+  });
+
+  test('Redis counts for the slots that both think of, with the newest watermark', () => {
+    for (const [slots, isFresh] of [
+      ['2 0-12739', true],
+      ['3 12739', true],
+      ['2 0-12738 12740-16383', false],
+      [undefined, false],
+    ] as const) {
+      now_ms += timings.bound_ms + 1;
+      expect(isFreshInRedis()).toBe(false);
+      hearWith(slots);
+      expect([isFreshInRedis(), freshness.isSetAside(place)]).toEqual([isFresh, !isFresh]);
+    }
+    hearWith('1 0-16383');
+    expect(isFreshInRedis()).toBe(true);
   });
 
   test('other slots silence it until a heartbeat that was sent later, and Redis stays fresh', () => {
     const epoch = freshness.soundEpoch();
-    ownSlots = 'view 2';
+    ownSlots = '1 0-12739';
     freshness.slotsChanged();
-    expect([freshness.isSound(), freshness.isFresh('ours'), freshness.lastSilence]).toEqual([
-      false,
-      true,
-      'slots',
-    ]);
-    freshness.received({ ...heartbeat(), slots: 'view 2' }, now_ms - 1);
+    expect([freshness.isSound(), isFreshInRedis(), freshness.lastSilence]).toEqual([false, true, 'slots']);
+    freshness.received({ ...heartbeat(), slots: ownSlots }, now_ms - 1);
     expect(freshness.isSound()).toBe(false);
-    hearWith('view 2');
+    hearWith(ownSlots);
     expect(freshness.soundEpoch()).toBeGreaterThan(epoch);
+  });
+
+  test('a slot that it has won is not fresh before a worker knows of it', () => {
+    ownSlots = '1 0-12738';
+    hearWith('1 0-12738');
+    ownSlots = '1 0-12739';
+    freshness.slotsChanged();
+    expect(isFreshInRedis()).toBe(false);
+    hearWith('1 0-12739');
+    expect(isFreshInRedis()).toBe(true);
   });
 });

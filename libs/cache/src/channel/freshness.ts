@@ -1,3 +1,4 @@
+import { slotOf, viewHasSlot } from '@catalog/redis';
 import { timings } from '../timings.ts';
 import type { ChannelMessage } from './messages.ts';
 
@@ -23,7 +24,7 @@ interface NamedKey {
 /** The incarnation that this process reads, as its connection to the cache knows it. */
 type OwnIncarnation = () => string | undefined;
 
-/** Which slots this process thinks that its shard has; undefined for a single server. */
+/** Which slots this process thinks that its shard has: `ClusterShard.view`; undefined for a single server. */
 type OwnSlots = () => string | undefined;
 
 /** What a heartbeat knows otherwise than this process, which should then ask again. */
@@ -45,9 +46,11 @@ interface Disagreement {
  * says why). It never counts from the arrival: a process that was paused finds a queue of old heartbeats, and must
  * not take them for new ones. All times are by one monotonic clock.
  *
- * Each shard of a cluster has a freshness of its own. A heartbeat counts only if its publisher and this process think that the
- * shard has the same slots. The race: a slot moves to another shard, and its invalidations are announced there. A reader that
- * has not noticed listens here, and must not take the heartbeats of this shard for a sign that its copies are right.
+ * Each shard of a cluster has a freshness of its own. A heartbeat counts for the near cache only if its publisher and this process
+ * think that the shard has the same slots. The race: a slot moves to another shard, and its invalidations are announced there. A
+ * reader that has not noticed listens here, and must not take the heartbeats of this shard for a sign that its copies are right.
+ * Otherwise the near cache is silent, and Redis counts for the slots that both think of: there the publisher invalidates their
+ * keys. So while many slots move one after the other, and nobody has quite the same map, Redis stays warm.
  */
 export class Freshness {
   readonly #now: () => number;
@@ -63,6 +66,8 @@ export class Freshness {
   /** Redis keys and names of entities that the newest watermark does not hold for. */
   #setAsideKeys: ReadonlySet<string> = new Set();
   #setAsideEntities: ReadonlySet<string> = new Set();
+  /** The view of the newest heartbeat; our own object where it is the same text, so that comparing them is cheap. */
+  #slots: string | undefined;
   #incarnation: string | undefined;
   #lastSilence: Silence = 'start';
   readonly silences = noSilences();
@@ -124,8 +129,9 @@ export class Freshness {
       isKnown && incarnation === this.#incarnation && this.#now() - appliedUpTo_ms <= timings.bound_ms;
   }
 
-  /** Whether Redis refuses to invalidate the key, so that it may hold an old value. */
+  /** Whether Redis may hold an old value: it refuses to invalidate the key, or the worker invalidates it elsewhere. */
   isSetAside({ name, cacheKey }: NamedKey): boolean {
+    if (this.#slots !== this.#ownSlots() && !viewHasSlot(this.#slots ?? '', slotOf(cacheKey))) return true;
     if (this.#setAsideKeys.size === 0 && this.#setAsideEntities.size === 0) return false;
     return this.#setAsideKeys.has(cacheKey) || this.#setAsideEntities.has(name);
   }
@@ -168,8 +174,10 @@ export class Freshness {
     this.#followSequence(message.publisher, message.sequence);
     if (!('watermarkAge_ms' in message)) return agreed;
     const otherIncarnation = message.incarnation !== this.#ownIncarnation();
-    const otherSlots = message.slots !== this.#ownSlots();
-    if (otherIncarnation || otherSlots) return { otherIncarnation, otherSlots };
+    const ownSlots = this.#ownSlots();
+    const otherSlots = message.slots !== ownSlots;
+    if (otherIncarnation) return { otherIncarnation, otherSlots };
+    if (otherSlots) this.#silence('slots');
 
     if (this.#incarnation !== message.incarnation) {
       this.#silence('incarnation');
@@ -182,7 +190,9 @@ export class Freshness {
       this.#watermarkAt_ms = watermarkAt_ms;
       this.#setAsideKeys = new Set(message.setAside?.keys);
       this.#setAsideEntities = new Set(message.setAside?.entities);
+      this.#slots = otherSlots ? message.slots : ownSlots;
     }
+    if (otherSlots) return { otherIncarnation, otherSlots };
     this.#heartbeatAt_ms = Math.max(this.#heartbeatAt_ms, sentAfter_ms);
     if (!this.#sound && this.#subscribed && sentAfter_ms >= this.#silentSince_ms) {
       this.#sound = true;

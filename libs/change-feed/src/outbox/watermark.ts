@@ -37,6 +37,14 @@ export class Watermark {
       this.#pending = this.#pending.filter((_, index) => index % 2 === 0);
   }
 
+  /**
+   * Nobody looked for a while, in which changes may have been applied to another cache. What is known stays true. What the looks
+   * before wait for does not: such changes may have to be applied again, under other numbers.
+   */
+  interrupt(): void {
+    this.#pending = [];
+  }
+
   /** For another clock or another cache: nothing is known any more. */
   reset(): void {
     this.#at = undefined;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseClusterNodes } from './cluster-map.ts';
+import { parseClusterNodes, viewHasSlot } from './cluster-map.ts';
 import { slotOf } from './key-slot.ts';
 
 const [a, b, c] = ['a', 'b', 'c'].map((letter) => letter.repeat(40)) as [string, string, string];
@@ -47,6 +47,15 @@ test('a shard has another view when its slots or its epoch change, and the other
     expect(after.shards[0]?.view).not.toBe(before.shards[0]?.view);
     expect(after.shards[1]?.view).toBe(before.shards[1]?.view);
   }
+});
+
+test('a view tells which slots the shard has', () => {
+  const [shard] = parseClusterNodes(nodes(12), 'x').shards;
+  expect(shard?.view).toBe('12 0-8000 8003');
+  const has = (slot: number) => viewHasSlot(shard?.view ?? '', slot);
+  expect([12, 0, 8000, 8003].map(has)).toEqual([true, true, true, true]);
+  expect([8001, 8002, 8004, 16_383].map(has)).toEqual([false, false, false, false]);
+  expect(viewHasSlot('', 0)).toBe(false);
 });
 
 test('a node without a cluster is refused', () => {

@@ -10,8 +10,8 @@ export interface ClusterShard {
   /** First and last slot of each range, ascending. */
   readonly ranges: readonly (readonly [first: number, last: number])[];
   /**
-   * Names the slots of this shard at one time, and never names others: it contains the configuration epoch. A slot that
-   * comes back gives its shard a higher epoch, because the cluster accepts no claim with a lower one.
+   * The slots of this shard at one time, such as `7 0-5460 5462`. It begins with the configuration epoch, so it never comes back: a
+   * slot that comes back gives its shard a higher epoch, because the cluster accepts no claim with a lower one.
    */
   readonly view: string;
 }
@@ -55,15 +55,21 @@ export function parseClusterNodes(text: string, askedHost: string): ClusterMap {
       host,
       port,
       ranges,
-      view: shortHash(`${id} ${epoch} ${ranges.join(' ')}`),
+      view: [epoch, ...ranges.map(([first, last]) => (first === last ? first : `${first}-${last}`))].join(
+        ' ',
+      ),
     }));
   return {
     age: masters.reduce((sum, { epoch, ranges }) => sum + epoch * sizeOf(ranges), 0),
-    hash: shortHash(shards.map(({ view }) => view).join(' ')),
+    hash: shortHash(shards.map(({ id, view }) => `${id} ${view}`).join('\n')),
     shards,
     nodes: nodes.map(({ host, port }) => ({ host, port })),
   };
 }
+
+/** Whether a shard has the slot in this view of it. */
+export const viewHasSlot = (view: string, slot: number): boolean =>
+  rangesOf(view.replace(/^\S*/, '')).some(([first, last]) => first <= slot && slot <= last);
 
 /** `0-5460 5462`. What follows in brackets, `[93-<-…]`, is a slot on its way: it belongs to its former shard. */
 function rangesOf(text: string): [first: number, last: number][] {

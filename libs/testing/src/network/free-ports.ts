@@ -15,7 +15,7 @@ export async function freePort(): Promise<number> {
 export async function freePortRange(size: number): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     // Above 10080, the last port that fetch and browsers refuse to open.
-    const base = 10_120 + 40 * Math.floor(Math.random() * 500);
+    const base = 10_120 + 80 * Math.floor(Math.random() * 250);
     const free = await Promise.all(Array.from({ length: size }, (_, offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }

@@ -10,16 +10,22 @@ export interface RedisCluster extends AsyncDisposable {
   readonly nodes: readonly RedisServer[];
   /** A connection for commands of the test. It follows no redirect. */
   client(node: RedisServer): Redis;
+  /** The nodes that have slots, as most of the nodes say. */
+  masters(): Promise<readonly RedisServer[]>;
   /** The node that has the slot, as most of the nodes say. */
   ownerOf(slot: number): Promise<RedisServer>;
   /** Moves a slot with its keys from its owner to another master. `before` runs when the keys have moved and the slot has not. */
   moveSlot(slot: number, to: RedisServer, before?: () => Promise<void>): Promise<void>;
+  /** Resolves when all nodes run, know each other, and every replica follows its master. */
+  healed(): Promise<void>;
 }
 
 const masters = 3;
 const slotCount = 16_384;
 /** A failed master is replaced after about this time. */
 const nodeTimeout_ms = 500;
+/** A paused node must not hold up a test. The longest command of a test takes a second. */
+const command_ms = 2_000;
 
 /** Three masters and a replica of each, on one machine. */
 export async function startRedisCluster(
@@ -28,8 +34,8 @@ export async function startRedisCluster(
   const nodes: RedisServer[] = [];
   const clients = new Map<RedisServer, Redis>();
   const client = (node: RedisServer): Redis => {
-    const known =
-      clients.get(node) ?? new Redis(node.url, { maxRetriesPerRequest: 0, retryStrategy: () => 50 });
+    const options = { maxRetriesPerRequest: 0, commandTimeout: command_ms, retryStrategy: () => 50 };
+    const known = clients.get(node) ?? new Redis(node.url, options);
     if (!clients.has(node)) known.on('error', () => undefined);
     clients.set(node, known);
     return known;
@@ -41,13 +47,21 @@ export async function startRedisCluster(
   try {
     for (let index = 0; index < 2 * masters; index += 1) nodes.push(await startNode(options.config));
     await join(nodes, client);
+    await everyNode(nodes, (node) => isWhole(client(node)));
   } catch (error) {
     await stop();
     throw error;
   }
   const idOf = (node: RedisServer) => client(node).cluster('MYID');
+  const slotsAsKnown = async () => {
+    const known = await Promise.all(nodes.map((node) => rangesOf(client(node)).catch(() => undefined)));
+    return known.filter((ranges) => ranges !== undefined);
+  };
   const ownerOf = async (slot: number) => {
-    const ports = await Promise.all(nodes.map((node) => portOf(client(node), slot).catch(() => undefined)));
+    const known = await slotsAsKnown();
+    const ports = known.map(
+      (ranges) => ranges.find(({ first, last }) => first <= slot && slot <= last)?.port,
+    );
     const port = ports
       .filter((each) => each !== undefined)
       .toSorted(
@@ -62,6 +76,12 @@ export async function startRedisCluster(
     nodes,
     client,
     ownerOf,
+    async masters() {
+      const known = await slotsAsKnown();
+      const isKnown = ({ port }: RedisServer) =>
+        known.filter((ranges) => ranges.some((range) => range.port === port)).length > known.length / 2;
+      return nodes.filter(isKnown);
+    },
     async moveSlot(slot, to, before) {
       const from = await ownerOf(slot);
       const [source, target] = [client(from), client(to)];
@@ -77,6 +97,7 @@ export async function startRedisCluster(
       await target.cluster('SETSLOT', slot, 'NODE', toId);
       await source.cluster('SETSLOT', slot, 'NODE', toId);
     },
+    healed: () => everyNode(nodes, (node) => isWhole(client(node))),
     [Symbol.asyncDispose]: stop,
   };
 }
@@ -124,20 +145,18 @@ async function join(nodes: readonly RedisServer[], client: (node: RedisServer) =
     if (master === undefined) continue;
     await client(replica).cluster('REPLICATE', await client(master).cluster('MYID'));
   }
-  await everyNode(nodes, async (node) => {
-    const isOk = (await info(node)).includes('cluster_state:ok');
-    const nodesText = String(await client(node).cluster('NODES'));
-    const replication = await client(node).info('replication');
-    const isLinked = /role:master/.test(replication)
-      ? /connected_slaves:1/.test(replication)
-      : /master_link_status:up/.test(replication);
-    return (
-      isOk &&
-      isLinked &&
-      nodesText.match(/\bslave\b/g)?.length === masters &&
-      !/handshake|fail/.test(nodesText)
-    );
-  });
+}
+
+async function isWhole(redis: Redis): Promise<boolean> {
+  const isOk = (await redis.cluster('INFO')).includes('cluster_state:ok');
+  const nodesText = String(await redis.cluster('NODES'));
+  const replication = await redis.info('replication');
+  const isLinked = /role:master/.test(replication)
+    ? /connected_slaves:1/.test(replication)
+    : /master_link_status:up/.test(replication);
+  return (
+    isOk && isLinked && nodesText.match(/\bslave\b/g)?.length === masters && !/handshake|fail/.test(nodesText)
+  );
 }
 
 async function everyNode(
@@ -147,7 +166,7 @@ async function everyNode(
   for (const node of nodes) await eventually(() => holds(node), { timeout_ms: 30_000 });
 }
 
-async function portOf(redis: Redis, slot: number): Promise<number | undefined> {
+async function rangesOf(redis: Redis): Promise<{ first: number; last: number; port: number | undefined }[]> {
   const ranges = await redis.cluster('SLOTS');
-  return ranges.find(([first, last]) => first <= slot && slot <= last)?.[2]?.[1];
+  return ranges.map(([first, last, master]) => ({ first, last, port: master?.[1] }));
 }

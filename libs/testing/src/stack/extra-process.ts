@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
+import { freePort } from '../network/free-ports.ts';
 import { end, endWithUs, hasExited } from '../processes/ending.ts';
 import { eventually } from '../time/eventually.ts';
 import type { LocalStack } from './local-stack.ts';
@@ -89,6 +90,51 @@ export async function startReader(
     throw error;
   }
   return reader;
+}
+
+interface ExtraOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** The default is a free one. */
+  readonly port?: number;
+}
+
+/** Starts another invalidation-worker process for a stack. Resolves when it is ready. */
+export async function startWorker(
+  stack: LocalStack,
+  { env, port }: ExtraOptions = {},
+): Promise<RunningScript> {
+  const databaseUrl = await stack.databaseUrl('invalidation_worker');
+  return startScript({
+    script: 'apps/invalidation-worker/src/main.ts',
+    env: {
+      DATABASE_URL: databaseUrl,
+      DATABASE_DIRECT_URL: databaseUrl,
+      CACHE_REDIS_URL: await stack.redisUrl('cache', 'invalidation-worker'),
+      STATE_REDIS_URL: await stack.redisUrl('state', 'invalidation-worker'),
+      SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
+      ...env,
+    },
+    port: port ?? (await freePort()),
+  });
+}
+
+/** Starts another catalog-write process for a stack. Resolves when it is ready. */
+export async function startWriter(
+  stack: LocalStack,
+  { env, port }: ExtraOptions = {},
+): Promise<RunningScript> {
+  return startScript({
+    script: 'apps/catalog-write/src/main.ts',
+    env: {
+      DATABASE_URL: await stack.databaseUrl('catalog_write'),
+      STATE_REDIS_URL: await stack.redisUrl('state', 'catalog-write'),
+      SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
+      // That of the local stack, because the processes share the counters.
+      RATE_LIMIT_REQUESTS: '1000000000',
+      ...env,
+    },
+    port: port ?? (await freePort()),
+  });
 }
 
 async function isReady(url: string): Promise<boolean> {

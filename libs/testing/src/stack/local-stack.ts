@@ -10,9 +10,10 @@ import { freePortRange } from '../network/free-ports.ts';
 import { hasExited } from '../processes/ending.ts';
 
 const repository = resolve(import.meta.dirname, '../../../..');
-const ownPorts = 1 + Math.max(...Object.values(portOffsets));
+/** The nodes of a cluster take another port each. */
+const ownPorts = 11 + Math.max(...Object.values(portOffsets));
 /** With spare ports for the processes that a test adds. */
-const portRange = 40;
+const portRange = 80;
 
 export type StackProcess = Listener;
 
@@ -63,7 +64,7 @@ export interface LocalStack extends AsyncDisposable {
   port(service: StackProcess): number;
   /** Signs in as the superuser, or as the role of a service. */
   databaseUrl(login?: string): Promise<string>;
-  /** Signs in as the operator, who may do everything, or as the user of a service. */
+  /** Signs in as the operator, who may do everything, or as the user of a service. A real server gets the URL that `env` has. */
   redisUrl(server: 'cache' | 'state', user?: string): Promise<string>;
   /** The pid of each running child. */
   pids(): Promise<Partial<Record<StackProcess, number>>>;
@@ -143,6 +144,8 @@ export async function startLocalStack(
       return `postgres://${login}:${(await secrets()).postgres[login]}@127.0.0.1:${port('postgres')}/catalog`;
     },
     async redisUrl(server, user = 'operator') {
+      const real = options.env?.[`${server.toUpperCase()}_REDIS_URL`];
+      if (real !== undefined) return real;
       return `redis://${user}:${(await secrets()).redis[user]}@127.0.0.1:${port(`${server}-redis`)}`;
     },
     async pids() {
