@@ -12,12 +12,15 @@ import {
   type TcpProxy,
 } from '@catalog/testing';
 import { Redis } from 'ioredis';
+import type { Fleet } from '../upgrade/fleet.ts';
 import { type PostgresPair, startPostgresPair } from './postgres-pair.ts';
 
 export interface System extends AsyncDisposable {
   readonly stack: LocalStack;
   /** Of a replicated system. */
   readonly pair: PostgresPair | undefined;
+  /** Of a system whose services can be replaced by those of another release. */
+  readonly fleet: Fleet | undefined;
   /** True for the control. */
   readonly plain: boolean;
   /** Connections of the superuser. */
@@ -28,6 +31,8 @@ export interface System extends AsyncDisposable {
   readonly cache: Redis;
   readonly state: Redis;
   readonly readers: readonly { readonly name: string; readonly url: string }[];
+  /** The address of catalog-write. */
+  readonly writerUrl: string;
   /** Between the second reader and its stores. */
   readonly proxies: { readonly cache: TcpProxy; readonly postgres: TcpProxy };
   /** By process: how often it was killed with SIGKILL. */
@@ -42,17 +47,27 @@ export interface System extends AsyncDisposable {
   afterWrite(id: string): Promise<void>;
 }
 
-/** `replicated`: the stack uses a Postgres of its own that a failover can replace. */
+export interface SystemOptions {
+  /** The stack uses a Postgres of its own that a failover can replace. */
+  readonly replicated?: boolean;
+  /** Starts the services. The stack then has only the stores. */
+  readonly startFleet?: (stack: LocalStack) => Promise<Fleet>;
+}
+
 export async function startSystem(
   plain: boolean,
-  { replicated = false }: { readonly replicated?: boolean } = {},
+  { replicated = false, startFleet }: SystemOptions = {},
 ): Promise<System> {
   await using resources = new AsyncDisposableStack();
   const place = resources.use(await stackPlace());
   const pair = replicated ? resources.use(await startPostgresPair()) : undefined;
   const stack = resources.use(
-    await startLocalStack(place, pair === undefined ? {} : { env: { DATABASE_URL: pair.url } }),
+    await startLocalStack(place, {
+      command: startFleet === undefined ? 'start' : 'stores',
+      ...(pair !== undefined && { env: { DATABASE_URL: pair.url } }),
+    }),
   );
+  const fleet = startFleet === undefined ? undefined : resources.use(await startFleet(stack));
   /** Real servers know no roles of the stack. */
   const databaseUrl = async (login?: string) => pair?.url ?? stack.databaseUrl(login);
   const sqlOptions = {
@@ -90,19 +105,25 @@ export async function startSystem(
     process.kill(pid, signal);
     if (signal === 'SIGKILL') countKill(name);
   };
-  const readers = plain ? await plainReaders() : await realReaders();
+  const readers = fleet !== undefined ? [] : plain ? await plainReaders() : await realReaders();
   const owned = resources.move();
   return {
     stack,
     plain,
     pair,
+    fleet,
     sql,
     async renewSessions() {
       if (servicePool !== undefined) await servicePool.currentIncarnation();
     },
     cache,
     state,
-    readers,
+    get readers() {
+      return fleet?.readers ?? readers;
+    },
+    get writerUrl() {
+      return fleet?.writerUrl ?? stack.url('catalog-write');
+    },
     proxies,
     kills,
     countKill,
