@@ -188,6 +188,26 @@ test('search as you type finds a product, and the address keeps the search', asy
   await page.getByRole('row', { name: new RegExp(sku) }).waitFor();
 });
 
+test('a view is saved under a name, opened again and forgotten', async () => {
+  const { sku } = await app.newProduct();
+  const page = await app.open('viewer', { path: `/products?q=${sku}&sort=-price` });
+  await page.getByRole('button', { name: 'Views' }).click();
+  await page.getByRole('menuitem', { name: 'Save this view…' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('My one product');
+  await page.getByRole('button', { name: 'Save view' }).click();
+  await page.getByRole('button', { name: 'My one product' }).waitFor();
+  await page.goto(new URL('/products', page.url()).href);
+  await page.getByRole('button', { name: 'Views' }).click();
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await page.getByRole('menuitem', { name: 'My one product' }).click();
+  await page.waitForURL(
+    (url) => url.searchParams.get('q') === sku && url.searchParams.get('sort') === '-price',
+  );
+  await page.getByRole('button', { name: 'My one product' }).click();
+  await page.getByRole('menuitem', { name: 'Forget' }).click();
+  await page.getByRole('button', { name: 'Views' }).waitFor();
+});
+
 test('the page of a product shows how often it was read', async () => {
   const { id } = await app.newProduct();
   await app.sql.query('insert into catalog.product_views (product_id, views) values ($1, 1412)', [id]);

@@ -175,7 +175,7 @@ const unread: Row = {
         // A listener for data resumes it.
         socket.pause();
         sockets.push(socket);
-        if (n % 100 === 99) await once(socket, 'connect');
+        if (n % 10 === 9) await once(socket, 'connect');
         socket.write(page);
       }
       await pause(12_000);

@@ -59,3 +59,49 @@ test.runIf(process.platform === 'linux').each([
     expect(served.filter((caller) => caller === 'many')).toHaveLength(300);
   },
 );
+
+/** So long one request holds the event loop in the test below. */
+const work_ms = 1;
+
+test.runIf(process.platform === 'linux')(
+  'many addresses that send requests ahead do not make another one wait for all of them',
+  async () => {
+    const served: string[] = [];
+    const service = await startTestService({
+      routes(app) {
+        app.get('/v1/of/:caller', (req, res) => {
+          served.push(req.params.caller);
+          for (const end_ms = performance.now() + work_ms; performance.now() < end_ms;);
+          res.end('done');
+        });
+      },
+    });
+    onTestFinished(() => service[Symbol.asyncDispose]());
+    const { port, server } = service;
+    let accepted = 0;
+    server.on('connection', () => (accepted += 1));
+    const addresses = 20;
+    const ahead = 30;
+    const many = await Promise.all(
+      Array.from({ length: addresses }, (_, n) => open(port, `127.0.0.${n + 2}`)),
+    );
+    const other = await open(port, '127.0.0.1');
+    await eventually(() => accepted === addresses + 1);
+    const request = (caller: string) => `GET /v1/of/${caller} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const counted = Promise.withResolvers<void>();
+    let answers = 0;
+    for (const socket of many) {
+      socket.write(request('many').repeat(ahead));
+      socket.on('data', (chunk) => {
+        answers += chunk.toString('latin1').split('HTTP/1.1 200').length - 1;
+        if (answers === addresses * ahead) counted.resolve();
+      });
+    }
+    other.write(request('other'));
+    holdTurn();
+    await counted.promise;
+    // The first one of each, and what else two turns serve while they are young.
+    expect(served.indexOf('other')).toBeLessThan((addresses * ahead) / 5);
+    expect(served).toHaveLength(addresses * ahead + 1);
+  },
+);

@@ -7,11 +7,20 @@ export class AddressShare {
   turn = -1;
   served = 0;
   /** Sockets with a request that waits for a later turn. */
-  readonly waiting: Socket[] = [];
+  readonly waiting = new Set<Socket>();
 }
 
 interface SharedSocket extends Socket {
   addressShare?: AddressShare;
+  /** The turn in which a request of this socket was served last. */
+  servedTurn?: number;
+}
+
+export interface TurnLimits {
+  /** Requests of one address that are served in one turn of the event loop. */
+  readonly servedInTurn: number;
+  /** For so long a turn serves what waits, and more than one request of a connection. */
+  readonly turn_ms: number;
 }
 
 /** A socket without a share, as that of a proxy, is not limited. */
@@ -20,55 +29,71 @@ export function giveShare(socket: Socket, share: AddressShare): void {
 }
 
 /**
- * Serves so many requests of one address in a turn of the event loop. The rest waits for later turns, so that whoever asks on
- * a thousand connections at once does not make all others wait for a thousand answers.
+ * Keeps the turns of the event loop short, so that whoever asks on a thousand connections at once, or sends many requests ahead
+ * on each, does not make all others wait for all those answers. In a turn an address gets so many requests served, and a
+ * connection its first one; more of a connection only while the turn is young. The rest waits for later turns.
  */
 export class FairTurns {
-  readonly #most: number;
+  readonly #limits: TurnLimits;
   readonly #serveNext: (socket: Socket) => void;
   readonly #behind = new Set<AddressShare>();
   #turn = 0;
+  #began_ms = 0;
   #isEnding = false;
   readonly #end = () => this.#endTurn();
 
   /** @param serveNext serves requests that wait on the socket, as many as `admits` allows */
-  constructor(most: number, serveNext: (socket: Socket) => void) {
-    this.#most = most;
+  constructor(limits: TurnLimits, serveNext: (socket: Socket) => void) {
+    this.#limits = limits;
     this.#serveNext = serveNext;
   }
 
   /** @returns false if a request of this socket has to wait. Its turn comes with a call of `serveNext` */
-  admits(socket: Socket): boolean {
-    const share = (socket as SharedSocket).addressShare;
+  admits(socket: SharedSocket): boolean {
+    const share = socket.addressShare;
     if (share === undefined) return true;
+    this.#endTurnLater();
     if (share.turn !== this.#turn) {
       share.turn = this.#turn;
       share.served = 0;
     }
-    if (share.served < this.#most) {
+    if (share.served < this.#limits.servedInTurn && (socket.servedTurn !== this.#turn || this.#isYoung())) {
       share.served += 1;
-      this.#endTurnLater();
+      socket.servedTurn = this.#turn;
       return true;
     }
-    share.waiting.push(socket);
+    share.waiting.add(socket);
     this.#behind.add(share);
     return false;
+  }
+
+  #isYoung(): boolean {
+    return performance.now() - this.#began_ms < this.#limits.turn_ms;
   }
 
   #endTurnLater(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
+    this.#began_ms = performance.now();
     setImmediate(this.#end);
   }
 
   #endTurn(): void {
     this.#isEnding = false;
     this.#turn += 1;
+    if (this.#behind.size === 0) return;
+    this.#endTurnLater();
     // Those that have waited come before new requests, which the next turn reads from their sockets.
-    for (const share of this.#behind) {
-      for (const socket of share.waiting.splice(0, this.#most)) this.#serveNext(socket);
-      if (share.waiting.length === 0) this.#behind.delete(share);
+    for (const share of this.#behind.values().toArray()) {
+      if (!this.#isYoung()) return;
+      for (const socket of share.waiting.values().take(this.#limits.servedInTurn).toArray()) {
+        if (!this.#isYoung()) break;
+        share.waiting.delete(socket);
+        this.#serveNext(socket);
+      }
+      // Whoever was served stands behind the others.
+      this.#behind.delete(share);
+      if (share.waiting.size > 0) this.#behind.add(share);
     }
-    if (this.#behind.size > 0) this.#endTurnLater();
   }
 }

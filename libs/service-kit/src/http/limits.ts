@@ -25,6 +25,8 @@ export const httpLimits = {
   slowestRefusal_ms: 2_000,
   /** Requests of one address that are served in one turn of the event loop: a few milliseconds. */
   servedInTurn: 64,
+  /** For so long a turn serves requests that wait, or were sent behind others: half of what a reader notices. */
+  turn_ms: 5,
   /** Requests that may wait on one connection: far more than clients pipeline. */
   pipelined: 256,
   /** A client that takes nothing of its answer for so long is gone, or holds our memory on purpose. */

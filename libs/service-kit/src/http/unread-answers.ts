@@ -56,7 +56,7 @@ export class UnreadAnswers {
     this.#limits = limits;
     this.#serve = serve;
     this.#log = log;
-    this.#turns = new FairTurns(httpLimits.servedInTurn, (socket) => this.#next(socket));
+    this.#turns = new FairTurns(httpLimits, (socket) => this.#next(socket));
   }
 
   watch(server: Server): void {

@@ -10,6 +10,7 @@ import type { Product, ProductPage } from '../../products/product.ts';
 import { BulkBar } from './bulk-bar.tsx';
 import { Filters } from './filters.tsx';
 import { ProductTable } from './product-table.tsx';
+import { SavedViews } from './saved-views.tsx';
 import { queryOf, type ProductsSearch } from './search.ts';
 
 const pageSize = 50;
@@ -28,6 +29,7 @@ export function Products() {
   return (
     <>
       <PageHead title="Products" note={total === undefined ? undefined : `about ${count(total)}`}>
+        <SavedViews search={search} show={(view) => void navigate({ to: '/products', search: view })} />
         <a className="button" href={exportAddress(search)} download title="The products of this view as CSV">
           Export
         </a>
