@@ -7,7 +7,7 @@ import { OrdersLoad, stockedPieces } from './orders-load.ts';
 import { repository, type Previous } from './previous.ts';
 
 /** How long the releases work side by side between two steps. */
-const stay_ms = { atLeast: 500, atMost: 2_500 };
+const stay_ms = { atLeast: 300, atMost: 1_500 };
 const orderedProducts = 3;
 
 export function upgradeRow(previous: Previous, old: Release): Row {

@@ -22,10 +22,13 @@ async function isValid(pool: Pool): Promise<boolean | undefined> {
   return rows[0]?.valid;
 }
 
-/** A transaction that has read the table. A build waits for it. */
-async function holdSnapshot(pool: Pool) {
+const snapshot = 'begin isolation level repeatable read; select from catalog.one';
+const write = 'begin; insert into catalog.one values (3)';
+
+/** An open transaction. A build waits at its begin for one that has written to the table, at its end for one with a snapshot. */
+async function openTransaction(pool: Pool, statements: string) {
   const holder = await pool.connect();
-  await holder.query('begin isolation level repeatable read; select from catalog.one');
+  await holder.query(statements);
   return {
     async [Symbol.asyncDispose]() {
       await holder.query('commit');
@@ -79,7 +82,7 @@ test('a build waits for an older transaction beside reads and writes, and for lo
   const log = { info: (_details: object, message: string) => void told.push(message) };
   let migrating: Promise<unknown>;
   {
-    await using _snapshot = await holdSnapshot(pool);
+    await using _snapshot = await openTransaction(pool, snapshot);
     migrating = migrate(url, { migrations: [table, plain], lockTimeout_ms: 20, log });
     await eventually(() => isWaiting(pool));
     // Many times the timeout of a lock.
@@ -101,7 +104,8 @@ test('processes that wait to migrate do not hold up the build that they wait for
   const migrations = [table, plain];
   let all: Promise<{ applied: readonly string[] }[]>;
   {
-    await using _snapshot = await holdSnapshot(pool);
+    // The others come before the build looks for older snapshots.
+    await using _writer = await openTransaction(pool, write);
     const first = migrate(url, { migrations });
     await eventually(() => isWaiting(pool));
     all = Promise.all([first, migrate(url, { migrations }), migrate(url, { migrations })]);
@@ -122,7 +126,7 @@ test('a build that waits for too long fails, and its error names the session', a
   await using database = await emptyDatabase();
   const { pool, url } = database;
   await migrate(url, { migrations: [table] });
-  await using _snapshot = await holdSnapshot(pool);
+  await using _snapshot = await openTransaction(pool, snapshot);
   await expect(
     migrate(url, { migrations: [table, plain], lockTimeout_ms: 20, giveUpAfter_ms: 300 }),
   ).rejects.toMatchObject({
