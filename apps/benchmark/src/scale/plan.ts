@@ -40,8 +40,13 @@ function limitLines(workload: Planned, costs: Costs): string[] {
     part,
     factor: carriedPart(part, part === 'postgres' ? coresOfPrimary : 1, workload, costs, plannedPart),
   }));
-  const rate = (factor: number, perSecond: number) =>
-    Number.isFinite(factor) ? format(Math.round(factor * perSecond)) : 'beyond a hundred times the load';
+  const ofReaders = carried.find(({ part }) => part === 'readers')?.factor ?? Number.POSITIVE_INFINITY;
+  const rate = (part: keyof Cores, factor: number, perSecond: number) => {
+    if (!Number.isFinite(factor)) return 'more than a hundred times the load';
+    // Beyond, no number of readers is enough to ask for.
+    if (part !== 'readers' && factor >= ofReaders) return `more than ${names.readers}`;
+    return format(Math.round(factor * perSecond));
+  };
   return [
     `With one server of each kind, Postgres with ${coresOfPrimary} cores, and as many readers as it takes, ${100 * plannedPart} % of the`,
     'cores of this part are busy at (ten reads for each change):',
@@ -52,8 +57,8 @@ function limitLines(workload: Planned, costs: Costs): string[] {
         .toSorted((a, b) => a.factor - b.factor)
         .map(({ part, factor }) => [
           names[part],
-          rate(factor, large.readsPerSecond),
-          rate(factor, large.changesPerSecond),
+          rate(part, factor, large.readsPerSecond),
+          rate(part, factor, large.changesPerSecond),
         ]),
     ),
   ];

@@ -257,7 +257,9 @@ function costTable({ reader, redis, state, worker, postgres }: Costs): string[] 
       [
         'a change',
         `${us(reader.change)} in each process`,
-        `${us(redis.change)}, and ${us(redis.listener)} for each process that listens`,
+        redis.listener === 0
+          ? us(redis.change)
+          : `${us(redis.change)}, and ${us(redis.listener)} for each process that listens`,
         us(state.change),
         us(worker.change),
         us(postgres.change),

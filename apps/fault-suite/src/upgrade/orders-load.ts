@@ -9,8 +9,10 @@ import type { Fleet } from './fleet.ts';
 export interface OrdersSeen {
   /** The ids of the orders that were acknowledged. */
   readonly placed: readonly string[];
-  /** What was answered instead of an order. */
+  /** What was answered instead of an order, by tries. */
   readonly failed: readonly string[];
+  /** Orders that no try has placed. */
+  readonly lost: number;
   /** Orders that a repetition with the same key did not answer again. */
   readonly doubled: number;
 }
@@ -42,19 +44,20 @@ export class OrdersLoad {
   async run(customerId: string, skus: readonly string[], random: () => number): Promise<OrdersSeen> {
     const placed: string[] = [];
     const failed: string[] = [];
-    let doubled = 0;
+    let [lost, doubled] = [0, 0];
     while (!this.#over.signal.aborted) {
       const key = randomUUID();
       const order = { customerId, lines: [{ sku: anyOf(skus, random), quantity: 1 }] };
       const id = await this.#place(order, key, failed);
-      if (id !== undefined) {
+      if (id === undefined) lost += 1;
+      else {
         placed.push(id);
         // A client that lost the answer repeats the request, perhaps at a process of another release.
         if (random() < 0.25 && (await this.#place(order, key, failed)) !== id) doubled += 1;
       }
       await pause(pause_ms * 2 * random());
     }
-    return { placed, failed, doubled };
+    return { placed, failed, lost, doubled };
   }
 
   stop(): void {

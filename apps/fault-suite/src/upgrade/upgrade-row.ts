@@ -9,6 +9,8 @@ import { repository, type Previous } from './previous.ts';
 /** How long the releases work side by side between two steps. */
 const stay_ms = { atLeast: 300, atMost: 1_500 };
 const orderedProducts = 3;
+/** On a busy machine a request may meet a deadline. Nothing was changed then, and the client tries again. */
+const triesThatFail = 0.02;
 
 export function upgradeRow(previous: Previous, old: Release): Row {
   return {
@@ -63,7 +65,7 @@ async function whileOrdering(
   } finally {
     orders.stop();
   }
-  const { placed, failed, doubled } = await ordering;
+  const { placed, failed, lost, doubled } = await ordering;
   const { rows } = await system.sql.query<{ orders: number; on_hand: number }>(
     `select (select count(*)::int from catalog.orders where customer_id = $1) as orders,
        (select sum(on_hand)::int from catalog.stock where product_id = any ($2)) as on_hand`,
@@ -73,7 +75,9 @@ async function whileOrdering(
   const sold = stockedPieces * skus.length - (found?.on_hand ?? 0);
   observe(`${placed.length} orders, ${failed.length} tries failed`);
   expect(placed.length > 20, 'orders were placed');
-  expect(failed.length === 0, `no order failed (${failed.slice(0, 3).join('; ')})`);
+  const tries = placed.length + failed.length;
+  expect(failed.length <= tries * triesThatFail, `few tries failed (${failed.slice(0, 3).join('; ')})`);
+  expect(lost === 0, `each order was placed at last (${lost})`);
   expect(doubled === 0, `a repeated order is answered again, not placed again (${doubled})`);
   expect(found?.orders === placed.length, `each order exists once (${found?.orders})`);
   expect(sold === placed.length, `each order took its piece of the stock (${sold})`);
