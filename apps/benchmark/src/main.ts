@@ -19,7 +19,7 @@ Measures the claims about speed, each beside the plainest program that does the 
   --smoke           tiny sizes; shows that it runs, its numbers mean nothing
   --compare         compares the ratios with apps/benchmark/baseline.json; exits with 1 if one fell by more than 15 %
   --save-baseline   writes the ratios of this run into that file
-  --publish         writes plots and tables into docs/plots, docs/performance.md and README.md
+  --publish         writes plots and tables into docs/plots, docs/performance.md, docs/scale.md and README.md
   --help            shows this
 
 ${Object.entries(benchmarks)

@@ -37,6 +37,8 @@ export interface Sizes {
     readonly changesPerSecond: number;
     readonly mixed_s: number;
     readonly idle_s: number;
+    /** Connections that hear the changes beside the readers. */
+    readonly listeners: number;
   };
 }
 
@@ -65,6 +67,7 @@ export const fullSizes: Sizes = {
     changesPerSecond: 1_000,
     mixed_s: 15,
     idle_s: 5,
+    listeners: 50,
   },
 };
 /** A few minutes in all. */
@@ -105,5 +108,6 @@ export const smokeSizes: Sizes = {
     changesPerSecond: 50,
     mixed_s: 2,
     idle_s: 1,
+    listeners: 5,
   },
 };

@@ -1,10 +1,15 @@
-/** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--cluster] [--plain]`. It also runs the reader of the control. */
+/**
+ * `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--cluster] [--plain] [--upgrade]`. It also runs the reader of
+ * the control.
+ */
 import { parseArgs } from 'node:util';
 import { runCommand } from '@catalog/runtime';
 import { servePlainly } from './control/plain-reader.ts';
 import { rows } from './rows/rows.ts';
 import { rowsFor, selectRows } from './rows/select.ts';
 import { runSuite } from './suite.ts';
+import { commitOf } from './upgrade/previous.ts';
+import { runUpgrade } from './upgrade/run-upgrade.ts';
 
 const help = `Usage: npm run faults -- [options]
 
@@ -17,6 +22,8 @@ report is written to apps/fault-suite/reports.
   --soak          injects faults at random until the time is over
   --cluster       runs the rows of the cache Redis with a Redis Cluster of three masters and three replicas, and rows of its own
   --plain         runs the same against plain cache-aside, which must fail
+  --upgrade       only replaces the services of the previous commit by these, under the same load, and goes back once
+  --from COMMIT   with --upgrade: the commit to upgrade from; the last one of origin/main, or the one before HEAD, unless given
   --help          shows this
 
 ${rows.map(({ id, fault }) => `  ${id.padEnd(8)} ${fault}`).join('\n')}`;
@@ -33,6 +40,8 @@ function readOptions() {
       soak: { type: 'boolean', default: false },
       cluster: { type: 'boolean', default: false },
       plain: { type: 'boolean', default: false },
+      upgrade: { type: 'boolean', default: false },
+      from: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -45,14 +54,27 @@ function readOptions() {
   if (!(minutes > 0)) throw new UsageError('--minutes must be above 0.');
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number.');
+  if (values.upgrade && (values.row !== undefined || values.soak || values.plain || values.cluster))
+    throw new UsageError('--upgrade goes only with --from and --seed.');
+  if (values.from !== undefined && !values.upgrade) throw new UsageError('--from goes with --upgrade only.');
   return { ...values, ...rowsFor(chosen, values.cluster, values.row !== undefined), minutes, seed };
 }
 
 async function main(): Promise<number> {
-  const { help: asksForHelp, chosen, left, minutes, seed, soak, plain, cluster } = readOptions();
+  const options = readOptions();
+  const { help: asksForHelp, chosen, left, minutes, seed, soak, plain, cluster } = options;
+  const { upgrade, from: named } = options;
   if (asksForHelp) {
     console.log(help);
     return 0;
+  }
+  const say = (line: string) => console.log(line);
+  if (upgrade) {
+    const from = named === undefined ? undefined : await commitOf(named);
+    if (named !== undefined && from === undefined)
+      throw new UsageError(`--from must name a commit; git does not know "${named}".`);
+    const { outcomes } = await runUpgrade({ seed, patience: 1, say, ...(from !== undefined && { from }) });
+    return outcomes.some(({ violations }) => violations > 0) ? 1 : 0;
   }
   // A row takes about 12 s plus the long waits of the matrix. Those of all rows add up to about 10 minutes.
   const patience = soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 5) / 10));
@@ -64,7 +86,7 @@ async function main(): Promise<number> {
     cluster,
     patience,
     ...(soak && { until_ms: performance.now() + minutes * 60_000 }),
-    say: (line) => console.log(line),
+    say,
   });
   const failed = outcomes.some(({ violations }) => violations > 0);
   // The control must fail.

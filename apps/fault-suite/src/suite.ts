@@ -18,11 +18,15 @@ export interface SuiteOptions {
   readonly patience: number;
   /** Until this time of the monotonic clock it runs all rows again and again, each round in a random order. */
   readonly until_ms?: number;
+  /** Starts the system of the rows; without it the stack as it is. */
+  readonly start?: () => Promise<System>;
   readonly say: (line: string) => void;
 }
 
 export async function runSuite(options: SuiteOptions): Promise<Run & { readonly file: string }> {
   const { rows, left = [], seed, plain, cluster = false, patience, until_ms, say } = options;
+  const start =
+    options.start ?? ((row: Row) => startSystem({ plain, replicated: row.replicated === true, cluster }));
   const began_ms = performance.now();
   const random = randomFrom(seed);
   const skipped: Run['skipped'][number][] = [...left];
@@ -42,7 +46,7 @@ export async function runSuite(options: SuiteOptions): Promise<Run & { readonly 
   /** The second system is started only if a row needs it. */
   const systemFor = async (row: Row): Promise<System> => {
     const replicated = row.replicated === true;
-    const system = started.get(replicated) ?? systems.use(await startSystem({ plain, replicated, cluster }));
+    const system = started.get(replicated) ?? systems.use(await start(row));
     started.set(replicated, system);
     return system;
   };

@@ -84,7 +84,7 @@ function endSignal(onEnd: (reason: string) => void = () => {}): AbortSignal {
   return ended.signal;
 }
 
-async function start(): Promise<void> {
+async function start(onlyStores = false): Promise<void> {
   const base = portBase(process.env);
   const stack = createStack({
     folder: ownFolder(),
@@ -93,6 +93,7 @@ async function start(): Promise<void> {
     cache: cacheServers(process.env),
     services,
     redisProgram: process.env['REDIS_SERVER'] || 'redis-server',
+    onlyStores,
     prefix: process.env['PORT_BASE'] ? `PORT_BASE=${base} ` : '',
     supervisor: self,
     say,
@@ -247,7 +248,8 @@ async function runAudit(): Promise<number> {
 
 /** Each answers its exit code, if it is not 0. */
 const commands: Readonly<Record<string, () => Promise<number | void>>> = {
-  start,
+  start: () => start(),
+  stores: () => start(true),
   reset,
   token,
   sql,

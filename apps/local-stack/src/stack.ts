@@ -34,6 +34,8 @@ export interface StackOptions {
   readonly cache: CacheServers;
   readonly services: readonly ServiceEntry[];
   readonly redisProgram: string;
+  /** It starts no service, and leaves the database empty. */
+  readonly onlyStores: boolean;
   /** What a person must type before npm commands to reach this stack. */
   readonly prefix: string;
   /** This process, for the run file. */
@@ -51,6 +53,7 @@ export function createStack({
   cache,
   services,
   redisProgram,
+  onlyStores,
   prefix,
   supervisor,
   say,
@@ -132,6 +135,11 @@ export function createStack({
       const password = secrets.redis[operator] ?? '';
       await step('cache cluster', () => createCluster({ ports, program: redisProgram, password }));
     }
+    if (onlyStores) {
+      if (isOwn('postgres')) await step('database', () => createDatabase(secrets));
+      say('only the stores run. Ctrl-C stops everything and keeps the data');
+      return;
+    }
     await step('database', () => prepareDatabase(secrets));
     for (const service of services) {
       const spec = serviceProcess(service, { ports, secrets, external, cache, folder });
@@ -179,6 +187,9 @@ export function createStack({
     return Promise.all(specs);
   }
 
+  const createDatabase = (secrets: Secrets): Promise<string> =>
+    ensureDatabase(ports.postgres, secrets.postgres[superuser] ?? '');
+
   /** It migrates a real database too, but does not touch its logins: they belong to its owner. */
   async function prepareDatabase(secrets: Secrets): Promise<void> {
     try {
@@ -186,7 +197,7 @@ export function createStack({
         await migrate(external.databaseDirect ?? external.database);
         return;
       }
-      const url = await ensureDatabase(ports.postgres, secrets.postgres[superuser] ?? '');
+      const url = await createDatabase(secrets);
       await migrate(url);
       const logins = services.map(({ databaseRole: role }) => [role, secrets.postgres[role] ?? '']);
       await provisionLogins(url, Object.fromEntries(logins) as Record<string, string>);

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { replaceBlock } from './publish.ts';
+import { benchmarks } from '../suite.ts';
+import { pages, replaceBlock } from './publish.ts';
 
 const page = 'a\n<!-- x: npm run bench writes this -->\nold\n<!-- /x -->\nb\n';
 
@@ -11,4 +14,15 @@ test('only the text between the marks is replaced, however often', () => {
 
 test('a page without the marks is an error that names them', () => {
   expect(() => replaceBlock(page, 'y', [])).toThrow('<!-- y: npm run bench writes this -->');
+});
+
+test.each(pages)('each block of %s belongs to a benchmark, which writes it', (name) => {
+  const page = readFileSync(join(import.meta.dirname, '../../../..', name), 'utf8');
+  const blocks = [...page.matchAll(/<!-- measured (\w+): npm run bench writes this -->/g)].map(
+    ([, block = '']) => block,
+  );
+  expect(blocks.length).toBeGreaterThan(0);
+  expect(blocks.filter((block) => !Object.hasOwn(benchmarks, block))).toEqual([]);
+  for (const block of blocks)
+    expect(replaceBlock(page, `measured ${block}`, ['figures'])).toContain('\n\nfigures\n\n');
 });

@@ -1,12 +1,14 @@
 /**
- * Writes figures of a run where people read them: plots into docs/plots, tables into the marked blocks of README.md and
- * docs/performance.md.
+ * Writes figures of a run where people read them: plots into docs/plots, tables into the marked blocks of README.md,
+ * docs/performance.md and docs/scale.md.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { goalLines, type Section } from './report.ts';
 
 const root = join(import.meta.dirname, '../../../..');
+/** Those with blocks for any benchmark. */
+export const pages = ['docs/performance.md', 'docs/scale.md'];
 
 /** @throws if the text has no such block */
 export function replaceBlock(text: string, name: string, lines: readonly string[]): string {
@@ -18,6 +20,23 @@ export function replaceBlock(text: string, name: string, lines: readonly string[
 
 const images = ({ title, plots }: Section, folder: string): string[] =>
   Object.keys(plots).flatMap((name) => [`![${title}](${folder}/${name})`, '']);
+
+/** The page with the figures of this section, if it has a block for them. */
+function withSection(page: string, section: Section, machine: string): string {
+  const { name, table, more = [], goals } = section;
+  const block = `measured ${name}`;
+  if (!page.includes(`<!-- ${block}:`)) return page;
+  return replaceBlock(page, block, [
+    ...images(section, 'plots'),
+    machine,
+    '',
+    ...table,
+    '',
+    ...more,
+    '',
+    ...goalLines(goals),
+  ]);
+}
 
 /** @returns the files that it has written */
 export async function publish(sections: readonly Section[], machine: string): Promise<string[]> {
@@ -31,24 +50,12 @@ export async function publish(sections: readonly Section[], machine: string): Pr
   for (const section of sections) {
     for (const [name, svg] of Object.entries(section.plots)) await write(join(plots, name), svg);
   }
-  const performance = join(root, 'docs/performance.md');
-  let page = await readFile(performance, 'utf8');
-  for (const section of sections) {
-    const { name, table, more = [], goals } = section;
-    const block = `measured ${name}`;
-    if (!page.includes(`<!-- ${block}:`)) continue;
-    page = replaceBlock(page, block, [
-      ...images(section, 'plots'),
-      machine,
-      '',
-      ...table,
-      '',
-      ...more,
-      '',
-      ...goalLines(goals),
-    ]);
+  for (const name of pages) {
+    const file = join(root, name);
+    const page = await readFile(file, 'utf8');
+    const filled = sections.reduce((text, section) => withSection(text, section, machine), page);
+    if (filled !== page) await write(file, filled);
   }
-  await write(performance, page);
   const reads = sections.find(({ name }) => name === 'reads');
   if (reads !== undefined) {
     const readme = join(root, 'README.md');

@@ -2,7 +2,15 @@
 import { LRUCache } from 'lru-cache';
 import { expect, test } from 'vitest';
 import { zipf } from '../measuring/zipf.ts';
-import { coresOf, readersFor, sharesOf, zipfGroups, type Costs, type Workload } from './arithmetic.ts';
+import {
+  carriedPart,
+  coresOf,
+  readersFor,
+  sharesOf,
+  zipfGroups,
+  type Costs,
+  type Workload,
+} from './arithmetic.ts';
 
 const random = (() => {
   let state = 1;
@@ -93,7 +101,8 @@ test('the groups hold every product once, with the weights of the Zipf law', () 
 
 const costs: Costs = {
   reader: { near: 10, redis: 30, postgres: 100, change: 1 },
-  redis: { read: 5, change: 20 },
+  redis: { read: 5, change: 20, listener: 0.5 },
+  state: { read: 0.1, change: 4 },
   postgres: { read: 50, change: 200 },
   worker: { change: 100 },
 };
@@ -103,7 +112,8 @@ test('every reader pays for every change, and for its part of the reads', () => 
   const workload = { ...usual, readsPerSecond: 100_000, changesPerSecond: 10_000, readers: 4 };
   const cores = coresOf(workload, shares, costs);
   expect(cores.readers).toBeCloseTo((100_000 * (5 + 12 + 10) + 4 * 10_000) / 1e6);
-  expect(cores.redis).toBeCloseTo((100_000 * 0.4 * 5 + 10_000 * 20) / 1e6);
+  expect(cores.redis).toBeCloseTo((100_000 * 0.4 * 5 + 10_000 * (20 + 4 * 0.5)) / 1e6);
+  expect(cores.state).toBeCloseTo((100_000 * 0.1 + 10_000 * 4) / 1e6);
   expect(cores.worker).toBeCloseTo(1);
   expect(cores.postgres).toBeCloseTo((100_000 * 0.1 * 50 + 10_000 * 200) / 1e6);
 });
@@ -121,4 +131,29 @@ test('the number of readers is enough, and nearly the least that is', () => {
 
 test('no number of readers is enough when the changes alone fill a core', () => {
   expect(readersFor({ ...usual, changesPerSecond: 800_000 }, costs, 0.7)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('one server carries the load up to the planned part of its cores, and twice as many cores carry more', () => {
+  const { readers: _, ...workload } = { ...usual, readsPerSecond: 100_000, changesPerSecond: 10_000 };
+  const factor = carriedPart('worker', 1, workload, costs, 0.7);
+  // A change costs 100 µs.
+  expect(factor * 10_000).toBeCloseTo(7_000, 0);
+  expect(carriedPart('worker', 2, workload, costs, 0.7) / factor).toBeCloseTo(2, 3);
+  const ofRedis = carriedPart('redis', 1, workload, costs, 0.7);
+  const at = (part: number) => {
+    const scaled = { ...workload, readsPerSecond: 100_000 * part, changesPerSecond: 10_000 * part };
+    const all = { ...scaled, readers: readersFor(scaled, costs, 0.7) };
+    return coresOf(all, sharesOf(all), costs).redis;
+  };
+  expect(at(ofRedis * 0.98)).toBeLessThanOrEqual(0.7);
+  expect(at(ofRedis * 1.05)).toBeGreaterThan(0.7);
+});
+
+test('readers carry a load until the changes alone fill a core', () => {
+  const { readers: _, ...workload } = { ...usual, changesPerSecond: 10_000 };
+  // A change costs each of them 1 µs.
+  expect(carriedPart('readers', 1, workload, costs, 0.7) * 10_000).toBeCloseTo(700_000, -4);
+  expect(carriedPart('readers', 1, { ...workload, changesPerSecond: 1 }, costs, 0.7)).toBe(
+    Number.POSITIVE_INFINITY,
+  );
 });

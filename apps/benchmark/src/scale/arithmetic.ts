@@ -1,6 +1,6 @@
 /**
- * What a load costs, worked out from the costs of single reads and changes. `scale.test.ts` compares the shares with a simulation of
- * single events, and `npm run bench -- --only scale` compares the costs with a measured run.
+ * What a load costs, worked out from the costs of single reads and changes. `arithmetic.test.ts` compares the shares with a
+ * simulation of single events, and `npm run bench -- --only scale` compares the costs with a measured run. docs/scale.md explains it.
  */
 
 /** Reads are drawn by a Zipf law (0.99) as in `zipf.ts`; each change takes any product. */
@@ -33,7 +33,14 @@ export interface Costs {
     readonly postgres: number;
     readonly change: number;
   };
-  readonly redis: { readonly read: number; readonly change: number };
+  readonly redis: {
+    readonly read: number;
+    readonly change: number;
+    /** For each process that hears of a change. */
+    readonly listener: number;
+  };
+  /** A read of any source is counted there, as a request of its caller and as a view. */
+  readonly state: { readonly read: number; readonly change: number };
   readonly postgres: { readonly read: number; readonly change: number };
   readonly worker: { readonly change: number };
 }
@@ -43,6 +50,7 @@ export interface Cores {
   /** All processes of catalog-read together. */
   readonly readers: number;
   readonly redis: number;
+  readonly state: number;
   readonly worker: number;
   readonly postgres: number;
 }
@@ -98,7 +106,10 @@ export function coresOf(workload: Workload, { near, redis, postgres }: Shares, c
       reads * (near * reader.near + redis * reader.redis + postgres * reader.postgres) +
         readers * changes * reader.change,
     ),
-    redis: busy(reads * redis * costs.redis.read + changes * costs.redis.change),
+    redis: busy(
+      reads * redis * costs.redis.read + changes * (costs.redis.change + readers * costs.redis.listener),
+    ),
+    state: busy(reads * costs.state.read + changes * costs.state.change),
     worker: busy(changes * costs.worker.change),
     postgres: busy(reads * postgres * costs.postgres.read + changes * costs.postgres.change),
   };
@@ -106,12 +117,58 @@ export function coresOf(workload: Workload, { near, redis, postgres }: Shares, c
 
 /** The processes of catalog-read that a load needs, if each may use this part of its core. Infinity if no number is enough. */
 export function readersFor(workload: Omit<Workload, 'readers'>, costs: Costs, part: number): number {
+  const { reader } = costs;
+  // What changes leave of a process. Even if each read were the cheapest, that many processes are needed.
+  const left_us = part * 1e6 - workload.changesPerSecond * reader.change;
+  if (left_us <= 0) return Number.POSITIVE_INFINITY;
+  const least = (workload.readsPerSecond * Math.min(reader.near, reader.redis, reader.postgres)) / left_us;
   // With more of them each near cache sees fewer reads and answers less, so the number is looked for.
-  for (let readers = 1; readers < 100_000; readers = Math.ceil(readers * 1.05)) {
+  for (
+    let readers = Math.max(1, Math.floor(least));
+    readers < mostReaders;
+    readers = Math.ceil(readers * 1.05)
+  ) {
     const all = { ...workload, readers };
     if (coresOf(all, sharesOf(all), costs).readers <= readers * part) return readers;
   }
   return Number.POSITIVE_INFINITY;
+}
+
+const mostReaders = 100_000;
+const leastLoad = 1e-6;
+const mostLoad = 100;
+
+/**
+ * Which part of a load the system carries with so many cores for one of its parts, each busy up to `part`, and as many readers as
+ * that load needs. 1 is the whole load; Infinity: a hundred times as much is not too much.
+ */
+export function carriedPart(
+  name: keyof Cores,
+  cores: number,
+  workload: Omit<Workload, 'readers'>,
+  costs: Costs,
+  part: number,
+): number {
+  const isEnough = (factor: number): boolean => {
+    const scaled = {
+      ...workload,
+      readsPerSecond: workload.readsPerSecond * factor,
+      changesPerSecond: workload.changesPerSecond * factor,
+    };
+    const readers = readersFor(scaled, costs, part);
+    if (!Number.isFinite(readers)) return false;
+    const all = { ...scaled, readers };
+    // Readers are never too few: their number follows the load until changes alone fill a core.
+    return name === 'readers' || coresOf(all, sharesOf(all), costs)[name] <= cores * part;
+  };
+  if (isEnough(mostLoad)) return Number.POSITIVE_INFINITY;
+  let [low, high] = [leastLoad, mostLoad];
+  for (let step = 0; step < 24; step++) {
+    const middle = Math.sqrt(low * high);
+    if (isEnough(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 interface Group {

@@ -2,6 +2,7 @@
 import { loadSql } from '@catalog/database';
 import { pause } from '@catalog/runtime';
 import { format, markdownTable } from '@catalog/testing';
+import { Redis } from 'ioredis';
 import pg from 'pg';
 import { cpuTime } from '../measuring/cpu.ts';
 import { runLoad } from '../measuring/load.ts';
@@ -15,18 +16,17 @@ import type { Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
 import { cpu_s } from '../stack/processor-time.ts';
-import { coresOf, readersFor, sharesOf, type Cores, type Costs, type Shares } from './arithmetic.ts';
+import { coresOf, sharesOf, type Cores, type Costs } from './arithmetic.ts';
+import { names, parts, planLines, softTtl_s } from './plan.ts';
 
 const update = loadSql(import.meta.url, '../changes/update.sql');
 const updaters = 8;
-const softTtl_s = 3_600;
+/** The channel on which readers hear of changes (libs/cache/src/channel). */
+const channel = 'invalidations';
 /** Measured and predicted cores may differ by this factor. */
 const tolerance = 1.3;
-/** The part of a core that is planned for. */
-const plannedPart = 0.7;
 
 type Part = keyof Cores;
-const parts: readonly Part[] = ['readers', 'redis', 'worker', 'postgres'];
 type Pids = Readonly<Record<Part, number>>;
 
 /** Microseconds of CPU that each part used. */
@@ -40,6 +40,7 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
   const pids: Pids = {
     readers: reader.pid,
     redis: running['cache-redis'] ?? 0,
+    state: running['state-redis'] ?? 0,
     worker: running['invalidation-worker'] ?? 0,
     postgres: running.postgres ?? 0,
   };
@@ -54,7 +55,10 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
         of.map((id) => `/v1/products/${id}`),
       )
     ).file;
+  await using operator = await operatorOf(bench);
+  const before_bytes = await operator.used_bytes();
   await fillRedis(stack.url('catalog-read'), known);
+  const redis_bytes = ((await operator.used_bytes()) - before_bytes) / known.length;
 
   const idle = await cpuUsed(pids, () => pause(scale.idle_s * 1_000));
   const idlePerSecond = each((part) => idle[part] / scale.idle_s);
@@ -85,8 +89,11 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
   };
   const redis = await once('redis', known.slice(1_000));
   const miss = await once('miss', unread);
-  const change = await cost(() => changeAt(bench, known, scale.changesPerSecond, scale.mixed_s));
+  const memory = { redis: redis_bytes, nearCache: await nearBytes(reader.url) };
+  const changeAll = () => changeAt(bench, known, scale.changesPerSecond, scale.mixed_s);
+  const change = await cost(changeAll);
   const changes = scale.changesPerSecond * scale.mixed_s;
+  const heard = await operator.whileListening(scale.listeners, () => cost(changeAll));
   const costs: Costs = {
     reader: {
       near: near.readers,
@@ -94,7 +101,12 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
       postgres: miss.readers,
       change: change.readers / changes,
     },
-    redis: { read: redis.redis, change: change.redis / changes },
+    redis: {
+      read: redis.redis,
+      change: change.redis / changes,
+      listener: Math.max(0, heard.redis - change.redis) / (changes * scale.listeners),
+    },
+    state: { read: near.state, change: change.state / changes },
     postgres: { read: miss.postgres, change: change.postgres / changes },
     worker: { change: change.worker / changes },
   };
@@ -140,7 +152,7 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
         parts.map((part) => [names[part], expected[part].toFixed(3), measured[part].toFixed(3)]),
       ),
       '',
-      ...planned(costs),
+      ...planLines(costs, memory),
     ],
     goals: [
       {
@@ -152,16 +164,10 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
   };
 }
 
-const names: Readonly<Record<Part, string>> = {
-  readers: 'catalog-read',
-  redis: 'cache Redis',
-  worker: 'invalidation-worker',
-  postgres: 'Postgres',
-};
-
 const each = (read: (part: Part) => number): Used => ({
   readers: read('readers'),
   redis: read('redis'),
+  state: read('state'),
   worker: read('worker'),
   postgres: read('postgres'),
 });
@@ -210,53 +216,54 @@ async function changeAt(
   );
 }
 
-function costTable({ reader, redis, worker, postgres }: Costs): string[] {
+/** The operator's connection to the cache Redis. */
+async function operatorOf({ stack }: BenchStack) {
+  const redis = new Redis(await stack.redisUrl('cache'));
+  return {
+    async used_bytes(): Promise<number> {
+      return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+    },
+    /** Runs the work while so many more connections hear every change, as more processes of catalog-read would. */
+    async whileListening<T>(listeners: number, work: () => Promise<T>): Promise<T> {
+      const connections = Array.from({ length: listeners }, () => redis.duplicate());
+      try {
+        await Promise.all(connections.map((connection) => connection.subscribe(channel)));
+        return await work();
+      } finally {
+        for (const connection of connections) connection.disconnect();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await redis.quit();
+    },
+  };
+}
+
+async function nearBytes(url: string): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const gauge = (name: string) =>
+    Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(metrics)?.[1]);
+  return gauge('near_cache_bytes') / gauge('near_cache_entries');
+}
+
+function costTable({ reader, redis, state, worker, postgres }: Costs): string[] {
   const us = (value: number) => (value === 0 ? '' : `${format(value)} µs`);
   return markdownTable(
-    ['CPU of', 'catalog-read', 'cache Redis', 'invalidation-worker', 'Postgres'],
+    ['CPU of', 'catalog-read', 'cache Redis', 'state Redis', 'invalidation-worker', 'Postgres'],
     [
-      ['a near hit', us(reader.near), '', '', ''],
-      ['a Redis hit', us(reader.redis), us(redis.read), '', ''],
-      ['a miss', us(reader.postgres), '', '', us(postgres.read)],
+      ['a near hit', us(reader.near), '', us(state.read), '', ''],
+      ['a Redis hit', us(reader.redis), us(redis.read), us(state.read), '', ''],
+      ['a miss', us(reader.postgres), '', us(state.read), '', us(postgres.read)],
       [
         'a change',
         `${us(reader.change)} in each process`,
-        us(redis.change),
+        redis.listener === 0
+          ? us(redis.change)
+          : `${us(redis.change)}, and ${us(redis.listener)} for each process that listens`,
+        us(state.change),
         us(worker.change),
         us(postgres.change),
       ],
     ],
   );
-}
-
-const large = { readsPerSecond: 1_000_000, changesPerSecond: 100_000, products: 10_000_000, softTtl_s };
-
-/** What a million reads and a hundred thousand changes a second need. */
-function planned(costs: Costs): string[] {
-  const workload = { ...large, nearEntries: 60_000 };
-  const readers = readersFor(workload, costs, plannedPart);
-  if (!Number.isFinite(readers))
-    return [
-      'A million reads and 100,000 changes a second: every reader would be busy with the changes alone.',
-    ];
-  const all = { ...workload, readers };
-  const shares: Shares = sharesOf(all);
-  const busy = coresOf(all, shares, costs);
-  const planned = (part: Part) => Math.ceil(busy[part] / plannedPart);
-  const percent = (part: number) => `${(100 * part).toFixed(1)} %`;
-  return [
-    `A million reads and 100,000 changes a second of ten million products, each core ${100 * plannedPart} % busy:`,
-    '',
-    ...markdownTable(
-      ['', 'busy cores', 'planned'],
-      [
-        ['catalog-read', busy.readers.toFixed(0), `${readers} processes`],
-        ['cache Redis', busy.redis.toFixed(1), `${planned('redis')} shards`],
-        ['invalidation-worker', busy.worker.toFixed(1), `${planned('worker')} processes`],
-        ['Postgres', busy.postgres.toFixed(0), `${planned('postgres')} cores`],
-      ],
-    ),
-    '',
-    `Near caches answer ${percent(shares.near)} of the reads, Redis ${percent(shares.redis)}, Postgres ${percent(shares.postgres)}.`,
-  ];
 }

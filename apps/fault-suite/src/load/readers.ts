@@ -9,13 +9,12 @@ const pause_ms = 4;
 /** Stays with one process, as a connection does. One read in ten demands at least the version that it saw before. */
 export async function residentReader(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
-  const { name, url } = system.readers[index % system.readers.length] ?? { name: '', url: '' };
-  await readAgain(scene, `client ${index}`, () => ({
-    process: name,
-    url,
-    demands: random() < 0.1,
-    key: scene.pick([...keys.lasting, ...keys.mortal]),
-  }));
+  await readAgain(scene, `client ${index}`, () => {
+    // An upgrade puts another process in the place of this one.
+    const { name, url } = system.readers[index % system.readers.length] ?? { name: '', url: '' };
+    const key = scene.pick([...keys.lasting, ...keys.mortal]);
+    return { process: name, url, demands: random() < 0.1, key };
+  });
 }
 
 /** Goes to any process, as behind a load balancer. It always demands at least the version that it saw before. */

@@ -17,7 +17,6 @@ interface WriteResult {
 export async function apiWriter(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const base = `${system.writers[index % system.writers.length]?.url}/v1/products`;
   let token = '';
   let tokenUntil_ms = 0;
   const send = async (method: string, key: string, body?: string): Promise<WriteResult> => {
@@ -34,7 +33,9 @@ export async function apiWriter(scene: Scene, index: number): Promise<void> {
       }),
     };
     try {
-      const { status, headers: answered } = await call(agent, method, `${base}/${key}`, headers, body);
+      // The writers may be replaced while the load runs.
+      const url = `${system.writers[index % system.writers.length]?.url}/v1/products/${key}`;
+      const { status, headers: answered } = await call(agent, method, url, headers, body);
       const outcome = status < 300 ? 'ok' : status < 500 ? 'failed' : 'unknown';
       return { outcome, version: versionOf(answered['catalog-version']), said: String(status) };
     } catch (error) {

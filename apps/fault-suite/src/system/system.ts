@@ -15,6 +15,7 @@ import {
 import { Redis } from 'ioredis';
 import { type CacheServers, oneServer } from './cache/cache-servers.ts';
 import { clusterServers, startCluster } from './cache/cluster-servers.ts';
+import type { Fleet } from '../upgrade/fleet.ts';
 import { type PostgresPair, startPostgresPair } from './postgres-pair.ts';
 import { type Services, startPlainServices, startServices } from './services.ts';
 
@@ -25,12 +26,16 @@ export interface SystemOptions {
   readonly replicated?: boolean;
   /** The cache is a Redis Cluster. */
   readonly cluster?: boolean;
+  /** Starts the services. The stack then has only the stores. */
+  readonly startFleet?: (stack: LocalStack) => Promise<Fleet>;
 }
 
 export interface System extends Services, AsyncDisposable {
   readonly stack: LocalStack;
   /** Of a replicated system. */
   readonly pair: PostgresPair | undefined;
+  /** Of a system whose services can be replaced by those of another release. */
+  readonly fleet: Fleet | undefined;
   /** True for the control. */
   readonly plain: boolean;
   /** Connections of the superuser. */
@@ -61,6 +66,7 @@ export async function startSystem({
   plain = false,
   replicated = false,
   cluster: onCluster = false,
+  startFleet,
 }: SystemOptions): Promise<System> {
   await using resources = new AsyncDisposableStack();
   const place = resources.use(await stackPlace());
@@ -68,12 +74,14 @@ export async function startSystem({
   const cluster = onCluster ? resources.use(await startCluster()) : undefined;
   const stack = resources.use(
     await startLocalStack(place, {
+      command: startFleet === undefined ? 'start' : 'stores',
       env: {
         ...(pair !== undefined && { DATABASE_URL: pair.url }),
         ...(cluster !== undefined && { CACHE_REDIS_URL: cluster.url }),
       },
     }),
   );
+  const fleet = startFleet === undefined ? undefined : resources.use(await startFleet(stack));
   /** Real servers know no roles of the stack. */
   const databaseUrl = async (login?: string) => pair?.url ?? stack.databaseUrl(login);
   const sqlOptions = {
@@ -128,20 +136,30 @@ export async function startSystem({
   const doors = resources.use(await cache.behind(user, (to) => tcpProxy({ to })));
   const postgres = resources.use(await tcpProxy({ to: pair?.address.port ?? stack.port('postgres') }));
   const surroundings = { stack, databaseUrl, behind: { cacheUrl: doors.url, postgres }, kill };
-  const services = await (plain ? startPlainServices : startServices)(surroundings, resources);
+  const services: Services =
+    fleet ?? (await (plain ? startPlainServices : startServices)(surroundings, resources));
   const state = await operator('state');
   const owned = resources.move();
   return {
     stack,
     plain,
     pair,
+    fleet,
     sql,
     async renewSessions() {
       if (servicePool !== undefined) await servicePool.currentIncarnation();
     },
     cache,
     state,
-    ...services,
+    get readers() {
+      return services.readers;
+    },
+    get workers() {
+      return services.workers;
+    },
+    get writers() {
+      return services.writers;
+    },
     proxies: {
       cache: {
         delay: (time_ms) => doors.proxies.forEach((proxy) => proxy.delay(time_ms)),

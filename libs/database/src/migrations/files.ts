@@ -10,6 +10,14 @@ export interface Migration {
   readonly checksum: string;
 }
 
+/**
+ * The first line of a migration that Postgres refuses in a transaction, such as CREATE INDEX CONCURRENTLY. A crash may repeat
+ * it, so it must find out itself what is done. infra/checks/locks.ts checks its form.
+ */
+const outsideMark = '-- outside a transaction\n';
+
+export const runsOutside = ({ sql }: Migration): boolean => sql.startsWith(outsideMark);
+
 const ours = new URL('../../migrations/', import.meta.url);
 
 /** The migrations of a folder in order. Throws MigrationError unless they are numbered 1, 2, 3, … without a gap. */

@@ -4,32 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { createTestDatabase } from '@catalog/testing';
 import { expect, test } from 'vitest';
-import { createPool } from '../postgres/pool.ts';
+import type { Pool } from 'pg';
+import { emptyDatabase } from '../testing/empty-database.ts';
 import { insertRow } from '../testing/products.ts';
 import { readMigrations, type Migration } from './files.ts';
 import { migrate } from './migrate.ts';
 
 const ours = readMigrations();
 
-async function emptyDatabase() {
-  const database = await createTestDatabase();
-  const pool = createPool({ url: database.url, applicationName: 'test' });
-  return {
-    url: database.url,
-    pool,
-    async [Symbol.asyncDispose]() {
-      await pool.end();
-      await database[Symbol.asyncDispose]();
-    },
-  };
-}
-
 /** One row per table, inserted as soon as a migration has created the table. A new table adds its own. */
-const seeds: Readonly<
-  Record<string, (pool: Awaited<ReturnType<typeof emptyDatabase>>['pool']) => Promise<unknown>>
-> = {
+const seeds: Readonly<Record<string, (pool: Pool) => Promise<unknown>>> = {
   products: (pool) => insertRow(pool, { gtin: '4006381333931', attributes: { colour: 'red' } }),
   stock: (pool) => pool.query('insert into catalog.stock (product_id, on_hand) values (uuidv7(), 3)'),
   idempotency_keys: (pool) =>
@@ -50,7 +35,7 @@ const seeds: Readonly<
     ),
 };
 
-async function contents({ pool }: { pool: Awaited<ReturnType<typeof emptyDatabase>>['pool'] }) {
+async function contents({ pool }: { pool: Pool }) {
   const { rows: tables } = await pool.query<{ name: string }>(
     "select tablename as name from pg_tables where schemaname = 'catalog' and tablename <> 'migrations' order by 1",
   );

@@ -3,6 +3,7 @@ import { Client, DatabaseError } from 'pg';
 import { requireDirect } from '../postgres/direct.ts';
 import { sessionOptions } from '../postgres/session.ts';
 import { loadSql } from '../postgres/sql.ts';
+import { applyMigration, buildsIndexBesideOthers } from './apply.ts';
 import { type Blocker, BlockerWatch, describeBlockers } from './blockers.ts';
 import { retryOnCatalogRace } from './catalog-race.ts';
 import { MigrationError } from './error.ts';
@@ -30,14 +31,15 @@ export interface MigrateResult {
 
 /** One bigint, within the database that is migrated. */
 const migrationLock = 7_236_000;
+const lockPoll_ms = 100;
 const retryDelay_ms = backoff({ first_ms: 500, most_ms: 15_000 });
 const prepare = loadSql(import.meta.url, './prepare.sql');
-const record = loadSql(import.meta.url, './record.sql');
 const applied = loadSql(import.meta.url, './applied.sql');
 
 /**
  * Brings a database to the schema of this code. Any number of processes may call it at once: one works, the others
- * wait and find nothing left to do. Each migration is one transaction together with its row in catalog.migrations.
+ * wait and find nothing left to do. Each migration is one transaction together with its row in catalog.migrations, unless it
+ * must run outside of one.
  * `url` must be a direct connection as the owner of the schema: the lock lives in the session.
  * Throws MigrationError.
  */
@@ -61,7 +63,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
     await requireDirect(client);
     // The files qualify all names. The owner's rights must not run a foreign function in "public".
     await client.query("set search_path = ''");
-    await client.query('select pg_catalog.pg_advisory_lock($1)', [migrationLock]);
+    await takeLock(client);
     await client.query(prepare);
     const { rows } = await client.query<AppliedMigration>(applied);
     assertSameHistory(rows, migrations);
@@ -71,6 +73,21 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   } finally {
     // Ends the session, and its lock with it.
     await client.end();
+  }
+}
+
+/**
+ * A session that waited in the statement would keep its snapshot meanwhile. CREATE INDEX CONCURRENTLY waits for all older
+ * snapshots: the two would wait for each other.
+ */
+async function takeLock(client: Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ taken: boolean }>(
+      'select pg_catalog.pg_try_advisory_lock($1) as taken',
+      [migrationLock],
+    );
+    if (rows[0]?.taken === true) return;
+    await pause(lockPoll_ms);
   }
 }
 
@@ -123,11 +140,12 @@ async function retryWhileLocked(
 ): Promise<void> {
   const { rows } = await client.query<{ pid: number }>('select pg_catalog.pg_backend_pid() as pid');
   const pid = rows[0]?.pid ?? 0;
+  const mostWait_ms = buildsIndexBesideOthers(migration) ? giveUpAfter_ms : lockTimeout_ms;
   const until_ms = performance.now() + giveUpAfter_ms;
   for (let attempt = 1; ; attempt += 1) {
     const { error, blockers } = await watch.during(
       pid,
-      () => retryOnCatalogRace(() => applyOne(client, migration, lockTimeout_ms)),
+      () => retryOnCatalogRace(() => applyMigration(client, migration, mostWait_ms)),
       lockTimeout_ms / 4,
     );
     if (error === undefined) return;
@@ -140,19 +158,6 @@ async function retryWhileLocked(
       'a migration waits for a lock and tries again',
     );
     await pause(pause_ms);
-  }
-}
-
-async function applyOne(client: Client, migration: Migration, lockTimeout_ms: number): Promise<void> {
-  await client.query('begin');
-  try {
-    await client.query("select pg_catalog.set_config('lock_timeout', $1, true)", [String(lockTimeout_ms)]);
-    await client.query(migration.sql);
-    await client.query(record, [migration.id, migration.name, migration.checksum]);
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback');
-    throw new MigrationError('failed', describeFailure(migration, error), { cause: error });
   }
 }
 
@@ -173,10 +178,4 @@ function lockedError(
       'End that transaction (pg_terminate_backend) or run the migration again later',
     { cause },
   );
-}
-
-function describeFailure({ id, name, sql }: Migration, error: unknown): string {
-  const position = error instanceof DatabaseError ? Number(error.position) : NaN;
-  const line = Number.isNaN(position) ? '' : `, line ${sql.slice(0, position).split('\n').length}`;
-  return `migration ${id} (${name})${line}: ${error instanceof Error ? error.message : String(error)}`;
 }

@@ -5,7 +5,7 @@ import { end, endWithUs, hasExited } from '../processes/ending.ts';
 import { eventually } from '../time/eventually.ts';
 import type { LocalStack } from './local-stack.ts';
 
-const repository = resolve(import.meta.dirname, '../../../..');
+const ownRepository = resolve(import.meta.dirname, '../../../..');
 
 export interface RunningScript extends AsyncDisposable {
   readonly url: string;
@@ -15,6 +15,8 @@ export interface RunningScript extends AsyncDisposable {
 export interface ScriptOptions {
   /** Relative to the repository. */
   readonly script: string;
+  /** The folder of another checkout. The default is this one. */
+  readonly repository?: string;
   readonly args?: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly port: number;
@@ -25,6 +27,7 @@ export interface ScriptOptions {
 /** Starts a script of the repository as a process. Resolves when `GET /readyz` answers 200 on `PORT`. */
 export async function startScript({
   script,
+  repository = ownRepository,
   args = [],
   env,
   port,
@@ -57,7 +60,7 @@ export async function startScript({
 /** Starts another catalog-read process for a stack. Resolves when it counts its cache as fresh. */
 export async function startReader(
   stack: LocalStack,
-  options: { readonly core?: number; readonly env?: NodeJS.ProcessEnv } = {},
+  options: Pick<ScriptOptions, 'core' | 'repository'> & { readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<RunningScript> {
   const env = {
     DATABASE_URL: await stack.databaseUrl('catalog_read'),
@@ -70,11 +73,13 @@ export async function startReader(
     LOADS_PER_SECOND: '1000000',
     ...options.env,
   };
+  const { core, repository } = options;
   const reader = await startScript({
     script: 'apps/catalog-read/src/main.ts',
     env,
     port: stack.sparePort(),
-    ...(options.core !== undefined && { core: options.core }),
+    ...(core !== undefined && { core }),
+    ...(repository !== undefined && { repository }),
   });
   try {
     // The process is ready before its cache is: that counts as fresh from the first heartbeat.

@@ -40,6 +40,8 @@ export async function stackPlace(): Promise<StackPlace> {
 export interface LocalStackOptions {
   /** `npm` runs the set-up script, as `npm start` does. `main` runs what the set-up script starts. */
   readonly through?: 'main' | 'npm';
+  /** `stores` starts no service, and leaves the database empty. */
+  readonly command?: 'start' | 'stores';
   /** Additional environment, such as the URL of a real server. */
   readonly env?: NodeJS.ProcessEnv;
   /** Whether to wait until the stack is ready; false for a start that must fail. */
@@ -78,7 +80,7 @@ export async function startLocalStack(
   options: LocalStackOptions = {},
 ): Promise<LocalStack> {
   const script = options.through === 'npm' ? 'infra/bootstrap.mjs' : 'apps/local-stack/src/main.ts';
-  const child = spawn(process.execPath, [join(repository, script), 'start'], {
+  const child = spawn(process.execPath, [join(repository, script), options.command ?? 'start'], {
     cwd: repository,
     env: {
       ...process.env,

@@ -1,0 +1,175 @@
+/** The services of one system, each of which can be replaced by that of another release. */
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { pause } from '@catalog/runtime';
+import {
+  startReader,
+  startScript,
+  tcpProxy,
+  type LocalStack,
+  type RunningScript,
+  type TcpProxy,
+} from '@catalog/testing';
+import type { Service, Services, Worker } from '../system/services.ts';
+
+export interface Release {
+  readonly name: 'old' | 'new';
+  /** The folder of its code. */
+  readonly repository: string;
+}
+
+/** In the order in which they are replaced. */
+export const places = ['reader 1', 'reader 2', 'writer', 'worker', 'orders'] as const;
+export type Place = (typeof places)[number];
+
+interface Instance {
+  readonly name: string;
+  readonly process: RunningScript;
+}
+
+/** Clients stop calling a process this long before it must end, as a load balancer does. */
+const leave_ms = 500;
+
+const databaseRoles = ['catalog_read', 'catalog_write', 'invalidation_worker', 'orders', 'console'];
+
+/** Migrates the database with the code of this release, as the job of a deployment does. @returns how many files it applied */
+export async function migrateWith({ repository }: Release, stack: LocalStack): Promise<number> {
+  const logins: Record<string, string> = {};
+  for (const role of databaseRoles) logins[role] = new URL(await stack.databaseUrl(role)).password;
+  const loginsFile = join(stack.folder, 'logins.json');
+  await writeFile(loginsFile, JSON.stringify(logins), { mode: 0o600 });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(repository, 'libs/database/src/migrate-main.ts')],
+    { env: { ...process.env, DATABASE_DIRECT_URL: await stack.databaseUrl(), LOGINS_FILE: loginsFile } },
+  );
+  return Number(/"applied":(\d+)/.exec(stdout)?.[1]);
+}
+
+export class Fleet implements Services, AsyncDisposable {
+  readonly #stack: LocalStack;
+  readonly #running = new Map<Place, Instance>();
+  #started = 0;
+  /** Where orders finds catalog-read, whatever process that is. */
+  readonly #readerAddress: TcpProxy;
+
+  private constructor(stack: LocalStack, readerAddress: TcpProxy) {
+    this.#stack = stack;
+    this.#readerAddress = readerAddress;
+  }
+
+  /** Migrates the database, and starts every service of this release. */
+  static async start(stack: LocalStack, release: Release): Promise<Fleet> {
+    await migrateWith(release, stack);
+    const fleet = new Fleet(stack, await tcpProxy({ to: stack.sparePort() }));
+    try {
+      // A reader is fresh when it has heard a worker.
+      await fleet.replace('worker', release);
+      await Promise.all(
+        (['reader 1', 'reader 2', 'writer'] as const).map((place) => fleet.replace(place, release)),
+      );
+      await fleet.replace('orders', release);
+    } catch (error) {
+      await fleet[Symbol.asyncDispose]();
+      throw error;
+    }
+    return fleet;
+  }
+
+  get readers(): Service[] {
+    return [this.#service('reader 1'), this.#service('reader 2')];
+  }
+
+  get workers(): Worker[] {
+    return [];
+  }
+
+  get writers(): Service[] {
+    return [this.#service('writer')];
+  }
+
+  get ordersUrl(): string {
+    return this.#at('orders').process.url;
+  }
+
+  /** Starts a process of this release beside the one of this place, sends the clients to it, and ends the other one. */
+  async replace(place: Place, release: Release): Promise<void> {
+    const process = await this.#startAt(place, release);
+    const former = this.#running.get(place);
+    this.#running.set(place, { name: `${release.name} ${place}, process ${++this.#started}`, process });
+    if (place === 'reader 1') this.#readerAddress.retarget(Number(new URL(process.url).port));
+    if (former === undefined) return;
+    await pause(leave_ms);
+    await endAlive(former);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ process }) => process[Symbol.asyncDispose]()));
+    await this.#readerAddress.stop();
+  }
+
+  #service(place: Place): Service {
+    const { name, process } = this.#at(place);
+    return { name, url: process.url };
+  }
+
+  #at(place: Place): Instance {
+    const found = this.#running.get(place);
+    if (found === undefined) throw new Error(`There is no ${place}.`);
+    return found;
+  }
+
+  async #startAt(place: Place, { repository }: Release): Promise<RunningScript> {
+    const stack = this.#stack;
+    if (place === 'reader 1' || place === 'reader 2') return startReader(stack, { repository });
+    const { app, role, env = {} } = this.#services[place];
+    return startScript({
+      script: `apps/${app}/src/main.ts`,
+      repository,
+      port: stack.sparePort(),
+      env: {
+        DATABASE_URL: await stack.databaseUrl(role),
+        DATABASE_DIRECT_URL: await stack.databaseUrl(role),
+        STATE_REDIS_URL: await stack.redisUrl('state', app),
+        // The writer has no user there, and reads no such variable.
+        ...(app !== 'catalog-write' && { CACHE_REDIS_URL: await stack.redisUrl('cache', app) }),
+        SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
+        RATE_LIMIT_REQUESTS: '1000000000',
+        ...env,
+      },
+    });
+  }
+
+  get #services(): Readonly<Record<Exclude<Place, 'reader 1' | 'reader 2'>, App>> {
+    return {
+      writer: { app: 'catalog-write', role: 'catalog_write' },
+      worker: { app: 'invalidation-worker', role: 'invalidation_worker' },
+      orders: {
+        app: 'orders',
+        role: 'orders',
+        env: {
+          SERVICE_KEY_FILE: join(this.#stack.folder, 'orders-key.json'),
+          CATALOG_READ_URL: `http://127.0.0.1:${this.#readerAddress.port}`,
+        },
+      },
+    };
+  }
+}
+
+interface App {
+  readonly app: 'catalog-write' | 'invalidation-worker' | 'orders';
+  readonly role: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** @throws if it has ended by itself before: a process that dies beside another release is what this looks for */
+async function endAlive({ name, process: running }: Instance): Promise<void> {
+  try {
+    process.kill(running.pid, 0);
+  } catch {
+    throw new Error(`${name} ended by itself`);
+  }
+  await running[Symbol.asyncDispose]();
+}
