@@ -33,6 +33,8 @@ export async function measureBacklog({
   await using more = new AsyncDisposableStack();
   const pids = [(await stack.pids())['invalidation-worker'] ?? 0];
   const signalAll = (signal: NodeJS.Signals) => pids.forEach((pid) => process.kill(pid, signal));
+  // The limit of the role is made for one worker.
+  await catalog.query('alter role invalidation_worker connection limit -1');
   const results: BacklogResult[] = [];
   for (const workers of workerCounts) {
     while (pids.length < workers) pids.push(more.use(await startWorker(stack)).pid);

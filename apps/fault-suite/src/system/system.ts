@@ -97,6 +97,10 @@ export async function startSystem({
   const servicePool = pair === undefined ? undefined : createServicePool(sqlOptions);
   const sql: Pool = servicePool ?? createPool(sqlOptions);
   resources.defer(() => sql.end());
+  // The limits of the roles are made for one process of each service, and rows add even more.
+  if (pair === undefined)
+    for (const role of ['catalog_read', 'catalog_write', 'invalidation_worker'])
+      await sql.query(`alter role ${role} connection limit -1`);
   const operator = async (server: 'cache' | 'state'): Promise<Redis> => {
     const redis = new Redis(await stack.redisUrl(server), {
       maxRetriesPerRequest: null,

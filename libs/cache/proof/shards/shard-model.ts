@@ -142,7 +142,9 @@ export function shardModel({ workers, moves, messages, without }: ShardOptions):
       } else
         visit(announced, () => `${name} is redirected by shard ${shard}, where it has announced version 1`);
     }
-    if (worker.done > state.applied && isRegistered)
+    // A worker with a newer map first registers it. One with an older map may: the shard had the slot when it was invalidated there.
+    const mayAcknowledge = without === 'a registered map' || worker.map <= state.registered;
+    if (worker.done > state.applied && mayAcknowledge)
       visit({ ...state, applied: worker.done }, () => `${name} acknowledges version 1`);
     if (isRegistered) {
       const look = { applied: state.applied, map: worker.map };
