@@ -1,5 +1,5 @@
 import type { WorkerCache } from '@catalog/cache/worker';
-import { feedLimits } from '@catalog/change-feed';
+import { type ChangeSlot, feedLimits } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
 import type { Readiness } from '@catalog/service-kit';
 import type { Redis } from 'ioredis';
@@ -34,11 +34,12 @@ interface ReadinessOptions {
   readonly feed: Feed;
   readonly heartbeat: Heartbeat;
   readonly setAside: SetAside;
+  readonly changeSlot: Pick<ChangeSlot, 'summary'>;
 }
 
 export function addReadinessChecks(
   readiness: Readiness,
-  { pool, cache, redis, feed, heartbeat, setAside }: ReadinessOptions,
+  { pool, cache, redis, feed, heartbeat, setAside, changeSlot }: ReadinessOptions,
 ): void {
   readiness.add('postgres', () => pool.query('select 1'));
   readiness.add('cache', () => cache.requireIncarnation());
@@ -73,6 +74,14 @@ export function addReadinessChecks(
     if (count === 0) return undefined;
     const names = `${keys.join(', ')}${count > keys.length ? ', …' : ''}`;
     return `keys that are read past the cache, because the cache Redis refuses to invalidate them: ${count} (${names}). It says: ${reason}`;
+  });
+  // A warning, because the log of the worker names the cause, and another worker may hold the slot.
+  readiness.warn('change slot', async () => {
+    const { wanted, source, inUse, isLost, isHeld, walStatus } = await changeSlot.summary();
+    if (isLost) return 'the slot was lost: readers go to Postgres until the cache is purged';
+    if (inUse && !isHeld) return 'no worker reads the slot: readers go to Postgres';
+    if (walStatus === 'unreserved') return 'Postgres is about to delete write-ahead log that the slot needs';
+    return wanted === source ? undefined : `changes come from the ${source}, although CHANGE_SOURCE wants the ${wanted}`;
   });
   // A warning, because fewer workers or a restart would not help: another session fills the NOTIFY queue, and the relay finds
   // changes without a ring.

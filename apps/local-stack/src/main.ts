@@ -90,6 +90,7 @@ async function start(): Promise<void> {
     external: externalStores(process.env),
     services,
     redisProgram: process.env['REDIS_SERVER'] || 'redis-server',
+    changeSource: process.env['CHANGE_SOURCE'],
     prefix: process.env['PORT_BASE'] ? `PORT_BASE=${base} ` : '',
     supervisor: self,
     say,

@@ -1,0 +1,56 @@
+/** How far the change slot has landed, at a look. In bytes of the write-ahead log. */
+export interface SlotPosition {
+  /** Every change that was committed before is in the outbox; null while that is known of none. */
+  readonly landed: number | null;
+  /** Of the mark that the look has written. */
+  readonly mark: number;
+}
+
+/** How many times are remembered. With the slot far behind, a longer record would say no more. */
+const mostTimes = 1_000;
+
+/**
+ * The time up to which every committed change is in the outbox. Only from there on can the watermark go by the outbox.
+ *
+ * Without a slot this is the time of the look. With a slot, each look writes a mark: what was committed before the look comes
+ * before the mark in the slot. When the mark has landed, the time of that look counts.
+ */
+export class LandedTimes<Time> {
+  #landed: Time | undefined;
+  #waiting: { readonly time: Time; readonly mark: number }[] = [];
+
+  /**
+   * @param time before the look was sent
+   * @param slot null while no slot is in use
+   * @returns the newest such time; undefined while none is known
+   */
+  look(time: Time, slot: SlotPosition | null): Time | undefined {
+    if (slot === null) {
+      this.#waiting = [];
+      this.#landed = time;
+      return time;
+    }
+    const { landed, mark } = slot;
+    // The slot was lost, and the cache has not been purged since.
+    if (landed === null) {
+      this.reset();
+      return undefined;
+    }
+    const reached = this.#waiting.findLastIndex((each) => each.mark <= landed);
+    if (reached >= 0) {
+      this.#landed = this.#waiting[reached]?.time;
+      this.#waiting.splice(0, reached + 1);
+    }
+    this.#waiting.push({ time, mark });
+    // Each mark lies behind those before it, so every second one can be dropped.
+    if (this.#waiting.length > mostTimes)
+      this.#waiting = this.#waiting.filter((_, index) => index % 2 === 0);
+    return this.#landed;
+  }
+
+  /** For another clock or another Postgres: nothing is known any more. */
+  reset(): void {
+    this.#landed = undefined;
+    this.#waiting = [];
+  }
+}
