@@ -81,7 +81,9 @@ export function addReadinessChecks(
     if (isLost) return 'the slot was lost: readers go to Postgres until the cache is purged';
     if (inUse && !isHeld) return 'no worker reads the slot: readers go to Postgres';
     if (walStatus === 'unreserved') return 'Postgres is about to delete write-ahead log that the slot needs';
-    return wanted === source ? undefined : `changes come from the ${source}, although CHANGE_SOURCE wants the ${wanted}`;
+    return wanted === source
+      ? undefined
+      : `changes come from the ${source}, although CHANGE_SOURCE wants the ${wanted}`;
   });
   // A warning, because fewer workers or a restart would not help: another session fills the NOTIFY queue, and the relay finds
   // changes without a ring.

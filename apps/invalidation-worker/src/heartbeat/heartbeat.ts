@@ -127,7 +127,9 @@ export class Heartbeat implements Part {
 
   /** @param time up to which every change is in the outbox */
   #noteApplied({ own_ms, clocks }: BeatTime, look: RegisteredLook): void {
-    const current = clocks.filter(({ incarnation }) => this.#options.cache.incarnations.includes(incarnation));
+    const current = clocks.filter(({ incarnation }) =>
+      this.#options.cache.incarnations.includes(incarnation),
+    );
     this.#watermark.look(own_ms, look);
     this.#watermarks.look(new Map(current.map((clock) => [clock.incarnation, clock.at_ms])), own_ms, look);
   }

@@ -36,7 +36,8 @@ export interface Upkeep extends Part {
 
 /** Work by the clock, beside the feed. */
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { pool, outbox, changeSlot, setAside, ages, historyAge_s, changesAge_s, metrics, reportFailure } = options;
+  const { pool, outbox, changeSlot, setAside, ages, historyAge_s, changesAge_s, metrics, reportFailure } =
+    options;
   const redis = options.stateRedis.producer;
   const auditor = new Auditor({
     ...options.audit,

@@ -43,8 +43,7 @@ export class LandedTimes<Time> {
     }
     this.#waiting.push({ time, mark });
     // Each mark lies behind those before it, so every second one can be dropped.
-    if (this.#waiting.length > mostTimes)
-      this.#waiting = this.#waiting.filter((_, index) => index % 2 === 0);
+    if (this.#waiting.length > mostTimes) this.#waiting = this.#waiting.filter((_, index) => index % 2 === 0);
     return this.#landed;
   }
 

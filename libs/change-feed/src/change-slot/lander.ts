@@ -88,12 +88,11 @@ export class Lander implements Part {
 
   /** Reads the slot until the signal aborts or the slot is no longer needed. Rejects when the session fails. */
   async #hold(signal: AbortSignal): Promise<void> {
-    const { databaseUrl, slot } = this.#options;
-    const session = new Client({
-      ...directConnection(databaseUrl, 'change slot', { statement_timeout: '0', lock_timeout: '0', wal_sender_timeout: '10s' }),
-      // The types of the driver do not know it.
-      ...{ replication: 'database' },
-    });
+    const { databaseUrl } = this.#options;
+    const settings = { statement_timeout: '0', lock_timeout: '0', wal_sender_timeout: '10s' };
+    // The types of the driver do not know `replication`.
+    const options = { ...directConnection(databaseUrl, 'change slot', settings), replication: 'database' };
+    const session = new Client(options);
     const end = () => void closeSession(session);
     signal.addEventListener('abort', end);
     // The query in flight reports the same error.
@@ -107,8 +106,13 @@ export class Lander implements Part {
       signal.removeEventListener('abort', end);
       await closeSession(session);
     }
-    while (finished !== undefined && !signal.aborted) {
-      if (await slot.drop(finished)) {
+    if (finished !== undefined) await this.#delete(finished, signal);
+  }
+
+  async #delete(name: string, signal: AbortSignal): Promise<void> {
+    const { slot } = this.#options;
+    while (!signal.aborted) {
+      if (await slot.drop(name)) {
         await slot.endUse();
         return;
       }
@@ -197,7 +201,8 @@ export class Lander implements Part {
     const landing = this.#queue.take(feedLimits.claimChanges);
     const isDispatched = landing.changes.length > 0 && (await this.#hasRoom());
     const changes = await slot.land(landing, incarnation, isDispatched);
-    if (changes === undefined) throw new Error('the changes of the slot are those of another incarnation of Postgres');
+    if (changes === undefined)
+      throw new Error('the changes of the slot are those of another incarnation of Postgres');
     if (landing.mark !== undefined) this.#landed = landing.mark.position;
     if (isDispatched) {
       try {
@@ -221,13 +226,19 @@ export class Lander implements Part {
   }
 
   /** @returns true when the slot is no longer needed */
-  async #tickUntilDone(stream: SlotStream, name: string, holder: number, signal: AbortSignal): Promise<boolean> {
+  async #tickUntilDone(
+    stream: SlotStream,
+    name: string,
+    holder: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { slot, mayHold } = this.#options;
     while (!signal.aborted && mayHold()) {
       const landed = this.#landed;
       const tick = await slot.tick(name);
       // When the network is cut, Postgres ends its side of the session after `wal_sender_timeout`. Ours may look well for hours.
-      if (tick.holder !== holder) throw new Error('Postgres does not send the change slot to this session any more');
+      if (tick.holder !== holder)
+        throw new Error('Postgres does not send the change slot to this session any more');
       // The mark has flushed everything that was landed before.
       stream.confirm(landed);
       if (await this.#isDone(tick, landed)) return true;

@@ -91,6 +91,7 @@ export class SlotMessages {
 const changePattern = /^(\d{1,16}) (\S{1,63}) (.{1,512})$/su;
 
 function numberOf(text: string): number {
-  if (!/^\d+(?:\.\d+)?$/.test(text)) throw new RangeError('the change slot has a message that is neither a change nor a mark');
+  if (!/^\d+(?:\.\d+)?$/.test(text))
+    throw new RangeError('the change slot has a message that is neither a change nor a mark');
   return Number(text);
 }

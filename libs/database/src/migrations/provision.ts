@@ -32,11 +32,7 @@ export async function provisionLogins(
   try {
     for (const [role, password] of Object.entries(passwords)) {
       // ALTER ROLE takes no parameters, so Postgres itself quotes role and password.
-      const { rows } = await client.query<{ statement: string }>(statementFor, [
-        role,
-        password,
-        replicating,
-      ]);
+      const { rows } = await client.query<{ statement: string }>(statementFor, [role, password, replicating]);
       const statement = rows[0]?.statement;
       if (statement === undefined) throw new Error(`there is no role ${role}: migrate first`);
       await retryOnCatalogRace(() => client.query(statement));

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { LandedTimes } from './landed-times.ts';
+
+test('without a slot, the time of the look counts', () => {
+  const times = new LandedTimes<number>();
+  expect(times.look(1, null)).toBe(1);
+  expect(times.look(2, null)).toBe(2);
+});
+
+test('with a slot, the time of a look counts when its mark has landed', () => {
+  const times = new LandedTimes<number>();
+  expect(times.look(1, { landed: 100, mark: 110 })).toBeUndefined();
+  expect(times.look(2, { landed: 109, mark: 120 })).toBeUndefined();
+  expect(times.look(3, { landed: 110, mark: 130 })).toBe(1);
+  expect(times.look(4, { landed: 115, mark: 140 })).toBe(1);
+  expect(times.look(5, { landed: 135, mark: 150 })).toBe(3);
+  expect(times.look(6, null)).toBe(6);
+});
+
+test('when a slot comes into use, the last time without it counts until a mark has landed', () => {
+  const times = new LandedTimes<number>();
+  times.look(1, null);
+  expect(times.look(2, { landed: 100, mark: 110 })).toBe(1);
+  expect(times.look(3, { landed: 110, mark: 120 })).toBe(2);
+});
+
+test('while the slot is lost nothing is known, and earlier marks do not count afterwards', () => {
+  const times = new LandedTimes<number>();
+  times.look(1, { landed: 100, mark: 110 });
+  expect(times.look(2, { landed: null, mark: 120 })).toBeUndefined();
+  expect(times.look(3, { landed: 130, mark: 140 })).toBeUndefined();
+  expect(times.look(4, { landed: 140, mark: 150 })).toBe(3);
+});
+
+test('far behind, it remembers a bounded number of looks, and the newest that has landed still counts', () => {
+  const times = new LandedTimes<number>();
+  for (let look = 1; look <= 5_000; look++) times.look(look, { landed: 0, mark: look });
+  expect(times.look(5_001, { landed: 4_000, mark: 5_001 })).toBeGreaterThan(3_980);
+});

@@ -1,0 +1,72 @@
+import { startPart } from '@catalog/runtime';
+import { eventually } from '@catalog/testing';
+import { ChangeSlot, type ChangeSource } from '../change-slot/change-slot.ts';
+import { Lander, type LanderOptions } from '../change-slot/lander.ts';
+import type { ClaimedChange } from '../outbox/outbox.ts';
+import type { FeedDatabase } from './feed-database.ts';
+
+export type LanderHooks = Partial<
+  Pick<LanderOptions, 'dispatch' | 'hasRoom' | 'mayHold' | 'purge' | 'databaseUrl'>
+>;
+
+/** A step takes a tick of a second at most. */
+const patience = { timeout_ms: 15_000 };
+
+/** Starts landers on one database. They run until `stop`. */
+export function landersOn(feed: FeedDatabase) {
+  const stops: (() => Promise<void>)[] = [];
+  const slot = new ChangeSlot(feed.pool);
+  return {
+    slot,
+    /** A lander that records what it dispatches. */
+    startLander(hooks: LanderHooks = {}) {
+      const dispatched: ClaimedChange[] = [];
+      const errors: unknown[] = [];
+      const lost: string[] = [];
+      const purged: string[] = [];
+      const lander = new Lander({
+        databaseUrl: feed.workerUrl,
+        slot,
+        source: undefined,
+        outbox: feed.outbox,
+        mayHold: () => true,
+        hasRoom: async () => true,
+        onWaiting: () => undefined,
+        onLost: (reason) => lost.push(reason),
+        onError: (error) => errors.push(error),
+        ...hooks,
+        async dispatch(changes) {
+          await hooks.dispatch?.(changes);
+          dispatched.push(...changes);
+        },
+        async purge(reason) {
+          await hooks.purge?.(reason);
+          purged.push(reason);
+        },
+      });
+      const running = startPart(lander);
+      stops.push(running.stop);
+      return { stop: running.stop, dispatched, errors, lost, purged };
+    },
+    /** Waits until the triggers write there, and no slot is in use that is not needed. */
+    async switchTo(source: ChangeSource) {
+      await slot.want(source);
+      await eventually(async () => {
+        const summary = await slot.summary();
+        return summary.source === source && summary.inUse === (source === 'slot') && !summary.isLost;
+      }, patience);
+    },
+    /** Waits until everything that is committed by now is in the outbox. */
+    async landed() {
+      const { rows } = await feed.owner.query<{ mark: number }>('select catalog.mark_change_slot() as mark');
+      const reached = "select from catalog.change_slot where landed >= '0/0'::pg_lsn + $1::numeric";
+      await eventually(
+        async () => (await feed.owner.query(reached, [rows[0]?.mark])).rowCount === 1,
+        patience,
+      );
+    },
+    async stop() {
+      await Promise.all(stops.splice(0).map((each) => each()));
+    },
+  };
+}
