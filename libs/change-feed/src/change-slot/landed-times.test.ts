@@ -32,6 +32,15 @@ test('while the slot is lost nothing is known, and earlier marks do not count af
   expect(times.look(4, { landed: 140, mark: 150 })).toBe(3);
 });
 
+test('when a crash has undone what had landed, no earlier time counts', () => {
+  const times = new LandedTimes<number>();
+  times.look(1, { landed: 100, mark: 110 });
+  expect(times.look(2, { landed: 110, mark: 120 })).toBe(1);
+  expect(times.look(3, { landed: 105, mark: 130 })).toBeUndefined();
+  expect(times.look(4, { landed: 125, mark: 140 })).toBeUndefined();
+  expect(times.look(5, { landed: 130, mark: 150 })).toBe(3);
+});
+
 test('far behind, it remembers a bounded number of looks, and the newest that has landed still counts', () => {
   const times = new LandedTimes<number>();
   for (let look = 1; look <= 5_000; look++) times.look(look, { landed: 0, mark: look });

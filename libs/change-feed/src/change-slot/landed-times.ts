@@ -17,6 +17,7 @@ const mostTimes = 1_000;
  */
 export class LandedTimes<Time> {
   #landed: Time | undefined;
+  #position = 0;
   #waiting: { readonly time: Time; readonly mark: number }[] = [];
 
   /**
@@ -31,11 +32,11 @@ export class LandedTimes<Time> {
       return time;
     }
     const { landed, mark } = slot;
-    // The slot was lost, and the cache has not been purged since.
-    if (landed === null) {
-      this.reset();
-      return undefined;
-    }
+    // The slot was lost, and the cache has not been purged since. Or a crash of Postgres has undone what had landed: the changes
+    // come from the slot again, and are not in the outbox meanwhile.
+    if (landed === null || landed < this.#position) this.reset();
+    if (landed === null) return undefined;
+    this.#position = landed;
     const reached = this.#waiting.findLastIndex((each) => each.mark <= landed);
     if (reached >= 0) {
       this.#landed = this.#waiting[reached]?.time;
@@ -50,6 +51,7 @@ export class LandedTimes<Time> {
   /** For another clock or another Postgres: nothing is known any more. */
   reset(): void {
     this.#landed = undefined;
+    this.#position = 0;
     this.#waiting = [];
   }
 }

@@ -71,9 +71,13 @@ test('messages of other programs and keepalives are left out', () => {
   expect(found).toEqual({ changes: [], marks: [] });
 });
 
-test.each(['', 'x product y', '1 product', '1  y', `1 product ${'x'.repeat(513)}`, '-1 product y'])(
-  'a change that is none is refused: "%.20s"',
-  (content) => {
-    expect(() => read(message('catalog', content))).toThrow(RangeError);
-  },
-);
+test.each([
+  ['nothing', ''],
+  ['no version', 'x product y'],
+  ['no key', '1 product'],
+  ['no entity', '1  y'],
+  ['a key that is too long', `1 product ${'x'.repeat(513)}`],
+  ['a negative version', '-1 product y'],
+])('a change with %s is refused', (_what, content) => {
+  expect(() => read(message('catalog', content))).toThrow(RangeError);
+});
