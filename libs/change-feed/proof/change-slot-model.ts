@@ -35,8 +35,12 @@ interface State {
   readonly left: readonly number[] | null;
   /** What the slot held at the last mark. */
   readonly lastMark: readonly number[] | null;
-  /** What was committed before a look, and what the slot held at its mark. */
-  readonly look: { readonly committed: readonly number[]; readonly mark: readonly number[] } | null;
+  /** What was committed before a look, what the slot held at its mark, and whether the mark has landed once. */
+  readonly look: {
+    readonly committed: readonly number[];
+    readonly mark: readonly number[];
+    readonly hasCounted: boolean;
+  } | null;
   readonly lookWasWrong: boolean;
   /** How often each may still happen. */
   readonly switches: number;
@@ -56,7 +60,8 @@ export interface ChangeSlotOptions {
     | 'the flush before a confirmation'
     | 'creating the slot before the purge'
     | 'the purge'
-    | 'marks';
+    | 'marks'
+    | 'noticing a position that went back';
 }
 
 export const IN_NO_SOURCE = 'No source has a committed change, and no purge answers for it.';
@@ -188,7 +193,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
       (isLeft || (left !== null && without === 'waiting for old transactions'))
     )
       visit({ ...state, lastMark: held(state) }, () => 'the lander writes the last mark');
-    if (exists && lastMark !== null && hasLanded(state, lastMark)) {
+    if (exists && lastMark !== null && areKept(state, lastMark)) {
       const flushed = changed(state, { landed: 'in the outbox', 'in the slot': 'lost' });
       visit(
         { ...flushed, exists: false, inUse: false, left: null, lastMark: null },
@@ -203,21 +208,26 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
       (index) => state.transactions[index]?.change !== 'none',
     );
     if (!inUse || without === 'marks')
-      visit({ ...state, lookWasWrong: !isComplete(state, committed) }, () => 'a look counts at once');
+      visit({ ...state, lookWasWrong: !areKept(state, committed) }, () => 'a look counts at once');
     if (!inUse || isLost) return;
-    if (look === null)
-      visit({ ...state, look: { committed, mark: held(state) } }, () => 'a look writes a mark');
-    else if (hasLanded(state, look.mark))
+    if (look === null || look.hasCounted)
       visit(
-        { ...state, look: null, lookWasWrong: !isComplete(state, look.committed) },
-        () => 'the mark of the look has landed, so the look counts',
+        { ...state, look: { committed, mark: held(state), hasCounted: false } },
+        () => 'a look writes a mark',
+      );
+    if (look === null) return;
+    const mayCount = look.hasCounted && without === 'noticing a position that went back';
+    if (mayCount || areKept(state, look.mark))
+      visit(
+        { ...state, look: { ...look, hasCounted: true }, lookWasWrong: !areKept(state, look.committed) },
+        () => 'the mark of the look has landed, so its time counts',
       );
   }
 
   function faultSteps(state: State, visit: VisitStep<State>): void {
     if (state.losses > 0 && state.exists) {
       const lost = changed(state, { 'in the slot': 'lost', landed: 'in doubt' });
-      visit({ ...lost, exists: false, look: null, losses: state.losses - 1 }, () => 'the slot is lost');
+      visit({ ...lost, exists: false, losses: state.losses - 1 }, () => 'the slot is lost');
     }
     if (state.crashes > 0) {
       const undone = changed(state, { landed: 'in the slot', 'in doubt': 'lost' });
@@ -225,7 +235,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
         each.at === 'open' ? { ...each, at: 'ended' as const } : each,
       );
       visit(
-        { ...undone, transactions, look: null, crashes: state.crashes - 1 },
+        { ...undone, transactions, crashes: state.crashes - 1 },
         () => 'Postgres crashes, and undoes what was not on the disk',
       );
     }
@@ -248,10 +258,8 @@ const open = ({ transactions }: State): number[] =>
   [...transactions.keys()].filter((index) => transactions[index]?.at === 'open');
 const held = ({ transactions }: State): number[] =>
   [...transactions.keys()].filter((index) => transactions[index]?.change === 'in the slot');
-const hasLanded = ({ transactions }: State, mark: readonly number[]): boolean =>
-  mark.every((index) => transactions[index]?.change !== 'in the slot');
-const isComplete = ({ transactions }: State, committed: readonly number[]): boolean =>
-  committed.every((index) => {
+const areKept = ({ transactions }: State, which: readonly number[]): boolean =>
+  which.every((index) => {
     const { change, isPurged } = transactions[index] as Transaction;
     return isPurged || change === 'landed' || change === 'in doubt' || change === 'in the outbox';
   });
