@@ -1,4 +1,4 @@
-/** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--plain]`. It also runs the reader of the control. */
+/** `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--plain] [--change-source S]`. It also runs the reader of the control. */
 import { parseArgs } from 'node:util';
 import { runCommand } from '@catalog/runtime';
 import { servePlainly } from './control/plain-reader.ts';
@@ -15,6 +15,7 @@ report is written to apps/fault-suite/reports.
   --minutes M     how long the run may take, 5 unless given; long waits are shortened to fit. With --soak: how long it runs
   --seed S        repeats the random choices of a run
   --soak          injects faults at random until the time is over
+  --change-source S  where the changes come from: outbox, unless given, or slot
   --plain         runs the same against plain cache-aside, which must fail
   --help          shows this
 
@@ -31,6 +32,7 @@ function readOptions() {
       seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
       soak: { type: 'boolean', default: false },
       plain: { type: 'boolean', default: false },
+      'change-source': { type: 'string', default: 'outbox' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -42,11 +44,14 @@ function readOptions() {
   if (!(minutes > 0)) throw new UsageError('--minutes must be above 0.');
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number.');
-  return { ...values, chosen, minutes, seed };
+  const changeSource = values['change-source'];
+  if (changeSource !== 'outbox' && changeSource !== 'slot')
+    throw new UsageError('--change-source must be outbox or slot.');
+  return { ...values, chosen, minutes, seed, changeSource };
 }
 
 async function main(): Promise<number> {
-  const { help: asksForHelp, chosen, minutes, seed, soak, plain } = readOptions();
+  const { help: asksForHelp, chosen, minutes, seed, soak, plain, changeSource } = readOptions();
   if (asksForHelp) {
     console.log(help);
     return 0;
@@ -57,6 +62,7 @@ async function main(): Promise<number> {
     rows: soak ? chosen.filter(({ withoutLoad }) => withoutLoad !== true) : chosen,
     seed,
     plain,
+    changeSource,
     patience,
     ...(soak && { until_ms: performance.now() + minutes * 60_000 }),
     say: (line) => console.log(line),

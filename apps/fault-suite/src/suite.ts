@@ -3,13 +3,15 @@ import { outcomeOf, combine, type Outcome } from './report/outcome.ts';
 import { summary, writeReport, type Run } from './report/report.ts';
 import type { Row } from './rows/row.ts';
 import { runRow } from './run-row.ts';
-import { startSystem, type System } from './system/system.ts';
+import { type ChangeSource, startSystem, type System } from './system/system.ts';
 
 export interface SuiteOptions {
   readonly rows: readonly Row[];
   readonly seed: number;
   /** Runs plain cache-aside instead of this system. It must fail. */
   readonly plain: boolean;
+  /** The outbox unless given. */
+  readonly changeSource?: ChangeSource;
   /** The part of the matrix's long waits that is really waited for: 0 to 1. */
   readonly patience: number;
   /** Until this time of the monotonic clock it runs all rows again and again, each round in a random order. */
@@ -18,13 +20,13 @@ export interface SuiteOptions {
 }
 
 export async function runSuite(options: SuiteOptions): Promise<Run & { readonly file: string }> {
-  const { rows, seed, plain, patience, until_ms, say } = options;
+  const { rows, seed, plain, changeSource = 'outbox', patience, until_ms, say } = options;
   const began_ms = performance.now();
   const random = randomFrom(seed);
   const skipped: Run['skipped'][number][] = [];
   const possible: Row[] = [];
   for (const row of rows) {
-    const why = await row.impossible?.();
+    const why = changeSource === 'slot' && row.outboxOnly ? row.outboxOnly : await row.impossible?.();
     if (why === undefined) possible.push(row);
     else {
       skipped.push({ row, why });
@@ -37,7 +39,8 @@ export async function runSuite(options: SuiteOptions): Promise<Run & { readonly 
   /** The second system is started only if a row needs it. */
   const systemFor = async (row: Row): Promise<System> => {
     const replicated = row.replicated === true;
-    const system = started.get(replicated) ?? systems.use(await startSystem(plain, { replicated }));
+    const system =
+      started.get(replicated) ?? systems.use(await startSystem(plain, { replicated, changeSource }));
     started.set(replicated, system);
     return system;
   };

@@ -42,16 +42,23 @@ export interface System extends AsyncDisposable {
   afterWrite(id: string): Promise<void>;
 }
 
+export type ChangeSource = 'outbox' | 'slot';
+
 /** `replicated`: the stack uses a Postgres of its own that a failover can replace. */
 export async function startSystem(
   plain: boolean,
-  { replicated = false }: { readonly replicated?: boolean } = {},
+  {
+    replicated = false,
+    changeSource = 'outbox',
+  }: { readonly replicated?: boolean; readonly changeSource?: ChangeSource } = {},
 ): Promise<System> {
   await using resources = new AsyncDisposableStack();
   const place = resources.use(await stackPlace());
   const pair = replicated ? resources.use(await startPostgresPair()) : undefined;
   const stack = resources.use(
-    await startLocalStack(place, pair === undefined ? {} : { env: { DATABASE_URL: pair.url } }),
+    await startLocalStack(place, {
+      env: { CHANGE_SOURCE: changeSource, ...(pair !== undefined && { DATABASE_URL: pair.url }) },
+    }),
   );
   /** Real servers know no roles of the stack. */
   const databaseUrl = async (login?: string) => pair?.url ?? stack.databaseUrl(login);
