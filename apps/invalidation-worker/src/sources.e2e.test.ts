@@ -127,7 +127,7 @@ describe.each(['outbox', 'slot'] as const)('from the %s', (changeSource) => {
     const on = await stores();
     await worker(on);
     await on.insertProducts(25_000);
-    const isApplied = await on.mark();
+    const isApplied = await on.milestone();
     const queue = queueOf(on);
     let most = 0;
     await eventually(

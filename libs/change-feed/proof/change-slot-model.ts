@@ -33,12 +33,12 @@ interface State {
   readonly isPurged: boolean;
   /** The transactions that were open when the triggers had left the slot. */
   readonly left: readonly number[] | null;
-  /** What the slot held at the last mark. */
-  readonly lastMark: readonly number[] | null;
-  /** What was committed before a look, what the slot held at its mark, and whether the mark has landed once. */
+  /** What the slot held at the last milestone. */
+  readonly lastMilestone: readonly number[] | null;
+  /** What was committed before a look, what the slot held at its milestone, and whether the milestone has landed once. */
   readonly look: {
     readonly committed: readonly number[];
-    readonly mark: readonly number[];
+    readonly milestone: readonly number[];
     readonly hasCounted: boolean;
   } | null;
   readonly lookWasWrong: boolean;
@@ -60,7 +60,7 @@ export interface ChangeSlotOptions {
     | 'the flush before a confirmation'
     | 'creating the slot before the purge'
     | 'the purge'
-    | 'marks'
+    | 'milestones'
     | 'noticing a position that went back';
 }
 
@@ -84,7 +84,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
       isLost: false,
       isPurged: false,
       left: null,
-      lastMark: null,
+      lastMilestone: null,
       look: null,
       lookWasWrong: false,
       switches: options.switches,
@@ -171,7 +171,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
 
   /** Brings about the source that is wanted. */
   function switchSteps(state: State, visit: VisitStep<State>): void {
-    const { wanted, source, exists, inUse, isLost, left, lastMark } = state;
+    const { wanted, source, exists, inUse, isLost, left, lastMilestone } = state;
     if (state.switches > 0) {
       const other = wanted === 'slot' ? 'outbox' : 'slot';
       visit({ ...state, wanted: other, switches: state.switches - 1 }, () => `operators want the ${other}`);
@@ -180,7 +180,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
       wanted === 'outbox' || without === 'creating the slot first' || (exists && inUse && !isLost);
     if (wanted !== source && mayWrite)
       visit(
-        { ...state, source: wanted, left: null, lastMark: null },
+        { ...state, source: wanted, left: null, lastMilestone: null },
         () => `the triggers write to the ${wanted}`,
       );
     if (wanted !== 'outbox' || source !== 'outbox' || !inUse || isLost) return;
@@ -189,14 +189,14 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
     const isLeft = left !== null && left.every((index) => state.transactions[index]?.at === 'ended');
     if (
       exists &&
-      lastMark === null &&
+      lastMilestone === null &&
       (isLeft || (left !== null && without === 'waiting for old transactions'))
     )
-      visit({ ...state, lastMark: held(state) }, () => 'the lander writes the last mark');
-    if (exists && lastMark !== null && areKept(state, lastMark)) {
+      visit({ ...state, lastMilestone: held(state) }, () => 'the lander writes the last milestone');
+    if (exists && lastMilestone !== null && areKept(state, lastMilestone)) {
       const flushed = changed(state, { landed: 'in the outbox', 'in the slot': 'lost' });
       visit(
-        { ...flushed, exists: false, inUse: false, left: null, lastMark: null },
+        { ...flushed, exists: false, inUse: false, left: null, lastMilestone: null },
         () => 'the lander deletes the slot, and it is not in use any more',
       );
     }
@@ -207,20 +207,20 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
     const committed = [...state.transactions.keys()].filter(
       (index) => state.transactions[index]?.change !== 'none',
     );
-    if (!inUse || without === 'marks')
+    if (!inUse || without === 'milestones')
       visit({ ...state, lookWasWrong: !areKept(state, committed) }, () => 'a look counts at once');
     if (!inUse || isLost) return;
     if (look === null || look.hasCounted)
       visit(
-        { ...state, look: { committed, mark: held(state), hasCounted: false } },
-        () => 'a look writes a mark',
+        { ...state, look: { committed, milestone: held(state), hasCounted: false } },
+        () => 'a look writes a milestone',
       );
     if (look === null) return;
     const mayCount = look.hasCounted && without === 'noticing a position that went back';
-    if (mayCount || areKept(state, look.mark))
+    if (mayCount || areKept(state, look.milestone))
       visit(
         { ...state, look: { ...look, hasCounted: true }, lookWasWrong: !areKept(state, look.committed) },
-        () => 'the mark of the look has landed, so its time counts',
+        () => 'the milestone of the look has landed, so its time counts',
       );
   }
 

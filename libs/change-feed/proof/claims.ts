@@ -98,7 +98,7 @@ export const controls: readonly Control[] = [
     IN_NO_SOURCE,
   ),
   changeSlotControl('a lost slot without a purge', 'the purge', IN_NO_SOURCE),
-  changeSlotControl('looks that do not wait for the slot', 'marks', COUNTED_TOO_EARLY),
+  changeSlotControl('looks that do not wait for the slot', 'milestones', COUNTED_TOO_EARLY),
   changeSlotControl(
     'looks that go by what a crash has undone',
     'noticing a position that went back',

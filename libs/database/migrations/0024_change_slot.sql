@@ -64,18 +64,18 @@ begin
 end
 $$;
 
--- Writes a mark into the slot. Every transaction that was committed before it comes before it in the slot. It flushes the
+-- Writes a milestone into the slot. Every transaction that was committed before it comes before it in the slot. It flushes the
 -- write-ahead log, because the slot shows only what is on the disk.
 -- Answers its position, in bytes. Its content is the time, in seconds since 1970.
-create function catalog.mark_change_slot() returns bigint
+create function catalog.write_milestone() returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select (
-    pg_logical_emit_message(false, 'catalog mark', extract(epoch from clock_timestamp())::text, true) - '0/0'::pg_lsn
+    pg_logical_emit_message(false, 'catalog milestone', extract(epoch from clock_timestamp())::text, true) - '0/0'::pg_lsn
   )::bigint;
 end;
-revoke execute on function catalog.change_source, catalog.write_changes_to, catalog.mark_change_slot from public;
-grant execute on function catalog.change_source, catalog.write_changes_to, catalog.mark_change_slot to invalidation_worker;
+revoke execute on function catalog.change_source, catalog.write_changes_to, catalog.write_milestone from public;
+grant execute on function catalog.change_source, catalog.write_changes_to, catalog.write_milestone to invalidation_worker;
 
 -- The transaction that made the change, if another one wrote the row: the worker, which landed it from the slot.
 alter table catalog.outbox add column made_by xid8;

@@ -80,13 +80,13 @@ export async function drained(catalog: Pool, seq?: number): Promise<void> {
 
 /** Resolves when every change that was committed before is in the outbox. */
 async function landed(catalog: Pool): Promise<void> {
-  const { rows } = await catalog.query<{ mark: number }>(
-    'select catalog.mark_change_slot() as mark from catalog.change_slot where in_use',
+  const { rows } = await catalog.query<{ milestone: number }>(
+    'select catalog.write_milestone() as milestone from catalog.change_slot where in_use',
   );
   if (rows[0] === undefined) return;
   const reached = "select from catalog.change_slot where not in_use or landed >= '0/0'::pg_lsn + $1::numeric";
-  const { mark } = rows[0];
-  await eventually(async () => (await catalog.query(reached, [mark])).rowCount === 1, {
+  const { milestone } = rows[0];
+  await eventually(async () => (await catalog.query(reached, [milestone])).rowCount === 1, {
     timeout_ms: 600_000,
     interval_ms: 20,
   });

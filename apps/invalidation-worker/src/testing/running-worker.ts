@@ -46,7 +46,7 @@ export interface Stores extends AsyncDisposable {
   /** Changes that wait in the outbox. */
   unapplied(): Promise<number>;
   /** @returns whether everything that was committed before is applied, however it reached the outbox */
-  mark(): Promise<() => Promise<boolean>>;
+  milestone(): Promise<() => Promise<boolean>>;
   /** Waits until every committed change is applied and acknowledged. */
   settled(timeout_ms?: number): Promise<void>;
 }
@@ -84,13 +84,13 @@ export async function startStores(options: { stateConfig?: Record<string, string
     );
     return rows[0]?.count ?? 0;
   };
-  const mark = async () => {
-    const { rows } = await owner.query<{ mark: number }>(
-      'select catalog.mark_change_slot() as mark from catalog.change_slot where in_use',
+  const milestone = async () => {
+    const { rows } = await owner.query<{ milestone: number }>(
+      'select catalog.write_milestone() as milestone from catalog.change_slot where in_use',
     );
     const notLanded = "select from catalog.change_slot where in_use and landed < '0/0'::pg_lsn + $1::numeric";
     return async () =>
-      (await owner.query(notLanded, [rows[0]?.mark ?? 0])).rowCount === 0 && (await unapplied()) === 0;
+      (await owner.query(notLanded, [rows[0]?.milestone ?? 0])).rowCount === 0 && (await unapplied()) === 0;
   };
   return {
     database,
@@ -100,7 +100,7 @@ export async function startStores(options: { stateConfig?: Record<string, string
     tokens,
     reader,
     unapplied,
-    mark,
+    milestone,
     async insertProducts(count) {
       serial += 1;
       const { rows } = await owner.query<{ id: string }>(
@@ -112,7 +112,7 @@ export async function startStores(options: { stateConfig?: Record<string, string
       return rows.map(({ id }) => id);
     },
     async settled(timeout_ms = 10_000) {
-      await eventually(await mark(), { timeout_ms });
+      await eventually(await milestone(), { timeout_ms });
     },
     async [Symbol.asyncDispose]() {
       await stop();

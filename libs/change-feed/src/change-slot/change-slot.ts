@@ -36,8 +36,8 @@ export interface ChangeSlotState {
 }
 
 export interface Tick {
-  /** The position of the mark that the tick has written. */
-  readonly mark: number;
+  /** The position of the milestone that the tick has written. */
+  readonly milestone: number;
   readonly wanted: ChangeSource;
   readonly source: ChangeSource;
   /** The process of Postgres that sends the slot. */
@@ -119,14 +119,14 @@ export class ChangeSlot {
   }
 
   /**
-   * Writes changes into the outbox, and notes the mark.
+   * Writes changes into the outbox, and notes the milestone.
    *
    * @param incarnation of the Postgres that they come from
    * @param isDispatched whether the caller dispatches them at once
    * @returns undefined when Postgres is in another incarnation: nothing was written
    */
   async land(
-    { changes, mark }: Landing,
+    { changes, milestone }: Landing,
     incarnation: string,
     isDispatched: boolean,
   ): Promise<ClaimedChange[] | undefined> {
@@ -139,8 +139,8 @@ export class ChangeSlot {
         changes.map(({ version }) => version),
         changes.map(({ transaction }) => transaction),
         changes.map(({ committedAt_ms }) => committedAt_ms),
-        mark?.position ?? null,
-        mark?.writtenAt_s ?? null,
+        milestone?.position ?? null,
+        milestone?.writtenAt_s ?? null,
         incarnation,
         isDispatched,
       ],
@@ -149,7 +149,7 @@ export class ChangeSlot {
     return rows.flatMap(({ accepted: _accepted, ...row }) => (row.seq === null ? [] : [row]));
   }
 
-  /** Writes a mark into the slot. Everything that was landed before is then on the disk. */
+  /** Writes a milestone into the slot. Everything that was landed before is then on the disk. */
   async tick(name: string): Promise<Tick> {
     return this.#one<Tick>(sql.tick, [name]);
   }

@@ -123,14 +123,14 @@ test('a look says how far the slot has landed, and nothing while no slot is in u
   await switchTo('slot');
   const before = (await feed.outbox.look('a')).slot;
   await eventually(
-    async () => ((await feed.outbox.look('a')).slot?.landed ?? 0) >= (before?.mark ?? Infinity),
+    async () => ((await feed.outbox.look('a')).slot?.landed ?? 0) >= (before?.milestone ?? Infinity),
   );
-  // Nobody lands: the marks of later looks are not reached.
+  // Nobody lands: the milestones of later looks are not reached.
   await stop();
   await feed.insertProducts(1);
   const stopped = (await feed.outbox.look('a')).slot;
   const later = (await feed.outbox.look('a')).slot;
-  expect(later?.landed).toBeLessThan(stopped?.mark ?? 0);
+  expect(later?.landed).toBeLessThan(stopped?.milestone ?? 0);
 });
 
 test('switched to and fro under load, each change is recorded', async () => {
@@ -240,7 +240,7 @@ test('a process that may not hold the slot leaves it to another', async () => {
 });
 
 test('changes of another incarnation of Postgres are not landed', async () => {
-  const landing = { changes: [], mark: { position: 2 ** 40, writtenAt_s: 1 } };
+  const landing = { changes: [], milestone: { position: 2 ** 40, writtenAt_s: 1 } };
   const other = '00000000-0000-4000-8000-000000000000';
   expect(await landers.slot.land(landing, other, false)).toBeUndefined();
 });

@@ -59,8 +59,8 @@ export class Lander implements Part {
   #queue = new LandingQueue();
   /** Everything before this position has been landed by the current holding. */
   #landed = 0;
-  /** When this mark has landed, the slot holds nothing more that the outbox lacks. */
-  #lastMark: number | undefined;
+  /** When this milestone has landed, the slot holds nothing more that the outbox lacks. */
+  #lastMilestone: number | undefined;
 
   constructor(options: LanderOptions) {
     this.#options = options;
@@ -154,10 +154,10 @@ export class Lander implements Part {
     const { onError } = this.#options;
     this.#queue = new LandingQueue();
     this.#landed = 0;
-    this.#lastMark = undefined;
+    this.#lastMilestone = undefined;
     const messages = new SlotMessages({
       onChange: (change) => this.#queue.addChange(change),
-      onMark: (mark) => this.#queue.addMark(mark),
+      onMilestone: (milestone) => this.#queue.addMilestone(milestone),
     });
     const stream = new SlotStream(name, (chunk) => {
       try {
@@ -203,7 +203,7 @@ export class Lander implements Part {
     const changes = await slot.land(landing, incarnation, isDispatched);
     if (changes === undefined)
       throw new Error('the changes of the slot are those of another incarnation of Postgres');
-    if (landing.mark !== undefined) this.#landed = landing.mark.position;
+    if (landing.milestone !== undefined) this.#landed = landing.milestone.position;
     if (isDispatched) {
       try {
         await dispatch(changes);
@@ -239,7 +239,7 @@ export class Lander implements Part {
       // When the network is cut, Postgres ends its side of the session after `wal_sender_timeout`. Ours may look well for hours.
       if (tick.holder !== holder)
         throw new Error('Postgres does not send the change slot to this session any more');
-      // The mark has flushed everything that was landed before.
+      // The milestone has flushed everything that was landed before.
       stream.confirm(landed);
       if (await this.#isDone(tick, landed)) return true;
       await pause(feedTimings.slotTick_ms, signal);
@@ -253,13 +253,13 @@ export class Lander implements Part {
    * @param landed up to where everything has landed and is on the disk
    * @returns whether the slot is no longer needed
    */
-  async #isDone({ mark, wanted, source, hasLeft, isLeft }: Tick, landed: number): Promise<boolean> {
+  async #isDone({ milestone, wanted, source, hasLeft, isLeft }: Tick, landed: number): Promise<boolean> {
     const { slot } = this.#options;
     if (wanted !== source) await slot.writeTo(wanted);
     else if (wanted === 'outbox' && !hasLeft) await slot.leave();
     else if (wanted === 'outbox' && isLeft) {
-      this.#lastMark ??= mark;
-      return landed >= this.#lastMark;
+      this.#lastMilestone ??= milestone;
+      return landed >= this.#lastMilestone;
     }
     return false;
   }

@@ -1,15 +1,15 @@
-import type { Mark, SlotChange } from './slot-messages.ts';
+import type { Milestone, SlotChange } from './slot-messages.ts';
 
-/** Changes to be landed, and the last mark that is reached with them. */
+/** Changes to be landed, and the last milestone that is reached with them. */
 export interface Landing {
   readonly changes: readonly SlotChange[];
-  readonly mark: Mark | undefined;
+  readonly milestone: Milestone | undefined;
 }
 
-/** What came from the slot and has not landed, in its order. A mark is reached when everything before it has landed. */
+/** What came from the slot and has not landed, in its order. A milestone is reached when everything before it has landed. */
 export class LandingQueue {
   #changes: SlotChange[] = [];
-  #marks: { readonly mark: Mark; readonly changesBefore: number }[] = [];
+  #milestones: { readonly milestone: Milestone; readonly changesBefore: number }[] = [];
   #taken = 0;
 
   /** How many changes wait. */
@@ -18,24 +18,24 @@ export class LandingQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#changes.length === 0 && this.#marks.length === 0;
+    return this.#changes.length === 0 && this.#milestones.length === 0;
   }
 
   addChange(change: SlotChange): void {
     this.#changes.push(change);
   }
 
-  addMark(mark: Mark): void {
-    this.#marks.push({ mark, changesBefore: this.#taken + this.#changes.length });
+  addMilestone(milestone: Milestone): void {
+    this.#milestones.push({ milestone, changesBefore: this.#taken + this.#changes.length });
   }
 
   /** Takes the oldest changes, at most so many. */
   take(limit: number): Landing {
     const changes = this.#changes.splice(0, limit);
     this.#taken += changes.length;
-    const reached = this.#marks.findLastIndex(({ changesBefore }) => changesBefore <= this.#taken);
-    const mark = this.#marks[reached]?.mark;
-    this.#marks.splice(0, reached + 1);
-    return { changes, mark };
+    const reached = this.#milestones.findLastIndex(({ changesBefore }) => changesBefore <= this.#taken);
+    const milestone = this.#milestones[reached]?.milestone;
+    this.#milestones.splice(0, reached + 1);
+    return { changes, milestone };
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Mark, type SlotChange, SlotMessages } from './slot-messages.ts';
+import { type Milestone, type SlotChange, SlotMessages } from './slot-messages.ts';
 
 const uint64 = (value: number): Buffer => {
   const bytes = Buffer.alloc(8);
@@ -27,13 +27,13 @@ const message = (prefix: string, content: string, { isTransactional = true, posi
 
 function read(...chunks: Buffer[]) {
   const changes: SlotChange[] = [];
-  const marks: Mark[] = [];
+  const milestones: Milestone[] = [];
   const messages = new SlotMessages({
     onChange: (change) => changes.push(change),
-    onMark: (mark) => marks.push(mark),
+    onMilestone: (milestone) => milestones.push(milestone),
   });
   for (const chunk of chunks) messages.read(chunk);
-  return { changes, marks };
+  return { changes, milestones };
 }
 
 test('a change has the number and the time of its transaction, and a key with blanks stays whole', () => {
@@ -53,11 +53,11 @@ test('a change has the number and the time of its transaction, and a key with bl
   ]);
 });
 
-test('a mark has its position and its time', () => {
-  const { marks } = read(
-    message('catalog mark', '1700000000.25', { isTransactional: false, position: 2 ** 40 + 8 }),
+test('a milestone has its position and its time', () => {
+  const { milestones } = read(
+    message('catalog milestone', '1700000000.25', { isTransactional: false, position: 2 ** 40 + 8 }),
   );
-  expect(marks).toEqual([{ position: 2 ** 40 + 8, writtenAt_s: 1_700_000_000.25 }]);
+  expect(milestones).toEqual([{ position: 2 ** 40 + 8, writtenAt_s: 1_700_000_000.25 }]);
 });
 
 test('messages of other programs and keepalives are left out', () => {
@@ -66,9 +66,9 @@ test('messages of other programs and keepalives are left out', () => {
     keepalive,
     message('another', '1 product x'),
     message('catalog', '1 product x', { isTransactional: false }),
-    message('catalog mark', '1', { isTransactional: true }),
+    message('catalog milestone', '1', { isTransactional: true }),
   );
-  expect(found).toEqual({ changes: [], marks: [] });
+  expect(found).toEqual({ changes: [], milestones: [] });
 });
 
 test.each([

@@ -9,8 +9,8 @@ export interface SlotChange {
   readonly committedAt_ms: number;
 }
 
-/** Everything that was committed before a mark comes before it in the slot. */
-export interface Mark {
+/** Everything that was committed before a milestone comes before it in the slot. */
+export interface Milestone {
   /** In the write-ahead log, in bytes. */
   readonly position: number;
   /** In seconds since 1970, by the clock of Postgres. */
@@ -19,12 +19,12 @@ export interface Mark {
 
 interface SlotMessagesOptions {
   readonly onChange: (change: SlotChange) => void;
-  readonly onMark: (mark: Mark) => void;
+  readonly onMilestone: (milestone: Milestone) => void;
 }
 
-/** Those of `catalog.emit_change` and `catalog.mark_change_slot`. */
+/** Those of `catalog.emit_change` and `catalog.write_milestone`. */
 const CHANGE = 'catalog';
-const MARK = 'catalog mark';
+const MILESTONE = 'catalog milestone';
 
 /** The data of a replication connection begins with 25 bytes: a letter, two positions and a time. */
 const header = 25;
@@ -50,7 +50,7 @@ export class SlotMessages {
     this.#options = options;
   }
 
-  /** @throws RangeError for a message of ours that is neither a change nor a mark */
+  /** @throws RangeError for a message of ours that is neither a change nor a milestone */
   read(chunk: Buffer): void {
     if (chunk[0] !== DATA) return;
     if (chunk[header] === BEGIN) {
@@ -65,12 +65,12 @@ export class SlotMessages {
     const nameEnd = chunk.indexOf(0, nameAt);
     const name = chunk.toString('latin1', nameAt, nameEnd);
     // The slot also carries the messages of other programs.
-    if (name !== (isTransactional ? CHANGE : MARK)) return;
+    if (name !== (isTransactional ? CHANGE : MILESTONE)) return;
     const content = chunk.toString('utf8', nameEnd + 5);
     if (isTransactional) this.#options.onChange(this.#changeOf(content));
     else {
       const position = Number(chunk.readBigUInt64BE(header + 2));
-      this.#options.onMark({ position, writtenAt_s: numberOf(content) });
+      this.#options.onMilestone({ position, writtenAt_s: numberOf(content) });
     }
   }
 
@@ -92,6 +92,6 @@ const changePattern = /^(\d{1,16}) (\S{1,63}) (.{1,512})$/su;
 
 function numberOf(text: string): number {
   if (!/^\d+(?:\.\d+)?$/.test(text))
-    throw new RangeError('the change slot has a message that is neither a change nor a mark');
+    throw new RangeError('the change slot has a message that is neither a change nor a milestone');
   return Number(text);
 }

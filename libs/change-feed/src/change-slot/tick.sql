@@ -1,9 +1,9 @@
--- Writes a mark into the slot, which also flushes everything that was landed before. Answers what the reader of the slot has to do.
+-- Writes a milestone into the slot, which also flushes everything that was landed before. Answers what the reader of the slot has to do.
 -- $1 the name of the slot
--- Answer: mark, its position in bytes; wanted and source, as in catalog.change_slot; holder, the process of Postgres that sends the
+-- Answer: milestone, its position in bytes; wanted and source, as in catalog.change_slot; holder, the process of Postgres that sends the
 -- slot; hasLeft, whether the transactions are known that ran when the triggers had left the slot; isLeft, whether all have ended
 select
-  catalog.mark_change_slot() as mark,
+  catalog.write_milestone() as milestone,
   s.wanted,
   catalog.change_source() as source,
   (select active_pid from pg_replication_slots where slot_name = $1) as holder,

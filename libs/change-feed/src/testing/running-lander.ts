@@ -58,10 +58,12 @@ export function landersOn(feed: FeedDatabase) {
     },
     /** Waits until everything that is committed by now is in the outbox. */
     async landed() {
-      const { rows } = await feed.owner.query<{ mark: number }>('select catalog.mark_change_slot() as mark');
+      const { rows } = await feed.owner.query<{ milestone: number }>(
+        'select catalog.write_milestone() as milestone',
+      );
       const reached = "select from catalog.change_slot where landed >= '0/0'::pg_lsn + $1::numeric";
       await eventually(
-        async () => (await feed.owner.query(reached, [rows[0]?.mark])).rowCount === 1,
+        async () => (await feed.owner.query(reached, [rows[0]?.milestone])).rowCount === 1,
         patience,
       );
     },

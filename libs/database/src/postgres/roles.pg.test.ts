@@ -43,7 +43,7 @@ const beyondTables = [
   "select lo_from_bytea(0, 'x')",
   'select catalog.ring_doorbell()',
   "select pg_logical_emit_message(true, 'catalog', '1 settings x')",
-  "select pg_logical_emit_message(false, 'catalog mark', '1'::bytea)",
+  "select pg_logical_emit_message(false, 'catalog milestone', '1'::bytea)",
   "select catalog.emit_change('settings', 'x', 1)",
   "select catalog.record_change('settings', 'x', 1)",
 ];
@@ -91,7 +91,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
   catalog_write: [
     forgedChange,
     "select catalog.write_changes_to('slot')",
-    'select catalog.mark_change_slot()',
+    'select catalog.write_milestone()',
     'select from catalog.change_slot',
     `create temporary table mine (id text); create trigger forge before delete on mine
        for each row execute function catalog.track_delete('settings')`,
@@ -210,7 +210,7 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write delete': 'imports products',
   'invalidation_worker usage': 'catalog',
   'invalidation_worker execute':
-    'acquire_awake_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history join_product_counts make_history_partitions mark_change_slot mark_changes release_awake_lock write_changes_to',
+    'acquire_awake_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history join_product_counts make_history_partitions mark_changes release_awake_lock write_changes_to write_milestone',
   'invalidation_worker select':
     'cache_incarnation change_slot console_users.id console_users.password_changed_at console_users.role console_users.username database_incarnation former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones version_gaps versions view_progress',
   'invalidation_worker insert':

@@ -41,6 +41,6 @@ export async function takeRecorded(owner: Queryable): Promise<RecordedChange[]> 
   const { rowCount } = await owner.query('select from catalog.change_slot where in_use');
   if (rowCount === 0) return recorded;
   // The slot shows what is on the disk.
-  await owner.query('select catalog.mark_change_slot()');
+  await owner.query('select catalog.write_milestone()');
   return [...recorded, ...(await owner.query<RecordedChange>(readSlot)).rows];
 }
