@@ -6,6 +6,7 @@ const sql = {
   want: loadSql(import.meta.url, './want.sql'),
   isFree: loadSql(import.meta.url, './is-free.sql'),
   state: loadSql(import.meta.url, './state.sql'),
+  create: loadSql(import.meta.url, './create.sql'),
   beginUse: loadSql(import.meta.url, './begin-use.sql'),
   noteLost: loadSql(import.meta.url, './note-lost.sql'),
   goOn: loadSql(import.meta.url, './go-on.sql'),
@@ -86,12 +87,9 @@ export class ChangeSlot {
     return first((await session.query<ChangeSlotState>(sql.state)).rows);
   }
 
-  /**
-   * Creates the slot. Waits for the transactions that run. From its end on, the slot has every change. With a failover of
-   * Postgres that synchronises slots, it goes on there.
-   */
-  async create(session: Queryable, name: string): Promise<void> {
-    await session.query(`select pg_create_logical_replication_slot('${name}', 'pgoutput', failover => true)`);
+  /** Creates the slot, which takes as long as the oldest transaction that runs. From then on it has every change. */
+  async create(session: Queryable): Promise<void> {
+    await session.query(sql.create);
   }
 
   /** @returns false while somebody reads it */

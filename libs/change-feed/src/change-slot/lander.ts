@@ -137,7 +137,7 @@ export class Lander implements Part {
     const lostBy = inUse ? whyLost(found) : undefined;
     if (lostBy !== undefined && (await slot.noteLost())) this.#options.onLost(lostBy);
     if (found.lostBy !== null) await slot.drop(name);
-    if (!found.exists || found.lostBy !== null) await slot.create(session, name);
+    if (!found.exists || found.lostBy !== null) await slot.create(session);
     const { confirmed } = await slot.state(session);
     if (confirmed === null) throw new Error('another process has deleted the change slot');
     if (!inUse) await slot.beginUse(confirmed);

@@ -1,4 +1,4 @@
-import type { Connection, Submittable } from 'pg';
+import pg, { type Connection, type Submittable } from 'pg';
 
 type CopyConnection = Connection & { sendCopyFromChunk(chunk: Buffer): void };
 
@@ -50,7 +50,7 @@ export class SlotStream implements Submittable {
   submit(connection: Connection): void {
     this.#connection = connection as CopyConnection;
     connection.query(
-      `START_REPLICATION SLOT ${this.#slot} LOGICAL 0/0 (proto_version '1', publication_names 'catalog_changes', messages 'true')`,
+      `START_REPLICATION SLOT ${pg.escapeIdentifier(this.#slot)} LOGICAL 0/0 (proto_version '1', publication_names 'catalog_changes', messages 'true')`,
     );
   }
 
