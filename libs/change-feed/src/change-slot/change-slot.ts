@@ -1,4 +1,5 @@
 import { loadSql, type Queryable } from '@catalog/database';
+import { pause } from '@catalog/runtime';
 import type { ClaimedChange } from '../outbox/outbox.ts';
 import type { Landing } from './landing-queue.ts';
 
@@ -12,10 +13,15 @@ const sql = {
   goOn: loadSql(import.meta.url, './go-on.sql'),
   land: loadSql(import.meta.url, './land.sql'),
   tick: loadSql(import.meta.url, './tick.sql'),
+  milestone: loadSql(import.meta.url, './milestone.sql'),
+  hasLanded: loadSql(import.meta.url, './has-landed.sql'),
   leave: loadSql(import.meta.url, './leave.sql'),
   endUse: loadSql(import.meta.url, './end-use.sql'),
   summary: loadSql(import.meta.url, './summary.sql'),
 };
+
+/** Landing takes some milliseconds. */
+const askLanded_ms = 10;
 
 /** Where the triggers write changes to. */
 export type ChangeSource = 'outbox' | 'slot';
@@ -165,6 +171,18 @@ export class ChangeSlot {
   /** To be called when the slot is deleted, and everything that it held is in the outbox. */
   async endUse(): Promise<void> {
     await this.#db.query(sql.endUse);
+  }
+
+  /** Waits until every change that is committed by now is in the outbox. @returns false if that takes longer */
+  async untilLanded(patience_ms: number): Promise<boolean> {
+    const { rows } = await this.#db.query<{ milestone: number }>(sql.milestone);
+    if (rows[0] === undefined) return true;
+    const until_ms = performance.now() + patience_ms;
+    while ((await this.#db.query(sql.hasLanded, [rows[0].milestone])).rowCount === 0) {
+      if (performance.now() > until_ms) return false;
+      await pause(askLanded_ms);
+    }
+    return true;
   }
 
   async summary(): Promise<ChangeSlotSummary> {

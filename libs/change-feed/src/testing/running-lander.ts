@@ -58,14 +58,7 @@ export function landersOn(feed: FeedDatabase) {
     },
     /** Waits until everything that is committed by now is in the outbox. */
     async landed() {
-      const { rows } = await feed.owner.query<{ milestone: number }>(
-        'select catalog.write_milestone() as milestone',
-      );
-      const reached = "select from catalog.change_slot where landed >= '0/0'::pg_lsn + $1::numeric";
-      await eventually(
-        async () => (await feed.owner.query(reached, [rows[0]?.milestone])).rowCount === 1,
-        patience,
-      );
+      if (!(await slot.untilLanded(patience.timeout_ms))) throw new Error('the changes do not land');
     },
     async stop() {
       await Promise.all(stops.splice(0).map((each) => each()));
