@@ -30,12 +30,13 @@ interface State {
   readonly inUse: boolean;
   /** Known to be lost, so that no look goes by the slot. */
   readonly isLost: boolean;
+  /** Since the slot is there again. The lander holds the slot meanwhile, so a purge counts for that slot only. */
   readonly isPurged: boolean;
   /** The transactions that were open when the triggers had left the slot. */
   readonly left: readonly number[] | null;
-  /** What the slot held at the last milestone. */
+  /** What came before the last milestone. */
   readonly lastMilestone: readonly number[] | null;
-  /** What was committed before a look, what the slot held at its milestone, and whether the milestone has landed once. */
+  /** What was committed before a look, what came before its milestone, and whether the milestone has landed once. */
   readonly look: {
     readonly committed: readonly number[];
     readonly milestone: readonly number[];
@@ -192,11 +193,11 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
       lastMilestone === null &&
       (isLeft || (left !== null && without === 'waiting for old transactions'))
     )
-      visit({ ...state, lastMilestone: held(state) }, () => 'the lander writes the last milestone');
+      visit({ ...flushed(state), lastMilestone: held(state) }, () => 'the lander writes the last milestone');
     if (exists && lastMilestone !== null && areKept(state, lastMilestone)) {
-      const flushed = changed(state, { landed: 'in the outbox', 'in the slot': 'lost' });
+      const deleted = changed(flushed(state), { 'in the slot': 'lost' });
       visit(
-        { ...flushed, exists: false, inUse: false, left: null, lastMilestone: null },
+        { ...deleted, exists: false, inUse: false, left: null, lastMilestone: null },
         () => 'the lander deletes the slot, and it is not in use any more',
       );
     }
@@ -210,11 +211,12 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
     if (!inUse || without === 'milestones')
       visit({ ...state, lookWasWrong: !areKept(state, committed) }, () => 'a look counts at once');
     if (!inUse || isLost) return;
-    if (look === null || look.hasCounted)
+    if (look === null || look.hasCounted) {
       visit(
-        { ...state, look: { committed, milestone: held(state), hasCounted: false } },
-        () => 'a look writes a milestone',
+        { ...flushed(state), look: { committed, milestone: held(state), hasCounted: false } },
+        () => 'a look writes a milestone, which flushes what has landed',
       );
+    }
     if (look === null) return;
     const mayCount = look.hasCounted && without === 'noticing a position that went back';
     if (mayCount || areKept(state, look.milestone))
@@ -227,7 +229,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
   function faultSteps(state: State, visit: VisitStep<State>): void {
     if (state.losses > 0 && state.exists) {
       const lost = changed(state, { 'in the slot': 'lost', landed: 'in doubt' });
-      visit({ ...lost, exists: false, losses: state.losses - 1 }, () => 'the slot is lost');
+      visit({ ...lost, exists: false, isPurged: false, losses: state.losses - 1 }, () => 'the slot is lost');
     }
     if (state.crashes > 0) {
       const undone = changed(state, { landed: 'in the slot', 'in doubt': 'lost' });
@@ -235,7 +237,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
         each.at === 'open' ? { ...each, at: 'ended' as const } : each,
       );
       visit(
-        { ...undone, transactions, crashes: state.crashes - 1 },
+        { ...undone, transactions, lastMilestone: null, crashes: state.crashes - 1 },
         () => 'Postgres crashes, and undoes what was not on the disk',
       );
     }
@@ -254,10 +256,17 @@ function changed(state: State, to: Partial<Record<Transaction['change'], Transac
   };
 }
 
+/** What a milestone does to what has landed. */
+const flushed = (state: State): State =>
+  changed(state, { landed: 'in the outbox', 'in doubt': 'in the outbox' });
 const open = ({ transactions }: State): number[] =>
   [...transactions.keys()].filter((index) => transactions[index]?.at === 'open');
+/** What comes before a milestone. One that is written while the slot is lost is reached only after a purge. */
 const held = ({ transactions }: State): number[] =>
-  [...transactions.keys()].filter((index) => transactions[index]?.change === 'in the slot');
+  [...transactions.keys()].filter((index) => {
+    const { change, isPurged } = transactions[index] as Transaction;
+    return change === 'in the slot' || (change === 'lost' && !isPurged);
+  });
 const areKept = ({ transactions }: State, which: readonly number[]): boolean =>
   which.every((index) => {
     const { change, isPurged } = transactions[index] as Transaction;

@@ -34,8 +34,8 @@ export const claims: readonly FeedClaim[] = [
   doorbell({ writers: 3, relays: 1 }),
   doorbell({ writers: 3, relays: 2 }),
   horizon({ transactions: 4, replays: 2, crashes: 2 }),
-  changeSlot({ transactions: 3, switches: 2, losses: 1, crashes: 1 }),
-  changeSlot({ transactions: 2, switches: 3, losses: 2, crashes: 1 }),
+  changeSlot({ transactions: 2, switches: 2, losses: 2, crashes: 1 }),
+  changeSlot({ transactions: 3, switches: 1, losses: 1, crashes: 1 }),
 ];
 
 export const controls: readonly Control[] = [

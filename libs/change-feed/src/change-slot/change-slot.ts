@@ -40,6 +40,8 @@ export interface ChangeSlotState {
   readonly lostBy: string | null;
   /** Postgres sends nothing again that was committed before. */
   readonly confirmed: number | null;
+  /** The process of Postgres that sends it. */
+  readonly holder: number | null;
 }
 
 export interface Tick {
@@ -88,8 +90,8 @@ export class ChangeSlot {
     return (await this.#one<{ free: boolean }>(sql.isFree)).free;
   }
 
-  /** @param session the replication connection that is about to read the slot: it may be on another server than the pool */
-  async state(session: Queryable): Promise<ChangeSlotState> {
+  /** @param session a replication connection that is about to read the slot: it may be on another server than the pool */
+  async state(session = this.#db): Promise<ChangeSlotState> {
     return first((await session.query<ChangeSlotState>(sql.state)).rows);
   }
 

@@ -1,5 +1,5 @@
 import { confirmPrimary, requireDirect } from '@catalog/database';
-import { Flag, type Part, pause, reconnectDelay_ms } from '@catalog/runtime';
+import { Flag, type Part, pause, reconnectDelay_ms, repeat } from '@catalog/runtime';
 import { Client } from 'pg';
 import { closeSession, directConnection } from '../doorbell/direct-connection.ts';
 import type { ClaimedChange, Outbox } from '../outbox/outbox.ts';
@@ -38,6 +38,8 @@ interface Holding {
   readonly name: string;
   /** Of Postgres. */
   readonly incarnation: string;
+  /** Why changes that have not landed may be missing, if the slot had to be created again. */
+  readonly lostBy: string | undefined;
 }
 
 /**
@@ -94,12 +96,14 @@ export class Lander implements Part {
     const options = { ...directConnection(databaseUrl, 'change slot', settings), replication: 'database' };
     const session = new Client(options);
     const end = () => void closeSession(session);
-    signal.addEventListener('abort', end);
     // The query in flight reports the same error.
     session.on('error', () => undefined);
     let finished: string | undefined;
     try {
+      // An end before it is connected would leave this promise open for ever.
       await session.connect();
+      signal.addEventListener('abort', end);
+      if (signal.aborted) return;
       const holding = await this.#prepare(session);
       if (holding !== undefined && (await this.#follow(holding, signal))) finished = holding.name;
     } finally {
@@ -121,40 +125,52 @@ export class Lander implements Part {
     }
   }
 
-  /** Makes sure that the slot has every change that has not landed. @returns undefined when the slot is not needed */
+  /** Makes sure that there is a slot. @returns undefined when none is needed */
   async #prepare(session: Client): Promise<Holding | undefined> {
     const { slot } = this.#options;
     await requireDirect(session);
     const { incarnation } = await confirmPrimary(session);
     const found = await slot.state(session);
-    const { name, wanted, source, inUse } = found;
+    const { name, wanted, source, inUse, exists, lostBy } = found;
     if (wanted === 'outbox' && !inUse) {
       await slot.drop(name);
       return undefined;
     }
     // If the slot cannot be created, the changes from now on are safe.
     if (wanted === 'outbox' && source === 'slot') await slot.writeTo('outbox');
-    const lostBy = inUse ? whyLost(found) : undefined;
-    if (lostBy !== undefined && (await slot.noteLost())) this.#options.onLost(lostBy);
-    if (found.lostBy !== null) await slot.drop(name);
-    if (!found.exists || found.lostBy !== null) await slot.create(session);
-    const { confirmed } = await slot.state(session);
-    if (confirmed === null) throw new Error('another process has deleted the change slot');
-    if (!inUse) await slot.beginUse(confirmed);
-    else if (lostBy !== undefined) {
-      // After the slot was created: it has every change that a reader may miss from here on.
-      await this.#options.purge(`the change slot was lost: ${lostBy}`);
-      await slot.goOn(confirmed, incarnation);
-    }
-    return { session, name, incarnation };
+    if (exists && lostBy === null) return { session, name, incarnation, lostBy: undefined };
+    const reason = inUse ? whyLost(found) : undefined;
+    if (reason !== undefined) await this.#noteLost(reason);
+    if (exists) await slot.drop(name);
+    await slot.create(session);
+    return { session, name, incarnation, lostBy: reason };
+  }
+
+  async #noteLost(reason: string): Promise<void> {
+    if (await this.#options.slot.noteLost()) this.#options.onLost(reason);
   }
 
   /** @returns true when the slot is no longer needed */
-  async #follow({ session, name, incarnation }: Holding, signal: AbortSignal): Promise<boolean> {
-    const { onError } = this.#options;
+  async #follow(holding: Holding, signal: AbortSignal): Promise<boolean> {
+    const { session, name } = holding;
     this.#queue = new LandingQueue();
     this.#landed = 0;
     this.#lastMilestone = undefined;
+    const stream = this.#stream(name);
+    session.query(stream);
+    await Promise.race([stream.begun, stream.ended]);
+    const over = new AbortController();
+    const both = AbortSignal.any([signal, over.signal]);
+    const work = this.#work(stream, holding, both);
+    try {
+      return await Promise.race([stream.ended, work]);
+    } finally {
+      over.abort();
+      await work.catch(() => undefined);
+    }
+  }
+
+  #stream(name: string): SlotStream {
     const messages = new SlotMessages({
       onChange: (change) => this.#queue.addChange(change),
       onMilestone: (milestone) => this.#queue.addMilestone(milestone),
@@ -164,22 +180,63 @@ export class Lander implements Part {
         messages.read(chunk);
       } catch (error) {
         // One message that nobody can read delays no other.
-        onError(error);
+        this.#options.onError(error);
       }
       if (this.#queue.size > feedLimits.slotChanges) stream.pause();
       if (!this.#queue.isEmpty) this.#hasWork.raise();
     });
-    session.query(stream);
+    return stream;
+  }
+
+  /** @returns true when the slot is no longer needed */
+  async #work(stream: SlotStream, holding: Holding, signal: AbortSignal): Promise<boolean> {
+    await this.#makeUsable(stream, holding, signal);
     const over = new AbortController();
     const both = AbortSignal.any([signal, over.signal]);
-    const landing = this.#landAll(stream, incarnation, both);
-    const ticking = this.#tickUntilDone(stream, name, processOf(session), both);
+    const landing = this.#landAll(stream, holding.incarnation, both);
+    const ticking = this.#tickUntilDone(stream, holding, both);
     try {
-      return await Promise.race([stream.ended, landing, ticking]);
+      return await Promise.race([landing, ticking]);
     } finally {
       over.abort();
       await Promise.allSettled([landing, ticking]);
     }
+  }
+
+  /**
+   * Makes sure that looks may go by the slot: it has every change that has not landed, or the cache was purged since. It runs while
+   * this process holds the slot, so that nobody can put another slot in its place meanwhile.
+   */
+  async #makeUsable(
+    stream: SlotStream,
+    { session, incarnation, lostBy }: Holding,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { slot, purge } = this.#options;
+    const found = await slot.state();
+    const { inUse, confirmed, holder } = found;
+    if (confirmed === null || holder !== processOf(session)) throw notHeld();
+    if (!inUse) {
+      await slot.beginUse(confirmed);
+      return;
+    }
+    const reason = lostBy ?? whyLost(found);
+    if (reason === undefined) return;
+    await this.#noteLost(reason);
+    const over = new AbortController();
+    // A purge may take longer than Postgres waits for a word from this session.
+    const alive = repeat(async () => stream.confirm(0), {
+      every_ms: feedTimings.slotTick_ms,
+      signal: AbortSignal.any([signal, over.signal]),
+      onError: this.#options.onError,
+    });
+    try {
+      await Promise.race([purge(`the change slot was lost: ${reason}`), stream.ended]);
+    } finally {
+      over.abort();
+      await alive;
+    }
+    await slot.goOn(confirmed, incarnation);
   }
 
   async #landAll(stream: SlotStream, incarnation: string, signal: AbortSignal): Promise<false> {
@@ -228,8 +285,7 @@ export class Lander implements Part {
   /** @returns true when the slot is no longer needed */
   async #tickUntilDone(
     stream: SlotStream,
-    name: string,
-    holder: number,
+    { session, name }: Holding,
     signal: AbortSignal,
   ): Promise<boolean> {
     const { slot, mayHold } = this.#options;
@@ -237,8 +293,7 @@ export class Lander implements Part {
       const landed = this.#landed;
       const tick = await slot.tick(name);
       // When the network is cut, Postgres ends its side of the session after `wal_sender_timeout`. Ours may look well for hours.
-      if (tick.holder !== holder)
-        throw new Error('Postgres does not send the change slot to this session any more');
+      if (tick.holder !== processOf(session)) throw notHeld();
       // The milestone has flushed everything that was landed before.
       stream.confirm(landed);
       if (await this.#isDone(tick, landed)) return true;
@@ -278,6 +333,8 @@ function isTaken(error: unknown): boolean {
   const { code } = error as { code?: string };
   return code === '55006' || code === '42710';
 }
+
+const notHeld = () => new Error('Postgres does not send the change slot to this session any more');
 
 function processOf(session: Client): number {
   return (session as Client & { readonly processID: number | null }).processID ?? 0;

@@ -6,6 +6,7 @@ type CopyConnection = Connection & { sendCopyFromChunk(chunk: Buffer): void };
 export class SlotStream implements Submittable {
   readonly #slot: string;
   readonly #onData: (chunk: Buffer) => void;
+  readonly #begun = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<never>();
   #connection: CopyConnection | undefined;
 
@@ -19,6 +20,11 @@ export class SlotStream implements Submittable {
     this.#onData = onData;
     // Handled here too: the stream may end before anybody waits.
     this.#ended.promise.catch(() => undefined);
+  }
+
+  /** Resolves when this session holds the slot. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
   }
 
   /** Rejects when the stream ends. */
@@ -49,6 +55,7 @@ export class SlotStream implements Submittable {
 
   submit(connection: Connection): void {
     this.#connection = connection as CopyConnection;
+    connection.once('replicationStart', () => this.#begun.resolve());
     connection.query(
       `START_REPLICATION SLOT ${pg.escapeIdentifier(this.#slot)} LOGICAL 0/0 (proto_version '1', publication_names 'catalog_changes', messages 'true')`,
     );
