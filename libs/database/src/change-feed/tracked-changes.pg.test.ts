@@ -117,10 +117,10 @@ describe.each(['outbox', 'slot'] as const)('from the %s', (source) => {
       'update catalog.products set sku = case sku when $1 then $2 else $1 end where sku in ($1, $2)',
       [one.sku, two.sku],
     );
-    const { rows } = await pool.query('select id, sku from catalog.products order by sku');
+    const { rows } = await pool.query('select id, sku from catalog.products order by id');
     expect(rows).toEqual([
-      { id: two.id, sku: one.sku },
       { id: one.id, sku: two.sku },
+      { id: two.id, sku: one.sku },
     ]);
     const changed = (await takeRecorded(pool)).filter(({ entity }) => entity === 'sku').map(({ key }) => key);
     expect(new Set(changed)).toEqual(new Set([one.sku, two.sku]));

@@ -16,8 +16,9 @@ async function takeOutbox(db: Queryable): Promise<RecordedChange[]> {
 
 const slot = "'catalog_' || (select oid from pg_database where datname = current_database())";
 const readSlot = `
-  select split_part(content, ' ', 1)::bigint as version, split_part(content, ' ', 2) as entity,
-    substr(content, length(split_part(content, ' ', 1)) + length(split_part(content, ' ', 2)) + 3) as key
+  select split_part(content, ' ', 2) as entity,
+    substr(content, length(split_part(content, ' ', 1)) + length(split_part(content, ' ', 2)) + 3) as key,
+    split_part(content, ' ', 1)::bigint as version
   from pg_logical_slot_get_binary_changes(
     ${slot}, null, null, 'proto_version', '1', 'publication_names', 'catalog_changes', 'messages', 'true'
   )
