@@ -1,5 +1,5 @@
 import type { WorkerCache } from '@catalog/cache/worker';
-import { type ChangeSlot, feedLimits } from '@catalog/change-feed';
+import { type ChangeSlot, type ChangeSlotSummary, feedLimits } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
 import type { Readiness } from '@catalog/service-kit';
 import type { Redis } from 'ioredis';
@@ -76,15 +76,7 @@ export function addReadinessChecks(
     return `keys that are read past the cache, because the cache Redis refuses to invalidate them: ${count} (${names}). It says: ${reason}`;
   });
   // A warning, because the log of the worker names the cause, and another worker may hold the slot.
-  readiness.warn('change slot', async () => {
-    const { wanted, source, inUse, isLost, isHeld, walStatus } = await changeSlot.summary();
-    if (isLost) return 'the slot was lost: readers go to Postgres until the cache is purged';
-    if (inUse && !isHeld) return 'no worker reads the slot: readers go to Postgres';
-    if (walStatus === 'unreserved') return 'Postgres is about to delete write-ahead log that the slot needs';
-    return wanted === source
-      ? undefined
-      : `changes come from the ${source}, although CHANGE_SOURCE wants the ${wanted}`;
-  });
+  readiness.warn('change slot', async () => slotWarning(await changeSlot.summary()));
   // A warning, because fewer workers or a restart would not help: another session fills the NOTIFY queue, and the relay finds
   // changes without a ring.
   readiness.warn('doorbell', async () => {
@@ -104,4 +96,14 @@ async function requireWrites(redis: Redis): Promise<void> {
     const code = refusals[/^[A-Z]+/.exec((error as Error).message)?.[0] ?? ''];
     throw code === undefined ? error : new NotReady(code, { cause: error });
   }
+}
+
+export function slotWarning(slot: Omit<ChangeSlotSummary, `${string}_${string}`>): string | undefined {
+  const { wanted, source, inUse, isLost, isHeld, walStatus } = slot;
+  if (isLost) return 'the slot was lost: readers go to Postgres until the cache is purged';
+  if (inUse && !isHeld) return 'no worker reads the slot: readers go to Postgres';
+  if (inUse && walStatus === 'unreserved')
+    return 'Postgres is about to delete write-ahead log that the slot needs';
+  if (wanted !== source) return `changes come from the ${source}, although the ${wanted} is wanted`;
+  return undefined;
 }

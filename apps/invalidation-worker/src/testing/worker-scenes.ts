@@ -1,4 +1,4 @@
-import { INVALIDATION_QUEUE } from '@catalog/change-feed';
+import { type ChangeSource, INVALIDATION_QUEUE } from '@catalog/change-feed';
 import { eventually } from '@catalog/testing';
 import { Queue } from 'bullmq';
 import { afterEach, expect } from 'vitest';
@@ -21,11 +21,17 @@ export async function worker(on: Stores, options: WorkerOptions = {}) {
   const made = await startWorker(on, options);
   started.push(made);
   await made.ready();
-  const source = async () =>
-    (await on.owner.query<{ source: string }>('select catalog.change_source() as source')).rows[0]?.source;
-  if (options.changeSource !== undefined)
-    await eventually(async () => (await source()) === options.changeSource, { timeout_ms: 15_000 });
+  if (options.changeSource !== undefined) await untilSource(on, options.changeSource);
   return made;
+}
+
+/** Waits until the triggers write there, and no slot is in use that is not needed. */
+export async function untilSource(on: Stores, source: ChangeSource): Promise<void> {
+  const isSwitched = `select from catalog.change_slot
+    where catalog.change_source() = $1 and in_use = ($1 = 'slot') and (landed is not null or not in_use)`;
+  await eventually(async () => (await on.owner.query(isSwitched, [source])).rowCount === 1, {
+    timeout_ms: 15_000,
+  });
 }
 
 /** A product that a reader has cached, with no change under way. */
