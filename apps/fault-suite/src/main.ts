@@ -44,9 +44,8 @@ function readOptions() {
   if (!(minutes > 0)) throw new UsageError('--minutes must be above 0.');
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number.');
-  const changeSource = values['change-source'];
-  if (changeSource !== 'outbox' && changeSource !== 'slot')
-    throw new UsageError('--change-source must be outbox or slot.');
+  const changeSource = (['outbox', 'slot'] as const).find((name) => name === values['change-source']);
+  if (changeSource === undefined) throw new UsageError('--change-source must be outbox or slot.');
   return { ...values, chosen, minutes, seed, changeSource };
 }
 
