@@ -13,6 +13,7 @@ import { measureLayers } from './layers/layers.ts';
 import { measureLists } from './lists/lists.ts';
 import { measureReads } from './reads/reads.ts';
 import { measureScale } from './scale/scale.ts';
+import { measureSources } from './sources/sources.ts';
 import { writeReport, type Section } from './report/report.ts';
 import type { Sizes } from './sizes.ts';
 import { drained, startBenchStack, type BenchStack } from './stack/bench-stack.ts';
@@ -51,6 +52,11 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'commits per second with 16 clients, for different triggers',
     isQuick: false,
     measure: measureCommits,
+  },
+  sources: {
+    about: 'the outbox and the change slot: commits, commit → fresh, a mass change',
+    isQuick: false,
+    measure: measureSources,
   },
   scale: {
     about: 'what a mixed load costs beside what single costs predict; a hundred times that load worked out',

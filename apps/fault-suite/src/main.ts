@@ -1,6 +1,6 @@
 /**
- * `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--cluster] [--plain] [--upgrade]`. It also runs the reader of
- * the control.
+ * `npm run faults [-- --row N] [--minutes M] [--seed S] [--soak] [--cluster] [--change-source S] [--plain] [--upgrade]`. It also
+ * runs the reader of the control.
  */
 import { parseArgs } from 'node:util';
 import { runCommand } from '@catalog/runtime';
@@ -21,6 +21,7 @@ report is written to apps/fault-suite/reports.
   --seed S        repeats the random choices of a run
   --soak          injects faults at random until the time is over
   --cluster       runs the rows of the cache Redis with a Redis Cluster of three masters and three replicas, and rows of its own
+  --change-source S  where the changes come from: outbox, unless given, or slot
   --plain         runs the same against plain cache-aside, which must fail
   --upgrade       only replaces the services of the previous commit by these, under the same load, and goes back once
   --from COMMIT   with --upgrade: the commit to upgrade from; the last one of origin/main, or the one before HEAD, unless given
@@ -42,6 +43,7 @@ function readOptions() {
       plain: { type: 'boolean', default: false },
       upgrade: { type: 'boolean', default: false },
       from: { type: 'string' },
+      'change-source': { type: 'string', default: 'outbox' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -57,13 +59,16 @@ function readOptions() {
   if (values.upgrade && (values.row !== undefined || values.soak || values.plain || values.cluster))
     throw new UsageError('--upgrade goes only with --from and --seed.');
   if (values.from !== undefined && !values.upgrade) throw new UsageError('--from goes with --upgrade only.');
-  return { ...values, ...rowsFor(chosen, values.cluster, values.row !== undefined), minutes, seed };
+  const changeSource = (['outbox', 'slot'] as const).find((name) => name === values['change-source']);
+  if (changeSource === undefined) throw new UsageError('--change-source must be outbox or slot.');
+  const selected = rowsFor(chosen, values.cluster, values.row !== undefined);
+  return { ...values, ...selected, minutes, seed, changeSource };
 }
 
 async function main(): Promise<number> {
   const options = readOptions();
   const { help: asksForHelp, chosen, left, minutes, seed, soak, plain, cluster } = options;
-  const { upgrade, from: named } = options;
+  const { upgrade, from: named, changeSource } = options;
   if (asksForHelp) {
     console.log(help);
     return 0;
@@ -84,6 +89,7 @@ async function main(): Promise<number> {
     seed,
     plain,
     cluster,
+    changeSource,
     patience,
     ...(soak && { until_ms: performance.now() + minutes * 60_000 }),
     say,

@@ -3,7 +3,7 @@ import { outcomeOf, combine, type Outcome } from './report/outcome.ts';
 import { summary, writeReport, type Run } from './report/report.ts';
 import type { Row } from './rows/row.ts';
 import { runRow } from './run-row.ts';
-import { startSystem, type System } from './system/system.ts';
+import { type ChangeSource, startSystem, type System } from './system/system.ts';
 
 export interface SuiteOptions {
   readonly rows: readonly Row[];
@@ -14,6 +14,8 @@ export interface SuiteOptions {
   readonly plain: boolean;
   /** Runs with a Redis Cluster as the cache. */
   readonly cluster?: boolean;
+  /** The outbox unless given. */
+  readonly changeSource?: ChangeSource;
   /** The part of the matrix's long waits that is really waited for: 0 to 1. */
   readonly patience: number;
   /** Until this time of the monotonic clock it runs all rows again and again, each round in a random order. */
@@ -24,15 +26,17 @@ export interface SuiteOptions {
 }
 
 export async function runSuite(options: SuiteOptions): Promise<Run & { readonly file: string }> {
-  const { rows, left = [], seed, plain, cluster = false, patience, until_ms, say } = options;
+  const { rows, left = [], seed, plain, cluster = false, changeSource = 'outbox' } = options;
+  const { patience, until_ms, say } = options;
   const start =
-    options.start ?? ((row: Row) => startSystem({ plain, replicated: row.replicated === true, cluster }));
+    options.start ??
+    ((row: Row) => startSystem({ plain, replicated: row.replicated === true, cluster, changeSource }));
   const began_ms = performance.now();
   const random = randomFrom(seed);
   const skipped: Run['skipped'][number][] = [...left];
   const possible: Row[] = [];
   for (const row of rows) {
-    const why = await row.impossible?.();
+    const why = changeSource === 'slot' && row.outboxOnly ? row.outboxOnly : await row.impossible?.();
     if (why === undefined) possible.push(row);
     else skipped.push({ row, why });
   }

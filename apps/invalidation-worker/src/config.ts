@@ -7,6 +7,7 @@ import {
   integer,
   redisConfig,
 } from '@catalog/service-kit';
+import { z } from 'zod';
 
 const { SERVICE_JWKS_FILE, SERVICE_AUDIENCE } = authConfig;
 
@@ -19,6 +20,8 @@ export const readConfig = (environment?: Environment) =>
       ...redisConfig,
       SERVICE_JWKS_FILE,
       SERVICE_AUDIENCE,
+      /** Where the triggers write changes to. When it is not set, that stays what it is: the outbox at first. */
+      CHANGE_SOURCE: z.enum(['outbox', 'slot'], { error: 'must be "outbox" or "slot"' }).optional(),
       /** Cached keys that the auditor compares with Postgres each second. At 100, 8,000 products take 80 s. */
       AUDIT_KEYS_PER_SECOND: integer({ min: 1, max: 10_000 }).default(100),
       /** The changes that `GET /v1/changes` of catalog-read answers. */

@@ -40,6 +40,7 @@ await runServer({
       cacheRedisUrl: config.CACHE_REDIS_URL,
       stateRedisUrl: config.STATE_REDIS_URL,
       incarnationMode: config.CACHE_INCARNATION_MODE,
+      changeSource: config.CHANGE_SOURCE,
       log,
       metrics: createWorkerMetrics(metrics),
       readiness,

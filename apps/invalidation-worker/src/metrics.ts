@@ -1,5 +1,5 @@
 /** The metrics of the worker: names, units and help texts. */
-import type { Backlog } from '@catalog/change-feed';
+import type { Backlog, ChangeSlotSummary } from '@catalog/change-feed';
 import type { AuditResult } from '@catalog/contracts';
 import type { Deleted } from '@catalog/database';
 import type { Metrics } from '@catalog/service-kit';
@@ -25,6 +25,21 @@ export function createWorkerMetrics({ registry }: Metrics) {
   const notificationQueue = new Gauge({
     name: 'postgres_notification_queue_usage',
     help: 'Used part of the NOTIFY queue of Postgres, 0 to 1. From 0.5 on, the doorbell is silent.',
+    registers,
+  });
+  const slotLag_bytes = new Gauge({
+    name: 'change_slot_lag_bytes',
+    help: 'Write-ahead log between the last change that has landed from the change slot and the newest. 0 while it is not in use.',
+    registers,
+  });
+  const slotLag_s = new Gauge({
+    name: 'change_slot_lag_seconds',
+    help: 'Age of the time up to which every change has landed from the change slot. 0 while it is not in use.',
+    registers,
+  });
+  const slotRetained_bytes = new Gauge({
+    name: 'change_slot_retained_bytes',
+    help: 'Write-ahead log that Postgres keeps for the change slot. At max_slot_wal_keep_size the slot is lost.',
     registers,
   });
   const rowsExpired = new Counter({
@@ -70,6 +85,11 @@ export function createWorkerMetrics({ registry }: Metrics) {
       labelNames: ['timeline'],
       registers,
     }),
+    changeSlotsLost: new Counter({
+      name: 'change_slots_lost_total',
+      help: 'How often the change slot lacked changes, so that the whole cache was purged.',
+      registers,
+    }),
     changeFresh: new Histogram({
       name: 'change_fresh_seconds',
       help: 'From the commit of a change until no cache serves what was before. A few changes of each acknowledgement, where Postgres runs with track_commit_timestamp.',
@@ -113,6 +133,11 @@ export function createWorkerMetrics({ registry }: Metrics) {
         },
       });
       return { wrongFor, nines };
+    },
+    observeChangeSlot(slot: ChangeSlotSummary) {
+      slotLag_bytes.set(slot.lag_bytes);
+      slotLag_s.set(slot.lag_s);
+      slotRetained_bytes.set(slot.retained_bytes);
     },
     observeBacklog(backlog: Backlog) {
       outboxUnapplied.set(backlog.unapplied);

@@ -1,6 +1,7 @@
 /** Every part of the worker starts and stops in any order, and leaves nothing behind. */
 import { GenerationBumper, WorkerCache } from '@catalog/cache/worker';
 import {
+  ChangeSlot,
   ChangeTraces,
   createRefreshQueue,
   INVALIDATION_QUEUE,
@@ -162,6 +163,7 @@ const parts: Record<string, () => Part> = {
       pool,
       outboxPool: pool,
       outbox: new Outbox(pool),
+      changeSlot: new ChangeSlot(pool),
       setAside: setAside(),
       stateRedis,
       ages: { tombstones_s: 86_400, idempotencyKeys_s: 86_400, imports_s: 86_400, actions_s: 86_400 },

@@ -1,5 +1,5 @@
 import type { WorkerCache } from '@catalog/cache/worker';
-import { feedLimits } from '@catalog/change-feed';
+import { type ChangeSlot, type ChangeSlotSummary, feedLimits } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
 import type { Readiness } from '@catalog/service-kit';
 import type { Redis } from 'ioredis';
@@ -34,11 +34,12 @@ interface ReadinessOptions {
   readonly feed: Feed;
   readonly heartbeat: Heartbeat;
   readonly setAside: SetAside;
+  readonly changeSlot: Pick<ChangeSlot, 'summary'>;
 }
 
 export function addReadinessChecks(
   readiness: Readiness,
-  { pool, cache, redis, feed, heartbeat, setAside }: ReadinessOptions,
+  { pool, cache, redis, feed, heartbeat, setAside, changeSlot }: ReadinessOptions,
 ): void {
   readiness.add('postgres', () => pool.query('select 1'));
   readiness.add('cache', () => cache.requireIncarnation());
@@ -74,6 +75,8 @@ export function addReadinessChecks(
     const names = `${keys.join(', ')}${count > keys.length ? ', …' : ''}`;
     return `keys that are read past the cache, because the cache Redis refuses to invalidate them: ${count} (${names}). It says: ${reason}`;
   });
+  // A warning, because the log of the worker names the cause, and another worker may hold the slot.
+  readiness.warn('change slot', async () => slotWarning(await changeSlot.summary()));
   // A warning, because fewer workers or a restart would not help: another session fills the NOTIFY queue, and the relay finds
   // changes without a ring.
   readiness.warn('doorbell', async () => {
@@ -93,4 +96,14 @@ async function requireWrites(redis: Redis): Promise<void> {
     const code = refusals[/^[A-Z]+/.exec((error as Error).message)?.[0] ?? ''];
     throw code === undefined ? error : new NotReady(code, { cause: error });
   }
+}
+
+export function slotWarning(slot: Omit<ChangeSlotSummary, `${string}_${string}`>): string | undefined {
+  const { wanted, source, inUse, isLost, isHeld, walStatus } = slot;
+  if (isLost) return 'the slot was lost: readers go to Postgres until the cache is purged';
+  if (inUse && !isHeld) return 'no worker reads the slot: readers go to Postgres';
+  if (inUse && walStatus === 'unreserved')
+    return 'Postgres is about to delete write-ahead log that the slot needs';
+  if (wanted !== source) return `changes come from the ${source}, although the ${wanted} is wanted`;
+  return undefined;
 }

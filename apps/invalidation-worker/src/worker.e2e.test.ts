@@ -1,103 +1,9 @@
-import { feedLimits, INVALIDATION_QUEUE } from '@catalog/change-feed';
 import { createPool } from '@catalog/database';
 import { UNCONDITIONAL_VERSION } from '@catalog/contracts';
 import { eventually, startRedis, tcpProxy } from '@catalog/testing';
-import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
-import { afterEach, expect, test } from 'vitest';
-import { startStores, startWorker, type Stores, type WorkerOptions } from './testing/running-worker.ts';
-
-const started: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const each of started.splice(0).toReversed()) await each[Symbol.asyncDispose]();
-});
-
-async function stores(options?: Parameters<typeof startStores>[0]): Promise<Stores> {
-  const made = await startStores(options);
-  started.push(made);
-  return made;
-}
-
-async function worker(on: Stores, options?: WorkerOptions) {
-  const made = await startWorker(on, options);
-  started.push(made);
-  await made.ready();
-  return made;
-}
-
-/** A product that a reader has cached, with no change under way. */
-async function cachedProduct(on: Stores): Promise<{ id: string; key: string; version: number }> {
-  const [id = ''] = await on.insertProducts(1);
-  await on.settled();
-  const key = `product:${id}`;
-  const version = await on.reader.fill(key);
-  expect(await on.reader.state(key)).toEqual({ state: 'value', version });
-  return { id, key, version };
-}
-
-/** A queue for the test alone. The worker has its own. */
-function queueOf(on: Stores): Queue {
-  const queue = new Queue(INVALIDATION_QUEUE, { connection: { url: on.stateRedis.url } });
-  queue.on('error', () => undefined);
-  return queue;
-}
-
-const rename = async (on: Stores, id: string, name: string): Promise<number> => {
-  const { rows } = await on.owner.query<{ version: number }>(
-    'update catalog.products set name = $2 where id = $1 returning version',
-    [id, name],
-  );
-  return rows[0]?.version ?? 0;
-};
-
-test('an edit in SQL is invalidated, announced and acknowledged, and its key is refreshed because it was in use', async () => {
-  const on = await stores();
-  const { metric } = await worker(on);
-  const { id, key } = await cachedProduct(on);
-  const version = await rename(on, id, 'Torch');
-  await eventually(async () => (await on.reader.state(key)).version === version);
-  expect(await on.reader.state(key)).toEqual({ state: 'value', version });
-  expect(on.reader.heard).toContainEqual([key, version]);
-  await on.settled();
-  await eventually(async () => (await metric('keys_refreshed_total')) === 1);
-  expect(await metric('changes_applied_total')).toBe(3);
-});
-
-test('a key that is not in use is invalidated and not refreshed', async () => {
-  const on = await stores();
-  await worker(on);
-  const [id = ''] = await on.insertProducts(1);
-  await rename(on, id, 'Torch');
-  await on.settled();
-  expect(await on.reader.state(`product:${id}`)).toEqual({ state: 'absent', version: undefined });
-});
-
-test('a deleted row is cached as missing, with the version of its tombstone', async () => {
-  const on = await stores();
-  await worker(on);
-  const { id, key, version } = await cachedProduct(on);
-  await on.owner.query('delete from catalog.products where id = $1', [id]);
-  await eventually(async () => (await on.reader.state(key)).state === 'missing');
-  expect((await on.reader.state(key)).version).toBeGreaterThan(version);
-});
-
-test('heartbeats make readers trust the cache, and the watermark stops when changes cannot be applied', async () => {
-  const on = await stores();
-  await worker(on);
-  const { cache } = on.reader;
-  await eventually(() => cache.status().nearCache.isSound && cache.status().redisIsFresh);
-  // A change that cannot be acknowledged holds back the watermark.
-  const client = await on.owner.connect();
-  await client.query('begin');
-  await client.query('lock table catalog.cache_incarnation in access exclusive mode');
-  await on.insertProducts(1);
-  await eventually(() => !cache.status().redisIsFresh);
-  await client.query('rollback');
-  client.release();
-  await eventually(() => cache.status().redisIsFresh);
-  await on.settled();
-  expect(await on.unapplied()).toBe(0);
-});
+import { expect, test } from 'vitest';
+import { startWorker } from './testing/running-worker.ts';
+import { cachedProduct, queueOf, rename, stores, worker } from './testing/worker-scenes.ts';
 
 test('repeated jobs, and an old job after a new one, change nothing', async () => {
   const on = await stores();
@@ -161,52 +67,6 @@ test('a forged row costs one needless invalidation and delays no change', async 
   await on.settled();
   expect(await on.unapplied()).toBe(0);
 });
-
-test('no change is lost when the state Redis loses its data', async () => {
-  const on = await stores({ stateConfig: { appendonly: 'no' } });
-  await worker(on);
-  const { id, key } = await cachedProduct(on);
-  // The change waits in a queue that no worker takes jobs from.
-  const queue = queueOf(on);
-  await queue.pause();
-  const version = await rename(on, id, 'Torch');
-  await eventually(async () => (await queue.getJobCountByTypes('waiting')) > 0);
-  await queue.close();
-  await on.stateRedis.restart();
-  await on.settled(15_000);
-  await eventually(async () => (await on.reader.state(key)).version === version);
-  expect(await on.unapplied()).toBe(0);
-}, 30_000);
-
-test('while the state Redis is away, changes wait in the outbox', async () => {
-  const on = await stores();
-  await worker(on);
-  const { id, key } = await cachedProduct(on);
-  await on.stateRedis.kill('SIGKILL');
-  const version = await rename(on, id, 'Torch');
-  expect(await on.unapplied()).toBe(1);
-  await on.stateRedis.restart();
-  await on.settled(15_000);
-  await eventually(async () => (await on.reader.state(key)).version === version);
-}, 30_000);
-
-test('recent changes are applied again to a new incarnation of the cache before readers trust it', async () => {
-  const on = await stores();
-  const { metric } = await worker(on);
-  const { cache, connection } = on.reader;
-  await cachedProduct(on);
-  await eventually(() => cache.status().redisIsFresh);
-  const first = connection.incarnation;
-  await on.cacheRedis.restart();
-  await eventually(() => connection.incarnation !== undefined && connection.incarnation !== first);
-  await eventually(async () => (await metric('changes_replayed_total')) === 2);
-  await eventually(() => cache.status().redisIsFresh);
-  expect(await on.unapplied()).toBe(0);
-  const { rows } = await on.owner.query<{ registered: string }>(
-    'select incarnation as registered from catalog.cache_incarnation',
-  );
-  expect(rows).toEqual([{ registered: connection.incarnation }]);
-}, 30_000);
 
 test('a worker on a Redis that is not registered sends no heartbeat and acknowledges nothing', async () => {
   const on = await stores();
@@ -273,69 +133,10 @@ test('a Redis that returns after the outbox has lost its missed changes is purge
   expect((await on.reader.state(key)).state).toBe('dead');
 }, 30_000);
 
-test('two workers share the changes, and one goes on when the other stops', async () => {
-  const on = await stores();
-  const one = await worker(on);
-  await worker(on);
-  const ids = await on.insertProducts(300);
-  await on.owner.query(`update catalog.products set name = 'Torch' where id = any ($1)`, [ids]);
-  await on.settled();
-  await one[Symbol.asyncDispose]();
-  started.splice(started.indexOf(one), 1);
-  await on.owner.query(`update catalog.products set name = 'Lantern' where id = any ($1)`, [ids]);
-  await on.settled();
-  const { rows } = await on.owner.query<{ most: number }>(
-    'select max(dispatches) as most from catalog.outbox',
-  );
-  expect(rows[0]?.most).toBe(1);
-}, 30_000);
-
-test('during a mass change the queue holds a bounded number of jobs', async () => {
-  const on = await stores();
-  await worker(on);
-  await on.insertProducts(25_000);
-  const queue = queueOf(on);
-  let most = 0;
-  await eventually(
-    async () => {
-      most = Math.max(most, await queue.getWaitingCount());
-      return (await on.unapplied()) === 0;
-    },
-    { timeout_ms: 60_000, interval_ms: 20 },
-  );
-  await queue.close();
-  expect(most).toBeLessThanOrEqual(feedLimits.waitingJobs + feedLimits.claimChanges / feedLimits.jobChanges);
-}, 90_000);
-
 test('a state Redis that may evict keys is refused', async () => {
   const on = await stores({ stateConfig: { 'maxmemory-policy': 'allkeys-lru', maxmemory: '50mb' } });
   const { ended } = await startWorker(on);
   await expect(ended).rejects.toThrow(/noeviction/);
-});
-
-test('when an SKU moves to another product, its index entry is invalidated', async () => {
-  const on = await stores();
-  await worker(on);
-  const [one = '', two = ''] = await on.insertProducts(2);
-  await on.settled();
-  const { rows } = await on.owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
-    one,
-  ]);
-  const key = `sku:${rows[0]?.sku ?? ''}`;
-  await on.reader.fill(key);
-  await on.owner.query(
-    `update catalog.products p set sku = q.sku from catalog.products q
-     where (p.id, q.id) in (($1, $2), ($2, $1))`,
-    [one, two],
-  );
-  await on.settled();
-  expect(on.reader.heard).toContainEqual([key, UNCONDITIONAL_VERSION]);
-  await eventually(async () => {
-    const redis = new Redis(on.cacheRedis.url);
-    const raw = await redis.get(key);
-    redis.disconnect();
-    return raw?.includes(two) === true;
-  });
 });
 
 test('a forged notification, which any role can send, changes nothing in the cache', async () => {

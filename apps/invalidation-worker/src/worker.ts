@@ -5,7 +5,15 @@ import {
   loadPayloads,
   WorkerCache,
 } from '@catalog/cache/worker';
-import { ChangeTraces, feedTimings, Outbox, RegisteredIncarnation, SetAsideKeys } from '@catalog/change-feed';
+import {
+  ChangeSlot,
+  type ChangeSource,
+  ChangeTraces,
+  feedTimings,
+  Outbox,
+  RegisteredIncarnation,
+  SetAsideKeys,
+} from '@catalog/change-feed';
 import { entities, type Entity } from '@catalog/contracts';
 import {
   beginIncarnation,
@@ -40,6 +48,8 @@ export interface WorkerOptions {
   readonly cacheRedisUrl: string;
   readonly stateRedisUrl: string;
   readonly incarnationMode?: 'full' | 'replication-only';
+  /** Undefined: it stays what it is. */
+  readonly changeSource?: ChangeSource | undefined;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly readiness: Readiness;
@@ -85,6 +95,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   });
   const stateRedis = new StateRedis(options.stateRedisUrl, reportFailure('queue'));
   const outbox = new Outbox(outboxPool);
+  const changeSlot = new ChangeSlot(outboxPool);
   const registered = new RegisteredIncarnation(outboxPool);
   const traces = new ChangeTraces(outboxPool);
 
@@ -151,6 +162,18 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     setAside,
     onApplied: (changes) => postgres.noteApplied(changes),
     outbox,
+    changeSlot,
+    changeSource: options.changeSource,
+    onSlotLost(reason) {
+      metrics.changeSlotsLost.inc();
+      log.error({ reason }, 'the change slot was lost: all entries of the cache are invalidated');
+    },
+    purge: async (reason) => {
+      const incarnation = await registration.current();
+      await purger.purge({ all: true, reason });
+      if (incarnation === undefined || incarnation !== (await registration.current()))
+        throw new Error('another incarnation of the cache was registered during the purge');
+    },
     database: pool,
     databaseDirectUrl: options.databaseDirectUrl,
     refreshRequests: refresh.requests,
@@ -168,6 +191,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     pool,
     outboxPool,
     outbox,
+    changeSlot,
     setAside,
     ages: options.ages,
     historyAge_s: options.historyAge_s,
@@ -186,7 +210,15 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
       log,
     },
   });
-  addReadinessChecks(readiness, { pool, cache, redis: stateRedis.producer, feed, heartbeat, setAside });
+  addReadinessChecks(readiness, {
+    pool,
+    cache,
+    redis: stateRedis.producer,
+    feed,
+    heartbeat,
+    setAside,
+    changeSlot,
+  });
 
   return {
     traces,

@@ -94,6 +94,7 @@ async function start(onlyStores = false): Promise<void> {
     services,
     redisProgram: process.env['REDIS_SERVER'] || 'redis-server',
     onlyStores,
+    changeSource: process.env['CHANGE_SOURCE'],
     prefix: process.env['PORT_BASE'] ? `PORT_BASE=${base} ` : '',
     supervisor: self,
     say,

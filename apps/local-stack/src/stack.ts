@@ -1,5 +1,5 @@
 /** The whole local stack. It starts the stores, migrations, services and demo catalog, and stops services first. */
-import { migrate, MigrationError, provisionLogins } from '@catalog/database';
+import { migrate, MigrationError, provisionLogins, slotReaders } from '@catalog/database';
 import { type Part, type RunningPart, startPart } from '@catalog/runtime';
 import { loadOrCreateSecrets, writeKeyFiles, type Secrets } from './access/secrets.ts';
 import { signToken } from './access/token.ts';
@@ -36,6 +36,8 @@ export interface StackOptions {
   readonly redisProgram: string;
   /** It starts no service, and leaves the database empty. */
   readonly onlyStores: boolean;
+  /** CHANGE_SOURCE, which the worker checks. */
+  readonly changeSource: string | undefined;
   /** What a person must type before npm commands to reach this stack. */
   readonly prefix: string;
   /** This process, for the run file. */
@@ -54,6 +56,7 @@ export function createStack({
   services,
   redisProgram,
   onlyStores,
+  changeSource,
   prefix,
   supervisor,
   say,
@@ -200,7 +203,11 @@ export function createStack({
       const url = await createDatabase(secrets);
       await migrate(url);
       const logins = services.map(({ databaseRole: role }) => [role, secrets.postgres[role] ?? '']);
-      await provisionLogins(url, Object.fromEntries(logins) as Record<string, string>);
+      await provisionLogins(
+        url,
+        Object.fromEntries(logins) as Record<string, string>,
+        slotReaders(changeSource),
+      );
     } catch (cause) {
       if (!(cause instanceof MigrationError)) throw cause;
       throw new StackProblem(

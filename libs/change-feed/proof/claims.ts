@@ -5,6 +5,12 @@ import {
   NEVER_APPLIED,
   type AccountingOptions,
 } from './accounting-model.ts';
+import {
+  changeSlotModel,
+  type ChangeSlotOptions,
+  COUNTED_TOO_EARLY,
+  IN_NO_SOURCE,
+} from './change-slot-model.ts';
 import { doorbellModel, type DoorbellOptions, NO_WRITER_HAS_RUNG } from './doorbell-model.ts';
 import { horizonModel, type HorizonOptions, NEVER_CLAIMED } from './horizon-model.ts';
 
@@ -28,6 +34,8 @@ export const claims: readonly FeedClaim[] = [
   doorbell({ writers: 3, relays: 1 }),
   doorbell({ writers: 3, relays: 2 }),
   horizon({ transactions: 4, replays: 2, crashes: 2 }),
+  changeSlot({ transactions: 2, switches: 2, losses: 2, crashes: 1 }),
+  changeSlot({ transactions: 3, switches: 1, losses: 1, crashes: 1 }),
 ];
 
 export const controls: readonly Control[] = [
@@ -69,6 +77,33 @@ export const controls: readonly Control[] = [
   horizonControl('a horizon that passes unapplied changes', 'unapplied changes'),
   horizonControl('a replay under the old numbers', 'new numbers in a replay'),
   horizonControl('a horizon that holds after a crash of Postgres', 'the epoch'),
+  changeSlotControl(
+    'triggers that write to a slot before it exists',
+    'creating the slot first',
+    IN_NO_SOURCE,
+  ),
+  changeSlotControl(
+    'a slot that is deleted while old transactions run',
+    'waiting for old transactions',
+    IN_NO_SOURCE,
+  ),
+  changeSlotControl(
+    'a confirmation of what is not on the disk',
+    'the flush before a confirmation',
+    IN_NO_SOURCE,
+  ),
+  changeSlotControl(
+    'a purge before the slot is there again',
+    'creating the slot before the purge',
+    IN_NO_SOURCE,
+  ),
+  changeSlotControl('a lost slot without a purge', 'the purge', IN_NO_SOURCE),
+  changeSlotControl('looks that do not wait for the slot', 'milestones', COUNTED_TOO_EARLY),
+  changeSlotControl(
+    'looks that go by what a crash has undone',
+    'noticing a position that went back',
+    COUNTED_TOO_EARLY,
+  ),
 ];
 
 function accounting(changes: number, faults: AccountingOptions['faults']): FeedClaim {
@@ -114,4 +149,22 @@ function doorbellControl(name: string, without: NonNullable<DoorbellOptions['wit
 function horizonControl(name: string, without: NonNullable<HorizonOptions['without']>): Control {
   const createModel = () => horizonModel({ transactions: 3, replays: 1, crashes: 1, without });
   return { name, breaks: NEVER_CLAIMED, createModel };
+}
+
+function changeSlot(options: ChangeSlotOptions): FeedClaim {
+  const { transactions, switches, losses, crashes } = options;
+  return {
+    name: `no change of ${transactions} transactions is missed with a change slot: switches × ${switches}, losses × ${losses}, crashes × ${crashes}`,
+    moreStatesThan: 1_000,
+    createModel: () => changeSlotModel(options),
+  };
+}
+
+function changeSlotControl(
+  name: string,
+  without: NonNullable<ChangeSlotOptions['without']>,
+  breaks: string,
+): Control {
+  const createModel = () => changeSlotModel({ transactions: 2, switches: 2, losses: 1, crashes: 1, without });
+  return { name, breaks, createModel };
 }

@@ -1,3 +1,6 @@
+export * from './change-slot/change-slot.ts';
+export * from './change-slot/landed-times.ts';
+export * from './change-slot/lander.ts';
 export * from './doorbell/doorbell-listener.ts';
 export * from './incarnation/registered-incarnation.ts';
 export * from './outbox/outbox.ts';

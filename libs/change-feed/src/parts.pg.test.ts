@@ -1,6 +1,8 @@
 /** Every part of the feed starts and stops in any order, and leaves nothing behind. */
 import { stressPart } from '@catalog/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ChangeSlot } from './change-slot/change-slot.ts';
+import { Lander } from './change-slot/lander.ts';
 import { DoorbellListener } from './doorbell/doorbell-listener.ts';
 import { AwakeLock } from './relay/awake-lock.ts';
 import { Relay } from './relay/relay.ts';
@@ -52,4 +54,27 @@ test('doorbell listener', async () => {
 
 test('outbox retention', async () => {
   await expect(stressPart(() => feed.retention)).resolves.toBeUndefined();
+});
+
+test('lander', async () => {
+  const slot = new ChangeSlot(feed.pool);
+  await slot.want('slot');
+  await expect(
+    stressPart(
+      () =>
+        new Lander({
+          databaseUrl: feed.workerUrl,
+          slot,
+          source: undefined,
+          outbox: feed.outbox,
+          mayHold: () => true,
+          dispatch: (changes) => feed.outbox.release(changes),
+          hasRoom: async () => true,
+          onWaiting: ignore,
+          onLost: ignore,
+          purge: async () => undefined,
+          onError: ignore,
+        }),
+    ),
+  ).resolves.toBeUndefined();
 });

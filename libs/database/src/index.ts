@@ -9,7 +9,7 @@ export {
 } from './postgres/transaction.ts';
 export { connectionWarning } from './postgres/connection-limit.ts';
 export { isDataException, retryRead } from './postgres/retry-read.ts';
-export { sessionOptions } from './postgres/session.ts';
+export { optionsOf, sessionOptions } from './postgres/session.ts';
 export { fillIn, loadSql } from './postgres/sql.ts';
 export { PooledSession, refusePooler, requireDirect } from './postgres/direct.ts';
 export { beginIncarnation, confirmPrimary, type Primary } from './postgres/primary.ts';
@@ -17,7 +17,7 @@ export { createServicePool, type ServicePool, type ServicePoolOptions } from './
 export { readVersionReached, wasNeverDrawn } from './postgres/versions.ts';
 export { migrate, type MigrateOptions, type MigrateResult } from './migrations/migrate.ts';
 export { MigrationError, type MigrationErrorCode } from './migrations/error.ts';
-export { provisionLogins } from './migrations/provision.ts';
+export { provisionLogins, slotReaders } from './migrations/provision.ts';
 export { entityLoaders, type EntityLoaders } from './entities/loaders.ts';
 export type { EntityLoader, EntityRow } from './entities/entity-row.ts';
 export { loadProductBySku, loadProducts } from './products/load.ts';

@@ -7,8 +7,7 @@ import type { Section } from '../report/report.ts';
 import { markdownTable, barChart, format } from '@catalog/testing';
 import { drained, type BenchStack } from '../stack/bench-stack.ts';
 import type { Sizes } from '../sizes.ts';
-
-const clients = 16;
+import { clients, updatesPerSecond } from './update-load.ts';
 
 const rows = 8_000;
 /** The lock of catalog.ring_doorbell. While a session holds it, the doorbell does not ring. */
@@ -183,37 +182,12 @@ async function commitsPerSecond(
     };
     sessions.use(await startServer('plain-chain', env));
   }
-  const session = async (): Promise<pg.Client> => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    sessions.defer(() => client.end());
-    return client;
-  };
-  const holder = await session();
+  const holder = new pg.Client({ connectionString: url });
+  await holder.connect();
+  sessions.defer(() => holder.end());
   if (relay === 'lock held') await holder.query('select pg_advisory_lock($1)', [awakeLock]);
   if (listensTo !== undefined) await holder.query(`listen ${listensTo}`);
-  const { rows: found } = await pool.query<{ id: string }>(
-    `select id from ${table} order by id limit ${rows}`,
-  );
-  const ids = found.map(({ id }) => id);
-  const workers = await Promise.all(Array.from({ length: clients }, session));
-  const began_ms = performance.now();
-  const update = {
-    name: 'update',
-    text: `update ${table} set price_minor = price_minor + 1 where id = $1`,
-  };
-  const commits = await Promise.all(
-    workers.map(async (client) => {
-      await client.query(disks[disk].settings);
-      let committed = 0;
-      for (; performance.now() - began_ms < duration_s * 1000; committed++) {
-        await client.query({ ...update, values: [ids[Math.floor(Math.random() * ids.length)]] });
-      }
-      return committed;
-    }),
-  );
-  const took_s = (performance.now() - began_ms) / 1000;
-  const rate = commits.reduce((sum, committed) => sum + committed, 0) / took_s;
+  const rate = await updatesPerSecond({ pool, url, table, rows, settings: disks[disk].settings, duration_s });
   if (relay !== 'worker') {
     await peers.query('truncate catalog.outbox');
     return { rate, behind_ms: 0 };

@@ -18,7 +18,7 @@ const longestPause_ms = 30;
 const betweenReads_ms = 1;
 const patience_ms = 10_000;
 
-interface Side {
+export interface Side {
   readonly name: string;
   readonly url: string;
   readonly pool: Pool;
@@ -110,7 +110,7 @@ export async function measureFreshness(bench: BenchStack, sizes: Sizes): Promise
   };
 }
 
-async function editAndAwait({ url, pool, table, ids, times_ms }: Side, agent: Agent): Promise<void> {
+export async function editAndAwait({ url, pool, table, ids, times_ms }: Side, agent: Agent): Promise<void> {
   const id = ids[Math.floor(Math.random() * ids.length)] ?? '';
   const path = `${url}/v1/products/${id}`;
   await get(path, agent);

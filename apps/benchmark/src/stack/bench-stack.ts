@@ -65,6 +65,7 @@ export async function startBenchStack(say: (line: string) => void): Promise<Benc
  * `seq` it waits until the feed has nothing left to do, so that earlier work does not disturb a measurement.
  */
 export async function drained(catalog: Pool, seq?: number): Promise<void> {
+  await landed(catalog);
   await eventually(
     async () => {
       const { rowCount } = await catalog.query(
@@ -75,6 +76,33 @@ export async function drained(catalog: Pool, seq?: number): Promise<void> {
     },
     { timeout_ms: 600_000, interval_ms: 100 },
   );
+}
+
+/** Resolves when every change that was committed before is in the outbox. */
+async function landed(catalog: Pool): Promise<void> {
+  const { rows } = await catalog.query<{ milestone: number }>(
+    'select catalog.write_milestone() as milestone from catalog.change_slot where in_use',
+  );
+  if (rows[0] === undefined) return;
+  const reached = "select from catalog.change_slot where not in_use or landed >= '0/0'::pg_lsn + $1::numeric";
+  const { milestone } = rows[0];
+  await eventually(async () => (await catalog.query(reached, [milestone])).rowCount === 1, {
+    timeout_ms: 600_000,
+    interval_ms: 20,
+  });
+}
+
+/** Lets the triggers write to this source. */
+export async function useSource(catalog: Pool, source: 'outbox' | 'slot'): Promise<void> {
+  // In this stack the right is not needed before.
+  await catalog.query('alter role invalidation_worker replication');
+  await catalog.query('update catalog.change_slot set wanted = $1', [source]);
+  const isSwitched = `select from catalog.change_slot
+    where catalog.change_source() = $1 and in_use = ($1 = 'slot') and (landed is not null or not in_use)`;
+  await eventually(async () => (await catalog.query(isSwitched, [source])).rowCount === 1, {
+    timeout_ms: 60_000,
+    interval_ms: 100,
+  });
 }
 
 /** The highest `seq` of the outbox. */

@@ -119,6 +119,7 @@ export const doorbellRows: readonly Row[] = [
   },
   {
     id: '11',
+    outboxOnly: 'it counts rings, and no change rings',
     fault: 'the NOTIFY queue fills up',
     injected:
       'a LISTEN session stuck in a transaction, and notifications until the queue of 64 pages is half full',

@@ -6,7 +6,7 @@ import type { Operation } from '../history/operation.ts';
 import { read } from '../load/read.ts';
 import { demoProduct } from '../system/demo-products.ts';
 import { filteringProxy } from '../system/filtering-proxy.ts';
-import { holdChange } from '../system/held-change.ts';
+import { holdChange, holdsChange } from '../system/held-change.ts';
 import { metric } from '../system/metrics.ts';
 import { ownWorker } from '../system/own-worker.ts';
 import { withPort } from '../system/with-port.ts';
@@ -18,6 +18,7 @@ const watermarkAge_ms = async (url: string) => 1_000 * (await metric(url, 'cache
 const staleAnswerRow: Row = {
   id: '47',
   onCluster: 'same',
+  outboxOnly: holdsChange,
   fault: 'a stale answer is newer than the near cache, and the watermark recovers',
   injected:
     'a change is held up past the bound; a third reader loses Postgres and answers from Redis, which holds a newer version than its near cache',
@@ -76,6 +77,7 @@ const setBack_ms = 4_000;
 const clockOfRedisRow: Row = {
   id: '57',
   onCluster: 'same',
+  outboxOnly: holdsChange,
   fault: 'the clock of the cache Redis is set back while the feed lags',
   injected: `the answers of TIME that the worker has read were ${setBack_ms / 1000} s ahead of the clock that ages its heartbeats; a change is held up`,
   async inject({ system, observe, expect }) {

@@ -30,12 +30,16 @@ async function changeAndAwait({ sql }: System, times: number): Promise<number> {
   const count = async (): Promise<{ all: number; waiting: number } | undefined> => {
     const { rows } = await sql.query<{ all: number; waiting: number }>(
       `select count(*) as all, count(*) filter (where applied_at is null) as waiting
-       from catalog.outbox where transaction_id = $1`,
+       from catalog.outbox where coalesce(made_by, transaction_id) = $1`,
       [transaction],
     );
     return rows[0];
   };
-  await eventually(async () => (await count())?.waiting === 0, { timeout_ms: 60_000, interval_ms: 100 });
+  const isApplied = async () => {
+    const { all = 0, waiting = 0 } = (await count()) ?? {};
+    return all > 0 && waiting === 0;
+  };
+  await eventually(isApplied, { timeout_ms: 60_000, interval_ms: 100 });
   return (await count())?.all ?? 0;
 }
 

@@ -37,6 +37,8 @@ export interface Row {
   readonly replicated?: true;
   /** The load stops before the fault, for instance because the row deletes every key. */
   readonly withoutLoad?: true;
+  /** Why it cannot run while the change slot is the source of changes. */
+  readonly outboxOnly?: string;
   /** The part of reads that must succeed; 0.999 unless the row takes both caches and Postgres away. */
   readonly readsThatSucceed?: number;
   /** The reason why it cannot run on this machine, and what to do about it; undefined if it can. */

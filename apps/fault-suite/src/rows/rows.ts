@@ -1,6 +1,7 @@
 import { attackRows } from './attack-rows.ts';
 import { cacheRows } from './cache-rows.ts';
 import { changeFeedRows } from './change-feed-rows.ts';
+import { changeSlotRows } from './change-slot-rows.ts';
 import { clockRow } from './clock-row.ts';
 import { databaseRows } from './database-rows.ts';
 import { deployRows } from './deploy-rows.ts';
@@ -28,6 +29,7 @@ export const rows: readonly Row[] = [
   ...cacheRows,
   ...doorbellRows,
   ...changeFeedRows,
+  ...changeSlotRows,
   ...databaseRows,
   ...refusalRows,
   ...deployRows,

@@ -4,6 +4,9 @@ import type { Pool } from '@catalog/database';
 /** The relay takes such a change for dispatched already. */
 const dispatched = "clock_timestamp() + interval '1 hour'";
 
+/** Why a row that calls it with a product needs the outbox as the source of changes. */
+export const holdsChange = 'it holds a change up in the outbox before its commit';
+
 export interface HeldChange {
   /** 0 for a change of no product. */
   readonly version: number;

@@ -30,6 +30,7 @@ export interface Services {
 interface Surroundings {
   readonly stack: LocalStack;
   databaseUrl(login: string): Promise<string>;
+  readonly changeSource: string;
   /** For the second reader. */
   readonly behind: { readonly cacheUrl: string; readonly postgres: TcpProxy };
   kill(process: StackProcess, signal: NodeJS.Signals): Promise<void>;
@@ -38,7 +39,7 @@ interface Surroundings {
 type Resources = Pick<AsyncDisposableStack, 'use'>;
 
 export async function startServices(
-  { stack, databaseUrl, behind, kill }: Surroundings,
+  { stack, databaseUrl, changeSource, behind, kill }: Surroundings,
   resources: Resources,
 ): Promise<Services> {
   // One after the other: a start takes a core for a second.
@@ -54,7 +55,9 @@ export async function startServices(
   const third = resources.use(await startReader(stack, { env: { DATABASE_URL: readerUrl } }));
   const workerUrl = await databaseUrl('invalidation_worker');
   const worker = resources.use(
-    await startWorker(stack, { env: { DATABASE_URL: workerUrl, DATABASE_DIRECT_URL: workerUrl } }),
+    await startWorker(stack, {
+      env: { CHANGE_SOURCE: changeSource, DATABASE_URL: workerUrl, DATABASE_DIRECT_URL: workerUrl },
+    }),
   );
   const writer = resources.use(
     await startWriter(stack, { env: { DATABASE_URL: await databaseUrl('catalog_write') } }),

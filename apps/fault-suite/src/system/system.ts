@@ -19,6 +19,8 @@ import type { Fleet } from '../upgrade/fleet.ts';
 import { type PostgresPair, startPostgresPair } from './postgres-pair.ts';
 import { type Services, startPlainServices, startServices } from './services.ts';
 
+export type ChangeSource = 'outbox' | 'slot';
+
 export interface SystemOptions {
   /** Plain cache-aside readers: the control. */
   readonly plain?: boolean;
@@ -26,6 +28,8 @@ export interface SystemOptions {
   readonly replicated?: boolean;
   /** The cache is a Redis Cluster. */
   readonly cluster?: boolean;
+  /** The outbox unless given. */
+  readonly changeSource?: ChangeSource;
   /** Starts the services. The stack then has only the stores. */
   readonly startFleet?: (stack: LocalStack) => Promise<Fleet>;
 }
@@ -66,6 +70,7 @@ export async function startSystem({
   plain = false,
   replicated = false,
   cluster: onCluster = false,
+  changeSource = 'outbox',
   startFleet,
 }: SystemOptions): Promise<System> {
   await using resources = new AsyncDisposableStack();
@@ -76,6 +81,7 @@ export async function startSystem({
     await startLocalStack(place, {
       command: startFleet === undefined ? 'start' : 'stores',
       env: {
+        CHANGE_SOURCE: changeSource,
         ...(pair !== undefined && { DATABASE_URL: pair.url }),
         ...(cluster !== undefined && { CACHE_REDIS_URL: cluster.url }),
       },
@@ -139,7 +145,7 @@ export async function startSystem({
   const user = plain ? 'operator' : 'catalog-read';
   const doors = resources.use(await cache.behind(user, (to) => tcpProxy({ to })));
   const postgres = resources.use(await tcpProxy({ to: pair?.address.port ?? stack.port('postgres') }));
-  const surroundings = { stack, databaseUrl, behind: { cacheUrl: doors.url, postgres }, kill };
+  const surroundings = { stack, databaseUrl, changeSource, behind: { cacheUrl: doors.url, postgres }, kill };
   const services: Services =
     fleet ?? (await (plain ? startPlainServices : startServices)(surroundings, resources));
   const state = await operator('state');

@@ -1,11 +1,15 @@
 import { ChangeInvalidator, type WorkerCache } from '@catalog/cache/worker';
 import {
   AwakeLock,
+  type ChangeSlot,
+  type ChangeSource,
+  type ClaimedChange,
   createInvalidationQueue,
   DoorbellListener,
   INVALIDATION_QUEUE,
   InvalidationJobs,
   invalidationJobSchema,
+  Lander,
   type Outbox,
   Relay,
 } from '@catalog/change-feed';
@@ -28,6 +32,13 @@ const unacknowledgedChanges = 20_000;
 interface FeedOptions {
   readonly entities: readonly Entity[];
   readonly outbox: Outbox;
+  readonly changeSlot: ChangeSlot;
+  /** Undefined: it stays what it is. */
+  readonly changeSource: ChangeSource | undefined;
+  /** Changes may be lost, since the change slot does not have them. */
+  readonly onSlotLost: (reason: string) => void;
+  /** Makes sure that the cache holds nothing from before this call. */
+  readonly purge: (reason: string) => Promise<void>;
   readonly database: Pick<ServicePool, 'onIncarnation'>;
   readonly databaseDirectUrl: string;
   readonly stateRedis: StateRedis;
@@ -50,7 +61,7 @@ export interface Feed extends Part {
 /** Of each acknowledgement: enough to know how long changes take, and nothing beside a statement for hundreds of them. */
 const observedChanges = 5;
 
-/** The way of a change: outbox, relay, queue, invalidation, acknowledgement. The parts stand in the reverse order. */
+/** The way of a change: outbox, relay or lander, queue, invalidation, acknowledgement. The parts stand in the reverse order. */
 export function createFeed(options: FeedOptions): Feed {
   const { outbox, stateRedis, cache, registration, refreshRequests, broadcast, metrics } = options;
   const { reportFailure } = options;
@@ -98,15 +109,30 @@ export function createFeed(options: FeedOptions): Feed {
     databaseUrl: options.databaseDirectUrl,
     onError: reportFailure('awake lock'),
   });
-  const relay = new Relay({
+  const moves = {
     outbox,
-    awakeLock,
-    dispatch: (changes) => jobs.add(changes),
+    dispatch: (changes: readonly ClaimedChange[]) => jobs.add(changes),
     hasRoom: async () => acknowledger.waitingChanges < unacknowledgedChanges && (await jobs.hasRoom()),
+  };
+  const relay = new Relay({
+    ...moves,
+    awakeLock,
     mayDispatch: () => registration.isRegistered(),
     onError: reportFailure('relay'),
   });
   registration.onChange(() => relay.look());
+  // If the change slot is the source, the lander moves changes from there to the outbox and to the queue.
+  const lander = new Lander({
+    ...moves,
+    databaseUrl: options.databaseDirectUrl,
+    slot: options.changeSlot,
+    source: options.changeSource,
+    mayHold: () => registration.isRegistered(),
+    onWaiting: () => relay.look(),
+    onLost: options.onSlotLost,
+    purge: options.purge,
+    onError: reportFailure('change slot'),
+  });
   // 1. The doorbell wakes the relay.
   const listener = new DoorbellListener({
     databaseUrl: options.databaseDirectUrl,
@@ -127,7 +153,7 @@ export function createFeed(options: FeedOptions): Feed {
       const acknowledging = startPart(acknowledger);
       const consuming = startPart(consumer);
       try {
-        await together(listener, relay).run(signal);
+        await together(listener, relay, lander).run(signal);
       } finally {
         // Stopped in the order of the way, so that each part can still pass its last changes to the next one.
         await consuming.stop();

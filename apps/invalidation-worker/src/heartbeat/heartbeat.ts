@@ -1,5 +1,6 @@
 import type { WorkerCache, WorkerShard } from '@catalog/cache/worker';
 import {
+  LandedTimes,
   type Outbox,
   type RegisteredIncarnation,
   type RegisteredLook,
@@ -32,9 +33,16 @@ interface ShardClock {
   readonly at_ms: number;
 }
 
+/** The time before a look: by `performance.now`, and by the clocks of the shards. */
+interface BeatTime {
+  readonly own_ms: number;
+  readonly clocks: readonly ShardClock[];
+}
+
 /** Tells the readers, several times within the bound, up to which time every committed change has been applied. */
 export class Heartbeat implements Part {
   readonly #options: HeartbeatOptions;
+  readonly #landedTimes = new LandedTimes<BeatTime>();
   readonly #watermarks = new Watermarks();
   /** Of the whole cache, by `performance.now`. */
   readonly #watermark = new Watermark();
@@ -111,11 +119,20 @@ export class Heartbeat implements Part {
     // Together with the watermark: it may pass the changes of a key only when the key is known to be set aside.
     this.#setAside = { keys: new Set(look.setAside.keys), entities: new Set(look.setAside.entities) };
     this.#slotsAway = look.slotsAway;
-    this.#watermark.look(ownAt_ms, look);
-    this.#watermarks.look(new Map(clocks.map((clock) => [clock.incarnation, clock.at_ms])), ownAt_ms, look);
+    const landed = this.#landedTimes.look({ own_ms: ownAt_ms, clocks }, look.slot);
+    if (landed !== undefined) this.#noteApplied(landed, look);
     const sent = await Promise.allSettled(clocks.map((clock) => this.#send(clock, look)));
     if (sent.some((each) => each.status === 'fulfilled' && each.value)) this.#lastBeat_ms = performance.now();
     for (const each of sent) if (each.status === 'rejected') onError(each.reason);
+  }
+
+  /** @param time up to which every change is in the outbox */
+  #noteApplied({ own_ms, clocks }: BeatTime, look: RegisteredLook): void {
+    const current = clocks.filter(({ incarnation }) =>
+      this.#options.cache.incarnations.includes(incarnation),
+    );
+    this.#watermark.look(own_ms, look);
+    this.#watermarks.look(new Map(current.map((clock) => [clock.incarnation, clock.at_ms])), own_ms, look);
   }
 
   /** @throws the failure of a single server; of a cluster, the shards that answer in time are enough */
@@ -148,6 +165,7 @@ export class Heartbeat implements Part {
   }
 
   #reset(): void {
+    this.#landedTimes.reset();
     this.#watermark.reset();
     this.#watermarks.reset();
   }

@@ -9,7 +9,7 @@ import {
   loadPayloads,
   type PayloadLoader,
 } from '@catalog/cache/worker';
-import { outboxPoolOptions } from '@catalog/change-feed';
+import { type ChangeSource, outboxPoolOptions } from '@catalog/change-feed';
 import { entities, type Entity, parseCacheKey } from '@catalog/contracts';
 import { createServicePool, entityLoaders, type ServicePool } from '@catalog/database';
 import { startPart } from '@catalog/runtime';
@@ -43,7 +43,10 @@ export interface Stores extends AsyncDisposable {
   /** A reader without a service. */
   readonly reader: Reader;
   insertProducts(count: number): Promise<string[]>;
+  /** Changes that wait in the outbox. */
   unapplied(): Promise<number>;
+  /** @returns whether everything that was committed before is applied, however it reached the outbox */
+  milestone(): Promise<() => Promise<boolean>>;
   /** Waits until every committed change is applied and acknowledged. */
   settled(timeout_ms?: number): Promise<void>;
 }
@@ -81,6 +84,14 @@ export async function startStores(options: { stateConfig?: Record<string, string
     );
     return rows[0]?.count ?? 0;
   };
+  const milestone = async () => {
+    const { rows } = await owner.query<{ milestone: number }>(
+      'select catalog.write_milestone() as milestone from catalog.change_slot where in_use',
+    );
+    const notLanded = "select from catalog.change_slot where in_use and landed < '0/0'::pg_lsn + $1::numeric";
+    return async () =>
+      (await owner.query(notLanded, [rows[0]?.milestone ?? 0])).rowCount === 0 && (await unapplied()) === 0;
+  };
   return {
     database,
     owner,
@@ -89,6 +100,7 @@ export async function startStores(options: { stateConfig?: Record<string, string
     tokens,
     reader,
     unapplied,
+    milestone,
     async insertProducts(count) {
       serial += 1;
       const { rows } = await owner.query<{ id: string }>(
@@ -100,7 +112,7 @@ export async function startStores(options: { stateConfig?: Record<string, string
       return rows.map(({ id }) => id);
     },
     async settled(timeout_ms = 10_000) {
-      await eventually(async () => (await unapplied()) === 0, { timeout_ms });
+      await eventually(await milestone(), { timeout_ms });
     },
     async [Symbol.asyncDispose]() {
       await stop();
@@ -190,6 +202,7 @@ export interface WorkerOptions {
   readonly databaseUrl?: string;
   readonly cacheRedisUrl?: string;
   readonly entities?: readonly Entity[];
+  readonly changeSource?: ChangeSource;
 }
 
 /** A worker as `main.ts` builds it, with the database role of the service. */
@@ -220,6 +233,7 @@ export async function startWorker(stores: Stores, options: WorkerOptions = {}): 
     },
     historyAge_s: forever_s,
     changesAge_s: forever_s,
+    changeSource: options.changeSource,
     ...(options.entities !== undefined && { entities: options.entities }),
   });
   const app = createApp({

@@ -1,4 +1,4 @@
-import { type Outbox, OutboxRetention } from '@catalog/change-feed';
+import { type ChangeSlot, type Outbox, OutboxRetention } from '@catalog/change-feed';
 import { joinProductCounts, type Pool, type RetentionAges } from '@catalog/database';
 import { type Part, repeat, together } from '@catalog/runtime';
 import { Auditor, type AuditorOptions } from '../audit/auditor.ts';
@@ -19,6 +19,7 @@ interface UpkeepOptions {
   readonly pool: Pool;
   readonly outboxPool: Pool;
   readonly outbox: Outbox;
+  readonly changeSlot: Pick<ChangeSlot, 'summary'>;
   readonly setAside: SetAside;
   readonly stateRedis: StateRedis;
   readonly ages: RetentionAges;
@@ -35,7 +36,8 @@ export interface Upkeep extends Part {
 
 /** Work by the clock, beside the feed. */
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { pool, outbox, setAside, ages, historyAge_s, changesAge_s, metrics, reportFailure } = options;
+  const { pool, outbox, changeSlot, setAside, ages, historyAge_s, changesAge_s, metrics, reportFailure } =
+    options;
   const redis = options.stateRedis.producer;
   const auditor = new Auditor({
     ...options.audit,
@@ -45,6 +47,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   metrics.observeAudits(() => auditor.sinceStart.result());
   const observeBacklog = async () => {
     metrics.observeBacklog(await outbox.backlog());
+    metrics.observeChangeSlot(await changeSlot.summary());
     metrics.keysSetAside.set((await setAside.summary()).count);
   };
   const backlogMetrics: Part = {

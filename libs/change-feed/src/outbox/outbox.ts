@@ -1,5 +1,6 @@
 import type { Change, ChangeTrace } from '@catalog/contracts';
 import { loadSql, type PoolOptions, type Queryable } from '@catalog/database';
+import type { SlotPosition } from '../change-slot/landed-times.ts';
 import { feedLimits, feedTimings } from '../timings.ts';
 
 const sql = {
@@ -67,6 +68,8 @@ export interface RegisteredLook extends Look {
   readonly setAside: { readonly keys: readonly string[]; readonly entities: readonly string[] };
   /** Slots of keys that wait for their shard, which was away. No reader may trust such a shard yet. */
   readonly slotsAway: readonly number[];
+  /** How far the change slot has landed; null while none is in use. */
+  readonly slot: SlotPosition | null;
 }
 
 export interface Backlog {

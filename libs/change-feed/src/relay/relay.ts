@@ -2,6 +2,7 @@ import { Flag, type Part, pause } from '@catalog/runtime';
 import type { ClaimedChange, Outbox } from '../outbox/outbox.ts';
 import { feedLimits, feedTimings } from '../timings.ts';
 import type { AwakeLock } from './awake-lock.ts';
+import { betweenLooks_ms, type LastLook, untilNextLook_ms } from './pace.ts';
 
 export interface RelayOptions {
   readonly outbox: Outbox;
@@ -151,10 +152,6 @@ export class Relay implements Part {
 
 // When the relay looks again. Each number is a trade between the delay of a change and the cost of looking.
 
-/** Half of this is the delay of a change that could not ring: short compared with the rest of its way. */
-const betweenLooks_ms = 1;
-/** A twentieth of the bound. A look then takes a hundred changes or more, and costs as little for each as it can. */
-const mostBetweenLooks_ms = 100;
 /** Twice the time from a claim until the change is visible to readers. */
 const besideAnother_ms = 10;
 const slowLook_ms = 10;
@@ -162,22 +159,6 @@ const slowLook_ms = 10;
 const mostBesideWriters_ms = 16;
 /** Falling asleep costs the next writer a NOTIFY, and staying awake costs a look each time. */
 const looksBeforeSleep = 3;
-
-interface LastLook {
-  readonly found: number;
-  /** Includes the dispatch of the changes that it found. */
-  readonly took_ms: number;
-}
-
-/**
- * The pause of a relay that is awake. In a dense stream, a later look takes more changes for the same price. So it comes a
- * millisecond later for each change that the last look found, unless looking already takes less than a tenth of the time:
- * an idle machine looks more often than a busy one. A full claim left changes behind, and they have waited long enough.
- */
-function untilNextLook_ms({ found, took_ms }: LastLook): number {
-  if (found >= feedLimits.claimChanges) return betweenLooks_ms;
-  return Math.max(betweenLooks_ms, Math.min(found, 9 * took_ms, mostBetweenLooks_ms));
-}
 
 /**
  * A slow, empty look is scanning dead rows that vacuum cannot remove yet. Sleep at least as long as it took, so that looking

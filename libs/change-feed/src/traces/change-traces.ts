@@ -1,5 +1,6 @@
-import type { ChangeTrace, TransactionChanges } from '@catalog/contracts';
+import { CatalogError, type ChangeTrace, type TransactionChanges } from '@catalog/contracts';
 import { loadSql, type Queryable } from '@catalog/database';
+import { ChangeSlot } from '../change-slot/change-slot.ts';
 
 const sql = {
   traces: loadSql(import.meta.url, './traces.sql'),
@@ -7,13 +8,18 @@ const sql = {
   noteRefreshed: loadSql(import.meta.url, './note-refreshed.sql'),
 };
 
+/** A caller that waits asks again. */
+const landing_ms = 1_000;
+
 /** What happened to recent changes, and when. */
 export class ChangeTraces {
   readonly #db: Queryable;
+  readonly #slot: ChangeSlot;
 
   /** @param db a pool with `outboxPoolOptions` */
   constructor(db: Queryable) {
     this.#db = db;
+    this.#slot = new ChangeSlot(db);
   }
 
   /** The recent changes of one key, the newest first. Scans the whole outbox: for people, not for the feed. */
@@ -22,8 +28,16 @@ export class ChangeTraces {
     return rows;
   }
 
-  /** What became of the changes of one transaction. Scans the whole outbox too. */
+  /**
+   * What became of the changes of one transaction. Scans the whole outbox too.
+   *
+   * @throws CatalogError `unavailable` while its changes may not have landed from the change slot
+   */
   async ofTransaction(transaction: number): Promise<TransactionChanges> {
+    if (!(await this.#slot.untilLanded(landing_ms)))
+      throw new CatalogError('unavailable', 'Changes come from the change slot later than usual.', {
+        retryAfterSeconds: 1,
+      });
     const { rows } = await this.#db.query<TransactionChanges>(sql.ofTransaction, [transaction]);
     const [found] = rows;
     if (found === undefined) throw new Error('an aggregate answered no row');

@@ -8,7 +8,7 @@ with of_key as (
     count(*) filter (where applied_at is null) as unapplied, count(applied_at) as applied,
     max(committed_at) as committed_at, max(applied_at) as applied_at
   from catalog.outbox
-  where transaction_id = $1::text::xid8
+  where coalesce(made_by, transaction_id) = $1::text::xid8
   group by entity, key
 )
 select

@@ -6,13 +6,20 @@ import { retryOnCatalogRace } from './catalog-race.ts';
 const statementFor = loadSql(import.meta.url, './provision.sql');
 const settingsFor = loadSql(import.meta.url, './role-settings.sql');
 
+/** The roles that may read the change slot. They could read every table through it, so none may unless the slot is the source. */
+export const slotReaders = (changeSource: string | undefined): readonly string[] =>
+  changeSource === 'slot' ? ['invalidation_worker'] : [];
+
 /**
  * Lets roles sign in: `{ catalog_read: 'its password' }`, and gives them the settings of a session in this database. Call it
  * again to change a password. `migrate` must have created the roles.
+ *
+ * @param replicating roles that get the attribute REPLICATION. It takes it from none
  */
 export async function provisionLogins(
   ownerUrl: string,
   passwords: Readonly<Record<string, string>>,
+  replicating: readonly string[] = [],
 ): Promise<void> {
   const client = new Client({
     connectionString: ownerUrl,
@@ -25,7 +32,7 @@ export async function provisionLogins(
   try {
     for (const [role, password] of Object.entries(passwords)) {
       // ALTER ROLE takes no parameters, so Postgres itself quotes role and password.
-      const { rows } = await client.query<{ statement: string }>(statementFor, [role, password]);
+      const { rows } = await client.query<{ statement: string }>(statementFor, [role, password, replicating]);
       const statement = rows[0]?.statement;
       if (statement === undefined) throw new Error(`there is no role ${role}: migrate first`);
       await retryOnCatalogRace(() => client.query(statement));

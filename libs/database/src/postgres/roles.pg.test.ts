@@ -32,7 +32,6 @@ const insert =
 const update = 'update catalog.products set price_minor = price_minor + 1';
 /** What reaches beyond the tables of the catalog: one role could stop others with it, or fill the disk. */
 const beyondTables = [
-  "insert into catalog.outbox (entity, key, version) values ('settings', 'x', 1)",
   "insert into catalog.tombstones (entity, key, version) values ('product', 'x', 1)",
   `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
      values (uuidv7(), 1, 'create', 'somebody else', now())`,
@@ -43,7 +42,13 @@ const beyondTables = [
   'select lo_create(0)',
   "select lo_from_bytea(0, 'x')",
   'select catalog.ring_doorbell()',
+  "select pg_logical_emit_message(true, 'catalog', '1 settings x')",
+  "select pg_logical_emit_message(false, 'catalog milestone', '1'::bytea)",
+  "select catalog.emit_change('settings', 'x', 1)",
+  "select catalog.record_change('settings', 'x', 1)",
 ];
+/** A row that a service could forge might hold a key that no worker may apply. The worker lands changes of the slot. */
+const forgedChange = "insert into catalog.outbox (entity, key, version) values ('settings', 'x', 1)";
 const ddl = [
   'create table catalog.mine (a int)',
   'create table public.mine (a int)',
@@ -57,6 +62,8 @@ const ddl = [
 
 const forbidden: Readonly<Record<Role, readonly string[]>> = {
   catalog_read: [
+    forgedChange,
+    "select catalog.write_changes_to('slot')",
     'create temporary table mine (a int)',
     "select catalog.lock_idempotency_key('a', 'b', 'c')",
     'select catalog.acquire_awake_lock()',
@@ -82,6 +89,10 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'insert into catalog.migrations (id, name, checksum) values (99, $$x$$, $$x$$)',
   ],
   catalog_write: [
+    forgedChange,
+    "select catalog.write_changes_to('slot')",
+    'select catalog.write_milestone()',
+    'select from catalog.change_slot',
     `create temporary table mine (id text); create trigger forge before delete on mine
        for each row execute function catalog.track_delete('settings')`,
     `create temporary table mine (id text, version bigint, updated_at timestamptz); create trigger forge before update on mine
@@ -121,6 +132,8 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'update catalog.stock set on_hand = 0',
   ],
   orders: [
+    forgedChange,
+    "select catalog.write_changes_to('slot')",
     'create temporary table mine (a int)',
     'select catalog.lock_creating_imports()',
     'select from catalog.products',
@@ -151,6 +164,8 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'delete from catalog.migrations',
   ],
   console: [
+    forgedChange,
+    "select catalog.write_changes_to('slot')",
     'create temporary table mine (a int)',
     'select from catalog.products',
     insert,
@@ -195,13 +210,13 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write delete': 'imports products',
   'invalidation_worker usage': 'catalog',
   'invalidation_worker execute':
-    'acquire_awake_lock begin_incarnation confirm_primary delete_expired drop_expired_history join_product_counts make_history_partitions mark_changes release_awake_lock',
+    'acquire_awake_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history join_product_counts make_history_partitions mark_changes release_awake_lock write_changes_to write_milestone',
   'invalidation_worker select':
-    'cache_incarnation console_users.id console_users.password_changed_at console_users.role console_users.username former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones version_gaps versions view_progress',
+    'cache_incarnation change_slot console_users.id console_users.password_changed_at console_users.role console_users.username database_incarnation former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones version_gaps versions view_progress',
   'invalidation_worker insert':
-    'cache_incarnation former_incarnations outbox_epoch product_views refreshed_changes set_aside_keys',
+    'cache_incarnation former_incarnations outbox outbox_epoch product_views refreshed_changes set_aside_keys',
   'invalidation_worker update':
-    'cache_incarnation former_incarnations outbox product_views set_aside_keys view_progress',
+    'cache_incarnation change_slot former_incarnations outbox product_views set_aside_keys view_progress',
   'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes set_aside_keys',
   'orders usage': 'catalog',
   'orders execute': 'confirm_primary lock_idempotency_key',

@@ -28,17 +28,3 @@ export async function insertRow(
 }
 
 let nextSku = 0;
-
-export interface OutboxRow {
-  readonly entity: string;
-  readonly key: string;
-  readonly version: number;
-}
-
-/** Empties the outbox. Returns its rows, oldest first. */
-export async function takeOutbox(db: Queryable): Promise<OutboxRow[]> {
-  const { rows } = await db.query<OutboxRow>(
-    'with taken as (delete from catalog.outbox returning *) select entity, key, version from taken order by changed_at, seq',
-  );
-  return rows;
-}

@@ -66,7 +66,8 @@ async function migrate(url: string): Promise<void> {
       JSON.stringify(Object.fromEntries(serviceRoles.map((role) => [role, rolePassword]))),
     );
     await promisify(execFile)(process.execPath, [migrateMain], {
-      env: { ...process.env, DATABASE_DIRECT_URL: url, LOGINS_FILE: loginsFile },
+      // With the right to read a change slot.
+      env: { ...process.env, DATABASE_DIRECT_URL: url, LOGINS_FILE: loginsFile, CHANGE_SOURCE: 'slot' },
     });
   } finally {
     await rm(folder, { recursive: true });

@@ -27,6 +27,11 @@ const fast = {
   max_wal_size: '1GB',
   // A standby that is being created, or is stopped for a moment, still finds the WAL that it needs.
   wal_keep_size: '256MB',
+  // For change slots. They show what is on the disk, and a commit does not wait for that here.
+  wal_level: 'logical',
+  max_replication_slots: '50',
+  max_wal_senders: '50',
+  wal_writer_delay: '10ms',
 };
 
 /**

@@ -1,0 +1,14 @@
+-- Writes a milestone into the slot, which also flushes everything that was landed before. Answers what the reader of the slot has to do.
+-- $1 the name of the slot
+-- Answer: milestone, its position in bytes; wanted and source, as in catalog.change_slot; holder, the process of Postgres that sends the
+-- slot; hasLeft, whether the transactions are known that ran when the triggers had left the slot; isLeft, whether all have ended
+select
+  catalog.write_milestone() as milestone,
+  s.wanted,
+  catalog.change_source() as source,
+  (select active_pid from pg_replication_slots where slot_name = $1) as holder,
+  s.left_running is not null as "hasLeft",
+  s.left_running is not null and not exists (
+    select from pg_locks where locktype = 'virtualxid' and virtualxid = any (s.left_running)
+  ) as "isLeft"
+from catalog.change_slot s
