@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { pause } from '@catalog/runtime';
 import {
+  freePort,
   startReader,
   startScript,
+  startWorker,
+  startWriter,
   tcpProxy,
   type LocalStack,
   type RunningScript,
@@ -63,7 +66,7 @@ export class Fleet implements Services, AsyncDisposable {
   /** Migrates the database, and starts every service of this release. */
   static async start(stack: LocalStack, release: Release): Promise<Fleet> {
     await migrateWith(release, stack);
-    const fleet = new Fleet(stack, await tcpProxy({ to: stack.sparePort() }));
+    const fleet = new Fleet(stack, await tcpProxy({ to: stack.port('catalog-read') }));
     try {
       // A reader is fresh when it has heard a worker.
       await fleet.replace('worker', release);
@@ -78,16 +81,17 @@ export class Fleet implements Services, AsyncDisposable {
     return fleet;
   }
 
-  get readers(): Service[] {
-    return [this.#service('reader 1'), this.#service('reader 2')];
+  get readers(): readonly Service[] {
+    return [this.#serviceAt('reader 1'), this.#serviceAt('reader 2')];
   }
 
-  get workers(): Worker[] {
-    return [];
+  get writers(): readonly Service[] {
+    return [this.#serviceAt('writer')];
   }
 
-  get writers(): Service[] {
-    return [this.#service('writer')];
+  get workers(): readonly Worker[] {
+    const { pid } = this.#at('worker').process;
+    return [{ ...this.#serviceAt('worker'), signal: async (signal) => void process.kill(pid, signal) }];
   }
 
   get ordersUrl(): string {
@@ -96,10 +100,13 @@ export class Fleet implements Services, AsyncDisposable {
 
   /** Starts a process of this release beside the one of this place, sends the clients to it, and ends the other one. */
   async replace(place: Place, release: Release): Promise<void> {
-    const process = await this.#startAt(place, release);
+    const started = await this.#startAt(place, release);
     const former = this.#running.get(place);
-    this.#running.set(place, { name: `${release.name} ${place}, process ${++this.#started}`, process });
-    if (place === 'reader 1') this.#readerAddress.retarget(Number(new URL(process.url).port));
+    this.#running.set(place, {
+      name: `${release.name} ${place}, process ${++this.#started}`,
+      process: started,
+    });
+    if (place === 'reader 1') this.#readerAddress.retarget(Number(new URL(started.url).port));
     if (former === undefined) return;
     await pause(leave_ms);
     await endAlive(former);
@@ -110,58 +117,44 @@ export class Fleet implements Services, AsyncDisposable {
     await this.#readerAddress.stop();
   }
 
-  #service(place: Place): Service {
-    const { name, process } = this.#at(place);
-    return { name, url: process.url };
-  }
-
   #at(place: Place): Instance {
     const found = this.#running.get(place);
     if (found === undefined) throw new Error(`There is no ${place}.`);
     return found;
   }
 
+  #serviceAt(place: Place): Service {
+    const { name, process } = this.#at(place);
+    return { name, url: process.url };
+  }
+
   async #startAt(place: Place, { repository }: Release): Promise<RunningScript> {
     const stack = this.#stack;
-    if (place === 'reader 1' || place === 'reader 2') return startReader(stack, { repository });
-    const { app, role, env = {} } = this.#services[place];
-    return startScript({
-      script: `apps/${app}/src/main.ts`,
-      repository,
-      port: stack.sparePort(),
-      env: {
-        DATABASE_URL: await stack.databaseUrl(role),
-        DATABASE_DIRECT_URL: await stack.databaseUrl(role),
-        STATE_REDIS_URL: await stack.redisUrl('state', app),
-        // The writer has no user there, and reads no such variable.
-        ...(app !== 'catalog-write' && { CACHE_REDIS_URL: await stack.redisUrl('cache', app) }),
-        SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
-        RATE_LIMIT_REQUESTS: '1000000000',
-        ...env,
-      },
-    });
+    switch (place) {
+      case 'reader 1':
+      case 'reader 2':
+        return startReader(stack, { repository });
+      case 'writer':
+        return startWriter(stack, { repository });
+      case 'worker':
+        return startWorker(stack, { repository });
+      case 'orders':
+        return startScript({
+          script: 'apps/orders/src/main.ts',
+          repository,
+          port: await freePort(),
+          env: {
+            DATABASE_URL: await stack.databaseUrl('orders'),
+            CACHE_REDIS_URL: await stack.redisUrl('cache', 'orders'),
+            STATE_REDIS_URL: await stack.redisUrl('state', 'orders'),
+            SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
+            SERVICE_KEY_FILE: join(stack.folder, 'orders-key.json'),
+            CATALOG_READ_URL: `http://127.0.0.1:${this.#readerAddress.port}`,
+            RATE_LIMIT_REQUESTS: '1000000000',
+          },
+        });
+    }
   }
-
-  get #services(): Readonly<Record<Exclude<Place, 'reader 1' | 'reader 2'>, App>> {
-    return {
-      writer: { app: 'catalog-write', role: 'catalog_write' },
-      worker: { app: 'invalidation-worker', role: 'invalidation_worker' },
-      orders: {
-        app: 'orders',
-        role: 'orders',
-        env: {
-          SERVICE_KEY_FILE: join(this.#stack.folder, 'orders-key.json'),
-          CATALOG_READ_URL: `http://127.0.0.1:${this.#readerAddress.port}`,
-        },
-      },
-    };
-  }
-}
-
-interface App {
-  readonly app: 'catalog-write' | 'invalidation-worker' | 'orders';
-  readonly role: string;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** @throws if it has ended by itself before: a process that dies beside another release is what this looks for */

@@ -73,13 +73,11 @@ export async function startReader(
     LOADS_PER_SECOND: '1000000',
     ...options.env,
   };
-  const { core, repository } = options;
   const reader = await startScript({
+    ...options,
     script: 'apps/catalog-read/src/main.ts',
     env,
     port: stack.sparePort(),
-    ...(core !== undefined && { core }),
-    ...(repository !== undefined && { repository }),
   });
   try {
     // The process is ready before its cache is: that counts as fresh from the first heartbeat.
@@ -97,7 +95,7 @@ export async function startReader(
   return reader;
 }
 
-interface ExtraOptions {
+interface ExtraOptions extends Pick<ScriptOptions, 'repository'> {
   readonly env?: NodeJS.ProcessEnv;
   /** The default is a free one. */
   readonly port?: number;
@@ -106,10 +104,11 @@ interface ExtraOptions {
 /** Starts another invalidation-worker process for a stack. Resolves when it is ready. */
 export async function startWorker(
   stack: LocalStack,
-  { env, port }: ExtraOptions = {},
+  { env, port, ...options }: ExtraOptions = {},
 ): Promise<RunningScript> {
   const databaseUrl = await stack.databaseUrl('invalidation_worker');
   return startScript({
+    ...options,
     script: 'apps/invalidation-worker/src/main.ts',
     env: {
       DATABASE_URL: databaseUrl,
@@ -126,9 +125,10 @@ export async function startWorker(
 /** Starts another catalog-write process for a stack. Resolves when it is ready. */
 export async function startWriter(
   stack: LocalStack,
-  { env, port }: ExtraOptions = {},
+  { env, port, ...options }: ExtraOptions = {},
 ): Promise<RunningScript> {
   return startScript({
+    ...options,
     script: 'apps/catalog-write/src/main.ts',
     env: {
       DATABASE_URL: await stack.databaseUrl('catalog_write'),
