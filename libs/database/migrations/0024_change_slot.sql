@@ -79,7 +79,50 @@ grant execute on function catalog.change_source, catalog.write_changes_to, catal
 
 -- The transaction that made the change, if another one wrote the row: the worker, which landed it from the slot.
 alter table catalog.outbox add column made_by xid8;
--- Lands the changes of the slot.
-grant insert on catalog.outbox to invalidation_worker;
 -- Lands nothing from the slot of another server.
 grant select on catalog.database_incarnation to invalidation_worker;
+
+-- Writes changes of the slot into the outbox, and notes how far they reach. The worker may not insert there in any other way, and
+-- not while the slot is not in use: one row with a key that nobody can apply would hold up the watermark.
+-- In the order of the changes: entities, keys, versions, the last 32 bits of the numbers of their transactions, when they were
+-- committed, in ms since 1970; then the position that is reached, in bytes, or null; when it was written, in seconds since 1970;
+-- the incarnation of Postgres; whether the caller dispatches the changes at once.
+-- Answers whether it took the changes: not when Postgres is in another incarnation by now, since they are those of another server.
+-- And of each change what the outbox says.
+create function catalog.land_changes(
+  entities text[], keys text[], versions bigint[], transactions bigint[], committed_ms float8[],
+  reached_bytes numeric, reached_s float8, of_incarnation uuid, dispatched boolean
+) returns table (
+  accepted boolean, seq bigint, transaction bigint, entity text, key text, version bigint, dispatches integer
+)
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  -- The number of a transaction is not above that of this one, which is later.
+  with current as materialized (
+    select pg_current_xact_id()::text::bigint as id
+    where exists (select from catalog.database_incarnation i where i.incarnation = of_incarnation)
+      and exists (select from catalog.change_slot s where s.in_use)
+  ), moved as (
+    update catalog.change_slot s
+    set landed = greatest(s.landed, '0/0'::pg_lsn + reached_bytes), landed_at = to_timestamp(reached_s)
+    where reached_bytes is not null and s.landed is not null and exists (select from current)
+  ), landed as (
+    insert into catalog.outbox as o
+      (entity, key, version, changed_at, committed_at, made_by, rang, dispatched_at, dispatches)
+    select
+      c.entity, c.key, c.version, to_timestamp(c.at_ms / 1000), to_timestamp(c.at_ms / 1000),
+      (t.made_by - case when t.made_by > current.id then 4294967296 else 0 end)::text::xid8,
+      false,
+      case when dispatched then clock_timestamp() end,
+      case when dispatched then 1 else 0 end
+    from unnest(entities, keys, versions, transactions, committed_ms) as c (entity, key, version, xid, at_ms)
+    cross join current
+    cross join lateral (select (current.id >> 32 << 32) + c.xid as made_by) as t
+    returning o.seq, o.transaction_id::text::bigint as transaction, o.entity::text, o.key::text, o.version, o.dispatches
+  )
+  select exists (select from current), l.seq, l.transaction, l.entity, l.key, l.version, l.dispatches
+  from (values (0)) as always
+  left join landed l on true;
+end;
+revoke execute on function catalog.land_changes from public;
+grant execute on function catalog.land_changes to invalidation_worker;

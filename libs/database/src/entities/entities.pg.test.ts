@@ -25,7 +25,7 @@ test('each cached entity has a trigger on some table that records inserts, updat
        select from pg_trigger t
        join pg_class c on c.oid = t.tgrelid and c.relnamespace = 'catalog'::regnamespace
        join pg_proc f on f.oid = t.tgfoid
-       where not t.tgisinternal and t.tgtype & event.bit <> 0 and f.prosrc like '%outbox%'
+       where not t.tgisinternal and t.tgtype & event.bit <> 0 and f.prosrc ~ 'outbox|record_change'
          and (encode(t.tgargs, 'escape') = entity.name || '\\000'
            or f.prosrc like '%' || quote_literal(entity.name) || '%'))
      order by 1, 2`,

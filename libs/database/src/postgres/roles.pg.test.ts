@@ -32,6 +32,7 @@ const insert =
 const update = 'update catalog.products set price_minor = price_minor + 1';
 /** What reaches beyond the tables of the catalog: one role could stop others with it, or fill the disk. */
 const beyondTables = [
+  "insert into catalog.outbox (entity, key, version) values ('settings', 'x', 1)",
   "insert into catalog.tombstones (entity, key, version) values ('product', 'x', 1)",
   `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at)
      values (uuidv7(), 1, 'create', 'somebody else', now())`,
@@ -47,8 +48,6 @@ const beyondTables = [
   "select catalog.emit_change('settings', 'x', 1)",
   "select catalog.record_change('settings', 'x', 1)",
 ];
-/** A row that a service could forge might hold a key that no worker may apply. The worker lands changes of the slot. */
-const forgedChange = "insert into catalog.outbox (entity, key, version) values ('settings', 'x', 1)";
 const ddl = [
   'create table catalog.mine (a int)',
   'create table public.mine (a int)',
@@ -62,7 +61,6 @@ const ddl = [
 
 const forbidden: Readonly<Record<Role, readonly string[]>> = {
   catalog_read: [
-    forgedChange,
     "select catalog.write_changes_to('slot')",
     'create temporary table mine (a int)',
     "select catalog.lock_idempotency_key('a', 'b', 'c')",
@@ -89,7 +87,6 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'insert into catalog.migrations (id, name, checksum) values (99, $$x$$, $$x$$)',
   ],
   catalog_write: [
-    forgedChange,
     "select catalog.write_changes_to('slot')",
     'select catalog.write_milestone()',
     'select from catalog.change_slot',
@@ -132,7 +129,6 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'update catalog.stock set on_hand = 0',
   ],
   orders: [
-    forgedChange,
     "select catalog.write_changes_to('slot')",
     'create temporary table mine (a int)',
     'select catalog.lock_creating_imports()',
@@ -164,7 +160,6 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'delete from catalog.migrations',
   ],
   console: [
-    forgedChange,
     "select catalog.write_changes_to('slot')",
     'create temporary table mine (a int)',
     'select from catalog.products',
@@ -210,11 +205,11 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write delete': 'imports products',
   'invalidation_worker usage': 'catalog',
   'invalidation_worker execute':
-    'acquire_awake_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history join_product_counts make_history_partitions mark_changes release_awake_lock write_changes_to write_milestone',
+    'acquire_awake_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history join_product_counts land_changes make_history_partitions mark_changes release_awake_lock write_changes_to write_milestone',
   'invalidation_worker select':
     'cache_incarnation change_slot console_users.id console_users.password_changed_at console_users.role console_users.username database_incarnation former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones version_gaps versions view_progress',
   'invalidation_worker insert':
-    'cache_incarnation former_incarnations outbox outbox_epoch product_views refreshed_changes set_aside_keys',
+    'cache_incarnation former_incarnations outbox_epoch product_views refreshed_changes set_aside_keys',
   'invalidation_worker update':
     'cache_incarnation change_slot former_incarnations outbox product_views set_aside_keys view_progress',
   'invalidation_worker delete': 'former_incarnations outbox product_views refreshed_changes set_aside_keys',
@@ -280,6 +275,13 @@ test('each role may do its own work', async () => {
   const worker = as('invalidation_worker');
   expect((await worker.query('update catalog.outbox set applied_at = now()')).rowCount).toBeGreaterThan(0);
   expect((await worker.query('delete from catalog.outbox')).rowCount).toBeGreaterThan(0);
+});
+
+test('the worker lands no change in the outbox while the change slot is not in use', async () => {
+  const land = `select accepted, seq from catalog.land_changes(
+    array['settings'], array['x'], array[1], array[1], array[0], null, null,
+    (select incarnation from catalog.database_incarnation), false)`;
+  expect((await as('invalidation_worker').query(land)).rows).toEqual([{ accepted: false, seq: null }]);
 });
 
 test('a service sees and answers only its own idempotency keys, and holds only its own', async () => {
