@@ -128,26 +128,31 @@ export class EntityCache<Body extends object = object> {
   async getWith(load: LoadKey, key: string, options: ReadOptions = {}): Promise<Answer<Body>> {
     const near = options.isFar === true ? undefined : this.getNear(key, options.minVersion);
     if (near !== undefined) return near;
-    const { minVersion = 0, inTurn, waitsUntil } = options;
-    const until_ms = waitsUntil?.() ?? Number.POSITIVE_INFINITY;
-    const deadline = { until_ms, late: callerGaveUp };
-    const far = (asked: AskedRedis<Body>): Promise<Answer<Body>> => {
-      const getFar = () => this.#getFar(load, key, options, { until_ms }, asked);
-      return inTurn === undefined ? getFar() : inTurn(getFar, until_ms);
-    };
-    const isEnough = (asked: AskedRedis<Body>): asked is MarkedAnswer<Body> =>
-      typeof asked === 'object' && asked.answer.version >= minVersion;
+    const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;
     // A call to Redis ends within this time. So a caller that waits for longer needs no timer before its answer.
     if (until_ms - performance.now() <= timings.cacheCall_ms) {
-      const read = async () => {
-        const asked = await this.#askRedis(key);
-        return isEnough(asked) ? asked.answer : far(asked);
-      };
-      return withDeadline(read, deadline);
+      const read = async () => this.#orFar(load, key, options, until_ms, await this.#askRedis(key));
+      return withDeadline(read, { until_ms, late: callerGaveUp });
     }
     const asked = await this.#askRedis(key);
-    if (isEnough(asked)) return asked.answer;
-    return until_ms === Number.POSITIVE_INFINITY ? far(asked) : withDeadline(() => far(asked), deadline);
+    if (isEnough(asked, options)) return asked.answer;
+    const far = () => this.#orFar(load, key, options, until_ms, asked);
+    return until_ms === Number.POSITIVE_INFINITY
+      ? far()
+      : withDeadline(far, { until_ms, late: callerGaveUp });
+  }
+
+  /** The answer of Redis if it is enough, else that of the rest of the way, when its turn comes. */
+  async #orFar(
+    load: LoadKey,
+    key: string,
+    options: ReadOptions,
+    until_ms: number,
+    asked: AskedRedis<Body>,
+  ): Promise<Answer<Body>> {
+    if (isEnough(asked, options)) return asked.answer;
+    const getFar = () => this.#getFar(load, key, options, { until_ms }, asked);
+    return options.inTurn === undefined ? getFar() : options.inTurn(getFar, until_ms);
   }
 
   /** Call this before reading Postgres directly: the row then belongs to the incarnation of this moment. */
@@ -167,7 +172,7 @@ export class EntityCache<Body extends object = object> {
     { mark, grants }: PrimaryReadStart,
   ): Promise<Answer<Body> | undefined> {
     const { monotonic, shards } = this.#parts;
-    const place = this.#placeOf(key);
+    const place = placeOf(this.entity, key);
     const grant = grants.get(shards.of(place.cacheKey));
     const { stored } = await this.#fillPath.loadAndFill(place, grant, async () => read);
     if (monotonic.isForgottenSince(place.cacheKey, mark)) return undefined;
@@ -216,7 +221,7 @@ export class EntityCache<Body extends object = object> {
   async #askRedis(key: string): Promise<AskedRedis<Body>> {
     const { near, monotonic, shards, events } = this.#parts;
     const mark = monotonic.mark();
-    const place = this.#placeOf(key);
+    const place = placeOf(this.entity, key);
     const { reads, freshness } = shards.of(place.cacheKey);
     const ticket = near.begin(place.cacheKey, freshness);
     try {
@@ -240,7 +245,7 @@ export class EntityCache<Body extends object = object> {
   ): Promise<MarkedAnswer<Body>> {
     const { near, shards, monotonic, now } = this.#parts;
     const mark = monotonic.mark();
-    const place = this.#placeOf(key);
+    const place = placeOf(this.entity, key);
     const { freshness } = shards.of(place.cacheKey);
     const ticket = near.begin(place.cacheKey, freshness);
     try {
@@ -295,7 +300,7 @@ export class EntityCache<Body extends object = object> {
   ): Promise<MarkedAnswer<Body>> {
     const { near, monotonic, shards, events } = this.#parts;
     const mark = monotonic.mark();
-    const place = this.#placeOf(key);
+    const place = placeOf(this.entity, key);
     const shard = shards.of(place.cacheKey);
     const ticket = near.begin(place.cacheKey, shard.freshness);
     try {
@@ -324,7 +329,7 @@ export class EntityCache<Body extends object = object> {
   #refreshAhead(load: LoadKey, key: string, { grant }: AskedEntry): void {
     const forever = { until_ms: Number.POSITIVE_INFINITY };
     this.#fillPath
-      .loadAndFill(this.#placeOf(key), grant, () => load(key, forever))
+      .loadAndFill(placeOf(this.entity, key), grant, () => load(key, forever))
       .catch((error: unknown) => this.#parts.events.loadFailed(this.entity.name, error));
   }
 
@@ -372,16 +377,17 @@ export class EntityCache<Body extends object = object> {
     if (stamp === incarnation) monotonic.note(cacheKey, version);
     else if (incarnation === undefined) monotonic.noteUnproved(cacheKey, version, stamp);
   }
-
-  #placeOf(key: string): Place {
-    return placeOf(this.entity, key);
-  }
 }
 
 /** For a read of Postgres that did not ask Redis before: it fills without a lease, in the current incarnation. */
 function grantNow({ store: { incarnation } }: ReadShard): Grant | undefined {
   return incarnation === undefined ? undefined : withoutLease(incarnation);
 }
+
+const isEnough = <Body>(
+  asked: AskedRedis<Body>,
+  { minVersion = 0 }: ReadOptions,
+): asked is MarkedAnswer<Body> => typeof asked === 'object' && asked.answer.version >= minVersion;
 
 export function placeOf(entity: Entity, key: string): Place {
   const { name, payloadSchema, softTtl_ms = timings.softTtl_ms } = entity;
