@@ -320,7 +320,7 @@ export class EntityCache<Body extends object = object> {
     return { answer: Answer.ofNear(kept, now(), 'stale'), mark: monotonic.mark() };
   }
 
-  /** The entry is served meanwhile. If the refresh fails, its lease runs out before another reader tries. */
+  /** Readers get the old entry meanwhile. If the refresh fails, another reader tries only after the lease has run out. */
   #refreshAhead(load: LoadKey, key: string, { grant }: AskedEntry): void {
     const forever = { until_ms: Number.POSITIVE_INFINITY };
     this.#fillPath

@@ -1,5 +1,5 @@
--- Writes changes of the slot into the outbox, and notes how far they reach. Does nothing when Postgres is in another incarnation by
--- now: the changes are those of another server.
+-- Writes changes of the slot into the outbox, and notes the position that they reach. Does nothing if the incarnation of Postgres
+-- has changed: then the changes come from another server.
 -- In the order of the changes: $1 entities, $2 keys, $3 versions, $4 the last 32 bits of the numbers of their transactions, $5 when
 -- they were committed, in ms since 1970; $6 the position that is reached, in bytes, or null; $7 when it was written, in seconds
 -- since 1970; $8 the incarnation of Postgres; $9 whether the caller dispatches the changes at once

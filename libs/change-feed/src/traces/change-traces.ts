@@ -8,7 +8,7 @@ const sql = {
   noteRefreshed: loadSql(import.meta.url, './note-refreshed.sql'),
 };
 
-/** A caller that waits asks again. */
+/** How long a request waits for landings. A caller that needs more time asks again. */
 const landing_ms = 1_000;
 
 /** What happened to recent changes, and when. */
