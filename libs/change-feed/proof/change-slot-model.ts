@@ -1,7 +1,6 @@
 /**
- * A model of the change slot, as the triggers, `lander.ts` and the looks of the worker use it. Each transaction asks for the source,
- * writes one change there and commits. Operators switch the source. The slot is lost. Postgres crashes and undoes what was not on
- * the disk.
+ * The change slot, as the triggers, `lander.ts` and the looks of the worker use it. Each transaction asks for the source, writes
+ * one change there and commits. Operators switch the source. The slot is lost. Postgres crashes and undoes what was not on the disk.
  *
  * Two rules. If neither source has a committed change, the cache is purged. A look counts only when every change that was committed
  * before it is in the outbox, or the cache was purged after that change.
@@ -15,8 +14,8 @@ interface Transaction {
   /** The answer that it got when it asked. */
   readonly source: Source | null;
   /**
-   * Its committed change. `landed`: in the outbox, but not on the disk yet, and the slot still has it. `in doubt`: the same, but the
-   * slot does not have it any more.
+   * Its committed change. `landed`: in the outbox, but not on the disk, and the slot still has it. `in doubt`: the same, but the slot
+   * does not have it any more.
    */
   readonly change: 'none' | 'in the slot' | 'landed' | 'in doubt' | 'in the outbox' | 'lost';
   /** Whether the cache was purged after the commit. */
@@ -31,7 +30,7 @@ interface State {
   readonly inUse: boolean;
   /** The slot is known to be lost, so no look uses it. */
   readonly isLost: boolean;
-  /** Whether the cache was purged after the slot was created again. The lander holds that slot, so the purge counts for no other. */
+  /** Whether the cache was purged after the slot was created again. The lander holds it, so the purge counts for no other slot. */
   readonly isPurged: boolean;
   /** The transactions that were open after the triggers had left the slot. */
   readonly left: readonly number[] | null;

@@ -6,7 +6,7 @@ export interface Landing {
   readonly milestone: Milestone | undefined;
 }
 
-/** Changes and milestones of the slot that have not landed, oldest first. A milestone is reached when all changes before it have landed. */
+/** Changes and milestones of the slot that have not landed. A milestone is reached when all changes before it have landed. */
 export class LandingQueue {
   #changes: SlotChange[] = [];
   #milestones: { readonly milestone: Milestone; readonly changesBefore: number }[] = [];

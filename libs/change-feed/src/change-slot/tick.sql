@@ -1,6 +1,6 @@
 -- Writes a milestone into the slot, which also flushes all earlier landings. Answers what the reader of the slot has to do.
 -- $1 the name of the slot
--- Answer: milestone, its position in bytes; wanted, as in catalog.change_slot; source, where the triggers write to; holder, the
+-- Answer: milestone, its position in bytes; wanted, as in catalog.change_slot; source, where the triggers write; holder, the
 -- process of Postgres that sends the slot; hasLeft, whether left_running is set; isLeft, whether all transactions of left_running
 -- have ended
 select

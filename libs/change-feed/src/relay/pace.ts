@@ -14,7 +14,8 @@ export interface LastLook {
 /**
  * The pause between two looks of an awake relay, and between two landings. In a dense stream, a later look takes more changes for
  * the same cost. So the pause is one millisecond for each change that the last look found, but at most 100 ms and nine times as
- * long as that look took: an idle machine looks more often than a busy one. After a full claim more changes wait, so the pause is short.
+ * long as that look took: an idle machine looks more often than a busy one. After a full claim more changes wait, so the pause is
+ * short.
  */
 export function untilNextLook_ms({ found, took_ms }: LastLook): number {
   if (found >= feedLimits.claimChanges) return betweenLooks_ms;

@@ -25,7 +25,7 @@ const cursorSchema = z
     seen: momentSchema,
     /** Of the changes between `seen` and `moment`, the follower has seen those up to the version `after`. */
     next: z.object({ moment: momentSchema, after: version }).optional(),
-    /** The follower still reads the products that existed at `seen`, and has read those up to this id; null before the first one. */
+    /** The follower still reads the products that existed at `seen`, and has read those up to this id; null at the beginning. */
     existing: z.union([z.uuid(), z.null()]).optional(),
   })
   // With a smaller `after`, a page would search changes that the follower has already seen.
