@@ -118,7 +118,7 @@ test.each([
   expect([status, errors.map((error) => error.parameter)]).toEqual([400, [parameter]]);
 });
 
-test('a cursor that was cut short, changed or made up is refused, also as Last-Event-ID', async () => {
+test('a truncated, changed or forged cursor is refused, also as Last-Event-ID', async () => {
   const cursor = await latest();
   const madeUp = (json: string) =>
     Buffer.concat([createHash('sha256').update(json).digest().subarray(0, 6), Buffer.from(json)]).toString(
@@ -213,7 +213,7 @@ test('a caller has so many streams at most, and other callers have their own', a
   });
 });
 
-test('one caller cannot take all connections that read changes, neither with pages nor with streams', async () => {
+test('one caller cannot use all connections that read changes, neither with pages nor with streams', async () => {
   const session = await stores.owner.connect();
   const greedy = authorization({ sub: 'greedy' });
   const asked: Promise<Response>[] = [];

@@ -15,7 +15,7 @@ export interface AtLeast {
   readonly beforeBypass: () => Promise<void>;
   /** When the caller gives up, by `performance.now()`. Called only before a wait. */
   readonly waitsUntil: () => number;
-  /** The near cache has just been asked, and had no answer. */
+  /** Call it only after the near cache had no answer. */
   readonly isFar?: boolean;
 }
 
