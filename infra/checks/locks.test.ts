@@ -165,7 +165,7 @@ test('released files are not judged again, and a table of a later file is new fo
 });
 
 test('a line is counted from the first word of the statement', async () => {
-  // The parser counts bytes, and these letters have two.
+  // The parser gives positions in bytes, and each of these letters has two.
   const [says] = await saysOf('-- ßßßßßßßß\n\n/* two\n lines */ -- one\ncluster\n\n\ncatalog.products');
   expect(says).toMatch(/^next\.sql, line 5: /);
 });

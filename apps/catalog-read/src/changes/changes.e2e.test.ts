@@ -219,7 +219,7 @@ test('one caller cannot use all connections that read changes, neither with page
   const asked: Promise<Response>[] = [];
   try {
     await session.query('begin');
-    // Snapshots read it, and `after=latest` does not.
+    // Snapshots read this table, and `after=latest` does not.
     await session.query('lock table catalog.products');
     asked.push(...Array.from({ length: 10 }, () => get('?after=snapshot', greedy)));
     const stream = { ...greedy, Accept: 'text/event-stream' };
@@ -239,7 +239,7 @@ test('one caller cannot use all connections that read changes, neither with page
     void answer.body?.cancel();
     return answer.status;
   });
-  // Its own reads waited. Only so many streams may be open.
+  // The caller's own reads waited. Of its streams, only the allowed number opened.
   expect(statuses.slice(0, 10)).toEqual(Array(10).fill(200));
   expect(statuses.slice(10).filter((status) => status === 200).length).toBeGreaterThan(0);
 });

@@ -21,7 +21,7 @@ const release = (released: number) => write('released.json', JSON.stringify({ re
 
 let commits = 0;
 
-/** @returns the commit with everything that was written */
+/** Commits all files. @returns the commit */
 async function commit(): Promise<string> {
   const identity = [
     '-c',
@@ -37,7 +37,7 @@ async function commit(): Promise<string> {
   return git(folder, 'rev-parse', 'HEAD');
 }
 
-test('the commit before HEAD is taken when there is no origin/main, or HEAD is its last commit', async () => {
+test('without origin/main, or if HEAD is its last commit, it is the commit before HEAD', async () => {
   const first = await commit();
   const second = await commit();
   expect(await findPrevious(undefined, folder)).toEqual({ commit: first });

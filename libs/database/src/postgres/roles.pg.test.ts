@@ -47,7 +47,7 @@ const beyondTables = [
   "select catalog.emit_change('settings', 'x', 1)",
   "select catalog.record_change('settings', 'x', 1)",
 ];
-/** A row that a service could forge might hold a key that no worker may apply. The worker lands changes of the slot. */
+/** A forged row might hold a key that no worker may apply. Only the worker may insert rows, because it lands changes. */
 const forgedChange = "insert into catalog.outbox (entity, key, version) values ('settings', 'x', 1)";
 const ddl = [
   'create table catalog.mine (a int)',
