@@ -13,7 +13,7 @@ const candidates = 1_000;
 const warm_ms = 10_000;
 
 export function clusterOf({ cache }: System): RedisCluster {
-  if (cache.cluster === undefined) throw new Error('The row needs a cluster: --cluster');
+  if (cache.cluster === undefined) throw new Error('The row needs a Redis Cluster: add --cluster.');
   return cache.cluster;
 }
 

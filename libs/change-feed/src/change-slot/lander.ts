@@ -260,7 +260,7 @@ export class Lander implements Part {
     const isDispatched = landing.changes.length > 0 && (await this.#hasRoom());
     const changes = await slot.land(landing, incarnation, isDispatched);
     if (changes === undefined)
-      throw new Error('the changes of the slot are those of another incarnation of Postgres');
+      throw new Error('the incarnation of Postgres has changed, so the changes of this slot were not landed');
     if (landing.milestone !== undefined) this.#landed = landing.milestone.position;
     if (isDispatched) {
       try {
