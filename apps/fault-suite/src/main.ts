@@ -23,7 +23,7 @@ report is written to apps/fault-suite/reports.
   --cluster       runs the rows of the cache Redis on a Redis Cluster of three masters and three replicas, and the rows of clusters
   --change-source S  the source of changes: outbox (the default) or slot
   --plain         runs the same against plain cache-aside, which must fail
-  --upgrade       runs only the rolling upgrade: replaces the services of the previous commit by these under load, and goes back once
+  --upgrade       runs only the rolling upgrade: replaces the services of the previous commit under load, and goes back once
   --from COMMIT   with --upgrade: the commit to upgrade from. Default: the merge base with origin/main, or the commit before HEAD
   --help          shows this
 

@@ -1,6 +1,6 @@
 /**
  * The change slot, as the triggers, `lander.ts` and the looks of the worker use it. Each transaction asks for the source, writes
- * one change there and commits. Operators switch the source. The slot is lost. Postgres crashes and undoes what was not on the disk.
+ * one change there and commits. Operators switch the source. The slot is lost. Postgres crashes and loses what was not on disk.
  *
  * Two rules. If neither source has a committed change, the cache is purged. A look counts only when every change that was committed
  * before it is in the outbox, or the cache was purged after that change.
@@ -14,8 +14,8 @@ interface Transaction {
   /** The answer that it got when it asked. */
   readonly source: Source | null;
   /**
-   * Its committed change. `landed`: in the outbox, but not on the disk, and the slot still has it. `in doubt`: the same, but the slot
-   * does not have it any more.
+   * Its committed change. `landed`: in the outbox, but not on the disk, and the slot still has it. `in doubt`: the same, but the
+   * slot does not have it any more.
    */
   readonly change: 'none' | 'in the slot' | 'landed' | 'in doubt' | 'in the outbox' | 'lost';
   /** Whether the cache was purged after the commit. */

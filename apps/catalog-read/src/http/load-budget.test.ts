@@ -112,7 +112,7 @@ const kinds: Record<string, [places: number, waiting: number, points: number, re
 };
 type Read = (budget: LoadBudget, caller: string, work: () => Promise<void>) => Promise<unknown>;
 
-test.each(Object.keys(kinds))('one caller cannot use all places, and pays for each read: %s', async (kind) => {
+test.each(Object.keys(kinds))('one caller cannot use all places and pays for each read: %s', async (kind) => {
   const [places, waiting, points, read] = kinds[kind] as (typeof kinds)[string];
   const all = places + waiting;
   const { budget } = budgetOf(points * all + points);

@@ -76,7 +76,7 @@ export class ProductLookup {
     }
   }
 
-  /** Charges after the answer, so only the next request is refused. If the caller has less left than the cost, it loses all of it. */
+  /** Charges after the answer, so only the next request is refused. A caller that has less left loses all of it. */
   async #charge(caller: string): Promise<void> {
     const decision = await this.#limit?.take(caller, unknownSkuCost);
     if (decision?.allowed === false && decision.left > 0) await this.#limit?.take(caller, decision.left);
