@@ -2,7 +2,7 @@
 import type { AlterTableCmd, AlterTableType, ColumnDef, Constraint, Node } from 'libpg-query';
 import { stringsOf, type ReleasedSchema } from './released-schema.ts';
 
-/** They change only catalogs of Postgres. Every form that is not listed here is refused. */
+/** These forms change only the system catalogs of Postgres. The check refuses every form that has no rule in this file. */
 const brief = new Set<AlterTableType>([
   'AT_ColumnDefault',
   'AT_DropNotNull',
@@ -48,7 +48,7 @@ export function alterProblem(command: AlterTableCmd, schema: ReleasedSchema): st
   if (subtype === 'AT_AddConstraint' && def !== undefined && 'Constraint' in def)
     return constraintProblem(def.Constraint);
   if (subtype === 'AT_AttachPartition' && def !== undefined && 'PartitionCmd' in def) {
-    // A new table has few rows, and Postgres reads them all.
+    // Postgres reads all rows of the partition. A new table has few.
     if (!schema.isReleased(def.PartitionCmd.name)) return undefined;
     return 'ATTACH PARTITION reads the whole partition while nobody can use it. Attach a new table, and move the rows in batches';
   }
@@ -109,7 +109,7 @@ function columnProblem(
   return undefined;
 }
 
-/** The clock of the transaction: one value for all rows. */
+/** These clocks have one value for all rows of a statement. */
 const clocks = ['now', 'transaction_timestamp', 'statement_timestamp'];
 
 function isStable(expression: Node | undefined): boolean {

@@ -3,12 +3,12 @@ import type { DefElem, Node, RangeVar } from 'libpg-query';
 import { alterProblem, isConstant } from './alter-table-rules.ts';
 import { nameOf, stringsOf, type ReleasedSchema } from './released-schema.ts';
 
-/** A statement may keep nobody waiting for long. Without a verdict it takes no lock that matters. */
+/** What the check says about a statement. Without a verdict, it takes no lock that matters. */
 export type Verdict =
   | { readonly problem: string }
-  /** It takes a lock that stops others, for a moment. The lock lasts until the transaction ends. */
+  /** The statement is short, but its lock on this table blocks others until the transaction ends. */
   | { readonly locks: string }
-  /** It takes long, beside the work of others. */
+  /** The statement takes long, but blocks nobody. */
   | { readonly slow: string };
 
 export interface Place {
@@ -48,7 +48,7 @@ function judgeDefinition(statement: Node, schema: ReleasedSchema): Verdict | und
     const { relation, concurrent } = statement.IndexStmt;
     if (relation === undefined || concurrent === true || !schema.isReleased(relation)) return undefined;
     const name = nameOf(relation);
-    // ON ONLY a partitioned table makes an index without rows.
+    // ON ONLY makes an empty index of the partitioned table itself, so it takes no time.
     if (schema.isPartitioned(relation)) {
       if (relation.inh !== true) return lockOf(relation);
       return {
@@ -124,7 +124,7 @@ function judgeDomain(
 ): Verdict | undefined {
   const name = stringsOf(typeName).join('.');
   if (!schema.isReleasedDomain(name)) return undefined;
-  // The letters of the parser: V validates a constraint, C adds one, O sets NOT NULL.
+  // The parser's letters: V validates a constraint, C adds one, O sets NOT NULL.
   if (subtype === 'V')
     return { slow: `VALIDATE CONSTRAINT of ${name} reads every table that uses the domain` };
   const isChecked = def !== undefined && 'Constraint' in def && def.Constraint.skip_validation !== true;
@@ -178,7 +178,7 @@ function judgeRows(statement: Node, { schema, isBatch }: Place): Verdict | undef
   return read === undefined ? undefined : { slow: `it copies rows of ${nameOf(read)}` };
 }
 
-/** The columns that the condition compares with constants, all of them at once. */
+/** The columns that the condition compares with constants, joined by AND. */
 function namedColumns(condition: Node | undefined): string[] {
   if (condition === undefined) return [];
   if ('BoolExpr' in condition && condition.BoolExpr.boolop === 'AND_EXPR')
@@ -234,7 +234,7 @@ function judgeUpkeep(statement: Node, schema: ReleasedSchema): Verdict | undefin
   return undefined;
 }
 
-/** Whether an option such as FULL is given. `(full false)` counts as given too: nobody writes it. */
+/** Whether an option such as FULL is given. `(full false)` also counts as given, because nobody writes it. */
 export function hasOption(options: readonly Node[] = [], name: string): boolean {
   const given = options.flatMap((node): DefElem[] => ('DefElem' in node ? [node.DefElem] : []));
   return given.some(({ defname }) => defname === name);

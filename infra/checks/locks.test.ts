@@ -1,4 +1,4 @@
-/** Migrations run beside the services of the release before, so they may stop nobody for long. */
+/** Migrations run beside the services of the previous release, so they may block nobody for long. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ const ours: readonly MigrationFile[] = readdirSync(folder)
   .map((name) => ({ name, sql: readFileSync(join(folder, name), 'utf8') }));
 const { released } = JSON.parse(readFileSync(join(folder, 'released.json'), 'utf8')) as { released: number };
 
-test('no migration stops the services of the release before', async () => {
+test('no migration blocks the services of the previous release', async () => {
   expect(ours.length).toBeGreaterThan(20);
   expect(released).toBeLessThanOrEqual(ours.length);
   expect(await longLocks(ours, released)).toEqual([]);
@@ -24,7 +24,7 @@ test('the runner knows the mark of a migration outside a transaction', () => {
 });
 
 const next = (sql: string): MigrationFile => ({ name: 'next.sql', sql });
-/** What the check says of a migration after a release of all that are here. */
+/** What the check says about a further migration after a release of all present ones. */
 const saysOf = (sql: string) => longLocks([...ours, next(sql)], ours.length);
 const outside = (sql: string) => `${outsideMark}\n-- A comment.\n${sql}`;
 const batches = `do $$ begin
@@ -155,7 +155,7 @@ test.each([
   expect(await saysOf(sql)).toEqual([]);
 });
 
-test('what a release has is not judged again, and the tables of later files are new in all of them', async () => {
+test('released files are not judged again, and a table of a later file is new for all later files', async () => {
   const index = 'create index i on catalog.products (brand)';
   expect(await longLocks([...ours, next(index)], ours.length + 1)).toEqual([]);
   const made = next('create table catalog.things (id int)');
@@ -165,7 +165,7 @@ test('what a release has is not judged again, and the tables of later files are 
 });
 
 test('a line is counted from the first word of the statement', async () => {
-  // The parser counts bytes, and these letters have two.
+  // The parser gives positions in bytes, and each of these letters has two.
   const [says] = await saysOf('-- ßßßßßßßß\n\n/* two\n lines */ -- one\ncluster\n\n\ncatalog.products');
   expect(says).toMatch(/^next\.sql, line 5: /);
 });

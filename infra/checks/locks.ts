@@ -1,6 +1,6 @@
 /**
- * Finds statements of migrations that would stop the services while a release is rolled out. docs/migrations.md says the rule.
- * The parser is that of Postgres itself.
+ * Finds statements in migrations that would block the services while a release is rolled out. docs/migrations.md has the rules. The
+ * parser is that of Postgres itself.
  */
 import { parse, parsePlPgSQL, type Node } from 'libpg-query';
 import { hasOption, judge } from './lock-rules.ts';
@@ -15,11 +15,11 @@ export interface MigrationFile {
 interface Statement {
   readonly node: Node;
   readonly line: number;
-  /** Of a DO: the statements in its body. */
+  /** The statements in the body of a DO. */
   readonly inner: readonly Node[];
-  /** It is a DO that commits in its body. */
+  /** A DO that commits in its body. */
   readonly commits: boolean;
-  /** It is a DO that runs statements which the check cannot see. */
+  /** A DO that runs statements which the check cannot see. */
   readonly isHidden: boolean;
 }
 
@@ -27,8 +27,9 @@ interface Statement {
 export const outsideMark = '-- outside a transaction';
 
 /**
- * `released`: so many of the files are in a release. They never change, and are not judged. A table that only later files create
- * is new: nobody waits for it. @returns one sentence for each statement to change
+ * @param released how many of the files are in a release. They never change, so the check does not judge them. A table that a later
+ *   file creates is new, so no service waits for it
+ * @returns one sentence for each statement to change
  */
 export async function longLocks(files: readonly MigrationFile[], released: number): Promise<string[]> {
   const parsed = await Promise.all(
@@ -93,7 +94,7 @@ function mustBeOutside(node: Node): boolean {
   return 'VacuumStmt' in node && node.VacuumStmt.is_vacuumcmd === true;
 }
 
-/** Without a transaction a crash may repeat the statement: it must find out what is done. */
+/** The runner may repeat a statement outside a transaction after a crash, so it must be repeatable. */
 function outsideProblem([first, ...others]: readonly Statement[]): string | undefined {
   if (first === undefined || others.length > 0)
     return 'outside a transaction a file holds one statement, because Postgres takes several for a transaction';
@@ -114,7 +115,7 @@ function outsideProblem([first, ...others]: readonly Statement[]): string | unde
 
 async function statementsOf(sql: string): Promise<Statement[]> {
   const { stmts = [] } = await parse(sql);
-  // The parser counts bytes.
+  // The parser gives positions in bytes.
   const bytes = Buffer.from(sql);
   return Promise.all(
     stmts.flatMap(({ stmt, stmt_location: from = 0, stmt_len }) => {

@@ -1,4 +1,4 @@
-/** What the migrations have made, as far as the check of locks must know it. */
+/** The tables and domains of the migrations, as far as the check of locks needs them. */
 import type { Node, RangeVar } from 'libpg-query';
 
 export interface ParsedMigration {
@@ -31,7 +31,7 @@ export class ReleasedSchema {
     }
   }
 
-  /** Whether services may use the table now. A table that no file creates counts as one: a function may have made it. */
+  /** Whether services may use the table now. A table that no file creates counts too, because a function may have created it. */
   isReleased(table: RangeVar | undefined): boolean {
     if (!this.#hasRelease || table === undefined || table.relpersistence === 't') return false;
     return this.#tables.get(nameOf(table))?.isReleased ?? true;

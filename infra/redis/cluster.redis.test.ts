@@ -1,4 +1,4 @@
-/** The configuration and the script for a cluster in Docker and Kubernetes, with real servers of this machine. */
+/** The configuration and the script of the cluster in Docker and Kubernetes, with real servers on this machine. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ const nodes: { readonly port: number; readonly busPort: number; process: ChildPr
 let folder = '';
 
 async function startNode(port: number, busPort: number): Promise<ChildProcess> {
-  // As the command in docker-compose.yml, with a place of its own on this machine.
+  // Like the command in docker-compose.yml, but with its own port and folder.
   const place = ['--port', String(port), '--cluster-port', String(busPort), '--bind', '127.0.0.1'];
   const child = spawn(
     redisProgram,

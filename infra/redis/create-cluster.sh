@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes a Redis Cluster of empty nodes: half of them masters, and a replica of each. Nodes that are a cluster already are
-# introduced to each other again, because their addresses may be new.
-# Arguments: host:port of each node, or host:port@port for another bus port than 10,000 above.
+# Makes a Redis Cluster of empty nodes: half of them become masters, the others replicas. If the nodes are a cluster already, it
+# introduces them to each other again, because their addresses may be new.
+# Arguments: host:port of each node, or host:port@busport if the bus port is not 10,000 above the port.
 # REDISCLI_AUTH: the password of the user operator. REDIS_CLI: the client, redis-cli unless set.
 set -eu
 
@@ -27,7 +27,7 @@ else
     port=${address##*:}
     bus=${node##*@}
     [ "$bus" != "$node" ] || bus=$((port + 10000))
-    # A cluster knows its nodes by numbers, not by names.
+    # CLUSTER MEET takes an IP address, not a name.
     number=$(getent hosts "$host" 2>/dev/null | awk 'NR == 1 { print $1 }' || true)
     ask "$first" cluster meet "${number:-$host}" "$port" "$bus" >/dev/null
   done

@@ -94,7 +94,7 @@ test('a request waits for a connection no longer than its caller, and then does 
   });
 });
 
-test('one caller takes half of the connections, and another one changes something meanwhile', async () => {
+test('one caller gets at most half of the connections, and another caller changes a product meanwhile', async () => {
   const greedy = [];
   {
     await using _lock = await lockProduct();

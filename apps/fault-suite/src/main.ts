@@ -20,11 +20,11 @@ report is written to apps/fault-suite/reports.
   --minutes M     how long the run may take, 5 unless given; long waits are shortened to fit. With --soak: how long it runs
   --seed S        repeats the random choices of a run
   --soak          injects faults at random until the time is over
-  --cluster       runs the rows of the cache Redis with a Redis Cluster of three masters and three replicas, and rows of its own
-  --change-source S  where the changes come from: outbox, unless given, or slot
+  --cluster       runs the rows of the cache Redis on a Redis Cluster of three masters and three replicas, and the rows of clusters
+  --change-source S  the source of changes: outbox (the default) or slot
   --plain         runs the same against plain cache-aside, which must fail
-  --upgrade       only replaces the services of the previous commit by these, under the same load, and goes back once
-  --from COMMIT   with --upgrade: the commit to upgrade from; the last one of origin/main, or the one before HEAD, unless given
+  --upgrade       runs only the rolling upgrade: replaces the services of the previous commit under load, and goes back once
+  --from COMMIT   with --upgrade: the commit to upgrade from. Default: the merge base with origin/main, or the commit before HEAD
   --help          shows this
 
 ${rows.map(({ id, fault }) => `  ${id.padEnd(8)} ${fault}`).join('\n')}`;
@@ -51,14 +51,15 @@ function readOptions() {
   const { chosen, unknown } =
     values.row === undefined ? { chosen: rows, unknown: [] } : selectRows(rows, values.row.split(','));
   if (unknown.length > 0) throw new UsageError(`There is no row ${unknown.join(', ')}.`);
-  if (values.cluster && values.plain) throw new UsageError('--plain has no --cluster.');
+  if (values.cluster && values.plain) throw new UsageError('--plain cannot be combined with --cluster.');
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new UsageError('--minutes must be above 0.');
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number.');
-  if (values.upgrade && (values.row !== undefined || values.soak || values.plain || values.cluster))
-    throw new UsageError('--upgrade goes only with --from and --seed.');
-  if (values.from !== undefined && !values.upgrade) throw new UsageError('--from goes with --upgrade only.');
+  const { upgrade, row, soak, plain, cluster } = values;
+  const chooses = row !== undefined || soak || plain || cluster || values['change-source'] !== 'outbox';
+  if (upgrade && chooses) throw new UsageError('--upgrade can be combined only with --from and --seed.');
+  if (values.from !== undefined && !values.upgrade) throw new UsageError('--from needs --upgrade.');
   const changeSource = (['outbox', 'slot'] as const).find((name) => name === values['change-source']);
   if (changeSource === undefined) throw new UsageError('--change-source must be outbox or slot.');
   const selected = rowsFor(chosen, values.cluster, values.row !== undefined);

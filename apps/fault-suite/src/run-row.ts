@@ -153,7 +153,7 @@ async function coldCaches(
     }));
 }
 
-/** Nobody starts a process again that the suite has started, so a fault that ends one would go unnoticed. */
+/** Nothing restarts the processes of the suite, so this check notices a fault that ends one. */
 async function endedServices({ readers, workers, writers }: System): Promise<string[]> {
   const isAlive = async (url: string): Promise<boolean> => {
     const response = await fetch(`${url}/livez`).catch(() => undefined);

@@ -1,4 +1,4 @@
-/** What is special about the change slot as the source of changes. */
+/** Behaviour of the worker that only the change slot has. */
 import { eventually } from '@catalog/testing';
 import { expect, test } from 'vitest';
 import { startWorker, type Stores } from './testing/running-worker.ts';
@@ -12,14 +12,14 @@ async function dropSlot({ owner }: Stores): Promise<void> {
   await eventually(async () => (await owner.query(drop)).rowCount === 1, { timeout_ms: 10_000 });
 }
 
-test('a slot that was lost with changes is counted and logged, and the cache is purged before readers trust it', async () => {
+test('a slot that is lost with changes is counted and logged, and the cache is purged before readers trust it', async () => {
   const on = await stores();
   const first = await startWorker(on, { changeSource });
   await first.ready();
   await untilSource(on, changeSource);
   const { id, key, version } = await cachedProduct(on);
   await first[Symbol.asyncDispose]();
-  // This change is in no slot and in no outbox.
+  // This change is neither in the slot nor in the outbox.
   await dropSlot(on);
   await rename(on, id, 'Torch');
   expect(await on.reader.state(key)).toEqual({ state: 'value', version });
@@ -55,7 +55,7 @@ test('the watermark stops while changes wait in the slot', async () => {
   expect(await on.unapplied()).toBe(0);
 }, 60_000);
 
-test('back to the outbox, the slot is deleted and its metrics are zero', async () => {
+test('after a switch back to the outbox, the slot is deleted and its metrics are zero', async () => {
   const on = await stores();
   const first = await startWorker(on, { changeSource });
   await first.ready();

@@ -20,7 +20,7 @@ export const readConfig = (environment?: Environment) =>
       ...redisConfig,
       SERVICE_JWKS_FILE,
       SERVICE_AUDIENCE,
-      /** Where the triggers write changes to. When it is not set, that stays what it is: the outbox at first. */
+      /** Where the triggers write changes. If it is not set, the source stays as it is: the outbox at first. */
       CHANGE_SOURCE: z.enum(['outbox', 'slot'], { error: 'must be "outbox" or "slot"' }).optional(),
       /** Cached keys that the auditor compares with Postgres each second. At 100, 8,000 products take 80 s. */
       AUDIT_KEYS_PER_SECOND: integer({ min: 1, max: 10_000 }).default(100),

@@ -29,12 +29,12 @@ export function createWorkerMetrics({ registry }: Metrics) {
   });
   const slotLag_bytes = new Gauge({
     name: 'change_slot_lag_bytes',
-    help: 'Write-ahead log between the last change that has landed from the change slot and the newest. 0 while it is not in use.',
+    help: 'Write-ahead log that was written after the landed position of the change slot. 0 while the slot is not in use.',
     registers,
   });
   const slotLag_s = new Gauge({
     name: 'change_slot_lag_seconds',
-    help: 'Age of the time up to which every change has landed from the change slot. 0 while it is not in use.',
+    help: 'Age of the landed position of the change slot. 0 while the slot is not in use.',
     registers,
   });
   const slotRetained_bytes = new Gauge({
@@ -87,7 +87,7 @@ export function createWorkerMetrics({ registry }: Metrics) {
     }),
     changeSlotsLost: new Counter({
       name: 'change_slots_lost_total',
-      help: 'How often the change slot lacked changes, so that the whole cache was purged.',
+      help: 'How often the change slot was lost, so that the worker purged the cache.',
       registers,
     }),
     changeFresh: new Histogram({

@@ -18,7 +18,7 @@ const slot = {
   walStatus: 'reserved',
 } as const;
 
-test('no source that is in order is warned of', () => {
+test('a healthy source causes no warning', () => {
   expect([outbox, slot].map(slotWarning)).toEqual([undefined, undefined]);
 });
 

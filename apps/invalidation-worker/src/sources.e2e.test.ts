@@ -1,4 +1,4 @@
-/** What a worker does, from whichever source the changes come. */
+/** What a worker does with changes of either source. */
 import { feedLimits } from '@catalog/change-feed';
 import { UNCONDITIONAL_VERSION } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';

@@ -48,7 +48,7 @@ export interface WorkerOptions {
   readonly cacheRedisUrl: string;
   readonly stateRedisUrl: string;
   readonly incarnationMode?: 'full' | 'replication-only';
-  /** Undefined: it stays what it is. */
+  /** Undefined: the source stays as it is. */
   readonly changeSource?: ChangeSource | undefined;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;

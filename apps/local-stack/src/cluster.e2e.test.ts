@@ -24,7 +24,7 @@ async function someProducts(stack: LocalStack): Promise<string[]> {
   return [...thirds.values()].flatMap((own) => own.slice(0, 3).map(({ id }) => id));
 }
 
-test('edits are seen, a master that is killed comes back, and a second start finds the cluster again', async () => {
+test('edits are seen, a killed master comes back, and a second start finds the cluster again', async () => {
   await using place = await stackPlace();
   {
     await using stack = await start(place);

@@ -34,9 +34,9 @@ export interface StackOptions {
   readonly cache: CacheServers;
   readonly services: readonly ServiceEntry[];
   readonly redisProgram: string;
-  /** It starts no service, and leaves the database empty. */
+  /** Starts no service, and leaves the database empty. */
   readonly onlyStores: boolean;
-  /** CHANGE_SOURCE, which the worker checks. */
+  /** CHANGE_SOURCE. The worker checks its value. */
   readonly changeSource: string | undefined;
   /** What a person must type before npm commands to reach this stack. */
   readonly prefix: string;

@@ -53,7 +53,7 @@ test('a request that waits longer than its customer is answered with 503 and cha
   expect((await orders.call('POST', `/v1/orders/${id}/complete`)).status).toBe(200);
 }, 30_000);
 
-test('one caller takes half of the connections, and another one adjusts stock meanwhile', async () => {
+test('one caller gets at most half of the connections, and another caller adjusts stock meanwhile', async () => {
   const [held, free] = [await orders.sell({ sku: 'HELD-2' }, 10), await orders.sell({ sku: 'FREE-2' }, 10)];
   const adjust = (sku: string, subject: string, headers = {}) =>
     orders.call('POST', `/v1/stock/${sku}/adjustments`, {

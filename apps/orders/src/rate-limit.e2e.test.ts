@@ -39,7 +39,7 @@ test('every route counts', async () => {
   expect(await statuses()).toEqual(Array(limit).fill(429));
 });
 
-test('a caller who orders what no product has uses up its limit, and another caller is not affected', async () => {
+test('a caller that orders unknown SKUs uses up its limit, and another caller is not affected', async () => {
   const lines = Array.from({ length: 100 }, () => ({ sku: randomUUID(), quantity: 1 }));
   const place = (subject: string) =>
     orders.call('POST', '/v1/orders', { body: { customerId: 'c-1', lines }, subject });

@@ -1,4 +1,4 @@
--- Ends the lease of a reader whose load has failed, or that nobody waits for any more. So the next reader may try at once.
+-- Ends the lease of a reader whose load has failed, or whose callers have all given up. So the next reader may try at once.
 --
 -- KEYS[1] the entry
 -- ARGV    1 stamp  2 token of the lease

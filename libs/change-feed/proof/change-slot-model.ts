@@ -1,9 +1,9 @@
 /**
- * The change slot, as the triggers, `lander.ts` and the looks of the worker use it. Each transaction asks for the source, writes one
- * change there and commits. Operators switch the source; the slot gets lost; Postgres crashes and undoes what was not on the disk.
+ * The change slot, as the triggers, `lander.ts` and the looks of the worker use it. Each transaction asks for the source, writes
+ * one change there and commits. Operators switch the source. The slot is lost. Postgres crashes and loses what was not on disk.
  *
- * Two rules: a committed change that no source has is answered by a purge; and a look counts only when every change that was
- * committed before it is in the outbox, or was purged for.
+ * Two rules. If neither source has a committed change, the cache is purged. A look counts only when every change that was committed
+ * before it is in the outbox, or the cache was purged after that change.
  */
 import { type Model, numberedStates, type VisitStep } from '@catalog/testing/model-search';
 
@@ -11,11 +11,11 @@ type Source = 'outbox' | 'slot';
 
 interface Transaction {
   readonly at: 'not begun' | 'open' | 'ended';
-  /** What it was told when it asked. */
+  /** The answer that it got when it asked. */
   readonly source: Source | null;
   /**
-   * Its committed change. `landed`: in the outbox, not on the disk, and the slot still has it. `in doubt`: the same, but the slot
-   * does not have it any more.
+   * Its committed change. `landed`: in the outbox, but not on the disk, and the slot still has it. `in doubt`: the same, but the
+   * slot does not have it any more.
    */
   readonly change: 'none' | 'in the slot' | 'landed' | 'in doubt' | 'in the outbox' | 'lost';
   /** Whether the cache was purged after the commit. */
@@ -28,22 +28,22 @@ interface State {
   readonly wanted: Source;
   readonly exists: boolean;
   readonly inUse: boolean;
-  /** Known to be lost, so that no look goes by the slot. */
+  /** The slot is known to be lost, so no look uses it. */
   readonly isLost: boolean;
-  /** Since the slot is there again. The lander holds the slot meanwhile, so a purge counts for that slot only. */
+  /** Whether the cache was purged after the slot was created again. The lander holds it, so the purge counts for no other slot. */
   readonly isPurged: boolean;
-  /** The transactions that were open when the triggers had left the slot. */
+  /** The transactions that were open after the triggers had left the slot. */
   readonly left: readonly number[] | null;
-  /** What came before the last milestone. */
+  /** The changes before the last milestone. */
   readonly lastMilestone: readonly number[] | null;
-  /** What was committed before a look, what came before its milestone, and whether the milestone has landed once. */
+  /** The changes committed before a look, the changes before its milestone, and whether that milestone has landed once. */
   readonly look: {
     readonly committed: readonly number[];
     readonly milestone: readonly number[];
     readonly hasCounted: boolean;
   } | null;
   readonly lookWasWrong: boolean;
-  /** How often each may still happen. */
+  /** How often each event may still happen. */
   readonly switches: number;
   readonly losses: number;
   readonly crashes: number;
@@ -54,7 +54,7 @@ export interface ChangeSlotOptions {
   readonly switches: number;
   readonly losses: number;
   readonly crashes: number;
-  /** A control leaves out one part, and a rule breaks. */
+  /** A control leaves out one part. It must break a rule. */
   readonly without?:
     | 'creating the slot first'
     | 'waiting for old transactions'
@@ -140,7 +140,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
     visit(changed(state, { landed: confirmed }), () => 'the lander confirms what has landed');
   }
 
-  /** The lander before it reads the slot. */
+  /** The steps of the lander before it reads the slot. */
   function prepareSteps(state: State, visit: VisitStep<State>): void {
     const { wanted, exists, inUse, isLost } = state;
     const purged = {
@@ -170,7 +170,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
       visit({ ...state, isLost: false }, () => 'looks may go by the slot again');
   }
 
-  /** Brings about the source that is wanted. */
+  /** The steps to the wanted source. */
   function switchSteps(state: State, visit: VisitStep<State>): void {
     const { wanted, source, exists, inUse, isLost, left, lastMilestone } = state;
     if (state.switches > 0) {
@@ -256,12 +256,12 @@ function changed(state: State, to: Partial<Record<Transaction['change'], Transac
   };
 }
 
-/** What a milestone does to what has landed. */
+/** The effect of a milestone on landed changes: they are on the disk. */
 const flushed = (state: State): State =>
   changed(state, { landed: 'in the outbox', 'in doubt': 'in the outbox' });
 const open = ({ transactions }: State): number[] =>
   [...transactions.keys()].filter((index) => transactions[index]?.at === 'open');
-/** What comes before a milestone. One that is written while the slot is lost is reached only after a purge. */
+/** The changes before a milestone. A milestone that is written while the slot is lost is reached only after a purge. */
 const held = ({ transactions }: State): number[] =>
   [...transactions.keys()].filter((index) => {
     const { change, isPurged } = transactions[index] as Transaction;

@@ -11,8 +11,8 @@ export const feedTimings = {
   /** A key that the cache Redis refuses is tried again after this: an operator has to change something first. */
   retrySetAside_ms: 5_000,
   /**
-   * How often the holder of the change slot confirms what has landed, and others look whether nobody holds it. A crash lands again
-   * what was not confirmed.
+   * How often the holder of the change slot confirms what has landed, and the other workers check whether the slot is free. After a
+   * crash, unconfirmed changes land again.
    */
   slotTick_ms: 1_000,
   /** A listener that has not heard its own canary for this long is replaced, whatever state its socket reports. */
@@ -29,7 +29,7 @@ export const feedLimits = {
    * before they count as lost (`redispatch_ms`), also on a machine that is busy with the mass change itself.
    */
   waitingJobs: 8,
-  /** Changes that came from the slot and have not landed: a few megabytes. Postgres keeps the others. */
+  /** Changes of the slot that wait in the memory of the lander: a few megabytes. Postgres keeps the others. */
   slotChanges: 20_000,
   /** Keys of an entity that are set aside one by one. Each heartbeat names them, so with more the whole entity is set aside. */
   keysSetAside: 20,

@@ -7,7 +7,7 @@ import { type Product, productIdSchema, productSchema, productStatuses } from '.
 /** The most products in one answer, by page or by id. */
 export const maxProductsPerAnswer = 100;
 
-/** Characters of a page of changes or of the history, as JSON. A page that would be longer has fewer rows, and at least one. */
+/** Most characters of a page of changes or of the history, as JSON. A longer page gets fewer rows, but at least one. */
 export const maxPage_chars = 1_000_000;
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

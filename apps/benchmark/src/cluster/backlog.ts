@@ -1,4 +1,4 @@
-/** How fast one, two and four workers apply changes that wait for them. */
+/** How fast one, two and four workers apply a backlog of changes. */
 import type { Pool } from '@catalog/database';
 import { type LocalStack, startWorker } from '@catalog/testing';
 import { cpuBetween, cpuTime } from '../measuring/cpu.ts';
@@ -33,7 +33,7 @@ export async function measureBacklog({
   await using more = new AsyncDisposableStack();
   const pids = [(await stack.pids())['invalidation-worker'] ?? 0];
   const signalAll = (signal: NodeJS.Signals) => pids.forEach((pid) => process.kill(pid, signal));
-  // The limit of the role is made for one worker.
+  // The connection limit of the role is meant for one worker.
   await catalog.query('alter role invalidation_worker connection limit -1');
   const results: BacklogResult[] = [];
   for (const workers of workerCounts) {

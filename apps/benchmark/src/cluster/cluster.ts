@@ -1,4 +1,4 @@
-/** Redis hits through a cluster of three masters beside one server, and changes that several workers apply to the cluster. */
+/** Redis hits of a cluster of three masters compared with one server, and changes that several workers apply to the cluster. */
 import { availableParallelism } from 'node:os';
 import { createPool, type Pool } from '@catalog/database';
 import {

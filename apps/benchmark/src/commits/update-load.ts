@@ -1,7 +1,7 @@
 import type { Pool } from '@catalog/database';
 import pg from 'pg';
 
-/** Each has its own connection, and sends one UPDATE of a random row after the other, each in its own transaction. */
+/** Each session has its own connection. It updates one random row after the other, each in its own transaction. */
 export const clients = 16;
 
 interface UpdateLoad {
@@ -11,7 +11,7 @@ interface UpdateLoad {
   readonly table: string;
   /** How many rows of the table are updated. */
   readonly rows: number;
-  /** Statements that each session begins with. */
+  /** Statements that each session runs first. */
   readonly settings: string;
   readonly duration_s: number;
 }

@@ -132,7 +132,7 @@ export async function measureInTurn(
 export const cpuOf = ({ cpu_us }: Round): number => cpu_us;
 export const redisCpuOf = ({ redisCpu_us }: Round): number => redisCpu_us;
 
-/** Requests a second on one core: what was measured, if the round counts. Otherwise it is computed from the CPU time of a request. */
+/** Requests a second on one core: the measured number if the round counts, otherwise computed from the CPU time of a request. */
 export const capacityOf = ({ verdict, perSecond, cpu_us }: Round): number =>
   verdict === 'counted' ? perSecond : 1e6 / cpu_us;
 

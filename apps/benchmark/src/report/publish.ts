@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { goalLines, type Section } from './report.ts';
 
 const root = join(import.meta.dirname, '../../../..');
-/** Those with blocks for any benchmark. */
+/** The pages with measured blocks. */
 export const pages = ['docs/performance.md', 'docs/scale.md'];
 
 /** @throws if the text has no such block */

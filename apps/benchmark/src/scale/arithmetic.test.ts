@@ -133,7 +133,7 @@ test('no number of readers is enough when the changes alone fill a core', () => 
   expect(readersFor({ ...usual, changesPerSecond: 800_000 }, costs, 0.7)).toBe(Number.POSITIVE_INFINITY);
 });
 
-test('one server carries the load up to the planned part of its cores, and twice as many cores carry more', () => {
+test('one server carries the load that keeps its cores busy as planned, and twice as many cores carry more', () => {
   const { readers: _, ...workload } = { ...usual, readsPerSecond: 100_000, changesPerSecond: 10_000 };
   const factor = carriedPart('worker', 1, workload, costs, 0.7);
   // A change costs 100 µs.

@@ -1,6 +1,6 @@
 /**
- * What a load costs, worked out from the costs of single reads and changes. `arithmetic.test.ts` compares the shares with a
- * simulation of single events, and `npm run bench -- --only scale` compares the costs with a measured run. docs/scale.md explains it.
+ * The cost of a load, computed from the costs of single reads and changes. `arithmetic.test.ts` compares the shares with a
+ * simulation of single events. `npm run bench -- --only scale` compares the costs with a measured run. docs/scale.md explains it.
  */
 
 /** Reads are drawn by a Zipf law (0.99) as in `zipf.ts`; each change takes any product. */
@@ -36,10 +36,10 @@ export interface Costs {
   readonly redis: {
     readonly read: number;
     readonly change: number;
-    /** For each process that hears of a change. */
+    /** For each process that hears a change. */
     readonly listener: number;
   };
-  /** A read of any source is counted there, as a request of its caller and as a view. */
+  /** The state Redis counts every read, as a request of its caller and as a view. */
   readonly state: { readonly read: number; readonly change: number };
   readonly postgres: { readonly read: number; readonly change: number };
   readonly worker: { readonly change: number };
@@ -101,7 +101,7 @@ export function coresOf(workload: Workload, { near, redis, postgres }: Shares, c
   const { reader } = costs;
   const busy = (us: number) => us / 1e6;
   return {
-    // Every process hears of every change.
+    // Every process hears every change.
     readers: busy(
       reads * (near * reader.near + redis * reader.redis + postgres * reader.postgres) +
         readers * changes * reader.change,
@@ -118,11 +118,11 @@ export function coresOf(workload: Workload, { near, redis, postgres }: Shares, c
 /** The processes of catalog-read that a load needs, if each may use this part of its core. Infinity if no number is enough. */
 export function readersFor(workload: Omit<Workload, 'readers'>, costs: Costs, part: number): number {
   const { reader } = costs;
-  // What changes leave of a process. Even if each read were the cheapest, that many processes are needed.
+  // The CPU time that changes leave for reads. `least` processes are needed even if every read were of the cheapest kind.
   const left_us = part * 1e6 - workload.changesPerSecond * reader.change;
   if (left_us <= 0) return Number.POSITIVE_INFINITY;
   const least = (workload.readsPerSecond * Math.min(reader.near, reader.redis, reader.postgres)) / left_us;
-  // With more of them each near cache sees fewer reads and answers less, so the number is looked for.
+  // With more readers, near caches answer a smaller share. So the cost of a read depends on the number, and a search finds it.
   for (
     let readers = Math.max(1, Math.floor(least));
     readers < mostReaders;
@@ -139,8 +139,8 @@ const leastLoad = 1e-6;
 const mostLoad = 100;
 
 /**
- * Which part of a load the system carries with so many cores for one of its parts, each busy up to `part`, and as many readers as
- * that load needs. 1 is the whole load; Infinity: a hundred times as much is not too much.
+ * The share of the load that the system carries if one of its parts has `cores` cores, each at most `part` busy, and there are as
+ * many readers as the load needs. 1 is the whole load. Infinity: a hundred times the load is still not too much.
  */
 export function carriedPart(
   name: keyof Cores,
@@ -158,7 +158,7 @@ export function carriedPart(
     const readers = readersFor(scaled, costs, part);
     if (!Number.isFinite(readers)) return false;
     const all = { ...scaled, readers };
-    // Readers are never too few: their number follows the load until changes alone fill a core.
+    // There are always enough readers: their number grows with the load until changes alone fill a core.
     return name === 'readers' || coresOf(all, sharesOf(all), costs)[name] <= cores * part;
   };
   if (isEnough(mostLoad)) return Number.POSITIVE_INFINITY;

@@ -1,4 +1,4 @@
-/** What a million reads and a hundred thousand changes a second need, and which part is too small first. */
+/** What a million reads and a hundred thousand changes a second need, and which part is full first. */
 import { format, markdownTable } from '@catalog/testing';
 import { carriedPart, coresOf, readersFor, sharesOf, type Cores, type Costs } from './arithmetic.ts';
 
@@ -20,11 +20,11 @@ export const parts = Object.keys(names) as (keyof Cores)[];
 export const softTtl_s = 3_600;
 const large = { readsPerSecond: 1_000_000, changesPerSecond: 100_000, products: 10_000_000, softTtl_s };
 const load = 'A million reads and 100,000 changes a second of ten million products';
-/** The part of a core that is planned for. */
+/** How busy a core may be in the plan. */
 const plannedPart = 0.7;
-/** Of a large server for Postgres. */
+/** Cores of a large Postgres server. */
 const coresOfPrimary = 32;
-/** catalog-read gives its near cache 64 MiB unless told otherwise. */
+/** The default of catalog-read. */
 const nearCache_bytes = 64 * 1024 * 1024;
 
 export function planLines(costs: Costs, memory: Memory): string[] {
@@ -34,7 +34,7 @@ export function planLines(costs: Costs, memory: Memory): string[] {
 
 type Planned = typeof large & { readonly nearEntries: number };
 
-/** Which part stops the growth first when there is one of each, and enough readers. */
+/** Which part is full first, with one server of each kind and enough readers. */
 function limitLines(workload: Planned, costs: Costs): string[] {
   const carried = parts.map((part) => ({
     part,
@@ -43,7 +43,7 @@ function limitLines(workload: Planned, costs: Costs): string[] {
   const ofReaders = carried.find(({ part }) => part === 'readers')?.factor ?? Number.POSITIVE_INFINITY;
   const rate = (part: keyof Cores, factor: number, perSecond: number) => {
     if (!Number.isFinite(factor)) return 'more than a hundred times the load';
-    // Beyond, no number of readers is enough to ask for.
+    // Beyond this factor, no number of readers is enough, so nothing larger can be computed.
     if (part !== 'readers' && factor >= ofReaders) return `more than ${names.readers}`;
     return format(Math.round(factor * perSecond));
   };

@@ -21,7 +21,7 @@ import { names, parts, planLines, softTtl_s } from './plan.ts';
 
 const update = loadSql(import.meta.url, '../changes/update.sql');
 const updaters = 8;
-/** The channel on which readers hear of changes (libs/cache/src/channel). */
+/** The channel on which readers hear changes (libs/cache/src/channel). */
 const channel = 'invalidations';
 /** Measured and predicted cores may differ by this factor. */
 const tolerance = 1.3;

@@ -1,4 +1,4 @@
-/** Puts the change feed on a core of its own, with `taskset` of Linux. */
+/** Puts the change feed on its own core, with `taskset` of Linux. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -9,7 +9,7 @@ const run = promisify(execFile);
 
 /** The clients and the sessions of Postgres that serve them. */
 const clientCore = '0';
-/** The worker, its sessions, what sends the change slot, and the Redis servers. */
+/** The worker, its sessions, the Postgres process that sends the change slot, and the Redis servers. */
 const feedCore = '1';
 
 const pin = (cores: string, pids: readonly number[]) =>

@@ -92,9 +92,9 @@ async function landed(catalog: Pool): Promise<void> {
   });
 }
 
-/** Lets the triggers write to this source. */
+/** Switches the triggers to this source. */
 export async function useSource(catalog: Pool, source: 'outbox' | 'slot'): Promise<void> {
-  // In this stack the right is not needed before.
+  // The local stack gives this right only with CHANGE_SOURCE=slot.
   await catalog.query('alter role invalidation_worker replication');
   await catalog.query('update catalog.change_slot set wanted = $1', [source]);
   const isSwitched = `select from catalog.change_slot

@@ -118,7 +118,7 @@ test.each([
   expect([status, errors.map((error) => error.parameter)]).toEqual([400, [parameter]]);
 });
 
-test('a cursor that was cut short, changed or made up is refused, also as Last-Event-ID', async () => {
+test('a truncated, changed or forged cursor is refused, also as Last-Event-ID', async () => {
   const cursor = await latest();
   const madeUp = (json: string) =>
     Buffer.concat([createHash('sha256').update(json).digest().subarray(0, 6), Buffer.from(json)]).toString(
@@ -213,13 +213,13 @@ test('a caller has so many streams at most, and other callers have their own', a
   });
 });
 
-test('one caller cannot take all connections that read changes, neither with pages nor with streams', async () => {
+test('one caller cannot use all connections that read changes, neither with pages nor with streams', async () => {
   const session = await stores.owner.connect();
   const greedy = authorization({ sub: 'greedy' });
   const asked: Promise<Response>[] = [];
   try {
     await session.query('begin');
-    // Snapshots read it, and `after=latest` does not.
+    // Snapshots read this table, and `after=latest` does not.
     await session.query('lock table catalog.products');
     asked.push(...Array.from({ length: 10 }, () => get('?after=snapshot', greedy)));
     const stream = { ...greedy, Accept: 'text/event-stream' };
@@ -239,7 +239,7 @@ test('one caller cannot take all connections that read changes, neither with pag
     void answer.body?.cancel();
     return answer.status;
   });
-  // Its own reads waited. Only so many streams may be open.
+  // The caller's own reads waited. Of its streams, only the allowed number opened.
   expect(statuses.slice(0, 10)).toEqual(Array(10).fill(200));
   expect(statuses.slice(10).filter((status) => status === 200).length).toBeGreaterThan(0);
 });

@@ -43,7 +43,7 @@ async function readAll(start: ChangesStart, withProducts = true) {
   }
 }
 
-test('a page ends at a million characters, reads little more, and the next one continues there', async () => {
+test('a page ends at a million characters, Postgres reads little more for it, and the next page continues there', async () => {
   const [begin] = await readAll('latest');
   await owner.query(`
     insert into catalog.products (sku, name, brand, category, price_minor, currency, attributes)
@@ -64,7 +64,7 @@ test('a page ends at a million characters, reads little more, and the next one c
   }
 });
 
-test('many changes of one large product are several pages, and each reads it once', async () => {
+test('many changes of one large product fill several pages, and each page reads the product once', async () => {
   const [begin] = await readAll('latest');
   for (let price = 100; price < 130; price += 1)
     await owner.query(`update catalog.products set price_minor = $1 where sku = 'LARGE-1'`, [price]);
@@ -77,7 +77,7 @@ test('many changes of one large product are several pages, and each reads it onc
   }
 });
 
-test('small changes fill a page to its limit, with a query for each twenty products', async () => {
+test('small changes fill a page to its limit, with one query for every twenty products', async () => {
   const [begin] = await readAll('latest');
   await owner.query(`
     insert into catalog.products (sku, name, brand, category, price_minor, currency)

@@ -8,7 +8,7 @@ import {
   readCursor,
 } from '@catalog/database';
 
-/** Products are read so many in a query: 2.3 MB, if all have the largest size and only the first of them fit the page. */
+/** Products in one query: 2.3 MB if all have the largest size, of which only the first fit on the page. */
 const productsInQuery = 20;
 
 export interface FollowedPage extends Omit<ChangesPage, 'changes'> {
@@ -16,7 +16,7 @@ export interface FollowedPage extends Omit<ChangesPage, 'changes'> {
 }
 
 /**
- * A page of changes as followers see it. It ends early rather than to be longer than `maxPage_chars`, but has at least one
+ * A page of changes as followers see it. It ends before it is longer than `maxPage_chars`, but has at least one
  * change where there is any.
  *
  * @throws CatalogError `changes_gone`
@@ -49,7 +49,7 @@ export async function readFollowedPage(
   return { ...page, changes };
 }
 
-/** Reads the next products that are not there yet. A product of several changes is read once. */
+/** Reads the next products that are not loaded yet. A product with several changes is read once. */
 async function addProducts(
   pool: Pool,
   keys: readonly string[],

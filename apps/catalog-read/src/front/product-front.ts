@@ -46,8 +46,8 @@ type Method = 'GET' | 'HEAD';
 type RouteSeries = Record<Method, Record<200 | 304, RequestSeries>>;
 
 /**
- * Answers `GET` and `HEAD` of products by id, by SKU and with `ids=`. The routes in `products/routes.ts` answer the same; a test compares
- * both. Express takes 20 µs for a request, and the near cache less than one. Unusual requests are left to Express.
+ * Answers `GET` and `HEAD` of products by id, by SKU and with `ids=`. The routes in `products/routes.ts` answer the same; a test
+ * compares both. Express takes 20 µs for a request, and the near cache less than one. Unusual requests are left to Express.
  */
 export class ProductFront implements Front {
   readonly #deps: ProductFrontDeps;
@@ -139,7 +139,7 @@ export class ProductFront implements Front {
     const id = key.toLowerCase();
     const answer = await (isSku
       ? lookup.bySku(key, anyVersion(admitted))
-      : lookup.byId(id, { ...anyVersion(admitted), isFar: id === key }));
+      : lookup.byId(id, { ...anyVersion(admitted), skipsNear: id === key }));
     const product = preparedProduct(answer.entry);
     if (product !== undefined) this.#send(res, method, admitted, product, answer.source, answer.age_ms);
     else {

@@ -65,7 +65,7 @@ test('a page that Postgres takes long for costs more', async () => {
   await search(1);
 });
 
-/** What each kind of read does for a caller, and how many places it has. */
+/** A read of each kind for a caller, and how many places the kind has. */
 const kinds: Record<string, [places: number, waiting: number, points: number, read: Read]> = {
   'a read of many keys': [
     placesOfOne.batches,
@@ -112,7 +112,7 @@ const kinds: Record<string, [places: number, waiting: number, points: number, re
 };
 type Read = (budget: LoadBudget, caller: string, work: () => Promise<void>) => Promise<unknown>;
 
-test.each(Object.keys(kinds))('one caller cannot take all places, and pays for each: %s', async (kind) => {
+test.each(Object.keys(kinds))('one caller cannot use all places and pays for each read: %s', async (kind) => {
   const [places, waiting, points, read] = kinds[kind] as (typeof kinds)[string];
   const all = places + waiting;
   const { budget } = budgetOf(points * all + points);
@@ -133,7 +133,7 @@ test.each(Object.keys(kinds))('one caller cannot take all places, and pays for e
   await expect(budget.many('a', Infinity, points + 1, async () => [])).rejects.toMatchObject(refused);
 });
 
-test('what Redis answers needs no place', async () => {
+test('a read that Redis answers needs no place', async () => {
   const { budget } = budgetOf(10_000);
   const { promise: reading, resolve } = Promise.withResolvers<Answer>();
   const reads = Array.from({ length: placesOfOne.keys + placesOfOne.waitingKeys + 1 }, () =>

@@ -8,7 +8,7 @@ export const loadCosts = {
   key: 1,
   /** An absent key takes room in both caches, and nobody else asks for it. */
   missingKey: 5,
-  /** A page, a search, facets, or a page of changes: measured, about as long as ten keys of a batch. */
+  /** A page, a search, facets, or a page of changes: measured, it takes about as long as ten keys of a batch. */
   page: 10,
   /** Of a page that takes longer than `quickPage_ms`: a search for words that no product has compares them with all words. */
   pageMillisecond: 10,
@@ -25,17 +25,17 @@ export const placesOfOne = {
   pages: 12,
   /** Reads of many keys. */
   batches: 6,
-  /** Single keys that Redis cannot answer. They share queries of a hundred keys, so those that wait for a place need one or two. */
+  /** Single keys that Redis cannot answer. Up to a hundred keys share a query, so these need only one or two places. */
   keys: 100,
-  /** Queries that no other read shares: of a SKU at the primary, of a version, of an inspected key. */
+  /** Queries that no other read shares: for a SKU at the primary, a version, or an inspected key. */
   queries: 4,
   /** Pages of changes. Three connections read them. */
   changes: 2,
-  /** More of each wait, since most come from a cache in a moment. */
+  /** Reads of each kind that may wait: a cache answers most of them in a moment. */
   waiting: 100,
-  /** A read that waits holds no more than its request. */
+  /** Single keys that may wait. A waiting read holds only its request. */
   waitingKeys: 1_000,
-  /** As long as a pool lets a query wait for a connection. */
+  /** How long a read may wait: as long as a pool lets a query wait for a connection. */
   wait_ms: 2_000,
 } as const;
 
@@ -73,7 +73,7 @@ export class LoadBudget {
   }
 
   /**
-   * @param read gets `inTurn` for the cache: only what Redis cannot answer waits for its turn
+   * @param read gets `inTurn` for the cache: only a read that Redis cannot answer waits for its turn
    * @throws CatalogError `rate_limited`, also if too many reads of the caller wait
    */
   one(caller: string, read: (inTurn: InTurn) => Promise<Answer>): Promise<Answer> {

@@ -15,8 +15,8 @@ export interface AtLeast {
   readonly beforeBypass: () => Promise<void>;
   /** When the caller gives up, by `performance.now()`. Called only before a wait. */
   readonly waitsUntil: () => number;
-  /** The near cache has just been asked, and had no answer. */
-  readonly isFar?: boolean;
+  /** Call it only after the near cache had no answer. */
+  readonly skipsNear?: boolean;
 }
 
 /**
@@ -51,11 +51,11 @@ export class ProductLookup {
   /** @throws CatalogError `version_not_reached`, `rate_limited`, `unavailable` */
   async byId(id: string, atLeast: AtLeast): Promise<Answer> {
     const { products } = this.#cache;
-    const near = atLeast.isFar === true ? undefined : products.getNear(id, atLeast.minVersion);
+    const near = atLeast.skipsNear === true ? undefined : products.getNear(id, atLeast.minVersion);
     const answer =
       near ??
       (await this.#budget.one(atLeast.caller, (inTurn) =>
-        products.get(id, { ...atLeast, isFar: true, inTurn }),
+        products.get(id, { ...atLeast, skipsNear: true, inTurn }),
       ));
     if (answer.version >= atLeast.minVersion) return answer;
     if (answer.text !== null) throw versionNotReached(atLeast.minVersion, answer.version);
@@ -75,7 +75,7 @@ export class ProductLookup {
     const { products, skus } = this.#cache;
     const named =
       skus.getNear(sku) ??
-      (await this.#budget.one(caller, (inTurn) => skus.get(sku, { waitsUntil, isFar: true, inTurn })));
+      (await this.#budget.one(caller, (inTurn) => skus.get(sku, { waitsUntil, skipsNear: true, inTurn })));
     const target = skuTarget(named.entry, sku);
     if (target === undefined) {
       if (minVersion === 0) return named;
@@ -85,7 +85,7 @@ export class ProductLookup {
     const product =
       products.getNear(target.id) ??
       (await this.#budget.one(caller, (inTurn) =>
-        products.get(target.id, { waitsUntil, isFar: true, inTurn }),
+        products.get(target.id, { waitsUntil, skipsNear: true, inTurn }),
       ));
     if (isTarget(target, product) && product.version >= minVersion) return product;
     if (product.version < minVersion) await beforeBypass();

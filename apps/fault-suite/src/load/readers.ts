@@ -10,7 +10,7 @@ const pause_ms = 4;
 export async function residentReader(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
   await readAgain(scene, `client ${index}`, () => {
-    // An upgrade puts another process in the place of this one.
+    // An upgrade may have replaced the process.
     const { name, url } = system.readers[index % system.readers.length] ?? { name: '', url: '' };
     const key = scene.pick([...keys.lasting, ...keys.mortal]);
     return { process: name, url, demands: random() < 0.1, key };

@@ -1,4 +1,4 @@
-/** Faults of the change slot. They use it also in a run whose source is the outbox, and then go back. */
+/** Faults of the change slot. If the source of the run is the outbox, each row switches to the slot and back. */
 import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { metric } from '../system/metrics.ts';
@@ -16,7 +16,7 @@ async function switchTo({ sql }: System, source: ChangeSource): Promise<void> {
   await eventually(async () => (await sql.query(isSwitched, [source])).rowCount === 1, patience);
 }
 
-/** Runs `work` with the slot as the source, and goes back to the source of before. */
+/** Runs `work` with the slot as the source, then switches back to the former source. */
 async function withSlot({ system }: Stage, work: () => Promise<void>): Promise<void> {
   const { rows } = await system.sql.query<{ source: ChangeSource }>(
     'select catalog.change_source() as source',
@@ -29,7 +29,7 @@ async function withSlot({ system }: Stage, work: () => Promise<void>): Promise<v
   }
 }
 
-/** Ends the session that reads the slot, so that the slot can be deleted. Its worker must be paused. */
+/** Deletes the slot. First ends the session that reads it, whose worker must be paused. */
 async function deleteSlot({ sql }: System): Promise<void> {
   await sql.query(
     `select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = ${slotName}`,

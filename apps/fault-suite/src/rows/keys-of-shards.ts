@@ -1,4 +1,4 @@
-/** Keys that nobody changes, as many on each shard of the cluster, and readers that ask for them all the time. */
+/** Keys that nobody changes, the same number on each shard of the cluster, and clients that read them all the time. */
 import { slotOf } from '@catalog/cache/worker';
 import { pause } from '@catalog/runtime';
 import { eventually, type RedisCluster, type RedisServer } from '@catalog/testing';
@@ -8,12 +8,12 @@ import type { System } from '../system/system.ts';
 import type { Stage } from './row.ts';
 
 const perShard = 40;
-/** Among so many, each shard has enough, also after slots have moved. */
+/** Among this many products, each shard has enough keys, even after slots have moved. */
 const candidates = 1_000;
 const warm_ms = 10_000;
 
 export function clusterOf({ cache }: System): RedisCluster {
-  if (cache.cluster === undefined) throw new Error('The row needs a cluster: --cluster');
+  if (cache.cluster === undefined) throw new Error('The row needs a Redis Cluster: add --cluster.');
   return cache.cluster;
 }
 
@@ -43,7 +43,7 @@ export interface Seen {
   readonly cold: ReadonlySet<string>;
 }
 
-/** Reads all keys from each reader in turn while `beside` runs. Before that, each reader finds each of them in a cache. */
+/** Reads all keys from each reader in turn while `beside` runs. First waits until each reader finds each key in a cache. */
 export async function readKeysWhile(
   { system, load }: Stage,
   keys: readonly string[],

@@ -1,11 +1,11 @@
-/** A row in which the cache Redis becomes another server without a restart, and the first one again. */
+/** A row in which another server takes over the cache Redis without a restart, and then the first one again. */
 import { pause } from '@catalog/runtime';
 import { eventually, type RedisCluster, type RedisServer, startRedis } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import type { System } from '../system/system.ts';
 import type { Row } from './row.ts';
 
-/** What is written in this time is missing on the replica. */
+/** The replica lacks the writes of this time. */
 const missed_ms = 1_500;
 const isLinked = async (replica: Redis) => /master_link_status:up/.test(await replica.info('replication'));
 
@@ -40,7 +40,7 @@ async function takeOver(
   master: RedisServer,
   replica: RedisServer,
 ): Promise<void> {
-  // The master asks for no password, so it refuses one.
+  // The master has no password, so it refuses a replica that sends one.
   await client(replica).config('SET', 'masterauth', 'wrong');
   await client(master).call('CLIENT', 'KILL', 'TYPE', 'replica');
   await pause(missed_ms);

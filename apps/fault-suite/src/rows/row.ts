@@ -29,8 +29,8 @@ export interface Row {
   /** `npm test` runs it. */
   readonly quick?: true;
   /**
-   * With `--cluster`: `same` runs it with a cluster as the cache too, and `only` runs nowhere else. A row of the cache Redis that
-   * cannot run there says why. Any other row runs there only when `--row` names it.
+   * `same`: the row also runs with `--cluster`. `only`: it runs only with `--cluster`. `not`: why a row of the cache Redis cannot
+   * run there. Without a value, the row runs there only if `--row` names it.
    */
   readonly onCluster?: 'same' | 'only' | { readonly not: string };
   /** It runs on a system whose Postgres has standbys, and an address that a failover moves. */

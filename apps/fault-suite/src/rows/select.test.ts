@@ -18,7 +18,7 @@ test('a row is chosen by its whole id, and an unknown id is reported', () => {
 describe('with --cluster', () => {
   const idsOf = (chosen: readonly Row[]) => chosen.map(({ id }) => id);
 
-  test('the rows of the cache Redis run, and those that cannot are left out with a reason', () => {
+  test('the rows of the cache Redis run, except those that cannot, which are listed with a reason', () => {
     const { chosen, left } = rowsFor(rows, true, false);
     expect(idsOf(chosen)).toEqual(expect.arrayContaining(['1', '24', '73']));
     expect(idsOf(chosen)).not.toContain('43');
@@ -27,13 +27,13 @@ describe('with --cluster', () => {
     ]);
   });
 
-  test('any row runs that somebody names, unless it cannot', () => {
+  test('a row that somebody names runs, unless it cannot', () => {
     const named = (...wanted: string[]) => rowsFor(selectRows(rows, wanted).chosen, true, true);
     expect(idsOf(named('12', '60', '73').chosen)).toEqual(['12', '73']);
     expect(named('60').left).toHaveLength(1);
   });
 
-  test('rows of a cluster run nowhere else', () => {
+  test('rows of a cluster do not run without --cluster', () => {
     expect(idsOf(rowsFor(rows, false, false).chosen)).not.toContain('73');
     expect(rowsFor(rows, false, false).left).toEqual([]);
     const named = rowsFor(selectRows(rows, ['73', '24']).chosen, false, true);

@@ -2,11 +2,11 @@ import type { Row } from './row.ts';
 
 interface Choice {
   readonly chosen: readonly Row[];
-  /** Rows that cannot run there, with the reason. */
+  /** Rows that cannot run with this cache, with the reason. */
   readonly left: readonly { readonly row: Row; readonly why: string }[];
 }
 
-/** The rows that run with one server as the cache, or with a cluster. @param named whether somebody has named these rows */
+/** The rows that run with this cache: one server or a cluster. @param named whether `--row` names these rows */
 export function rowsFor(rows: readonly Row[], isCluster: boolean, named: boolean): Choice {
   const whyNot = ({ onCluster }: Row): string | undefined => {
     if (!isCluster) return onCluster === 'only' ? 'it needs --cluster' : undefined;

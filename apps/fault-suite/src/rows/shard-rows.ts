@@ -14,11 +14,11 @@ import {
 } from './keys-of-shards.ts';
 import type { Row, Stage } from './row.ts';
 
-/** Of Redis Cluster, with time for a busy machine. */
+/** A failover of Redis Cluster takes seconds; the rest is for a busy machine. */
 const failover_ms = 20_000;
 const away_ms = 3_000;
 
-/** Reads keys of all shards while the fault hits the first one. Expects that the caches of the others go on. */
+/** Reads keys of all shards while the fault hits the first one. Expects the keys of the others to stay in the caches. */
 async function faultOfOneShard(
   stage: Stage,
   inject: (shard: Shard, cluster: RedisCluster) => Promise<void>,
@@ -57,7 +57,7 @@ async function failedOver({ masters }: RedisCluster, former: RedisServer): Promi
   });
 }
 
-/** Asks the node again and again while the work runs. @returns how often it answered with this error */
+/** Asks the node repeatedly while the work runs. @returns how often it answered with this error */
 async function countErrors(node: RedisServer, error: string, work: () => Promise<void>): Promise<number> {
   const redis = new Redis(node.url, {
     enableReadyCheck: false,
@@ -110,7 +110,7 @@ const reshardingRow: Row = {
     const [from, to] = shards;
     if (from === undefined || to === undefined) throw new Error('The cluster has fewer than two shards.');
     const all = shards.flatMap((shard) => shard.keys);
-    // Those with keys first: of products that change all the time, and of products that nobody changes.
+    // First the slots of known keys: of products that the load changes, and of products that nobody changes.
     const slots = new Set<number>();
     const addSlot = async (slot: number) => {
       if ((await cluster.ownerOf(slot)) === from.master) slots.add(slot);
@@ -179,7 +179,7 @@ const loadingRow: Row = {
       await redis.config('SET', 'loading-process-events-interval-bytes', '1024');
       await redis.config('SET', 'key-load-delay', String(pause_us));
       const answers = await countErrors(master, 'LOADING', async () => {
-        // The connection gives up before the answer comes.
+        // This call takes longer than the timeout of the connection.
         redis.call('DEBUG', 'RELOAD').catch(() => undefined);
         await pause(load_ms);
       });

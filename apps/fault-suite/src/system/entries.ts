@@ -44,7 +44,7 @@ async function scan(server: Redis, pattern: string): Promise<Map<string, string>
   return found;
 }
 
-/** The entries that a reader would serve: fresh values and absences of the incarnation of the newest entry of each server. */
+/** The entries that a reader would serve: fresh values and absences, of the incarnation of the newest entry on each server. */
 async function liveEntries({ cache }: System): Promise<Stored[]> {
   const servers = await cache.masters();
   return (await Promise.all(servers.map(liveEntriesOf))).flat();

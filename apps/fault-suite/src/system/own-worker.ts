@@ -1,4 +1,4 @@
-/** A worker that belongs to a row. It replaces the workers of the system, which are paused meanwhile. */
+/** A worker that a row starts. Meanwhile the workers of the system are paused. */
 import { eventually, freePort, startWorker, type RunningScript } from '@catalog/testing';
 import type { System } from './system.ts';
 

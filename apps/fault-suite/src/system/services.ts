@@ -1,4 +1,4 @@
-/** Readers, workers and writers: those of the stack, and more of each beside them. */
+/** Readers, workers and writers: those of the stack, and further ones of each kind. */
 import {
   startReader,
   startScript,
@@ -20,7 +20,7 @@ export interface Worker extends Service {
   signal(signal: NodeJS.Signals): Promise<void>;
 }
 
-/** The first of each kind belongs to the stack, which starts it again when it dies. */
+/** The first of each kind belongs to the stack, which restarts it when it dies. */
 export interface Services {
   readonly readers: readonly Service[];
   readonly workers: readonly Worker[];
@@ -42,7 +42,7 @@ export async function startServices(
   { stack, databaseUrl, changeSource, behind, kill }: Surroundings,
   resources: Resources,
 ): Promise<Services> {
-  // One after the other: a start takes a core for a second.
+  // One after the other, because each start keeps a core busy for a second.
   const readerUrl = await databaseUrl('catalog_read');
   const second = resources.use(
     await startReader(stack, {

@@ -38,7 +38,7 @@ export interface System extends Services, AsyncDisposable {
   readonly stack: LocalStack;
   /** Of a replicated system. */
   readonly pair: PostgresPair | undefined;
-  /** Of a system whose services can be replaced by those of another release. */
+  /** Of a system whose services another release can replace. */
   readonly fleet: Fleet | undefined;
   /** True for the control. */
   readonly plain: boolean;
@@ -103,7 +103,7 @@ export async function startSystem({
   const servicePool = pair === undefined ? undefined : createServicePool(sqlOptions);
   const sql: Pool = servicePool ?? createPool(sqlOptions);
   resources.defer(() => sql.end());
-  // The limits of the roles are made for one process of each service, and rows add even more.
+  // The connection limits of the roles are meant for one process of each service, and the suite runs several.
   if (pair === undefined)
     for (const role of ['catalog_read', 'catalog_write', 'invalidation_worker'])
       await sql.query(`alter role ${role} connection limit -1`);

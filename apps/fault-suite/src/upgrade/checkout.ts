@@ -16,7 +16,7 @@ export async function checkOut(commit: string): Promise<Checkout> {
     await git(repository, 'worktree', 'prune');
   };
   try {
-    // Hooks of this clone are not meant for it.
+    // Hooks of this clone must not run for it.
     await git(
       repository,
       '-c',
@@ -38,7 +38,7 @@ export async function checkOut(commit: string): Promise<Checkout> {
 
 const workspaceScope = '@catalog';
 
-/** One link for each package. A link to the whole folder would lead `@catalog/cache` to the code that is here. */
+/** One link for each package. With one link to the whole folder, `@catalog/cache` would lead to the code of this checkout. */
 async function linkPackages(folder: string): Promise<void> {
   const [from, to] = [join(repository, 'node_modules'), join(folder, 'node_modules')];
   await mkdir(join(to, workspaceScope), { recursive: true });

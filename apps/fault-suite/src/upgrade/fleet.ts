@@ -1,4 +1,4 @@
-/** The services of one system, each of which can be replaced by that of another release. */
+/** The services of one system. Another release can replace each of them. */
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ interface Instance {
   readonly process: RunningScript;
 }
 
-/** Clients stop calling a process this long before it must end, as a load balancer does. */
+/** Clients stop calling a process this long before it must end, as behind a load balancer. */
 const leave_ms = 500;
 
 const databaseRoles = ['catalog_read', 'catalog_write', 'invalidation_worker', 'orders', 'console'];
@@ -55,7 +55,7 @@ export class Fleet implements Services, AsyncDisposable {
   readonly #stack: LocalStack;
   readonly #running = new Map<Place, Instance>();
   #started = 0;
-  /** Where orders finds catalog-read, whatever process that is. */
+  /** The fixed address at which orders finds catalog-read, whichever process that is. */
   readonly #readerAddress: TcpProxy;
 
   private constructor(stack: LocalStack, readerAddress: TcpProxy) {
@@ -98,7 +98,7 @@ export class Fleet implements Services, AsyncDisposable {
     return this.#at('orders').process.url;
   }
 
-  /** Starts a process of this release beside the one of this place, sends the clients to it, and ends the other one. */
+  /** Starts a process of this release beside the former one, sends the clients to it, and ends the former one. */
   async replace(place: Place, release: Release): Promise<void> {
     const started = await this.#startAt(place, release);
     const former = this.#running.get(place);
@@ -157,7 +157,7 @@ export class Fleet implements Services, AsyncDisposable {
   }
 }
 
-/** @throws if it has ended by itself before: a process that dies beside another release is what this looks for */
+/** @throws if the process has already ended by itself: the upgrade must notice a process that dies beside another release */
 async function endAlive({ name, process: running }: Instance): Promise<void> {
   try {
     process.kill(running.pid, 0);

@@ -1,4 +1,4 @@
-/** A client that places orders, sends some of them again, and counts what became of them. */
+/** A client that places orders, repeats some of the requests, and counts the results. */
 import { randomUUID } from 'node:crypto';
 import { pause } from '@catalog/runtime';
 import type { LocalStack } from '@catalog/testing';
@@ -9,11 +9,11 @@ import type { Fleet } from './fleet.ts';
 export interface OrdersSeen {
   /** The ids of the orders that were acknowledged. */
   readonly placed: readonly string[];
-  /** What was answered instead of an order, by tries. */
+  /** The answers of tries that placed no order. */
   readonly failed: readonly string[];
   /** Orders that no try has placed. */
   readonly lost: number;
-  /** Orders that a repetition with the same key did not answer again. */
+  /** Repetitions with the same key that were not answered with the same order. */
   readonly doubled: number;
 }
 
@@ -52,7 +52,7 @@ export class OrdersLoad {
       if (id === undefined) lost += 1;
       else {
         placed.push(id);
-        // A client that lost the answer repeats the request, perhaps at a process of another release.
+        // Like a client that lost the answer, it repeats the request. A process of another release may answer.
         if (random() < 0.25 && (await this.#place(order, key, failed)) !== id) doubled += 1;
       }
       await pause(pause_ms * 2 * random());

@@ -21,7 +21,7 @@ const release = (released: number) => write('released.json', JSON.stringify({ re
 
 let commits = 0;
 
-/** @returns the commit with everything that was written */
+/** Commits all files. @returns the commit */
 async function commit(): Promise<string> {
   const identity = [
     '-c',
@@ -37,7 +37,7 @@ async function commit(): Promise<string> {
   return git(folder, 'rev-parse', 'HEAD');
 }
 
-test('the commit before HEAD is taken when there is no origin/main, or HEAD is its last commit', async () => {
+test('without origin/main, or if HEAD is its last commit, it is the commit before HEAD', async () => {
   const first = await commit();
   const second = await commit();
   expect(await findPrevious(undefined, folder)).toEqual({ commit: first });
@@ -45,7 +45,7 @@ test('the commit before HEAD is taken when there is no origin/main, or HEAD is i
   expect(await findPrevious(undefined, folder)).toEqual({ commit: first });
 });
 
-test('on a branch it is the last commit of origin/main that the branch stands on', async () => {
+test('on a branch it is the merge base with origin/main', async () => {
   const shared = await commit();
   await commit();
   const own = await commit();
@@ -56,7 +56,7 @@ test('on a branch it is the last commit of origin/main that the branch stands on
   expect(await findPrevious(undefined, folder)).toEqual({ commit: shared });
 });
 
-test('without an earlier commit the reason is said: no git, one commit, a shallow clone', async () => {
+test('without an earlier commit it gives the reason: no git, one commit, a shallow clone', async () => {
   expect(await findPrevious(undefined, folder)).toEqual({
     why: expect.stringContaining('no git history') as string,
   });

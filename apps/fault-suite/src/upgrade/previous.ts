@@ -1,4 +1,4 @@
-/** The commit before this work: whose services the new ones replace. */
+/** Finds the commit whose services the new ones replace. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -9,7 +9,7 @@ const migrations = 'libs/database/migrations';
 
 export type Previous =
   | { readonly commit: string }
-  /** The reason why there is none to upgrade from, and what to do about it. */
+  /** The reason why there is no such commit, and what to do. */
   | { readonly why: string };
 
 /** @throws when git fails */
@@ -25,7 +25,7 @@ const gitOrNothing = (folder: string, ...args: string[]): Promise<string | undef
 export const commitOf = (name: string, folder = repository): Promise<string | undefined> =>
   gitOrNothing(folder, 'rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`);
 
-/** Without a named commit: the last one of origin/main that this work stands on, or the one before HEAD if that is HEAD. */
+/** The default is the merge base with origin/main, or the commit before HEAD if the merge base is HEAD. */
 export async function findPrevious(named?: string, folder = repository): Promise<Previous> {
   const head = await commitOf('HEAD', folder);
   if (head === undefined) return { why: 'the folder has no git history. Clone the repository' };
@@ -52,7 +52,7 @@ async function defaultCommit(head: string, folder: string): Promise<string | und
   return shared === undefined || shared === head ? commitOf(`${head}~1`, folder) : shared;
 }
 
-/** Migrations that no release has, and that the commit has in another form. Released ones never change: those must fail. */
+/** Unreleased migrations that differ from those of the commit. Released ones never change, so a difference there must fail. */
 async function editedMigrations(commit: string, folder: string): Promise<string[]> {
   const text = await readFile(join(folder, migrations, 'released.json'), 'utf8');
   const { released } = JSON.parse(text) as { released: number };

@@ -6,11 +6,11 @@ import { findPrevious } from './previous.ts';
 import { upgradeRow } from './upgrade-row.ts';
 
 export interface UpgradeOptions extends Pick<SuiteOptions, 'seed' | 'patience' | 'say'> {
-  /** The commit to upgrade from; without it the last one of origin/main that this work stands on. */
+  /** The commit to upgrade from. The default is that of `findPrevious`. */
   readonly from?: string;
 }
 
-/** Runs the services of another commit beside the present ones. Without such a commit the row is skipped, with the reason. */
+/** Runs the services of another commit beside the present ones. Without such a commit it skips the row and reports the reason. */
 export async function runUpgrade({ from, ...options }: UpgradeOptions): ReturnType<typeof runSuite> {
   const previous = await findPrevious(from);
   await using checkout = 'commit' in previous ? await checkOut(previous.commit) : undefined;

@@ -33,9 +33,9 @@ interface FeedOptions {
   readonly entities: readonly Entity[];
   readonly outbox: Outbox;
   readonly changeSlot: ChangeSlot;
-  /** Undefined: it stays what it is. */
+  /** Undefined: the source stays as it is. */
   readonly changeSource: ChangeSource | undefined;
-  /** Changes may be lost, since the change slot does not have them. */
+  /** Called when changes may be missing in the change slot. */
   readonly onSlotLost: (reason: string) => void;
   /** Makes sure that the cache holds nothing from before this call. */
   readonly purge: (reason: string) => Promise<void>;
@@ -61,7 +61,7 @@ export interface Feed extends Part {
 /** Of each acknowledgement: enough to know how long changes take, and nothing beside a statement for hundreds of them. */
 const observedChanges = 5;
 
-/** The way of a change: outbox, relay or lander, queue, invalidation, acknowledgement. The parts stand in the reverse order. */
+/** The way of a change: outbox, relay or lander, queue, invalidation, acknowledgement. The parts below are in reverse order. */
 export function createFeed(options: FeedOptions): Feed {
   const { outbox, stateRedis, cache, registration, refreshRequests, broadcast, metrics } = options;
   const { reportFailure } = options;

@@ -45,7 +45,7 @@ export interface Stores extends AsyncDisposable {
   insertProducts(count: number): Promise<string[]>;
   /** Changes that wait in the outbox. */
   unapplied(): Promise<number>;
-  /** @returns whether everything that was committed before is applied, however it reached the outbox */
+  /** @returns whether every change that was committed before the call is applied, from either source */
   milestone(): Promise<() => Promise<boolean>>;
   /** Waits until every committed change is applied and acknowledged. */
   settled(timeout_ms?: number): Promise<void>;

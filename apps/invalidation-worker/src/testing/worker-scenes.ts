@@ -16,7 +16,7 @@ export async function stores(options?: Parameters<typeof startStores>[0]): Promi
   return made;
 }
 
-/** A worker until the end of the test. It is ready, and its source is the one that it was told. */
+/** A worker until the end of the test. It is ready, and it uses the given source. */
 export async function worker(on: Stores, options: WorkerOptions = {}) {
   const made = await startWorker(on, options);
   started.push(made);
@@ -25,7 +25,7 @@ export async function worker(on: Stores, options: WorkerOptions = {}) {
   return made;
 }
 
-/** Waits until the triggers write there, and no slot is in use that is not needed. */
+/** Waits until the switch to this source is complete. */
 export async function untilSource(on: Stores, source: ChangeSource): Promise<void> {
   const isSwitched = `select from catalog.change_slot
     where catalog.change_source() = $1 and in_use = ($1 = 'slot') and (landed is not null or not in_use)`;
@@ -44,7 +44,7 @@ export async function cachedProduct(on: Stores): Promise<{ id: string; key: stri
   return { id, key, version };
 }
 
-/** A queue for the test alone. The worker has its own. */
+/** A queue of the test, beside that of the worker. */
 export function queueOf(on: Stores): Queue {
   const queue = new Queue(INVALIDATION_QUEUE, { connection: { url: on.stateRedis.url } });
   queue.on('error', () => undefined);

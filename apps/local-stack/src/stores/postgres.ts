@@ -48,7 +48,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Process
     shared_buffers: '128MB',
     // The traces of changes read the commit time of each transaction.
     track_commit_timestamp: 'on',
-    // The change slot needs it. A slot that no worker reads may not fill the disk.
+    // The change slot needs it. The size limit keeps a slot that no worker reads from filling the disk.
     wal_level: 'logical',
     max_slot_wal_keep_size: '4GB',
     // Of one session: an import of a million rows sorts less. No query may fill the disk.

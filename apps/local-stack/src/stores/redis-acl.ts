@@ -84,7 +84,8 @@ const users: Readonly<Record<RedisServer, Readonly<Record<string, User>>>> = {
         'exists pexpire pttl zadd zcard zremrangebyscore',
       ],
     },
-    // Owns the queues, adds the counted views to Postgres, keeps the highest applied version, and tells the other workers which changes it applies.
+    // Owns the queues, adds the counted views to Postgres, keeps the highest applied version, and tells the other workers which
+    // changes it applies.
     'invalidation-worker': {
       keys: '~bull:* ~views:* ~lock:{expired-rows}* ~postgres:highest',
       channels: '&changes',

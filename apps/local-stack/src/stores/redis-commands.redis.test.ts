@@ -49,7 +49,7 @@ const codeOf: Readonly<Record<RedisServer, Readonly<Record<string, readonly stri
     ],
   },
 };
-/** Sent by ioredis, by the code that runs scripts, or by the code that learns the map of a cluster. */
+/** Commands that ioredis sends, or the code that runs scripts, or the code that learns the map of a cluster. */
 const sentByAll = ['client|setname', 'cluster|nodes', 'eval', 'evalsha', 'info', 'ping', 'time'];
 /** Scripts that another user runs. */
 const ofOthers: Readonly<Record<string, readonly string[]>> = {

@@ -38,7 +38,7 @@ const settings: Readonly<Record<RedisServer, readonly string[]>> = {
   ],
 };
 
-/** As infra/redis/cluster.conf. Its comments say why. */
+/** The same settings as in infra/redis/cluster.conf, whose comments give the reasons. */
 const nodeSettings = [
   'cluster-enabled yes',
   'cluster-config-file nodes.conf',

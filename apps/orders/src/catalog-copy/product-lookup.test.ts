@@ -1,10 +1,10 @@
-/** What lookups of one caller cost, and that it is not the others who pay. See docs/security.md, row 67. */
+/** The caller pays for its lookups, and others do not. See docs/security.md, row 67. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CatalogClient } from '@catalog/catalog-client';
 import { expect, test } from 'vitest';
 import { ProductLookup, unknownSkuCost } from './product-lookup.ts';
 
-/** A catalog without products. It answers when it is told to. */
+/** A catalog without products. It answers when the test lets it. */
 function playedCatalog({ left = 1_000_000 } = {}) {
   const asked: string[] = [];
   const answers: (() => void)[] = [];
@@ -36,7 +36,7 @@ function playedCatalog({ left = 1_000_000 } = {}) {
   return { asked, charged, lookup, answerAll };
 }
 
-test('lookups of one caller wait for its own, and another caller does not', async () => {
+test('lookups of one caller wait for its earlier ones, and those of another caller do not', async () => {
   const { asked, lookup, answerAll } = playedCatalog();
   const many = Array.from({ length: 100 }, (_, line) => lookup.find(`A-${line}`, { caller: 'a' }));
   const other = lookup.find('B', { caller: 'b' });
@@ -57,7 +57,7 @@ test('a lookup is not sent for a caller who gave up while it waited', async () =
   expect(asked).not.toContain('LATE');
 });
 
-test('a caller pays for each SKU that no product has, at last with all that it has left', async () => {
+test('a caller pays for each unknown SKU, at last with all its remaining requests', async () => {
   const { charged, lookup, answerAll } = playedCatalog({ left: 2 * unknownSkuCost + 3 });
   const unknown = Array.from({ length: 4 }, (_, line) => lookup.find(`A-${line}`, { caller: 'a' }));
   await nextTurn();

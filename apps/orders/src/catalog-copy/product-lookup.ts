@@ -10,13 +10,13 @@ export interface ProductSources {
 }
 
 export interface LookupOptions extends Pick<ReadOptions, 'staleIfError_ms' | 'minVersion' | 'onStale'> {
-  /** `callerKey` of the request. This caller pays for a SKU that no product has. */
+  /** `callerKey` of the request. This caller pays for an unknown SKU. */
   readonly caller: string;
   /** When the caller stops waiting, by `performance.now()`. */
   readonly until_ms?: number;
 }
 
-/** Of one caller. An order has up to 100 lines, and its lookups share the connections to the catalog with those of other orders. */
+/** Limits of one caller. An order has up to 100 lines, and all orders share the connections to the catalog. */
 const lookups = { atOnce: 20, waiting: 1_000, wait_ms: 5_000 } as const;
 
 /**
@@ -25,13 +25,13 @@ const lookups = { atOnce: 20, waiting: 1_000, wait_ms: 5_000 } as const;
  */
 export const unknownSkuCost = 25;
 
-/** Finds products for callers: so many at once for each, and a SKU that no product has counts for their limit. */
+/** Finds products for callers. It limits the lookups of each caller at once, and unknown SKUs use up the caller's request limit. */
 export class ProductLookup {
   readonly #sources: ProductSources;
   readonly #limit: RequestLimit | undefined;
   readonly #turns = new CallerTurns({ what: 'lookups of products', ...lookups });
 
-  /** @param deps `rateLimiter` is that of the requests */
+  /** @param deps `rateLimiter` is the one that also counts requests */
   constructor(deps: ProductSources & { readonly rateLimiter?: RequestLimit }) {
     this.#sources = deps;
     this.#limit = deps.rateLimiter;
@@ -41,8 +41,8 @@ export class ProductLookup {
    * The product that bears the SKU now. While the catalog cannot answer it comes from the copy, if the copy is young enough and no
    * `minVersion` is asked for. `onStale` then hears the age of the copy.
    *
-   * @throws the errors of the catalog client; CatalogError `rate_limited` if too many lookups of the caller wait, `unavailable` when
-   *   the caller has given up
+   * @throws the errors of the catalog client; CatalogError `rate_limited` if too many lookups of the caller wait, `unavailable`
+   *   when the caller has given up
    */
   async find(
     sku: string,
@@ -65,7 +65,7 @@ export class ProductLookup {
   ): Promise<CopiedProduct | null> {
     const { catalog, copy } = this.#sources;
     try {
-      // With a version, if only the first one, the catalog asks its database before it says that nobody has the SKU.
+      // If a version is given, even the first one, the catalog asks its database before it says that no product has the SKU.
       return await catalog.products.getBySku(sku, { ...options, minVersion: Math.max(1, minVersion) });
     } catch (error) {
       if (!catalogIsAway(error) || minVersion > 0 || staleIfError_ms === 0) throw error;
@@ -76,7 +76,7 @@ export class ProductLookup {
     }
   }
 
-  /** The answer is known by now, so only the next request hears of the limit. A caller with fewer requests left pays with all of them. */
+  /** Charges after the answer, so only the next request is refused. A caller that has less left loses all of it. */
   async #charge(caller: string): Promise<void> {
     const decision = await this.#limit?.take(caller, unknownSkuCost);
     if (decision?.allowed === false && decision.left > 0) await this.#limit?.take(caller, decision.left);

@@ -14,7 +14,7 @@ const pieces = 10;
 const orders = await runningOrders();
 afterAll(() => orders[Symbol.asyncDispose]());
 
-/** Each is a caller of its own, because the service gives one caller half of its connections. */
+/** Each is a separate caller, because one caller gets only half of the connections. */
 const order = (sku: string, key: string) =>
   orders.call('POST', '/v1/orders', {
     body: { customerId: key, lines: [{ sku, quantity: 1 }] },

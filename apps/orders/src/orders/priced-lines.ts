@@ -10,7 +10,7 @@ import { askCatalog, unavailable } from '../catalog-copy/catalog-away.ts';
 import type { CopiedProduct } from '../catalog-copy/catalog-copy.ts';
 import type { ProductLookup } from '../catalog-copy/product-lookup.ts';
 
-/** Where prices, and whether the store takes orders, come from. */
+/** The sources of prices, and of the setting whether the store takes orders. */
 export interface PriceSources {
   readonly catalog: Pick<CatalogClient, 'settings'>;
   readonly products: ProductLookup;

@@ -30,9 +30,9 @@ interface Channel {
   /** On the way to the reader. */
   readonly messages: readonly Message[];
   readonly isSound: boolean;
-  /** The version up to which the newest heartbeat says that all is applied. */
+  /** The version up to which all changes are applied, by the newest heartbeat. */
   readonly trusted: number;
-  /** Whether the worker that sent it thought that the shard has the slot. */
+  /** Whether the shard has the slot in the map of the worker that sent it. */
   readonly hasSlot: boolean;
 }
 
@@ -103,7 +103,7 @@ export function shardModel({ workers, moves, messages, without }: ShardOptions):
       if (copy !== null && channels[copy.shard].isSound && isOld(copy.shard, copy.version))
         return `Rule 3 is broken: the near cache serves version ${copy.version}, and trusts shard ${copy.shard}.`;
       const asked = ownerIn(readerMap);
-      // A key whose slot the worker thinks is elsewhere is not read from Redis.
+      // In the map of the worker, another shard may have the slot. Then the key is not read from Redis.
       if (!channels[asked].hasSlot) return undefined;
       if (entry?.stamp === asked && asked === ownerIn(map) && isOld(asked, entry.version))
         return `Rule 3 is broken: shard ${asked} serves version ${entry.version}, and is trusted.`;
@@ -142,7 +142,8 @@ export function shardModel({ workers, moves, messages, without }: ShardOptions):
       } else
         visit(announced, () => `${name} is redirected by shard ${shard}, where it has announced version 1`);
     }
-    // A worker with a newer map first registers it. One with an older map may: the shard had the slot when it was invalidated there.
+    // A worker with a newer map registers the map first. With an older map it may acknowledge: the shard had the slot when the
+    // worker invalidated the key there.
     const mayAcknowledge = without === 'a registered map' || worker.map <= state.registered;
     if (worker.done > state.applied && mayAcknowledge)
       visit({ ...state, applied: worker.done }, () => `${name} acknowledges version 1`);

@@ -193,7 +193,7 @@ describe('of a shard', () => {
     hearWith('1 0-16383');
   });
 
-  test('a heartbeat of a worker that thinks of other slots silences the near cache, and makes us ask again', () => {
+  test('a heartbeat with another view of the slots silences the near cache, and makes us learn the map again', () => {
     for (const slots of ['2 0-12739', undefined]) {
       expect(hearWith(slots)).toEqual({ otherIncarnation: false, otherSlots: true });
       expect([freshness.isSound(), freshness.lastSilence]).toEqual([false, 'slots']);
@@ -203,7 +203,7 @@ describe('of a shard', () => {
     expect(freshness.isSound()).toBe(true);
   });
 
-  test('Redis counts for the slots that both think of, with the newest watermark', () => {
+  test('Redis still counts for the slots in both views, with the newest watermark', () => {
     for (const [slots, isFresh] of [
       ['2 0-12739', true],
       ['3 12739', true],
@@ -230,7 +230,7 @@ describe('of a shard', () => {
     expect(freshness.soundEpoch()).toBeGreaterThan(epoch);
   });
 
-  test('a slot that it has won is not fresh before a worker knows of it', () => {
+  test('a slot that the shard has just got is not fresh before a worker knows it', () => {
     ownSlots = '1 0-12738';
     hearWith('1 0-12738');
     ownSlots = '1 0-12739';

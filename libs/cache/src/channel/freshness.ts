@@ -24,7 +24,7 @@ interface NamedKey {
 /** The incarnation that this process reads, as its connection to the cache knows it. */
 type OwnIncarnation = () => string | undefined;
 
-/** Which slots this process thinks that its shard has: `ClusterShard.view`; undefined for a single server. */
+/** The slots of the shard in the map of this process: `ClusterShard.view`; undefined for a single server. */
 type OwnSlots = () => string | undefined;
 
 /** What a heartbeat knows otherwise than this process, which should then ask again. */
@@ -46,11 +46,11 @@ interface Disagreement {
  * says why). It never counts from the arrival: a process that was paused finds a queue of old heartbeats, and must
  * not take them for new ones. All times are by one monotonic clock.
  *
- * Each shard of a cluster has a freshness of its own. A heartbeat counts for the near cache only if its publisher and this process
- * think that the shard has the same slots. The race: a slot moves to another shard, and its invalidations are announced there. A
- * reader that has not noticed listens here, and must not take the heartbeats of this shard for a sign that its copies are right.
- * Otherwise the near cache is silent, and Redis counts for the slots that both think of: there the publisher invalidates their
- * keys. So while many slots move one after the other, and nobody has quite the same map, Redis stays warm.
+ * Each shard of a cluster has its own freshness. A heartbeat counts for the near cache only if its publisher and this process have
+ * the same view of the slots of the shard. The race: a slot moves to another shard, and its invalidations are announced there. A
+ * reader that has not noticed still listens here. It must not take the heartbeats of this shard as proof that its copies are right.
+ * While the views differ, this process does not use its near copies. It still trusts Redis for the slots in both views, because the
+ * publisher invalidates their keys there. So Redis stays warm while many slots move one after the other.
  */
 export class Freshness {
   readonly #now: () => number;
@@ -66,7 +66,7 @@ export class Freshness {
   /** Redis keys and names of entities that the newest watermark does not hold for. */
   #setAsideKeys: ReadonlySet<string> = new Set();
   #setAsideEntities: ReadonlySet<string> = new Set();
-  /** The view of the newest heartbeat; our own object where it is the same text, so that comparing them is cheap. */
+  /** The view in the newest heartbeat. If it equals our own view, it is the same string object, so that comparing them is cheap. */
   #slots: string | undefined;
   #incarnation: string | undefined;
   #lastSilence: Silence = 'start';
@@ -129,7 +129,7 @@ export class Freshness {
       isKnown && incarnation === this.#incarnation && this.#now() - appliedUpTo_ms <= timings.bound_ms;
   }
 
-  /** Whether Redis may hold an old value: it refuses to invalidate the key, or the worker invalidates it elsewhere. */
+  /** Whether Redis may hold an old value: it refuses to invalidate the key, or the worker invalidates the key on another shard. */
   isSetAside({ name, cacheKey }: NamedKey): boolean {
     if (this.#slots !== this.#ownSlots() && !viewHasSlot(this.#slots ?? '', slotOf(cacheKey))) return true;
     if (this.#setAsideKeys.size === 0 && this.#setAsideEntities.size === 0) return false;

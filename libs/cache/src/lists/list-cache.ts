@@ -118,7 +118,7 @@ export class ListCache {
     return last_ms !== undefined && now_ms - last_ms < timings.listTtl_ms;
   }
 
-  /** The page is served meanwhile. If the refresh fails, its lease runs out before another reader tries. */
+  /** Readers get the old page meanwhile. If the refresh fails, another reader tries only after the lease has run out. */
   #refreshAhead(...path: Parameters<LeaseLoadFill['loadAndFill']>): void {
     this.#fillPath
       .loadAndFill(...path)

@@ -165,8 +165,8 @@ export class NearCache {
 }
 
 /**
- * Of so many reads, one moves its entry to the end of the list of those that were used least recently. What is read often stays
- * near its end all the same, and the other reads touch no neighbour in the list.
+ * One of this many hits moves its entry to the young end of the LRU list. Entries that are read often stay near that end all the
+ * same, and the other hits do not touch neighbours in the list.
  */
 const hitsPerMove = 8;
 

@@ -126,7 +126,7 @@ export class EntityCache<Body extends object = object> {
 
   /** As `get`, with a loader for this call alone. */
   async getWith(load: LoadKey, key: string, options: ReadOptions = {}): Promise<Answer<Body>> {
-    const near = options.isFar === true ? undefined : this.getNear(key, options.minVersion);
+    const near = options.skipsNear === true ? undefined : this.getNear(key, options.minVersion);
     if (near !== undefined) return near;
     const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;
     // A call to Redis ends within this time. So a caller that waits for longer needs no timer before its answer.
@@ -325,7 +325,7 @@ export class EntityCache<Body extends object = object> {
     return { answer: Answer.ofNear(kept, now(), 'stale'), mark: monotonic.mark() };
   }
 
-  /** The entry is served meanwhile. If the refresh fails, its lease runs out before another reader tries. */
+  /** Readers get the old entry meanwhile. If the refresh fails, another reader tries only after the lease has run out. */
   #refreshAhead(load: LoadKey, key: string, { grant }: AskedEntry): void {
     const forever = { until_ms: Number.POSITIVE_INFINITY };
     this.#fillPath

@@ -1,4 +1,4 @@
-/** Callers that give up before their load has begun. The lease of their reader must not hold up others. */
+/** Callers that give up before their load begins. The lease of their reader must not delay others. */
 import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Cache, createCache, type EntityCache } from '../index.ts';
@@ -50,7 +50,7 @@ beforeEach(() => {
   ({ promise: answers, resolve: answer } = Promise.withResolvers<void>());
 });
 
-/** Takes all places of loads, one after the other, until the loads are answered. */
+/** Takes all places for loads, one after the other, until the test answers the loads. */
 async function takePlaces(places: number, read: (place: number) => Promise<unknown>): Promise<unknown> {
   const taken: Promise<unknown>[] = [];
   for (let place = 1; place <= places; place += 1) {
@@ -64,7 +64,7 @@ const leaseOf = async (key: string) => {
   return 'isLeased' in redis && redis.isLeased;
 };
 
-test('the next reader of a key that nobody waits for gets the lease at once, and fills', async () => {
+test('once all callers of a key have given up, the next reader gets the lease at once, and fills', async () => {
   const taken = takePlaces(limits.loadConcurrency, (place) => hurriedThings.get(`taken ${place}`));
   await eventually(() => loads.length === limits.loadConcurrency);
   const until_ms = performance.now() + 100;

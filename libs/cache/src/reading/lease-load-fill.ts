@@ -129,7 +129,7 @@ export class LeaseLoadFill {
   }
 
   /**
-   * For a reader whose load has failed: the next one need not wait until its lease runs out. Nobody waits for this.
+   * Call it after a failed load, so that the next reader need not wait until the lease runs out. It does not wait for Redis.
    *
    * @param grant of the earlier read of Redis
    */

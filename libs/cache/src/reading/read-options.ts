@@ -5,9 +5,9 @@ export interface ReadOptions {
   readonly beforeBypass?: () => void | Promise<void>;
   /** How long the caller waits, by `performance.now()`. Called only if the near cache cannot answer. */
   readonly waitsUntil?: () => number;
-  /** The caller has just asked the near cache, which had no answer. */
-  readonly isFar?: boolean;
-  /** Lets the read wait for its turn before it needs more than the entry in Redis. Unless set, it goes on at once. */
+  /** Skips the near cache: the caller has just asked it, and it had no answer. */
+  readonly skipsNear?: boolean;
+  /** Makes the read wait for its turn if the entry in Redis is no answer. If undefined, the read does not wait. */
   readonly inTurn?: InTurn;
 }
 

@@ -143,7 +143,7 @@ test('only the holder ends its lease, and the payload stays', async () => {
   expect(await store.readOrLease('k', 1, 'two')).toMatchObject({ lease: 'busy' });
   expect(await store.endLease('k', grant)).toBe(true);
   expect(await admin.exists('k')).toBe(0);
-  // It does not fill any more.
+  // The former holder does not fill any more.
   expect(await store.fill('k', 1, grant, loaded(1), 60_000)).toMatchObject({ stored: false });
   const next = await store.readOrLease('k', 1, 'three');
   expect(next.lease).toBe('granted');

@@ -20,27 +20,27 @@ const sql = {
   summary: loadSql(import.meta.url, './summary.sql'),
 };
 
-/** Landing takes some milliseconds. */
+/** The pause between two questions. Landing takes some milliseconds. */
 const askLanded_ms = 10;
 
-/** Where the triggers write changes to. */
+/** Where the triggers write changes. */
 export type ChangeSource = 'outbox' | 'slot';
 
-/** All positions are those in the write-ahead log, in bytes. */
+/** Positions are in the write-ahead log, in bytes. */
 export interface ChangeSlotState {
   readonly wanted: ChangeSource;
   readonly source: ChangeSource;
   /** Whether the slot may hold changes that are not in the outbox. */
   readonly inUse: boolean;
-  /** Every change that was committed before is in the outbox. Null while that is known of none. */
+  /** Every change that was committed before this position is in the outbox. Null after a loss, until the cache is purged. */
   readonly landed: number | null;
   readonly name: string;
   readonly exists: boolean;
-  /** Why Postgres cannot go on with it, in the words of Postgres. */
+  /** Why Postgres cannot send the slot any more, in the words of Postgres. */
   readonly lostBy: string | null;
-  /** Postgres sends nothing again that was committed before. */
+  /** Postgres sends nothing again that was committed before this position. */
   readonly confirmed: number | null;
-  /** The process of Postgres that sends it. */
+  /** The process of Postgres that sends the slot. */
   readonly holder: number | null;
 }
 
@@ -51,7 +51,7 @@ export interface Tick {
   readonly source: ChangeSource;
   /** The process of Postgres that sends the slot. */
   readonly holder: number | null;
-  /** Whether the transactions are known that ran when the triggers had left the slot. */
+  /** Whether `left_running` is set: the transactions that ran after the triggers had left the slot. */
   readonly hasLeft: boolean;
   /** Whether all of them have ended, so that nobody writes to the slot any more. */
   readonly isLeft: boolean;
@@ -71,7 +71,7 @@ export interface ChangeSlotSummary {
   readonly retained_bytes: number;
 }
 
-/** What Postgres knows about the change slot: the table `catalog.change_slot`, the slot itself, and the changes that it lands. */
+/** The state of the change slot in Postgres: the table `catalog.change_slot`, the slot itself, and the changes that land. */
 export class ChangeSlot {
   readonly #db: Queryable;
 
@@ -80,27 +80,27 @@ export class ChangeSlot {
     this.#db = db;
   }
 
-  /** Says which source is wanted. A worker brings it about, within seconds. */
+  /** Asks for this source. A worker switches to it within seconds. */
   async want(source: ChangeSource): Promise<void> {
     await this.#db.query(sql.want, [source]);
   }
 
-  /** Whether somebody has to read the slot, or to delete it, and nobody does. */
+  /** Whether a worker has to read or delete the slot, and none does. */
   async isFree(): Promise<boolean> {
     return (await this.#one<{ free: boolean }>(sql.isFree)).free;
   }
 
-  /** @param session a replication connection that is about to read the slot: it may be on another server than the pool */
+  /** @param session a replication connection that is about to read the slot. It may lead to another server than the pool does */
   async state(session = this.#db): Promise<ChangeSlotState> {
     return first((await session.query<ChangeSlotState>(sql.state)).rows);
   }
 
-  /** Creates the slot, which takes as long as the oldest transaction that runs. From then on it has every change. */
+  /** Creates the slot, which waits for all running transactions. From then on the slot has every change. */
   async create(session: Queryable): Promise<void> {
     await session.query(sql.create);
   }
 
-  /** @returns false while somebody reads it */
+  /** @returns false while a session reads the slot */
   async drop(name: string): Promise<boolean> {
     const find = 'select active from pg_replication_slots where slot_name = $1';
     const { rows } = await this.#db.query<{ active: boolean }>(find, [name]);
@@ -109,17 +109,17 @@ export class ChangeSlot {
     return true;
   }
 
-  /** To be called before the triggers write to the slot. */
+  /** Call it before the triggers write to the slot. */
   async beginUse(from: number): Promise<void> {
     await this.#db.query(sql.beginUse, [from]);
   }
 
-  /** From now on no look goes by the slot. @returns whether that is new */
+  /** From now on no look uses the slot. @returns false if the loss was noted before */
   async noteLost(): Promise<boolean> {
     return (await this.#db.query(sql.noteLost)).rowCount === 1;
   }
 
-  /** To be called when nothing in the cache is older than what the slot has from this position on. */
+  /** Call it after a purge: the slot has every change after this position, and the cache holds nothing from before it. */
   async goOn(from: number, incarnation: string): Promise<void> {
     await this.#db.query(sql.goOn, [from, incarnation]);
   }
@@ -127,9 +127,9 @@ export class ChangeSlot {
   /**
    * Writes changes into the outbox, and notes the milestone.
    *
-   * @param incarnation of the Postgres that they come from
+   * @param incarnation of the Postgres from which the changes come
    * @param isDispatched whether the caller dispatches them at once
-   * @returns undefined when Postgres is in another incarnation: nothing was written
+   * @returns undefined if the incarnation of Postgres has changed: nothing was written
    */
   async land(
     { changes, milestone }: Landing,
@@ -155,27 +155,27 @@ export class ChangeSlot {
     return rows.flatMap(({ accepted: _accepted, ...row }) => (row.seq === null ? [] : [row]));
   }
 
-  /** Writes a milestone into the slot. Everything that was landed before is then on the disk. */
+  /** Writes a milestone into the slot. All earlier landings are then on the disk. */
   async tick(name: string): Promise<Tick> {
     return this.#one<Tick>(sql.tick, [name]);
   }
 
-  /** Lets the triggers write to this source. Statements that run may still write to the other one. */
+  /** Lets the triggers write to this source. Statements that already run may still write to the other one. */
   async writeTo(source: ChangeSource): Promise<void> {
     await this.#db.query('select catalog.write_changes_to($1)', [source]);
   }
 
-  /** To be called when the triggers write to the outbox again: notes the transactions that may not know it yet. */
+  /** Call it when the triggers write to the outbox again. Notes the running transactions, which may still write to the slot. */
   async leave(): Promise<void> {
     await this.#db.query(sql.leave);
   }
 
-  /** To be called when the slot is deleted, and everything that it held is in the outbox. */
+  /** Call it when the slot is deleted and all its changes are in the outbox. */
   async endUse(): Promise<void> {
     await this.#db.query(sql.endUse);
   }
 
-  /** Waits until every change that is committed by now is in the outbox. @returns false if that takes longer */
+  /** Waits until every change that is committed now is in the outbox. @returns false if that takes longer than `patience_ms` */
   async untilLanded(patience_ms: number): Promise<boolean> {
     const { rows } = await this.#db.query<{ milestone: number }>(sql.milestone);
     if (rows[0] === undefined) return true;

@@ -1,4 +1,4 @@
--- Answer: free, whether somebody has to read the change slot, or to delete it, and nobody does
+-- Answer: free, whether a worker has to read or delete the change slot, and none does
 select
   not coalesce(r.active, false) and (s.in_use or s.wanted = 'slot' or r.slot_name is not null) as free
 from catalog.change_slot s

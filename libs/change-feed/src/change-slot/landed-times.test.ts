@@ -17,14 +17,14 @@ test('with a slot, the time of a look counts when its milestone has landed', () 
   expect(times.look(6, null)).toBe(6);
 });
 
-test('when a slot comes into use, the last time without it counts until a milestone has landed', () => {
+test('when a slot comes into use, the last time before counts until a milestone has landed', () => {
   const times = new LandedTimes<number>();
   times.look(1, null);
   expect(times.look(2, { landed: 100, milestone: 110 })).toBe(1);
   expect(times.look(3, { landed: 110, milestone: 120 })).toBe(2);
 });
 
-test('while the slot is lost nothing is known, and earlier milestones do not count afterwards', () => {
+test('while the slot is lost no time counts, and earlier milestones do not count afterwards', () => {
   const times = new LandedTimes<number>();
   times.look(1, { landed: 100, milestone: 110 });
   expect(times.look(2, { landed: null, milestone: 120 })).toBeUndefined();
@@ -32,7 +32,7 @@ test('while the slot is lost nothing is known, and earlier milestones do not cou
   expect(times.look(4, { landed: 140, milestone: 150 })).toBe(3);
 });
 
-test('when a crash has undone what had landed, no earlier time counts', () => {
+test('after a crash has undone landings, no earlier time counts', () => {
   const times = new LandedTimes<number>();
   times.look(1, { landed: 100, milestone: 110 });
   expect(times.look(2, { landed: 110, milestone: 120 })).toBe(1);
@@ -41,7 +41,7 @@ test('when a crash has undone what had landed, no earlier time counts', () => {
   expect(times.look(5, { landed: 130, milestone: 150 })).toBe(3);
 });
 
-test('far behind, it remembers a bounded number of looks, and the newest that has landed still counts', () => {
+test('with the slot far behind, it remembers a bounded number of looks, and the newest landed one still counts', () => {
   const times = new LandedTimes<number>();
   for (let look = 1; look <= 5_000; look++) times.look(look, { landed: 0, milestone: look });
   expect(times.look(5_001, { landed: 4_000, milestone: 5_001 })).toBeGreaterThan(3_980);

@@ -1,19 +1,19 @@
-/** How far the change slot has landed, at a look. In bytes of the write-ahead log. */
+/** How far the change slot has landed, as a look sees it. Positions in the write-ahead log, in bytes. */
 export interface SlotPosition {
-  /** Every change that was committed before is in the outbox; null while that is known of none. */
+  /** Every change that was committed before this position is in the outbox. Null after a loss, until the cache is purged. */
   readonly landed: number | null;
-  /** Of the milestone that the look has written. */
+  /** The position of the milestone that this look has written. */
   readonly milestone: number;
 }
 
-/** How many times are remembered. With the slot far behind, a longer record would say no more. */
+/** How many looks are remembered. Beyond that, every second one is dropped: the watermark then moves in larger steps. */
 const mostTimes = 1_000;
 
 /**
- * The time up to which every committed change is in the outbox. Only from there on can the watermark go by the outbox.
+ * The time up to which every committed change is in the outbox. The watermark may rely on the outbox only up to this time.
  *
- * Without a slot this is the time of the look. With a slot, each look writes a milestone: what was committed before the look comes
- * before the milestone in the slot. When the milestone has landed, the time of that look counts.
+ * Without a slot this is the time of the look. With a slot, each look writes a milestone: every change that was committed before
+ * the look comes before its milestone. When the milestone has landed, the time of that look counts.
  */
 export class LandedTimes<Time> {
   #landed: Time | undefined;
@@ -23,7 +23,7 @@ export class LandedTimes<Time> {
   /**
    * @param time before the look was sent
    * @param slot null while no slot is in use
-   * @returns the newest such time; undefined while none is known
+   * @returns the newest time that counts; undefined while none is known
    */
   look(time: Time, slot: SlotPosition | null): Time | undefined {
     if (slot === null) {
@@ -32,8 +32,8 @@ export class LandedTimes<Time> {
       return time;
     }
     const { landed, milestone } = slot;
-    // The slot was lost, and the cache has not been purged since. Or a crash of Postgres has undone what had landed: the changes
-    // come from the slot again, and are not in the outbox meanwhile.
+    // Either the slot was lost, and the cache is not purged yet. Or a crash of Postgres has undone landings: until the slot sends
+    // these changes again, they are not in the outbox.
     if (landed === null || landed < this.#position) this.reset();
     if (landed === null) return undefined;
     this.#position = landed;
@@ -43,7 +43,7 @@ export class LandedTimes<Time> {
       this.#waiting.splice(0, reached + 1);
     }
     this.#waiting.push({ time, milestone });
-    // Each milestone lies behind those before it, so every second one can be dropped.
+    // A milestone implies all earlier ones, so every second one can be dropped.
     if (this.#waiting.length > mostTimes) this.#waiting = this.#waiting.filter((_, index) => index % 2 === 0);
     return this.#landed;
   }

@@ -127,7 +127,7 @@ test('a look says how far the slot has landed, and nothing while no slot is in u
   await eventually(
     async () => ((await feed.outbox.look('a')).slot?.landed ?? 0) >= (before?.milestone ?? Infinity),
   );
-  // Nobody lands: the milestones of later looks are not reached.
+  // No lander runs, so the milestones of later looks are not reached.
   await stop();
   await feed.insertProducts(1);
   const stopped = (await feed.outbox.look('a')).slot;
@@ -135,7 +135,7 @@ test('a look says how far the slot has landed, and nothing while no slot is in u
   expect(later?.landed).toBeLessThan(stopped?.milestone ?? 0);
 });
 
-test('switched to and fro under load, each change is recorded', async () => {
+test('while the source is switched under load, no change is missing', async () => {
   const { startLander, switchTo, landed } = landers;
   const { errors } = startLander();
   const ids = await feed.insertProducts(40);
@@ -211,7 +211,7 @@ test('when the holder loses its session or stops, another one goes on, and no ch
   expect(first.lost).toEqual([]);
 }, 30_000);
 
-test('what was landed but not confirmed is landed again, which changes nothing', async () => {
+test('changes that landed but were not confirmed land again, which changes nothing', async () => {
   const { startLander, switchTo, landed } = landers;
   const first = startLander();
   await switchTo('slot');
@@ -253,7 +253,7 @@ test('changes of another incarnation of Postgres are not landed', async () => {
   expect(await landers.slot.land(landing, other, false)).toBeUndefined();
 });
 
-test('the triggers cannot be led to a slot that nobody reads', async () => {
+test('the triggers cannot be switched to a slot that nobody reads', async () => {
   await expect(feed.pool.query("select catalog.write_changes_to('slot')")).rejects.toMatchObject({
     code: '55000',
   });

@@ -14,18 +14,18 @@ export interface LanderOptions {
   /** A direct connection, as a role with REPLICATION. */
   readonly databaseUrl: string;
   readonly slot: ChangeSlot;
-  /** The source that is wanted from the start on. Undefined: it stays what it is. */
+  /** The source to switch to at the start. Undefined: the source stays as it is. */
   readonly source: ChangeSource | undefined;
   readonly outbox: Pick<Outbox, 'release'>;
-  /** Whether this process may hold the slot. When it says no, another process takes it. */
+  /** Whether this process may hold the slot. If not, another process takes the slot. */
   readonly mayHold: () => boolean;
-  /** Hands changes on. Rejects when it could not. */
+  /** Puts changes into the queue. Rejects if that fails. */
   readonly dispatch: (changes: readonly ClaimedChange[]) => Promise<void>;
-  /** Whether changes may be dispatched now. Others wait in the outbox. */
+  /** Whether changes may be dispatched now. Otherwise they wait in the outbox for the relay. */
   readonly hasRoom: () => Promise<boolean>;
-  /** Landed changes wait in the outbox. */
+  /** Called when landed changes wait in the outbox for the relay. */
   readonly onWaiting: () => void;
-  /** Changes may be lost, since the slot does not have them. */
+  /** Called when changes may be missing in the slot. */
   readonly onLost: (reason: string) => void;
   /** Makes sure that the cache holds nothing from before this call. */
   readonly purge: (reason: string) => Promise<void>;
@@ -36,32 +36,33 @@ export interface LanderOptions {
 interface Holding {
   readonly session: Client;
   readonly name: string;
-  /** Of Postgres. */
+  /** The incarnation of Postgres. */
   readonly incarnation: string;
-  /** Why changes that have not landed may be missing, if the slot had to be created again. */
+  /** Why changes may be missing, if the slot had to be created again. */
   readonly lostBy: string | undefined;
 }
 
 /**
- * Moves changes from the change slot to the outbox, and from there to the queue.
+ * Moves changes from the change slot to the outbox and to the queue.
  *
- * One process holds the slot. Postgres sends each transaction after its commit. The lander writes its changes into the outbox, and
- * if the queue has room it dispatches them at once, so that the relay need not claim them. Once a second it confirms what has
+ * One process holds the slot. Postgres sends each transaction after its commit. The lander writes its changes into the outbox. If
+ * the queue has room, it dispatches them at once, so that the relay need not claim them. Once a second it confirms what has
  * landed. A crash between two steps lands changes twice, which changes nothing.
  *
  *   outbox ── `wanted` is slot: create the slot, note that it is in use, then let the triggers write to it ──▶ slot
- *   slot   ── `wanted` is outbox: let the triggers write to the outbox; land everything of the transactions that ran
- *             then; delete the slot ──▶ outbox
- *   slot   ── it is gone or invalid, or it lacks changes that have not landed: create it anew, then purge the cache ──▶ slot
+ *   slot   ── `wanted` is outbox: let the triggers write to the outbox; wait until the transactions of that time have
+ *             ended and landed; delete the slot ──▶ outbox
+ *   slot   ── it is gone or invalid, or it lacks changes that have not landed: create a new one, then purge the
+ *             cache ──▶ slot
  */
 export class Lander implements Part {
   readonly #options: LanderOptions;
-  /** Raised when something came from the slot. */
+  /** Raised when changes or milestones wait in the queue. */
   readonly #hasWork = new Flag();
   #queue = new LandingQueue();
-  /** Everything before this position has been landed by the current holding. */
+  /** The current holding has landed every change before this position. */
   #landed = 0;
-  /** When this milestone has landed, the slot holds nothing more that the outbox lacks. */
+  /** When this milestone has landed, the outbox has every change of the slot. */
   #lastMilestone: number | undefined;
 
   constructor(options: LanderOptions) {
@@ -80,7 +81,7 @@ export class Lander implements Part {
         if (mayHold() && (await slot.isFree())) await this.#hold(signal);
         failures = 0;
       } catch (error) {
-        // Another process was faster.
+        // If another process took the slot first, nothing is wrong.
         if (!signal.aborted && !isTaken(error)) onError(error);
         failures += 1;
       }
@@ -96,11 +97,11 @@ export class Lander implements Part {
     const options = { ...directConnection(databaseUrl, 'change slot', settings), replication: 'database' };
     const session = new Client(options);
     const end = () => void closeSession(session);
-    // The query in flight reports the same error.
+    // The query in flight rejects with the same error.
     session.on('error', () => undefined);
     let finished: string | undefined;
     try {
-      // An end before it is connected would leave this promise open for ever.
+      // If the session were closed before it is connected, this promise would never settle.
       await session.connect();
       signal.addEventListener('abort', end);
       if (signal.aborted) return;
@@ -120,7 +121,7 @@ export class Lander implements Part {
         await slot.endUse();
         return;
       }
-      // Postgres notices the end of the session a little later.
+      // Postgres notices only after a moment that the session has ended.
       await pause(10, signal);
     }
   }
@@ -136,7 +137,7 @@ export class Lander implements Part {
       await slot.drop(name);
       return undefined;
     }
-    // If the slot cannot be created, the changes from now on are safe.
+    // First the triggers: even if the slot cannot be created, no further changes are lost.
     if (wanted === 'outbox' && source === 'slot') await slot.writeTo('outbox');
     if (exists && lostBy === null) return { session, name, incarnation, lostBy: undefined };
     const reason = inUse ? whyLost(found) : undefined;
@@ -179,7 +180,7 @@ export class Lander implements Part {
       try {
         messages.read(chunk);
       } catch (error) {
-        // One message that nobody can read delays no other.
+        // A message that cannot be read must not delay the others.
         this.#options.onError(error);
       }
       if (this.#queue.size > feedLimits.slotChanges) stream.pause();
@@ -204,8 +205,8 @@ export class Lander implements Part {
   }
 
   /**
-   * Makes sure that looks may go by the slot: it has every change that has not landed, or the cache was purged since. It runs while
-   * this process holds the slot, so that nobody can put another slot in its place meanwhile.
+   * Makes sure that looks may use the slot: either it has every change that has not landed, or the cache is purged. It runs while
+   * this process holds the slot, so that nobody can replace the slot meanwhile.
    */
   async #makeUsable(
     stream: SlotStream,
@@ -224,7 +225,7 @@ export class Lander implements Part {
     if (reason === undefined) return;
     await this.#noteLost(reason);
     const over = new AbortController();
-    // A purge may take longer than Postgres waits for a word from this session.
+    // A purge may take longer than `wal_sender_timeout`.
     const alive = repeat(async () => stream.confirm(0), {
       every_ms: feedTimings.slotTick_ms,
       signal: AbortSignal.any([signal, over.signal]),
@@ -259,14 +260,14 @@ export class Lander implements Part {
     const isDispatched = landing.changes.length > 0 && (await this.#hasRoom());
     const changes = await slot.land(landing, incarnation, isDispatched);
     if (changes === undefined)
-      throw new Error('the changes of the slot are those of another incarnation of Postgres');
+      throw new Error('the incarnation of Postgres has changed, so the changes of this slot were not landed');
     if (landing.milestone !== undefined) this.#landed = landing.milestone.position;
     if (isDispatched) {
       try {
         await dispatch(changes);
       } catch (error) {
         onError(error);
-        // When they cannot be released either, the relay claims them once their dispatch is overdue.
+        // If the release fails too, the relay claims the changes once their dispatch is overdue.
         await outbox.release(changes).catch(onError);
       }
     } else if (changes.length > 0) onWaiting();
@@ -292,9 +293,9 @@ export class Lander implements Part {
     while (!signal.aborted && mayHold()) {
       const landed = this.#landed;
       const tick = await slot.tick(name);
-      // When the network is cut, Postgres ends its side of the session after `wal_sender_timeout`. Ours may look well for hours.
+      // If the network is cut, Postgres ends its side of the session after `wal_sender_timeout`. Our side may not notice for hours.
       if (tick.holder !== processOf(session)) throw notHeld();
-      // The milestone has flushed everything that was landed before.
+      // The milestone of this tick has flushed all earlier landings.
       stream.confirm(landed);
       if (await this.#isDone(tick, landed)) return true;
       await pause(feedTimings.slotTick_ms, signal);
@@ -303,9 +304,9 @@ export class Lander implements Part {
   }
 
   /**
-   * Brings about what is wanted, one step a tick.
+   * Switches to the wanted source, one step for each tick.
    *
-   * @param landed up to where everything has landed and is on the disk
+   * @param landed every change before this position has landed and is on the disk
    * @returns whether the slot is no longer needed
    */
   async #isDone({ milestone, wanted, source, hasLeft, isLeft }: Tick, landed: number): Promise<boolean> {
@@ -320,7 +321,7 @@ export class Lander implements Part {
   }
 }
 
-/** Why changes that have not landed may be missing in the slot; undefined if it has them all. */
+/** Why the slot may lack changes that have not landed; undefined if it has them all. */
 function whyLost({ exists, lostBy, landed, confirmed }: ChangeSlotState): string | undefined {
   if (!exists) return 'it does not exist';
   if (lostBy !== null) return lostBy;

@@ -22,7 +22,7 @@ test('a milestone is reached with the last change before it', () => {
   expect(queue.isEmpty).toBe(true);
 });
 
-test('a milestone behind which nothing waits is reached alone', () => {
+test('a milestone without changes before it is reached at once', () => {
   const queue = new LandingQueue();
   queue.addMilestone(milestone(7));
   queue.addMilestone(milestone(8));

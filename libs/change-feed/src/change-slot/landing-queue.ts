@@ -1,18 +1,17 @@
 import type { Milestone, SlotChange } from './slot-messages.ts';
 
-/** Changes to be landed, and the last milestone that is reached with them. */
+/** Changes to write into the outbox, and the last milestone that they reach. */
 export interface Landing {
   readonly changes: readonly SlotChange[];
   readonly milestone: Milestone | undefined;
 }
 
-/** What came from the slot and has not landed, in its order. A milestone is reached when everything before it has landed. */
+/** Changes and milestones of the slot that have not landed. A milestone is reached when all changes before it have landed. */
 export class LandingQueue {
   #changes: SlotChange[] = [];
   #milestones: { readonly milestone: Milestone; readonly changesBefore: number }[] = [];
   #taken = 0;
 
-  /** How many changes wait. */
   get size(): number {
     return this.#changes.length;
   }
@@ -29,7 +28,7 @@ export class LandingQueue {
     this.#milestones.push({ milestone, changesBefore: this.#taken + this.#changes.length });
   }
 
-  /** Takes the oldest changes, at most so many. */
+  /** Takes at most `limit` changes, the oldest first. */
   take(limit: number): Landing {
     const changes = this.#changes.splice(0, limit);
     this.#taken += changes.length;

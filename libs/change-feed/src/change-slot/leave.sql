@@ -1,4 +1,4 @@
--- The triggers write to the outbox again. Transactions that run now may not have noticed yet.
+-- The triggers write to the outbox again. Transactions that already run may still write to the slot.
 update catalog.change_slot set left_running = array(
   select l.virtualxid
   from pg_locks l join pg_stat_activity a on a.pid = l.pid

@@ -1,4 +1,4 @@
-/** A change slot that lacks changes is noticed, and nothing counts before the cache is purged. */
+/** The lander notices a change slot that lacks changes, and no look counts before the cache is purged. */
 import { eventually, type PostgresServer, startPostgres } from '@catalog/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FeedDatabase, feedDatabase } from '../testing/feed-database.ts';
@@ -8,7 +8,7 @@ let server: PostgresServer;
 let feed: FeedDatabase;
 let landers: ReturnType<typeof landersOn>;
 let slotName = '';
-/** A server of its own for each test: they lower what Postgres keeps for a slot. */
+/** Each test has its own server, because it lowers the log that Postgres keeps for a slot. */
 beforeEach(async () => {
   server = await startPostgres({
     config: { max_slot_wal_keep_size: '1MB', min_wal_size: '32MB', max_wal_size: '32MB', wal_keep_size: '0' },
@@ -27,7 +27,7 @@ const create = () =>
   feed.owner.query(`select pg_create_logical_replication_slot('${slotName}', 'pgoutput', failover => true)`);
 const drop = () => eventually(() => landers.slot.drop(slotName), { timeout_ms: 10_000 });
 
-/** What happens to the slot while nobody reads it, and what the lander says about it. */
+/** What happens to the slot while nobody reads it, and the reason that the lander reports. */
 const losses: readonly [reason: string, lose: () => Promise<unknown>][] = [
   ['it does not exist', drop],
   [
@@ -72,7 +72,7 @@ test.each(losses)(
     });
     await purgeBegan.promise;
     expect(second.lost).toEqual([reason]);
-    // The new slot is there, so it has every change from here on. But no look goes by it before the cache is purged.
+    // The new slot has every change from here on. But no look uses it before the cache is purged.
     expect((await slot.state(feed.owner)).exists).toBe(true);
     expect((await feed.outbox.look('a')).slot?.landed).toBeNull();
     const [id] = await feed.insertProducts(1);
@@ -82,7 +82,7 @@ test.each(losses)(
     expect((await feed.owner.query('select from catalog.outbox where key = $1', [id])).rowCount).toBe(1);
     expect(second.purged).toHaveLength(1);
 
-    // What was purged for does not count again.
+    // The same loss does not count again.
     await second.stop();
     const third = startLander();
     await landed();

@@ -60,7 +60,7 @@ test('a milestone has its position and its time', () => {
   expect(milestones).toEqual([{ position: 2 ** 40 + 8, writtenAt_s: 1_700_000_000.25 }]);
 });
 
-test('messages of other programs and keepalives are left out', () => {
+test('messages of other programs and keepalives are ignored', () => {
   const keepalive = Buffer.concat([Buffer.from('k'), Buffer.alloc(17)]);
   const found = read(
     keepalive,

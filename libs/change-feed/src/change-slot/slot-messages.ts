@@ -3,7 +3,7 @@ export interface SlotChange {
   readonly entity: string;
   readonly key: string;
   readonly version: number;
-  /** The last 32 bits of the number of its transaction. */
+  /** The last 32 bits of the id of its transaction. */
   readonly transaction: number;
   /** In ms since 1970. */
   readonly committedAt_ms: number;
@@ -11,7 +11,7 @@ export interface SlotChange {
 
 /** Everything that was committed before a milestone comes before it in the slot. */
 export interface Milestone {
-  /** In the write-ahead log, in bytes. */
+  /** Position in the write-ahead log, in bytes. */
   readonly position: number;
   /** In seconds since 1970, by the clock of Postgres. */
   readonly writtenAt_s: number;
@@ -22,21 +22,21 @@ interface SlotMessagesOptions {
   readonly onMilestone: (milestone: Milestone) => void;
 }
 
-/** Those of `catalog.emit_change` and `catalog.write_milestone`. */
+/** The prefixes that `catalog.emit_change` and `catalog.write_milestone` give to messages. */
 const CHANGE = 'catalog';
 const MILESTONE = 'catalog milestone';
 
-/** The data of a replication connection begins with 25 bytes: a letter, two positions and a time. */
+/** Each message of a replication connection begins with 25 bytes: a letter, two positions and a time. */
 const header = 25;
-/** Postgres counts the time from 2000 on. */
+/** Postgres counts time from the year 2000. */
 const epoch_ms = Date.UTC(2000);
 
 const letter = (text: string): number => text.charCodeAt(0);
 const [DATA, BEGIN, MESSAGE] = [letter('w'), letter('B'), letter('M')];
 
 /**
- * Reads what a replication connection sends, as pgoutput writes it. Transactions come one after the other, in the order of their
- * commits. Of each it reads when it was committed, and its changes.
+ * Reads the messages of a replication connection in the format of pgoutput. Transactions come one after the other, in the order of
+ * their commits.
  *
  * https://www.postgresql.org/docs/18/protocol-replication.html
  * https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html
@@ -74,7 +74,7 @@ export class SlotMessages {
     }
   }
 
-  /** @param content version, entity and key, with a blank between. A key may have blanks too. */
+  /** @param content version, entity and key, separated by blanks. A key may contain blanks too. */
   #changeOf(content: string): SlotChange {
     const [, version = '', entity = '', key = ''] = changePattern.exec(content) ?? [];
     return {

@@ -2,7 +2,7 @@ import pg, { type Connection, type Submittable } from 'pg';
 
 type CopyConnection = Connection & { sendCopyFromChunk(chunk: Buffer): void };
 
-/** The answer to START_REPLICATION, which does not end. The session sends nothing else meanwhile. */
+/** The endless answer to START_REPLICATION. Meanwhile the session can run no other statement. */
 export class SlotStream implements Submittable {
   readonly #slot: string;
   readonly #onData: (chunk: Buffer) => void;
@@ -18,7 +18,7 @@ export class SlotStream implements Submittable {
   constructor(slot: string, onData: (chunk: Buffer) => void) {
     this.#slot = slot;
     this.#onData = onData;
-    // Handled here too: the stream may end before anybody waits.
+    // The stream may end before anybody waits for this promise. That must not be an unhandled rejection.
     this.#ended.promise.catch(() => undefined);
   }
 
@@ -33,18 +33,18 @@ export class SlotStream implements Submittable {
   }
 
   /**
-   * Tells Postgres that it need not send changes before this position again; 0 says nothing. Postgres ends a stream that it does
-   * not hear for `wal_sender_timeout`, so it has to be called several times within it.
+   * Tells Postgres that it need not send changes before this position again; 0 confirms nothing. Call it several times within
+   * `wal_sender_timeout`: Postgres ends a stream from which it hears nothing for that time.
    */
   confirm(position: number): void {
     const status = Buffer.alloc(34);
     status.write('r');
-    // Written, flushed and applied. Postgres looks at the second.
+    // Positions written, flushed and applied. Postgres uses the flushed one.
     for (const at of [1, 9, 17]) status.writeBigUInt64BE(BigInt(position), at);
     this.#connection?.sendCopyFromChunk(status);
   }
 
-  /** Postgres then waits before it sends more. */
+  /** Stops reading, so that Postgres stops sending. */
   pause(): void {
     this.#connection?.stream.pause();
   }

@@ -1,7 +1,7 @@
 -- The change slot, for people and metrics.
--- Answer: wanted, source, inUse, isLost: as in catalog.change_slot; isHeld, whether a worker reads it; walStatus, as Postgres calls it, or
--- null; lag_bytes and lag_s, how far behind its changes land; retained_bytes, the write-ahead log that Postgres keeps for it. Zero while
--- it is not in use
+-- Answer: wanted, inUse, as in catalog.change_slot; source, where the triggers write; isLost, whether the cache is not purged yet
+-- after a loss; isHeld, whether a worker reads it; walStatus, as in pg_replication_slots, or null; lag_bytes and lag_s, how far
+-- landing is behind; retained_bytes, the write-ahead log that Postgres keeps for it. Zero while the slot is not in use
 select
   s.wanted,
   catalog.change_source() as source,

@@ -1,7 +1,8 @@
--- Writes a milestone into the slot, which also flushes everything that was landed before. Answers what the reader of the slot has to do.
+-- Writes a milestone into the slot, which also flushes all earlier landings. Answers what the reader of the slot has to do.
 -- $1 the name of the slot
--- Answer: milestone, its position in bytes; wanted and source, as in catalog.change_slot; holder, the process of Postgres that sends the
--- slot; hasLeft, whether the transactions are known that ran when the triggers had left the slot; isLeft, whether all have ended
+-- Answer: milestone, its position in bytes; wanted, as in catalog.change_slot; source, where the triggers write; holder, the
+-- process of Postgres that sends the slot; hasLeft, whether left_running is set; isLeft, whether all transactions of left_running
+-- have ended
 select
   catalog.write_milestone() as milestone,
   s.wanted,

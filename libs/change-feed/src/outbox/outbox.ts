@@ -68,7 +68,7 @@ export interface RegisteredLook extends Look {
   readonly setAside: { readonly keys: readonly string[]; readonly entities: readonly string[] };
   /** Slots of keys that wait for their shard, which was away. No reader may trust such a shard yet. */
   readonly slotsAway: readonly number[];
-  /** How far the change slot has landed; null while none is in use. */
+  /** How far the change slot has landed; null while it is not in use. */
   readonly slot: SlotPosition | null;
 }
 

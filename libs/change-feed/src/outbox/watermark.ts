@@ -38,8 +38,8 @@ export class Watermark {
   }
 
   /**
-   * Nobody looked for a while, in which changes may have been applied to another cache. What is known stays true. What the looks
-   * before wait for does not: such changes may have to be applied again, under other numbers.
+   * Call it when no look was made for a while: meanwhile changes may have been applied to another cache. The watermark stays valid.
+   * Earlier looks stop counting, because the changes that they wait for may come again under other numbers.
    */
   interrupt(): void {
     this.#pending = [];

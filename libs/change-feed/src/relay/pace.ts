@@ -1,6 +1,6 @@
 import { feedLimits } from '../timings.ts';
 
-/** Half of this is the delay of a change that could not ring: short compared with the rest of its way. */
+/** A change that could not ring waits half of this on average: short compared with the rest of its way. */
 export const betweenLooks_ms = 1;
 /** A twentieth of the bound. A look then takes a hundred changes or more, and costs as little for each as it can. */
 const mostBetweenLooks_ms = 100;
@@ -12,10 +12,10 @@ export interface LastLook {
 }
 
 /**
- * The pause of a relay that is awake, and between two landings. In a dense stream, a later look takes more changes for the same
- * price. So it comes a millisecond later for each change that the last look found, unless looking already takes less than a
- * tenth of the time: an idle machine looks more often than a busy one. A full claim left changes behind, and they have waited
- * long enough.
+ * The pause between two looks of an awake relay, and between two landings. In a dense stream, a later look takes more changes for
+ * the same cost. So the pause is one millisecond for each change that the last look found, but at most 100 ms and nine times as
+ * long as that look took: an idle machine looks more often than a busy one. After a full claim more changes wait, so the pause is
+ * short.
  */
 export function untilNextLook_ms({ found, took_ms }: LastLook): number {
   if (found >= feedLimits.claimChanges) return betweenLooks_ms;

@@ -48,7 +48,7 @@ export function landersOn(feed: FeedDatabase) {
       stops.push(running.stop);
       return { stop: running.stop, dispatched, errors, lost, purged };
     },
-    /** Waits until the triggers write there, and no slot is in use that is not needed. */
+    /** Waits until the switch to this source is complete. */
     async switchTo(source: ChangeSource) {
       await slot.want(source);
       await eventually(async () => {

@@ -8,7 +8,7 @@ const sql = {
   noteRefreshed: loadSql(import.meta.url, './note-refreshed.sql'),
 };
 
-/** A caller that waits asks again. */
+/** How long a request waits for landings. A caller that needs more time asks again. */
 const landing_ms = 1_000;
 
 /** What happened to recent changes, and when. */
@@ -35,7 +35,7 @@ export class ChangeTraces {
    */
   async ofTransaction(transaction: number): Promise<TransactionChanges> {
     if (!(await this.#slot.untilLanded(landing_ms)))
-      throw new CatalogError('unavailable', 'Changes come from the change slot later than usual.', {
+      throw new CatalogError('unavailable', 'The changes may not have arrived from the change slot yet.', {
         retryAfterSeconds: 1,
       });
     const { rows } = await this.#db.query<TransactionChanges>(sql.ofTransaction, [transaction]);

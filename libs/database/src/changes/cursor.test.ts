@@ -1,4 +1,4 @@
-/** Anybody can compute the check of a cursor. See docs/security.md, row 64. */
+/** Anybody can compute the checksum of a cursor. See docs/security.md, row 64. */
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type ChangeCursor, readCursor, writeCursor } from './cursor.ts';
@@ -8,14 +8,14 @@ const moment = { snapshot: '10:20:', time_ms: 2_000, newest: 90, openAfter: 50 }
 const cursor: ChangeCursor = { incarnation: 'x', seen, next: { moment, after: 40 } };
 const where = { parameter: 'after' };
 
-/** A cursor with a right check, whatever it holds. */
+/** A cursor with a right checksum and any content. */
 function checked(json: string): string {
   const bytes = Buffer.from(json);
   const check = createHash('sha256').update(bytes).digest().subarray(0, 6);
   return Buffer.concat([check, bytes]).toString('base64url');
 }
 
-test('a cursor comes back as it was given', () => {
+test('a written cursor is read back unchanged', () => {
   expect(checked(JSON.stringify(cursor))).toBe(writeCursor(cursor));
   expect(readCursor(writeCursor(cursor), where)).toEqual(cursor);
 });

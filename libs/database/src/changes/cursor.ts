@@ -23,12 +23,12 @@ const cursorSchema = z
     incarnation: z.string(),
     /** The follower has seen all changes that were committed then. */
     seen: momentSchema,
-    /** On its way from `seen` to this moment, it has seen the changes up to the version `after`. */
+    /** Of the changes between `seen` and `moment`, the follower has seen those up to the version `after`. */
     next: z.object({ moment: momentSchema, after: version }).optional(),
-    /** It is still reading the products that existed at `seen`, and has read those up to this id; null before the first one. */
+    /** The follower still reads the products that existed at `seen`, and has read those up to this id; null at the beginning. */
     existing: z.union([z.uuid(), z.null()]).optional(),
   })
-  // A way that began before `seen` would search changes that the follower has seen.
+  // With a smaller `after`, a page would search changes that the follower has already seen.
   .refine(({ seen, next }) => next === undefined || next.after >= Math.min(seen.newest, seen.openAfter));
 export type ChangeCursor = z.infer<typeof cursorSchema>;
 
@@ -59,7 +59,7 @@ export function readCursor(text: string, where: { parameter: string } | { header
   });
 }
 
-/** Anybody can compute the check of any bytes. */
+/** A right checksum does not prove that the bytes are JSON: anybody can compute it. */
 function parseJson(json: Buffer): unknown {
   try {
     return JSON.parse(json.toString());

@@ -197,7 +197,7 @@ test('a follower that begins with a snapshot gets every product once, and then t
   ]);
 });
 
-test('whatever a cursor that somebody made up says, its page is one short search', async () => {
+test('whatever a forged cursor says, its page is one short search', async () => {
   const { incarnation, seen } = await latest();
   const first = seen.newest;
   await owner.query(`
@@ -206,12 +206,12 @@ test('whatever a cursor that somebody made up says, its page is one short search
     from generate_series(1, 60000)`);
   const far = '9000000000000000000';
   const last = 253_402_300_799_999;
-  // It claims to have seen everything, and asks for all changes.
+  // The cursor claims to have seen everything, and asks for all changes.
   const all = { snapshot: `${far}:${far}:`, time_ms: last, newest: first, openAfter: first };
   const page = await readChanges(read, { incarnation, seen: all }, 100);
   expect([page.changes, page.hasMore]).toEqual([[], true]);
   expect((page.next.next?.after ?? 0) - first).toBeLessThanOrEqual(25_000);
-  // It arrives at last.
+  // Page after page, it reaches the end.
   expect((await readAll(page.next)).changes).toEqual([]);
   for (const wrong of [
     { newest: Number.MAX_SAFE_INTEGER },

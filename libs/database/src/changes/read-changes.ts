@@ -31,8 +31,8 @@ const newestWithin_ms = 2 * day_ms;
 /** A search skips changes that the follower has seen. One statement looks at so many rows at most: some 20 ms. */
 const widestSearch = 5_000;
 /**
- * One page searches so many rows: less than 100 ms, whatever a cursor says. A page may then have no change although more come, but
- * its cursor has moved.
+ * The rows that one page searches at most: less than 100 ms, whatever a cursor says. So a page may be empty although more changes
+ * follow, but its cursor has moved.
  */
 const searchedPerPage = 20_000;
 

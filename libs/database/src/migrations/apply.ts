@@ -1,4 +1,4 @@
-/** Applies one migration: in a transaction, or outside of one. */
+/** Applies one migration, in a transaction or outside one. */
 import { DatabaseError, type Client } from 'pg';
 import { loadSql } from '../postgres/sql.ts';
 import { MigrationError } from './error.ts';
@@ -34,7 +34,7 @@ async function applyInside(client: Client, migration: Migration, lockTimeout_ms:
   }
 }
 
-/** A crash before the record repeats the statement. */
+/** After a crash before the record, the next run repeats the statement. */
 async function applyOutside(client: Client, migration: Migration, lockTimeout_ms: number): Promise<void> {
   await client.query("select pg_catalog.set_config('lock_timeout', $1, false)", [String(lockTimeout_ms)]);
   try {
@@ -50,14 +50,14 @@ const concurrentIndex =
   /^\s*create\s+(?:unique\s+)?index\s+concurrently\s+if\s+not\s+exists\s+(\w+)\s+on\s+(?:only\s+)?(\w+)\./im;
 
 /**
- * Whether it builds an index beside reads and writes. It may wait as long as it takes for older transactions: it is in nobody's
- * way, and a timeout would throw away the work.
+ * Whether the migration builds an index while services read and write. Such a build may wait long for older transactions: it blocks
+ * nobody, and a timeout would throw its work away.
  */
 export function buildsIndexBesideOthers(migration: Migration): boolean {
   return runsOutside(migration) && concurrentIndex.test(migration.sql);
 }
 
-/** A build that was cut off leaves an invalid index of this name. IF NOT EXISTS would take it for done. */
+/** An interrupted build leaves an invalid index of this name. IF NOT EXISTS would then skip the build. */
 async function dropUnfinishedIndex(client: Client, { sql }: Migration): Promise<void> {
   const [, index, schema] = concurrentIndex.exec(sql) ?? [];
   if (index === undefined) return;

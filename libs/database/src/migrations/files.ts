@@ -11,8 +11,8 @@ export interface Migration {
 }
 
 /**
- * The first line of a migration that Postgres refuses in a transaction, such as CREATE INDEX CONCURRENTLY. A crash may repeat
- * it, so it must find out itself what is done. infra/checks/locks.ts checks its form.
+ * The first line of a migration that Postgres refuses in a transaction, such as CREATE INDEX CONCURRENTLY. After a crash the
+ * runner repeats it, so it must be repeatable. infra/checks/locks.ts checks its form.
  */
 const outsideMark = '-- outside a transaction\n';
 

@@ -39,7 +39,7 @@ const applied = loadSql(import.meta.url, './applied.sql');
 /**
  * Brings a database to the schema of this code. Any number of processes may call it at once: one works, the others
  * wait and find nothing left to do. Each migration is one transaction together with its row in catalog.migrations, unless it
- * must run outside of one.
+ * must run outside one.
  * `url` must be a direct connection as the owner of the schema: the lock lives in the session.
  * Throws MigrationError.
  */
@@ -77,8 +77,8 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
 }
 
 /**
- * A session that waited in the statement would keep its snapshot meanwhile. CREATE INDEX CONCURRENTLY waits for all older
- * snapshots: the two would wait for each other.
+ * Polls, because a session that waits inside `pg_advisory_lock` keeps its snapshot. CREATE INDEX CONCURRENTLY waits for all older
+ * snapshots, so the two would wait for each other.
  */
 async function takeLock(client: Client): Promise<void> {
   for (;;) {

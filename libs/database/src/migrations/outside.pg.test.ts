@@ -25,7 +25,7 @@ async function isValid(pool: Pool): Promise<boolean | undefined> {
 const snapshot = 'begin isolation level repeatable read; select from catalog.one';
 const write = 'begin; insert into catalog.one values (3)';
 
-/** An open transaction. A build waits at its begin for one that has written to the table, at its end for one with a snapshot. */
+/** An open transaction. A build first waits for transactions that have written to the table, and at its end for older snapshots. */
 async function openTransaction(pool: Pool, statements: string) {
   const holder = await pool.connect();
   await holder.query(statements);
@@ -74,7 +74,7 @@ test('an index that was built but not recorded before a crash is kept', async ()
   expect(after.rows).toEqual(before.rows);
 });
 
-test('a build waits for an older transaction beside reads and writes, and for longer than a lock may take', async () => {
+test('a build waits for an older transaction without blocking reads and writes, and longer than for a lock', async () => {
   await using database = await emptyDatabase();
   const { pool, url } = database;
   await migrate(url, { migrations: [table] });
@@ -85,7 +85,7 @@ test('a build waits for an older transaction beside reads and writes, and for lo
     await using _snapshot = await openTransaction(pool, snapshot);
     migrating = migrate(url, { migrations: [table, plain], lockTimeout_ms: 20, log });
     await eventually(() => isWaiting(pool));
-    // Many times the timeout of a lock.
+    // Many times the lock timeout.
     for (let n = 0; n < 30; n++) {
       await pool.query('insert into catalog.one values ($1)', [n]);
       await pool.query('select pg_sleep(0.01)');
@@ -97,7 +97,7 @@ test('a build waits for an older transaction beside reads and writes, and for lo
   expect(await isValid(pool)).toBe(true);
 });
 
-test('processes that wait to migrate do not hold up the build that they wait for', async () => {
+test('processes that wait to migrate do not delay the build that they wait for', async () => {
   await using database = await emptyDatabase();
   const { pool, url } = database;
   await migrate(url, { migrations: [table] });

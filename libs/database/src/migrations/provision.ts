@@ -6,7 +6,7 @@ import { retryOnCatalogRace } from './catalog-race.ts';
 const statementFor = loadSql(import.meta.url, './provision.sql');
 const settingsFor = loadSql(import.meta.url, './role-settings.sql');
 
-/** The roles that may read the change slot. They could read every table through it, so none may unless the slot is the source. */
+/** The roles that may read the change slot. None may unless the slot is the source, because a slot gives access to every table. */
 export const slotReaders = (changeSource: string | undefined): readonly string[] =>
   changeSource === 'slot' ? ['invalidation_worker'] : [];
 
@@ -14,7 +14,7 @@ export const slotReaders = (changeSource: string | undefined): readonly string[]
  * Lets roles sign in: `{ catalog_read: 'its password' }`, and gives them the settings of a session in this database. Call it
  * again to change a password. `migrate` must have created the roles.
  *
- * @param replicating roles that get the attribute REPLICATION. It takes it from none
+ * @param replicating roles that get the attribute REPLICATION. Other roles keep theirs
  */
 export async function provisionLogins(
   ownerUrl: string,

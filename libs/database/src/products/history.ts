@@ -26,12 +26,12 @@ interface Row extends Omit<ProductChange, 'fields'> {
   readonly new: Readonly<Record<string, unknown>>;
 }
 
-/** Changes in a query: 2.3 MB, if each has two values of the largest product. */
+/** Changes in one query: 2.3 MB if each has the old and new values of the largest product. */
 const changesInQuery = 10;
 
 /**
  * The changes of a product, newest first, as far back as retention keeps them. null if no such product is known. The page ends
- * early rather than to be longer than `maxPage_chars`, but has at least one change where there is any.
+ * before it is longer than `maxPage_chars`, but has at least one change if there is any.
  */
 export async function readProductHistory(
   db: Queryable,

@@ -36,12 +36,12 @@ export async function writeToSlot(owner: Queryable): Promise<void> {
   await owner.query("select catalog.write_changes_to('slot')");
 }
 
-/** Takes what the triggers have recorded since the last call, wherever that is. */
+/** Takes the changes that the triggers have recorded since the last call, from the outbox or the slot. */
 export async function takeRecorded(owner: Queryable): Promise<RecordedChange[]> {
   const recorded = await takeOutbox(owner);
   const { rowCount } = await owner.query('select from catalog.change_slot where in_use');
   if (rowCount === 0) return recorded;
-  // The slot shows what is on the disk.
+  // The slot shows only what is on the disk, and a milestone flushes the log.
   await owner.query('select catalog.write_milestone()');
   return [...recorded, ...(await owner.query<RecordedChange>(readSlot)).rows];
 }

@@ -49,7 +49,7 @@ test('a shard has another view when its slots or its epoch change, and the other
   }
 });
 
-test('a view tells which slots the shard has', () => {
+test('a view names the slots of the shard', () => {
   const [shard] = parseClusterNodes(nodes(12), 'x').shards;
   expect(shard?.view).toBe('12 0-8000 8003');
   const has = (slot: number) => viewHasSlot(shard?.view ?? '', slot);

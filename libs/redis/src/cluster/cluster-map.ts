@@ -10,8 +10,8 @@ export interface ClusterShard {
   /** First and last slot of each range, ascending. */
   readonly ranges: readonly (readonly [first: number, last: number])[];
   /**
-   * The slots of this shard at one time, such as `7 0-5460 5462`. It begins with the configuration epoch, so it never comes back: a
-   * slot that comes back gives its shard a higher epoch, because the cluster accepts no claim with a lower one.
+   * The slots of this shard at one time, such as `7 0-5460 5462`. It begins with the configuration epoch, so the same view never
+   * returns: if a slot returns, its shard gets a higher epoch, because the cluster accepts no claim with a lower one.
    */
   readonly view: string;
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { EventStreams } from './event-streams.ts';
 import { startTestService } from './service.fixture.ts';
 
-test('a stopping service turns streams away, and its log has no error; a store that fails still leaves one', async () => {
+test('a stopping service refuses streams without an error in its log; a store that fails still logs one', async () => {
   const stopping = new AbortController();
   await using service = await startTestService({
     routes(app) {

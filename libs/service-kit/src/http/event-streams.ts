@@ -31,7 +31,7 @@ export class EventStreams {
   }
 
   /**
-   * Call it before work that only the stream needs.
+   * Call it before work that is needed only for the stream.
    *
    * @throws CatalogError `unavailable` when the service is stopping
    */

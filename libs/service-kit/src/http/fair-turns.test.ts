@@ -60,7 +60,7 @@ test.runIf(process.platform === 'linux').each([
   },
 );
 
-/** So long one request holds the event loop in the test below. */
+/** How long one request holds the event loop in the test below. */
 const work_ms = 1;
 
 test.runIf(process.platform === 'linux')(
@@ -100,7 +100,7 @@ test.runIf(process.platform === 'linux')(
     other.write(request('other'));
     holdTurn();
     await counted.promise;
-    // The first one of each, and what else two turns serve while they are young.
+    // The first request of each connection, and the others that two turns serve within `turn_ms`.
     expect(served.indexOf('other')).toBeLessThan((addresses * ahead) / 5);
     expect(served).toHaveLength(addresses * ahead + 1);
   },

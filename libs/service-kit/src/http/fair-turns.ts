@@ -19,7 +19,7 @@ interface SharedSocket extends Socket {
 export interface TurnLimits {
   /** Requests of one address that are served in one turn of the event loop. */
   readonly servedInTurn: number;
-  /** For so long a turn serves what waits, and more than one request of a connection. */
+  /** For this time a turn serves waiting requests, and more than one request of a connection. */
   readonly turn_ms: number;
 }
 
@@ -29,9 +29,10 @@ export function giveShare(socket: Socket, share: AddressShare): void {
 }
 
 /**
- * Keeps the turns of the event loop short, so that whoever asks on a thousand connections at once, or sends many requests ahead
- * on each, does not make all others wait for all those answers. In a turn an address gets so many requests served, and a
- * connection its first one. Requests behind it are served only while the turn is young. The rest waits for later turns.
+ * Keeps each turn of the event loop short. Otherwise a client that asks on a thousand connections at once, or sends many requests
+ * ahead on each, would make all others wait for its answers. One turn serves the first request of each connection, up to
+ * `servedInTurn` requests of an address. It serves further requests of a connection only during its first `turn_ms`. The others
+ * wait for later turns.
  */
 export class FairTurns {
   readonly #limits: TurnLimits;
@@ -49,7 +50,7 @@ export class FairTurns {
   }
 
   /**
-   * @param hasWaited for others of its connection
+   * @param hasWaited whether the request waited for earlier ones of its connection
    * @returns false if a request of this socket has to wait. Its turn comes with a call of `serveNext`
    */
   admits(socket: SharedSocket, hasWaited: boolean): boolean {
@@ -95,7 +96,7 @@ export class FairTurns {
         share.waiting.delete(socket);
         this.#serveNext(socket);
       }
-      // Whoever was served stands behind the others.
+      // An address that was served goes to the end of the queue.
       this.#behind.delete(share);
       if (share.waiting.size > 0) this.#behind.add(share);
     }

@@ -110,7 +110,7 @@ test('a body that ends early is nobody’s success', async () => {
   expect(answer).not.toContain('200 OK');
 });
 
-test('one caller has so many bodies under way, and nobody else waits for those that stop in the middle', async () => {
+test('the bodies of one caller are limited, and no other caller waits for those that stop in the middle', async () => {
   // The header names the caller.
   await using shared = await startTestService({
     trustedProxies: ['127.0.0.1'],

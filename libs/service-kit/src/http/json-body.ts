@@ -39,8 +39,8 @@ const endedEarly = (): CatalogError =>
   new CatalogError('malformed_request', 'The body ended before its announced length.');
 
 /**
- * A body that has not had its turn stays with the client, but for what its socket has read ahead. So a caller whose bodies stop in
- * the middle holds little memory, and only its own bodies wait for them.
+ * Before its turn, a body stays with the client, except for the part that its socket has read ahead. So a caller whose bodies stop
+ * in the middle takes little memory, and only its own bodies wait for them.
  */
 const bodies = new CallerTurns({
   what: 'bodies',
@@ -52,12 +52,12 @@ const bodies = new CallerTurns({
 /** A chunk of one byte takes a hundred in memory. So many of them are joined, whatever size the client chooses. */
 const mostChunks = 1_024;
 
-/** Stops at the limit. Bytes after it are dropped, not kept. Bodies of one caller are received so many at once. */
+/** Stops at the limit and drops the bytes after it. Receives at most `bodiesOfCaller` bodies of one caller at once. */
 export async function readBody(req: Request, limitBytes: number): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
   const until_ms = performance.now() + httpLimits.request_ms;
   using _turn = await bodies.take(callerKey(req));
-  // The client has left meanwhile. No event would tell.
+  // The client may have left meanwhile, and no later event would report it.
   if (req.destroyed) throw endedEarly();
   return await receive(req, limitBytes, until_ms);
 }

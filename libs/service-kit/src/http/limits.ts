@@ -25,7 +25,7 @@ export const httpLimits = {
   slowestRefusal_ms: 2_000,
   /** Requests of one address that are served in one turn of the event loop: a few milliseconds. */
   servedInTurn: 64,
-  /** For so long a turn serves requests that were sent behind others. A read that no cache answers takes about six turns. */
+  /** For this time a turn serves requests that were sent ahead. A read that no cache answers takes about six turns. */
   turn_ms: 0.2,
   /** Requests that may wait on one connection: far more than clients pipeline. */
   pipelined: 256,
@@ -50,13 +50,13 @@ export const httpLimits = {
   operatorRuns_ms: 50,
   /** For JSON bodies. The largest valid product has about 115 KiB. */
   jsonBytes: 256 * 1024,
-  /** JSON bodies of one caller that are received at once: 16 MiB at most. Whole bodies take less than a millisecond. */
+  /** JSON bodies of one caller that are received at once: 16 MiB at most. A complete body takes less than a millisecond. */
   bodiesOfCaller: 64,
-  /** Those that wait for their turn. Node reads up to 64 KiB of each ahead. */
+  /** JSON bodies of one caller that wait for their turn. Node reads up to 64 KiB of each ahead. */
   waitingBodiesOfCaller: 256,
   /** Requests of one caller that wait for a turn at Postgres: 32 MiB if all have the largest product. */
   waitingRequestsOfCaller: 250,
-  /** How long each of them waits: as long as a pool lets a transaction wait for a connection. */
+  /** How long each of these requests waits: as long as a pool lets a transaction wait for a connection. */
   requestTurn_ms: 2_000,
   /** Deeper than any of our bodies, and far from the depth that could overflow the stack. */
   jsonDepth: 20,

@@ -21,7 +21,7 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 /** As nginx counts a request whose client disconnected before the answer was complete. */
 const clientClosedRequest = 499;
 
-/** Nothing that the service needs has failed. */
+/** A refusal without a cause: nothing that the service needs has failed. */
 const isOwnRefusal = (error: CatalogError | undefined): boolean =>
   error?.code === 'unavailable' && error.cause === undefined;
 
@@ -57,7 +57,7 @@ export function observeRequests(options: {
       taken_ms: Math.round(taken_ms * 10) / 10,
       ...(error !== undefined && { code: error.code }),
     };
-    // A stopping service turns callers away, and they go to another process.
+    // A stopping service refuses callers on purpose. They go to another process.
     const isFailure = status >= 500 && !(stopping?.aborted === true && isOwnRefusal(error));
     if (isFailure && error !== undefined)
       log.error({ ...record, err: error.cause ?? error }, 'request failed');

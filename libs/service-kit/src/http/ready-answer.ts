@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * Fields of a response that the documentation of Node does not name. The repository pins the version of Node, and a test compares
- * the bytes of these answers with those of `writeHead`.
+ * Undocumented fields of a Node response. They may change with Node, so the repository pins its version, and a test compares the
+ * bytes of these answers with those of `writeHead`.
  */
 interface Internals {
   _header: string | null;
@@ -44,11 +44,11 @@ export const takesReadyAnswer = ({ httpVersionMajor, httpVersionMinor }: Incomin
   httpVersionMajor === 1 && httpVersionMinor === 1;
 
 /**
- * Answers with a head that is text already, and a body of `latin1`. `writeHead` would check and join each header again for every
- * answer, which costs as much as all that the cache does for it.
+ * Answers with a head that is already text, and a body in `latin1`. `writeHead` would check and join the headers again for every
+ * answer, which costs as much as all the work of the cache for it.
  *
- * @param res of a request of HTTP/1.1, and without headers so far
- * @param head the lines of the headers, each with its line end. They are not checked: they must not contain what a client sent
+ * @param res answers a request of HTTP/1.1, and has no headers yet
+ * @param head the header lines, each with its line end. They are not checked, so they must contain nothing that a client sent
  * @param body undefined for an answer without one, such as a 304 or one to a HEAD
  */
 export function endReady(

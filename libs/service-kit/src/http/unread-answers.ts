@@ -193,7 +193,7 @@ const heldBy = (socket: Socket, { answer, waiting, waiting_bytes }: Connection):
   waiting_bytes +
   (waiting.at(-1)?.[0].readableLength ?? 0);
 
-/** The request and its answer, without their texts, by the memory of a process with 30,000 of them. */
+/** Memory of a request and its answer without their texts, measured in a process with 30,000 of them. */
 const exchange_bytes = 3_072;
 
 /** What a request takes while it waits: mostly its headers, of which each may have 16 KiB. */

@@ -4,7 +4,7 @@ import { CallerTurns } from './caller-turns.ts';
 
 const options = { what: 'requests', atOnce: 2, waiting: 3, wait_ms: 10_000 };
 
-/** Work that is under way until it is ended. */
+/** Work that runs until the test ends it. */
 function worker(turns: CallerTurns) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
@@ -22,7 +22,7 @@ function worker(turns: CallerTurns) {
   };
 }
 
-test('the work of one caller waits behind its own, and that of another begins at once', async () => {
+test('the work of one caller waits for its earlier work, and that of another caller begins at once', async () => {
   const { begun, work, end } = worker(new CallerTurns(options));
   const all = ['a1', 'a2', 'a3', 'a4'].map((name) => work('a', name));
   all.push(work('b', 'b1'));
@@ -34,7 +34,7 @@ test('the work of one caller waits behind its own, and that of another begins at
   expect(begun).toHaveLength(4);
   for (const name of ['a1', 'a3', 'a4']) await end(name);
   await Promise.all(all);
-  // Nothing is under way, so all turns are free again.
+  // No work runs, so all turns are free again.
   const again = ['a5', 'a6'].map((name) => work('a', name));
   await nextTurn();
   expect(begun.slice(-2)).toEqual(['a5', 'a6']);
@@ -42,7 +42,7 @@ test('the work of one caller waits behind its own, and that of another begins at
   await Promise.all(again);
 });
 
-test('beyond what may wait, the caller is refused, and another one is not', async () => {
+test('a caller with too much waiting work is refused, and another caller is not', async () => {
   const { begun, work, end } = worker(new CallerTurns(options));
   const names = ['a1', 'a2', 'a3', 'a4', 'a5'];
   const all = names.map((name) => work('a', name));
@@ -79,7 +79,7 @@ test('work that waits for too long is refused, and so is that of a caller who gi
   await Promise.all([...running, next]);
 });
 
-test('a turn that is ended twice is one turn', async () => {
+test('ending a turn twice frees only one turn', async () => {
   const turns = new CallerTurns({ ...options, waiting: 0 });
   const [first, second] = [await turns.take('a'), await turns.take('a')];
   first[Symbol.dispose]();

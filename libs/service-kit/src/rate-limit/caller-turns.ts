@@ -2,25 +2,25 @@ import { callerGaveUp, CatalogError } from '@catalog/contracts';
 import { withDeadline } from '@catalog/runtime';
 
 export interface CallerTurnsOptions {
-  /** For refusals, as `requests`. */
+  /** The word for the work in refusals, such as `requests`. */
   readonly what: string;
-  /** Of one caller at once in this process. */
+  /** Turns of one caller at once in this process. */
   readonly atOnce: number;
-  /** Of one caller, that wait for their turn. */
+  /** How much work of one caller may wait for a turn. */
   readonly waiting: number;
-  /** How long each of them waits at most. */
+  /** How long work waits for a turn at most. */
   readonly wait_ms: number;
 }
 
 interface Turns {
   running: number;
-  /** In the order in which they came. Each begins when it is called. */
+  /** In the order of arrival. Calling one begins its turn. */
   readonly waiting: Set<() => void>;
 }
 
 /**
- * One caller has so many turns at once, and the rest of its work waits behind its own. So it leaves room for other callers,
- * however much it sends. `CallerPlaces` refuses what this lets wait: it is for work that takes long.
+ * One caller has at most `atOnce` turns, and the rest of its work waits for them. So it leaves room for other callers, however
+ * much it sends. `CallerPlaces` is for work that takes long: it refuses instead of letting work wait.
  */
 export class CallerTurns {
   readonly #options: CallerTurnsOptions;
@@ -33,7 +33,7 @@ export class CallerTurns {
   /**
    * @param caller `callerKey`
    * @param until_ms when the caller gives up, by `performance.now()`
-   * @returns ends the turn. It comes at once if the caller has a free turn
+   * @returns the turn, at once if the caller has a free one. Disposing ends it
    * @throws CatalogError `rate_limited` if too much waits or it waits for too long, `unavailable` when the caller gives up
    */
   take(caller: string, until_ms = Number.POSITIVE_INFINITY): Disposable | Promise<Disposable> {
@@ -62,7 +62,7 @@ export class CallerTurns {
     try {
       await withDeadline(() => promise, { until_ms: Math.min(until_ms, last_ms), late });
     } catch (error) {
-      // The race: the turn may have come in the same moment.
+      // The race: the turn may have begun at the same moment. Then end it.
       if (!turns.waiting.delete(resolve)) this.#end(caller, turns);
       throw error;
     }
@@ -80,7 +80,7 @@ export class CallerTurns {
     };
   }
 
-  /** The next one takes over the turn, so that nobody comes in between. */
+  /** Hands the turn to the next waiting work, so that no later work gets it first. */
   #end(caller: string, turns: Turns): void {
     const [next] = turns.waiting;
     if (next !== undefined) {

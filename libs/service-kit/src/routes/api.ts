@@ -23,8 +23,8 @@ interface ApiOptions extends ApiDependencies {
   readonly description: string;
   readonly routes: readonly Route[];
   /**
-   * Connections to Postgres that the routes share. One caller gets half of them: so many of its requests run at once, and the rest
-   * waits for its turn. Uploads take no turn. Without it, requests do not wait.
+   * Connections to Postgres that the routes share. At most half as many requests of one caller run at once; the others wait for
+   * their turn. Uploads take no turn. If undefined, requests do not wait.
    */
   readonly connections?: number;
 }

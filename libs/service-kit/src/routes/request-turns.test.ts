@@ -1,4 +1,4 @@
-/** The requests of one caller take half of the connections that the routes share. See docs/security.md, row 66. */
+/** The requests of one caller use at most half of the connections that the routes share. See docs/security.md, row 66. */
 import { createTestTokens, eventually } from '@catalog/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ import { route } from './route.ts';
 const answers = { 200: { description: 'Done.', schema: z.unknown() } };
 let begun: string[];
 let ends: Map<string, () => void>;
-/** Work that is under way until it is ended. */
+/** Work that runs until the test ends it. */
 async function work(name: string): Promise<void> {
   begun.push(name);
   await new Promise<void>((resolve) => ends.set(name, resolve));
@@ -78,7 +78,7 @@ const get = (sub: string, name: string, headers: Record<string, string> = {}) =>
 const hasBegun = (...names: readonly string[]) =>
   eventually(() => names.every((name) => begun.includes(name)));
 
-test('a caller with more requests waits for its own, and another caller does not', async () => {
+test('further requests of a caller wait for its earlier ones, and those of another caller do not', async () => {
   const greedy = ['a1', 'a2', 'a3', 'a4'].map((name) => get('greedy', name));
   await eventually(() => begun.length === 2);
   const other = get('other', 'b1');

@@ -27,7 +27,7 @@ const fast = {
   max_wal_size: '1GB',
   // A standby that is being created, or is stopped for a moment, still finds the WAL that it needs.
   wal_keep_size: '256MB',
-  // For change slots. They show what is on the disk, and a commit does not wait for that here.
+  // For change slots. They show only what is on the disk, and here a commit does not wait for the disk.
   wal_level: 'logical',
   max_replication_slots: '50',
   max_wal_senders: '50',

@@ -10,13 +10,13 @@ export interface RedisCluster extends AsyncDisposable {
   readonly nodes: readonly RedisServer[];
   /** A connection for commands of the test. It follows no redirect. */
   client(node: RedisServer): Redis;
-  /** The nodes that have slots, as most of the nodes say. */
+  /** The nodes that have slots, by the majority of the nodes. */
   masters(): Promise<readonly RedisServer[]>;
   /** The node that has the slot, as most of the nodes say. */
   ownerOf(slot: number): Promise<RedisServer>;
   /** Moves a slot with its keys from its owner to another master. `before` runs when the keys have moved and the slot has not. */
   moveSlot(slot: number, to: RedisServer, before?: () => Promise<void>): Promise<void>;
-  /** Resolves when all nodes run, know each other, and every replica follows its master. */
+  /** Resolves when all nodes run and know each other, and every replica follows its master. */
   healed(): Promise<void>;
 }
 

@@ -134,7 +134,7 @@ export async function startWriter(
       DATABASE_URL: await stack.databaseUrl('catalog_write'),
       STATE_REDIS_URL: await stack.redisUrl('state', 'catalog-write'),
       SERVICE_JWKS_FILE: join(stack.folder, 'service-jwks.json'),
-      // That of the local stack, because the processes share the counters.
+      // The limit of the local stack, because the processes share the counters.
       RATE_LIMIT_REQUESTS: '1000000000',
       ...env,
     },

@@ -10,7 +10,7 @@ import { freePortRange } from '../network/free-ports.ts';
 import { hasExited } from '../processes/ending.ts';
 
 const repository = resolve(import.meta.dirname, '../../../..');
-/** The nodes of a cluster take another port each. */
+/** The bus of each cluster node takes the port ten above its own. */
 const ownPorts = 11 + Math.max(...Object.values(portOffsets));
 /** With spare ports for the processes that a test adds. */
 const portRange = 80;

@@ -4,7 +4,7 @@ import { Ask } from '../../elements/ask.tsx';
 import { queryOf, type ProductsSearch } from './search.ts';
 import { keepViews, longestName, mostViews, savedViews, type SavedView, withView } from './view-store.ts';
 
-/** A menu of filters that this browser remembers by name. The address alone also opens a view, on any computer. */
+/** A menu of named filters that this browser remembers. On another computer, the address of the page opens the same view. */
 export function SavedViews({
   search,
   show,
@@ -24,7 +24,7 @@ export function SavedViews({
   const isFull = views.length >= mostViews;
   return (
     <div ref={place}>
-      {/* Another page of this browser may have saved one meanwhile. */}
+      {/* Another tab of this browser may have saved a view meanwhile. */}
       <Menu.Root onOpenChange={() => setViews(savedViews(localStorage))}>
         <Menu.Trigger className="button">{shown?.name ?? 'Views'} ▾</Menu.Trigger>
         <Menu.Portal container={place}>

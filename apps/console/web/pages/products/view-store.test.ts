@@ -5,7 +5,7 @@ function storage(text: string | null = null) {
   return { getItem: () => text, setItem: (_: string, next: string) => void (text = next) };
 }
 
-test('a view is kept under its name, and one of the same name replaced', () => {
+test('a view is kept under its name, and replaces one of the same name', () => {
   const kept = storage();
   keepViews(withView([], { name: 'Lamps', search: { category: 'light' } }), kept);
   keepViews(withView(savedViews(kept), { name: 'Cheap', search: { maxPrice: 999 } }), kept);
@@ -26,7 +26,7 @@ test('a stored filter that does not exist any more is dropped', () => {
   expect(savedViews(storage(text))).toEqual([{ name: 'Old', search: { brand: 'NodOn' } }]);
 });
 
-test('the views are limited', () => {
+test('the number of views is limited', () => {
   let views = savedViews(storage());
   for (let n = 0; n <= mostViews; n++) views = withView(views, { name: `View ${n}`, search: { q: `${n}` } });
   expect(views).toHaveLength(mostViews);

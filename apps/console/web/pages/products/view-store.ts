@@ -10,7 +10,7 @@ export const mostViews = 30;
 export const longestName = 60;
 const key = 'product-views';
 
-/** The views that this browser remembers, by name. What is not readable counts as none. */
+/** The views that this browser remembers, by name. Skips those that it cannot read. */
 export function savedViews(storage: Pick<Storage, 'getItem'>): readonly SavedView[] {
   try {
     const stored: unknown = JSON.parse(storage.getItem(key) ?? '[]');

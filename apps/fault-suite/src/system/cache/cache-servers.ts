@@ -9,7 +9,7 @@ export interface CacheServers {
   readonly cluster: RedisCluster | undefined;
   /** Where each server keeps its dump. */
   readonly folders: readonly string[];
-  /** The operator's connections to the servers that have keys at this moment: the only one, or each master. */
+  /** The operator's connections to the servers that have keys now: the single server, or each master. */
   masters(): Promise<readonly Redis[]>;
   /** The connection to the server that has the key. */
   of(cacheKey: string): Promise<Redis>;
@@ -22,11 +22,11 @@ export interface CacheServers {
   behind<Proxy extends Door>(user: string, open: (to: number) => Promise<Proxy>): Promise<Doors<Proxy>>;
   /** Pauses all servers with SIGSTOP for this time. */
   hang(time_ms: number): Promise<void>;
-  /** Kills a server that has keys, which starts again at once. Resolves when it can be used. */
+  /** Kills a server that has keys. It starts again at once. Resolves when it is usable. */
   crash(): Promise<void>;
 }
 
-/** What the system does with processes of the stack. */
+/** What a fault may do with processes of the stack. */
 interface Control {
   hang(process: StackProcess, time_ms: number): Promise<void>;
   killAndAwait(process: StackProcess): Promise<void>;

@@ -24,8 +24,8 @@ export function oneDoor<Proxy extends Door>(url: string, proxy: Proxy): Doors<Pr
 }
 
 /**
- * A client of a cluster asks a node where all nodes are. So a second proxy behind each proxy puts the ports of the proxies into
- * that answer, and the client never finds the way around them.
+ * A client of a cluster asks a node for the addresses of all nodes. So a second proxy behind each proxy replaces the ports in that
+ * answer by those of the proxies. The client then never connects to a node directly.
  */
 export async function doorsOfCluster<Proxy extends Door>(
   nodes: readonly RedisServer[],
@@ -48,13 +48,13 @@ export async function doorsOfCluster<Proxy extends Door>(
   };
 }
 
-/** In the answer of CLUSTER NODES: `127.0.0.1:6379@16379`. */
+/** The port in an answer to CLUSTER NODES, such as `127.0.0.1:6379@16379`. */
 const address = /(?<=127\.0\.0\.1:)\d+(?=@\d)/g;
 
 function renamingProxy(to: number, doorOf: ReadonlyMap<number, number>): Promise<FilteringProxy> {
   const door = (port: string): string => {
     const renamed = String(doorOf.get(Number(port)) ?? port);
-    // The answer begins with its length.
+    // The answer begins with its length, so a port must not change its number of digits.
     if (renamed.length !== port.length) throw new Error(`port ${port} cannot be renamed to ${renamed}`);
     return renamed;
   };

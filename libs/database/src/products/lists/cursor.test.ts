@@ -1,4 +1,4 @@
-/** Anybody can compute the hash of a cursor. See docs/security.md, row 64. */
+/** Anybody can compute the checksum of a cursor. See docs/security.md, row 64. */
 import { expect, test } from 'vitest';
 import { readCursor, writeCursor } from './cursor.ts';
 import type { ProductFilter } from './filter.ts';
@@ -9,7 +9,7 @@ const position = ['2026-01-01 00:00:00+00', '0190c0de-0000-7000-8000-00000000000
 const cursor = { position, estimatedTotal: 7, similar: false };
 const read = (text: string) => readCursor(text, filter, usualSort, new ListOrder(usualSort));
 
-test('a cursor comes back as it was given', () => {
+test('a written cursor is read back unchanged', () => {
   expect(read(writeCursor(cursor, filter, usualSort))).toEqual(cursor);
 });
 
