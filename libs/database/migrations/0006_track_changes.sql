@@ -8,6 +8,30 @@
 -- insert there by itself. Only the owner may attach them to a table: catalog_write has temporary tables, and a trigger on one
 -- of those could forge a change.
 
+-- Which source of the change feed the triggers write to: 'outbox', or 'slot' (0024). Each trigger asks once: a source that changed
+-- between two questions could leave out a change. The planner puts the answer into the plans of the trigger functions, and
+-- write_changes_to replaces this function, which makes Postgres plan them anew. So the question costs nothing, but a statement that
+-- runs may go on with the former answer.
+create function catalog.change_source() returns text language sql stable return 'outbox';
+
+-- Puts a change into the slot: its version, entity and key, with a blank between. In PL/pgSQL an assignment costs less than PERFORM.
+create function catalog.emit_change(entity text, key text, version bigint) returns pg_lsn
+language sql volatile
+return pg_logical_emit_message(true, 'catalog', version::text || ' ' || entity || ' ' || key);
+
+-- Records one change.
+create function catalog.record_change(entity text, key text, version bigint) returns void
+language plpgsql volatile as $$
+begin
+  if catalog.change_source() = 'slot' then
+    perform catalog.emit_change(entity, key, version);
+  else
+    insert into catalog.outbox (entity, key, version) values (entity, key, version);
+  end if;
+end
+$$;
+revoke execute on function catalog.change_source, catalog.emit_change, catalog.record_change from public;
+
 -- BEFORE INSERT, FOR EACH ROW. The transaction takes its number before it draws a version. GET /v1/changes relies on that: a
 -- transaction with a later number than another draws only versions beyond those that were committed before that number was
 -- taken. An update or a delete has locked its row before its trigger runs, so it has a number.
@@ -45,8 +69,12 @@ begin
     raise exception '% % was deleted while it was being inserted', tg_argv[0], deleted_key
       using errcode = 'serialization_failure';
   end if;
-  insert into catalog.outbox (entity, key, version)
-  select tg_argv[0], i.id::text, i.version from inserted i;
+  if catalog.change_source() = 'slot' then
+    perform catalog.emit_change(tg_argv[0], i.id::text, i.version) from inserted i;
+  else
+    insert into catalog.outbox (entity, key, version)
+    select tg_argv[0], i.id::text, i.version from inserted i;
+  end if;
   return null;
 end
 $$;
@@ -68,7 +96,7 @@ declare
 begin
   insert into catalog.tombstones (entity, key, version) values (tg_argv[0], old.id::text, drawn_version)
   on conflict (entity, key) do update set version = excluded.version, deleted_at = excluded.deleted_at;
-  insert into catalog.outbox (entity, key, version) values (tg_argv[0], old.id::text, drawn_version);
+  perform catalog.record_change(tg_argv[0], old.id::text, drawn_version);
   return old;
 end
 $$;
@@ -99,9 +127,12 @@ begin
        select %L, id::text, nextval(''catalog.versions'') from only %I.%I
        on conflict (entity, key) do update set version = excluded.version, deleted_at = excluded.deleted_at
        returning entity, key, version
-     )
-     insert into catalog.outbox (entity, key, version) select entity, key, version from deleted',
-    tg_argv[0], tg_table_schema, tg_table_name);
+     ) ',
+    tg_argv[0], tg_table_schema, tg_table_name)
+    || case catalog.change_source()
+      when 'slot' then 'select catalog.emit_change(entity, key, version) from deleted'
+      else 'insert into catalog.outbox (entity, key, version) select entity, key, version from deleted'
+    end;
   return null;
 end
 $$;
@@ -121,10 +152,13 @@ begin
     when (old.id is distinct from new.id) execute function catalog.refuse_new_id(%L)', tracked, entity);
   -- Updates have a function per entity: reading the entity from the trigger's arguments takes as long as drawing the
   -- version. The trigger is by row: one by statement has to be given all rows once more, which takes longer.
+  -- Its function does not call record_change, because a call takes as long as drawing the version.
   execute format(
     'create function catalog.%I() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as %L',
     'track_update_of_' || entity,
     format($body$
+declare
+  written_at pg_lsn;
 begin
   -- An unchanged row draws no version and invalidates nothing. Bytes compare faster than the operators of the
   -- columns. It is not a WHEN condition, because every statement prepares that anew.
@@ -134,7 +168,11 @@ begin
   -- The row is locked here, so the versions of a key grow in the order of its commits.
   new.version := nextval('catalog.versions');
   new.updated_at := clock_timestamp();
-  insert into catalog.outbox (entity, key, version) values (%L, new.id::text, new.version);
+  if catalog.change_source() = 'slot' then
+    written_at := catalog.emit_change(%1$L, new.id::text, new.version);
+  else
+    insert into catalog.outbox (entity, key, version) values (%1$L, new.id::text, new.version);
+  end if;
   return new;
 end
 $body$, entity));

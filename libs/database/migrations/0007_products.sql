@@ -121,8 +121,12 @@ call catalog.track_changes('catalog.products', 'product');
 create function catalog.products_skus_inserted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into catalog.outbox (entity, key, version)
-  select 'sku', i.sku, 9007199254740991 from inserted i;
+  if catalog.change_source() = 'slot' then
+    perform catalog.emit_change('sku', i.sku, 9007199254740991) from inserted i;
+  else
+    insert into catalog.outbox (entity, key, version)
+    select 'sku', i.sku, 9007199254740991 from inserted i;
+  end if;
   return null;
 end
 $$;
@@ -133,9 +137,9 @@ create trigger skus_inserted after insert on catalog.products
 create function catalog.products_sku_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into catalog.outbox (entity, key, version) values ('sku', old.sku, 9007199254740991);
+  perform catalog.record_change('sku', old.sku, 9007199254740991);
   if tg_op = 'UPDATE' then
-    insert into catalog.outbox (entity, key, version) values ('sku', new.sku, 9007199254740991);
+    perform catalog.record_change('sku', new.sku, 9007199254740991);
   end if;
   return null;
 end
@@ -150,8 +154,7 @@ create function catalog.products_skus_truncated() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
-  insert into catalog.outbox (entity, key, version)
-  select 'sku', sku, 9007199254740991 from only catalog.products;
+  perform catalog.record_change('sku', p.sku, 9007199254740991) from only catalog.products p;
   return null;
 end
 $$;

@@ -49,12 +49,12 @@ create function catalog.orders_sales_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op <> 'INSERT' and old.status = 'completed' then
-    insert into catalog.outbox (entity, key, version)
-    values ('sales_month', to_char(old.completed_at at time zone 'UTC', 'YYYY-MM'), 9007199254740991);
+    perform catalog.record_change(
+      'sales_month', to_char(old.completed_at at time zone 'UTC', 'YYYY-MM'), 9007199254740991);
   end if;
   if tg_op <> 'DELETE' and new.status = 'completed' then
-    insert into catalog.outbox (entity, key, version)
-    values ('sales_month', to_char(new.completed_at at time zone 'UTC', 'YYYY-MM'), 9007199254740991);
+    perform catalog.record_change(
+      'sales_month', to_char(new.completed_at at time zone 'UTC', 'YYYY-MM'), 9007199254740991);
   end if;
   return null;
 end
@@ -70,9 +70,11 @@ create function catalog.orders_truncated() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
-  insert into catalog.outbox (entity, key, version)
-  select distinct 'sales_month', to_char(o.completed_at at time zone 'UTC', 'YYYY-MM'), 9007199254740991
-  from only catalog.orders o where o.status = 'completed';
+  perform catalog.record_change('sales_month', months.key, 9007199254740991)
+  from (
+    select distinct to_char(o.completed_at at time zone 'UTC', 'YYYY-MM') as key
+    from only catalog.orders o where o.status = 'completed'
+  ) months;
   return null;
 end
 $$;

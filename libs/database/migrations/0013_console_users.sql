@@ -20,8 +20,8 @@ grant select (id, username, role, password_changed_at) on catalog.console_users 
 create function catalog.user_profile_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into catalog.outbox (entity, key, version)
-  values ('user_profile', case tg_op when 'INSERT' then new.id else old.id end::text, 9007199254740991);
+  perform catalog.record_change(
+    'user_profile', case tg_op when 'INSERT' then new.id else old.id end::text, 9007199254740991);
   return null;
 end
 $$;
@@ -35,8 +35,7 @@ create function catalog.user_profiles_truncated() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform catalog.require_read_committed(tg_table_name);
-  insert into catalog.outbox (entity, key, version)
-  select 'user_profile', u.id::text, 9007199254740991 from only catalog.console_users u;
+  perform catalog.record_change('user_profile', u.id::text, 9007199254740991) from only catalog.console_users u;
   return null;
 end
 $$;

@@ -25,12 +25,12 @@ create publication catalog_changes;
 
 create table catalog.change_slot (
   only_row boolean primary key default true check (only_row),
-  -- The source that operators want. A worker brings it about.
+  -- The source that operators want. A worker switches to it.
   wanted text not null default 'outbox' constraint change_slot_wanted_known check (wanted in ('outbox', 'slot')),
   -- Whether the slot may hold changes that are not in the outbox yet.
   in_use boolean not null default false,
-  -- Every change that was committed before this position of the write-ahead log is in the outbox. Null while that is known of none:
-  -- the slot was lost, and the cache has not been purged since.
+  -- Every change that was committed before this position of the write-ahead log is in the outbox. Null after the slot was lost,
+  -- until the cache is purged.
   landed pg_lsn,
   -- When that position was written, by the clock of Postgres.
   landed_at timestamptz,
@@ -39,11 +39,6 @@ create table catalog.change_slot (
 );
 insert into catalog.change_slot default values;
 grant select, update on catalog.change_slot to invalidation_worker;
-
--- Which source the triggers write to: 'outbox' or 'slot'. write_changes_to replaces this function. The planner puts its answer into
--- the plans of the trigger functions, and a replacement makes Postgres plan them anew. So the question costs nothing, but a
--- statement that runs may go on with the former answer.
-create function catalog.change_source() returns text language sql stable return 'outbox';
 
 -- Lets the triggers write to another source.
 create function catalog.write_changes_to(source text) returns void
@@ -74,7 +69,7 @@ begin atomic
     pg_logical_emit_message(false, 'catalog milestone', extract(epoch from clock_timestamp())::text, true) - '0/0'::pg_lsn
   )::bigint;
 end;
-revoke execute on function catalog.change_source, catalog.write_changes_to, catalog.write_milestone from public;
+revoke execute on function catalog.write_changes_to, catalog.write_milestone from public;
 grant execute on function catalog.change_source, catalog.write_changes_to, catalog.write_milestone to invalidation_worker;
 
 -- The transaction that made the change, if another one wrote the row: the worker, which landed it from the slot.
