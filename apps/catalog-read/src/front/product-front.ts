@@ -98,7 +98,7 @@ export class ProductFront implements Front {
     const series = isSku ? this.#series.bySku : this.#series.one;
     if (!isNear) {
       this.#observed.began(res, series.GET[200].labels.route, began_ms);
-      void this.#finish(res, admitted, this.#readOne(res, method, isSku, key, admitted));
+      void this.#finish(res, admitted, this.#readOne(res, method, isSku, key, admitted, near === undefined));
       return 'later';
     }
     const status = this.#send(res, method, admitted, product, 'near', began_ms - near.storedAt_ms);
@@ -134,12 +134,14 @@ export class ProductFront implements Front {
     isSku: boolean,
     key: string,
     admitted: Admitted,
+    /** Not, if the near cache knows that there is no such product. */
+    skipsNear: boolean,
   ): Promise<void> {
     const { lookup } = this.#deps;
     const id = key.toLowerCase();
     const answer = await (isSku
       ? lookup.bySku(key, anyVersion(admitted))
-      : lookup.byId(id, { ...anyVersion(admitted), skipsNear: id === key }));
+      : lookup.byId(id, { ...anyVersion(admitted), skipsNear: skipsNear && id === key }));
     const product = preparedProduct(answer.entry);
     if (product !== undefined) this.#send(res, method, admitted, product, answer.source, answer.age_ms);
     else {
