@@ -90,8 +90,10 @@ create function catalog.land_changes(
 ) returns table (
   accepted boolean, seq bigint, transaction bigint, entity text, key text, version bigint, dispatches integer
 )
-language sql volatile security definer set search_path = pg_catalog, pg_temp
-begin atomic
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  return query
   -- The number of a transaction is not above that of this one, which is later.
   with current as materialized (
     select pg_current_xact_id()::text::bigint as id
@@ -118,6 +120,7 @@ begin atomic
   select exists (select from current), l.seq, l.transaction, l.entity, l.key, l.version, l.dispatches
   from (values (0)) as always
   left join landed l on true;
-end;
+end
+$$;
 revoke execute on function catalog.land_changes from public;
 grant execute on function catalog.land_changes to invalidation_worker;
