@@ -152,9 +152,9 @@ begin
     when (old.id is distinct from new.id) execute function catalog.refuse_new_id(%L)', tracked, entity);
   -- Updates have a function per entity: reading the entity from the trigger's arguments takes as long as drawing the
   -- version. The trigger is by row: one by statement has to be given all rows once more, which takes longer.
-  -- Its function does not call record_change, because a call takes as long as drawing the version.
+  -- Its function does not call record_change, because a call takes as long as drawing the version. Two tables may have one entity.
   execute format(
-    'create function catalog.%I() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as %L',
+    'create or replace function catalog.%I() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as %L',
     'track_update_of_' || entity,
     format($body$
 declare
