@@ -171,7 +171,7 @@ test('while the source is switched under load, no change is missing', async () =
 }, 60_000);
 
 test('a transaction that began before the switch to the outbox lands, and the slot is deleted only then', async () => {
-  const { startLander, switchTo, slot } = landers;
+  const { startLander, switchTo, landed, slot } = landers;
   startLander();
   const [id] = await feed.insertProducts(1);
   await switchTo('slot');
@@ -183,7 +183,10 @@ test('a transaction that began before the switch to the outbox lands, and the sl
   );
   await slot.want('outbox');
   await eventually(async () => (await slot.summary()).source === 'outbox', { timeout_ms: 10_000 });
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  const waitsFor = 'select from catalog.change_slot where left_running is not null';
+  await eventually(async () => (await feed.owner.query(waitsFor)).rowCount === 1, { timeout_ms: 10_000 });
+  // The lander has looked again since then.
+  await landed();
   expect((await slot.summary()).inUse).toBe(true);
   await client.query('commit');
   client.release();
