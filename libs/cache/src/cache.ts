@@ -105,7 +105,7 @@ export function createCache(options: CacheOptions) {
       onStop: () => silences.keep(shard),
     });
     shard.connection.onDatabaseIncarnation((incarnation) => {
-      // Each shard tells it. What was served since the first of them did counts.
+      // Every shard reports it. The first report makes the process forget what it has served; the others change nothing.
       if (incarnation === countsSince) return;
       countsSince = incarnation;
       forgetAll();

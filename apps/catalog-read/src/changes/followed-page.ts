@@ -8,7 +8,7 @@ import {
   readCursor,
 } from '@catalog/database';
 
-/** Products in one query: 2.3 MB if all have the largest size, of which only the first fit on the page. */
+/** Products that one query reads. If all have the largest size, they take 2.3 MB, and only the first ones fit on the page. */
 const productsInQuery = 20;
 
 export interface FollowedPage extends Omit<ChangesPage, 'changes'> {

@@ -31,7 +31,7 @@ export class ProductLookup {
   readonly #limit: RequestLimit | undefined;
   readonly #turns = new CallerTurns({ what: 'lookups of products', ...lookups });
 
-  /** @param deps `rateLimiter` is the one that also counts requests */
+  /** @param deps `rateLimiter` is the limiter of this service's requests: unknown SKUs count there too */
   constructor(deps: ProductSources & { readonly rateLimiter?: RequestLimit }) {
     this.#sources = deps;
     this.#limit = deps.rateLimiter;

@@ -118,7 +118,7 @@ export class NearCache {
     } else this.keepStale(key, entry);
   }
 
-  /** Keeps what was served for stale answers, unless an entry of this version or a newer one is kept. */
+  /** Keeps a served entry for stale answers. Does nothing if the cache holds this version of the key, or a newer one. */
   keepStale(key: string, entry: NearEntry): void {
     const kept = this.#entries.peek(key);
     if (kept !== undefined && kept.version >= entry.version) return;

@@ -4,13 +4,13 @@ import { type CacheBreaker, createCacheBreaker } from '../redis/cache-breaker.ts
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import { EntryStore } from '../redis/entry-store.ts';
 
-/** What is needed to fill keys of one shard. */
+/** Fills keys of one shard. */
 export interface FillShard {
   readonly store: EntryStore;
   readonly breaker: CacheBreaker;
 }
 
-/** What is needed to read keys of one shard. */
+/** Reads and fills keys of one shard. */
 export interface ReadShard extends FillShard {
   readonly reads: TurnReads;
   readonly freshness: Freshness;

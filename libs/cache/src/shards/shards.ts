@@ -8,7 +8,7 @@ import {
 } from '@catalog/redis';
 import { type RunningPart, startPart } from '@catalog/runtime';
 
-/** Where a shard is, and what it is asked about the slots that it has. */
+/** The address of a shard, and its slots. */
 export interface ShardPlace {
   readonly url: string;
   /** The id of the node; '' for a single server. */
