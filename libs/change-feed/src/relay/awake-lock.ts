@@ -88,6 +88,8 @@ export class AwakeLock {
     let client: Client | undefined;
     try {
       client = await this.#connected();
+      // A client runs one query at a time.
+      await this.#release;
       await client.query('select catalog.acquire_awake_lock()');
       this.#isHeld = this.#client === client;
       this.#isDenied = false;
