@@ -14,6 +14,8 @@ interface UpdateLoad {
   /** Statements that each session runs first. */
   readonly settings: string;
   readonly duration_s: number;
+  /** Called with the Postgres processes of the sessions, before they begin. */
+  readonly onSessions?: (pids: readonly number[]) => Promise<unknown>;
 }
 
 /** @returns commits per second */
@@ -24,6 +26,7 @@ export async function updatesPerSecond({
   rows,
   settings,
   duration_s,
+  onSessions,
 }: UpdateLoad): Promise<number> {
   const { rows: found } = await pool.query<{ id: string }>(
     `select id from ${table} order by id limit ${rows}`,
@@ -32,7 +35,12 @@ export async function updatesPerSecond({
   const sessions = Array.from({ length: clients }, () => new pg.Client({ connectionString: url }));
   try {
     await Promise.all(sessions.map((client) => client.connect()));
-    for (const client of sessions) await client.query(settings);
+    const pids: number[] = [];
+    for (const client of sessions) {
+      await client.query(settings);
+      pids.push(Number((await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid));
+    }
+    await onSessions?.(pids);
     const update = {
       name: 'update',
       text: `update ${table} set price_minor = price_minor + 1 where id = $1`,

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 
 /** The clients and the sessions of Postgres that serve them. */
 const clientCore = '0';
-/** The worker, its sessions, the Postgres process that sends the change slot, and the Redis servers. */
+/** The worker and the other services, their sessions, the Redis servers, and what Postgres does in the background. */
 const feedCore = '1';
 
 const pin = (cores: string, pids: readonly number[]) =>
@@ -31,20 +31,22 @@ async function hasTaskset(): Promise<boolean> {
 /** Whether `onTwoCores` can keep the two apart. */
 export const canPin = async (): Promise<boolean> => availableParallelism() > 1 && (await hasTaskset());
 
-/** Runs `work` with the clients on one core and the change feed on another. On other machines it just runs it. */
-export async function onTwoCores<T>({ stack, catalog }: BenchStack, work: () => Promise<T>): Promise<T> {
-  if (!(await canPin())) return work();
+/**
+ * Runs `work` with the clients on one core and everything else on another. On other machines it just runs it.
+ *
+ * @param work gets a function that puts the sessions of the clients on the core of the clients
+ */
+export async function onTwoCores<T>(
+  { stack }: BenchStack,
+  work: (onClientCore: (pids: readonly number[]) => Promise<unknown>) => Promise<T>,
+): Promise<T> {
+  if (!(await canPin())) return work(async () => undefined);
   const { postgres = 0, ...others } = await stack.pids();
-  const { rows } = await catalog.query<{ pid: number }>(
-    "select pid from pg_stat_activity where usename = 'invalidation_worker'",
-  );
-  const ofWorker = rows.map(({ pid }) => pid);
-  // Sessions that begin meanwhile inherit the core of the postmaster.
-  const ofClients = (await childrenOf(postgres)).filter((pid) => !ofWorker.includes(pid));
-  await pin(clientCore, [process.pid, postgres, ...ofClients]);
-  await pin(feedCore, [...Object.values(others), ...ofWorker]);
+  // Processes that begin meanwhile inherit the core of the postmaster: those that vacuum the outbox, for instance.
+  await pin(feedCore, [postgres, ...(await childrenOf(postgres)), ...Object.values(others)]);
+  await pin(clientCore, [process.pid]);
   try {
-    return await work();
+    return await work((pids) => pin(clientCore, pids));
   } finally {
     const all = `0-${availableParallelism() - 1}`;
     await pin(all, [process.pid, postgres, ...(await childrenOf(postgres)), ...Object.values(others)]);

@@ -54,7 +54,7 @@ export async function measureSources(bench: BenchStack, sizes: Sizes): Promise<S
     method:
       `Commits: 16 clients update single rows (of ${rows}), with the whole feed at work` +
       ((await canPin())
-        ? ' on a core of its own; clients and their sessions of Postgres share the other core. '
+        ? ' and the background processes of Postgres on a core of their own; clients and their sessions share the other core. '
         : '. ') +
       `Without a feed, the trigger draws a version and records nothing. Medians of ${sizes.rounds} rounds in turn. ` +
       `Commit → fresh: as in the section of that name. Mass change: one UPDATE of ${format(massRows)} rows, while other products are edited.`,
@@ -100,7 +100,7 @@ export async function measureSources(bench: BenchStack, sizes: Sizes): Promise<S
 async function commitRate(bench: BenchStack, table: string, sizes: Sizes): Promise<number> {
   const url = await bench.stack.databaseUrl();
   const load = { pool: bench.catalog, url, table, rows, settings, duration_s: sizes.commits_s };
-  const rate = await onTwoCores(bench, () => updatesPerSecond(load));
+  const rate = await onTwoCores(bench, (onSessions) => updatesPerSecond({ ...load, onSessions }));
   await drained(bench.catalog);
   return rate;
 }
