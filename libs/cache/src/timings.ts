@@ -65,6 +65,8 @@ export const limits = {
   loadBatch: 100,
   /** Pages of a list of which a process knows when it was last asked for them. With 150 bytes each, 1.5 MB. */
   rememberedPages: 10_000,
+  /** Pages of lists that a process keeps: about 300 of 50 products. They take no room from single products. */
+  keptPages_bytes: 16 * 1024 * 1024,
   /** The part of the near cache that keys without a row may take. Whoever asks for random keys gets no more of it. */
   nearMissingShare: 1 / 16,
   /** How often an answer may be overtaken by a newer one, and be read again, before its caller gets 503. */

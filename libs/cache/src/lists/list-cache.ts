@@ -5,7 +5,8 @@ import { LRUCache } from 'lru-cache';
 import type { Source } from '../reading/answer.ts';
 import { Flights, type Patience } from '../reading/flights.ts';
 import type { MonotonicReads } from '../reading/monotonic-reads.ts';
-import { type FillEvents, LeaseLoadFill } from '../reading/lease-load-fill.ts';
+import { outlastsRedis } from '../reading/asked-redis.ts';
+import { type AskedEntry, type FillEvents, LeaseLoadFill } from '../reading/lease-load-fill.ts';
 import type { Place } from '../reading/place.ts';
 import { type Grant, pageKey } from '../redis/entry-store.ts';
 import type { ReadShard, Router } from '../shards/router.ts';
@@ -39,6 +40,10 @@ export class ListCache {
   readonly #flights: Flights<ListPage>;
   /** When this process was last asked for a page. */
   readonly #asked = new LRUCache<string, number>({ max: limits.rememberedPages });
+  readonly #kept = new LRUCache<string, KeptPage>({
+    maxSize: limits.keptPages_bytes,
+    sizeCalculation: ({ payload }) => payload.length + keptOverhead_bytes,
+  });
 
   /** @param name of the list, `Entity.list` of the rows in it */
   constructor(name: string, parts: ListCacheParts) {
@@ -49,7 +54,8 @@ export class ListCache {
   }
 
   /**
-   * Callers of one page at one time share one read of it.
+   * This process keeps pages that it has read from Redis. For such a page, it asks Redis only whether the generation is still the
+   * current one. Callers of another page at one time share one read of it.
    *
    * @param query tells this page from the others, in a stable order
    * @param load gets the patience of these callers: how long the most patient one waits
@@ -65,6 +71,18 @@ export class ListCache {
   ): Promise<ListPage> {
     const hash = createHash('sha256').update(JSON.stringify(query)).digest('base64url');
     const cacheKey = pageKey(this.#name, hash);
+    const kept = this.#kept.get(cacheKey);
+    const read = () => this.#read(cacheKey, load, until_ms, loadFromStandby);
+    if (kept === undefined || this.#parts.now() >= kept.until_ms || !outlastsRedis(until_ms)) return read();
+    return this.#servable(cacheKey, kept).then((page) => page ?? read());
+  }
+
+  #read(
+    cacheKey: string,
+    load: LoadPage,
+    until_ms: number,
+    loadFromStandby: LoadPage | undefined,
+  ): Promise<ListPage> {
     return withDeadline(
       () =>
         this.#flights.join(cacheKey, until_ms, (patience) =>
@@ -72,6 +90,35 @@ export class ListCache {
         ),
       { until_ms, late: callerGaveUp },
     );
+  }
+
+  /** The kept page, if its generation has not ended; undefined if Redis must be asked for the page itself. */
+  async #servable(cacheKey: string, { generation, ...kept }: KeptPage): Promise<ListPage | undefined> {
+    const { shards, now, events } = this.#parts;
+    try {
+      const current = await shards.of(cacheKey).reads.readGeneration(this.#name);
+      if (current !== generation) return undefined;
+    } catch (error) {
+      events.cacheFailed(error);
+      return undefined;
+    }
+    const { payload, id, storedAt_ms } = kept;
+    return { payload, id, source: 'near', age_ms: now() - storedAt_ms };
+  }
+
+  /** In memory of its own: the bytes of an answer of Redis are part of a larger block. */
+  #keep(cacheKey: string, id: string, { payload, age_ms, freshFor_ms, grant }: AskedEntry): void {
+    const now_ms = this.#parts.now();
+    // As the script, which lets one reader refresh the page in the last part of its time.
+    const keptFor_ms = freshFor_ms - timings.refreshAhead * (age_ms + freshFor_ms);
+    if (keptFor_ms <= 0) return;
+    this.#kept.set(cacheKey, {
+      id,
+      payload: Buffer.from(payload),
+      generation: grant.stamp,
+      storedAt_ms: now_ms - age_ms,
+      until_ms: now_ms + keptFor_ms,
+    });
   }
 
   async #fly(
@@ -94,6 +141,7 @@ export class ListCache {
     if (entry?.state === 'value' && entry.freshFor_ms > 0 && entry.isFresh()) {
       if (entry.lease === 'granted') this.#refreshAhead(place, entry.grant, loadPage);
       const id = idOf(cacheKey, entry.grant, entry.version);
+      this.#keep(cacheKey, id, entry);
       return { payload: entry.payload, id, source: 'redis', age_ms: entry.age_ms };
     }
     try {
@@ -125,6 +173,17 @@ export class ListCache {
       .catch((error: unknown) => this.#parts.events.loadFailed(this.#name, error));
   }
 }
+
+interface KeptPage {
+  readonly id: string;
+  readonly payload: Buffer;
+  readonly generation: string;
+  readonly storedAt_ms: number;
+  readonly until_ms: number;
+}
+
+/** The objects of a kept page, its id and its key. */
+const keptOverhead_bytes = 600;
 
 /** Pages of one generation differ by their version. */
 const idOf = (cacheKey: string, { stamp }: Grant, version: number) => `${cacheKey} ${stamp} ${version}`;

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { pause } from '@catalog/runtime';
 import type { Freshness } from '../channel/freshness.ts';
-import type { Entry, Grant, LeasedEntry, PrimaryRead, UnprovedEntry } from '../redis/entry-store.ts';
+import {
+  type Entry,
+  generationKey,
+  type Grant,
+  type LeasedEntry,
+  type PrimaryRead,
+  type UnprovedEntry,
+} from '../redis/entry-store.ts';
 import type { FillShard, Router } from '../shards/router.ts';
 import { timings } from '../timings.ts';
 import type { Place } from './place.ts';
@@ -64,10 +71,12 @@ export class LeaseLoadFill {
     const began_ms = now();
     const token = newToken();
     const { store } = this.#parts.shards.of(place.cacheKey);
+    const { name, list } = place;
+    const invalidated = list === undefined ? place : { name, cacheKey: generationKey(list) };
     try {
       for (let wait_ms = 2; ; wait_ms *= 2) {
         const asked = store.incarnation;
-        const isFresh = freshness.beforeAsking(asked, place);
+        const isFresh = freshness.beforeAsking(asked, invalidated);
         const entry = await this.ask(place, token);
         const { incarnation } = entry.grant;
         const waitIsOver = now() - began_ms + wait_ms > timings.leaseWait_ms;

@@ -1,6 +1,7 @@
 import type { Freshness } from '../channel/freshness.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
+import { generationKey } from '../redis/entry-store.ts';
 import { timings } from '../timings.ts';
 import type { Place } from './place.ts';
 
@@ -24,9 +25,15 @@ interface TurnReadsParts {
   readonly freshness: Freshness;
 }
 
+type NamedKey = Pick<Place, 'name' | 'cacheKey'>;
+
+/** What a caller makes of the bytes in Redis; undefined if it cannot use them. */
+type Judge<Found> = (raw: Buffer, place: NamedKey, incarnation: string, now_ms: number) => Found | undefined;
+
 /** A read that waits for the end of the turn. All callers of its key share it. */
-interface TurnRead extends PromiseWithResolvers<FreshEntry | undefined> {
-  readonly place: Place;
+interface TurnRead<Found> extends PromiseWithResolvers<Found | undefined> {
+  readonly place: NamedKey;
+  readonly judge: Judge<Found>;
 }
 
 /**
@@ -40,7 +47,7 @@ interface TurnRead extends PromiseWithResolvers<FreshEntry | undefined> {
  */
 export class TurnReads {
   readonly #parts: TurnReadsParts;
-  readonly #waiting = new Map<string, TurnRead>();
+  readonly #waiting = new Map<string, TurnRead<unknown>>();
 
   constructor(parts: TurnReadsParts) {
     this.#parts = parts;
@@ -51,11 +58,26 @@ export class TurnReads {
    * @throws CacheUnavailable; an error of the breaker; ioredis errors if Redis fails or is late
    */
   read(place: Place): Promise<FreshEntry | undefined> {
-    const present = this.#waiting.get(place.cacheKey);
+    return this.#join(place, servable as Judge<FreshEntry>);
+  }
+
+  /**
+   * The current generation of a list.
+   *
+   * @returns undefined if only `read_page_or_lease` can decide about its pages
+   * @throws as `read`
+   */
+  readGeneration(list: string): Promise<string | undefined> {
+    return this.#join({ name: list, cacheKey: generationKey(list) }, generationIn);
+  }
+
+  /** Each key has one judge, so all that wait for a key want the same. */
+  #join<Found>(place: NamedKey, judge: Judge<Found>): Promise<Found | undefined> {
+    const present = this.#waiting.get(place.cacheKey) as TurnRead<Found> | undefined;
     if (present !== undefined) return present.promise;
-    const { promise, resolve, reject } = Promise.withResolvers<FreshEntry | undefined>();
+    const { promise, resolve, reject } = Promise.withResolvers<Found | undefined>();
     if (this.#waiting.size === 0) setImmediate(() => void this.#send());
-    this.#waiting.set(place.cacheKey, { place, promise, resolve, reject });
+    this.#waiting.set(place.cacheKey, { place, judge, promise, resolve, reject } as TurnRead<unknown>);
     return promise;
   }
 
@@ -72,10 +94,10 @@ export class TurnReads {
       const found = await breaker.execute(() => connection.readMany(keys));
       if (found.replicationId !== replicationId) throw new Error(otherIncarnation);
       const mayServe = connection.incarnation === incarnation && isFresh();
-      for (const [index, { place, resolve }] of reads.entries()) {
+      for (const [index, { place, judge, resolve }] of reads.entries()) {
         const raw = found.values[index];
         const isReadable = mayServe && raw !== undefined && raw !== null && isSetAside[index] === false;
-        resolve(isReadable ? servable(raw, place, incarnation, found.now_ms) : undefined);
+        resolve(isReadable ? judge(raw, place, incarnation, found.now_ms) : undefined);
       }
     } catch (error) {
       connection.noticeRoleChange(error);
@@ -90,6 +112,18 @@ export class TurnReads {
 }
 
 const otherIncarnation = 'OTHERINCARNATION this server is in another incarnation than the reader expects';
+
+/** What `read_generation` in `lua/generation.lua` finds. That file has the layout. */
+function generationIn(
+  raw: Buffer,
+  _place: NamedKey,
+  incarnation: string,
+  now_ms: number,
+): string | undefined {
+  const [current = '', began, next = '', nextAt] = raw.toString('latin1').split('|');
+  if (!current.startsWith(incarnation)) return undefined;
+  return next !== '' && (now_ms >= Number(nextAt) || now_ms < Number(began)) ? next : current;
+}
 
 /** The same conditions under which `read_or_lease` answers an entry without a lease. `lua/entry.lua` has the layout. */
 function servable(
