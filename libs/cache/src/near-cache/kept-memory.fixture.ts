@@ -45,8 +45,7 @@ function attachment(index: number): object {
   return {
     text: `${index}`,
     etag: `"${index}-1"`,
-    version: String(index),
-    length: String(index),
+    head: ['Catalog-Version: ', index, '\r\nETag: "', index, '-1"\r\n'].join(''),
     counter: { id: keyOf(index).slice(8), views: 0 },
   };
 }

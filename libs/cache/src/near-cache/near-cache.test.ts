@@ -120,6 +120,21 @@ test('it never holds more than its limit, and forgets loads that have ended', ()
   expect(near.size).toBeGreaterThan(0);
 });
 
+test('an entry that may displace no other is kept only while there is room, or in the place of an older one', () => {
+  const offer = (key: string, version: number, mayDisplace: boolean) => {
+    const ticket = near.begin(key, freshness);
+    near.offer(ticket, entry(version, 1_000), mayDisplace);
+    near.end(ticket);
+  };
+  for (let i = 0; i < 100; i++) offer(`k${i}`, 1, false);
+  expect([near.get('k0')?.version, near.get('k99')]).toEqual([1, undefined]);
+  offer('k0', 2, false);
+  expect(near.get('k0')?.version).toBe(2);
+  offer('k99', 1, true);
+  expect(near.get('k99')?.version).toBe(1);
+  expect(near.bytes).toBeLessThanOrEqual(10_000);
+});
+
 test('keys without a row take a small part of it, and leave the values of others', () => {
   const limited = new NearCache(() => now_ms, { maxBytes: 160_000 });
   const offer = (key: string, text: string | null) => {

@@ -64,7 +64,7 @@ export class NearCache {
     this.#now = now;
     this.#entries = new LRUCache({
       maxSize: limits.maxBytes,
-      sizeCalculation: ({ text }, key) => (text?.length ?? 0) + key.length + entryOverhead_bytes,
+      sizeCalculation: sizeOf,
     });
     this.#missing = new LRUCache({
       max: Math.max(1, Math.floor((cacheLimits.nearMissingShare * limits.maxBytes) / missing_bytes)),
@@ -104,11 +104,16 @@ export class NearCache {
       if (later.earlier === ticket) later.earlier = ticket.earlier;
   }
 
-  /** Keeps the entry. If an invalidation has overtaken it, it is kept for stale answers only. */
-  offer(ticket: Ticket, entry: NearEntry): void {
+  /**
+   * Keeps the entry. If an invalidation has overtaken it, it is kept for stale answers only.
+   *
+   * @param mayDisplace whether other entries may have to go for it
+   */
+  offer(ticket: Ticket, entry: NearEntry, mayDisplace = true): void {
     const { key, freshness } = ticket;
     const epoch = freshness.soundEpoch();
     const kept = this.#entries.peek(key);
+    if (kept === undefined && !mayDisplace && !this.#hasRoom(key, entry)) return;
     const isOfNow = kept?.freshness === freshness && kept.epoch === epoch;
     if (isOfNow && kept.version > entry.version) return;
     if (epoch !== -1 && ticket.epoch === epoch && entry.version >= ticket.floor) {
@@ -144,6 +149,10 @@ export class NearCache {
     this.#missing.clear();
   }
 
+  #hasRoom(key: string, entry: NearEntry): boolean {
+    return this.#entries.calculatedSize + sizeOf(entry, key) <= this.#entries.maxSize;
+  }
+
   #set(key: string, entry: NearEntry): void {
     this.#entries.set(key, entry);
     if (entry.text === null) this.#missing.set(key, true);
@@ -175,6 +184,9 @@ const attachment_bytes = 180;
 
 /** Measured on Node 26: the objects, map slots, list links and string of one entry, and its attachment. */
 const entryOverhead_bytes = 250 + attachment_bytes;
+
+const sizeOf = ({ text }: NearEntry, key: string): number =>
+  (text?.length ?? 0) + key.length + entryOverhead_bytes;
 
 /** An entry without a payload or an attachment, and its key in two maps. */
 const missing_bytes = 500;

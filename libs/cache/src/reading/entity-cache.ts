@@ -3,14 +3,15 @@ import { withDeadline } from '@catalog/runtime';
 import type { NearCache, NearEntry, Ticket } from '../near-cache/near-cache.ts';
 import { type Grant, type PrimaryRead, withoutLease } from '../redis/entry-store.ts';
 import type { ReadShard, Router } from '../shards/router.ts';
-import { limits, timings } from '../timings.ts';
+import { limits } from '../timings.ts';
 import { Answer, type Source } from './answer.ts';
+import { type AskedRedis, isEnough, type MarkedAnswer, outlastsRedis } from './asked-redis.ts';
 import { answerOf, type FoundText, textOf } from './found-text.ts';
 import type { BatchLoader } from './batch-loader.ts';
 import { Flights, type Patience } from './flights.ts';
 import { type AskedEntry, type FillEvents, LeaseLoadFill } from './lease-load-fill.ts';
 import type { MonotonicReads } from './monotonic-reads.ts';
-import type { Place } from './place.ts';
+import { type Place, placeOf } from './place.ts';
 import type { ReadOptions } from './read-options.ts';
 import { StaleAnswers } from './stale-answers.ts';
 
@@ -28,16 +29,6 @@ export interface CacheParts {
   readonly now: () => number;
   readonly events: CacheEvents;
 }
-
-/** A read that a call of `MonotonicReads.forget` may overtake. */
-interface MarkedAnswer<Body> {
-  readonly answer: Answer<Body>;
-  /** Taken before the read began. */
-  readonly mark: number;
-}
-
-/** What Redis answered: undecided is an entry that only `read_or_lease` can judge. */
-type AskedRedis<Body> = MarkedAnswer<Body> | 'undecided' | 'failed';
 
 /** Taken before the caller reads Postgres itself. */
 export interface PrimaryReadStart {
@@ -96,9 +87,12 @@ export class EntityCache<Body extends object = object> {
     return entry?.freshness?.isSetAside({ name, cacheKey }) === false ? entry : undefined;
   }
 
-  /** @throws CatalogError `unavailable`: neither a cache nor Postgres can answer, or not while the caller waits */
-  get(key: string, options: ReadOptions = {}): Promise<Answer<Body>> {
-    return this.getWith(this.#load, key, options);
+  /**
+   * @param asked what `askRedis` has just answered for the key
+   * @throws CatalogError `unavailable`: neither a cache nor Postgres can answer, or not while the caller waits
+   */
+  get(key: string, options: ReadOptions = {}, asked?: AskedRedis<Body>): Promise<Answer<Body>> {
+    return this.getWith(this.#load, key, options, asked);
   }
 
   /** As `getNear` for many keys, in their order; undefined unless the near cache answers all of them. */
@@ -125,16 +119,23 @@ export class EntityCache<Body extends object = object> {
   }
 
   /** As `get`, with a loader for this call alone. */
-  async getWith(load: LoadKey, key: string, options: ReadOptions = {}): Promise<Answer<Body>> {
-    const near = options.skipsNear === true ? undefined : this.getNear(key, options.minVersion);
-    if (near !== undefined) return near;
+  async getWith(
+    load: LoadKey,
+    key: string,
+    options: ReadOptions = {},
+    askedBefore?: AskedRedis<Body>,
+  ): Promise<Answer<Body>> {
+    if (askedBefore === undefined && options.skipsNear !== true) {
+      const near = this.getNear(key, options.minVersion);
+      if (near !== undefined) return near;
+    }
     const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;
-    // A call to Redis ends within this time. So a caller that waits for longer needs no timer before its answer.
-    if (until_ms - performance.now() <= timings.cacheCall_ms) {
-      const read = async () => this.#orFar(load, key, options, until_ms, await this.#askRedis(key));
+    if (!outlastsRedis(until_ms)) {
+      const read = async () =>
+        this.#orFar(load, key, options, until_ms, askedBefore ?? (await this.askRedis(key)));
       return withDeadline(read, { until_ms, late: callerGaveUp });
     }
-    const asked = await this.#askRedis(key);
+    const asked = askedBefore ?? (await this.askRedis(key));
     if (isEnough(asked, options)) return asked.answer;
     const far = () => this.#orFar(load, key, options, until_ms, asked);
     return until_ms === Number.POSITIVE_INFINITY
@@ -218,7 +219,7 @@ export class EntityCache<Body extends object = object> {
   }
 
   /** The entry in Redis, if it may be served as it is. It is read together with all others of this turn. */
-  async #askRedis(key: string): Promise<AskedRedis<Body>> {
+  async askRedis(key: string): Promise<AskedRedis<Body>> {
     const { near, monotonic, shards, events } = this.#parts;
     const mark = monotonic.mark();
     const place = placeOf(this.entity, key);
@@ -348,8 +349,10 @@ export class EntityCache<Body extends object = object> {
   #keep(ticket: Ticket, mark: number, found: FoundText, age_ms: number, source: Source): MarkedAnswer<Body> {
     const answer = answerOf<Body>(found, this.#parts.now(), age_ms, source);
     if (this.#isCurrent(ticket.key, mark, found.version)) {
-      this.#noteServed(ticket.key, answer);
-      this.#parts.near.offer(ticket, answer.entry);
+      const isReadAgain = this.#noteServed(ticket.key, answer);
+      // Most keys of a scan are read once, and must not displace keys that are read often. An answer that is not in Redis is
+      // always kept: nothing older may be served after it.
+      this.#parts.near.offer(ticket, answer.entry, isReadAgain || source === 'bypass');
     }
     return { answer, mark };
   }
@@ -363,12 +366,15 @@ export class EntityCache<Body extends object = object> {
   /**
    * Notes the served version. The near cache then serves no lower one. The race: while the watermark lags, an
    * answer comes from Redis or Postgres; when the watermark recovers, the near cache would serve its older copy.
+   *
+   * @returns whether this process has served the key lately
    */
-  #noteServed(cacheKey: string, { version, unprovedStamp }: Answer<Body>): void {
+  #noteServed(cacheKey: string, { version, unprovedStamp }: Answer<Body>): boolean {
     const { monotonic, near } = this.#parts;
-    if (unprovedStamp === undefined) monotonic.note(cacheKey, version);
-    else this.#noteUnproved(cacheKey, version, unprovedStamp);
     near.invalidate(cacheKey, version);
+    if (unprovedStamp === undefined) return monotonic.note(cacheKey, version);
+    this.#noteUnproved(cacheKey, version, unprovedStamp);
+    return false;
   }
 
   #noteUnproved(cacheKey: string, version: number, stamp: string): void {
@@ -382,16 +388,6 @@ export class EntityCache<Body extends object = object> {
 /** For a read of Postgres that did not ask Redis before: it fills without a lease, in the current incarnation. */
 function grantNow({ store: { incarnation } }: ReadShard): Grant | undefined {
   return incarnation === undefined ? undefined : withoutLease(incarnation);
-}
-
-const isEnough = <Body>(
-  asked: AskedRedis<Body>,
-  { minVersion = 0 }: ReadOptions,
-): asked is MarkedAnswer<Body> => typeof asked === 'object' && asked.answer.version >= minVersion;
-
-export function placeOf(entity: Entity, key: string): Place {
-  const { name, payloadSchema, softTtl_ms = timings.softTtl_ms } = entity;
-  return { name, cacheKey: entity.cacheKey(key), payloadSchema, softTtl_ms };
 }
 
 const changesTooFast = () =>

@@ -1,7 +1,7 @@
 import type { Entity } from '@catalog/contracts';
 import type { FillShard, Router } from '../shards/router.ts';
 import { BatchLoader, type PayloadLoader } from './batch-loader.ts';
-import { placeOf } from './entity-cache.ts';
+import { placeOf } from './place.ts';
 import { LeaseLoadFill } from './lease-load-fill.ts';
 import { createLoadGuard } from './load-guard.ts';
 

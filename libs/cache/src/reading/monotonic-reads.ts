@@ -33,7 +33,7 @@ export class MonotonicReads {
       if (version > this.#forgotten) this.#forgotten = version;
     });
     // It counts as served, so that nothing older is served after it.
-    this.#unproved = new RecentKeys(limit, (key, { version }) => this.note(key, version));
+    this.#unproved = new RecentKeys(limit, (key, { version }) => void this.note(key, version));
     // A read that began before so many calls of `forget` is repeated in any case.
     this.#forgottenAt = new RecentKeys(rememberedForgets, (_, mark) => {
       if (mark > this.#allForgottenAt) this.#allForgottenAt = mark;
@@ -51,9 +51,11 @@ export class MonotonicReads {
     return (served !== undefined && version < served) || this.#isBelowUnproved(key, version);
   }
 
-  note(key: string, version: number): void {
+  /** @returns whether the key was remembered before */
+  note(key: string, version: number): boolean {
     const before = this.#served.get(key);
     this.#served.set(key, before === undefined ? version : Math.max(before, version));
+    return before !== undefined;
   }
 
   /** @param stamp the incarnation of the entry that was served */
@@ -102,6 +104,7 @@ export class MonotonicReads {
   }
 
   #isBelowUnproved(key: string, version: number): boolean {
+    if (this.#unproved.isEmpty) return false;
     const unproved = this.#unproved.get(key);
     return unproved !== undefined && version < unproved.version;
   }

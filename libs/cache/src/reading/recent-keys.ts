@@ -15,6 +15,10 @@ export class RecentKeys<Value> {
     this.#onForgotten = onForgotten;
   }
 
+  get isEmpty(): boolean {
+    return this.#young.size === 0 && this.#old.size === 0;
+  }
+
   get(key: string): Value | undefined {
     return this.#young.get(key) ?? this.#old.get(key);
   }

@@ -15,10 +15,20 @@ export type ImmediateLimit = RequestLimit & Pick<RateLimiter, 'takeHere'>;
  */
 export const callerKey = (req: Request): string => callerKeyOf(req.caller, req.ip);
 
-export function callerKeyOf(caller: Caller | undefined, address: string | undefined): string {
-  return caller === undefined || isAnonymous(caller)
-    ? `address:${networkOf(address ?? '')}`
-    : `caller:${caller.owner}`;
+export function callerKeyOf(caller: Caller | undefined, address = ''): string {
+  return caller === undefined || isAnonymous(caller) ? addressKey(address) : `caller:${caller.owner}`;
+}
+
+let lastAddress = '';
+let lastKey = '';
+
+/** Remembers the last address: requests of one address come in rows, and a key that was used before has its hash. */
+function addressKey(address: string): string {
+  if (address !== lastAddress || lastKey === '') {
+    lastAddress = address;
+    lastKey = `address:${networkOf(address)}`;
+  }
+  return lastKey;
 }
 
 /** The values of the headers `RateLimit-Policy` and `RateLimit`. */
