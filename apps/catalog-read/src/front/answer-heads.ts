@@ -14,11 +14,22 @@ export class ProductHeads {
   /** @param limit the value of `RateLimit` */
   of(isKnown: boolean, limit: string, product: PreparedProduct, source: Source, age_ms: number): string {
     answersFrom[source] += 1;
-    const { version, etag, length } = product;
-    const body = isKnown ? '' : `Content-Type: application/json\r\nContent-Length: ${length}\r\n`;
-    return (
-      `${this.#begin}${limit}\r\nCache-Status: ${cacheStatus[source]}\r\nAge: ${Math.floor(age_ms / 1000)}\r\n` +
-      `Cache-Control: no-cache\r\nCatalog-Version: ${version}\r\nETag: ${etag}\r\n${body}X-Content-Type-Options: nosniff\r\n`
-    );
+    const head = `${this.#begin}${limit}${beforeAge[source]}${Math.floor(age_ms / 1000)}${behindAge}${product.head}`;
+    return isKnown ? `${head}${nosniff}` : `${head}${beforeLength}${product.text.length}\r\n${nosniff}`;
   }
+}
+
+const beforeAge = {
+  near: beforeAgeOf('near'),
+  redis: beforeAgeOf('redis'),
+  stored: beforeAgeOf('stored'),
+  bypass: beforeAgeOf('bypass'),
+  stale: beforeAgeOf('stale'),
+} as const satisfies Record<Source, string>;
+const behindAge = '\r\nCache-Control: no-cache\r\n';
+const beforeLength = 'Content-Type: application/json\r\nContent-Length: ';
+const nosniff = 'X-Content-Type-Options: nosniff\r\n';
+
+function beforeAgeOf(source: Source): string {
+  return `\r\nCache-Status: ${cacheStatus[source]}\r\nAge: `;
 }

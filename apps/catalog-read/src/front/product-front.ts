@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Source } from '@catalog/cache';
+import { outlastsRedis, type Source } from '@catalog/cache';
 import { PRODUCT } from '@catalog/contracts';
 import {
   answerError,
@@ -98,7 +98,9 @@ export class ProductFront implements Front {
     const series = isSku ? this.#series.bySku : this.#series.one;
     if (!isNear) {
       this.#observed.began(res, series.GET[200].labels.route, began_ms);
-      void this.#finish(res, admitted, this.#readOne(res, method, isSku, key, admitted, near === undefined));
+      // Not, if the near cache knows that there is no such product.
+      const asksRedis = near === undefined && !isSku && outlastsRedis(admitted.until_ms);
+      void this.#readOne(res, method, isSku, key, admitted, asksRedis);
       return 'later';
     }
     const status = this.#send(res, method, admitted, product, 'near', began_ms - near.storedAt_ms);
@@ -119,7 +121,7 @@ export class ProductFront implements Front {
     const series = this.#series.many[method][200];
     if (near === undefined) {
       this.#observed.began(res, series.labels.route, began_ms);
-      void this.#finish(res, admitted, this.#readMany(res, method, distinct, admitted));
+      void this.#readMany(res, method, distinct, admitted);
       return 'later';
     }
     this.#admission.setHeaders(res, admitted);
@@ -128,25 +130,34 @@ export class ProductFront implements Front {
     return 'answered';
   }
 
+  /** @param asksRedis first, and alone: most products are there */
   async #readOne(
     res: Response,
     method: Method,
     isSku: boolean,
     key: string,
     admitted: Admitted,
-    /** Not, if the near cache knows that there is no such product. */
-    skipsNear: boolean,
+    asksRedis: boolean,
   ): Promise<void> {
     const { lookup } = this.#deps;
-    const id = key.toLowerCase();
-    const answer = await (isSku
-      ? lookup.bySku(key, anyVersion(admitted))
-      : lookup.byId(id, { ...anyVersion(admitted), skipsNear: skipsNear && id === key }));
-    const product = preparedProduct(answer.entry);
-    if (product !== undefined) this.#send(res, method, admitted, product, answer.source, answer.age_ms);
-    else {
-      this.#admission.setHeaders(res, admitted);
-      sendEntity(res, PRODUCT, answer, admitted.ifNoneMatch);
+    try {
+      const id = isSku ? key : key.toLowerCase();
+      // The near cache was asked for the id as it is written.
+      const asked = asksRedis && id === key ? await lookup.askRedis(id) : undefined;
+      const answer =
+        typeof asked === 'object'
+          ? asked.answer
+          : await (isSku
+              ? lookup.bySku(key, anyVersion(admitted))
+              : lookup.byId(id, anyVersion(admitted), asked));
+      const product = preparedProduct(answer.entry);
+      if (product !== undefined) this.#send(res, method, admitted, product, answer.source, answer.age_ms);
+      else {
+        this.#admission.setHeaders(res, admitted);
+        sendEntity(res, PRODUCT, answer, admitted.ifNoneMatch);
+      }
+    } catch (error) {
+      this.#fail(res, admitted, error);
     }
   }
 
@@ -156,20 +167,19 @@ export class ProductFront implements Front {
     asked: readonly string[],
     admitted: Admitted,
   ): Promise<void> {
-    const distinct = [...new Set(asked.map((id) => id.toLowerCase()))];
-    const body = await this.#deps.lists.many(distinct, viewer(method, admitted), anyVersion(admitted));
-    this.#admission.setHeaders(res, admitted);
-    sendCached(res, body);
+    try {
+      const distinct = [...new Set(asked.map((id) => id.toLowerCase()))];
+      const body = await this.#deps.lists.many(distinct, viewer(method, admitted), anyVersion(admitted));
+      this.#admission.setHeaders(res, admitted);
+      sendCached(res, body);
+    } catch (error) {
+      this.#fail(res, admitted, error);
+    }
   }
 
-  /** Answers the failure, if the reading fails. */
-  async #finish(res: Response, admitted: Admitted, reading: Promise<void>): Promise<void> {
-    try {
-      await reading;
-    } catch (error) {
-      this.#admission.setHeaders(res, admitted);
-      answerError(res as ServerResponse<Request>, error);
-    }
+  #fail(res: Response, admitted: Admitted, error: unknown): void {
+    this.#admission.setHeaders(res, admitted);
+    answerError(res as ServerResponse<Request>, error);
   }
 
   #send(

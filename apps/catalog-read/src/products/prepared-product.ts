@@ -6,8 +6,8 @@ import { ViewCounter } from './view-counters.ts';
 export interface PreparedProduct {
   readonly text: string;
   readonly etag: string;
-  readonly version: string;
-  readonly length: string;
+  /** Headers of an answer with this product, each with its line end. */
+  readonly head: string;
   readonly counter: ViewCounter;
 }
 
@@ -34,13 +34,10 @@ export const isTarget = ({ begin }: SkuTarget, { text }: { text: string | null }
   text?.startsWith(begin) === true;
 
 function prepare(version: number, text: string): PreparedProduct {
-  return {
-    text,
-    etag: etagOf(PRODUCT, version),
-    version: String(version),
-    length: String(text.length),
-    counter: new ViewCounter(text.slice(idBegin, idBegin + idLength)),
-  };
+  const etag = etagOf(PRODUCT, version);
+  // `join` makes one flat string. A template would make a tree of strings, which each answer would have to walk through.
+  const head = ['Catalog-Version: ', version, '\r\nETag: ', etag, '\r\n'].join('');
+  return { text, etag, head, counter: new ViewCounter(text.slice(idBegin, idBegin + idLength)) };
 }
 
 // Payloads begin with id and SKU, both ASCII, so nobody need parse them.

@@ -1,5 +1,5 @@
-import { Answer, type NearEntry } from '@catalog/cache';
-import { CatalogError } from '@catalog/contracts';
+import { Answer, type AskedRedis, type NearEntry } from '@catalog/cache';
+import { CatalogError, type Product } from '@catalog/contracts';
 import { loadProductBySku, readVersionReached } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
@@ -15,8 +15,6 @@ export interface AtLeast {
   readonly beforeBypass: () => Promise<void>;
   /** When the caller gives up, by `performance.now()`. Called only before a wait. */
   readonly waitsUntil: () => number;
-  /** Call it only after the near cache had no answer. */
-  readonly skipsNear?: boolean;
 }
 
 /**
@@ -48,14 +46,22 @@ export class ProductLookup {
     return product !== undefined && isTarget(target, product) ? product : undefined;
   }
 
-  /** @throws CatalogError `version_not_reached`, `rate_limited`, `unavailable` */
-  async byId(id: string, atLeast: AtLeast): Promise<Answer> {
+  /** What Redis may serve, at no cost to the caller. For callers that answer thousands of requests a second. */
+  askRedis(id: string): Promise<AskedRedis<Product>> {
+    return this.#cache.products.askRedis(id);
+  }
+
+  /**
+   * @param asked what `askRedis` has just answered
+   * @throws CatalogError `version_not_reached`, `rate_limited`, `unavailable`
+   */
+  async byId(id: string, atLeast: AtLeast, asked?: AskedRedis<Product>): Promise<Answer> {
     const { products } = this.#cache;
-    const near = atLeast.skipsNear === true ? undefined : products.getNear(id, atLeast.minVersion);
+    const near = asked === undefined ? products.getNear(id, atLeast.minVersion) : undefined;
     const answer =
       near ??
       (await this.#budget.one(atLeast.caller, (inTurn) =>
-        products.get(id, { ...atLeast, skipsNear: true, inTurn }),
+        products.get(id, { ...atLeast, skipsNear: true, inTurn }, asked),
       ));
     if (answer.version >= atLeast.minVersion) return answer;
     if (answer.text !== null) throw versionNotReached(atLeast.minVersion, answer.version);

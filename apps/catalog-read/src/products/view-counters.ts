@@ -28,6 +28,9 @@ interface ViewCountersOptions {
 export class ViewCounter {
   readonly id: string;
   views = 0;
+  /** The caller that was the last to read the product, and its window. Most products have few callers. */
+  lastCaller = '';
+  lastWindow = -1;
 
   constructor(id: string) {
     this.id = id;
@@ -53,6 +56,7 @@ export class ViewCounters implements Part {
   /** By caller: the products that it has read in this window. */
   #seen = new Map<string, Set<string>>();
   #pairs = 0;
+  #window = 0;
   #windowEnds_ms = 0;
 
   constructor(options: ViewCountersOptions) {
@@ -79,17 +83,26 @@ export class ViewCounters implements Part {
 
   /** As `count`, for those that keep the counter of a product which is read all the time. */
   countIn(counter: ViewCounter, caller: string): void {
+    const window = this.#windowOf(this.#now());
+    if (counter.lastWindow === window && counter.lastCaller === caller) return;
+    counter.lastWindow = window;
+    counter.lastCaller = caller;
     if (!this.#isFirst(counter.id, caller)) return;
     if (counter.views++ === 0) this.#counting.push(counter);
   }
 
-  #isFirst(id: string, caller: string): boolean {
-    const now_ms = this.#now();
+  /** The number of the window. Begins another one, if the last has ended or is full. */
+  #windowOf(now_ms: number): number {
     if (now_ms >= this.#windowEnds_ms || this.#pairs >= viewWindow.pairs) {
       this.#seen = new Map();
       this.#pairs = 0;
       this.#windowEnds_ms = now_ms + viewWindow.length_ms;
+      this.#window += 1;
     }
+    return this.#window;
+  }
+
+  #isFirst(id: string, caller: string): boolean {
     let products = this.#seen.get(caller);
     if (products === undefined) {
       products = new Set();
