@@ -58,7 +58,7 @@ test('the refusal says what is limited, and when to come again', async () => {
   expect(detail).toContain('At most 100 keys a second');
 });
 
-test('for the rate limit each id counts as a request, and a page as ten', async () => {
+test('for the rate limit each id counts as a request, and a page or the popular products as ten', async () => {
   const generous = await stores.reader({ requestsPerMinute: 1_000 });
   await generous.ready();
   const headers = as('counted');
@@ -70,6 +70,7 @@ test('for the rate limit each id counts as a request, and a page as ten', async 
   expect(await left(`/v1/products?ids=${randomIds()}`)).toBe(begin - 100);
   expect(await left('/v1/products?limit=1')).toBe(begin - 110);
   expect(await left('/v1/products/facets')).toBe(begin - 120);
+  expect(await left('/v1/products/popular')).toBe(begin - 130);
   const many = `/v1/products?ids=${randomIds()}`;
   while ((await generous.get(many, headers)).status === 200);
   // Too few are left for a hundred, but enough for one.

@@ -1,5 +1,5 @@
 import type { NearEntry } from '@catalog/cache';
-import { etagOf, PRODUCT } from '@catalog/contracts';
+import { etagOf, PRODUCT, type Product } from '@catalog/contracts';
 import { ViewCounter } from './view-counters.ts';
 
 /** A product, and what each answer with it repeats. It is made once for an entry, and the near cache keeps it beside it. */
@@ -9,6 +9,8 @@ export interface PreparedProduct {
   readonly version: string;
   readonly length: string;
   readonly counter: ViewCounter;
+  /** Set by the first call of `isActive`. */
+  isActive: boolean | undefined;
 }
 
 /** What a SKU leads to: the product with this id, if its payload begins like this. */
@@ -22,6 +24,10 @@ export function preparedProduct(entry: NearEntry): PreparedProduct | undefined {
   if (entry.text === null) return undefined;
   return (entry.attachment ??= prepare(entry.version, entry.text)) as PreparedProduct;
 }
+
+/** The text is parsed once. The list of popular products asks for hundreds, and a large product takes a millisecond. */
+export const isActive = (product: PreparedProduct): boolean =>
+  (product.isActive ??= (JSON.parse(product.text) as Pick<Product, 'status'>).status === 'active');
 
 /** undefined if no product bears the SKU. */
 export function skuTarget(entry: NearEntry, sku: string): SkuTarget | undefined {
@@ -40,6 +46,7 @@ function prepare(version: number, text: string): PreparedProduct {
     version: String(version),
     length: String(text.length),
     counter: new ViewCounter(text.slice(idBegin, idBegin + idLength)),
+    isActive: undefined,
   };
 }
 
