@@ -23,11 +23,12 @@ export const loadCosts = {
 const quickPage_ms = 10;
 
 /**
- * How many reads of one caller run at once. The process has 20 places for loads of pages and 22 for loads of keys (`limits` of
- * the cache). So one caller leaves places for others.
+ * How many reads of one caller run at once. The process has 20 places for loads of pages and 22 for loads of keys, of which 4 and 6
+ * run at once (`limits` of the cache). So one caller leaves places for others.
  */
 export const placesOfOne = {
-  pages: 12,
+  /** A slow search takes almost a second. With all places that run, one caller would make the pages of all others wait that long. */
+  pages: 3,
   /** Reads of many keys. */
   batches: 6,
   /** Single keys that Redis cannot answer. Up to a hundred keys share a query, so these need only one or two places. */
