@@ -54,6 +54,8 @@ export const httpLimits = {
   operatorRuns_ms: 50,
   /** For JSON bodies. The largest valid product has about 115 KiB. */
   jsonBytes: 256 * 1024,
+  /** Reading and checking such a body takes a millisecond at most. */
+  smallBodyBytes: 8 * 1024,
   /** JSON bodies of one caller that are received at once: 16 MiB at most. A complete body takes less than a millisecond. */
   bodiesOfCaller: 64,
   /** JSON bodies of one caller that wait for their turn. Node reads up to 64 KiB of each ahead. */
