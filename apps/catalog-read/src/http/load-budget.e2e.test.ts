@@ -5,6 +5,7 @@ import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
+import { placesOfOne } from './load-budget.ts';
 
 let stores: Stores;
 let reader: Reader;
@@ -116,6 +117,29 @@ test.each<[string, (known: { sku: string; id: string }) => string, Record<string
   await Promise.all(asked);
   const { keys: after, inspections: views } = generous.cache.status().loads;
   expect(after.shed.busy + views.shed.busy).toBe(shedBefore);
+});
+
+test('one caller with slow searches leaves a place for the pages of others', async () => {
+  const generous = await stores.reader();
+  await generous.ready();
+  const [searching, other] = [as('searching'), as('beside one who searches')];
+  const session = await stores.owner.connect();
+  const asked: Promise<Response>[] = [];
+  try {
+    await session.query('begin');
+    await session.query('lock table catalog.products');
+    asked.push(
+      ...Array.from({ length: 12 }, () => generous.get(`/v1/products?q=${randomUUID()}`, searching)),
+    );
+    await eventually(() => generous.cache.status().loads.lists.running >= placesOfOne.pages);
+    // It reads another table, which is free. No cache has it.
+    const facets = await generous.get(`/v1/products/facets?brand=${randomUUID()}`, other);
+    expect(facets.status).toBe(200);
+  } finally {
+    await session.query('rollback');
+    session.release();
+  }
+  await Promise.all(asked);
 });
 
 test('a caller with many connections gets its pages of lists', async () => {
