@@ -137,9 +137,9 @@ test.each([
   ['made at once', false],
   ['that take time', true],
 ])('what all clients leave unread exceeds the bound by a few answers at most: answers %s', async (_what, takesTime) => {
-  const bound_bytes = 40 * page_bytes;
+  const bound_bytes = 12 * page_bytes;
   // More than the system takes for a client that does not read.
-  const answer = 'x'.repeat(8 * page_bytes);
+  const answer = 'x'.repeat(6 * page_bytes);
   const accepted: Socket[] = [];
   let most_bytes = 0;
   const started = await startTestService({
@@ -175,7 +175,7 @@ test.each([
     client.pause();
     client.write('GET /v1/page HTTP/1.1\r\nHost: x\r\n\r\n');
   }
-  // Without the bound they would all stay open, with 320 MB.
+  // Without the bound they would all stay open, with 240 MB.
   await eventually(() => accepted.filter(({ destroyed }) => destroyed).length > 20);
   expect(most_bytes).toBeGreaterThan(bound_bytes / 2);
   expect(most_bytes).toBeLessThan(bound_bytes + bound_bytes / 4 + 2 * answer.length);
