@@ -35,6 +35,7 @@ import { queueRoutes } from './queues/routes.ts';
 import { subjectOf, type ServiceCaller } from './services/caller.ts';
 import { forwardRoutes } from './services/forward.ts';
 import { forwarded } from './services/forwarded.ts';
+import { requestCost } from './services/request-cost.ts';
 import type { SignToken } from './services/service-key.ts';
 import { requireSignIn, signedIn } from './sessions/access.ts';
 import { refuseCrossSite } from './sessions/cross-site.ts';
@@ -103,7 +104,7 @@ export function createApp(deps: Dependencies): Express {
       app.use(
         limitRate(
           deps.rateLimiter,
-          () => 1,
+          requestCost,
           (_req, res) => `user:${signedIn(res).username}`,
         ),
       );

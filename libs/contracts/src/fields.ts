@@ -15,8 +15,19 @@ export const text = (max: number) =>
 export const requiredText = (max: number) =>
   text(max).refine((value) => value.trim().length > 0, { error: 'must not be blank' });
 
-/** One line in Unicode form NFC, without outer or double blanks, so that two spellings of one name are one. */
-export const tidy = (value: string): string => value.normalize('NFC').replaceAll(/\s+/gu, ' ').trim();
+/** No name is longer, however many blanks it has. */
+const longestTidied = 1_000;
+/** No language needs more than 30 combining marks in a row (UAX #15, stream-safe text format). */
+const manyMarks = /\p{M}{31}/u;
+
+/**
+ * One line in Unicode form NFC, without outer or double blanks, so that two spellings of one name are one. A text stays as it is
+ * if normalising it would take long: the time grows with the square of the combining marks in a row, to a minute for a whole body.
+ */
+export const tidy = (value: string): string =>
+  value.length > longestTidied || manyMarks.test(value)
+    ? value
+    : value.normalize('NFC').replaceAll(/\s+/gu, ' ').trim();
 
 /** A name: kept tidy, and not blank. */
 export const nameText = (max: number) =>

@@ -7,8 +7,8 @@ import { type Product, productIdSchema, productSchema, productStatuses } from '.
 /** The most products in one answer, by page or by id. */
 export const maxProductsPerAnswer = 100;
 
-/** Most characters of a page of changes or of the history, as JSON. A longer page gets fewer rows, but at least one. */
-export const maxPage_chars = 1_000_000;
+/** Most bytes of the rows of a page, as JSON. A larger page ends earlier, and has at least one row. */
+export const maxPage_bytes = 1_000_000;
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -181,8 +181,11 @@ export const productListQuerySchema = withRanges(
 export type ProductListQuery = z.input<typeof productListQuerySchema>;
 
 export const productPageSchema = z.strictObject({
-  /** With `fields`, only these. */
-  data: z.array(productSchema.partial()),
+  data: z
+    .array(productSchema.partial())
+    .describe(
+      'With `fields`, only these. Fewer products than `limit` if more would be larger than a megabyte: the cursor goes on.',
+    ),
   page: z.strictObject({
     nextCursor: z.string().nullable(),
     estimatedTotal: z
@@ -206,7 +209,11 @@ export const productsByIdSchema = z.strictObject({
 });
 
 /** `GET /v1/products/popular` */
-export const popularProductsSchema = z.strictObject({ data: z.array(productSchema) });
+export const popularProductsSchema = z.strictObject({
+  data: z
+    .array(productSchema)
+    .describe('Fewer products than `limit` if not so many were read, or if more would be larger than a megabyte.'),
+});
 
 const facetSchema = z.array(z.strictObject({ value: z.string(), count: z.int() }));
 /** `GET /v1/products/facets`: how many products have which value. A facet ignores the filter by its own field. */

@@ -25,6 +25,7 @@ export { exportedFields, exportProducts, type ExportedRow } from './products/exp
 export { joinProductCounts } from './products/lists/counts.ts';
 export { countFacets } from './products/lists/facets.ts';
 export { listProducts, type ProductPage, type ProductPageRequest } from './products/lists/page.ts';
+export { jsonBytes, PageRoom } from './products/page-room.ts';
 export {
   deleteProduct,
   insertProduct,

@@ -32,6 +32,7 @@ export {
   rateLimitPolicy,
   rateLimitState,
   type ImmediateLimit,
+  type RequestCost,
 } from './rate-limit/limit-rate.ts';
 export { CallerPlaces } from './rate-limit/caller-places.ts';
 export { CallerTurns } from './rate-limit/caller-turns.ts';

@@ -1,5 +1,5 @@
 /** Pages of changes with large products. See docs/security.md, row 63. */
-import { maxPage_chars } from '@catalog/contracts';
+import { maxPage_bytes } from '@catalog/contracts';
 import { createPool, createServicePool, type ChangesStart, type Pool } from '@catalog/database';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import type { QueryConfig, QueryResult } from 'pg';
@@ -30,20 +30,20 @@ afterAll(async () => {
 
 /** Attributes of 80 kB. */
 const large = `(select jsonb_object_agg('k' || k, repeat('x', 1000)) from generate_series(1, 80) k)`;
-const largest_chars = 82_000;
+const largest_bytes = 82_000;
 
 async function readAll(start: ChangesStart, withProducts = true) {
   const pages = [];
   for (let from = start; ;) {
     queries = [];
     const page = await readFollowedPage(pool, from, 500, { withProducts });
-    pages.push({ ...page, chars: JSON.stringify(page.changes).length, queries });
+    pages.push({ ...page, bytes: Buffer.byteLength(JSON.stringify(page.changes)), queries });
     if (!page.hasMore) return pages;
     from = page.next;
   }
 }
 
-test('a page ends at a million characters, Postgres reads little more for it, and the next page continues there', async () => {
+test('a page ends at a megabyte, Postgres reads little more for it, and the next page continues there', async () => {
   const [begin] = await readAll('latest');
   await owner.query(`
     insert into catalog.products (sku, name, brand, category, price_minor, currency, attributes)
@@ -55,11 +55,11 @@ test('a page ends at a million characters, Postgres reads little more for it, an
     expect(changes).toHaveLength(50);
     for (const { product } of changes) expect(Object.keys(product?.attributes ?? {})).toHaveLength(80);
     for (const page of pages) {
-      expect(page.chars).toBeLessThan(maxPage_chars + 1_000);
+      expect(page.bytes).toBeLessThan(maxPage_bytes + 1_000);
       expect(page.queries.every((products) => products <= 20)).toBe(true);
       expect(page.queries.length).toBeLessThanOrEqual(1);
     }
-    const full = pages.filter(({ chars }) => chars > maxPage_chars - largest_chars);
+    const full = pages.filter(({ bytes }) => bytes > maxPage_bytes - largest_bytes);
     expect(full.length).toBeGreaterThanOrEqual(4);
   }
 });
@@ -71,8 +71,8 @@ test('many changes of one large product fill several pages, and each page reads 
   const pages = await readAll(begin?.next ?? 'latest');
   expect(pages.flatMap(({ changes }) => changes)).toHaveLength(30);
   expect(pages.length).toBeGreaterThan(2);
-  for (const { chars, queries } of pages) {
-    expect(chars).toBeLessThan(maxPage_chars + 1_000);
+  for (const { bytes, queries } of pages) {
+    expect(bytes).toBeLessThan(maxPage_bytes + 1_000);
     expect(queries.length).toBeLessThanOrEqual(1);
   }
 });

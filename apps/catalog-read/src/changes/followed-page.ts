@@ -1,8 +1,10 @@
-import { type FollowedChange, maxPage_chars, type Product } from '@catalog/contracts';
+import type { FollowedChange, Product } from '@catalog/contracts';
 import {
   type ChangesPage,
   type ChangesStart,
+  jsonBytes,
   loadProducts,
+  PageRoom,
   type Pool,
   readChanges,
   readCursor,
@@ -16,7 +18,7 @@ export interface FollowedPage extends Omit<ChangesPage, 'changes'> {
 }
 
 /**
- * A page of changes as followers see it. It ends before it is longer than `maxPage_chars`, but has at least one
+ * A page of changes as followers see it. It ends before it is larger than `maxPage_bytes`, but has at least one
  * change where there is any.
  *
  * @throws CatalogError `changes_gone`
@@ -31,7 +33,7 @@ export async function readFollowedPage(
   const keys = page.changes.map(({ key }) => key);
   const products = new Map<string, Product | null>();
   const changes: FollowedChange[] = [];
-  let chars = 0;
+  const room = new PageRoom();
   for (const [index, change] of page.changes.entries()) {
     if (withProducts && !products.has(change.key)) await addProducts(pool, keys.slice(index), products);
     const followed = {
@@ -40,9 +42,8 @@ export async function readFollowedPage(
       changedFields: [...change.changedFields],
       ...(withProducts && { product: products.get(change.key) ?? null }),
     };
-    chars += JSON.stringify(followed).length;
     const last = changes.at(-1);
-    if (chars > maxPage_chars && last !== undefined)
+    if (!room.takes(jsonBytes(followed)) && last !== undefined)
       return { changes, next: readCursor(last.cursor, { parameter: 'after' }), hasMore: true };
     changes.push(followed);
   }

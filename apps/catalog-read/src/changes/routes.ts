@@ -66,7 +66,7 @@ export function changesRoute({
     path: '/v1/changes',
     summary: 'Every committed change of a product, once',
     description:
-      'For services that follow the catalog. A page has fewer changes than `limit` if it would be longer than a million characters. Versions of one product grow from change to change. A transaction that commits late delays no other and is never behind a cursor that was given before. Store `nextCursor` together with what you made of the changes. Changes are kept for 7 days, unless the operator sets another time. `410 changes_gone`: read all products with `after=snapshot` and follow from there. As a stream: events `change` with the change as data and its cursor as id, and `position` with a cursor alone, when you have seen all changes up to now. A stream ends with the token of its caller.',
+      'For services that follow the catalog. A page has fewer changes than `limit` if it would be larger than a megabyte. Versions of one product grow from change to change. A transaction that commits late delays no other and is never behind a cursor that was given before. Store `nextCursor` together with what you made of the changes. Changes are kept for 7 days, unless the operator sets another time. `410 changes_gone`: read all products with `after=snapshot` and follow from there. As a stream: events `change` with the change as data and its cursor as id, and `position` with a cursor alone, when you have seen all changes up to now. A stream ends with the token of its caller.',
     scope: 'catalog:changes',
     query,
     headers: { lastEventId, isStream: accept },

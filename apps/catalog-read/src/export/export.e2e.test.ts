@@ -81,8 +81,8 @@ test.each(['format=xml', 'limit=5', 'cursor=x', 'colour=red', 'status=gone'])(
 );
 
 /** An export whose answer is not read. */
-async function unread(): Promise<AsyncDisposable> {
-  const socket = createConnection(reader.port, '127.0.0.1');
+async function unread(localAddress = '127.0.0.1'): Promise<AsyncDisposable> {
+  const socket = createConnection({ port: reader.port, host: '127.0.0.1', localAddress });
   socket.on('error', () => {});
   socket.write('GET /v1/products/export?format=ndjson HTTP/1.1\r\nHost: a\r\n\r\n');
   await once(socket, 'readable');
@@ -109,6 +109,18 @@ test('one caller gets one export at a time, and a client that goes away frees it
   await expect.poll(openSnapshots, { timeout: 10_000 }).toBe(0);
   await expect.poll(async () => (await exported('brand=none')).res.status, { timeout: 10_000 }).toBe(200);
 });
+
+// Only Linux has 127.0.0.2 without being asked.
+test.runIf(process.platform === 'linux')(
+  'callers without a token share one export, whatever their addresses, and leave the other place to those with one',
+  async () => {
+    await using _first = await unread('127.0.0.2');
+    expect((await exported()).res.status).toBe(429);
+    const token = stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub: 'orders' });
+    const { res } = await exported('brand=none', { authorization: `Bearer ${token}` });
+    expect(res.status).toBe(200);
+  },
+);
 
 test('what is committed while an export runs is not in it: it is one snapshot', async () => {
   const res = await reader.get('/v1/products/export?format=ndjson');

@@ -10,5 +10,7 @@ export const exportLimits = {
    */
   least_bytes: 20 * 1024,
   window_ms: 20_000,
+  /** However fast its client is, an export ends after this time: the snapshot again. It is enough for 600 MB at 170 KB/s. */
+  most_ms: 3_600_000,
   retryAfter_s: 10,
 } as const;

@@ -108,8 +108,25 @@ function sendMissing(res: Response, headers: string[], detail: string): void {
   res.writeHead(404, headers).end(body);
 }
 
-/** Weak comparison (RFC 9110, 13.1.2). */
+/**
+ * Weak comparison (RFC 9110, 13.1.2). It searches the tag instead of taking the list apart: a header may have thousands of tags.
+ */
 export function lists(ifNoneMatch: string, etag: string): boolean {
-  if (ifNoneMatch.trim() === '*') return true;
-  return ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+  for (let at = ifNoneMatch.indexOf(etag); at !== -1; at = ifNoneMatch.indexOf(etag, at + etag.length))
+    if (beginsTag(ifNoneMatch, at) && endsTag(ifNoneMatch, at + etag.length)) return true;
+  return ifNoneMatch.trim() === '*';
 }
+
+function beginsTag(list: string, at: number): boolean {
+  let before = list.startsWith('W/', at - 2) ? at - 3 : at - 1;
+  while (isBlank(list[before])) before -= 1;
+  return before < 0 || list[before] === ',';
+}
+
+function endsTag(list: string, at: number): boolean {
+  let behind = at;
+  while (isBlank(list[behind])) behind += 1;
+  return behind === list.length || list[behind] === ',';
+}
+
+const isBlank = (character: string | undefined): boolean => character === ' ' || character === '\t';

@@ -5,6 +5,7 @@ import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
+import { placesOfOne } from './load-budget.ts';
 
 let stores: Stores;
 let reader: Reader;
@@ -58,7 +59,7 @@ test('the refusal says what is limited, and when to come again', async () => {
   expect(detail).toContain('At most 100 keys a second');
 });
 
-test('for the rate limit each id counts as a request, and a page as ten', async () => {
+test('for the rate limit each id counts as a request, and a page or the popular products as ten', async () => {
   const generous = await stores.reader({ requestsPerMinute: 1_000 });
   await generous.ready();
   const headers = as('counted');
@@ -70,6 +71,7 @@ test('for the rate limit each id counts as a request, and a page as ten', async 
   expect(await left(`/v1/products?ids=${randomIds()}`)).toBe(begin - 100);
   expect(await left('/v1/products?limit=1')).toBe(begin - 110);
   expect(await left('/v1/products/facets')).toBe(begin - 120);
+  expect(await left('/v1/products/popular')).toBe(begin - 130);
   const many = `/v1/products?ids=${randomIds()}`;
   while ((await generous.get(many, headers)).status === 200);
   // Too few are left for a hundred, but enough for one.
@@ -115,6 +117,29 @@ test.each<[string, (known: { sku: string; id: string }) => string, Record<string
   await Promise.all(asked);
   const { keys: after, inspections: views } = generous.cache.status().loads;
   expect(after.shed.busy + views.shed.busy).toBe(shedBefore);
+});
+
+test('one caller with slow searches leaves a place for the pages of others', async () => {
+  const generous = await stores.reader();
+  await generous.ready();
+  const [searching, other] = [as('searching'), as('beside one who searches')];
+  const session = await stores.owner.connect();
+  const asked: Promise<Response>[] = [];
+  try {
+    await session.query('begin');
+    await session.query('lock table catalog.products');
+    asked.push(
+      ...Array.from({ length: 12 }, () => generous.get(`/v1/products?q=${randomUUID()}`, searching)),
+    );
+    await eventually(() => generous.cache.status().loads.lists.running >= placesOfOne.pages);
+    // It reads another table, which is free. No cache has it.
+    const facets = await generous.get(`/v1/products/facets?brand=${randomUUID()}`, other);
+    expect(facets.status).toBe(200);
+  } finally {
+    await session.query('rollback');
+    session.release();
+  }
+  await Promise.all(asked);
 });
 
 test('a caller with many connections gets its pages of lists', async () => {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer, ListPage } from '@catalog/cache';
 import { expect, test } from 'vitest';
-import { LoadBudget, placesOfOne } from './load-budget.ts';
+import { LoadBudget, loadCosts, placesOfOne } from './load-budget.ts';
 
 const answer = (source: Answer['source'], text: string | null = '{}') => ({ source, text }) as Answer;
 const page = (source: ListPage['source']): ListPage => ({ payload: Buffer.from('{}'), source, age_ms: 0 });
@@ -47,6 +47,26 @@ test('a read is paid before, so a caller cannot have more in flight than it has 
   await Promise.all([many, ...singles]);
   // Nothing had to be loaded.
   await budget.many('a', Infinity, 100, async () => []);
+});
+
+test('a large product and a large page cost more by their size, wherever they come from, except from the near cache', async () => {
+  const { budget } = budgetOf(1_000);
+  const large = 'x'.repeat(10 * loadCosts.bytesOfPoint);
+  const read = (source: Answer['source'], count: number) => () =>
+    Promise.resolve(Array.from({ length: count }, () => answer(source, large)));
+  const left = async (points: number) => {
+    await expect(budget.many('a', Infinity, points + 1, async () => [])).rejects.toMatchObject(refused);
+    await budget.many('a', Infinity, points, async () => []);
+  };
+  await budget.many('a', Infinity, 20, read('near', 20));
+  await budget.many('a', Infinity, 20, read('redis', 20));
+  await left(800);
+  await budget.many('a', Infinity, 20, read('stored', 20));
+  await left(580);
+  await budget.one('a', async () => answer('redis', large));
+  await left(570);
+  await budget.search('a', Infinity, async () => ({ ...page('redis'), payload: Buffer.from(large) }));
+  await left(560);
 });
 
 test('a page that Postgres takes long for costs more', async () => {

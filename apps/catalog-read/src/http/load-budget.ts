@@ -3,9 +3,14 @@ import type { Answer, InTurn, ListPage } from '@catalog/cache';
 import { CallerTurns } from '@catalog/service-kit';
 import { LRUCache } from 'lru-cache';
 
-/** What a caller pays when its read needs Postgres. A read that a cache answers is free. */
+/** What a caller pays when its read needs Postgres. A read that a cache answers is free, unless its answer is large. */
 export const loadCosts = {
   key: 1,
+  /**
+   * Each so many bytes of a product or a page that is not in the near cache count as one more, also if Redis has them: they are
+   * read, copied and stored. Usual products have less.
+   */
+  bytesOfPoint: 16_384,
   /** An absent key takes room in both caches, and nobody else asks for it. */
   missingKey: 5,
   /** A page, a search, facets, or a page of changes: measured, it takes about as long as ten keys of a batch. */
@@ -18,11 +23,12 @@ export const loadCosts = {
 const quickPage_ms = 10;
 
 /**
- * How many reads of one caller run at once. The process has 20 places for loads of pages and 22 for loads of keys (`limits` of
- * the cache). So one caller leaves places for others.
+ * How many reads of one caller run at once. The process has 20 places for loads of pages and 22 for loads of keys, of which 4 and 6
+ * run at once (`limits` of the cache). So one caller leaves places for others.
  */
 export const placesOfOne = {
-  pages: 12,
+  /** A slow search takes almost a second. With all places that run, one caller would make the pages of all others wait that long. */
+  pages: 3,
   /** Reads of many keys. */
   batches: 6,
   /** Single keys that Redis cannot answer. Up to a hundred keys share a query, so these need only one or two places. */
@@ -140,7 +146,7 @@ export class LoadBudget {
         account.points -= Math.max(0, took_ms - quickPage_ms) * loadCosts.pageMillisecond;
       }
     };
-    const cost = (page: ListPage) => (wasLoaded(page) ? loadCosts.page : 0);
+    const cost = (page: ListPage) => (wasLoaded(page) ? loadCosts.page : 0) + ofSize(page.payload.length);
     return inTurn(this.#turns.pages, caller, until_ms, () =>
       this.#paid(caller, loadCosts.page, () => read(load), cost),
     );
@@ -161,7 +167,7 @@ export class LoadBudget {
     if (account.points < Math.min(points, this.#perSecond))
       throw new CatalogError(
         'rate_limited',
-        `At most ${this.#perSecond} keys a second may be loaded from Postgres for one caller. A key that does not exist counts as ${loadCosts.missingKey}, a page of a list as ${loadCosts.page} and as more if it takes long.`,
+        `At most ${this.#perSecond} keys a second may be loaded from Postgres for one caller. A key that does not exist counts as ${loadCosts.missingKey}, a page of a list as ${loadCosts.page} and as more if it takes long. Large answers count as more.`,
         { retryAfterSeconds: 1 },
       );
     account.points -= points;
@@ -197,8 +203,12 @@ async function inTurn<T>(
 
 /** What a read of one key has cost. */
 function costOf(answer: Pick<Answer, 'source' | 'text'>): number {
-  if (!wasLoaded(answer)) return 0;
-  return answer.text === null ? loadCosts.missingKey : loadCosts.key;
+  const { source, text } = answer;
+  if (text === null) return wasLoaded(answer) ? loadCosts.missingKey : 0;
+  if (source === 'near') return 0;
+  return (wasLoaded(answer) ? loadCosts.key : 0) + ofSize(text.length);
 }
+
+const ofSize = (bytes: number): number => Math.floor(bytes / loadCosts.bytesOfPoint);
 
 const wasLoaded = ({ source }: Pick<Answer, 'source'>): boolean => source === 'stored' || source === 'bypass';

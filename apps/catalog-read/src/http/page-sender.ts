@@ -7,6 +7,8 @@ import { sendCached } from './answer.ts';
 
 /** Below this, the packets and the work of the client do not become fewer. */
 const worthCompressing_bytes = 1_024;
+/** Browsers send some 30 characters. Taking a longer list apart would take longer than the rest of the answer. */
+const longestAccept = 200;
 /** About 2,000 pages of 50 products. */
 const kept_bytes = 16 * 1024 * 1024;
 /** The id of the page, and the list links of the entry. */
@@ -34,8 +36,11 @@ export class PageSender {
   async send(req: Request, res: Response, page: ListPage): Promise<void> {
     const { id, payload } = page;
     const isWorth = id !== undefined && payload.length >= worthCompressing_bytes;
+    const isAccepted =
+      (req.headers['accept-encoding']?.length ?? 0) <= longestAccept &&
+      req.acceptsEncodings('gzip', 'identity') === 'gzip';
     const compressed =
-      isWorth && req.acceptsEncodings('gzip', 'identity') === 'gzip'
+      isWorth && isAccepted
         ? await this.#compressed.fetch(id, { context: payload })
         : undefined;
     const encoding = compressed === undefined ? 'identity' : 'gzip';

@@ -1,11 +1,11 @@
-import { type Answer, farthestSource, type ListPage } from '@catalog/cache';
+import { type Answer, farthestSource, type ListPage, type NearEntry } from '@catalog/cache';
 import type { ProductFilter } from '@catalog/contracts';
-import { countFacets, listProducts, type ProductPageRequest } from '@catalog/database';
+import { countFacets, listProducts, PageRoom, type ProductPageRequest } from '@catalog/database';
 import { viewLimits } from '@catalog/redis';
 import type { Pool } from 'pg';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
 import type { CachedBody } from '../http/answer.ts';
-import { preparedProduct } from './prepared-product.ts';
+import { isActive, preparedProduct } from './prepared-product.ts';
 import type { LoadBudget } from '../http/load-budget.ts';
 import type { ProductLookup, AtLeast } from './product-lookup.ts';
 import type { ViewCounters } from './view-counters.ts';
@@ -79,8 +79,8 @@ export class ProductLists {
     return { payload, version, age_ms: oldest(answers), source: farthestSource(answers) };
   }
 
-  /** The most read products that still exist and are active, most read first. */
-  async popular(limit: number, waitsUntil: () => number) {
+  /** The most read products that still exist and are active, most read first: `limit` of them, if they fit on a page. */
+  async popular(limit: number, atLeast: AtLeast) {
     const shown: Answer[] = [];
     // The order may change between two pages.
     const seen = new Set<string>();
@@ -89,20 +89,26 @@ export class ProductLists {
     for (let count = limit * 2; shown.length < limit && count > 0;) {
       const page = await this.#views.mostRead(considered, count);
       const ids = page.filter((id) => !seen.has(id));
-      const answers = await Promise.all(ids.map((id) => this.#cache.products.get(id, { waitsUntil })));
-      shown.push(...answers.filter(({ value }) => value?.status === 'active'));
+      const answers = await this.#lookup.many(ids, atLeast);
+      shown.push(...answers.filter(({ entry }) => isShown(entry)));
       if (page.length < count) break;
       for (const id of ids) seen.add(id);
       considered += count;
       count = Math.min(considered, viewLimits.popularProducts - considered);
     }
-    const data = shown.slice(0, limit);
+    const room = new PageRoom();
+    const data = shown.slice(0, limit).filter(({ text }) => room.takes(text?.length ?? 0));
     const payload = joinTexts(
       data.map(({ text }) => text ?? ''),
       ']}',
     );
     return { payload, source: farthestSource(data), age_ms: oldest(data) };
   }
+}
+
+function isShown(entry: NearEntry): boolean {
+  const product = preparedProduct(entry);
+  return product !== undefined && isActive(product);
 }
 
 /** The schema writes each filter in one way, so all spellings of one search share a page. */

@@ -1,5 +1,5 @@
 import type { NearEntry } from '@catalog/cache';
-import { etagOf, PRODUCT } from '@catalog/contracts';
+import { etagOf, PRODUCT, type Product } from '@catalog/contracts';
 import { ViewCounter } from './view-counters.ts';
 
 /** A product, and what each answer with it repeats. It is made once for an entry, and the near cache keeps it beside it. */
@@ -9,6 +9,8 @@ export interface PreparedProduct {
   /** Headers of an answer with this product, each with its line end. */
   readonly head: string;
   readonly counter: ViewCounter;
+  /** Set by the first call of `isActive`. */
+  isActive: boolean | undefined;
 }
 
 /** What a SKU leads to: the product with this id, if its payload begins like this. */
@@ -22,6 +24,10 @@ export function preparedProduct(entry: NearEntry): PreparedProduct | undefined {
   if (entry.text === null) return undefined;
   return (entry.attachment ??= prepare(entry.version, entry.text)) as PreparedProduct;
 }
+
+/** The text is parsed once. The list of popular products asks for hundreds, and a large product takes a millisecond. */
+export const isActive = (product: PreparedProduct): boolean =>
+  (product.isActive ??= (JSON.parse(product.text) as Pick<Product, 'status'>).status === 'active');
 
 /** undefined if no product bears the SKU. */
 export function skuTarget(entry: NearEntry, sku: string): SkuTarget | undefined {
@@ -37,7 +43,8 @@ function prepare(version: number, text: string): PreparedProduct {
   const etag = etagOf(PRODUCT, version);
   // `join` makes one flat string. A template would make a tree of strings, which each answer would have to walk through.
   const head = ['Catalog-Version: ', version, '\r\nETag: ', etag, '\r\n'].join('');
-  return { text, etag, head, counter: new ViewCounter(text.slice(idBegin, idBegin + idLength)) };
+  const counter = new ViewCounter(text.slice(idBegin, idBegin + idLength));
+  return { text, etag, head, counter, isActive: undefined };
 }
 
 // Payloads begin with id and SKU, both ASCII, so nobody need parse them.

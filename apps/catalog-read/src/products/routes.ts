@@ -128,7 +128,9 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       method: 'get',
       path: '/v1/products/popular',
       summary: 'The most read active products, most read first',
+      description: `For the rate limit it counts as ${loadCosts.page}.`,
       scope,
+      cost: () => loadCosts.page,
       query: popularQuery,
       headers: { waitsUntil },
       answers: {
@@ -138,8 +140,8 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
           headers: describedCacheHeaders,
         },
       },
-      async handle({ query, headers }, res) {
-        sendCached(res, await lists.popular(query.limit, headers.waitsUntil));
+      async handle({ query, headers }, res, req) {
+        sendCached(res, await lists.popular(query.limit, atLeast(req, { minVersion: 0, ...headers })));
       },
     }),
 

@@ -33,8 +33,10 @@ export const importLimits = {
    */
   uploadLeast_bytes: 20 * 1024,
   uploadWindow_ms: 20_000,
-  /** Other requests wait no longer than this for the parser. */
+  /** Other requests wait no longer than this for the parser, besides one part of a chunk. */
   turn_ms: 10,
+  /** A chunk of 64 KiB may hold 20,000 bad records, and takes 200 ms. */
+  part_chars: 4_096,
   /** After an early answer the rest of the body is still read for this long. Without that, the client may miss the answer. */
   linger_ms: 1_000,
   /** Imports that run at once, each on its own connection. More of them would only wait for each other's locks. */

@@ -139,13 +139,15 @@ async function stageRecords(
   for await (const chunk of body) {
     bytes += chunk.length;
     digestCheck.add(chunk);
-    records.push(text.push(chunk));
+    for (const part of partsOf(text.push(chunk))) {
+      records.push(part);
+      // A body that has arrived already is read without a pause. Others want their turn.
+      if (performance.now() - turnBegan < importLimits.turn_ms) continue;
+      await nextTurn();
+      turnBegan = performance.now();
+    }
     report();
     await staging.flush();
-    // A body that has arrived already is read without a pause. Others want their turn.
-    if (performance.now() - turnBegan < importLimits.turn_ms) continue;
-    await nextTurn();
-    turnBegan = performance.now();
   }
   if (bytes === 0) throw new CatalogError('malformed_request', 'The body is empty.');
   digestCheck.end();
@@ -155,6 +157,12 @@ async function stageRecords(
   stager.duplicates(await staging.dropDuplicates());
   report();
   return stager;
+}
+
+/** Cut anywhere: the readers keep their place. */
+function* partsOf(text: string): Generator<string> {
+  const { part_chars } = importLimits;
+  for (let from = 0; from < text.length; from += part_chars) yield text.slice(from, from + part_chars);
 }
 
 function clientIsGone(signal: AbortSignal, error: unknown): boolean {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
 
@@ -19,4 +20,13 @@ test('a person above the limit is refused, in all sessions, and nobody else', as
   expect(refused[0]?.headers.get('retry-after')).toMatch(/^\d+$/);
   const admin = await running.signIn('admin');
   expect((await running.call('GET', '/api/me', { cookie: admin })).status).toBe(200);
+});
+
+test('a person who reads many products at once cannot use up what catalog-read answers to the console', async () => {
+  const cookie = await running.signIn('editor');
+  const ids = Array.from({ length: 100 }, () => randomUUID()).join(',');
+  const statuses = [];
+  for (let n = 0; n < 3; n += 1)
+    statuses.push((await running.call('GET', `/api/products?ids=${ids}`, { cookie })).status);
+  expect(statuses.map((status) => status === 429)).toEqual([false, false, true]);
 });

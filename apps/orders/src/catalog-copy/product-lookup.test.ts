@@ -2,15 +2,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CatalogClient } from '@catalog/catalog-client';
 import { expect, test } from 'vitest';
-import { ProductLookup, unknownSkuCost } from './product-lookup.ts';
+import { ProductLookup, skusOfRequest, unknownSkuCost } from './product-lookup.ts';
 
-/** A catalog without products. It answers when the test lets it. */
-function playedCatalog({ left = 1_000_000 } = {}) {
+/** A catalog that answers when the test lets it: without products, unless it has one for each SKU. */
+function playedCatalog({ left = 1_000_000, hasAll = false } = {}) {
   const asked: string[] = [];
   const answers: (() => void)[] = [];
   const getBySku = (sku: string) => {
     asked.push(sku);
-    return new Promise<null>((resolve) => answers.push(() => resolve(null)));
+    return new Promise((resolve) => answers.push(() => resolve(hasAll ? { sku } : null)));
   };
   const charged: number[] = [];
   const lookup = new ProductLookup({
@@ -64,4 +64,19 @@ test('a caller pays for each unknown SKU, at last with all its remaining request
   await answerAll();
   expect(await Promise.all(unknown)).toEqual([null, null, null, null]);
   expect(charged).toEqual([unknownSkuCost, unknownSkuCost, 3]);
+});
+
+test('a caller pays for orders with many lines, because all callers share what the catalog answers to this service', async () => {
+  const { charged, lookup, answerAll } = playedCatalog({ hasAll: true });
+  const skus = Array.from({ length: 4 * skusOfRequest + 1 }, (_, line) => `A-${line}`);
+  const found = lookup.findAll(skus, { caller: 'a' });
+  await nextTurn();
+  for (let round = 0; round < 2; round += 1) await answerAll();
+  expect((await found).map((product) => product?.sku)).toEqual(skus);
+  expect(charged).toEqual([4]);
+  const one = lookup.findAll(['A'], { caller: 'a' });
+  await nextTurn();
+  await answerAll();
+  await one;
+  expect(charged).toEqual([4]);
 });

@@ -60,7 +60,10 @@ export async function priceLines(
   const [settings, products] = await askCatalog(() =>
     Promise.all([
       catalog.settings.get({ ...options, ...(Number.isFinite(left_ms) && { timeout_ms: left_ms }) }),
-      Promise.all(lines.map(({ sku }) => lookup.find(sku, { ...options, caller, until_ms, minVersion }))),
+      lookup.findAll(
+        lines.map(({ sku }) => sku),
+        { ...options, caller, until_ms, minVersion },
+      ),
     ]),
   );
   // While its database is away, the catalog itself answers from its cache and marks the answer as stale.

@@ -20,7 +20,7 @@ import {
   type Route,
 } from '@catalog/service-kit';
 import { z } from 'zod';
-import { unknownSkuCost } from '../catalog-copy/product-lookup.ts';
+import { skusOfRequest, unknownSkuCost } from '../catalog-copy/product-lookup.ts';
 import { mayRead, mayWrite } from '../scopes.ts';
 import { returnStock } from '../stock/stock-store.ts';
 import { endOrder, listOrders, loadOrder } from './order-store.ts';
@@ -55,7 +55,7 @@ export function orderRoutes({ pool, catalog, products }: { readonly pool: Pool }
       method: 'post',
       path: '/v1/orders',
       summary: 'Place an order',
-      description: `Takes the stock and keeps name, price and weight of this moment, all or nothing. Each line has the version of the product. It is at most 2 s older than the newest commit; with \`Min-Version\`, the version of a write, it is not older than that write. While the catalog is away the order is refused, unless \`Cache-Control: stale-if-error=SECONDS\` accepts what this service last read. For the rate limit a line whose SKU no product has counts as ${unknownSkuCost} requests.`,
+      description: `Takes the stock and keeps name, price and weight of this moment, all or nothing. Each line has the version of the product. It is at most 2 s older than the newest commit; with \`Min-Version\`, the version of a write, it is not older than that write. While the catalog is away the order is refused, unless \`Cache-Control: stale-if-error=SECONDS\` accepts what this service last read. For the rate limit an order counts as one request and one more for each ${skusOfRequest} lines, and a line whose SKU no product has as ${unknownSkuCost}.`,
       scope: mayWrite,
       headers: { key: idempotencyKey, until_ms: requestTimeout, staleIfError_ms, minVersion },
       body: {

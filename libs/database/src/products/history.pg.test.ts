@@ -150,7 +150,7 @@ test('history has pages, and is null for a product that never existed', async ()
   ).toBeNull();
 });
 
-test('a page ends at a million characters, Postgres reads little more for it, and the pages join without gaps', async () => {
+test('a page ends at a megabyte, Postgres reads little more for it, and the pages join without gaps', async () => {
   const { id } = await insertRow(pool);
   for (let n = 0; n < 60; n += 1) {
     await pool.query(

@@ -1,7 +1,8 @@
-import { maxPage_chars, writableProductFields, type ProductChange } from '@catalog/contracts';
+import { writableProductFields, type ProductChange } from '@catalog/contracts';
 import type { Queryable } from '../postgres/pool.ts';
 import { loadSql } from '../postgres/sql.ts';
 import { readRows, type ReadRow } from '../postgres/unreadable.ts';
+import { jsonBytes, PageRoom } from './page-room.ts';
 
 const sql = {
   history: loadSql(import.meta.url, './history.sql'),
@@ -31,19 +32,20 @@ const changesInQuery = 10;
 
 /**
  * The changes of a product, newest first, as far back as retention keeps them. null if no such product is known. The page ends
- * before it is longer than `maxPage_chars`, but has at least one change if there is any.
+ * before it is larger than `maxPage_bytes`, but has at least one change if there is any.
  */
 export async function readProductHistory(
   db: Queryable,
   { productId, beforeVersion, limit }: HistoryRequest,
 ): Promise<ProductHistory | null> {
   const changes: ProductChange[] = [];
-  let [rows, chars] = [0, 0];
+  const room = new PageRoom();
+  let rows = 0;
   let last: number | undefined;
   for await (const { row, isUnreadable } of rowsBefore(db, productId, beforeVersion)) {
     const change = isUnreadable ? undefined : changeOf(row);
-    if (change !== undefined) chars += JSON.stringify(change).length;
-    if (rows === limit || (rows > 0 && chars > maxPage_chars)) return { changes, nextBefore: last };
+    const fits = change === undefined || room.takes(jsonBytes(change));
+    if (rows === limit || !fits) return { changes, nextBefore: last };
     if (change !== undefined) changes.push(change);
     rows += 1;
     last = row.version;

@@ -60,8 +60,45 @@ test.runIf(process.platform === 'linux').each([
   },
 );
 
-/** How long one request holds the event loop in the test below. */
+/** How long a request holds the event loop in the tests below. */
 const work_ms = 1;
+const longWork_ms = 10;
+const work = (taken_ms: number): void => {
+  for (const end_ms = performance.now() + taken_ms; performance.now() < end_ms;);
+};
+
+test.runIf(process.platform === 'linux')(
+  'an address whose requests take long does not make another one wait for all of them',
+  async () => {
+    const served: string[] = [];
+    const service = await startTestService({
+      routes(app) {
+        app.get('/v1/of/:caller', (req, res) => {
+          served.push(req.params.caller);
+          if (req.params.caller === 'many') work(longWork_ms);
+          res.end('done');
+        });
+      },
+    });
+    onTestFinished(() => service[Symbol.asyncDispose]());
+    const { port, server } = service;
+    let accepted = 0;
+    server.on('connection', () => (accepted += 1));
+    const connections = httpLimits.servedInTurn / 2;
+    const many = await Promise.all(Array.from({ length: connections }, () => open(port, '127.0.0.2')));
+    const other = await open(port, '127.0.0.1');
+    await eventually(() => accepted === connections + 1);
+    const request = (caller: string) => `GET /v1/of/${caller} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const answered = many.map((socket) => once(socket, 'data'));
+    for (const socket of many) socket.write(request('many'));
+    other.write(request('other'));
+    holdTurn();
+    await once(other, 'data');
+    expect(served.indexOf('other')).toBeLessThan(4);
+    await Promise.all(answered);
+    expect(served).toHaveLength(connections + 1);
+  },
+);
 
 test.runIf(process.platform === 'linux')(
   'many addresses that send requests ahead do not make another one wait for all of them',
@@ -71,7 +108,7 @@ test.runIf(process.platform === 'linux')(
       routes(app) {
         app.get('/v1/of/:caller', (req, res) => {
           served.push(req.params.caller);
-          for (const end_ms = performance.now() + work_ms; performance.now() < end_ms;);
+          work(work_ms);
           res.end('done');
         });
       },

@@ -19,6 +19,8 @@ interface SharedSocket extends Socket {
 export interface TurnLimits {
   /** Requests of one address that are served in one turn of the event loop. */
   readonly servedInTurn: number;
+  /** After this time a turn serves only one more request of each address. */
+  readonly firsts_ms: number;
   /** For this time a turn serves waiting requests, and more than one request of a connection. */
   readonly turn_ms: number;
 }
@@ -31,8 +33,8 @@ export function giveShare(socket: Socket, share: AddressShare): void {
 /**
  * Keeps each turn of the event loop short. Otherwise a client that asks on a thousand connections at once, or sends many requests
  * ahead on each, would make all others wait for its answers. One turn serves the first request of each connection, up to
- * `servedInTurn` requests of an address. It serves further requests of a connection only during its first `turn_ms`. The others
- * wait for later turns.
+ * `servedInTurn` requests of an address during its first `firsts_ms`, and one request of each other address. It serves further
+ * requests of a connection only during its first `turn_ms`. The others wait for later turns.
  */
 export class FairTurns {
   readonly #limits: TurnLimits;
@@ -61,8 +63,10 @@ export class FairTurns {
       share.turn = this.#turn;
       share.served = 0;
     }
+    const { servedInTurn, firsts_ms, turn_ms } = this.#limits;
     const isFirst = !hasWaited && socket.servedTurn !== this.#turn;
-    if (share.served < this.#limits.servedInTurn && (isFirst || this.#isYoung())) {
+    const isOnlyOne = isFirst && share.served === 0;
+    if (share.served < servedInTurn && (isOnlyOne || this.#isYounger(isFirst ? firsts_ms : turn_ms))) {
       share.served += 1;
       socket.servedTurn = this.#turn;
       return true;
@@ -72,8 +76,8 @@ export class FairTurns {
     return false;
   }
 
-  #isYoung(): boolean {
-    return performance.now() - this.#began_ms < this.#limits.turn_ms;
+  #isYounger(age_ms: number): boolean {
+    return performance.now() - this.#began_ms < age_ms;
   }
 
   #endTurnLater(): void {
@@ -88,11 +92,12 @@ export class FairTurns {
     this.#turn += 1;
     if (this.#behind.size === 0) return;
     this.#endTurnLater();
+    const { servedInTurn, turn_ms } = this.#limits;
     // Those that have waited come before new requests, which the next turn reads from their sockets.
     for (const share of this.#behind.values().toArray()) {
-      if (!this.#isYoung()) return;
-      for (const socket of share.waiting.values().take(this.#limits.servedInTurn).toArray()) {
-        if (!this.#isYoung()) break;
+      if (!this.#isYounger(turn_ms)) return;
+      for (const socket of share.waiting.values().take(servedInTurn).toArray()) {
+        if (!this.#isYounger(turn_ms)) break;
         share.waiting.delete(socket);
         this.#serveNext(socket);
       }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CatalogError, printable } from '@catalog/contracts';
 import type { Request, RequestHandler } from 'express';
 import { parseExactJson } from '../json/exact-json.ts';
@@ -49,6 +50,23 @@ const bodies = new CallerTurns({
   wait_ms: httpLimits.request_ms,
 });
 
+/**
+ * A body of the largest size may take tens of milliseconds to read and to check. A turn of the event loop does that for one body
+ * of a caller, so that the requests of others come in between.
+ */
+const largeBodies = new CallerTurns({
+  what: 'large bodies',
+  atOnce: 1,
+  waiting: httpLimits.bodiesOfCaller + httpLimits.waitingBodiesOfCaller,
+  wait_ms: httpLimits.request_ms,
+});
+
+async function turnForLargeBody(req: Request): Promise<Disposable> {
+  const turn = await largeBodies.take(callerKey(req));
+  await nextTurn();
+  return turn;
+}
+
 /** A chunk of one byte takes a hundred in memory. So many of them are joined, whatever size the client chooses. */
 const mostChunks = 1_024;
 
@@ -96,7 +114,9 @@ export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
   return async (req, _res, next) => {
     requireContentType(req, types);
     const bytes = await readBody(req, limitBytes);
+    using _turn = bytes.length <= httpLimits.smallBodyBytes ? undefined : await turnForLargeBody(req);
     req.body = parseJson(bytes);
+    // The route checks the body at once, so its turn includes that.
     next();
   };
 }

@@ -25,6 +25,10 @@ export const httpLimits = {
   slowestRefusal_ms: 2_000,
   /** Requests of one address that are served in one turn of the event loop: a few milliseconds. */
   servedInTurn: 64,
+  /**
+   * And for this time: 64 usual requests take less. Some take a hundred times as long, such as one of a hundred large products.
+   */
+  firsts_ms: 5,
   /** For this time a turn serves requests that were sent ahead. A read that no cache answers takes about six turns. */
   turn_ms: 0.2,
   /** Requests that may wait on one connection: far more than clients pipeline. */
@@ -50,6 +54,8 @@ export const httpLimits = {
   operatorRuns_ms: 50,
   /** For JSON bodies. The largest valid product has about 115 KiB. */
   jsonBytes: 256 * 1024,
+  /** Reading and checking such a body takes a millisecond at most. */
+  smallBodyBytes: 8 * 1024,
   /** JSON bodies of one caller that are received at once: 16 MiB at most. A complete body takes less than a millisecond. */
   bodiesOfCaller: 64,
   /** JSON bodies of one caller that wait for their turn. Node reads up to 64 KiB of each ahead. */

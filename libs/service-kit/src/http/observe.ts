@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { CatalogError } from '@catalog/contracts';
+import { type CatalogError, printable } from '@catalog/contracts';
 import type { Request } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -17,6 +17,9 @@ export function noteFailure(res: ServerResponse<Request>, error: CatalogError): 
 
 /** Unknown methods share one label. Otherwise a client could make the metrics grow without limit. */
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** Enough for the address of any of our calls. Everybody may send one of 16 KiB, as often as the network allows. */
+const longestUrl = 1_000;
 
 /** As nginx counts a request whose client disconnected before the answer was complete. */
 const clientClosedRequest = 499;
@@ -52,7 +55,7 @@ export function observeRequests(options: {
       requestId: requestIdOf(req),
       method: req.method,
       // Express sets the original address. A request that a front has answered has not been there.
-      url: req.originalUrl ?? req.url,
+      url: printable(req.originalUrl ?? req.url, longestUrl),
       status,
       taken_ms: Math.round(taken_ms * 10) / 10,
       ...(error !== undefined && { code: error.code }),

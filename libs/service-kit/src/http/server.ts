@@ -65,6 +65,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     unread.ended(this);
   }
 
+  /** Its bytes are in the socket by now, as far as the system has not taken them. */
+  function completed(this: ServerResponse): void {
+    unread.answered(this.req);
+  }
+
   const unread = new UnreadAnswers(
     { unread_ms: httpLimits.unread_ms, unread_bytes: httpLimits.unread_bytes, ...options.unread },
     (req, res) => {
@@ -76,6 +81,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }
       inFlight.add(res);
       unread.began(res);
+      res.on('prefinish', completed);
       res.on('close', ended);
       if (answer === 'left') app(req, res);
     },

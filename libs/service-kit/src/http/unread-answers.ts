@@ -26,8 +26,10 @@ export interface UnreadLimits {
   readonly unread_bytes: number;
 }
 
-/** The sum is looked at this often while requests come. In this time, a process makes a few MB of answers. */
+/** The sum is looked at this often while requests come. In this time, a process makes a few MB of usual answers. */
 const closeLook_ms = 100;
+/** And each time that answers of this part of the limit were made: a single one may have 10 MB, and take a few milliseconds. */
+const closeLook_part = 1 / 4;
 /**
  * A client is cut off after so many looks without progress, and not by the clock: after a pause of this process, all clients
  * would seem to have taken nothing.
@@ -51,6 +53,8 @@ export class UnreadAnswers {
   readonly #log: Pick<Logger, 'warn'>;
   readonly #turns: FairTurns;
   #looked_ms = 0;
+  /** What was made since the last look, and was not taken at once. */
+  #made_bytes = 0;
 
   constructor(limits: UnreadLimits, serve: Serve, log: Pick<Logger, 'warn'>) {
     this.#limits = limits;
@@ -108,10 +112,12 @@ export class UnreadAnswers {
     this.#lookAgain();
   }
 
-  /** To be called for every answer that is complete at once. */
+  /** To be called for every answer when it is complete. */
   answered({ socket }: IncomingMessage): void {
     // Mostly the system has taken it, and nothing is left to look at.
-    if (socket.writableLength > 0) this.#lookAgain();
+    if (socket.writableLength === 0) return;
+    this.#made_bytes += socket.writableLength;
+    this.#lookAgain();
   }
 
   ended({ req: { socket } }: ServerResponse): void {
@@ -139,7 +145,8 @@ export class UnreadAnswers {
   }
 
   #lookAgain(): void {
-    if (performance.now() - this.#looked_ms > closeLook_ms) this.#cutThoseWithTheMost();
+    const isMuch = this.#made_bytes > this.#limits.unread_bytes * closeLook_part;
+    if (isMuch || performance.now() - this.#looked_ms > closeLook_ms) this.#cutThoseWithTheMost();
   }
 
   #cutThoseWhoTakeNothing(): void {
@@ -161,6 +168,7 @@ export class UnreadAnswers {
 
   #cutThoseWithTheMost(): void {
     this.#looked_ms = performance.now();
+    this.#made_bytes = 0;
     const behind = [...this.#open]
       .map(([socket, connection]) => ({ socket, bytes: heldBy(socket, connection) }))
       .filter(({ bytes }) => bytes > 0);

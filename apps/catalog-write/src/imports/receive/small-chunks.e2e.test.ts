@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createConnection, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { csvHeader } from '../../testing/import-calls.ts';
+import { csvHeader, postImport } from '../../testing/import-calls.ts';
 import { runningService, type RunningService } from '../../testing/running-service.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -37,6 +37,26 @@ async function send(port: number, begin: string, type: string): Promise<{ answer
   return { answer, took_ms: performance.now() - began };
 }
 
+/** Asks all the time, as an orchestrator or another caller does. */
+function askLivez() {
+  let slowest_ms = 0;
+  const done = new AbortController();
+  const asking = (async () => {
+    while (!done.signal.aborted) {
+      const began = performance.now();
+      await (await service.call('GET', '/livez')).text();
+      slowest_ms = Math.max(slowest_ms, performance.now() - began);
+    }
+  })();
+  return {
+    async slowest_ms(): Promise<number> {
+      done.abort();
+      await asking;
+      return slowest_ms;
+    },
+  };
+}
+
 test.each([
   ['a plain cell', `${csvHeader}\nA,`, 'text/csv'],
   ['a quoted cell', `${csvHeader}\nA,"`, 'text/csv'],
@@ -45,21 +65,23 @@ test.each([
   'a body that ends in 50,000 chunks, within %s, costs about what any server pays for it',
   async (_name, begin, type) => {
     const cheapest = await send((plain.address() as AddressInfo).port, begin, type);
-    let slowest_ms = 0;
-    const done = new AbortController();
-    const asking = (async () => {
-      while (!done.signal.aborted) {
-        const began = performance.now();
-        await (await service.call('GET', '/livez')).text();
-        slowest_ms = Math.max(slowest_ms, performance.now() - began);
-      }
-    })();
+    const livez = askLivez();
     const { answer, took_ms } = await send(service.port, begin, type);
-    done.abort();
-    await asking;
+    const slowest_ms = await livez.slowest_ms();
     expect(answer).toMatch(/^HTTP\/1\.1 422 /);
     // When each chunk scanned all before it, this took a hundred times as long, and nobody else got an answer.
     expect(took_ms).toBeLessThan(10 * cheapest.took_ms + 1_000);
     expect(slowest_ms).toBeLessThan(Math.max(took_ms, 10 * cheapest.took_ms));
   },
 );
+
+test.each([
+  ['JSON', 'application/x-ndjson', '{}\n'.repeat(400_000)],
+  ['CSV', 'text/csv', `sku,name\n${'A,\n'.repeat(400_000)}`],
+])('others wait for a part of a chunk only, and not for all of its bad records: %s', async (_name, type, body) => {
+  const livez = askLivez();
+  const res = await postImport(service, body, { type, query: 'mode=skip-failed' });
+  await res.text();
+  expect(res.status).toBe(200);
+  expect(await livez.slowest_ms()).toBeLessThan(100);
+});

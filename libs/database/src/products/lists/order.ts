@@ -34,17 +34,14 @@ export class ListOrder {
   get marks() {
     const named = this.#keys.slice(0, -1);
     const direction = (key: Key) => (key.descending ? 'desc' : 'asc');
-    const byName = (table: string) =>
-      [
-        ...named.map((key, index) => `${table}key${index} ${direction(key)}`),
-        `${table}id ${direction(this.#keys.at(-1) as Key)}`,
-      ].join(', ');
     return {
       keys: named.map((key, index) => `${key.expression} as key${index}`).join(', '),
       key_texts: named.map((_, index) => `page.key${index}::text as "key${index}"`).join(', '),
       order: this.#keys.map((key) => `${key.expression} ${direction(key)}`).join(', '),
-      page_order: byName(''),
-      row_order: byName('page.'),
+      page_order: [
+        ...named.map((key, index) => `key${index} ${direction(key)}`),
+        `id ${direction(this.#keys.at(-1) as Key)}`,
+      ].join(', '),
     };
   }
 

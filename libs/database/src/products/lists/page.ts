@@ -1,7 +1,8 @@
-import { PRODUCT, type Product, productFields, type ProductSort } from '@catalog/contracts';
+import { maxPage_bytes, PRODUCT, type Product, productFields, type ProductSort } from '@catalog/contracts';
 import type { Queryable } from '../../postgres/pool.ts';
 import { fillIn, loadSql } from '../../postgres/sql.ts';
 import { readRows } from '../../postgres/unreadable.ts';
+import { jsonBytes, PageRoom } from '../page-room.ts';
 import { expectedRows } from './expected-rows.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import { Bound, conditionsOf, isCounted, productColumns, type ProductFilter } from './filter.ts';
@@ -40,8 +41,18 @@ const countedExactly = 500;
 const worthCounting = 5_000;
 
 /**
- * One page, after the cursor: rows that appear or disappear meanwhile shift no page. A product that JSON cannot show is left
- * out and logged.
+ * What the large columns take, in bytes of their text or about so many. The page ends in the statement, so that Postgres sends
+ * little more than it shows. Only a compressed value must be read for that.
+ */
+const largeColumns: Readonly<Partial<Record<keyof Product, string>>> = {
+  description: 'octet_length(p.description)',
+  attributes:
+    'case when pg_column_compression(p.attributes) is null then pg_column_size(p.attributes) else octet_length(p.attributes::text) end',
+};
+
+/**
+ * One page, after the cursor: rows that appear or disappear meanwhile shift no page. The page ends before it is larger than
+ * `maxPage_bytes`, but has at least one product if there is any. A product that JSON cannot show is left out and logged.
  *
  * @throws CatalogError `invalid_request` for a cursor that is malformed or belongs to another filter or sort
  */
@@ -112,6 +123,8 @@ export function pageStatement(
     columns: fields.map((field) => `${productColumns[field]} as "${field}"`).join(', '),
     // One row more than asked tells whether there is another page.
     limit: bound.add(limit + 1, 'bigint'),
+    size: fields.flatMap((field) => largeColumns[field] ?? []).join(' + ') || '0',
+    room: bound.add(maxPage_bytes, 'bigint'),
     most: bound.add(isCountedAtOnce ? countedExactly + 1 : limit + 1, 'bigint'),
   });
   return { text, values: bound.values };
@@ -126,14 +139,27 @@ async function readPage(
   const { limit, fields = productFields, sort = usualSort } = request;
   const statement = pageStatement(request, order, from);
   const rows = await readRows<PageRow>(db, statement, PRODUCT.name, ({ pageId }) => pageId);
-  const shown = rows.slice(0, limit);
-  const last = rows.length > limit ? shown.at(-1)?.row : undefined;
-  return {
-    counted: rows[0]?.row.counted ?? 0,
-    data: shown.filter(({ isUnreadable }) => !isUnreadable).map(({ row }) => productOf(row, fields)),
-    end: last && [...sort.map((_, index) => String(last[`key${index}`])), last.pageId],
-  };
+  const counted = rows[0]?.row.counted ?? 0;
+  const data: Partial<Product>[] = [];
+  const room = new PageRoom();
+  let passed = 0;
+  let last: PageRow | undefined;
+  for (const { row, isUnreadable } of rows.slice(0, limit)) {
+    if (!isUnreadable) {
+      const product = productOf(row, fields);
+      if (!room.takes(jsonBytes(product))) break;
+      data.push(product);
+    }
+    passed += 1;
+    last = row;
+  }
+  return { counted, data, end: last !== undefined && passed < counted ? positionOf(last, sort) : undefined };
 }
+
+const positionOf = (row: PageRow, sort: readonly ProductSort[]): Position => [
+  ...sort.map((_, index) => String(row[`key${index}`])),
+  row.pageId,
+];
 
 const productOf = (row: PageRow, fields: readonly (keyof Product)[]): Partial<Product> =>
   Object.fromEntries(fields.map((field) => [field, row[field]])) as Partial<Product>;
