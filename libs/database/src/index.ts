@@ -36,6 +36,7 @@ export { type ChangesPage, type ChangesStart, readChanges, readNewest } from './
 export { type ChangeCursor, readCursor, writeCursor } from './changes/cursor.ts';
 export { markChanges } from './changes/mark-changes.ts';
 export { readProductHistory, type HistoryRequest } from './products/history.ts';
+export { readLastChanges } from './products/last-changes.ts';
 export { answerOnce, findAnswer, type KeyedRequest } from './idempotency/answer-once.ts';
 export { catalogErrorFor } from './products/violations.ts';
 export { loadSettings, updateSettings } from './settings/settings.ts';
