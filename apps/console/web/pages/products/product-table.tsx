@@ -2,7 +2,8 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useRef, type KeyboardEvent } from 'react';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Ago, count, Money, weightText } from '../../elements/values.tsx';
-import type { Product } from '../../products/product.ts';
+import { personOf, type Product } from '../../products/product.ts';
+import { useAuthors } from './use-authors.ts';
 import { useStock } from './use-stock.ts';
 
 export interface ProductTableProps {
@@ -21,6 +22,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
   const body = useRef<HTMLTableSectionElement>(null);
   const navigate = useNavigate();
   const stock = useStock(products);
+  const authors = useAuthors(products);
   const toggle = (product: Product): void => {
     const next = new Map(chosen);
     if (!next.delete(product.id)) next.set(product.id, product);
@@ -65,6 +67,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} isNumber />
             <th className="number">Stock</th>
             <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} isNumber />
+            <th>By</th>
           </tr>
         </thead>
         <tbody ref={body} onKeyDown={onKeyDown}>
@@ -102,9 +105,10 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 <Money minor={product.priceMinor} currency={product.currency} />
               </td>
               <Stock onHand={stock.get(product.id)} />
-              <td className="number faint">
+              <td className="number faint updated">
                 <Ago at={product.updatedAt} />
               </td>
+              <Author changedBy={authors.get(product.id)?.changedBy} />
             </tr>
           ))}
         </tbody>
@@ -118,6 +122,16 @@ function Stock({ onHand }: { onHand: number | undefined }) {
   return (
     <td className="number" title={onHand === undefined ? 'unknown' : `${onHand} on hand`}>
       {onHand === undefined ? <span className="faint">–</span> : count(onHand)}
+    </td>
+  );
+}
+
+/** undefined while it is not known. Its width is fixed, so that nothing shifts when the name arrives. */
+function Author({ changedBy }: { changedBy: string | undefined }) {
+  const name = changedBy === undefined ? undefined : personOf(changedBy);
+  return (
+    <td className="author faint" title={name}>
+      {name ?? '–'}
     </td>
   );
 }
