@@ -39,6 +39,11 @@ test('the state holds the services, the queues and the figures', async () => {
   await job.remove();
 });
 
+test('the state tells how fast each store answers', async () => {
+  const { stores } = await state();
+  expect(stores).toEqual({ postgresMs: expect.any(Number), stateRedisMs: expect.any(Number) });
+});
+
 test('a service that is not ready says which of its checks fail', async () => {
   running.worker.answers['/readyz'] = {
     status: 503,

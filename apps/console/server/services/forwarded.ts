@@ -80,6 +80,8 @@ export const forwarded: readonly Forwarded[] = [
     to: '/v1/purges',
     role: 'admin',
   },
+  { ...operates, method: 'get', path: '/api/keys', to: '/v1/keys', role: 'viewer' },
+  { ...operates, method: 'get', path: '/api/audits', to: '/v1/audits', role: 'viewer' },
   {
     ...operates,
     method: 'post',
