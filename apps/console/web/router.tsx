@@ -65,8 +65,10 @@ const routes = [
   createRoute({
     ...under,
     path: '/keys',
-    validateSearch: (search): { key?: string } =>
-      typeof search['key'] === 'string' ? { key: search['key'] } : {},
+    validateSearch: ({ key, job }: Record<string, unknown>): { key?: string; job?: string } => ({
+      ...(typeof key === 'string' && { key }),
+      ...(typeof job === 'string' && { job }),
+    }),
     component: lazyRouteComponent(() => import('./pages/keys/keys.tsx'), 'Keys'),
   }),
   createRoute({

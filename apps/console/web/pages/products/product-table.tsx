@@ -130,7 +130,7 @@ function Stock({ onHand }: { onHand: number | undefined }) {
 function Author({ changedBy }: { changedBy: string | undefined }) {
   const name = changedBy === undefined ? undefined : personOf(changedBy);
   return (
-    <td className="author faint" title={name}>
+    <td className="author faint" title={name === undefined ? undefined : `Changed by ${name}`}>
       {name ?? '–'}
     </td>
   );
