@@ -61,12 +61,12 @@ export function AppShell() {
             {me?.username ?? ' '}
             <span className="fine">{me?.role ?? ' '}</span>
           </div>
-          <ThemeMenu />
           <form method="post" action="/sign-out">
             <button className="quiet" type="submit">
               Sign out
             </button>
           </form>
+          <ThemeMenu />
         </div>
       </nav>
       <main id="main" tabIndex={-1}>

@@ -4,7 +4,7 @@ import { Scroll } from '../../elements/scroll.tsx';
 import { exactTime } from '../../elements/values.tsx';
 import { productIdIn } from '../../http/live.ts';
 import { fieldNames, valueText } from '../../products/fields.ts';
-import { personOf } from '../../products/product.ts';
+import { personOf, shortPersonOf } from '../../products/product.ts';
 import { versionText, type Trace } from '../keys/traces.ts';
 import type { Details } from './change-details.ts';
 
@@ -60,7 +60,6 @@ function Row({ trace, change }: { trace: Trace; change: LastChange | undefined }
   const { key, seq, appliedAt, version } = trace;
   const commit = Date.parse(trace.committedAt ?? trace.changedAt);
   const after = (at: string | null): string => (at === null ? '–' : `${Date.parse(at) - commit} ms`);
-  const author = change === undefined ? undefined : personOf(change.changedBy);
   return (
     <tr>
       <td className="faint" title={appliedAt === null ? undefined : exactTime(appliedAt)}>
@@ -69,8 +68,8 @@ function Row({ trace, change }: { trace: Trace; change: LastChange | undefined }
       <td className="cut" title={`${key}, version ${versionText(version)}`}>
         <What trace={trace} change={change} />
       </td>
-      <td className="author faint" title={author}>
-        {author ?? '–'}
+      <td className="author faint" title={change && personOf(change.changedBy)}>
+        {change === undefined ? '–' : shortPersonOf(change.changedBy)}
       </td>
       <td className="number">{after(appliedAt)}</td>
       <td className="number">{after(trace.refreshedAt)}</td>

@@ -46,25 +46,26 @@ export function Filters({ search, choose }: { search: ProductsSearch; choose: Ch
         choose={(category) => choose({ category })}
       />
       <PriceRange min={search.minPrice} max={search.maxPrice} choose={choose} />
-      {Object.keys(search).length > 0 && (
-        <button
-          type="button"
-          className="quiet"
-          onClick={() =>
-            choose({
-              q: undefined,
-              status: undefined,
-              brand: undefined,
-              category: undefined,
-              minPrice: undefined,
-              maxPrice: undefined,
-              sort: undefined,
-            })
-          }
-        >
-          Remove filters
-        </button>
-      )}
+      <button
+        type="button"
+        className="quiet"
+        aria-label="Remove filters"
+        title="Remove filters"
+        disabled={Object.keys(search).length === 0}
+        onClick={() =>
+          choose({
+            q: undefined,
+            status: undefined,
+            brand: undefined,
+            category: undefined,
+            minPrice: undefined,
+            maxPrice: undefined,
+            sort: undefined,
+          })
+        }
+      >
+        ✕
+      </button>
     </div>
   );
 }

@@ -2,7 +2,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useRef, type KeyboardEvent } from 'react';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Ago, count, Money, weightText } from '../../elements/values.tsx';
-import { personOf, type Product } from '../../products/product.ts';
+import { personOf, shortPersonOf, type Product } from '../../products/product.ts';
 import { useAuthors } from './use-authors.ts';
 import { useStock } from './use-stock.ts';
 
@@ -44,7 +44,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
   const all = chosen !== undefined && products.every(({ id }) => chosen.has(id));
   return (
     <Scroll label="Table of products">
-      <table className={isOld ? 'old' : undefined}>
+      <table className={isOld ? 'products old' : 'products'}>
         <thead>
           <tr>
             {chosen !== undefined && (
@@ -59,7 +59,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 />
               </th>
             )}
-            <th>SKU</th>
+            <th className="sku">SKU</th>
             <Sortable name="Name" by="name" sort={sort} sortBy={sortBy} />
             <th>Brand</th>
             <th>Category</th>
@@ -67,7 +67,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} isNumber />
             <th className="number">Stock</th>
             <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} isNumber />
-            <th>By</th>
+            <th className="author">By</th>
           </tr>
         </thead>
         <tbody ref={body} onKeyDown={onKeyDown}>
@@ -90,6 +90,8 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 <Link to="/products/$id" params={{ id: product.id }} title={product.name} className="plain">
                   {product.name}
                 </Link>
+                {/* On a narrow screen the SKU stands here instead of in a column. */}
+                <span className="sku-below mono faint">{product.sku}</span>
               </td>
               <td className="brand-cell" title={product.brand}>
                 {product.brand}
@@ -128,10 +130,10 @@ function Stock({ onHand }: { onHand: number | undefined }) {
 
 /** undefined while it is not known. Its width is fixed, so that nothing shifts when the name arrives. */
 function Author({ changedBy }: { changedBy: string | undefined }) {
-  const name = changedBy === undefined ? undefined : personOf(changedBy);
+  if (changedBy === undefined) return <td className="author faint">–</td>;
   return (
-    <td className="author faint" title={name === undefined ? undefined : `Changed by ${name}`}>
-      {name ?? '–'}
+    <td className="author faint" title={`Changed by ${personOf(changedBy)}`}>
+      {shortPersonOf(changedBy)}
     </td>
   );
 }
