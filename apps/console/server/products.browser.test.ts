@@ -99,13 +99,13 @@ test('a save over a change that this page has not seen opens a dialog that merge
 });
 
 test('Back shows the product as it is, never an old form', async () => {
-  const { id } = await app.newProduct();
+  const { id, sku } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByLabel('Name', { exact: true }).waitFor();
   await page.getByRole('link', { name: 'Changes' }).click();
   await page.getByRole('heading', { name: 'Changes' }).waitFor();
   await bySql(id, 'Newer');
-  await page.getByText(`product:${id}`).waitFor();
+  await page.getByRole('link', { name: sku, exact: true }).waitFor();
   await page.goBack();
   await expect.poll(() => page.getByLabel('Name', { exact: true }).inputValue()).toBe('Newer');
 });
@@ -280,6 +280,27 @@ test('the table shows the stock of each product, and filters by a range of price
   expect(new URL(page.url()).searchParams.get('maxPrice')).toBe('2999');
   await page.getByRole('button', { name: 'Remove filters' }).click();
   await expect.poll(() => page.getByLabel('Price from').inputValue()).toBe('');
+});
+
+test('the table names who made the last change of each product', async () => {
+  const name = `Changed ${randomUUID().slice(0, 8)}`;
+  const byHand = await app.newProduct({ name });
+  const byAnn = await app.newProduct({ name });
+  const ann = await app.open('ann', { path: `/products/${byAnn.id}` });
+  await ann.getByLabel('Brand').fill('Brand of ann');
+  await ann.getByRole('button', { name: 'Save' }).click();
+  await ann.getByText('Saved', { exact: true }).waitFor();
+  const page = await app.open('viewer', { path: `/products?q=${encodeURIComponent(name)}` });
+  const author = (sku: string) =>
+    page
+      .getByRole('row', { name: new RegExp(sku) })
+      .getByTitle(/^Changed by /)
+      .textContent();
+  await expect.poll(() => author(byHand.sku)).toBe('SQL');
+  await expect.poll(() => author(byAnn.sku)).toBe('ann');
+  // A newer change by somebody else takes its place.
+  await bySql(byAnn.id, `${name} again`);
+  await expect.poll(() => author(byAnn.sku), { timeout: 20_000 }).toBe('SQL');
 });
 
 test('malicious text in a product is shown and does nothing', async () => {
