@@ -58,7 +58,9 @@ export type WrongEntry = z.infer<typeof wrongEntrySchema>;
 
 /** The worker's answer to `GET /v1/audits`. */
 export const wrongEntriesSchema = z.strictObject({
-  startedAt: z.iso.datetime().describe('When the worker that answers was started. It knows nothing of before.'),
+  startedAt: z.iso
+    .datetime()
+    .describe('When the worker that answers was started. It knows nothing of before.'),
   data: z.array(wrongEntrySchema).describe(`The newest first, ${maxWrongEntries} at most.`),
 });
 export type WrongEntries = z.infer<typeof wrongEntriesSchema>;
@@ -87,6 +89,8 @@ export const auditResultSchema = z.strictObject({
   wrongFor: z.array(z.strictObject({ atLeastSeconds: z.int(), entries: z.int() })),
   /** -log10 of the wrong part. With none wrong: of 3 / `checked`, the upper limit of that part at 95 % confidence. */
   nines: z.number(),
-  entries: z.array(wrongEntrySchema).describe(`The wrong ones, the newest first, ${maxWrongEntries} at most.`),
+  entries: z
+    .array(wrongEntrySchema)
+    .describe(`The wrong ones, the newest first, ${maxWrongEntries} at most.`),
 });
 export type AuditResult = z.infer<typeof auditResultSchema>;

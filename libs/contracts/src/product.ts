@@ -174,7 +174,9 @@ export const lastChangeSchema = z.strictObject({
         new: z.unknown().optional(),
       }),
     )
-    .describe(`Of an update. \`old\` or \`new\` is missing if it has more than ${maxShownValue_chars} characters.`),
+    .describe(
+      `Of an update. \`old\` or \`new\` is missing if it has more than ${maxShownValue_chars} characters.`,
+    ),
 });
 export type LastChange = z.infer<typeof lastChangeSchema>;
 

@@ -30,9 +30,12 @@ test.each([
   ['', 'ids'],
   ['?ids=nonsense', 'ids'],
   [`?ids=${id}&surprise=1`, 'surprise'],
-])('GET /v1/products/last-changes%s is refused, and the answer names the parameter %s', async (query, named) => {
-  const problem = problemSchema.parse(
-    await (await service.call('GET', `/v1/products/last-changes${query}`)).json(),
-  );
-  expect([problem.status, problem.errors.map(({ parameter }) => parameter)]).toEqual([400, [named]]);
-});
+])(
+  'GET /v1/products/last-changes%s is refused, and the answer names the parameter %s',
+  async (query, named) => {
+    const problem = problemSchema.parse(
+      await (await service.call('GET', `/v1/products/last-changes${query}`)).json(),
+    );
+    expect([problem.status, problem.errors.map(({ parameter }) => parameter)]).toEqual([400, [named]]);
+  },
+);

@@ -40,7 +40,10 @@ export function highest(text: string, name: string): number | undefined {
 /** The samples of a metric by the process of the service that gave them: its number, or '1' for the only one. */
 export function byProcess(text: string, name: string): ReadonlyMap<string, number> {
   return new Map(
-    samples(text, name).map(({ labels, value }) => [/(?:^|,)worker="([^"]*)"/.exec(labels)?.[1] ?? '1', value]),
+    samples(text, name).map(({ labels, value }) => [
+      /(?:^|,)worker="([^"]*)"/.exec(labels)?.[1] ?? '1',
+      value,
+    ]),
   );
 }
 

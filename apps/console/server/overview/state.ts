@@ -172,7 +172,8 @@ function noticeWentBack(): (metrics: string, at_ms: number) => FeedState['wentBa
     for (const timeline of ['same', 'other'] as const) {
       const before = counts[timeline];
       // The worker shows the metric from its first count on.
-      const now = metrics === '' ? undefined : (figure(metrics, 'postgres_incarnations_total', { timeline }) ?? 0);
+      const now =
+        metrics === '' ? undefined : (figure(metrics, 'postgres_incarnations_total', { timeline }) ?? 0);
       if (before !== undefined && now !== undefined && now > before) last = { timeline, atMs: at_ms };
       counts[timeline] = now ?? before;
     }

@@ -7,7 +7,8 @@ test('a store that fails, or does not answer within a second, has no time', asyn
     cacheRedis: () => Promise.reject(new Error('refused')),
     stateRedis: () => new Promise(() => undefined),
   });
-  expect(times).toEqual({ postgresMs: expect.any(Number), cacheRedisMs: null, stateRedisMs: null });
+  expect(times).toMatchObject({ cacheRedisMs: null, stateRedisMs: null });
+  expect(times.postgresMs).toBeLessThan(1_000);
 });
 
 test('a store that nobody asks is absent', async () => {

@@ -94,7 +94,9 @@ test.each([
 test('the board names a job by its keys and leads to them', async () => {
   const id = await addJob(change(1, 'a'), change(2, 'b'));
   const answer = await get('/queues/api/queues?activeQueue=invalidation&status=waiting');
-  const { queues } = (await answer.json()) as { queues: { jobs: { name: string; externalUrl?: unknown }[] }[] };
+  const { queues } = (await answer.json()) as {
+    queues: { jobs: { name: string; externalUrl?: unknown }[] }[];
+  };
   expect(queues.flatMap(({ jobs }) => jobs)).toMatchObject([
     {
       name: 'invalidate product:a and 1 more',

@@ -9,7 +9,9 @@ const most_bytes = 250 * 1024;
 
 test('the first bundle has less than 250 kB compressed', async () => {
   const page = await readFile(join(builtApp, 'index.html'), 'utf8');
-  const files = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+\.(?:js|css))"/g)].map(([, file = '']) => file);
+  const files = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+\.(?:js|css))"/g)].map(
+    ([, file = '']) => file,
+  );
   expect(files.length).toBeGreaterThanOrEqual(2);
   const sizes = await Promise.all(
     files.map(async (file) => gzipSync(await readFile(join(builtApp, file))).length),

@@ -73,7 +73,12 @@ describe('an entry that differs at both looks', () => {
 });
 
 test.each([
-  ['a changed, a new and a gone member', { a: 1, b: { c: 1 }, d: 1 }, { a: 1, b: { c: 2 }, e: 1 }, ['b', 'd', 'e']],
+  [
+    'a changed, a new and a gone member',
+    { a: 1, b: { c: 1 }, d: 1 },
+    { a: 1, b: { c: 2 }, e: 1 },
+    ['b', 'd', 'e'],
+  ],
   ['equal content', { a: [1] }, { a: [1] }, []],
 ])('the members that differ are named: %s', (_name, cached, loaded, members) => {
   expect(differingMembers(payload(cached), payload(loaded))).toEqual(members);

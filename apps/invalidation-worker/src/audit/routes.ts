@@ -68,9 +68,7 @@ export function auditRoutes({ auditor, stopping }: AuditRouteOptions): Route[] {
       answers: { 200: { description: 'The wrong entries.', schema: wrongEntriesSchema } },
       handle({ query: { key } }, res) {
         const data = auditor.found.filter((entry) => key === undefined || entry.key === key);
-        res
-          .set('Cache-Control', 'no-store')
-          .json({ startedAt: auditor.sinceStart.result().startedAt, data });
+        res.set('Cache-Control', 'no-store').json({ startedAt: auditor.sinceStart.result().startedAt, data });
       },
     }),
   ];

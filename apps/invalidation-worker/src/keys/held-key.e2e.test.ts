@@ -28,9 +28,10 @@ test('a key of each kind is shown as Postgres and Redis hold it, with versions a
     postgres: { state: 'value', version },
     redis: { state: 'value', version, equal: true, isOfThisIncarnation: true, isLeased: false },
   });
-  const { rows } = await stores.owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
-    id,
-  ]);
+  const { rows } = await stores.owner.query<{ sku: string }>(
+    'select sku from catalog.products where id = $1',
+    [id],
+  );
   const sku = `sku:${rows[0]?.sku}`;
   // An SKU has no version, and nobody has read it yet.
   expect(await held(sku)).toEqual({

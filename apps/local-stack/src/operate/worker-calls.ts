@@ -48,7 +48,9 @@ export function auditReport(result: AuditResult): string[] {
     `wrong      ${wrong.older} older, ${wrong.newer} newer, ${wrong.other} of another content`,
     ...(wrongTotal > 0 ? [`           ${ages.join(', ')}`, `repaired   ${result.repaired}`] : []),
     ...result.entries.map((entry) => `           ${wrongEntryText(entry)}`),
-    ...(wrongTotal > result.entries.length ? [`           and ${wrongTotal - result.entries.length} more`] : []),
+    ...(wrongTotal > result.entries.length
+      ? [`           and ${wrongTotal - result.entries.length} more`]
+      : []),
     ...(result.undecided > 0
       ? [`undecided  ${result.undecided}: the feed was behind; try again when it has caught up`]
       : []),
@@ -57,7 +59,14 @@ export function auditReport(result: AuditResult): string[] {
 }
 
 /** Which entry was wrong, in what, and since when. */
-function wrongEntryText({ key, difference, cachedVersion, version, members, wrongSince }: WrongEntry): string {
+function wrongEntryText({
+  key,
+  difference,
+  cachedVersion,
+  version,
+  members,
+  wrongSince,
+}: WrongEntry): string {
   const what = {
     older: `version ${cachedVersion} instead of ${version}`,
     newer: `version ${cachedVersion}, ahead of Postgres with ${version}`,

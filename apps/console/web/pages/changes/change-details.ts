@@ -41,7 +41,10 @@ export function useChangeDetails(traces: readonly Trace[]): Details {
       const ids = [...new Set(wanted.map(([, id]) => id))].map((id) => ({ id }));
       const { data } = await loadLastChanges(ids, left.signal);
       setKnown((now) => {
-        const all = [...now, ...data.map((change) => [nameOf(change.productId, change.version), change] as const)];
+        const all = [
+          ...now,
+          ...data.map((change) => [nameOf(change.productId, change.version), change] as const),
+        ];
         return new Map(all.slice(-mostKept));
       });
     };

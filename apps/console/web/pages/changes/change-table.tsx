@@ -31,7 +31,10 @@ export function ChangeTable({
             <th className="number change-took" title="From the commit until the cache had heard of it">
               After commit
             </th>
-            <th className="number change-took" title="From the commit until the worker had filled the key again">
+            <th
+              className="number change-took"
+              title="From the commit until the worker had filled the key again"
+            >
               Refreshed
             </th>
             <th className="change-links">Lead to</th>

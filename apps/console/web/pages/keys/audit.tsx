@@ -45,8 +45,16 @@ function outcomeOf(
       detail: 'Changes are being applied more slowly than the audit waits. Try again when they are.',
     };
   if (checked === 0)
-    return { isGood: true, title: 'Nothing to compare', detail: 'Redis holds no entry that a reader would serve.' };
+    return {
+      isGood: true,
+      title: 'Nothing to compare',
+      detail: 'Redis holds no entry that a reader would serve.',
+    };
   return isOneKey
     ? { isGood: true, title: 'The entry is right', detail: 'It equals what Postgres holds.' }
-    : { isGood: true, title: `${count(checked)} entries checked, none wrong`, detail: `${nines.toFixed(1)} nines` };
+    : {
+        isGood: true,
+        title: `${count(checked)} entries checked, none wrong`,
+        detail: `${nines.toFixed(1)} nines`,
+      };
 }

@@ -56,7 +56,10 @@ function Verdict({
   if (truth.state === 'unreachable')
     return <p className="banner warn">Postgres cannot be read, so nothing can be compared with it.</p>;
   const agree = rows.every(({ holder }) => holder.equal !== false && agrees(truth, holder));
-  const at = version === undefined || truth.version === version ? '' : `, at version ${versionText(truth.version ?? 0)}`;
+  const at =
+    version === undefined || truth.version === version
+      ? ''
+      : `, at version ${versionText(truth.version ?? 0)}`;
   return (
     <p className={agree ? 'banner good' : 'banner warn'} role="status">
       <span className={`dot ${agree ? 'good' : 'warn'}`} />

@@ -28,8 +28,9 @@ export function KeyAudits({ cacheKey }: { cacheKey?: string }) {
         )
       ) : data.data.length === 0 ? (
         <p className="panel-body faint">
-          The auditor has found nothing wrong{cacheKey === undefined ? '' : ' with this key'} since the worker was
-          started, {exactTime(data.startedAt)}. It compares every cached entry with Postgres, again and again.
+          The auditor has found nothing wrong{cacheKey === undefined ? '' : ' with this key'} since the worker
+          was started, {exactTime(data.startedAt)}. It compares every cached entry with Postgres, again and
+          again.
         </p>
       ) : (
         <WrongEntryTable entries={data.data} isOfOneKey={cacheKey !== undefined} />

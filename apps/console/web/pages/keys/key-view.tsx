@@ -56,7 +56,9 @@ function Held({ cacheKey }: { cacheKey: string }) {
     default:
       return (
         <Holders query={heldKeyQuery(cacheKey)}>
-          <span className="fine">Each process of {parsed?.entity.readBy ?? 'its service'} may hold it too.</span>
+          <span className="fine">
+            Each process of {parsed?.entity.readBy ?? 'its service'} may hold it too.
+          </span>
         </Holders>
       );
   }
@@ -66,10 +68,10 @@ function Holders({
   query,
   children,
 }: {
-  query: ReturnType<typeof readersQuery> | ReturnType<typeof heldKeyQuery>;
+  query: ReturnType<typeof readersQuery>;
   children: ReactNode;
 }) {
-  const { data, error, refetch } = useQuery(query as ReturnType<typeof readersQuery>);
+  const { data, error, refetch } = useQuery(query);
   return (
     <section className="panel" aria-labelledby="held">
       <header>

@@ -56,7 +56,11 @@ export const rowsOfStores = ({
 
 /** Takes the place of rows that are not known yet, so that nothing shifts when they arrive. */
 export function awaitedRows(readers: number): readonly HolderRow[] {
-  const names = ['Postgres', 'Redis', ...Array.from({ length: readers }, (_, index) => `near cache ${index + 1}`)];
+  const names = [
+    'Postgres',
+    'Redis',
+    ...Array.from({ length: readers }, (_, index) => `near cache ${index + 1}`),
+  ];
   return names.map((name) => ({ name, title: '', holder: { state: '…' } }));
 }
 

@@ -39,7 +39,9 @@ export function WrongEntryTable({
               )}
               <td title={entry.members.length === 0 ? undefined : `Different in ${entry.members.join(', ')}`}>
                 {whatText(entry)}
-                {entry.members.length > 0 && <span className="faint"> in {entry.members.slice(0, 3).join(', ')}</span>}
+                {entry.members.length > 0 && (
+                  <span className="faint"> in {entry.members.slice(0, 3).join(', ')}</span>
+                )}
               </td>
               <td className="faint" title="It may have been wrong for longer.">
                 {exactTime(entry.wrongSince)}

@@ -194,7 +194,8 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
     ({ feed, atMs }, wrong) => {
       const found = feed.wrongEntries ?? 0;
       const [newest] = wrong;
-      if (found === 0 || (newest !== undefined && atMs - Date.parse(newest.foundAt) > wrong_ms)) return undefined;
+      if (found === 0 || (newest !== undefined && atMs - Date.parse(newest.foundAt) > wrong_ms))
+        return undefined;
       if (newest === undefined)
         return {
           tone: 'warn',

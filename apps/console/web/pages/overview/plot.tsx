@@ -26,7 +26,11 @@ const height = 64;
 /** Counts are whole numbers. Small rates and times have a digit behind the point. */
 function valueText(value: number | null | undefined, unit: string): string {
   if (typeof value !== 'number') return '–';
-  return (unit !== '' && Math.abs(value) < 100 && !Number.isInteger(value) ? value.toFixed(1) : count(Math.round(value))) + unit;
+  return (
+    (unit !== '' && Math.abs(value) < 100 && !Number.isInteger(value)
+      ? value.toFixed(1)
+      : count(Math.round(value))) + unit
+  );
 }
 
 /** The next of 1, 2, 5, 10, 20, 50 … */

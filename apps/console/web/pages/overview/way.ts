@@ -79,7 +79,9 @@ export function wayOf({ services, stores, queues, feed, rates }: SystemState): P
     },
     {
       name: 'Redis',
-      ...(stores.cacheRedisMs === null ? state(false, 'away') : state(workerKnows ? !fails('cache') : undefined, 'away')),
+      ...(stores.cacheRedisMs === null
+        ? state(false, 'away')
+        : state(workerKnows ? !fails('cache') : undefined, 'away')),
       figure: milliseconds(stores.cacheRedisMs),
       note: `watermark ${seconds(feed.watermarkAgeSeconds)}`,
     },
