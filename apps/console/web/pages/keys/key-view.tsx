@@ -64,13 +64,7 @@ function Held({ cacheKey }: { cacheKey: string }) {
   }
 }
 
-function Holders({
-  query,
-  children,
-}: {
-  query: ReturnType<typeof readersQuery>;
-  children: ReactNode;
-}) {
+function Holders({ query, children }: { query: ReturnType<typeof readersQuery>; children: ReactNode }) {
   const { data, error, refetch } = useQuery(query);
   return (
     <section className="panel" aria-labelledby="held">

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useEffect } from 'react';
+import { NotLive } from '../../elements/not-live.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/toasts.tsx';
 import { Ago, Id } from '../../elements/values.tsx';
@@ -95,6 +96,7 @@ export function ProductPage() {
             </>
           )}
         </PageHead>
+        <NotLive />
         {other !== undefined && (
           <p className="banner warn" role="status">
             <span className="dot warn" /> Being edited by {other}. You can save too: what you both change is

@@ -15,8 +15,7 @@ interface BulkEditProps {
 }
 
 export function BulkEdit({ products, kind, close, done }: BulkEditProps) {
-  const title =
-    kind === 'archive' ? `Archive ${products.length} products` : `Edit ${products.length} products`;
+  const title = `${kind === 'archive' ? 'Archive' : 'Edit'} ${amountText(products.length)}`;
   return (
     <Ask title={title} isOpen={kind !== undefined} close={close}>
       {kind !== undefined && (
@@ -86,7 +85,7 @@ function Form({
       <p className="faint">
         {changing.length === 0
           ? 'Nothing changes yet.'
-          : `${changing.length} of ${products.length} products change. A product that somebody else changes meanwhile is left alone.`}
+          : `${changing.length} of ${amountText(products.length)} ${products.length === 1 ? 'changes' : 'change'}. A product that somebody else changes meanwhile is left alone.`}
       </p>
       <Scroll label="Preview" className="preview">
         <table>
@@ -110,7 +109,7 @@ function Form({
       </Scroll>
       {refused.length > 0 && (
         <div className="refused" role="alert">
-          {refused.length} products were not changed:
+          Not changed: {amountText(refused.length)}
           <ul>
             {refused.slice(0, 10).map(({ before, problem }) => (
               <li key={before.id}>
@@ -126,10 +125,12 @@ function Form({
         </button>
         <button type="submit" className="primary" disabled={changing.length === 0 || progress !== undefined}>
           {progress === undefined
-            ? `Change ${changing.length} products`
+            ? `Change ${amountText(changing.length)}`
             : `${progress} of ${changing.length}…`}
         </button>
       </footer>
     </form>
   );
 }
+
+const amountText = (products: number): string => `${products} ${products === 1 ? 'product' : 'products'}`;

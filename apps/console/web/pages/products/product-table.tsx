@@ -1,7 +1,7 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useRef, type KeyboardEvent } from 'react';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Ago, count, Money, weightText } from '../../elements/values.tsx';
+import { Ago, count, Money, Weight } from '../../elements/values.tsx';
 import { personOf, shortPersonOf, type Product } from '../../products/product.ts';
 import { useAuthors } from './use-authors.ts';
 import { useStock } from './use-stock.ts';
@@ -97,11 +97,8 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 {product.brand}
               </td>
               <td>{product.category}</td>
-              <td
-                className="number"
-                title={product.weightGrams === null ? undefined : `${product.weightGrams} g`}
-              >
-                {weightText(product.weightGrams)}
+              <td className="number">
+                <Weight grams={product.weightGrams} />
               </td>
               <td className="number">
                 <Money minor={product.priceMinor} currency={product.currency} />
