@@ -10,10 +10,13 @@ import { auditSearch } from './pages/audit-log/search.ts';
 import { ordersSearch } from './pages/orders/search.ts';
 import { productsSearch } from './pages/products/search.ts';
 import { AppShell } from './shell/app-shell.tsx';
+import { withCommand } from './shell/command-key.ts';
 
 const root = createRootRoute({
   component: AppShell,
-  notFoundComponent: () => <Empty title="There is no such page.">Use the navigation, or press ⌘K.</Empty>,
+  notFoundComponent: () => (
+    <Empty title="There is no such page.">Use the navigation, or press {withCommand('K')}.</Empty>
+  ),
   errorComponent: ({ error, reset }: ErrorComponentProps) => <Failed error={error} again={reset} />,
 });
 const under = { getParentRoute: () => root };

@@ -7,6 +7,7 @@ import { say } from '../../elements/toasts.tsx';
 import { Ago, Id } from '../../elements/values.tsx';
 import { ApiError, textOf } from '../../http/api.ts';
 import { meQuery, useMay } from '../../http/me.ts';
+import { withCommand } from '../../shell/command-key.ts';
 import { ConflictDialog } from './conflict-dialog.tsx';
 import { DeleteButton } from './delete-button.tsx';
 import { History } from './history.tsx';
@@ -89,7 +90,7 @@ export function ProductPage() {
                 type="submit"
                 className="primary"
                 disabled={!isUnsaved || saving || hasProblems || edit.theirs !== undefined}
-                title="⌘S"
+                title={withCommand('S')}
               >
                 {saving ? 'Saving…' : 'Save'}
               </button>

@@ -4,7 +4,7 @@ import { Field } from '../../elements/field.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
 import { changedFields, fieldNames, valueText } from '../../products/fields.ts';
 import type { Product } from '../../products/product.ts';
-import { change, changeNames, type ChangeKind } from './bulk-change.ts';
+import { amountText, change, changeNames, type ChangeKind } from './bulk-change.ts';
 import { saveMany, type Outcome, type Wanted } from './save-many.ts';
 
 interface BulkEditProps {
@@ -132,5 +132,3 @@ function Form({
     </form>
   );
 }
-
-const amountText = (products: number): string => `${products} ${products === 1 ? 'product' : 'products'}`;
