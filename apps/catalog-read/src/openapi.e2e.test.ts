@@ -51,6 +51,7 @@ test('every answer is as the document describes it, and every operation was aske
   add('/v1/products/popular', 200, '/v1/products/popular');
   add('/v1/products/{id}/views', 200, `${at}/views`);
   add('/v1/products/{id}/cache', 200, `${at}/cache`);
+  add('/v1/products/by-sku/{sku}/cache', 200, '/v1/products/by-sku/NO-SUCH-SKU/cache');
   add('/v1/settings', 200, '/v1/settings');
   add('/v1/settings/cache', 200, '/v1/settings/cache');
   const follows = stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:changes', sub: 'follower' });

@@ -61,6 +61,9 @@ test('every operation answers as the OpenAPI document describes it', async () =>
   await ask(history, `/v1/products/${id}/history?limit=1`, 200);
   await ask(history, `/v1/products/${id}/history?limit=0`, 400);
   await ask(history, `/v1/products/${randomUUID()}/history`, 404);
+  const lastChanges = 'get /v1/products/last-changes';
+  await ask(lastChanges, `/v1/products/last-changes?ids=${id},${randomUUID()}`, 200);
+  await ask(lastChanges, '/v1/products/last-changes', 400);
 
   const imports = 'post /v1/imports';
   const file: CallOptions = { raw: csv(csvRow('A'), csvRow('B', 'x', 'free')), type: 'text/csv' };

@@ -12,6 +12,7 @@ import { readConfig } from './config.ts';
 import { clockOffset_ms } from './follow/clock-offset.ts';
 import { Series } from './overview/series.ts';
 import { systemState } from './overview/state.ts';
+import { openCachePing } from './overview/stores.ts';
 import { ServiceCaller } from './services/caller.ts';
 import { tokenSigner } from './services/service-key.ts';
 import { createThrottle } from './sign-in/throttle.ts';
@@ -67,6 +68,9 @@ await runServer({
     scope.onStop('profile cache', () => profileCache.stop());
     await profileCache.start();
 
+    const cacheRedis = openCachePing(config.CACHE_REDIS_URL, `${serviceName} overview`);
+    scope.onStop('ping of the cache Redis', () => cacheRedis?.disconnect());
+
     const actions = new ActionLog(pool, log);
     const state = systemState({
       services: [
@@ -77,6 +81,11 @@ await runServer({
       ],
       workerUrl: config.INVALIDATION_WORKER_URL,
       readUrl: config.CATALOG_READ_URL,
+      stores: {
+        postgres: () => pool.query('select 1'),
+        ...(cacheRedis !== undefined && { cacheRedis: () => cacheRedis.ping() }),
+        stateRedis: () => redis.ping(),
+      },
       queues,
       actions,
       clock,

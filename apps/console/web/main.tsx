@@ -11,7 +11,9 @@ import './static/page.css';
 import './styles/elements.css';
 import './styles/floating.css';
 import './styles/shell.css';
+import './styles/overview.css';
 import './styles/pages.css';
+import './styles/product.css';
 import './styles/products.css';
 
 applyTheme();

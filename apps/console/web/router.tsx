@@ -10,10 +10,13 @@ import { auditSearch } from './pages/audit-log/search.ts';
 import { ordersSearch } from './pages/orders/search.ts';
 import { productsSearch } from './pages/products/search.ts';
 import { AppShell } from './shell/app-shell.tsx';
+import { withCommand } from './shell/command-key.ts';
 
 const root = createRootRoute({
   component: AppShell,
-  notFoundComponent: () => <Empty title="There is no such page.">Use the navigation, or press ⌘K.</Empty>,
+  notFoundComponent: () => (
+    <Empty title="There is no such page.">Use the navigation, or press {withCommand('K')}.</Empty>
+  ),
   errorComponent: ({ error, reset }: ErrorComponentProps) => <Failed error={error} again={reset} />,
 });
 const under = { getParentRoute: () => root };
@@ -65,8 +68,10 @@ const routes = [
   createRoute({
     ...under,
     path: '/keys',
-    validateSearch: (search): { key?: string } =>
-      typeof search['key'] === 'string' ? { key: search['key'] } : {},
+    validateSearch: ({ key, job }: Record<string, unknown>): { key?: string; job?: string } => ({
+      ...(typeof key === 'string' && { key }),
+      ...(typeof job === 'string' && { job }),
+    }),
     component: lazyRouteComponent(() => import('./pages/keys/keys.tsx'), 'Keys'),
   }),
   createRoute({

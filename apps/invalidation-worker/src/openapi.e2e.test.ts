@@ -27,6 +27,8 @@ const changes = 'get /v1/changes';
 const ofTransaction = 'get /v1/transactions/{transaction}/changes';
 const stream = 'get /v1/changes/stream';
 const audits = 'post /v1/audits';
+const wrongEntries = 'get /v1/audits';
+const heldKey = 'get /v1/keys';
 const purges = 'post /v1/purges';
 const asked = new Set<string>();
 
@@ -58,7 +60,12 @@ test('every answer matches the OpenAPI document', async () => {
   await expectAnswer(ofTransaction, '/v1/transactions/1/changes', 200);
   await expectAnswer(ofTransaction, '/v1/transactions/x/changes', 400);
   await expectAnswer(audits, '/v1/audits', 200);
+  await expectAnswer(audits, `/v1/audits?key=product:${id}`, 200);
   await expectAnswer(audits, '/v1/audits?deep=1', 400);
+  await expectAnswer(wrongEntries, '/v1/audits', 200);
+  await expectAnswer(wrongEntries, '/v1/audits?key=nothing', 400);
+  await expectAnswer(heldKey, `/v1/keys?key=product:${id}`, 200);
+  await expectAnswer(heldKey, '/v1/keys', 400);
   // The example of the document succeeds.
   await expectAnswer(purges, '/v1/purges', 200, { body: api.example(purges).body });
   const reason = 'a test';
@@ -74,6 +81,8 @@ test('every answer matches the OpenAPI document', async () => {
     await expectAnswer(ofTransaction, '/v1/transactions/1/changes', status, options);
     await expectAnswer(stream, '/v1/changes/stream', status, options);
     await expectAnswer(audits, '/v1/audits', status, options);
+    await expectAnswer(wrongEntries, '/v1/audits', status, options);
+    await expectAnswer(heldKey, '/v1/keys?key=app:settings', status, options);
     await expectAnswer(purges, '/v1/purges', status, { ...options, body: { all: true, reason } });
   }
   await expectAnswer(stream, '/v1/changes/stream?key=app:settings', 400);
@@ -108,6 +117,7 @@ test('the stream and its refusal match the document', async () => {
 test('the answers while the cache is away match the document', async () => {
   await stores.cacheRedis.kill('SIGKILL');
   await expectAnswer(audits, '/v1/audits', 503);
+  await expectAnswer(heldKey, '/v1/keys?key=app:settings', 200);
   await expectAnswer(purges, '/v1/purges', 503, { body: { all: true, reason: 'a test' } });
 });
 

@@ -27,6 +27,7 @@ import { type Logger, type Readiness, systemClock } from '@catalog/service-kit';
 import type { Auditor } from './audit/auditor.ts';
 import { failureReporter } from './failures/report-failure.ts';
 import { createFeed } from './feed/feed.ts';
+import type { HeldKeyOptions } from './keys/held-key.ts';
 import { Heartbeat } from './heartbeat/heartbeat.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import { PostgresWatch } from './postgres/postgres-watch.ts';
@@ -68,6 +69,8 @@ export interface InvalidationWorker extends Part {
   readonly broadcast: ChangeBroadcast;
   readonly purger: Purger;
   readonly auditor: Auditor;
+  /** For looks at single keys. */
+  readonly stores: HeldKeyOptions;
 }
 
 /** Longer than for a reader: the worker has no other place to ask, and sends thousands of commands at once. */
@@ -225,6 +228,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     broadcast,
     purger,
     auditor: upkeep.auditor,
+    stores: { cache, loads },
     async run(signal) {
       try {
         await Promise.race([stateRedis.ready(), untilAborted(signal)]);

@@ -4,7 +4,7 @@ export { currencyCodes, minorUnitDigits } from './currencies.ts';
 export * from './entities.ts';
 export * from './errors.ts';
 export { isValidGtin } from './fields.ts';
-export { writeList } from './list-parameters.ts';
+export { readList, writeList } from './list-parameters.ts';
 export * from './imports.ts';
 export * from './key-view.ts';
 export * from './operations.ts';

@@ -1,4 +1,4 @@
-/** `GET /v1/products/{id}/cache` and `GET /v1/settings/cache`: one key as Postgres, Redis and the process that answers hold it. */
+/** `GET …/cache` of a product, of an SKU and of the settings: one key as Postgres, Redis and the process that answers hold it. */
 import { z } from 'zod';
 import { versionSchema } from './product.ts';
 

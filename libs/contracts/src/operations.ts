@@ -1,7 +1,9 @@
-/** Bodies of the worker's operator calls: purges and audits. */
+/** Bodies of the worker's operator calls: purges, audits and looks at one key. */
 import { z } from 'zod';
 import { entities, parseCacheKey } from './entities.ts';
 import { text } from './fields.ts';
+import { keyViewSchema } from './key-view.ts';
+import { versionSchema } from './product.ts';
 
 /** The scope that allows a caller to look into the change feed and to act on the cache. */
 export const OPERATE_SCOPE = 'catalog:operate';
@@ -35,6 +37,38 @@ export const purgeResultSchema = z.strictObject({
 });
 export type PurgeResult = z.infer<typeof purgeResultSchema>;
 
+/** The most wrong entries that an answer names. */
+export const maxWrongEntries = 100;
+
+const wrongEntrySchema = z.strictObject({
+  key: z.string(),
+  difference: z
+    .enum(['older', 'newer', 'other'])
+    .describe('`other`: of the same version, or without a version, but with other content.'),
+  cachedVersion: versionSchema,
+  version: versionSchema.describe('What Postgres held.'),
+  members: z
+    .array(z.string())
+    .describe('The members of the content that differ. Empty if the cache or Postgres has no content.'),
+  foundAt: z.iso.datetime(),
+  wrongSince: z.iso.datetime().describe('It was wrong by then; maybe for longer.'),
+  isRepaired: z.boolean(),
+});
+export type WrongEntry = z.infer<typeof wrongEntrySchema>;
+
+/** The worker's answer to `GET /v1/audits`. */
+export const wrongEntriesSchema = z.strictObject({
+  startedAt: z.iso
+    .datetime()
+    .describe('When the worker that answers was started. It knows nothing of before.'),
+  data: z.array(wrongEntrySchema).describe(`The newest first, ${maxWrongEntries} at most.`),
+});
+export type WrongEntries = z.infer<typeof wrongEntriesSchema>;
+
+/** The worker's answer to `GET /v1/keys?key=`. */
+export const heldKeySchema = keyViewSchema.pick({ key: true, equal: true, postgres: true, redis: true });
+export type HeldKey = z.infer<typeof heldKeySchema>;
+
 export const auditResultSchema = z.strictObject({
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
@@ -55,5 +89,8 @@ export const auditResultSchema = z.strictObject({
   wrongFor: z.array(z.strictObject({ atLeastSeconds: z.int(), entries: z.int() })),
   /** -log10 of the wrong part. With none wrong: of 3 / `checked`, the upper limit of that part at 95 % confidence. */
   nines: z.number(),
+  entries: z
+    .array(wrongEntrySchema)
+    .describe(`The wrong ones, the newest first, ${maxWrongEntries} at most.`),
 });
 export type AuditResult = z.infer<typeof auditResultSchema>;

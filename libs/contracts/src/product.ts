@@ -152,3 +152,32 @@ export const productHistoryPageSchema = z.strictObject({
   data: z.array(productChangeSchema),
   page: z.strictObject({ nextCursor: z.string().nullable() }),
 });
+
+/** The longest value, in characters of JSON, that an answer of `GET /v1/products/last-changes` shows. */
+export const maxShownValue_chars = 200;
+
+/** The last change of a product, in answers of `GET /v1/products/last-changes`. */
+export const lastChangeSchema = z.strictObject({
+  productId: productIdSchema,
+  sku: skuSchema,
+  name: writableFields.name,
+  currency: currencySchema,
+  version: versionSchema,
+  operation: z.enum(['create', 'update']),
+  changedBy: z.string().describe('The caller that made the change, or `sql` for a change by hand.'),
+  changedAt: z.iso.datetime(),
+  fields: z
+    .array(
+      z.strictObject({
+        field: z.enum(writableProductFields as [keyof ProductCreate]),
+        old: z.unknown().optional(),
+        new: z.unknown().optional(),
+      }),
+    )
+    .describe(
+      `Of an update. \`old\` or \`new\` is missing if it has more than ${maxShownValue_chars} characters.`,
+    ),
+});
+export type LastChange = z.infer<typeof lastChangeSchema>;
+
+export const lastChangesSchema = z.strictObject({ data: z.array(lastChangeSchema) });

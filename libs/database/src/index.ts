@@ -20,7 +20,7 @@ export { MigrationError, type MigrationErrorCode } from './migrations/error.ts';
 export { provisionLogins, slotReaders } from './migrations/provision.ts';
 export { entityLoaders, type EntityLoaders } from './entities/loaders.ts';
 export type { EntityLoader, EntityRow } from './entities/entity-row.ts';
-export { loadProductBySku, loadProducts } from './products/load.ts';
+export { loadProductBySku, loadProducts, loadSkus } from './products/load.ts';
 export { exportedFields, exportProducts, type ExportedRow } from './products/export/export.ts';
 export { joinProductCounts } from './products/lists/counts.ts';
 export { countFacets } from './products/lists/facets.ts';
@@ -37,6 +37,7 @@ export { type ChangesPage, type ChangesStart, readChanges, readNewest } from './
 export { type ChangeCursor, readCursor, writeCursor } from './changes/cursor.ts';
 export { markChanges } from './changes/mark-changes.ts';
 export { readProductHistory, type HistoryRequest } from './products/history.ts';
+export { readLastChanges } from './products/last-changes.ts';
 export { answerOnce, findAnswer, type KeyedRequest } from './idempotency/answer-once.ts';
 export { catalogErrorFor } from './products/violations.ts';
 export { loadSettings, updateSettings } from './settings/settings.ts';

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
-import { type KeyView, PRODUCT, SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
-import { loadProducts, loadSettings } from '@catalog/database';
+import { type KeyView, PRODUCT, SETTINGS, SETTINGS_KEY, SKU } from '@catalog/contracts';
+import { loadProducts, loadSettings, loadSkus } from '@catalog/database';
 import type { Pool } from 'pg';
 import type { CatalogCache } from './catalog-cache.ts';
 
@@ -16,6 +16,10 @@ interface Row {
 /** A product as Postgres, Redis and this process hold it. */
 export const viewProduct = (cache: CatalogCache, pool: Pool, id: string): Promise<KeyView> =>
   viewKey(cache, PRODUCT.cacheKey(id), async () => (await loadProducts(pool, [id])).get(id));
+
+/** The index entry of an SKU as Postgres, Redis and this process hold it. */
+export const viewSku = (cache: CatalogCache, pool: Pool, sku: string): Promise<KeyView> =>
+  viewKey(cache, SKU.cacheKey(sku), async () => (await loadSkus(pool, [sku])).get(sku));
 
 /** The settings as Postgres, Redis and this process hold them. */
 export const viewSettings = (cache: CatalogCache, pool: Pool): Promise<KeyView> =>

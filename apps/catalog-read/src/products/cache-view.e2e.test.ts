@@ -49,6 +49,25 @@ test('the view of a key shows Postgres, Redis and the near cache side by side, a
     lastInvalidation: { version: changed },
   });
 });
+
+test('the view of an SKU shows which caches hold the id of its product', async () => {
+  const { id } = await insert();
+  const { sku } = (await (await reader.get(`/v1/products/${id}`)).json()) as { sku: string };
+  const view = async () => (await reader.get(`/v1/products/by-sku/${sku}/cache`)).json();
+  expect(await view()).toMatchObject({
+    key: `sku:${sku}`,
+    postgres: { state: 'value' },
+    redis: { state: 'absent' },
+    near: { state: 'absent' },
+  });
+  await reader.get(`/v1/products/by-sku/${sku}`);
+  expect(await view()).toMatchObject({
+    equal: true,
+    redis: { state: 'value', equal: true },
+    near: { state: 'value', equal: true },
+  });
+});
+
 interface CacheView {
   redis: { state: string };
 }

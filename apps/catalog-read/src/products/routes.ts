@@ -18,7 +18,7 @@ import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { CatalogCache } from '../cache/catalog-cache.ts';
-import { viewProduct } from '../cache/key-view.ts';
+import { viewProduct, viewSku } from '../cache/key-view.ts';
 import {
   describedCacheHeaders,
   describedPageHeaders,
@@ -49,6 +49,7 @@ export interface ProductRoutesDeps {
 }
 
 const scope = readScope;
+const skuParams = z.strictObject({ sku: skuSchema });
 
 export function productRoutes(deps: ProductRoutesDeps): Route[] {
   const { cache, pool, lookup, lists, views, countBypass, budget } = deps;
@@ -150,7 +151,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       path: '/v1/products/by-sku/{sku}',
       summary: 'A product by SKU',
       scope,
-      params: z.strictObject({ sku: skuSchema }),
+      params: skuParams,
       headers: conditionalRead,
       answers: entityAnswers(productSchema),
       errors: ['not_found'],
@@ -197,6 +198,19 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
       answers: { 200: { description: 'Side by side.', schema: keyViewSchema } },
       async handle({ params }, res, req) {
         const view = await inspect(req, () => viewProduct(cache, pool, params.id));
+        res.set('Cache-Control', 'no-store').json(view);
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/v1/products/by-sku/{sku}/cache',
+      summary: 'What Postgres, Redis and this process hold of an SKU: the id of its product',
+      scope,
+      params: skuParams,
+      answers: { 200: { description: 'Side by side.', schema: keyViewSchema } },
+      async handle({ params }, res, req) {
+        const view = await inspect(req, () => viewSku(cache, pool, params.sku));
         res.set('Cache-Control', 'no-store').json(view);
       },
     }),

@@ -24,6 +24,7 @@ import {
 } from '../preconditions/if-match.ts';
 import { createOnce } from './create-once.ts';
 import { historyRoute } from './history.ts';
+import { lastChangesRoute } from './last-changes.ts';
 
 const scope = 'catalog:write';
 const params = z.strictObject({ id: productIdSchema });
@@ -126,6 +127,7 @@ export function productRoutes({ pool }: { readonly pool: Pool }): Route[] {
     }),
 
     historyRoute(pool, params),
+    lastChangesRoute(pool),
   ];
 }
 

@@ -27,6 +27,9 @@ export const followableSettings: Followable = {
   path: '/v1/settings',
 };
 
+/** Only looked at: an SKU changes with its product. */
+export const pathOfSku = (sku: string): string => `/v1/products/by-sku/${encodeURIComponent(sku)}`;
+
 export interface Followed {
   readonly version: number;
   /** When the console sent the change, on the clock of Postgres, as all times here. */

@@ -1,4 +1,4 @@
-import { CatalogError, productIdSchema, versionSchema } from '@catalog/contracts';
+import { CatalogError, productIdSchema, skuSchema, versionSchema } from '@catalog/contracts';
 import { parse, readBody, type Logger } from '@catalog/service-kit';
 import type { Express, Request, Response } from 'express';
 import { LRUCache } from 'lru-cache';
@@ -15,6 +15,7 @@ import {
   followableProduct,
   followableSettings,
   longestFollow_ms,
+  pathOfSku,
   type Followable,
 } from './follow.ts';
 import type { ReaderProbe } from './reader-probe.ts';
@@ -31,6 +32,7 @@ export interface FollowDependencies {
 }
 
 const params = z.object({ id: productIdSchema });
+const skuParams = z.object({ sku: skuSchema });
 const versions = z.object({ version: z.string().transform(Number).pipe(versionSchema) });
 /** The largest product: 100 attributes of 1,000 characters and a description. */
 const mostBodyBytes = 1024 * 1024;
@@ -60,8 +62,11 @@ export function followRoutes(app: Express, deps: FollowDependencies): void {
     const guards = [audited(deps.actions, route.action), requireRole(route.role, deps)];
     app.patch(route.at, ...guards, (req, res) => save(deps, follows, route.of(req), req, res));
     app.get(`${route.at}/follow/:version`, (req, res) => sendFollowed(follows, route.of(req), req, res));
-    app.get(`${route.at}/readers`, (req, res) => sendReaders(deps, route.of(req), res));
+    app.get(`${route.at}/readers`, (req, res) => sendReaders(deps, route.of(req).path, res));
   }
+  app.get('/api/products/by-sku/:sku/readers', (req, res) =>
+    sendReaders(deps, pathOfSku(parse(skuParams, req.params, 'params').sku), res),
+  );
 }
 
 const nameOf = ({ cacheKey }: Followable, version: number): string => `${cacheKey} ${version}`;
@@ -116,10 +121,10 @@ function sendFollowed(follows: LRUCache<string, Follow>, of: Followable, req: Re
 }
 
 /** The key as Postgres, Redis and every reader hold it. */
-async function sendReaders(deps: FollowDependencies, of: Followable, res: Response): Promise<void> {
+async function sendReaders(deps: FollowDependencies, path: string, res: Response): Promise<void> {
   const probe = deps.probe(signedIn(res).username);
   try {
-    res.json({ data: await probe.views(of.path) });
+    res.json({ data: await probe.views(path) });
   } catch (cause) {
     throw new CatalogError('unavailable', 'The service catalog-read does not answer.', {
       retryAfterSeconds: 1,

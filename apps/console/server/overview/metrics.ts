@@ -1,22 +1,50 @@
 /** Reads single figures out of the text format of Prometheus. */
 
+interface Sample {
+  /** As they stand in the text: `worker="1",source="near"`. */
+  readonly labels: string;
+  /** Not a number where the service knows none. */
+  readonly value: number;
+}
+
+/** Every sample of a metric whose labels match. */
+function samples(text: string, name: string, wanted: Readonly<Record<string, string>> = {}): Sample[] {
+  return text.split('\n').flatMap((line) => {
+    if (!line.startsWith(name)) return [];
+    const [, labels = '', value = ''] =
+      /^(?:\{([^}]*)\})? (\S+)(?: \d+)?$/.exec(line.slice(name.length)) ?? [];
+    const matches = Object.entries(wanted).every(([label, one]) => labels.includes(`${label}="${one}"`));
+    return value !== '' && matches ? [{ labels, value: Number(value) }] : [];
+  });
+}
+
+const known = (found: readonly Sample[]): number[] =>
+  found.map(({ value }) => value).filter((value) => Number.isFinite(value));
+
 /** The sum of all samples of a metric whose labels match. undefined when there is none. */
 export function figure(
   text: string,
   name: string,
-  labels: Readonly<Record<string, string>> = {},
+  labels?: Readonly<Record<string, string>>,
 ): number | undefined {
-  let sum: number | undefined;
-  for (const line of text.split('\n')) {
-    if (!line.startsWith(name)) continue;
-    const [, inside = '', value = ''] =
-      /^(?:\{([^}]*)\})? (\S+)(?: \d+)?$/.exec(line.slice(name.length)) ?? [];
-    if (value === '') continue;
-    if (!Object.entries(labels).every(([label, wanted]) => inside.includes(`${label}="${wanted}"`))) continue;
-    const number = Number(value);
-    if (Number.isFinite(number)) sum = (sum ?? 0) + number;
-  }
-  return sum;
+  const values = known(samples(text, name, labels));
+  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
+}
+
+/** The highest sample of a metric. undefined when there is none. */
+export function highest(text: string, name: string): number | undefined {
+  const values = known(samples(text, name));
+  return values.length === 0 ? undefined : Math.max(...values);
+}
+
+/** The samples of a metric by the process of the service that gave them: its number, or '1' for the only one. */
+export function byProcess(text: string, name: string): ReadonlyMap<string, number> {
+  return new Map(
+    samples(text, name).map(({ labels, value }) => [
+      /(?:^|,)worker="([^"]*)"/.exec(labels)?.[1] ?? '1',
+      value,
+    ]),
+  );
 }
 
 /** Events of a histogram up to each bound, by bound; the last one is infinite. Empty when there is no such histogram. */

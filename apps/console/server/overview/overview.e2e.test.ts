@@ -39,6 +39,12 @@ test('the state holds the services, the queues and the figures', async () => {
   await job.remove();
 });
 
+test('the state tells how fast each store answers', async () => {
+  const { stores } = await state();
+  expect(Object.keys(stores).toSorted()).toEqual(['postgresMs', 'stateRedisMs']);
+  for (const took_ms of Object.values(stores)) expect(took_ms).toBeGreaterThan(0);
+});
+
 test('a service that is not ready says which of its checks fail', async () => {
   running.worker.answers['/readyz'] = {
     status: 503,

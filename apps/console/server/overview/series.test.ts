@@ -8,6 +8,8 @@ function state(at_ms: number, reads: number | undefined, lag_s = 0.2): SystemSta
   return {
     atMs: at_ms,
     services: [],
+    stores: {},
+    readers: [],
     queues: [],
     feed: {
       watermarkAgeSeconds: lag_s,
@@ -18,6 +20,7 @@ function state(at_ms: number, reads: number | undefined, lag_s = 0.2): SystemSta
       nearEntries: 0,
       freshP50Ms: undefined,
       freshP99Ms: undefined,
+      wentBack: undefined,
     },
     rates: { reads, writes: 0, applied: 0, loaded: 0, near: 80, redis: 15, postgres: 5 },
   };
@@ -34,6 +37,7 @@ test('a point is the mean of its rates, and the peak of its lag', () => {
   expect(figures.lagSeconds).toEqual([5, 0.2]);
   expect(figures.hitPercent).toEqual([95, 95]);
   expect(figures.freshP99Ms).toEqual([null, null]);
+  expect(figures.nines).toEqual([3, 3]);
 });
 
 test('what nobody knew is a gap, not 0', () => {

@@ -15,6 +15,7 @@ const figures = [
   'lagSeconds',
   'unapplied',
   'waiting',
+  'nines',
 ] as const;
 type Figure = (typeof figures)[number];
 type Sample = Readonly<Record<Figure, number | null>>;
@@ -52,6 +53,7 @@ function sampleOf({ rates, feed, queues }: SystemState): Sample {
     freshP99Ms: feed.freshP99Ms ?? null,
     lagSeconds: feed.watermarkAgeSeconds ?? null,
     unapplied: feed.unapplied ?? null,
+    nines: feed.nines ?? null,
     waiting: waiting.includes(undefined) ? null : waiting.reduce<number>((sum, one) => sum + (one ?? 0), 0),
   };
 }

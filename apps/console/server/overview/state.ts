@@ -1,34 +1,12 @@
 /** The state of the system, as its parts report it. */
 import type { Clock } from '@catalog/service-kit';
 import type { Queue } from 'bullmq';
-import { z } from 'zod';
 import type { ActionLog } from '../audit-log/action-log.ts';
-import { buckets, figure, quantile, requests } from './metrics.ts';
-
-export interface ServiceAddress {
-  readonly name: string;
-  readonly url: string;
-}
-
-export interface ServiceState {
-  readonly name: string;
-  readonly state: 'ready' | 'not ready' | 'no answer';
-  /** The checks and warnings that the service itself reports as not ok, by name. */
-  readonly failing: Readonly<Record<string, string>>;
-  readonly answeredInMs: number;
-  /** Since when it is in this state, in milliseconds since 1970. */
-  readonly sinceMs: number;
-}
-
-export const countedStates = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
-export type CountedState = (typeof countedStates)[number];
-
-export interface QueueState {
-  readonly name: string;
-  /** Undefined when the state Redis does not answer. */
-  readonly counts: Readonly<Record<CountedState, number>> | undefined;
-  readonly paused: { readonly by: string | undefined; readonly sinceMs: number | undefined } | undefined;
-}
+import { buckets, figure, highest, quantile, requests } from './metrics.ts';
+import { queueState, type QueueState } from './queue-states.ts';
+import { readersOf, type ReaderState } from './readers.ts';
+import { metricsOf, serviceStates, type ServiceAddress, type ServiceState } from './services.ts';
+import { timesOf, type StorePings, type StoreTimes } from './stores.ts';
 
 /** From the metrics of the services. undefined when they do not answer. */
 export interface FeedState {
@@ -42,6 +20,8 @@ export interface FeedState {
   /** From commit to fresh, of the changes since the last look. undefined without a change. */
   readonly freshP50Ms: number | undefined;
   readonly freshP99Ms: number | undefined;
+  /** When the worker was seen to find Postgres in another incarnation. undefined if that was never since this console started. */
+  readonly wentBack: { readonly timeline: 'same' | 'other'; readonly atMs: number } | undefined;
 }
 
 /** Events per second since the last look. undefined before the second look. */
@@ -59,75 +39,21 @@ export interface Rates {
 export interface SystemState {
   readonly atMs: number;
   readonly services: readonly ServiceState[];
+  readonly stores: StoreTimes;
+  readonly readers: readonly ReaderState[];
   readonly queues: readonly QueueState[];
   readonly feed: FeedState;
   readonly rates: Rates;
 }
 
-/** A healthy service answers at once. The page should not wait longer for the others. */
-const timeout_ms = 1_500;
 /** Each service is asked at most once in this time, however many people look at the page. */
 const reuse_ms = 1_000;
-
-const answersSchema = z.record(z.string(), z.string()).default({});
-const reportSchema = z.object({ checks: answersSchema, warnings: answersSchema });
-
-type Asked = Omit<ServiceState, 'sinceMs'>;
-
-async function askService({ name, url }: ServiceAddress): Promise<Asked> {
-  const began_ms = performance.now();
-  const answeredIn_ms = (): number => Math.round(performance.now() - began_ms);
-  try {
-    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(timeout_ms) });
-    const { checks, warnings } = reportSchema.parse(await response.json());
-    const failing = Object.fromEntries(
-      [...Object.entries(checks), ...Object.entries(warnings)].filter(([, answer]) => answer !== 'ok'),
-    );
-    return { name, state: response.ok ? 'ready' : 'not ready', failing, answeredInMs: answeredIn_ms() };
-  } catch {
-    return { name, state: 'no answer', failing: {}, answeredInMs: answeredIn_ms() };
-  }
-}
-
-async function queueState(queue: Queue, actions: StateOptions['actions']): Promise<QueueState> {
-  try {
-    const [counts, isPaused] = await Promise.all([
-      queue.getJobCounts('wait', 'active', 'delayed', 'failed', 'completed'),
-      queue.isPaused(),
-    ]);
-    const count = (state: string): number => counts[state] ?? 0;
-    // BullMQ does not keep who paused it. While Postgres is away, nobody knows.
-    const pause = isPaused ? await actions.pauseOf(queue.name).catch(() => undefined) : undefined;
-    return {
-      name: queue.name,
-      counts: {
-        waiting: count('wait'),
-        active: count('active'),
-        delayed: count('delayed'),
-        failed: count('failed'),
-        completed: count('completed'),
-      },
-      paused: isPaused ? { by: pause?.username, sinceMs: pause && Date.parse(pause.actedAt) } : undefined,
-    };
-  } catch {
-    return { name: queue.name, counts: undefined, paused: undefined };
-  }
-}
-
-/** Empty when the service does not answer, which the state of the services shows. */
-async function metricsOf(url: string): Promise<string> {
-  try {
-    const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(timeout_ms) });
-    return response.ok ? await response.text() : '';
-  } catch {
-    return '';
-  }
-}
 
 export interface StateOptions {
   readonly services: readonly ServiceAddress[];
   readonly workerUrl: string;
   readonly readUrl: string;
+  readonly stores: StorePings;
   readonly queues: readonly Queue[];
   readonly actions: Pick<ActionLog, 'pauseOf'>;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
@@ -149,18 +75,13 @@ function wrongEntries(text: string): number | undefined {
 
 /** Never throws. State that nobody answers is reported as unknown. */
 export function systemState(options: StateOptions): () => Promise<SystemState> {
-  const { services, workerUrl, readUrl, queues, actions, clock } = options;
+  const { services, workerUrl, readUrl, stores, queues, actions, clock } = options;
   const writeUrl = services.find(({ name }) => name === 'catalog-write')?.url;
+  const askServices = serviceStates(services, clock);
   let last: { state: Promise<SystemState>; askedAt_ms: number } | undefined;
   let counted: { at_ms: number; counts: Partial<Rates> } | undefined;
   let freshBefore: ReadonlyMap<number, number> = new Map();
-  const since = new Map<string, { state: string; at_ms: number }>();
-
-  const withSince = (service: Asked, now_ms: number): ServiceState => {
-    const before = since.get(service.name);
-    if (before?.state !== service.state) since.set(service.name, { state: service.state, at_ms: now_ms });
-    return { ...service, sinceMs: since.get(service.name)?.at_ms ?? now_ms };
-  };
+  const wentBack = noticeWentBack();
 
   const ratesSince = (counts: Partial<Rates>, at_ms: number): Rates => {
     const before = counted;
@@ -185,8 +106,9 @@ export function systemState(options: StateOptions): () => Promise<SystemState> {
 
   const ask = async (): Promise<SystemState> => {
     const at_ms = clock.now();
-    const [asked, queueStates, worker, read, write] = await Promise.all([
-      Promise.all(services.map(askService)),
+    const [asked, storeTimes, queueStates, worker, read, write] = await Promise.all([
+      askServices(),
+      timesOf(stores),
       Promise.all(queues.map((queue) => queueState(queue, actions))),
       metricsOf(workerUrl),
       metricsOf(readUrl),
@@ -204,10 +126,12 @@ export function systemState(options: StateOptions): () => Promise<SystemState> {
     const [stored, bypass] = [answers('stored'), answers('bypass')];
     return {
       atMs: at_ms,
-      services: asked.map((service) => withSince(service, at_ms)),
+      services: asked,
+      stores: storeTimes,
+      readers: readersOf(read),
       queues: queueStates,
       feed: {
-        watermarkAgeSeconds: figure(read, 'cache_watermark_age_seconds'),
+        watermarkAgeSeconds: highest(read, 'cache_watermark_age_seconds'),
         unapplied: figure(worker, 'outbox_unapplied_changes'),
         oldestUnappliedSeconds: figure(worker, 'outbox_oldest_unapplied_seconds'),
         wrongEntries: wrongEntries(worker),
@@ -215,6 +139,7 @@ export function systemState(options: StateOptions): () => Promise<SystemState> {
         nearEntries: figure(read, 'near_cache_entries'),
         freshP50Ms,
         freshP99Ms,
+        wentBack: wentBack(worker, at_ms),
       },
       rates: ratesSince(
         {
@@ -236,5 +161,22 @@ export function systemState(options: StateOptions): () => Promise<SystemState> {
     if (last === undefined || now_ms - last.askedAt_ms >= reuse_ms)
       last = { state: ask(), askedAt_ms: now_ms };
     return last.state;
+  };
+}
+
+/** The worker counts since it started. A count that grows between two looks says when Postgres went back. */
+function noticeWentBack(): (metrics: string, at_ms: number) => FeedState['wentBack'] {
+  const counts = { same: undefined, other: undefined } as Record<'same' | 'other', number | undefined>;
+  let last: FeedState['wentBack'];
+  return (metrics, at_ms) => {
+    for (const timeline of ['same', 'other'] as const) {
+      const before = counts[timeline];
+      // The worker shows the metric from its first count on.
+      const now =
+        metrics === '' ? undefined : (figure(metrics, 'postgres_incarnations_total', { timeline }) ?? 0);
+      if (before !== undefined && now !== undefined && now > before) last = { timeline, atMs: at_ms };
+      counts[timeline] = now ?? before;
+    }
+    return last;
   };
 }

@@ -8,6 +8,8 @@ import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
 import { audited } from '../audit-log/audited.ts';
 import { requireRole } from '../sessions/access.ts';
+import { jobRoutes } from './job-routes.ts';
+import { jobTitle } from './keys-of-job.ts';
 import { QueuesAdapter } from './queues-adapter.ts';
 
 export const queuesPath = '/queues';
@@ -56,7 +58,7 @@ export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger
   adapter.setBasePath(queuesPath);
   const readOnlyMode = role !== 'admin';
   createBullBoard({
-    queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode, allowRetries: !readOnlyMode })),
+    queues: queues.map((queue) => boardOf(queue, readOnlyMode)),
     serverAdapter: adapter,
     options: {
       uiConfig: {
@@ -72,6 +74,20 @@ export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger
   return adapter;
 }
 
+/** Each job is named by its keys, and leads to them in the console. */
+function boardOf(queue: Queue, readOnlyMode: boolean): BullMQAdapter {
+  const board = new BullMQAdapter(queue, {
+    readOnlyMode,
+    allowRetries: !readOnlyMode,
+    externalJobUrl: ({ id }) => ({
+      displayText: 'Keys',
+      href: `/keys?${new URLSearchParams({ job: `${queue.name}/${id}` })}`,
+    }),
+  });
+  board.setFormatter('name', jobTitle);
+  return board;
+}
+
 export interface QueueDependencies {
   readonly accounts: Accounts;
   readonly actions: Pick<ActionLog, 'record'>;
@@ -80,6 +96,7 @@ export interface QueueDependencies {
 }
 
 export function queueRoutes(app: Express, deps: QueueDependencies): void {
+  jobRoutes(app, deps);
   app.use(queuesPath, audited(deps.actions, namedAct), actingNeedsAdmin(deps.accounts));
   for (const role of userRoles)
     app.use(queuesPath, queueBoard(role, deps.queues, deps.log).getRouter() as Express);

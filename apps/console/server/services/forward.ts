@@ -125,8 +125,10 @@ export async function passOn(response: Response, res: Answer): Promise<void> {
 /** What the person sent: the JSON, or the options of a file. */
 function sentBy(req: Request, body: Buffer | undefined): Acted {
   const importId = req.get('import-id');
-  if (body === undefined)
-    return { ...(importId !== undefined && { target: importId }), detail: { ...req.query } };
+  if (body === undefined) {
+    const target = importId ?? req.query['key'];
+    return { ...(typeof target === 'string' && { target }), detail: { ...req.query } };
+  }
   try {
     // The services pass over a byte order mark, and so does this decoder.
     const detail = JSON.parse(new TextDecoder().decode(body)) as unknown;

@@ -25,6 +25,8 @@ export const forwarded: readonly Forwarded[] = [
   { ...reads, path: '/api/products/export', to: '/v1/products/export', timeout_ms: import_ms },
   { ...reads, path: '/api/products/popular', to: '/v1/products/popular' },
   { ...reads, path: '/api/products/by-sku/:sku', to: '/v1/products/by-sku/:sku' },
+  // Before the product with an id, whose address it matches too.
+  { ...looksAtWrites, path: '/api/products/last-changes', to: '/v1/products/last-changes' },
   { ...reads, path: '/api/products/:id', to: '/v1/products/:id' },
   { ...reads, path: '/api/products/:id/views', to: '/v1/products/:id/views' },
   { ...looksAtWrites, path: '/api/products/:id/history', to: '/v1/products/:id/history' },
@@ -78,6 +80,8 @@ export const forwarded: readonly Forwarded[] = [
     to: '/v1/purges',
     role: 'admin',
   },
+  { ...operates, method: 'get', path: '/api/keys', to: '/v1/keys', role: 'viewer' },
+  { ...operates, method: 'get', path: '/api/audits', to: '/v1/audits', role: 'viewer' },
   {
     ...operates,
     method: 'post',

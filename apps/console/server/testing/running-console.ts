@@ -177,6 +177,7 @@ export async function runningConsole(
       services: [{ name: 'invalidation-worker', url: worker.url }],
       workerUrl: worker.url,
       readUrl: worker.url,
+      stores: { postgres: () => pool.query('select 1'), stateRedis: () => redis.ping() },
       queues: Object.values(queues),
       actions,
       clock,

@@ -9,25 +9,28 @@ export interface FieldProps {
   /** Renders the input. `props` connects it with the label and the error. */
   readonly children: (props: {
     id: string;
-    'aria-describedby': string;
+    'aria-describedby': string | undefined;
     'aria-invalid': boolean | undefined;
   }) => ReactNode;
 }
 
-/** A label, an input, and below it the hint or the error. The line below is always there, so nothing shifts. */
+/** A label, an input, and below it the hint or the error. */
 export function Field({ label, hint, wrong, className = '', children }: FieldProps) {
   const id = useId();
+  const note = wrong ?? (hint === '' ? undefined : hint);
   return (
     <div className={`field ${className}`}>
       <label htmlFor={id}>{label}</label>
       {children({
         id,
-        'aria-describedby': `${id}-note`,
+        'aria-describedby': note === undefined ? undefined : `${id}-note`,
         'aria-invalid': wrong === undefined ? undefined : true,
       })}
-      <span id={`${id}-note`} className={wrong === undefined ? 'fine' : 'fine wrong'}>
-        {wrong ?? hint}
-      </span>
+      {note !== undefined && (
+        <span id={`${id}-note`} className={wrong === undefined ? 'fine' : 'fine wrong'}>
+          {note}
+        </span>
+      )}
     </div>
   );
 }

@@ -48,8 +48,10 @@ export function PageHead({
 }) {
   return (
     <header className="page-head">
-      <h1>{title}</h1>
-      {note !== undefined && <span className="note">{note}</span>}
+      <div className="page-title">
+        <h1>{title}</h1>
+        {note !== undefined && <span className="note">{note}</span>}
+      </div>
       <div className="actions">{children}</div>
     </header>
   );

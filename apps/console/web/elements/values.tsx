@@ -63,6 +63,10 @@ export function weightText(grams: number | null): string {
   return `${(grams / 1_000).toLocaleString('en', { maximumFractionDigits: 2 })} kg`;
 }
 
+export function Weight({ grams }: { grams: number | null }) {
+  return <span title={grams === null ? undefined : `${count(grams)} g`}>{weightText(grams)}</span>;
+}
+
 export const count = (value: number): string => value.toLocaleString('en');
 
 /** The middle of a long id is cut out. One click copies the whole. */

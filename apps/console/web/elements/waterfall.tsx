@@ -14,33 +14,39 @@ export function Waterfall({ steps }: { steps: readonly Step[] }) {
   const times = steps.flatMap(({ at_ms }) => (at_ms === null ? [] : [at_ms]));
   const first_ms = times[0] ?? 0;
   const whole_ms = Math.max(...times.map((time) => time - first_ms), 1);
+  const x = (after_ms: number): number => (after_ms / whole_ms) * 99;
   let before = 0;
   return (
     <ol className="waterfall">
       {steps.map(({ name, title, at_ms, none, note, tone }) => {
-        const after_ms = at_ms === null ? null : Math.max(at_ms - first_ms, 0);
-        const from = Math.min(before, after_ms ?? before);
-        // The readers come side by side: each bar of them begins at the commit.
-        if (after_ms !== null && tone === undefined) before = after_ms;
-        const left = tone === undefined ? from : 0;
+        if (at_ms === null)
+          return (
+            <li key={name}>
+              <span title={title}>{name}</span>
+              <span />
+              <span className="fine none">{none}</span>
+            </li>
+          );
+        const after_ms = Math.max(at_ms - first_ms, 0);
+        const from_ms = Math.min(before, after_ms);
+        const isStep = tone === undefined;
+        if (isStep) before = after_ms;
         return (
           <li key={name}>
             <span title={title}>{name}</span>
-            <span className="number">{after_ms === null ? '' : `${after_ms.toFixed(1)} ms`}</span>
-            {after_ms === null ? (
-              <span className="fine">{none}</span>
-            ) : (
-              <svg className="bar-track" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
-                <rect
-                  className={tone}
-                  x={(left / whole_ms) * 98}
-                  y="2"
-                  height="6"
-                  width={Math.max(((after_ms - left) / whole_ms) * 98, 0.8)}
-                />
-              </svg>
-            )}
-            <span className="fine good-text">{after_ms === null ? '' : note}</span>
+            <span className="number">{after_ms.toFixed(1)} ms</span>
+            <svg className="bar-track" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+              {isStep ? (
+                <rect x={x(from_ms)} y="2" height="6" width={Math.max(x(after_ms - from_ms), 0.8)} />
+              ) : (
+                // The readers are asked side by side, from the commit on.
+                <>
+                  <rect className="path" x="0" y="4.5" height="1" width={x(after_ms)} />
+                  <rect className={tone} x={x(after_ms)} y="0" height="10" width="1" />
+                </>
+              )}
+            </svg>
+            <span className="fine good-text">{note}</span>
           </li>
         );
       })}

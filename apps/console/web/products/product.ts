@@ -64,5 +64,9 @@ export const loadHistory = (id: string, signal?: AbortSignal): Promise<HistoryPa
 export const personOf = (changedBy: string): string =>
   changedBy === 'sql' ? 'somebody in SQL' : changedBy.replace(/^console:/, '');
 
+/** As short as a column needs it. */
+export const shortPersonOf = (changedBy: string): string =>
+  changedBy === 'sql' ? 'SQL' : personOf(changedBy);
+
 /** The tag of a version. The services check it. */
 export const tagOf = (product: Pick<Product, 'version'>): string => `"${product.version}-1"`;

@@ -3,6 +3,7 @@ import { Link, Outlet } from '@tanstack/react-router';
 import { Suspense, useState } from 'react';
 import { ApiError } from '../http/api.ts';
 import { meQuery } from '../http/me.ts';
+import { withCommand } from './command-key.ts';
 import { CommandPalette } from './command-palette.tsx';
 import { queuesPlace, usePlaces } from './places.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
@@ -38,7 +39,7 @@ export function AppShell() {
         </Link>
         <button type="button" className="go" onClick={() => openPalette(true)}>
           <span className="wide-only">Go to…</span>
-          <span className="narrow-only">More</span> <kbd>⌘K</kbd>
+          <span className="narrow-only">More</span> <kbd>{withCommand('K')}</kbd>
         </button>
         <ul>
           {places.map(({ to, name, icon }) => (
@@ -61,12 +62,12 @@ export function AppShell() {
             {me?.username ?? ' '}
             <span className="fine">{me?.role ?? ' '}</span>
           </div>
-          <ThemeMenu />
           <form method="post" action="/sign-out">
             <button className="quiet" type="submit">
               Sign out
             </button>
           </form>
+          <ThemeMenu />
         </div>
       </nav>
       <main id="main" tabIndex={-1}>

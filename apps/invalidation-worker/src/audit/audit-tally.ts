@@ -1,4 +1,4 @@
-import type { AuditResult } from '@catalog/contracts';
+import { type AuditResult, maxWrongEntries, type WrongEntry } from '@catalog/contracts';
 import type { Difference } from './judgement.ts';
 
 const wrongForSteps_s = [1, 10, 60, 300] as const;
@@ -11,6 +11,8 @@ export class AuditTally {
   #right = 0;
   #undecided = 0;
   #repaired = 0;
+  /** The newest first. */
+  #entries: readonly WrongEntry[] = [];
 
   right(entries: number): void {
     this.#right += entries;
@@ -20,14 +22,12 @@ export class AuditTally {
     this.#undecided += entries;
   }
 
-  wrong(difference: Difference, age_ms: number): void {
-    this.#wrong[difference] += 1;
+  wrong(entry: WrongEntry, age_ms: number): void {
+    this.#wrong[entry.difference] += 1;
+    if (entry.isRepaired) this.#repaired += 1;
+    this.#entries = withNewest(entry, this.#entries);
     for (const [step_s, entries] of this.#wrongFor)
       if (age_ms >= step_s * 1_000) this.#wrongFor.set(step_s, entries + 1);
-  }
-
-  repaired(): void {
-    this.#repaired += 1;
   }
 
   get nines(): number {
@@ -45,6 +45,7 @@ export class AuditTally {
       repaired: this.#repaired,
       wrongFor: [...this.#wrongFor].map(([atLeastSeconds, entries]) => ({ atLeastSeconds, entries })),
       nines: this.nines,
+      entries: [...this.#entries],
     };
   }
 
@@ -52,6 +53,10 @@ export class AuditTally {
     return this.#wrong.older + this.#wrong.newer + this.#wrong.other;
   }
 }
+
+/** Puts a wrong entry before those that were found earlier. */
+export const withNewest = (entry: WrongEntry, entries: readonly WrongEntry[]): readonly WrongEntry[] =>
+  [entry, ...entries].slice(0, maxWrongEntries);
 
 /**
  * Nines of the part of entries that were right: 2 for 99 %. When none of n entries was wrong, at most 3 in n are wrong at 95 %

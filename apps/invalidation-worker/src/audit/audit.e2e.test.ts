@@ -1,5 +1,5 @@
 import { CacheConnection, EntryStore } from '@catalog/cache/worker';
-import { type AuditResult, auditResultSchema, problemSchema } from '@catalog/contracts';
+import { type AuditResult, auditResultSchema, problemSchema, wrongEntriesSchema } from '@catalog/contracts';
 import { confirmPrimary, withTransaction } from '@catalog/database';
 import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
@@ -26,6 +26,11 @@ async function audit(on: RunningWorker = worker): Promise<AuditResult> {
   const response = await on.call('POST', '/v1/audits');
   expect(response.status).toBe(200);
   return auditResultSchema.parse(await response.json());
+}
+
+async function wrongEntries(query = '') {
+  const response = await worker.call('GET', `/v1/audits${query}`);
+  return wrongEntriesSchema.parse(await response.json()).data;
 }
 
 async function cachedProducts(count: number) {
@@ -79,12 +84,48 @@ test('entries changed by hand, to an older or newer version or to other content,
     wrong: { older: 1, newer: 1, other: 1 },
     repaired: 3,
   });
+  const named = new Map(result.entries.map((entry) => [entry.key, entry]));
+  expect(named.get(older.key)).toMatchObject({
+    difference: 'older',
+    cachedVersion: older.version - 1,
+    version: older.version,
+    isRepaired: true,
+  });
+  expect(named.get(newer.key)).toMatchObject({ difference: 'newer', members: [] });
+  expect(named.get(other.key)).toMatchObject({ difference: 'other' });
+  expect(named.get(other.key)?.members).toContain('priceMinor');
+  expect(Date.parse(named.get(other.key)?.wrongSince ?? '')).toBeLessThanOrEqual(
+    Date.parse(named.get(other.key)?.foundAt ?? ''),
+  );
+  expect((await wrongEntries()).map(({ key }) => key).slice(0, 3)).toEqual(
+    result.entries.map(({ key }) => key),
+  );
+  expect((await wrongEntries(`?key=${other.key}`)).map(({ key }) => key)).toEqual([other.key]);
   for (const { key, version } of [older, newer, other]) {
     expect(await reader.state(key)).toEqual({ state: 'value', version });
     expect(reader.heard.map(([heard]) => heard)).toContain(key);
   }
   expect(await audit()).toMatchObject({ checked: 4, right: 4 });
   expect(await worker.metric('audited_entries_total{outcome="newer"')).toBe(1);
+});
+
+test('one key is audited alone, and other wrong entries stay as they are', async () => {
+  const [one, two] = await cachedProducts(2);
+  if (!one || !two) throw new Error('two were asked for');
+  for (const { key } of [one, two]) await tamper(key, { payload: '{"name":"never"}' });
+  const auditOne = async () => {
+    const response = await worker.call('POST', `/v1/audits?key=${one.key}`);
+    return auditResultSchema.parse(await response.json());
+  };
+  expect(await auditOne()).toMatchObject({
+    checked: 1,
+    wrong: { other: 1 },
+    entries: [{ key: one.key, isRepaired: true }],
+  });
+  expect(await redis.get(two.key)).toContain('never');
+  expect(await auditOne()).toMatchObject({ checked: 1, right: 1, entries: [] });
+  await redis.del(one.key);
+  expect(await auditOne()).toMatchObject({ checked: 0, right: 0 });
 });
 
 test('an SKU that points to the wrong product is found, although its versions give no order', async () => {

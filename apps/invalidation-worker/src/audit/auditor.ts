@@ -1,9 +1,9 @@
 import { type EntryStore, type PayloadLoader, ShardAway, type WorkerCache } from '@catalog/cache/worker';
-import { type AuditResult, timings } from '@catalog/contracts';
+import { type AuditResult, timings, type WrongEntry } from '@catalog/contracts';
 import { type Part, pause } from '@catalog/runtime';
-import { AuditTally } from './audit-tally.ts';
+import { AuditTally, withNewest } from './audit-tally.ts';
 import { compareEntries, type ComparedEntry } from './compare-entries.ts';
-import { type Difference, isWrong } from './judgement.ts';
+import { differingMembers, type Difference, isWrong } from './judgement.ts';
 import { KeyWalk } from './key-walk.ts';
 import { repairEntry, type RepairOptions } from './repair-entry.ts';
 
@@ -46,6 +46,7 @@ export class Auditor implements Part {
   readonly sinceStart = new AuditTally();
   readonly #walk: KeyWalk;
   #suspects: Suspect[] = [];
+  #found: readonly WrongEntry[] = [];
 
   constructor(options: AuditorOptions) {
     this.#options = options;
@@ -54,6 +55,11 @@ export class Auditor implements Part {
       this.#walk.restart();
       this.#suspects = [];
     });
+  }
+
+  /** What was wrong, the newest first: found by itself, and by passes. */
+  get found(): readonly WrongEntry[] {
+    return this.#found;
   }
 
   /** Walks over all cached keys, again and again, at `keysPerSecond`. */
@@ -93,6 +99,18 @@ export class Auditor implements Part {
       if (suspects.length > 0) await this.#settle(suspects, tally, signal);
       ({ isEnd } = next);
     }
+    return tally.result();
+  }
+
+  /**
+   * Audits one key.
+   *
+   * @throws as `pass`
+   */
+  async auditKey(cacheKey: string, signal: AbortSignal): Promise<AuditResult> {
+    const tally = new AuditTally();
+    const suspects = await this.#look([cacheKey], tally);
+    if (suspects.length > 0) await this.#settle(suspects, tally, signal);
     return tally.result();
   }
 
@@ -144,8 +162,19 @@ export class Auditor implements Part {
       if (first === undefined || difference === undefined || !isWrong({ first, second })) continue;
       wrong.push(difference);
       const { wrongFor_ms, isRepaired } = await repairEntry(second, this.#options);
-      tally.wrong(difference, wrongFor_ms);
-      if (isRepaired) tally.repaired();
+      const found_ms = Date.now();
+      const entry: WrongEntry = {
+        key: second.cacheKey,
+        difference,
+        cachedVersion: second.entry.version,
+        version: second.inPostgres.version,
+        members: differingMembers(second.entry.payload, second.inPostgres.payload),
+        foundAt: new Date(found_ms).toISOString(),
+        wrongSince: new Date(Math.max(0, found_ms - wrongFor_ms)).toISOString(),
+        isRepaired,
+      };
+      tally.wrong(entry, wrongFor_ms);
+      this.#found = withNewest(entry, this.#found);
     }
     // Entries that are gone, set aside or changed since the first look had a change in progress.
     const right = suspects.length - wrong.length;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ninesOf } from './audit-tally.ts';
-import { differenceOf, isWrong } from './judgement.ts';
+import { differenceOf, differingMembers, isWrong } from './judgement.ts';
 
 const payload = (body: object) => Buffer.from(JSON.stringify(body));
 const value = (version: number, body: object = { a: 1 }) => ({
@@ -70,6 +70,23 @@ describe('an entry that differs at both looks', () => {
     const second = { entry: entry(v2, stored2), inPostgres: loaded(pg2) };
     expect(isWrong({ first, second })).toBe(wrong);
   });
+});
+
+test.each([
+  [
+    'a changed, a new and a gone member',
+    { a: 1, b: { c: 1 }, d: 1 },
+    { a: 1, b: { c: 2 }, e: 1 },
+    ['b', 'd', 'e'],
+  ],
+  ['equal content', { a: [1] }, { a: [1] }, []],
+])('the members that differ are named: %s', (_name, cached, loaded, members) => {
+  expect(differingMembers(payload(cached), payload(loaded))).toEqual(members);
+});
+
+test('content that is no object, or absent, has no members to compare', () => {
+  expect(differingMembers(payload({ a: 1 }), null)).toEqual([]);
+  expect(differingMembers(Buffer.from('{'), payload({ a: 1 }))).toEqual([]);
 });
 
 test.each([

@@ -23,12 +23,33 @@ export function differenceOf(
   return isSameContent(entry.payload, inPostgres.payload) ? undefined : 'other';
 }
 
-function isSameContent(cached: Buffer, loaded: Buffer): boolean {
+export function isSameContent(cached: Buffer, loaded: Buffer): boolean {
   if (cached.equals(loaded)) return true;
   try {
     return isDeepStrictEqual(JSON.parse(cached.toString()), JSON.parse(loaded.toString()));
   } catch {
     return false;
+  }
+}
+
+/** The most names of members in a report. */
+const mostMembers = 20;
+
+/** The members in which two contents differ, by name. Empty unless both are JSON objects. */
+export function differingMembers(cached: Buffer, loaded: Buffer | null): string[] {
+  const [one, other] = [membersOf(cached), membersOf(loaded)];
+  if (one === undefined || other === undefined) return [];
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])]
+    .filter((name) => !isDeepStrictEqual(one[name], other[name]))
+    .slice(0, mostMembers);
+}
+
+function membersOf(content: Buffer | null): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(content?.toString() ?? '');
+    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

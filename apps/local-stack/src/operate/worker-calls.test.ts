@@ -17,6 +17,7 @@ const result: AuditResult = {
   repaired: 0,
   wrongFor: [],
   nines: 3,
+  entries: [],
 };
 
 test('an audit without a finding claims no more than its size allows', () => {
@@ -39,7 +40,23 @@ test('an audit with findings lists them, for how long they were wrong, and how m
     ],
     repaired: 3,
     undecided: 1,
+    entries: [
+      {
+        key: 'product:1',
+        difference: 'older',
+        cachedVersion: 7,
+        version: 9,
+        members: ['priceMinor', 'updatedAt'],
+        foundAt: '2026-01-01T00:00:01.000Z',
+        wrongSince: '2026-01-01T00:00:00.000Z',
+        isRepaired: true,
+      },
+    ],
   });
+  expect(lines).toContain(
+    '           product:1: version 7 instead of 9, different in priceMinor, updatedAt, since 2026-01-01T00:00:00.000Z or longer',
+  );
+  expect(lines).toContain('           and 2 more');
   expect(lines).toContain('wrong      2 older, 1 newer, 0 of another content');
   expect(lines).toContain('           3 for 1 s or more, 1 for 60 s or more');
   expect(lines).toContain('repaired   3');

@@ -1,5 +1,5 @@
 /** `npm run purge` and `npm run audit`: calls to the running worker. */
-import { type AuditResult, auditResultSchema, purgeResultSchema } from '@catalog/contracts';
+import { type AuditResult, auditResultSchema, purgeResultSchema, type WrongEntry } from '@catalog/contracts';
 import { parseProblem, StackProblem } from '../problem.ts';
 
 export interface WorkerCallOptions {
@@ -47,11 +47,33 @@ export function auditReport(result: AuditResult): string[] {
     `right      ${result.right}`,
     `wrong      ${wrong.older} older, ${wrong.newer} newer, ${wrong.other} of another content`,
     ...(wrongTotal > 0 ? [`           ${ages.join(', ')}`, `repaired   ${result.repaired}`] : []),
+    ...result.entries.map((entry) => `           ${wrongEntryText(entry)}`),
+    ...(wrongTotal > result.entries.length
+      ? [`           and ${wrongTotal - result.entries.length} more`]
+      : []),
     ...(result.undecided > 0
       ? [`undecided  ${result.undecided}: the feed was behind; try again when it has caught up`]
       : []),
     `nines      ${result.nines.toFixed(2)}${bound}`,
   ];
+}
+
+/** Which entry was wrong, in what, and since when. */
+function wrongEntryText({
+  key,
+  difference,
+  cachedVersion,
+  version,
+  members,
+  wrongSince,
+}: WrongEntry): string {
+  const what = {
+    older: `version ${cachedVersion} instead of ${version}`,
+    newer: `version ${cachedVersion}, ahead of Postgres with ${version}`,
+    other: 'other content',
+  }[difference];
+  const differing = members.length === 0 ? '' : `, different in ${members.join(', ')}`;
+  return `${key}: ${what}${differing}, since ${wrongSince} or longer`;
 }
 
 async function post(

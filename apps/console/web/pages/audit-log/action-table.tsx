@@ -79,7 +79,7 @@ function Target({ action: { action, target }, names }: { action: Action; names: 
       </Link>
     );
   }
-  if (action === 'cache.purge' && target.includes(':'))
+  if (action.startsWith('cache.') && target.includes(':'))
     return (
       <Link to="/keys" search={{ key: target }} className="mono">
         {target}

@@ -59,8 +59,9 @@ const sentences: Readonly<Record<string, string>> = {
 };
 
 export function sentenceOf({ action, detail }: Action): string {
-  const isCheck = (detail as { dryRun?: string } | null)?.dryRun === 'true';
-  if (action === 'product.import' && isCheck) return 'checked a file';
+  const { dryRun, key } = (detail ?? {}) as { dryRun?: string; key?: string };
+  if (action === 'product.import' && dryRun === 'true') return 'checked a file';
+  if (action === 'cache.audit' && key !== undefined) return 'audited';
   return sentences[action] ?? action;
 }
 

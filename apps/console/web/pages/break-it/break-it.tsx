@@ -4,10 +4,10 @@ import { say } from '../../elements/toasts.tsx';
 import { exactTime } from '../../elements/values.tsx';
 import { callApi, getJson, textOf } from '../../http/api.ts';
 import { meQuery, useMay } from '../../http/me.ts';
-import { causesOf } from '../overview/causes.ts';
-import type { SystemState } from '../overview/state.ts';
 import { Trends } from '../overview/trends.tsx';
+import { useSystem } from '../overview/use-system.ts';
 import { Verdict } from '../overview/verdict.tsx';
+import { WayDiagram } from '../overview/way-diagram.tsx';
 import { faultWords } from './faults.ts';
 
 interface Part {
@@ -23,27 +23,25 @@ export function BreakIt() {
     return <Empty title="Nothing can be broken here.">Only a local stack, from npm start, can be.</Empty>;
   return (
     <>
-      <PageHead title="Break it" note="Put back by itself after two minutes" />
-      <div className="stack">
-        <WhatIsSeen />
+      <PageHead title="Break it" note="whatever is broken is put back by itself after two minutes" />
+      <div className="beside">
         <Parts />
+        <WhatIsSeen />
       </div>
     </>
   );
 }
 
+/** What an operator sees meanwhile. */
 function WhatIsSeen() {
-  const { data, error } = useQuery({
-    queryKey: ['state'],
-    queryFn: ({ signal }) => getJson<SystemState>('/api/state', signal),
-    refetchInterval: 1_000,
-  });
-  if (data === undefined) return error === null ? <Loading rows={4} /> : <Failed error={error} />;
+  const { state, causes, error } = useSystem();
+  if (state === undefined) return error === null ? <Loading rows={8} /> : <Failed error={error} />;
   return (
-    <>
-      <Verdict causes={causesOf(data)} />
-      <Trends state={data} />
-    </>
+    <div className="stack">
+      <Verdict causes={causes} />
+      <WayDiagram state={state} />
+      <Trends />
+    </div>
   );
 }
 

@@ -1,28 +1,28 @@
-import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Empty, PageHead } from '../../elements/states.tsx';
 import { exactTime } from '../../elements/values.tsx';
-import { productIdIn, useLive, useLiveState } from '../../http/live.ts';
-import { versionText, type Trace } from '../keys/traces.ts';
+import { useLive, useLiveState } from '../../http/live.ts';
+import { personOf } from '../../products/product.ts';
+import { useChangeDetails, type Details } from './change-details.ts';
+import { ChangeTable, type ChangeRow } from './change-table.tsx';
 
 /** More rows nobody reads. */
 const mostRows = 500;
 
-type Row = { readonly trace: Trace } | { readonly note: string; readonly at: number };
-
 /** Every change as it is applied, whoever made it. */
 export function Changes() {
   const { isLive, since } = useLiveState();
-  const [rows, setRows] = useState<readonly Row[]>([]);
-  const [held, setHeld] = useState<readonly Row[]>();
+  const [rows, setRows] = useState<readonly ChangeRow[]>([]);
+  const [held, setHeld] = useState<readonly ChangeRow[]>();
   const [filter, setFilter] = useState('');
-  const add = (row: Row): void => {
+  const details = useChangeDetails(rows.flatMap((row) => ('trace' in row ? [row.trace] : [])));
+  const add = (row: ChangeRow): void => {
     const into = held === undefined ? setRows : setHeld;
-    into((now: readonly Row[] | undefined) => [row, ...(now ?? [])].slice(0, mostRows));
+    into((now: readonly ChangeRow[] | undefined) => [row, ...(now ?? [])].slice(0, mostRows));
   };
   useLive('applied', (trace) => add({ trace }));
   useLive('refreshed', ({ seq, refreshedAt }) => {
-    const mark = (now: readonly Row[]): readonly Row[] =>
+    const mark = (now: readonly ChangeRow[]): readonly ChangeRow[] =>
       now.map((row) =>
         'trace' in row && row.trace.seq === seq ? { trace: { ...row.trace, refreshedAt } } : row,
       );
@@ -35,8 +35,7 @@ export function Changes() {
   useLive('missed', ({ count }) =>
     add({ note: `${count} were not shown, because they came too fast`, at: performance.now() }),
   );
-  const wanted = filter.trim().toLowerCase();
-  const shown = rows.filter((row) => !('trace' in row) || row.trace.key.toLowerCase().includes(wanted));
+  const shown = rows.filter((row) => matches(row, filter.trim().toLowerCase(), details));
   return (
     <>
       <PageHead
@@ -49,10 +48,10 @@ export function Changes() {
         }
       >
         <input
-          className="narrow"
+          className="filter"
           type="search"
-          aria-label="Filter by key"
-          placeholder="Filter by key"
+          aria-label="Filter the changes"
+          placeholder="Filter by key, SKU or person"
           value={filter}
           onChange={({ target }) => setFilter(target.value)}
         />
@@ -79,63 +78,17 @@ export function Changes() {
             </p>
           </Empty>
         ) : (
-          <div className={isLive ? 'scroll' : 'scroll old'}>
-            <table>
-              <thead>
-                <tr>
-                  <th>Applied</th>
-                  <th>Key</th>
-                  <th className="number">Version</th>
-                  <th className="number">Commit → applied</th>
-                  <th className="number">→ refreshed</th>
-                </tr>
-              </thead>
-              <tbody>
-                {shown.map((row) =>
-                  'trace' in row ? (
-                    <ChangeRow key={row.trace.seq} trace={row.trace} />
-                  ) : (
-                    <tr key={row.at}>
-                      <td />
-                      <td className="faint" colSpan={4}>
-                        {row.note}
-                      </td>
-                    </tr>
-                  ),
-                )}
-              </tbody>
-            </table>
-          </div>
+          <ChangeTable rows={shown} details={details} isOld={!isLive} />
         )}
       </section>
     </>
   );
 }
 
-function ChangeRow({ trace }: { trace: Trace }) {
-  const { key } = trace;
-  const commit = Date.parse(trace.committedAt ?? trace.changedAt);
-  const after = (at: string | null): string => (at === null ? '–' : `${Date.parse(at) - commit} ms`);
-  return (
-    <tr>
-      <td title={trace.appliedAt === null ? undefined : exactTime(trace.appliedAt)}>
-        {trace.appliedAt === null ? '–' : new Date(trace.appliedAt).toLocaleTimeString('en-GB')}
-      </td>
-      <td className="wide mono">
-        {trace.entity === 'product' ? (
-          <Link to="/products/$id" params={{ id: productIdIn(key) }}>
-            {key}
-          </Link>
-        ) : (
-          key
-        )}{' '}
-        <Link to="/keys" search={{ key }} className="fine">
-          trace
-        </Link>
-      </td>
-      <td className="number">{versionText(trace.version)}</td>
-      <td className="number">{after(trace.appliedAt)}</td>
-      <td className="number">{after(trace.refreshedAt)}</td>
-    </tr>
+function matches(row: ChangeRow, wanted: string, details: Details): boolean {
+  if (!('trace' in row)) return true;
+  const change = details(row.trace);
+  return [row.trace.key, change?.sku, change?.name, change && personOf(change.changedBy)].some(
+    (text) => text?.toLowerCase().includes(wanted) === true,
   );
 }

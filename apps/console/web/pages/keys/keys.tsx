@@ -1,9 +1,10 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Field } from '../../elements/field.tsx';
-import { Empty, PageHead } from '../../elements/states.tsx';
+import { PageHead } from '../../elements/states.tsx';
 import { useMay } from '../../http/me.ts';
-import { Audit } from './audit.tsx';
+import { JobKeys } from './job-keys.tsx';
+import { KeyAudits } from './key-audits.tsx';
 import { KeyView } from './key-view.tsx';
 import { PurgeDialog, type PurgeTarget } from './purge.tsx';
 
@@ -11,12 +12,9 @@ const entities = ['product', 'sku', 'settings', 'sales_month', 'user_profile'] a
 
 /** Why is this key so? Any key of the cache, with what happened to it; purges and audits. */
 export function Keys() {
-  const { key = '' } = useSearch({ from: '/keys' });
-  const navigate = useNavigate();
+  const { key = '', job } = useSearch({ from: '/keys' });
   const isAdmin = useMay('admin');
-  const [text, setText] = useState(key);
   const [target, setTarget] = useState<PurgeTarget>();
-  const [entity, setEntity] = useState<string>(entities[0]);
   return (
     <>
       <PageHead title="Why is this key so?">
@@ -27,70 +25,81 @@ export function Keys() {
         )}
       </PageHead>
       <div className="stack">
-        <form
-          className="key-form"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void navigate({ to: '/keys', search: text.trim() === '' ? {} : { key: text.trim() } });
-          }}
-        >
-          <Field
-            label="Key"
-            hint="product:<id>, sku:<sku>, app:settings, report:sales:<month>, user:<id>:profile"
-          >
-            {(props) => (
-              <input
-                {...props}
-                className="mono"
-                spellCheck={false}
-                maxLength={512}
-                value={text}
-                onChange={(event) => setText(event.target.value)}
-              />
-            )}
-          </Field>
-          <button type="submit" className="primary">
-            Show
-          </button>
-        </form>
-        {key === '' ? (
-          <Empty title="No key is chosen.">
-            <p>
-              Type the key of a cached entry. This page shows its changes, and what Postgres, Redis and the
-              near caches hold.
-            </p>
-          </Empty>
-        ) : (
+        <ChooseKey key={key} present={key} />
+        {key !== '' ? (
           <KeyView key={key} cacheKey={key} />
-        )}
-        {isAdmin && (
-          <section className="panel" aria-labelledby="many">
-            <header>
-              <h2 id="many">Many keys</h2>
-            </header>
-            <div className="panel-body row">
-              <select
-                aria-label="Entity"
-                className="narrow"
-                value={entity}
-                onChange={(event) => setEntity(event.target.value)}
-              >
-                {entities.map((name) => (
-                  <option key={name}>{name}</option>
-                ))}
-              </select>
-              <button type="button" className="danger" onClick={() => setTarget({ entity })}>
-                Purge this entity…
-              </button>
-              <button type="button" className="danger" onClick={() => setTarget({ all: true })}>
-                Purge everything…
-              </button>
-              <Audit />
-            </div>
-          </section>
+        ) : (
+          <>
+            {job !== undefined && <JobKeys job={job} />}
+            <KeyAudits />
+            {isAdmin && <ManyKeys purge={setTarget} />}
+          </>
         )}
       </div>
       <PurgeDialog target={target} close={() => setTarget(undefined)} />
     </>
+  );
+}
+
+function ChooseKey({ present }: { present: string }) {
+  const navigate = useNavigate();
+  const [text, setText] = useState(present);
+  return (
+    <form
+      className="key-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void navigate({ to: '/keys', search: text.trim() === '' ? {} : { key: text.trim() } });
+      }}
+    >
+      <Field
+        label="Key"
+        hint="product:<id>, sku:<sku>, app:settings, report:sales:<month>, user:<id>:profile. This page shows what Postgres, Redis and the near caches hold of it, and why."
+      >
+        {(props) => (
+          <input
+            {...props}
+            className="mono"
+            spellCheck={false}
+            maxLength={512}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+        )}
+      </Field>
+      <button type="submit" className="primary">
+        Show
+      </button>
+    </form>
+  );
+}
+
+function ManyKeys({ purge }: { purge: (target: PurgeTarget) => void }) {
+  const [entity, setEntity] = useState<string>(entities[0]);
+  return (
+    <section className="panel" aria-labelledby="many">
+      <header>
+        <h2 id="many">Purge many keys</h2>
+        <span className="fine">Postgres then answers each of them once more</span>
+      </header>
+      <div className="panel-body row">
+        <select
+          aria-label="Entity"
+          className="narrow"
+          value={entity}
+          onChange={(event) => setEntity(event.target.value)}
+        >
+          {entities.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+        <button type="button" className="danger" onClick={() => purge({ entity })}>
+          Purge this entity…
+        </button>
+        <button type="button" className="danger" onClick={() => purge({ all: true })}>
+          Purge everything…
+        </button>
+      </div>
+    </section>
   );
 }

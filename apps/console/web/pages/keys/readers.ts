@@ -19,15 +19,70 @@ export interface ReaderView {
     readonly postgres: Holder;
     readonly redis: Holder;
     readonly near: Holder;
-    readonly lastInvalidation: { readonly version: number | null; readonly heardAt: string } | null;
-    readonly process: { readonly nearCacheIsSound?: boolean; readonly watermarkAgeMs?: number | null };
   };
 }
 
-/** `at` is the address in the console of the product or of the settings. */
+/** Who holds a key, and what. */
+export interface HolderRow {
+  readonly name: string;
+  readonly title: string;
+  readonly holder: Holder;
+}
+
+/** Postgres and Redis once, and the near cache of each reader. */
+export function rowsOfReaders(views: readonly ReaderView[]): readonly HolderRow[] {
+  const [first] = views;
+  if (first === undefined) return [];
+  return [
+    ...rowsOfStores(first.view),
+    ...views.map(({ instance, view }, index) => ({
+      name: `near cache ${index + 1}`,
+      title: instance,
+      holder: view.near,
+    })),
+  ];
+}
+
+export const rowsOfStores = ({
+  postgres,
+  redis,
+}: {
+  readonly postgres: Holder;
+  readonly redis: Holder;
+}): readonly HolderRow[] => [
+  { name: 'Postgres', title: '', holder: postgres },
+  { name: 'Redis', title: '', holder: redis },
+];
+
+/** Takes the place of rows that are not known yet, so that nothing shifts when they arrive. */
+export function awaitedRows(readers: number): readonly HolderRow[] {
+  const names = [
+    'Postgres',
+    'Redis',
+    ...Array.from({ length: readers }, (_, index) => `near cache ${index + 1}`),
+  ];
+  return names.map((name) => ({ name, title: '', holder: { state: '…' } }));
+}
+
+/** `at` is the address in the console of the product, of the SKU or of the settings. */
 export const readersQuery = (at: string) =>
   queryOptions({
     queryKey: ['readers', at],
-    queryFn: ({ signal }) => getJson<{ data: readonly ReaderView[] }>(`${at}/readers`, signal),
+    queryFn: async ({ signal }) =>
+      rowsOfReaders((await getJson<{ data: readonly ReaderView[] }>(`${at}/readers`, signal)).data),
+    refetchInterval: 3_000,
+  });
+
+/** Any key, without near caches. */
+export const heldKeyQuery = (cacheKey: string) =>
+  queryOptions({
+    queryKey: ['held key', cacheKey],
+    queryFn: async ({ signal }) =>
+      rowsOfStores(
+        await getJson<{ postgres: Holder; redis: Holder }>(
+          `/api/keys?${new URLSearchParams({ key: cacheKey })}`,
+          signal,
+        ),
+      ),
     refetchInterval: 3_000,
   });

@@ -6,7 +6,7 @@ import { Ask } from '../../elements/ask.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/toasts.tsx';
-import { Ago, count, Id, Money, weightText } from '../../elements/values.tsx';
+import { Ago, count, Id, Money, Weight } from '../../elements/values.tsx';
 import { callApi, getJson, textOf } from '../../http/api.ts';
 import { useMay } from '../../http/me.ts';
 import { StatusPill } from './status-pill.tsx';
@@ -71,7 +71,7 @@ export function OrderPage() {
                     <Money minor={item.priceMinor * item.quantity} currency={data.currency} />
                   </td>
                   <td className="number">
-                    {weightText(item.weightGrams === null ? null : item.weightGrams * item.quantity)}
+                    <Weight grams={item.weightGrams === null ? null : item.weightGrams * item.quantity} />
                   </td>
                 </tr>
               ))}
@@ -91,7 +91,7 @@ export function OrderPage() {
                   title={data.totalWeightIsComplete ? undefined : 'Some items have no known weight.'}
                 >
                   {data.totalWeightIsComplete ? '' : 'at least '}
-                  {weightText(data.totalWeightGrams)}
+                  <Weight grams={data.totalWeightGrams} />
                 </td>
               </tr>
             </tfoot>

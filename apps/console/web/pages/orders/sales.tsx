@@ -57,22 +57,30 @@ function Months({ report, currency }: { report: Report; currency: string }) {
   const top = Math.max(1, ...months.map(({ revenueMinor }) => revenueMinor));
   return (
     <div className="sales">
-      <svg
-        className="bars"
-        viewBox="0 0 240 80"
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={`Revenue of the last twelve months, at most ${moneyText(top, currency)}`}
-      >
-        {months.map(({ month, revenueMinor }, index) => {
-          const height = (revenueMinor / top) * 76;
-          return (
-            <rect key={month} x={index * 20 + 2} width="16" y={80 - height} height={height}>
-              <title>{`${monthName(month)}: ${moneyText(revenueMinor, currency)}`}</title>
-            </rect>
-          );
-        })}
-      </svg>
+      <div className="sales-chart">
+        <span className="fine">{moneyText(top, currency)}</span>
+        <svg
+          className="bars"
+          viewBox="0 0 240 80"
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={`Revenue of the last twelve months, at most ${moneyText(top, currency)}`}
+        >
+          {months.map(({ month, revenueMinor }, index) => {
+            const height = (revenueMinor / top) * 80;
+            return (
+              <rect key={month} x={index * 20 + 2} width="16" y={80 - height} height={height}>
+                <title>{`${monthName(month)}: ${moneyText(revenueMinor, currency)}`}</title>
+              </rect>
+            );
+          })}
+        </svg>
+        <ol aria-hidden="true">
+          {months.map(({ month }) => (
+            <li key={month}>{monthName(month).slice(0, 3)}</li>
+          ))}
+        </ol>
+      </div>
       <Scroll label="Revenue of each month">
         <table>
           <thead>

@@ -1,3 +1,4 @@
+import type { WrongEntry } from '@catalog/contracts';
 import { expect, test } from 'vitest';
 import { causesOf } from './causes.ts';
 import type { ServiceState, SystemState } from './state.ts';
@@ -9,12 +10,21 @@ function service(name: string, over: Partial<ServiceState> = {}): ServiceState {
   return { name, state: 'ready', failing: {}, answeredInMs: 1, sinceMs: at, ...over };
 }
 
+const readerOf = (name: string, isSound = true) => ({
+  name,
+  isSound,
+  watermarkAgeSeconds: isSound ? 0.3 : null,
+  nearEntries: 97,
+});
+
 /** A healthy system, with one service that is not. */
 function system(over: Partial<SystemState> = {}, ...ill: ServiceState[]): SystemState {
   const counts = { waiting: 0, active: 0, delayed: 0, failed: 0, completed: 3 };
   return {
     atMs: at,
     services: names.map((name) => ill.find((one) => one.name === name) ?? service(name)),
+    stores: { postgresMs: 3, cacheRedisMs: 0.2, stateRedisMs: 0.3 },
+    readers: ['1', '2', '3'].map((reader) => readerOf(reader)),
     queues: [
       { name: 'invalidation', counts },
       { name: 'refresh', counts },
@@ -40,6 +50,11 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
     'postgres',
     system({}, worker({ postgres: 'fails: ECONNREFUSED' })),
     /^Postgres does not answer since .*Nothing can be saved/,
+  ],
+  [
+    'postgres',
+    system({}, worker({ postgres: 'fails: 57P03' })),
+    /^Postgres is starting, or DATABASE_URL of invalidation-worker leads to a standby, since/,
   ],
   [
     'state redis away',
@@ -69,7 +84,12 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   [
     'cache redis',
     system({}, worker({ cache: 'fails: ECONNREFUSED' })),
-    /^The cache Redis does not answer the worker since .*Readers ask Postgres/,
+    /^The cache Redis does not answer the worker since .*Readers ask Postgres, which takes 3 ms\.$/,
+  ],
+  [
+    'cache redis',
+    system({ stores: { cacheRedisMs: null } }),
+    /^The cache Redis does not answer this console, but it answers the worker\.$/,
   ],
   [
     'queue paused',
@@ -95,7 +115,7 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
       {},
       worker({ 'set aside': 'keys that are read past the cache: 1 (x:settings). It says: NOPERM' }, 'ready'),
     ),
-    /x:settings\. All other keys are fresh\.$/,
+    /^The cache Redis refuses to invalidate keys \(NOPERM\)\..*x:settings\. All other keys are fresh\.$/,
     { kind: 'open', name: 'Show the key', href: '/keys?key=x%3Asettings' },
   ],
   [
@@ -106,12 +126,30 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   [
     'wrong entries',
     system({ feed: { watermarkAgeSeconds: 0, wrongEntries: 1 } }),
-    /found and repaired 1 wrong entry/,
+    /found 1 wrong entry since the worker started/,
+  ],
+  [
+    'silent reader',
+    system({ readers: [readerOf('1'), readerOf('2', false)] }),
+    /^Of 2 readers, reader 2 hears no heartbeat/,
+  ],
+  [
+    'went back',
+    system({ feed: { watermarkAgeSeconds: 0.1, wentBack: { timeline: 'other', atMs: at } } }),
+    /^Postgres went back, or failed over, at \d\d:\d\d \(another timeline\)\. All caches were emptied/,
   ],
   [
     'failed jobs',
-    system({ queues: [{ name: 'refresh', counts: { ...counts, failed: 19 } }] }),
-    /^19 jobs of the queue refresh failed\./,
+    system({
+      queues: [
+        {
+          name: 'refresh',
+          counts: { ...counts, failed: 19 },
+          lastFailure: { reason: 'connection refused', atMs: at - 180_000 },
+        },
+      ],
+    }),
+    /^19 jobs of the queue refresh failed, the last one 3 minutes ago: connection refused\. The outbox/,
     { kind: 'retry', name: 'Retry all', queue: 'refresh' },
   ],
   [
@@ -120,6 +158,17 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
     /^The cache is 2\.5 s behind Postgres.* 7 changes wait in the outbox\.$/,
   ],
   ['behind', system({ feed: {} }), /does not say how far/],
+  [
+    'behind',
+    system({ feed: { watermarkAgeSeconds: 9, unapplied: 390_000 }, rates: { applied: 35_000 } }),
+    /^A mass change is being applied: 390,000 changes wait, 35,000 a second, about 12 s\./,
+    { kind: 'open', name: 'Follow it', href: '/changes' },
+  ],
+  [
+    'warning',
+    system({}, service('catalog-read', { failing: { workers: '1 of 2 run' } })),
+    /^catalog-read warns of its workers: 1 of 2 run\.$/,
+  ],
 ])('the cause "%s" has its sentence', (cause, state, text, action) => {
   const [first] = causesOf(state);
   expect(first?.cause).toBe(cause);
@@ -133,4 +182,38 @@ test('a paused queue comes before the lag that it causes', () => {
     feed: { watermarkAgeSeconds: 180, unapplied: 5 },
   });
   expect(causesOf(state).map(({ cause }) => cause)).toEqual(['queue paused', 'behind']);
+});
+
+test('a worker that is not ready because of another cause is not named once more', () => {
+  const state = system({}, worker({ postgres: 'fails: ECONNREFUSED', heartbeat: 'fails' }));
+  expect(causesOf(state).map(({ cause }) => cause)).toEqual(['postgres']);
+});
+
+test('readers that all hear nothing are no cause: the worker is', () => {
+  const state = system({ readers: [readerOf('1', false)], feed: {} });
+  expect(causesOf(state).map(({ cause }) => cause)).toEqual(['behind']);
+});
+
+test('a wrong entry is named with what was wrong and for how long, and is forgotten after an hour', () => {
+  const entry: WrongEntry = {
+    key: 'product:01a2',
+    difference: 'other',
+    cachedVersion: 7,
+    version: 7,
+    members: ['priceMinor'],
+    foundAt: new Date(at - 60_000).toISOString(),
+    wrongSince: new Date(at - 72_000).toISOString(),
+    isRepaired: true,
+  };
+  const state = system({ feed: { watermarkAgeSeconds: 0, wrongEntries: 1 } });
+  expect(causesOf(state, [entry])).toEqual([
+    {
+      cause: 'wrong entries',
+      tone: 'warn',
+      text: 'The audit found 1 wrong entry product:01a2: other content, for 12 s or longer. Repaired.',
+      action: { kind: 'open', name: 'Why?', href: '/keys?key=product%3A01a2' },
+    },
+  ]);
+  const old = { ...entry, foundAt: new Date(at - 2 * 3_600_000).toISOString() };
+  expect(causesOf(state, [old]).map(({ cause }) => cause)).toEqual(['none']);
 });

@@ -1,4 +1,5 @@
 /** The sentence on top of the overview. Each cause has one sentence and at most one action; the worst comes first. */
+import type { WrongEntry } from '@catalog/contracts';
 import type { QueueState, ServiceState, SystemState } from './state.ts';
 
 export type Action =
@@ -15,6 +16,8 @@ export interface Cause {
 }
 
 type Found = Omit<Cause, 'cause'> | undefined;
+/** `wrong` are the entries that the auditor has found, the newest first, as far as they are known. */
+type Find = (state: SystemState, wrong: readonly WrongEntry[]) => Found;
 
 const serviceIn = ({ services }: SystemState, name: string): ServiceState | undefined =>
   services.find((service) => service.name === name);
@@ -39,18 +42,29 @@ const stateRedisWords: readonly (readonly [code: string, words: string])[] = [
 
 /** The bound of the cache, see docs/protocol.md. */
 const bound_s = 2;
+/** Postgres answers so while it starts, and our services answer so for a standby. */
+const cannotConnectNow = '57P03';
+/** Nobody needs to hear for longer that all caches were emptied. */
+const wentBack_ms = 10 * 60_000;
+/** Wrong entries that were found longer ago are only on the page of keys. */
+const wrong_ms = 60 * 60_000;
+/** Fewer changes are applied before somebody has read a sentence about them. */
+const massChange = 1_000;
 
-const causes: readonly (readonly [cause: string, find: (state: SystemState) => Found])[] = [
+const causes: readonly (readonly [cause: string, find: Find])[] = [
   [
     'postgres',
     (state) => {
       const failing = state.services.filter(({ failing }) => failing['postgres'] !== undefined);
       const [first] = failing;
       if (first === undefined) return undefined;
-      return {
-        tone: 'bad',
-        text: `Postgres does not answer since ${clock(first.sinceMs)}. Nothing can be saved. Readers serve what the caches hold, marked stale.`,
-      };
+      const consequence = 'Nothing can be saved. Readers serve what the caches hold, marked stale.';
+      if (first.failing['postgres']?.includes(cannotConnectNow) === true)
+        return {
+          tone: 'bad',
+          text: `Postgres is starting, or DATABASE_URL of ${first.name} leads to a standby, since ${clock(first.sinceMs)}. ${consequence}`,
+        };
+      return { tone: 'bad', text: `Postgres does not answer since ${clock(first.sinceMs)}. ${consequence}` };
     },
   ],
   [
@@ -87,10 +101,17 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
     'cache redis',
     (state) => {
       const worker = serviceIn(state, 'invalidation-worker');
-      if (worker === undefined || worker.failing['cache'] === undefined) return undefined;
+      const { cacheRedisMs, postgresMs } = state.stores;
+      if (worker?.failing['cache'] === undefined) {
+        if (cacheRedisMs !== null) return undefined;
+        return worker?.state === 'ready'
+          ? { tone: 'warn', text: 'The cache Redis does not answer this console, but it answers the worker.' }
+          : { tone: 'bad', text: 'The cache Redis does not answer. Readers ask Postgres.' };
+      }
+      const cost = typeof postgresMs === 'number' ? `, which takes ${postgresMs} ms` : '';
       return {
         tone: 'bad',
-        text: `The cache Redis does not answer the worker since ${clock(worker.sinceMs)} (${worker.failing['cache']}). Readers ask Postgres.`,
+        text: `The cache Redis does not answer the worker since ${clock(worker.sinceMs)} (${worker.failing['cache']}). Readers ask Postgres${cost}.`,
       };
     },
   ],
@@ -111,7 +132,10 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
   [
     'service',
     ({ services }) => {
-      const away = services.filter(({ name, state }) => state !== 'ready' && name !== 'invalidation-worker');
+      const away = services.filter(
+        ({ name, state, failing }) =>
+          state !== 'ready' && name !== 'invalidation-worker' && !isOnly(failing, explained.ofServices),
+      );
       const [first] = away;
       if (first === undefined) return undefined;
       const words = first.state === 'no answer' ? 'does not answer' : `is not ready: ${reasons(first)}`;
@@ -134,9 +158,10 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
       const check = checkOf(state, 'invalidation-worker', 'set aside');
       if (check === undefined) return undefined;
       const key = /\(([^,)]+)/.exec(check)?.[1];
+      const reason = /It says: (.*)$/s.exec(check)?.[1];
       return {
         tone: 'warn',
-        text: `The cache Redis refuses to invalidate keys. Readers take these from Postgres: ${key ?? check}. All other keys are fresh.`,
+        text: `The cache Redis refuses to invalidate keys${reason === undefined ? '' : ` (${reason})`}. Readers take these from Postgres: ${key ?? check}. All other keys are fresh.`,
         ...(key !== undefined && {
           action: { kind: 'open', name: 'Show the key', href: `/keys?key=${encodeURIComponent(key)}` },
         }),
@@ -152,23 +177,62 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
     },
   ],
   [
+    'silent reader',
+    ({ readers }) => {
+      const silent = readers.filter(({ isSound }) => !isSound);
+      // If none hears the worker, the worker is the cause.
+      if (silent.length === 0 || silent.length === readers.length) return undefined;
+      const names = silent.map(({ name }) => name).join(', ');
+      return {
+        tone: 'warn',
+        text: `Of ${readers.length} readers, ${silent.length === 1 ? `reader ${names} hears` : `readers ${names} hear`} no heartbeat of the worker. They ask Redis or Postgres, so their answers are right, but slower.`,
+      };
+    },
+  ],
+  [
     'wrong entries',
-    ({ feed }) =>
-      (feed.wrongEntries ?? 0) === 0
-        ? undefined
-        : {
-            tone: 'warn',
-            text: `The audit has found and repaired ${amount(feed.wrongEntries ?? 0, 'wrong entry', 'wrong entries')} since the worker started. The log of the worker names each.`,
-          },
+    ({ feed, atMs }, wrong) => {
+      const found = feed.wrongEntries ?? 0;
+      const [newest] = wrong;
+      if (found === 0 || (newest !== undefined && atMs - Date.parse(newest.foundAt) > wrong_ms))
+        return undefined;
+      if (newest === undefined)
+        return {
+          tone: 'warn',
+          text: `The audit has found ${amount(found, 'wrong entry', 'wrong entries')} since the worker started, and repaired what it could. The log of the worker names each.`,
+        };
+      return {
+        tone: 'warn',
+        text: `The audit found ${amount(found, 'wrong entry', 'wrong entries')}${found === 1 ? '' : ', the last one'} ${newest.key}: ${wrongText(newest)}. ${newest.isRepaired ? 'Repaired.' : 'Not repaired yet.'}`,
+        action: { kind: 'open', name: 'Why?', href: `/keys?key=${encodeURIComponent(newest.key)}` },
+      };
+    },
+  ],
+  [
+    'went back',
+    ({ feed, atMs }) => {
+      const { wentBack } = feed;
+      if (wentBack === undefined || atMs - wentBack.atMs > wentBack_ms) return undefined;
+      const where = wentBack.timeline === 'same' ? 'the same timeline' : 'another timeline';
+      return {
+        tone: 'warn',
+        text: `Postgres went back, or failed over, at ${clock(wentBack.atMs)} (${where}). All caches were emptied then, so nothing that it lost is served.`,
+      };
+    },
   ],
   [
     'failed jobs',
-    ({ queues }) => {
+    ({ queues, atMs }) => {
       const queue = queues.find(({ counts }) => (counts?.failed ?? 0) > 0);
       if (queue === undefined) return undefined;
+      const { lastFailure } = queue;
+      const last =
+        lastFailure === undefined
+          ? ''
+          : `, the last one ${agoText(atMs - lastFailure.atMs)}: ${lastFailure.reason.replace(/\.$/, '')}`;
       return {
         tone: 'warn',
-        text: `${amount(queue.counts?.failed ?? 0, 'job', 'jobs')} of the queue ${queue.name} failed. The outbox dispatches their changes again.`,
+        text: `${amount(queue.counts?.failed ?? 0, 'job', 'jobs')} of the queue ${queue.name} failed${last}. The outbox dispatches their changes again.`,
         action: { kind: 'retry', name: 'Retry all', queue: queue.name },
       };
     },
@@ -178,6 +242,14 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
     (state) => {
       const age_s = state.feed.watermarkAgeSeconds;
       if (age_s !== undefined && age_s <= bound_s) return undefined;
+      const { unapplied = 0 } = state.feed;
+      const { applied = 0 } = state.rates;
+      if (unapplied >= massChange && applied > 0)
+        return {
+          tone: 'warn',
+          text: `A mass change is being applied: ${unapplied.toLocaleString('en')} changes wait, ${Math.round(applied).toLocaleString('en')} a second, about ${Math.ceil(unapplied / applied)} s. Until then readers ask Postgres.`,
+          action: { kind: 'open', name: 'Follow it', href: '/changes' },
+        };
       if (age_s === undefined)
         return {
           tone: 'warn',
@@ -189,7 +261,49 @@ const causes: readonly (readonly [cause: string, find: (state: SystemState) => F
       };
     },
   ],
+  [
+    'warning',
+    ({ services }) => {
+      const [first] = services.flatMap(({ name, state, failing }) =>
+        state === 'ready'
+          ? Object.entries(failing)
+              .filter(([check]) => !namedAbove.has(check))
+              .map(([check, answer]) => `${name} warns of its ${check}: ${answer}.`)
+          : [],
+      );
+      return first === undefined ? undefined : { tone: 'warn', text: first };
+    },
+  ],
 ];
+
+/** Checks whose failure is the cause of another sentence, or follows from it. */
+const explained = {
+  ofServices: new Set(['postgres']),
+  ofWorker: new Set(['postgres', 'cache', 'queue', 'doorbell', 'heartbeat', 'watermark', 'set aside']),
+};
+
+const isOnly = (failing: ServiceState['failing'], checks: ReadonlySet<string>): boolean =>
+  Object.keys(failing).length > 0 && Object.keys(failing).every((check) => checks.has(check));
+
+/** Warnings of services that have a sentence of their own. */
+const namedAbove: ReadonlySet<string> = new Set(['doorbell', 'set aside', 'watermark']);
+
+function wrongText({ difference, cachedVersion, version, wrongSince, foundAt }: WrongEntry): string {
+  const words = {
+    older: `version ${cachedVersion.toLocaleString('en')} instead of ${version.toLocaleString('en')}`,
+    newer: `version ${cachedVersion.toLocaleString('en')}, which Postgres does not have`,
+    other: 'other content',
+  };
+  const for_s = Math.max(1, Math.round((Date.parse(foundAt) - Date.parse(wrongSince)) / 1_000));
+  return `${words[difference]}, for ${for_s.toLocaleString('en')} s or longer`;
+}
+
+function agoText(age_ms: number): string {
+  const minutes = Math.round(age_ms / 60_000);
+  if (minutes < 1) return 'less than a minute ago';
+  if (minutes < 120) return amount(minutes, 'minute ago', 'minutes ago');
+  return amount(Math.round(minutes / 60), 'hour ago', 'hours ago');
+}
 
 function pausedWords({ paused }: QueueState): string {
   if (paused?.sinceMs === undefined || paused.by === undefined) return ', not by this console';
@@ -202,11 +316,18 @@ const reasons = ({ failing }: ServiceState): string =>
     .join(', ');
 
 /** Every cause that is found, the worst first. Without any, one sentence says that all is well. */
-export function causesOf(state: SystemState): readonly Cause[] {
-  const found = causes.flatMap(([cause, find]) => {
-    const one = find(state);
+export function causesOf(state: SystemState, wrong: readonly WrongEntry[] = []): readonly Cause[] {
+  const all = causes.flatMap(([cause, find]) => {
+    const one = find(state, wrong);
     return one === undefined ? [] : [{ cause, ...one }];
   });
+  const worker = serviceIn(state, 'invalidation-worker');
+  const isRepetition = ({ cause }: Cause): boolean =>
+    cause === 'worker not ready' &&
+    worker !== undefined &&
+    isOnly(worker.failing, explained.ofWorker) &&
+    all.some((other) => other.cause !== cause && other.tone === 'bad');
+  const found = all.filter((one) => !isRepetition(one));
   if (found.length > 0) return found;
   return [
     {

@@ -1,40 +1,41 @@
-import { useQuery } from '@tanstack/react-query';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { exactTime } from '../../elements/values.tsx';
-import { getJson } from '../../http/api.ts';
-import { causesOf } from './causes.ts';
+import { LatestChanges } from './latest-changes.tsx';
 import { QueueTable } from './queue-table.tsx';
 import { ServiceTable } from './service-table.tsx';
-import type { SystemState } from './state.ts';
 import { Trends } from './trends.tsx';
+import { useSystem } from './use-system.ts';
 import { Verdict } from './verdict.tsx';
 import { WayDiagram } from './way-diagram.tsx';
 
 export function Overview() {
-  const { data, error, refetch } = useQuery({
-    queryKey: ['state'],
-    queryFn: ({ signal }) => getJson<SystemState>('/api/state', signal),
-    refetchInterval: 1_000,
-  });
-  if (data === undefined)
-    return error === null ? <Loading rows={8} /> : <Failed error={error} again={() => void refetch()} />;
+  const { state, causes, error, refetch } = useSystem();
   return (
     <>
       <PageHead title="Overview" />
-      <div className={error === null ? 'stack' : 'stack old'}>
-        {error !== null && (
-          <p className="banner warn">
-            No longer live since {exactTime(new Date(data.atMs).toISOString())}: {error.message}
-          </p>
-        )}
-        <Verdict causes={causesOf(data)} />
-        <WayDiagram state={data} />
-        <Trends state={data} />
-        <div className="two">
-          <ServiceTable services={data.services} />
-          <QueueTable queues={data.queues} />
+      {state === undefined ? (
+        error === null ? (
+          <Loading rows={8} />
+        ) : (
+          <Failed error={error} again={refetch} />
+        )
+      ) : (
+        <div className={error === null ? 'stack' : 'stack old'}>
+          {error !== null && (
+            <p className="banner warn">
+              No longer live since {exactTime(new Date(state.atMs).toISOString())}: {error.message}
+            </p>
+          )}
+          <Verdict causes={causes} />
+          <WayDiagram state={state} />
+          <Trends />
+          <LatestChanges />
+          <div className="two">
+            <ServiceTable services={state.services} />
+            <QueueTable queues={state.queues} />
+          </div>
         </div>
-      </div>
+      )}
     </>
   );
 }

@@ -2,6 +2,8 @@
 export interface SystemState {
   readonly atMs: number;
   readonly services: readonly ServiceState[];
+  readonly stores: StoreTimes;
+  readonly readers: readonly ReaderState[];
   readonly queues: readonly QueueState[];
   readonly feed: {
     readonly watermarkAgeSeconds?: number;
@@ -10,9 +12,28 @@ export interface SystemState {
     readonly wrongEntries?: number;
     readonly nines?: number;
     readonly nearEntries?: number;
+    readonly freshP50Ms?: number;
+    readonly freshP99Ms?: number;
+    readonly wentBack?: { readonly timeline: 'same' | 'other'; readonly atMs: number };
   };
   /** Events per second. */
-  readonly rates: Readonly<Partial<Record<'reads' | 'writes' | 'applied' | 'loaded', number>>>;
+  readonly rates: Readonly<
+    Partial<Record<'reads' | 'writes' | 'applied' | 'loaded' | 'near' | 'redis' | 'postgres', number>>
+  >;
+}
+
+/** null: it does not answer. Absent: the console does not ask it. */
+export type StoreTimes = Readonly<
+  Partial<Record<'postgresMs' | 'cacheRedisMs' | 'stateRedisMs', number | null>>
+>;
+
+/** One process of catalog-read. */
+export interface ReaderState {
+  readonly name: string;
+  /** False while it does not trust its near cache. */
+  readonly isSound: boolean;
+  readonly watermarkAgeSeconds: number | null;
+  readonly nearEntries: number;
 }
 
 export interface ServiceState {
@@ -28,4 +49,6 @@ export interface QueueState {
   readonly name: string;
   readonly counts?: Readonly<Record<'waiting' | 'active' | 'delayed' | 'failed' | 'completed', number>>;
   readonly paused?: { readonly by?: string; readonly sinceMs?: number };
+  /** The newest of the failed jobs that are kept. */
+  readonly lastFailure?: { readonly reason: string; readonly atMs: number };
 }

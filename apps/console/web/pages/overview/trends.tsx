@@ -1,9 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { count } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
-import { Sparkline } from './sparkline.tsx';
-import type { SystemState } from './state.ts';
+import { Plot } from './plot.tsx';
 
 type Span = '15m' | '24h';
 type Figure =
@@ -19,7 +17,8 @@ type Figure =
   | 'freshP99Ms'
   | 'lagSeconds'
   | 'unapplied'
-  | 'waiting';
+  | 'waiting'
+  | 'nines';
 
 interface Series {
   /** Milliseconds since 1970; from the start of this console on. */
@@ -27,50 +26,74 @@ interface Series {
   readonly figures: Readonly<Record<Figure, readonly (number | null)[]>>;
 }
 
-/** Counts are whole numbers. Small rates and times have a digit behind the point. */
-const figureText = (value: number, unit: string): string =>
-  (unit !== '' && value < 10 ? value.toFixed(1) : count(Math.round(value))) + unit;
+interface Shown {
+  readonly title: string;
+  readonly unit: string;
+  readonly lines: readonly (readonly [figure: Figure, name: string])[];
+  readonly top?: number;
+  readonly limit?: number;
+}
 
-const shown: readonly { figure: Figure; name: string; unit: string }[] = [
-  { figure: 'reads', name: 'Reads', unit: '/s' },
-  { figure: 'near', name: 'answered by near caches', unit: '/s' },
-  { figure: 'redis', name: 'by Redis', unit: '/s' },
-  { figure: 'postgres', name: 'by Postgres', unit: '/s' },
-  { figure: 'hitPercent', name: 'Hit ratio', unit: ' %' },
-  { figure: 'loaded', name: 'Keys loaded from Postgres', unit: '/s' },
-  { figure: 'writes', name: 'Writes', unit: '/s' },
-  { figure: 'applied', name: 'Changes applied', unit: '/s' },
-  { figure: 'freshP50Ms', name: 'Commit to fresh, median', unit: ' ms' },
-  { figure: 'freshP99Ms', name: 'Commit to fresh, 99 of 100', unit: ' ms' },
-  { figure: 'lagSeconds', name: 'Age of the watermark', unit: ' s' },
-  { figure: 'unapplied', name: 'Outbox', unit: '' },
-  { figure: 'waiting', name: 'Jobs that wait', unit: '' },
+const plots: readonly Shown[] = [
+  {
+    title: 'Reads by layer',
+    unit: '/s',
+    lines: [
+      ['near', 'near'],
+      ['redis', 'Redis'],
+      ['postgres', 'Postgres'],
+    ],
+  },
+  { title: 'Answered without Postgres', unit: ' %', lines: [['hitPercent', 'hit ratio']], top: 100 },
+  {
+    title: 'Commit → fresh everywhere',
+    unit: ' ms',
+    lines: [
+      ['freshP99Ms', 'p99'],
+      ['freshP50Ms', 'p50'],
+    ],
+  },
+  // Beyond the bound of 2 s readers no longer trust the caches.
+  { title: 'Age of the watermark', unit: ' s', lines: [['lagSeconds', 'age']], top: 2, limit: 2 },
+  {
+    title: 'Changes',
+    unit: '/s',
+    lines: [
+      ['applied', 'applied'],
+      ['writes', 'writes'],
+    ],
+  },
+  {
+    title: 'Waiting',
+    unit: '',
+    lines: [
+      ['unapplied', 'in the outbox'],
+      ['waiting', 'jobs'],
+    ],
+    top: 5,
+  },
+  { title: 'Keys loaded from Postgres', unit: '/s', lines: [['loaded', 'loaded']] },
+  { title: 'Right audited entries', unit: ' nines', lines: [['nines', 'nines']], top: 5 },
 ];
 
 /** Plots of the last 15 minutes or the last day. */
-export function Trends({ state }: { state: SystemState }) {
+export function Trends() {
   const [span, setSpan] = useState<Span>('15m');
   const { data } = useQuery({
     queryKey: ['series', span],
     queryFn: ({ signal }) => getJson<Series>(`/api/series?span=${span}`, signal),
     refetchInterval: span === '15m' ? 5_000 : 60_000,
   });
-  const since = data?.times[0];
   return (
     <section className="panel" aria-labelledby="trends">
       <header>
         <h2 id="trends">{span === '15m' ? 'The last 15 minutes' : 'The last day'}</h2>
-        {since !== undefined && (
-          <span className="fine">
-            since {new Date(since).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })}
-          </span>
-        )}
         <div className="actions" role="group" aria-label="Time span">
           {(['15m', '24h'] as const).map((one) => (
             <button
               key={one}
               type="button"
-              className="quiet"
+              className="quiet small"
               aria-pressed={span === one}
               onClick={() => setSpan(one)}
             >
@@ -79,31 +102,18 @@ export function Trends({ state }: { state: SystemState }) {
           ))}
         </div>
       </header>
-      <div className="trends">
-        {shown.map(({ figure, name, unit }) => {
-          const values = data?.figures[figure] ?? [];
-          const last = values.findLast((value) => value !== null);
-          return (
-            <figure key={figure}>
-              <figcaption>
-                <span className="fine">{name}</span>
-                <strong>{typeof last === 'number' ? figureText(last, unit) : '–'}</strong>
-              </figcaption>
-              <Sparkline values={values} times={data?.times ?? []} name={name} unit={unit} />
-            </figure>
-          );
-        })}
-        <figure>
-          <figcaption>
-            <span className="fine">Right audited entries</span>
-            <strong>{state.feed.nines === undefined ? '–' : `${state.feed.nines.toFixed(1)} nines`}</strong>
-          </figcaption>
-          <p className="fine">
-            {state.feed.wrongEntries === undefined
-              ? 'The worker does not say.'
-              : `${count(state.feed.wrongEntries)} wrong since the worker started`}
-          </p>
-        </figure>
+      <div className="plots">
+        {plots.map(({ title, unit, lines, top, limit }) => (
+          <Plot
+            key={title}
+            title={title}
+            unit={unit}
+            times={data?.times ?? []}
+            lines={lines.map(([figure, name]) => ({ name, values: data?.figures[figure] ?? [] }))}
+            {...(top !== undefined && { top })}
+            {...(limit !== undefined && { limit })}
+          />
+        ))}
       </div>
     </section>
   );

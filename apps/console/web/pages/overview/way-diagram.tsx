@@ -1,9 +1,11 @@
 import { useState } from 'react';
 import { useLive } from '../../http/live.ts';
-import type { SystemState } from './state.ts';
-import { wayOf } from './way.ts';
+import type { ReaderState, SystemState } from './state.ts';
+import { nearCacheOf, wayOf } from './way.ts';
 
 const pulse_ms = 600;
+/** More would make the diagram higher than the page. */
+const mostReaders = 8;
 
 /** The way of a change. A pulse runs along it whenever changes are applied. */
 export function WayDiagram({ state }: { state: SystemState }) {
@@ -19,21 +21,43 @@ export function WayDiagram({ state }: { state: SystemState }) {
     <section className="panel" aria-labelledby="way">
       <header>
         <h2 id="way">The way of a change</h2>
-        <span className="fine">from a save to every reader</span>
+        <span className="fine">from a save to the near cache of every reader</span>
       </header>
       <ol className={isPulsing ? 'way pulsing' : 'way'} key={pulses}>
         {wayOf(state).map(({ name, health, word, figure, note }) => (
           <li key={name}>
-            <span className="row">
+            <span className="way-name">
               <span className={`dot ${health}`} />
               <strong>{name}</strong>
-              <span className="fine">{word}</span>
+            </span>
+            <span className={`way-word ${health === 'warn' || health === 'bad' ? `${health}-text` : ''}`}>
+              {word}
             </span>
             <span className="way-figure">{figure}</span>
             <span className="fine">{note}</span>
+            {name === 'readers' && state.readers.length > 0 && <NearCaches readers={state.readers} />}
           </li>
         ))}
       </ol>
     </section>
+  );
+}
+
+function NearCaches({ readers }: { readers: readonly ReaderState[] }) {
+  return (
+    <ul className="near-caches" aria-label="Near caches">
+      {readers.slice(0, mostReaders).map((reader) => {
+        const { health, word, title } = nearCacheOf(reader);
+        return (
+          <li key={reader.name} title={title}>
+            <span>
+              <span className={`dot ${health}`} /> near {reader.name}
+            </span>
+            <span>{word}</span>
+          </li>
+        );
+      })}
+      {readers.length > mostReaders && <li>and {readers.length - mostReaders} more</li>}
+    </ul>
   );
 }

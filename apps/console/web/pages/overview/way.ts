@@ -1,6 +1,6 @@
-/** The steps of a change, from the save to the near caches, with the health of each. */
+/** The steps of a change, from the save to the near caches, with the rate, the lag and the health of each. */
 import { count } from '../../elements/values.tsx';
-import type { SystemState } from './state.ts';
+import type { ReaderState, SystemState } from './state.ts';
 
 export type Health = 'good' | 'warn' | 'bad' | 'unknown';
 
@@ -13,88 +13,112 @@ export interface Part {
   readonly note: string;
 }
 
+const unknown = '–';
 const rate = (value: number | undefined): string =>
-  value === undefined ? '–' : `${value < 10 ? value.toFixed(1) : count(Math.round(value))}/s`;
+  value === undefined ? unknown : `${value < 10 ? value.toFixed(1) : count(Math.round(value))}/s`;
+const seconds = (value: number | undefined): string =>
+  value === undefined ? unknown : `${value.toFixed(1)} s`;
+const milliseconds = (value: number | null | undefined): string =>
+  typeof value === 'number' ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : unknown;
 
-export function wayOf(state: SystemState): Part[] {
-  const { services, queues, feed, rates } = state;
+const state = (isWell: boolean | undefined, ill: string, well = 'ready'): Pick<Part, 'health' | 'word'> => {
+  if (isWell === undefined) return { health: 'unknown', word: 'unknown' };
+  return isWell ? { health: 'good', word: well } : { health: 'bad', word: ill };
+};
+
+export function wayOf({ services, stores, queues, feed, rates }: SystemState): Part[] {
   const service = (name: string) => services.find((one) => one.name === name);
   const worker = service('invalidation-worker');
   const read = service('catalog-read');
   const write = service('catalog-write');
   const queue = queues.find(({ name }) => name === 'invalidation');
-  const check = (name: string) => worker?.failing[name];
+  const fails = (check: string): boolean => worker?.failing[check] !== undefined;
   const workerKnows = worker !== undefined && worker.state !== 'no answer';
-  const of = (isWell: boolean | undefined, ill = 'not ready'): Pick<Part, 'health' | 'word'> =>
-    isWell === undefined
-      ? { health: 'unknown', word: 'unknown' }
-      : isWell
-        ? { health: 'good', word: 'ready' }
-        : { health: 'bad', word: ill };
-  const postgresIll = services.some(({ failing }) => failing['postgres'] !== undefined);
-  const lag_s = feed.watermarkAgeSeconds;
+  const postgresIsAway =
+    stores.postgresMs === null || services.some(({ failing }) => failing['postgres'] !== undefined);
   return [
     {
       name: 'write',
-      ...of(write === undefined ? undefined : write.state === 'ready', write?.state),
+      ...state(write === undefined ? undefined : write.state === 'ready', write?.state ?? ''),
       figure: rate(rates.writes),
-      note: 'catalog-write',
+      note: 'by catalog-write',
     },
     {
       name: 'Postgres',
-      ...of(!postgresIll, 'away'),
-      figure: rate(rates.loaded),
-      note: 'keys loaded by readers',
+      ...state(!postgresIsAway, 'away'),
+      figure: milliseconds(stores.postgresMs),
+      note: `${rate(rates.loaded)} keys loaded`,
     },
     {
       name: 'outbox',
-      health:
-        feed.unapplied === undefined
-          ? 'unknown'
-          : feed.unapplied > 0 && (feed.oldestUnappliedSeconds ?? 0) > 2
-            ? 'warn'
-            : 'good',
-      word: feed.unapplied === undefined ? 'unknown' : feed.unapplied === 0 ? 'empty' : 'filled',
-      figure: feed.unapplied === undefined ? '–' : count(feed.unapplied),
+      ...outboxState(feed),
+      figure: feed.unapplied === undefined ? unknown : count(feed.unapplied),
       note: 'not yet applied',
     },
     {
       name: 'relay',
-      ...(workerKnows
-        ? check('doorbell') === undefined
-          ? { health: 'good' as const, word: 'listens' }
-          : { health: 'warn' as const, word: 'deaf' }
-        : { health: 'bad' as const, word: 'away' }),
-      figure: feed.oldestUnappliedSeconds === undefined ? '–' : `${feed.oldestUnappliedSeconds.toFixed(1)} s`,
-      note: 'oldest change waits',
+      ...(workerKnows && fails('doorbell')
+        ? { health: 'warn' as const, word: 'deaf' }
+        : state(workerKnows, 'away', 'listens')),
+      figure: seconds(feed.oldestUnappliedSeconds),
+      note: 'the oldest waits',
     },
     {
       name: 'queue',
-      ...(queue?.counts === undefined
-        ? { health: 'bad' as const, word: 'away' }
-        : queue.paused !== undefined
-          ? { health: 'bad' as const, word: 'paused' }
-          : { health: 'good' as const, word: 'runs' }),
-      figure: queue?.counts === undefined ? '–' : count(queue.counts.waiting),
-      note: 'jobs wait',
+      ...(queue?.counts !== undefined && queue.paused !== undefined
+        ? { health: 'bad' as const, word: 'paused' }
+        : state(queue?.counts !== undefined, 'away', 'runs')),
+      figure: queue?.counts === undefined ? unknown : count(queue.counts.waiting),
+      note: queue?.counts?.failed ? `wait, ${count(queue.counts.failed)} failed` : 'jobs wait',
     },
     {
       name: 'worker',
-      ...of(worker === undefined ? undefined : worker.state === 'ready', worker?.state),
+      ...state(worker === undefined ? undefined : worker.state === 'ready', worker?.state ?? ''),
       figure: rate(rates.applied),
-      note: 'applied',
+      note: feed.freshP99Ms === undefined ? 'applied' : `fresh in ${milliseconds(feed.freshP99Ms)}`,
     },
     {
       name: 'Redis',
-      ...(workerKnows ? of(check('cache') === undefined, 'away') : of(undefined)),
-      figure: lag_s === undefined ? '–' : `${lag_s.toFixed(1)} s`,
-      note: 'watermark',
+      ...(stores.cacheRedisMs === null
+        ? state(false, 'away')
+        : state(workerKnows ? !fails('cache') : undefined, 'away')),
+      figure: milliseconds(stores.cacheRedisMs),
+      note: `watermark ${seconds(feed.watermarkAgeSeconds)}`,
     },
     {
       name: 'readers',
-      ...of(read === undefined ? undefined : read.state === 'ready', read?.state),
+      ...state(read === undefined ? undefined : read.state === 'ready', read?.state ?? ''),
       figure: rate(rates.reads),
-      note: feed.nearEntries === undefined ? 'near caches' : `${count(feed.nearEntries)} near entries`,
+      note: 'by catalog-read',
     },
   ];
+}
+
+function outboxState({
+  unapplied,
+  oldestUnappliedSeconds = 0,
+}: SystemState['feed']): Pick<Part, 'health' | 'word'> {
+  if (unapplied === undefined) return { health: 'unknown', word: 'unknown' };
+  if (unapplied === 0) return { health: 'good', word: 'empty' };
+  // Within the bound a change is only on its way.
+  return { health: oldestUnappliedSeconds > 2 ? 'warn' : 'good', word: 'filled' };
+}
+
+/** One near cache in words: how many entries it holds, or that it is silent. */
+export function nearCacheOf({ isSound, nearEntries, watermarkAgeSeconds }: ReaderState): {
+  readonly health: Health;
+  readonly word: string;
+  readonly title: string;
+} {
+  if (!isSound)
+    return {
+      health: 'warn',
+      word: 'silent',
+      title: 'It hears no heartbeat of the worker, so it serves nothing from its near cache.',
+    };
+  return {
+    health: 'good',
+    word: count(nearEntries),
+    title: `${count(nearEntries)} entries in its near cache, watermark ${seconds(watermarkAgeSeconds ?? undefined)}`,
+  };
 }

@@ -13,18 +13,29 @@ interface ProductFormProps {
 
 type TextField = Exclude<FieldName, 'attributes' | 'status' | 'description'>;
 
-const rows: readonly { field: TextField; className?: string; hint?: string }[] = [
+interface Row {
+  readonly field: TextField;
+  /** How wide it is, in `product.css`; half of the form unless set. */
+  readonly className?: string;
+  readonly hint?: string;
+}
+
+const identity: readonly Row[] = [
   { field: 'name', className: 'whole' },
   { field: 'sku', hint: 'printable ASCII, unique' },
   { field: 'gtin', hint: '8, 12, 13 or 14 digits, or empty' },
   { field: 'brand' },
   { field: 'category' },
-  { field: 'priceMinor' },
-  { field: 'currency', hint: 'ISO 4217, such as EUR' },
-  { field: 'weightGrams' },
-  { field: 'lengthMm' },
-  { field: 'widthMm' },
-  { field: 'heightMm' },
+];
+const price: readonly Row[] = [
+  { field: 'priceMinor', className: 'third' },
+  { field: 'currency', className: 'third', hint: 'such as EUR' },
+];
+const measures: readonly Row[] = [
+  { field: 'weightGrams', className: 'quarter' },
+  { field: 'lengthMm', className: 'quarter' },
+  { field: 'widthMm', className: 'quarter' },
+  { field: 'heightMm', className: 'quarter' },
 ];
 
 const units: Partial<Record<FieldName, string>> = {
@@ -39,30 +50,32 @@ const numbers = new Set<FieldName>(['priceMinor', 'weightGrams', 'lengthMm', 'wi
 export function ProductForm({ draft, problems, edited, isReadOnly, change }: ProductFormProps) {
   const classOf = (field: FieldName, more = ''): string =>
     `${more} ${edited.includes(field) ? 'edited' : ''}`;
+  const inputOf = ({ field, className, hint }: Row) => (
+    <Field
+      key={field}
+      label={fieldNames[field] + (units[field] ?? '')}
+      hint={hint}
+      wrong={problems[field]}
+      className={classOf(field, className)}
+    >
+      {(props) => (
+        <input
+          {...props}
+          spellCheck={false}
+          autoComplete="off"
+          inputMode={numbers.has(field) ? 'decimal' : 'text'}
+          className={numbers.has(field) ? 'number' : undefined}
+          value={draft[field]}
+          onChange={({ target }) => change({ ...draft, [field]: target.value })}
+        />
+      )}
+    </Field>
+  );
   return (
-    <fieldset className="fields product-form" disabled={isReadOnly}>
-      {rows.map(({ field, className, hint }) => (
-        <Field
-          key={field}
-          label={fieldNames[field] + (units[field] ?? '')}
-          hint={hint}
-          wrong={problems[field]}
-          className={classOf(field, className)}
-        >
-          {(props) => (
-            <input
-              {...props}
-              spellCheck={false}
-              autoComplete="off"
-              inputMode={numbers.has(field) ? 'decimal' : 'text'}
-              className={numbers.has(field) ? 'number' : undefined}
-              value={draft[field]}
-              onChange={({ target }) => change({ ...draft, [field]: target.value })}
-            />
-          )}
-        </Field>
-      ))}
-      <Field label="Status" wrong={problems.status} className={classOf('status')}>
+    <fieldset className="product-form product-fields" disabled={isReadOnly}>
+      {identity.map(inputOf)}
+      {price.map(inputOf)}
+      <Field label="Status" wrong={problems.status} className={classOf('status', 'third')}>
         {(props) => (
           <select
             {...props}
@@ -75,6 +88,7 @@ export function ProductForm({ draft, problems, edited, isReadOnly, change }: Pro
           </select>
         )}
       </Field>
+      {measures.map(inputOf)}
       <Field label="Description" wrong={problems.description} className={classOf('description', 'whole')}>
         {(props) => (
           <textarea

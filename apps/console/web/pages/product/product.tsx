@@ -1,11 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useEffect } from 'react';
+import { NotLive } from '../../elements/not-live.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/toasts.tsx';
 import { Ago, Id } from '../../elements/values.tsx';
 import { ApiError, textOf } from '../../http/api.ts';
 import { meQuery, useMay } from '../../http/me.ts';
+import { withCommand } from '../../shell/command-key.ts';
 import { ConflictDialog } from './conflict-dialog.tsx';
 import { DeleteButton } from './delete-button.tsx';
 import { History } from './history.tsx';
@@ -88,13 +90,14 @@ export function ProductPage() {
                 type="submit"
                 className="primary"
                 disabled={!isUnsaved || saving || hasProblems || edit.theirs !== undefined}
-                title="⌘S"
+                title={withCommand('S')}
               >
                 {saving ? 'Saving…' : 'Save'}
               </button>
             </>
           )}
         </PageHead>
+        <NotLive />
         {other !== undefined && (
           <p className="banner warn" role="status">
             <span className="dot warn" /> Being edited by {other}. You can save too: what you both change is

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import type { Trace } from '../keys/traces.ts';
 import { HolderTable } from '../keys/holder-table.tsx';
-import type { ReaderView } from '../keys/readers.ts';
+import { awaitedRows, rowsOfReaders, type ReaderView } from '../keys/readers.ts';
 import { Waterfall, type Step } from '../../elements/waterfall.tsx';
 
 /** What the server says about a followed change. All times are those of the clock of Postgres. */
@@ -53,11 +53,17 @@ export function ThisChange({
           {followed !== undefined && followed.problem !== null && (
             <p className="warn-text">Not everything is known: {followed.problem}</p>
           )}
-          <HolderTable views={followed?.views ?? []} version={version} />
+          <HolderTable rows={rowsOf(followed)} version={version} />
         </div>
       )}
     </section>
   );
+}
+
+/** The readers are known before what they hold. */
+function rowsOf(followed: Followed | undefined) {
+  const { views = [], readers = [] } = followed ?? {};
+  return views.length === 0 ? awaitedRows(readers.length) : rowsOfReaders(views);
 }
 
 function useFollowed(at: string, version: number | undefined): Followed | undefined {

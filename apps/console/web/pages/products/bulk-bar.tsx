@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { say } from '../../elements/toasts.tsx';
 import type { Product } from '../../products/product.ts';
+import { amountText } from './bulk-change.ts';
 import { BulkEdit } from './bulk-edit.tsx';
 import { saveMany } from './save-many.ts';
 
@@ -34,7 +35,7 @@ export function BulkBar({
         done={(saved) => {
           setEditing(undefined);
           done();
-          say(`Changed ${saved.length} of ${products.length} products`, {
+          say(`Changed ${saved.length} of ${amountText(products.length)}`, {
             ...(saved.length > 0 && {
               action: {
                 name: 'Undo',
@@ -42,7 +43,7 @@ export function BulkBar({
                   void saveMany(saved.map(({ before, after }) => ({ before: after, after: before }))).then(
                     (outcomes) => {
                       const undone = outcomes.filter(({ problem }) => problem === undefined).length;
-                      say(`Undone for ${undone} of ${saved.length} products`);
+                      say(`Undone for ${undone} of ${amountText(saved.length)}`);
                       done();
                     },
                   ),

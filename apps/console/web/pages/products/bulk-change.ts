@@ -34,3 +34,6 @@ export function change(product: Product, kind: ChangeKind, value: string): Produ
       return { ...product, category: value };
   }
 }
+
+export const amountText = (products: number): string =>
+  `${products} ${products === 1 ? 'product' : 'products'}`;

@@ -4,7 +4,7 @@ import { Field } from '../../elements/field.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
 import { changedFields, fieldNames, valueText } from '../../products/fields.ts';
 import type { Product } from '../../products/product.ts';
-import { change, changeNames, type ChangeKind } from './bulk-change.ts';
+import { amountText, change, changeNames, type ChangeKind } from './bulk-change.ts';
 import { saveMany, type Outcome, type Wanted } from './save-many.ts';
 
 interface BulkEditProps {
@@ -15,8 +15,7 @@ interface BulkEditProps {
 }
 
 export function BulkEdit({ products, kind, close, done }: BulkEditProps) {
-  const title =
-    kind === 'archive' ? `Archive ${products.length} products` : `Edit ${products.length} products`;
+  const title = `${kind === 'archive' ? 'Archive' : 'Edit'} ${amountText(products.length)}`;
   return (
     <Ask title={title} isOpen={kind !== undefined} close={close}>
       {kind !== undefined && (
@@ -86,7 +85,7 @@ function Form({
       <p className="faint">
         {changing.length === 0
           ? 'Nothing changes yet.'
-          : `${changing.length} of ${products.length} products change. A product that somebody else changes meanwhile is left alone.`}
+          : `${changing.length} of ${amountText(products.length)} ${products.length === 1 ? 'changes' : 'change'}. A product that somebody else changes meanwhile is left alone.`}
       </p>
       <Scroll label="Preview" className="preview">
         <table>
@@ -110,7 +109,7 @@ function Form({
       </Scroll>
       {refused.length > 0 && (
         <div className="refused" role="alert">
-          {refused.length} products were not changed:
+          Not changed: {amountText(refused.length)}
           <ul>
             {refused.slice(0, 10).map(({ before, problem }) => (
               <li key={before.id}>
@@ -126,7 +125,7 @@ function Form({
         </button>
         <button type="submit" className="primary" disabled={changing.length === 0 || progress !== undefined}>
           {progress === undefined
-            ? `Change ${changing.length} products`
+            ? `Change ${amountText(changing.length)}`
             : `${progress} of ${changing.length}…`}
         </button>
       </footer>

@@ -1,16 +1,13 @@
-import { useQuery } from '@tanstack/react-query';
-import { useEffect, useId, useRef, useState } from 'react';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useEffect, useRef, useState } from 'react';
 import { count } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
+import { Facet, type FacetCount } from './facet.tsx';
 import { PriceRange } from './price-range.tsx';
 import { queryOf, type ProductsSearch } from './search.ts';
 
 type Choose = (change: Partial<Record<keyof ProductsSearch, string | number | undefined>>) => void;
 
-interface FacetCount {
-  readonly value: string;
-  readonly count: number;
-}
 type Facets = Partial<Readonly<Record<'brand' | 'category' | 'status', readonly FacetCount[]>>>;
 
 /** Each key press would be a query of its own. */
@@ -46,25 +43,26 @@ export function Filters({ search, choose }: { search: ProductsSearch; choose: Ch
         choose={(category) => choose({ category })}
       />
       <PriceRange min={search.minPrice} max={search.maxPrice} choose={choose} />
-      {Object.keys(search).length > 0 && (
-        <button
-          type="button"
-          className="quiet"
-          onClick={() =>
-            choose({
-              q: undefined,
-              status: undefined,
-              brand: undefined,
-              category: undefined,
-              minPrice: undefined,
-              maxPrice: undefined,
-              sort: undefined,
-            })
-          }
-        >
-          Remove filters
-        </button>
-      )}
+      <button
+        type="button"
+        className="quiet"
+        aria-label="Remove filters"
+        title="Remove filters"
+        disabled={Object.keys(search).length === 0}
+        onClick={() =>
+          choose({
+            q: undefined,
+            status: undefined,
+            brand: undefined,
+            category: undefined,
+            minPrice: undefined,
+            maxPrice: undefined,
+            sort: undefined,
+          })
+        }
+      >
+        ✕
+      </button>
     </div>
   );
 }
@@ -88,6 +86,7 @@ function useFacets(search: ProductsSearch) {
     },
     retry: false,
     staleTime: 30_000,
+    placeholderData: keepPreviousData,
   });
 }
 
@@ -120,47 +119,5 @@ function SearchBox({ value, choose }: { value: string; choose: (value: string) =
       value={text}
       onChange={({ target }) => setText(target.value)}
     />
-  );
-}
-
-/** A filter by a value. It suggests the values that occur, the most frequent first. */
-function Facet({
-  label,
-  value,
-  counts,
-  choose,
-}: {
-  label: string;
-  value: string | undefined;
-  counts: readonly FacetCount[] | undefined;
-  choose: (value: string | undefined) => void;
-}) {
-  const list = useId();
-  const [text, setText] = useState(value ?? '');
-  useEffect(() => setText(value ?? ''), [value]);
-  const apply = (wanted = text.trim()): void => {
-    if (wanted !== (value ?? '')) choose(wanted === '' ? undefined : wanted);
-  };
-  return (
-    <>
-      <input
-        aria-label={label}
-        placeholder={label}
-        list={list}
-        maxLength={200}
-        value={text}
-        onChange={({ target }) => {
-          setText(target.value);
-          if (counts?.some((one) => one.value === target.value) === true) apply(target.value);
-        }}
-        onBlur={() => apply()}
-        onKeyDown={({ key }) => key === 'Enter' && apply()}
-      />
-      <datalist id={list}>
-        {counts?.map((one) => (
-          <option key={one.value} value={one.value} label={count(one.count)} />
-        ))}
-      </datalist>
-    </>
   );
 }

@@ -1,8 +1,9 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useRef, type KeyboardEvent } from 'react';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Ago, count, Money, weightText } from '../../elements/values.tsx';
-import type { Product } from '../../products/product.ts';
+import { Ago, count, Money, Weight } from '../../elements/values.tsx';
+import { personOf, shortPersonOf, type Product } from '../../products/product.ts';
+import { useAuthors } from './use-authors.ts';
 import { useStock } from './use-stock.ts';
 
 export interface ProductTableProps {
@@ -21,6 +22,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
   const body = useRef<HTMLTableSectionElement>(null);
   const navigate = useNavigate();
   const stock = useStock(products);
+  const authors = useAuthors(products);
   const toggle = (product: Product): void => {
     const next = new Map(chosen);
     if (!next.delete(product.id)) next.set(product.id, product);
@@ -42,7 +44,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
   const all = chosen !== undefined && products.every(({ id }) => chosen.has(id));
   return (
     <Scroll label="Table of products">
-      <table className={isOld ? 'old' : undefined}>
+      <table className={isOld ? 'products old' : 'products'}>
         <thead>
           <tr>
             {chosen !== undefined && (
@@ -57,7 +59,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 />
               </th>
             )}
-            <th>SKU</th>
+            <th className="sku">SKU</th>
             <Sortable name="Name" by="name" sort={sort} sortBy={sortBy} />
             <th>Brand</th>
             <th>Category</th>
@@ -65,6 +67,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} isNumber />
             <th className="number">Stock</th>
             <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} isNumber />
+            <th className="author">By</th>
           </tr>
         </thead>
         <tbody ref={body} onKeyDown={onKeyDown}>
@@ -87,24 +90,24 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 <Link to="/products/$id" params={{ id: product.id }} title={product.name} className="plain">
                   {product.name}
                 </Link>
+                {/* On a narrow screen the SKU stands here instead of in a column. */}
+                <span className="sku-below mono faint">{product.sku}</span>
               </td>
               <td className="brand-cell" title={product.brand}>
                 {product.brand}
               </td>
               <td>{product.category}</td>
-              <td
-                className="number"
-                title={product.weightGrams === null ? undefined : `${product.weightGrams} g`}
-              >
-                {weightText(product.weightGrams)}
+              <td className="number">
+                <Weight grams={product.weightGrams} />
               </td>
               <td className="number">
                 <Money minor={product.priceMinor} currency={product.currency} />
               </td>
               <Stock onHand={stock.get(product.id)} />
-              <td className="number faint">
+              <td className="number faint updated">
                 <Ago at={product.updatedAt} />
               </td>
+              <Author changedBy={authors.get(product.id)?.changedBy} />
             </tr>
           ))}
         </tbody>
@@ -118,6 +121,16 @@ function Stock({ onHand }: { onHand: number | undefined }) {
   return (
     <td className="number" title={onHand === undefined ? 'unknown' : `${onHand} on hand`}>
       {onHand === undefined ? <span className="faint">–</span> : count(onHand)}
+    </td>
+  );
+}
+
+/** undefined while it is not known. Its width is fixed, so that nothing shifts when the name arrives. */
+function Author({ changedBy }: { changedBy: string | undefined }) {
+  if (changedBy === undefined) return <td className="author faint">–</td>;
+  return (
+    <td className="author faint" title={`Changed by ${personOf(changedBy)}`}>
+      {shortPersonOf(changedBy)}
     </td>
   );
 }

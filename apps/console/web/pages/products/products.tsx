@@ -1,6 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
+import { NotLive } from '../../elements/not-live.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { count } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
@@ -45,6 +46,7 @@ export function Products() {
         )}
       </PageHead>
       <div className="stack">
+        <NotLive />
         <Filters search={search} choose={choose} />
         <section className="panel" aria-label="Products">
           {list.data === undefined ? (

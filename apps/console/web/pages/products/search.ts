@@ -10,6 +10,8 @@ export interface ProductsSearch {
 }
 
 const texts = ['q', 'brand', 'category'] as const;
+/** A search is one text. The others are lists of values. */
+const mostChars = { q: 200, brand: 2_000, category: 2_000 } as const;
 const statuses = new Set(['draft', 'active', 'archived']);
 const sorts = ['name', '-name', 'price', '-price', 'updatedAt', '-updatedAt', '-createdAt'] as const;
 
@@ -19,7 +21,7 @@ export function productsSearch(given: Record<string, unknown>): ProductsSearch {
   for (const name of texts) {
     const value = given[name];
     if ((typeof value === 'string' || typeof value === 'number') && String(value) !== '')
-      search[name] = String(value).slice(0, 200);
+      search[name] = String(value).slice(0, mostChars[name]);
   }
   if (statuses.has(String(given['status']))) search['status'] = String(given['status']);
   if ((sorts as readonly unknown[]).includes(given['sort'])) search['sort'] = String(given['sort']);

@@ -1,5 +1,6 @@
 import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
 import { ChangedMeanwhile } from '../../elements/changed-meanwhile.tsx';
+import { NotLive } from '../../elements/not-live.tsx';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/toasts.tsx';
 import { Ago } from '../../elements/values.tsx';
@@ -58,6 +59,7 @@ export function SettingsPage() {
           </>
         )}
       </PageHead>
+      <NotLive />
       {!mayEdit && <p className="banner">Only an admin can change the settings.</p>}
       {edit.theirs !== undefined && <Theirs state={state} />}
       {saveError !== undefined && edit.theirs === undefined && (

@@ -1,0 +1,124 @@
+/// <reference lib="dom" />
+/** What operators see, in real browsers in front of the whole stack: the overview, live changes, any key, and jobs. */
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { appOfFile } from './testing/app-of-file.ts';
+import { accessibilityProblems } from './testing/running-app.ts';
+
+const app = await appOfFile();
+
+const setPrice = (id: string, priceMinor: number) =>
+  app.sql.query('update catalog.products set price_minor = $2 where id = $1', [id, priceMinor]);
+
+/** Changes a row so that no trigger fires, and so no cache hears of it. */
+async function setPriceUnheard(id: string, priceMinor: number): Promise<void> {
+  const client = await app.sql.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local session_replication_role = replica');
+    await client.query('update catalog.products set price_minor = $2 where id = $1', [id, priceMinor]);
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+}
+
+const region = (page: Page, name: string) => page.getByRole('region', { name });
+
+test('the overview shows each part of the way of a change, each near cache, and changes as they happen', async () => {
+  const { id, sku } = await app.newProduct();
+  const page = await app.open('viewer');
+  const way = region(page, 'The way of a change');
+  for (const name of ['write', 'Postgres', 'outbox', 'relay', 'queue', 'worker', 'Redis', 'readers'])
+    await way.getByText(name, { exact: true }).waitFor();
+  const nearCaches = way.getByRole('list', { name: 'Near caches' }).getByRole('listitem');
+  await expect.poll(() => nearCaches.count()).toBe(2);
+  expect(await way.getByText(/^\d+(?:\.\d)? ms$/).count()).toBe(2);
+  const latest = region(page, 'Live changes');
+  await latest.getByText('Nothing has changed since this page was opened.').waitFor();
+  await setPrice(id, 2999);
+  const row = latest.getByRole('row', { name: new RegExp(sku) });
+  await row.getByText('price').waitFor();
+  expect(await row.textContent()).toMatch(/price 10\.00 EUR 29\.99 EUR.*SQL.*\d ms/);
+  expect(await accessibilityProblems(page)).toEqual([]);
+});
+
+test('live changes name who changed what, are filtered by person, and lead to the key and the job', async () => {
+  const [one, other] = [await app.newProduct(), await app.newProduct()];
+  const page = await app.open('viewer', { path: '/changes' });
+  await page.getByText('live', { exact: true }).waitFor();
+  const ann = await app.open('ann', { path: `/products/${one.id}` });
+  await ann.getByLabel('Brand').fill('Brand of ann');
+  await ann.getByRole('button', { name: 'Save' }).click();
+  await setPrice(other.id, 500);
+  const row = (sku: string) => page.getByRole('row', { name: new RegExp(sku) });
+  await row(one.sku).getByText('Brand of ann').waitFor();
+  expect(await row(one.sku).textContent()).toMatch(/brand Test brand Brand of ann.*ann/);
+  await row(other.sku).waitFor();
+  await page.getByLabel('Filter the changes').fill('ann');
+  await row(other.sku).waitFor({ state: 'detached' });
+  await row(one.sku)
+    .getByRole('link', { name: `Job of ${one.sku}` })
+    .click();
+  await page.waitForURL(/\/queues\/queue\/invalidation\/\d+/);
+  await page.getByText(`product:${one.id}`).first().waitFor();
+  await page.goBack();
+  await page.waitForURL(/\/changes/);
+});
+
+test('a job that is gone is answered with a page that says so', async () => {
+  const page = await app.open('viewer', { path: '/changes' });
+  await page.goto(`${app.url}/api/changes/999999999999/job`);
+  expect(await page.getByRole('main').textContent()).toMatch(/404.*This job is no longer kept/s);
+});
+
+test('a wrong entry is seen, audited, named with what was wrong, and repaired', async () => {
+  const { id } = await app.newProduct();
+  const key = `product:${id}`;
+  const page = await app.open('admin', { path: `/products/${id}` });
+  await page.getByLabel('Name', { exact: true }).waitFor();
+  await setPriceUnheard(id, 1);
+  await page.goto(`${app.url}/keys?key=${key}`);
+  const held = region(page, 'Where it is held');
+  await held.getByText('✕ differs').first().waitFor();
+  await region(page, 'Audits')
+    .getByText(/The auditor has found nothing wrong with this key/)
+    .waitFor();
+  await page.getByRole('button', { name: 'Audit now' }).click();
+  await page.getByRole('heading', { name: 'The entry was wrong' }).waitFor();
+  const wrong = region(page, 'Audits').getByRole('row', { name: /other content/ });
+  expect(await wrong.textContent()).toMatch(/other content in priceMinor.*repaired/);
+  await held.getByText('All agree.').waitFor();
+  expect(await accessibilityProblems(page)).toEqual([]);
+  await app.picture(page, 'key-was-wrong');
+  // The list of all keys, and the sentence on the overview, name it too.
+  await page.goto(`${app.url}/keys`);
+  await region(page, 'Wrong entries').getByRole('link', { name: key }).waitFor();
+  await page.goto(app.url);
+  await page.getByText(new RegExp(`The audit found .*${key}: other content`)).waitFor();
+  await page.getByRole('link', { name: 'Why?' }).click();
+  await page.waitForURL((url) => url.searchParams.get('key') === key);
+});
+
+test.each(['sku', 'profile'] as const)('a key of another kind is shown too: %s', async (kind) => {
+  const { sku } = await app.newProduct();
+  const page = await app.open('viewer');
+  const { rows } = await app.sql.query<{ id: string }>(
+    "select id from catalog.console_users where username = 'viewer'",
+  );
+  const key = kind === 'sku' ? `sku:${sku}` : `user:${rows[0]?.id}:profile`;
+  await page.goto(`${app.url}/keys?key=${encodeURIComponent(key)}`);
+  const held = region(page, 'Where it is held');
+  await held.getByRole('row', { name: /^Redis/ }).waitFor();
+  await held.getByText('All agree.').waitFor();
+  expect(await held.getByRole('row', { name: /^near cache/ }).count()).toBe(kind === 'sku' ? 2 : 0);
+  expect(await accessibilityProblems(page)).toEqual([]);
+});
+
+test('the page of a key shows the history of its product', async () => {
+  const { id } = await app.newProduct();
+  await setPrice(id, 500);
+  const page = await app.open('viewer', { path: `/keys?key=product:${id}` });
+  await region(page, 'History').getByText('10.00 EUR').waitFor();
+  expect(await page.getByRole('button', { name: /Restore|Audit|Purge/ }).count()).toBe(0);
+});

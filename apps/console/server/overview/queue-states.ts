@@ -1,0 +1,51 @@
+import type { Queue } from 'bullmq';
+import type { ActionLog } from '../audit-log/action-log.ts';
+
+export const countedStates = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
+export type CountedState = (typeof countedStates)[number];
+
+export interface QueueState {
+  readonly name: string;
+  /** Undefined when the state Redis does not answer. */
+  readonly counts: Readonly<Record<CountedState, number>> | undefined;
+  readonly paused: { readonly by: string | undefined; readonly sinceMs: number | undefined } | undefined;
+  /** Of the failed jobs that are kept, the newest. */
+  readonly lastFailure: { readonly reason: string; readonly atMs: number } | undefined;
+}
+
+/** A reason may be a whole SQL statement. */
+const mostReason_chars = 200;
+
+export async function queueState(queue: Queue, actions: Pick<ActionLog, 'pauseOf'>): Promise<QueueState> {
+  const { name } = queue;
+  try {
+    const [counts, isPaused] = await Promise.all([
+      queue.getJobCounts('wait', 'active', 'delayed', 'failed', 'completed'),
+      queue.isPaused(),
+    ]);
+    const count = (state: string): number => counts[state] ?? 0;
+    // BullMQ does not keep who paused it. While Postgres is away, nobody knows.
+    const pause = isPaused ? await actions.pauseOf(name).catch(() => undefined) : undefined;
+    return {
+      name,
+      counts: {
+        waiting: count('wait'),
+        active: count('active'),
+        delayed: count('delayed'),
+        failed: count('failed'),
+        completed: count('completed'),
+      },
+      paused: isPaused ? { by: pause?.username, sinceMs: pause && Date.parse(pause.actedAt) } : undefined,
+      lastFailure: count('failed') === 0 ? undefined : await lastFailure(queue),
+    };
+  } catch {
+    return { name, counts: undefined, paused: undefined, lastFailure: undefined };
+  }
+}
+
+async function lastFailure(queue: Queue): Promise<QueueState['lastFailure']> {
+  const [job] = await queue.getJobs(['failed'], 0, 0);
+  if (job === undefined) return undefined;
+  const reason = (job.failedReason ?? '').slice(0, mostReason_chars);
+  return { reason, atMs: job.finishedOn ?? job.timestamp };
+}

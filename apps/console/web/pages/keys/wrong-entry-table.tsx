@@ -1,0 +1,66 @@
+import type { WrongEntry } from '@catalog/contracts';
+import { Link } from '@tanstack/react-router';
+import { Scroll } from '../../elements/scroll.tsx';
+import { Ago, exactTime } from '../../elements/values.tsx';
+import { versionText } from './traces.ts';
+
+/** Which entries were wrong, in what, and since when. */
+export function WrongEntryTable({
+  entries,
+  isOfOneKey,
+}: {
+  entries: readonly WrongEntry[];
+  isOfOneKey: boolean;
+}) {
+  return (
+    <Scroll label="Wrong entries">
+      <table>
+        <thead>
+          <tr>
+            <th>Found</th>
+            {!isOfOneKey && <th>Key</th>}
+            <th>What was wrong</th>
+            <th>Since</th>
+            <th>Now</th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map((entry) => (
+            <tr key={`${entry.key} ${entry.foundAt}`}>
+              <td className="faint">
+                <Ago at={entry.foundAt} />
+              </td>
+              {!isOfOneKey && (
+                <th scope="row">
+                  <Link to="/keys" search={{ key: entry.key }} className="mono">
+                    {entry.key}
+                  </Link>
+                </th>
+              )}
+              <td title={entry.members.length === 0 ? undefined : `Different in ${entry.members.join(', ')}`}>
+                {whatText(entry)}
+                {entry.members.length > 0 && (
+                  <span className="faint"> in {entry.members.slice(0, 3).join(', ')}</span>
+                )}
+              </td>
+              <td className="faint" title="It may have been wrong for longer.">
+                {exactTime(entry.wrongSince)}
+              </td>
+              <td>
+                <span className={`pill ${entry.isRepaired ? 'good' : 'bad'}`}>
+                  {entry.isRepaired ? 'repaired' : 'not repaired'}
+                </span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+function whatText({ difference, cachedVersion, version }: WrongEntry): string {
+  if (difference === 'other') return 'other content';
+  const words = difference === 'older' ? 'instead of' : 'although Postgres has';
+  return `version ${versionText(cachedVersion)} ${words} ${versionText(version)}`;
+}
