@@ -122,7 +122,7 @@ export class SetAside implements Part {
         if (!wasAway || outcome?.status !== 'rejected' || outcome.reason instanceof ShardAway) return [];
         return parseCacheKey(cacheKey) === undefined ? [] : [{ cacheKey, reason: outcome.reason.message }];
       });
-      if (refused.length > 0) await keys.refuse(refused);
+      if (refused.length > 0) await keys.noteRefused(refused);
       if (done.length === 0) return;
       await keys.release(done);
       this.#forgetLogged(done);
