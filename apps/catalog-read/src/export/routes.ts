@@ -25,7 +25,7 @@ export function exportRoute({ pool }: { readonly pool: Pool }): Route {
   const places = new CallerPlaces({
     what: 'exports',
     most: exportLimits.simultaneous,
-    mostPerCaller: exportLimits.simultaneousOfOne,
+    mostPerCaller: exportLimits.simultaneousPerCaller,
     retryAfter_s: exportLimits.retryAfter_s,
   });
   return route({

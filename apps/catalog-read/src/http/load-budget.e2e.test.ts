@@ -1,4 +1,4 @@
-/** What one caller costs, and that it is not the others who pay. See docs/security.md, row 37. */
+/** What one caller may cost, so that other callers are still served. See docs/security.md, row 37. */
 import { randomUUID } from 'node:crypto';
 import { problemSchema, SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';

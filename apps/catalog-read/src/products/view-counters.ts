@@ -48,7 +48,7 @@ export class ViewCounters implements Part {
   readonly #now: () => number;
   /** Those that have counted since the last flush. */
   #counting: ViewCounter[] = [];
-  /** For those that keep no counter. */
+  /** Counters for `count`, whose callers keep none. */
   #byId = new Map<string, ViewCounter>();
   /** By caller: the products that it has read in this window. */
   #seen = new Map<string, Set<string>>();
@@ -77,7 +77,7 @@ export class ViewCounters implements Part {
     this.countIn(counter, caller);
   }
 
-  /** As `count`, for those that keep the counter of a product which is read all the time. */
+  /** As `count`, for a caller that keeps the counter of a product that is read all the time. */
   countIn(counter: ViewCounter, caller: string): void {
     if (!this.#isFirst(counter.id, caller)) return;
     if (counter.views++ === 0) this.#counting.push(counter);
