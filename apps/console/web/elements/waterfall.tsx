@@ -4,7 +4,7 @@ export interface Step {
   readonly title?: string;
   /** Milliseconds since 1970. null while it is not known. */
   readonly at_ms: number | null;
-  /** What stands there instead of a time. */
+  /** The text instead of a time. */
   readonly none: string;
   readonly note?: string;
   readonly tone?: 'good';
@@ -20,7 +20,7 @@ export function Waterfall({ steps }: { steps: readonly Step[] }) {
       {steps.map(({ name, title, at_ms, none, note, tone }) => {
         const after_ms = at_ms === null ? null : Math.max(at_ms - first_ms, 0);
         const from = Math.min(before, after_ms ?? before);
-        // The readers come side by side: each bar of them begins at the commit.
+        // The steps of the readers run in parallel, so each of their bars begins at the commit.
         if (after_ms !== null && tone === undefined) before = after_ms;
         const left = tone === undefined ? from : 0;
         return (

@@ -3,12 +3,12 @@ import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { exactTime } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
 import { causesOf } from './causes.ts';
+import { ChangePathDiagram } from './change-path-diagram.tsx';
 import { QueueTable } from './queue-table.tsx';
 import { ServiceTable } from './service-table.tsx';
 import type { SystemState } from './state.ts';
 import { Trends } from './trends.tsx';
 import { Verdict } from './verdict.tsx';
-import { WayDiagram } from './way-diagram.tsx';
 
 export function Overview() {
   const { data, error, refetch } = useQuery({
@@ -28,7 +28,7 @@ export function Overview() {
           </p>
         )}
         <Verdict causes={causesOf(data)} />
-        <WayDiagram state={data} />
+        <ChangePathDiagram state={data} />
         <Trends state={data} />
         <div className="two">
           <ServiceTable services={data.services} />

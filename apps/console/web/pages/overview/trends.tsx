@@ -27,7 +27,7 @@ interface Series {
   readonly figures: Readonly<Record<Figure, readonly (number | null)[]>>;
 }
 
-/** Counts are whole numbers. Small rates and times have a digit behind the point. */
+/** Counts are whole numbers. Small rates and times have one digit after the decimal point. */
 const figureText = (value: number, unit: string): string =>
   (unit !== '' && value < 10 ? value.toFixed(1) : count(Math.round(value))) + unit;
 

@@ -1,12 +1,12 @@
 import { useState } from 'react';
 import { useLive } from '../../http/live.ts';
+import { changePathOf } from './change-path.ts';
 import type { SystemState } from './state.ts';
-import { wayOf } from './way.ts';
 
 const pulse_ms = 600;
 
-/** The way of a change. A pulse runs along it whenever changes are applied. */
-export function WayDiagram({ state }: { state: SystemState }) {
+/** The path of a change. A pulse runs along it whenever changes are applied. */
+export function ChangePathDiagram({ state }: { state: SystemState }) {
   const [pulses, setPulses] = useState(0);
   const [isPulsing, setPulsing] = useState(false);
   useLive('applied', () => {
@@ -16,20 +16,20 @@ export function WayDiagram({ state }: { state: SystemState }) {
     setTimeout(() => setPulsing(false), pulse_ms);
   });
   return (
-    <section className="panel" aria-labelledby="way">
+    <section className="panel" aria-labelledby="change-path">
       <header>
-        <h2 id="way">The way of a change</h2>
+        <h2 id="change-path">The path of a change</h2>
         <span className="fine">from a save to every reader</span>
       </header>
-      <ol className={isPulsing ? 'way pulsing' : 'way'} key={pulses}>
-        {wayOf(state).map(({ name, health, word, figure, note }) => (
+      <ol className={isPulsing ? 'change-path pulsing' : 'change-path'} key={pulses}>
+        {changePathOf(state).map(({ name, health, word, figure, note }) => (
           <li key={name}>
             <span className="row">
               <span className={`dot ${health}`} />
               <strong>{name}</strong>
               <span className="fine">{word}</span>
             </span>
-            <span className="way-figure">{figure}</span>
+            <span className="change-path-figure">{figure}</span>
             <span className="fine">{note}</span>
           </li>
         ))}

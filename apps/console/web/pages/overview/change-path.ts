@@ -16,7 +16,7 @@ export interface Part {
 const rate = (value: number | undefined): string =>
   value === undefined ? '–' : `${value < 10 ? value.toFixed(1) : count(Math.round(value))}/s`;
 
-export function wayOf(state: SystemState): Part[] {
+export function changePathOf(state: SystemState): Part[] {
   const { services, queues, feed, rates } = state;
   const service = (name: string) => services.find((one) => one.name === name);
   const worker = service('invalidation-worker');
