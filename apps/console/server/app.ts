@@ -80,7 +80,7 @@ export interface Dependencies {
 }
 
 /**
- * The order of the routes is the access policy. Before `requireSignIn` stand the sign-in page and the files of the app, which
+ * The order of the routes is the access policy. Only the sign-in page and the files of the app come before `requireSignIn`. They
  * hold no data. All other addresses, known or not, need a session.
  */
 export function createApp(deps: Dependencies): Express {

@@ -138,7 +138,7 @@ describe('people', () => {
     await expect.poll(() => navigation.textContent()).toContain(username);
   });
 
-  test('what an admin did to people stands in the audit log', async () => {
+  test('the audit log shows what an admin did to people', async () => {
     const username = await app.newUser('viewer');
     const page = await app.open('admin', { path: '/people' });
     await page.getByRole('button', { name: `Remove… ${username}` }).click();

@@ -16,7 +16,7 @@ const many = 12_000;
 beforeAll(async () => {
   stores = await startStores();
   reader = await stores.reader();
-  // Inserted by SQL, without a wait until so many changes are applied: these tests ask no cache.
+  // Inserted by SQL. These tests ask no cache, so they need not wait until all these changes are applied.
   for (let from = 1; from < many; from += 2_000) {
     await stores.owner.query(
       `insert into catalog.products (sku, name, description, brand, category, price_minor, currency, status, attributes)
@@ -141,9 +141,9 @@ async function untilExportPauses(): Promise<void> {
         const { rows } = await stores.owner.query<{ changed: string }>(
           "select state_change::text as changed from pg_stat_activity where datname = current_database() and usename = 'catalog_read' and xact_start is not null",
         );
-        const stands = rows[0]?.changed === before;
+        const isUnchanged = rows[0]?.changed === before;
         before = rows[0]?.changed ?? '';
-        return stands;
+        return isUnchanged;
       },
       { interval: 200, timeout: 10_000 },
     )

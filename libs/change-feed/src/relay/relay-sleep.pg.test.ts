@@ -99,7 +99,7 @@ async function betweenLooks_ms(looks: () => number, count: number): Promise<numb
 /** How many times longer the pause between two looks is in deep sleep. */
 const deepSleepFactor = 10;
 
-test('the relay goes on looking until a writer that cannot ring has ended', async () => {
+test('the relay keeps looking until a writer that cannot ring has ended', async () => {
   const changes = neverEndingChanges();
   const { asleep, awakeLock, dispatchedKeys, looks, rings } = await startRelay({
     dispatch: changes.dispatch,
@@ -127,7 +127,7 @@ test('the relay goes on looking until a writer that cannot ring has ended', asyn
   }
 }, 60_000);
 
-test('a new relay goes on looking while a writer from before its start may be unable to ring', async () => {
+test('a new relay keeps looking while a writer from before its start may be unable to ring', async () => {
   const writer = await owner.connect();
   const former = await owner.connect();
   try {

@@ -57,8 +57,8 @@ export interface SetAsideSummary {
  * the keys of this table together with the unapplied changes, and each heartbeat carries them. Readers trust Redis up to the
  * watermark, except for these keys. A key is released once Redis has invalidated it.
  *
- * Keys of a shard that is away stand here too, with their slots. The other shards go on. No heartbeat is sent to a shard that has
- * such a slot, so its readers trust none of its keys.
+ * The table also holds keys of a shard that is away, with their slots. The worker goes on with the other shards. It sends no
+ * heartbeat to a shard that has such a slot, so readers trust none of the shard's keys.
  */
 export class SetAsideKeys {
   readonly #db: Queryable;
