@@ -26,9 +26,11 @@ async function insertProducts({ sql }: System): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
+/** Waits until all changes before this call are applied. The jobs of later ones are small. */
 async function awaitApplied({ sql }: System): Promise<void> {
-  const waiting = `select from catalog.outbox where applied_at is null and changed_at < now() - interval '1 second' limit 1`;
-  await eventually(async () => (await sql.query(waiting)).rowCount === 0, {
+  const { rows } = await sql.query<{ now: string }>('select clock_timestamp()::text as now');
+  const waiting = 'select from catalog.outbox where applied_at is null and changed_at < $1 limit 1';
+  await eventually(async () => (await sql.query(waiting, [rows[0]?.now])).rowCount === 0, {
     timeout_ms: 60_000,
     interval_ms: 100,
   });

@@ -53,8 +53,8 @@ async function askAgain(system: System, skus: readonly string[]): Promise<void> 
   }
 }
 
-/** At most the number of its connections. Each of them waits for the answer to its COMMIT. */
-const atOnce = 8;
+/** Each waits for the answer to its COMMIT. One caller gets half of the connections of a writer, and this is less. */
+const atOnce = 4;
 
 /** Kills a writer whose commits are done, and which does not hear of them. */
 async function killAfterCommit(

@@ -1,12 +1,12 @@
-import { withTransaction } from '@catalog/database';
+import { loadSql, withTransaction } from '@catalog/database';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { Outbox } from '../outbox/outbox.ts';
 import { applied, feedDatabase } from '../testing/feed-database.ts';
-import { RegisteredIncarnation } from './registered-incarnation.ts';
 
 const feed = await feedDatabase();
 const { owner, pool, outbox, registered, insertChanges } = feed;
 afterAll(() => feed[Symbol.asyncDispose]());
+const register = loadSql(import.meta.url, './register.sql');
 
 beforeEach(async () => {
   await owner.query('truncate catalog.outbox, catalog.cache_incarnation');
@@ -66,7 +66,7 @@ test('an acknowledgement that meets a registration in progress is refused', asyn
   await insertChanges(1);
   const changes = applied(await outbox.claim(100));
   const refused = await withTransaction(pool, async (client) => {
-    await new RegisteredIncarnation(client).register('second');
+    await client.query(register, ['second', ['second'], 0, 0]);
     const acknowledging = outbox.acknowledge(changes, 'first');
     await waitingForLock();
     return { acknowledging };
@@ -83,15 +83,58 @@ test('changes restored from a server with higher transaction numbers are claimed
   expect(await outbox.claim(100)).toHaveLength(3);
 });
 
+async function applyAll(incarnation: string): Promise<void> {
+  while ((await feed.unapplied()) > 0) {
+    await owner.query('update catalog.outbox set dispatched_at = null where applied_at is null');
+    await outbox.acknowledge(applied(await outbox.claim(5_000)), incarnation);
+  }
+}
+
 test('a replay of more than one batch replays every change', async () => {
   await insertChanges(20_100);
-  for (let claimed = 0; claimed < 20_100;) {
-    const changes = await outbox.claim(5_000);
-    claimed += changes.length;
-    await outbox.acknowledge(applied(changes), 'first');
-  }
+  await applyAll('first');
   expect(await registered.register('second')).toBe(20_100);
   expect(await feed.unapplied()).toBe(20_100);
+});
+
+test('a replay takes the newest change of each key, once', async () => {
+  const insert = `insert into catalog.outbox (entity, key, version)
+    select 'product', key, version from unnest($1::text[], $2::bigint[]) as changes (key, version)`;
+  await owner.query(insert, ['abaab'.split(''), [1, 7, 3, 2, 7]]);
+  await applyAll('first');
+  const newest = ['a 3', 'b 7'];
+  const claimed = async () =>
+    (await outbox.claim(100)).map(({ key, version }) => `${key} ${version}`).toSorted();
+  expect(await registered.register('second')).toBe(2);
+  expect(await registered.register('second')).toBe(0);
+  expect(await claimed()).toEqual(newest);
+  // Also those that wait when the next incarnation begins.
+  await applyAll('second');
+  expect(await registered.register('third')).toBe(2);
+  expect(await claimed()).toEqual(newest);
+});
+
+test('workers may replay at once, while changes are applied again', async () => {
+  await insertChanges(10_000);
+  await applyAll('first');
+  for (let round = 0; round < 3; round++) {
+    const incarnation = `round ${round}`;
+    const replayed = new AbortController();
+    const applying = async () => {
+      while (!replayed.signal.aborted) {
+        const changes = await outbox.claim(500);
+        if (changes.length > 0) await outbox.acknowledge(applied(changes), incarnation);
+      }
+    };
+    const replaying = async () => {
+      const counts = await Promise.all([1, 2, 3].map(() => registered.register(incarnation)));
+      replayed.abort();
+      return counts.reduce<number>((sum, count) => sum + (count ?? Number.NaN), 0);
+    };
+    const [changes] = await Promise.all([replaying(), applying(), applying()]);
+    expect(changes).toBe(10_000);
+    await applyAll(incarnation);
+  }
 });
 
 test('a change counts as applied to its own shard: another shard that is new replays nothing of it', async () => {

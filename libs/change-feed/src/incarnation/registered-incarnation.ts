@@ -1,8 +1,9 @@
-import { loadSql, type Queryable } from '@catalog/database';
+import { loadSql, type Pool, withTransaction } from '@catalog/database';
 import { feedTimings } from '../timings.ts';
 
 const sql = {
   register: loadSql(import.meta.url, './register.sql'),
+  replayLock: 'select catalog.acquire_replay_lock()',
   replay: loadSql(import.meta.url, './replay.sql'),
   requeueRestored: loadSql(import.meta.url, './requeue-restored.sql'),
   isForgotten: loadSql(import.meta.url, './is-forgotten.sql'),
@@ -15,16 +16,16 @@ const batch = 20_000;
 
 /** The one incarnation of the cache that changes are acknowledged for, as Postgres knows it. */
 export class RegisteredIncarnation {
-  readonly #db: Queryable;
+  readonly #db: Pool;
 
-  /** @param db a pool with `outboxPoolOptions` */
-  constructor(db: Queryable) {
+  /** @param db with `outboxPoolOptions` */
+  constructor(db: Pool) {
     this.#db = db;
   }
 
   /**
    * Registers an incarnation of the cache. Changes that were applied to other incarnations of shards within the replay window
-   * become unapplied.
+   * become unapplied; of several changes of one key, the newest.
    *
    * @param ofShards the incarnations of its shards; of a single server, its own
    * @param mapAge of the map of slots of a cluster. A newer map has a higher age
@@ -68,12 +69,20 @@ export class RegisteredIncarnation {
     await this.#db.query({ name: 'outbox_note_seen', text: sql.noteSeen, values });
   }
 
-  /** @param text a statement with the greatest number of rows as its last parameter */
+  /**
+   * @param text a statement that answers how many `rows` it has changed, and how many changes it has `replayed`. Its last parameter
+   * is the greatest number of rows
+   * @returns how many changes it has replayed
+   */
   async #inBatches(text: string, values: readonly unknown[]): Promise<number> {
     for (let count = 0; ;) {
-      const { rowCount } = await this.#db.query(text, [...values, batch]);
-      count += rowCount ?? 0;
-      if ((rowCount ?? 0) < batch) return count;
+      const { rows, replayed } = await withTransaction(this.#db, async (client) => {
+        await client.query(sql.replayLock);
+        const answer = await client.query<{ rows: number; replayed: number }>(text, [...values, batch]);
+        return answer.rows[0] ?? { rows: 0, replayed: 0 };
+      });
+      count += replayed;
+      if (rows < batch) return count;
     }
   }
 }
