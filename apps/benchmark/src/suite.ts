@@ -59,7 +59,8 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     measure: measureSources,
   },
   scale: {
-    about: 'the cost of a mixed load, compared with what single costs predict; the cost of a hundred times that load, computed',
+    about:
+      'the cost of a mixed load, compared with what single costs predict; the cost of a hundred times that load, computed',
     isQuick: false,
     measure: measureScale,
   },

@@ -40,9 +40,9 @@ test('I2: finds a version that goes back across processes for a client that alwa
   expect(judge([read(0, 2, always), read(10, 1, { ...always, ...other, minVersion: 1 })])).toEqual(['I2']);
   expect(judge([read(0, 2, always), read(10, 2, { ...always, ...other })])).toEqual([]);
   expect(judge([read(0, 2, always), read(10, 1, other)])).toEqual([]);
-  expect(judge([read(0, 2, always), read(10, 1, { alwaysSendsMinVersion: true, ...other, client: 'another' })])).toEqual(
-    [],
-  );
+  expect(
+    judge([read(0, 2, always), read(10, 1, { alwaysSendsMinVersion: true, ...other, client: 'another' })]),
+  ).toEqual([]);
 });
 
 test('I3: finds an answer below Min-Version, and an acknowledged version that is not reached', () => {

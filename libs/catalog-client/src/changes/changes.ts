@@ -126,7 +126,9 @@ function queryOf({ after, entity = 'product', include }: ChangesOptions): string
 }
 
 /** Anything but a refusal that the same request would get again. */
-function isTemporary(error: unknown): error is CatalogUnavailable | (CatalogProblem & { reason?: undefined }) {
+function isTemporary(
+  error: unknown,
+): error is CatalogUnavailable | (CatalogProblem & { reason?: undefined }) {
   if (error instanceof CatalogUnavailable) return true;
   return (
     error instanceof CatalogProblem && (error.status === 429 || error.status === 408 || error.status >= 500)

@@ -309,7 +309,10 @@ export class Lander implements Part {
    * @param landed every change before this position has landed and is on the disk
    * @returns whether the slot is no longer needed
    */
-  async #isDone({ milestone, wanted, source, oldWritersNoted, oldWritersEnded }: Tick, landed: number): Promise<boolean> {
+  async #isDone(
+    { milestone, wanted, source, oldWritersNoted, oldWritersEnded }: Tick,
+    landed: number,
+  ): Promise<boolean> {
     const { slot } = this.#options;
     if (wanted !== source) await slot.writeTo(wanted);
     else if (wanted === 'outbox' && !oldWritersNoted) await slot.noteOldWriters();

@@ -69,7 +69,10 @@ export class Relay implements Part {
       // that have ended by then. After a ring a change is waiting, so the relay asks only before the next look.
       const canSleep = nextLook_ms < mostWhileWritersMayNotRing_ms || (!isRung && (await this.#canRing()));
       if ((await this.#move(signal)) === 0) {
-        nextLook_ms = Math.min(nextLook_ms * 4, canSleep ? feedTimings.safetyPoll_ms : mostWhileWritersMayNotRing_ms);
+        nextLook_ms = Math.min(
+          nextLook_ms * 4,
+          canSleep ? feedTimings.safetyPoll_ms : mostWhileWritersMayNotRing_ms,
+        );
         continue;
       }
       await this.#sleep(betweenLooks_ms, signal);

@@ -100,7 +100,8 @@ function Theirs({ state }: { state: ReturnType<typeof useSettingsEdit> }) {
     .join(', ');
   return (
     <ChangedMeanwhile both={both.map((name) => settingNames[name].toLowerCase())} take={take} keep={keep}>
-      {saveError !== undefined && 'Not saved. '}Somebody else changed {changes || 'nothing that is shown here'}.
+      {saveError !== undefined && 'Not saved. '}Somebody else changed{' '}
+      {changes || 'nothing that is shown here'}.
     </ChangedMeanwhile>
   );
 }
