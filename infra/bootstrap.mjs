@@ -73,7 +73,7 @@ const commands = {
     for (const main of proofMains) failed ||= await runPinned([join(repositoryRoot, main), ...args]);
     return failed;
   },
-  /** The pictures of the README, from a stack of its own. */
+  /** Makes the screenshots of the README, with a stack of its own. */
   async screenshots(args) {
     await prepare();
     const redis = await step('Redis', ensureRedis);

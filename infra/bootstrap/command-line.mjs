@@ -6,14 +6,14 @@ import { SetupError } from './steps.mjs';
  * @typedef {object} Option
  * @property {'string' | 'boolean'} type
  * @property {string} about
- * @property {string} [value] what stands behind it, such as `FILE`
+ * @property {string} [value] the value that follows it, such as `FILE`
  */
 /**
  * @typedef {object} CommandLine
  * @property {string} about
- * @property {string} [takes] the arguments that are no options
+ * @property {string} [takes] the arguments without `--`
  * @property {Readonly<Record<string, Option>>} [options]
- * @property {string[]} [examples] what to type behind `npm run NAME --`
+ * @property {string[]} [examples] what to type after `npm run NAME --`
  * @property {boolean} [own] the command checks its arguments and shows its help itself
  */
 
@@ -37,12 +37,12 @@ const commandLines = {
       scope: {
         type: 'string',
         value: 'SCOPES',
-        about: 'what it allows, separated by spaces; catalog:read unless given',
+        about: 'what the token allows, separated by spaces; default: catalog:read',
       },
       aud: {
         type: 'string',
         value: 'SERVICE',
-        about: 'the service it is for; that of the scopes unless given',
+        about: 'the service that accepts the token; default: the one of the scopes',
       },
       compose: { type: 'boolean', about: 'signs with the key of `npm run secrets`, for docker compose' },
     },
@@ -78,7 +78,7 @@ const commandLines = {
       mode: {
         type: 'string',
         value: 'MODE',
-        about: 'reject-all (the default) takes all records or none; skip-failed the good ones',
+        about: 'reject-all (the default) imports all records or none; skip-failed imports the valid ones',
       },
       'dry-run': { type: 'boolean', about: 'changes nothing, and shows what would change' },
       'on-existing': {
@@ -89,7 +89,7 @@ const commandLines = {
       'on-missing': {
         type: 'string',
         value: 'RULE',
-        about: 'create (the default), skip or fail for a SKU that has none',
+        about: 'create (the default), skip or fail for a SKU that has no product',
       },
       columns: {
         type: 'string',
@@ -124,7 +124,7 @@ const commandLines = {
   faults: { about: 'Injects every fault under checked load.', own: true },
   prove: {
     about:
-      'Searches all schedules of the protocol and of the change feed, and breaks their alternatives. Needs no server.',
+      'Searches all schedules of the protocol and of the change feed for a broken rule, and shows that each wrong variant breaks one. Needs no server.',
   },
 };
 

@@ -16,7 +16,7 @@ const stamp = join(repositoryRoot, 'node_modules/.lockfile-hash');
  * @typedef {{ packages: Record<string, Package> }} Lockfile
  */
 
-/** Whether all that the commands need is there, if perhaps of another version. */
+/** Whether everything that the commands need is installed, even if in another version. */
 export const isInstalled = () => existsSync(pinnedNode) && existsSync(installedRecord);
 
 /** @param {(text: string) => void} note */
@@ -33,7 +33,7 @@ export async function ensureInstalled(note) {
   }
   announce('installing the npm packages');
   const registry = await registryAnswers();
-  // Without the registry npm would try for minutes. Its cache may hold everything.
+  // Without the registry npm would try for minutes. So it installs from its cache, which may hold everything.
   const problem = installProblem(
     await npmCi(registry ? [] : ['--offline']),
     existsSync(pinnedNode),

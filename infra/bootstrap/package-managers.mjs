@@ -64,7 +64,7 @@ export const packageManagers = [
 
 /**
  * The prefix with which a command runs as root without a question.
- * @returns {string[] | undefined} undefined if this user cannot become root so
+ * @returns {string[] | undefined} undefined if there is no such prefix
  */
 export function asRoot() {
   if (process.getuid?.() === 0) return [];

@@ -1,6 +1,6 @@
 /**
  * Finds programs that npm has no package for, or installs them with the machine's package manager if that needs no
- * answer from a person. Else the error names the command to type.
+ * answer from a person. Otherwise the error names the command to type.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -44,7 +44,7 @@ const chromium = {
  * @property {string[]} programs
  * @property {number} [oldest] the oldest major version that works
  * @property {string} [newer] where to get a newer version
- * @property {string} [otherwise] how to do without it
+ * @property {string} [otherwise] what to do instead of an installation
  *
  * @typedef {object} Machine
  * @property {(name: string) => string | undefined} find the path of a program

@@ -19,9 +19,9 @@ const imports = numberIn('apps/catalog-write/src/imports/limits.ts', /simultaneo
 interface Process {
   readonly service: string;
   readonly role: string;
-  /** Connections of one process at once, those for a moment included. */
+  /** Simultaneous connections of one process, including those that are open for a moment only. */
   readonly each: number;
-  /** Of these, those that go around a pooler. */
+  /** How many of these do not go through a pooler. */
   readonly direct: number;
 }
 
@@ -29,7 +29,7 @@ const processes: readonly Process[] = [
   {
     service: 'catalog-read',
     role: 'catalog_read',
-    // The last one asks for the incarnation.
+    // The last connection asks for the incarnation.
     each:
       numberIn('apps/catalog-read/src/config.ts', poolSize) +
       numberIn('apps/catalog-read/src/main.ts', /changesConnections = (\d+)/) +
@@ -45,7 +45,7 @@ const processes: readonly Process[] = [
       numberIn('apps/invalidation-worker/src/main.ts', /max: (\d+)/) +
       numberIn('libs/change-feed/src/outbox/outbox.ts', /max: (\d+)/) +
       4,
-    // Those, and the pool of the outbox.
+    // The doorbell, the awake lock, one that asks for the incarnation, and the pool of the outbox.
     direct: numberIn('libs/change-feed/src/outbox/outbox.ts', /max: (\d+)/) + 3,
   },
   {

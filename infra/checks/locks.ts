@@ -97,7 +97,7 @@ function mustBeOutside(node: Node): boolean {
 /** The runner may repeat a statement outside a transaction after a crash, so it must be repeatable. */
 function outsideProblem([first, ...others]: readonly Statement[]): string | undefined {
   if (first === undefined || others.length > 0)
-    return 'outside a transaction a file holds one statement, because Postgres takes several for a transaction';
+    return 'outside a transaction a file holds one statement, because Postgres runs several as one transaction';
   const { node, commits } = first;
   if ('IndexStmt' in node) {
     const { concurrent, if_not_exists, idxname } = node.IndexStmt;

@@ -16,7 +16,8 @@ const controlsIn = (page: string): Control[] =>
   }));
 
 /**
- * Resolves the test files of each row: a whole path, a name beside the last path or above it, or "the same" as the row before.
+ * Resolves the test files of each row: a whole path, a name in the folder of the last path or in one above it, or "the same" as
+ * the row before.
  *
  * @returns one sentence for each row that names no test, or one that does not exist
  */

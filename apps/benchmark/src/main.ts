@@ -1,4 +1,4 @@
-/** `npm run bench`. It also runs the servers that ours is compared with, each as a process. */
+/** `npm run bench`. It also runs the servers that our services are compared with, each as a process. */
 import { parseArgs } from 'node:util';
 import { runCommand } from '@catalog/runtime';
 import { runServer } from './contestants/servers.ts';

@@ -6,7 +6,7 @@ export interface Sizes {
   readonly rounds: number;
   /** Runs at a fixed rate; the median of them counts. */
   readonly paced: number;
-  /** The length of a stretch before; there are at least two. */
+  /** The length of a warm-up run. There are at least two before a measurement. */
   readonly warm_s: number;
   /** The length of a round of commits. */
   readonly commits_s: number;
@@ -19,7 +19,7 @@ export interface Sizes {
   readonly backlog: number;
   /** Whether hits and misses must come from the wanted source. With few products, all end in the near cache. */
   readonly checksSources: boolean;
-  /** More than a core answers in a second. A run takes that many new products. */
+  /** More than a core answers in a second. The benchmark adds this number of new products for each second of its runs. */
   readonly mostMisses_perSecond: number;
   /** Products in the catalog. */
   readonly growth: readonly number[];
@@ -32,12 +32,12 @@ export interface Sizes {
     /** Products that nobody has read. */
     readonly unread: number;
     readonly oncePerSecond: number;
-    /** Of the mixed load: a hundredth of what docs/scale.md works out. */
+    /** Of the mixed load: a hundredth of the load in docs/scale.md. */
     readonly readsPerSecond: number;
     readonly changesPerSecond: number;
     readonly mixed_s: number;
     readonly idle_s: number;
-    /** Connections that hear the changes beside the readers. */
+    /** Connections that hear the changes, in addition to the readers. */
     readonly listeners: number;
   };
 }

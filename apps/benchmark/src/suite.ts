@@ -28,26 +28,26 @@ export interface Benchmark {
 /** In the order in which they run. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
   freshness: {
-    about: 'time from commit to a fresh read when idle, beside NOTIFY → BullMQ → DEL',
+    about: 'time from commit to a fresh read when idle, compared with NOTIFY → BullMQ → DEL',
     isQuick: true,
     measure: measureFreshness,
   },
   changes: {
-    about: 'changes applied per second beside commits, CPU of the worker per change',
+    about: 'changes applied per second compared with commits, CPU of the worker per change',
     isQuick: true,
     measure: measureChanges,
   },
   layers: {
-    about: 'Postgres, Redis and memory side by side; sessions; the reads that reach Postgres',
+    about: 'Postgres, Redis and memory compared; sessions; the reads that reach Postgres',
     isQuick: true,
     measure: measureLayers,
   },
   reads: {
-    about: 'hits, misses, batches and lists, beside bare node:http, tutorials, other caches and nginx',
+    about: 'hits, misses, batches and lists, compared with bare node:http, tutorials, other caches and nginx',
     isQuick: true,
     measure: measureReads,
   },
-  cores: { about: 'two processes with WORKERS=2, beside one', isQuick: false, measure: measureCores },
+  cores: { about: 'two processes with WORKERS=2, compared with one', isQuick: false, measure: measureCores },
   commits: {
     about: 'commits per second with 16 clients, for different triggers',
     isQuick: false,
@@ -59,12 +59,13 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     measure: measureSources,
   },
   scale: {
-    about: 'what a mixed load costs beside what single costs predict; a hundred times that load worked out',
+    about:
+      'the cost of a mixed load, compared with what single costs predict; the cost of a hundred times that load, computed',
     isQuick: false,
     measure: measureScale,
   },
   cluster: {
-    about: 'Redis hits through a cluster of three masters beside one server; one, two and four workers',
+    about: 'Redis hits of a cluster of three masters, compared with one server; one, two and four workers',
     isQuick: false,
     measure: measureCluster,
   },
@@ -86,7 +87,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     measure: measureExports,
   },
   lists: {
-    about: 'filters and sorts of a million products, one by one and together, beside the plain list',
+    about: 'filters and sorts of a million products, one by one and together, compared with the plain list',
     isQuick: false,
     measure: measureLists,
   },

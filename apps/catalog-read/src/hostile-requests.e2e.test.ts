@@ -33,7 +33,7 @@ const oddSkus = [
 ] as const;
 const bySku = (sku: string) => reader.get(`/v1/products/by-sku/${encodeURIComponent(sku)}`);
 
-test.each(oddSkus)('an SKU with %s is a key of its own', async (_, sku) => {
+test.each(oddSkus)('a SKU with %s is a key of its own', async (_, sku) => {
   const product = await stores.insert({ sku, name: `The one of ${sku}` });
   for (let time = 0; time < 2; time++) {
     expect(await (await bySku(sku)).json()).toEqual(product);
@@ -48,7 +48,7 @@ test('SKUs that differ only in such characters are not confused', async () => {
   }
 });
 
-test('an SKU that looks like the key of another product neither returns that product nor is cached in its place', async () => {
+test('a SKU that looks like the key of another product neither returns that product nor is cached in its place', async () => {
   const plain = await stores.insert({ sku: 'PLAIN-1' });
   const hostile = await stores.insert({ sku: `product:${plain.id}` });
   for (let time = 0; time < 2; time++) {
@@ -77,7 +77,7 @@ test.each([
   ['a broken escape', '%E0%A4%A'],
   ['bytes that are no UTF-8', '%FF'],
   ['nothing but a space', '%20'],
-])('an SKU with %s is refused, and nothing is asked for', async (_, sku) => {
+])('a SKU with %s is refused, and nothing is asked for', async (_, sku) => {
   const before = await reader.metric('cache_loads_total{entity="sku"');
   const res = await reader.get(`/v1/products/by-sku/${sku}`);
   expect([res.status, res.headers.get('content-type')]).toEqual([400, 'application/problem+json']);

@@ -89,7 +89,7 @@ export function createReadMetrics({ registry }: Metrics): {
         },
       });
       registry.registerMetric(answers);
-      gauge('cache_breaker_open', '1 while Redis fails and is passed by.', () =>
+      gauge('cache_breaker_open', '1 while Redis fails and reads do not ask it.', () =>
         cache.status().breakerIsOpen ? 1 : 0,
       );
       const ofGuards = (name: string, help: string, read: (state: LoadState) => number) =>
@@ -102,14 +102,14 @@ export function createReadMetrics({ registry }: Metrics): {
             for (const [of, state] of Object.entries(cache.status().loads)) this.set({ of }, read(state));
           },
         });
-      ofGuards('load_breaker_open', '1 while Postgres fails and is left alone.', ({ isOpen }) =>
+      ofGuards('load_breaker_open', '1 while Postgres fails and reads do not ask it.', ({ isOpen }) =>
         isOpen ? 1 : 0,
       );
       ofGuards('load_running', 'Loads from Postgres under way.', ({ running }) => running);
       ofGuards('load_waiting', 'Loads that wait for a place.', ({ waiting }) => waiting);
       const shed = new Counter({
         name: 'loads_shed_total',
-        help: 'Loads whose callers were turned away, and why.',
+        help: 'Loads that were refused, and why.',
         labelNames: ['of', 'reason'],
         registers: [],
         collect() {

@@ -81,7 +81,7 @@ export interface Dependencies {
 }
 
 /**
- * The order of the routes is the access policy. Before `requireSignIn` stand the sign-in page and the files of the app, which
+ * The order of the routes is the access policy. Only the sign-in page and the files of the app come before `requireSignIn`. They
  * hold no data. All other addresses, known or not, need a session.
  */
 export function createApp(deps: Dependencies): Express {
@@ -101,13 +101,7 @@ export function createApp(deps: Dependencies): Express {
       app.use(sessions({ store, secret: deps.sessionSecret, origin }));
       signInRoutes(app, deps);
       app.use(requireSignIn(deps));
-      app.use(
-        limitRate(
-          deps.rateLimiter,
-          requestCost,
-          (_req, res) => `user:${signedIn(res).username}`,
-        ),
-      );
+      app.use(limitRate(deps.rateLimiter, requestCost, (_req, res) => `user:${signedIn(res).username}`));
       meRoute(app, { breaksStack: deps.stackSocket !== undefined });
       sessionRoutes(app, { sessions: store, actions });
       ownPasswordRoute(app, { ...deps, sessions: store });

@@ -51,7 +51,7 @@ test('the wiped cache is filled again by its readers', async () => {
   expect(await accessibilityProblems(page)).toEqual([]);
 });
 
-test('the stack can break what the page has words for, and nothing else', async () => {
+test('the stack can break exactly the parts that the page describes', async () => {
   const page = await app.open('admin', { path: '/break-it' });
   const names = await page.evaluate(async () => {
     const { data } = (await (await fetch('/api/break-it')).json()) as { data: { name: string }[] };

@@ -124,7 +124,7 @@ async function placeOrder(): Promise<{ id: string; sku: string }> {
   return { id, sku: products[0]?.sku ?? '' };
 }
 
-test('an order shows its items, sums and weight, is completed, and stands in the sales of this month', async () => {
+test('an order shows its items, sums and weight, is completed, and counts in the sales of this month', async () => {
   const { id } = await placeOrder();
   const page = await app.open('editor', { path: '/orders?customerId=customer-7' });
   await page

@@ -25,15 +25,15 @@ async function setPriceUnheard(id: string, priceMinor: number): Promise<void> {
 
 const region = (page: Page, name: string) => page.getByRole('region', { name });
 
-test('the overview shows each part of the way of a change, each near cache, and changes as they happen', async () => {
+test('the overview shows each part of the path of a change, each near cache, and changes as they happen', async () => {
   const { id, sku } = await app.newProduct();
   const page = await app.open('viewer');
-  const way = region(page, 'The way of a change');
+  const path = region(page, 'The path of a change');
   for (const name of ['write', 'Postgres', 'outbox', 'relay', 'queue', 'worker', 'Redis', 'readers'])
-    await way.getByText(name, { exact: true }).waitFor();
-  const nearCaches = way.getByRole('list', { name: 'Near caches' }).getByRole('listitem');
+    await path.getByText(name, { exact: true }).waitFor();
+  const nearCaches = path.getByRole('list', { name: 'Near caches' }).getByRole('listitem');
   await expect.poll(() => nearCaches.count()).toBe(2);
-  expect(await way.getByText(/^\d+(?:\.\d)? ms$/).count()).toBe(2);
+  expect(await path.getByText(/^\d+(?:\.\d)? ms$/).count()).toBe(2);
   const latest = region(page, 'Live changes');
   await latest.getByText('Nothing has changed since this page was opened.').waitFor();
   await setPrice(id, 2999);

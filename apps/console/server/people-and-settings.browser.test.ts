@@ -138,7 +138,7 @@ describe('people', () => {
     await expect.poll(() => navigation.textContent()).toContain(username);
   });
 
-  test('what an admin did to people stands in the audit log', async () => {
+  test('the audit log shows what an admin did to people', async () => {
     const username = await app.newUser('viewer');
     const page = await app.open('admin', { path: '/people' });
     await page.getByRole('button', { name: `Remove… ${username}` }).click();
@@ -171,7 +171,7 @@ describe('sessions', () => {
     await rows.first().waitFor();
   });
 
-  test('a person changes the own password and stays signed in here, but nowhere else', async () => {
+  test('people who change their own password stay signed in here, but nowhere else', async () => {
     const username = await app.newUser('viewer');
     const [here, other] = [await app.open(username, { path: '/people' }), await app.open(username)];
     await ownSessions(here).getByRole('button', { name: 'Change your password…' }).click();
@@ -193,7 +193,7 @@ describe('sessions', () => {
   });
 
   test.each(['viewer', 'editor'] as const)(
-    'a %s sees only the own sessions, and can change no person and no setting',
+    'a %s sees no sessions of others, and can change no person and no setting',
     async (role) => {
       const page = await app.open(role, { path: '/people' });
       await ownSessions(page).getByText('this one').waitFor();

@@ -21,7 +21,7 @@ applyTheme();
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
-      // What needs no second try: the request itself is wrong, or the person may not do it.
+      // A second try does not help when the request itself is wrong or the person may not do it.
       retry: (count, error) =>
         count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
       staleTime: 2_000,

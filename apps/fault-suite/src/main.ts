@@ -68,7 +68,7 @@ function readOptions() {
 
 async function main(): Promise<number> {
   const options = readOptions();
-  const { help: asksForHelp, chosen, left, minutes, seed, soak, plain, cluster } = options;
+  const { help: asksForHelp, chosen, excluded, minutes, seed, soak, plain, cluster } = options;
   const { upgrade, from: named, changeSource } = options;
   if (asksForHelp) {
     console.log(help);
@@ -86,7 +86,7 @@ async function main(): Promise<number> {
   const patience = soak ? 0 : Math.min(1, Math.max(0, (minutes - chosen.length / 5) / 10));
   const { outcomes } = await runSuite({
     rows: soak ? chosen.filter(({ withoutLoad }) => withoutLoad !== true) : chosen,
-    left,
+    excluded,
     seed,
     plain,
     cluster,

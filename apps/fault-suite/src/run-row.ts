@@ -37,10 +37,10 @@ const warmUp_ms = 3_000;
 async function createKeys(system: System): Promise<Keys> {
   const keys = {
     lasting: Array.from({ length: 200 }, () => randomUUID()),
-    mortal: Array.from({ length: 10 }, () => randomUUID()),
+    shortLived: Array.from({ length: 10 }, () => randomUUID()),
   };
-  // One statement: so many sessions at once take longer than a connection attempt may, on a busy machine.
-  await system.sql.query(insertProducts, [[...keys.lasting, ...keys.mortal]]);
+  // One statement inserts all: on a busy machine, one session for each would take longer than a connection attempt may.
+  await system.sql.query(insertProducts, [[...keys.lasting, ...keys.shortLived]]);
   return keys;
 }
 
@@ -55,7 +55,7 @@ export async function runRow(
   // The keys are in use before the fault begins.
   await Promise.all(
     system.readers.map(async ({ name, url }) => {
-      for (const key of [...keys.lasting, ...keys.mortal])
+      for (const key of [...keys.lasting, ...keys.shortLived])
         await read(undefined, { client: 'warm', process: name, url, key });
     }),
   );
@@ -90,7 +90,7 @@ export async function runRow(
   violations.push(...(await judge(system, keys, load.history, row, setBacks)));
   const lost = demoProducts - (await countDemoProducts(system.sql));
   if (lost > 0) {
-    const text = `the rows behind this one lack ${lost} demo products`;
+    const text = `this row lost ${lost} demo products, which later rows need`;
     violations.push({ invariant: 'row', text, operations: [] });
   }
   return { row, observed, violations, history: load.history, fault: { from_ms, to_ms } };
@@ -113,7 +113,7 @@ async function judge(
 }
 
 async function versions(system: System, keys: Keys): Promise<Map<string, number>> {
-  const all = [...keys.lasting, ...keys.mortal];
+  const all = [...keys.lasting, ...keys.shortLived];
   const { rows } = await system.sql.query<{ key: string; version: number }>(
     `select id::text as key, version from catalog.products where id = any ($1)
      union all select key, version from catalog.tombstones where entity = 'product' and key = any ($1::text[])`,

@@ -8,7 +8,7 @@ import { type ChangeSource, startSystem, type System } from './system/system.ts'
 export interface SuiteOptions {
   readonly rows: readonly Row[];
   /** Rows that do not run, with the reason. */
-  readonly left?: Run['skipped'];
+  readonly excluded?: Run['skipped'];
   readonly seed: number;
   /** Runs plain cache-aside instead of this system. It must fail. */
   readonly plain: boolean;
@@ -16,7 +16,7 @@ export interface SuiteOptions {
   readonly cluster?: boolean;
   /** The outbox unless given. */
   readonly changeSource?: ChangeSource;
-  /** The part of the matrix's long waits that is really waited for: 0 to 1. */
+  /** The rows multiply the long waits of the fault matrix by this number: 0 to 1. */
   readonly patience: number;
   /** Until this time of the monotonic clock it runs all rows again and again, each round in a random order. */
   readonly until_ms?: number;
@@ -26,14 +26,14 @@ export interface SuiteOptions {
 }
 
 export async function runSuite(options: SuiteOptions): Promise<Run & { readonly file: string }> {
-  const { rows, left = [], seed, plain, cluster = false, changeSource = 'outbox' } = options;
+  const { rows, excluded = [], seed, plain, cluster = false, changeSource = 'outbox' } = options;
   const { patience, until_ms, say } = options;
   const start =
     options.start ??
     ((row: Row) => startSystem({ plain, replicated: row.replicated === true, cluster, changeSource }));
   const began_ms = performance.now();
   const random = randomFrom(seed);
-  const skipped: Run['skipped'][number][] = [...left];
+  const skipped: Run['skipped'][number][] = [...excluded];
   const possible: Row[] = [];
   for (const row of rows) {
     const why = changeSource === 'slot' && row.outboxOnly ? row.outboxOnly : await row.impossible?.();
@@ -66,7 +66,7 @@ export async function runSuite(options: SuiteOptions): Promise<Run & { readonly 
   };
   if (until_ms === undefined) for (const row of possible) await one(row);
   else {
-    // Every row comes once in a round, so that all come equally often.
+    // Each row runs once in a round, so that all run equally often.
     for (let round: Row[] = []; performance.now() < until_ms && possible.length > 0;) {
       if (round.length === 0) round = shuffled(possible, random);
       const row = round.pop();

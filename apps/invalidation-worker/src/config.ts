@@ -28,7 +28,7 @@ export const readConfig = (environment?: Environment) =>
       KEEP_CHANGES_DAYS: integer({ min: 1, max: 36_500 }).default(7),
       /** The history of products. It is kept at least a day longer than the changes, which come from it. */
       KEEP_HISTORY_DAYS: integer({ min: 1, max: 36_500 }).default(365),
-      /** The versions of deleted products: far longer than any cache entry or paused reader lives. */
+      /** The versions of deleted products: kept far longer than any cache entry, or any pause of a reader, lasts. */
       KEEP_TOMBSTONES_DAYS: integer({ min: 1, max: 36_500 }).default(30),
       /** How long a request can be repeated with its Idempotency-Key. */
       KEEP_IDEMPOTENCY_KEYS_HOURS: integer({ min: 24, max: 8_760 }).default(48),

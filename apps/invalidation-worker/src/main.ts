@@ -27,7 +27,7 @@ await runServer({
     scope.onStop('pool', () => pool.end());
     const outboxPool = createServicePool({
       ...outboxPoolOptions,
-      // Its settings are those of no other pool.
+      // This pool has settings of its own.
       url: databaseDirectUrl,
       applicationName: `${service} outbox`,
       log,

@@ -145,7 +145,7 @@ describe.each(['outbox', 'slot'] as const)('from the %s', (changeSource) => {
     );
   }, 90_000);
 
-  test('when an SKU moves to another product, its index entry is invalidated', async () => {
+  test('when a SKU moves to another product, its index entry is invalidated', async () => {
     const on = await stores();
     await worker(on);
     const [one = '', two = ''] = await on.insertProducts(2);

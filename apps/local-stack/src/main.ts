@@ -247,7 +247,7 @@ async function runAudit(): Promise<number> {
   return result.right === result.checked ? 0 : 1;
 }
 
-/** Each answers its exit code, if it is not 0. */
+/** Each returns its exit code, if it is not 0. */
 const commands: Readonly<Record<string, () => Promise<number | void>>> = {
   start: () => start(),
   stores: () => start(true),

@@ -74,11 +74,11 @@ export function statusOf(
 const isFresh = ({ freshness, connection }: ReaderShard): boolean =>
   freshness.isFresh(connection.incarnation);
 
-/** As an unknown cluster has no shard, nothing holds for it. */
+/** False for a cluster that nobody has been able to ask: it has no shard yet. */
 const all = (shards: readonly ReaderShard[], holds: (shard: ReaderShard) => boolean): boolean =>
   shards.length > 0 && shards.every(holds);
 
-/** Silences are counted for ever, also those of shards that have gone. */
+/** Counts the silences since the start, including those of shards that have gone. */
 export class SilenceCount {
   readonly #gone = noSilences();
 

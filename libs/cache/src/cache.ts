@@ -31,9 +31,9 @@ export interface CacheOptions {
   readonly onError: (error: unknown) => void;
   /** For metrics. */
   readonly events?: CacheEvents;
-  /** A query for so many keys of an entity is about to be sent to Postgres. */
+  /** Called before a query is sent to Postgres, with the number of its keys. */
   readonly onLoad?: (entity: string, keys: number) => void;
-  /** The near cache has dropped what is older than `version` of this Redis key. */
+  /** Called when the near cache has dropped what is older than `version` of this Redis key. */
   readonly onInvalidation?: (cacheKey: string, version: number) => void;
 }
 
@@ -77,10 +77,10 @@ export function createCache(options: CacheOptions) {
     standby: createLoadGuard(),
     standbyLists: createLoadGuard(limits.listConcurrency),
   };
-  // Asked when the turn of a load comes. Callers that joined since may have made the patience longer.
+  // Called when it is the turn of a load. Meanwhile callers may have joined that wait for longer.
   const isWanted = (patience: Readonly<Patience>) => () => patience.until_ms > performance.now();
-  /** Of Postgres, since which the served versions count. */
-  let countsSince: string | undefined;
+  /** The incarnation of Postgres that the served versions come from. */
+  let servedFrom: string | undefined;
 
   function openShard(place: ShardPlace): ReaderShard {
     const shard = new ReaderShard(place, {
@@ -106,8 +106,8 @@ export function createCache(options: CacheOptions) {
     });
     shard.connection.onDatabaseIncarnation((incarnation) => {
       // Every shard reports it. The first report makes the process forget what it has served; the others change nothing.
-      if (incarnation === countsSince) return;
-      countsSince = incarnation;
+      if (incarnation === servedFrom) return;
+      servedFrom = incarnation;
       forgetAll();
       for (const other of shards.all) if (other !== shard) void other.connection.relearn();
     });
@@ -115,7 +115,7 @@ export function createCache(options: CacheOptions) {
     return shard;
   }
 
-  /** Versions that were served while the incarnation of their shard was unknown. */
+  /** Judges the versions that were served while the incarnation of their shard was unknown. */
   function prove(shard: ReaderShard): void {
     const { incarnation } = shard.connection;
     if (incarnation !== undefined) monotonic.prove(incarnation, (cacheKey) => shards.of(cacheKey) === shard);
@@ -177,7 +177,7 @@ export function createCache(options: CacheOptions) {
       return withDeadline(guarded, { until_ms, late: callerGaveUp });
     },
 
-    /** A read of Postgres for somebody who inspects a key. It takes no place from the reads of keys. */
+    /** A read of Postgres for somebody who inspects a key. It has a limit of its own, so it does not delay the reads of keys. */
     readPostgresToInspect: <T>(read: () => Promise<T>): Promise<T> => guards.inspections(read),
 
     status: (): CacheStatus =>

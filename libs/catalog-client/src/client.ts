@@ -27,7 +27,7 @@ export interface CatalogClient {
   readonly products: Products;
   readonly settings: StoreSettings;
   /**
-   * Every committed change once. It never ends by itself: it resumes after each failure that may pass. Needs a key that may
+   * Every committed change once. It never ends by itself: it resumes after each temporary failure. Needs a key that may
    * grant `catalog:changes`.
    *
    * @throws ChangesGone when it has to begin again with `after: 'snapshot'`, and CatalogProblem for other refusals

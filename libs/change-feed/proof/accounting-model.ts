@@ -1,5 +1,5 @@
 /**
- * The way of a change from its commit to its acknowledgement, as the outbox statements, the relay and the worker have it.
+ * The path of a change from its commit to its acknowledgement, as in the outbox statements, the relay and the worker.
  * It includes crashes, lost queues, duplicate jobs, and caches that begin a new incarnation or go back to a former one.
  *
  * An incarnation knows a change once its key has been invalidated there. Two rules: a change that the outbox records as

@@ -30,10 +30,13 @@ interface State {
   readonly inUse: boolean;
   /** The slot is known to be lost, so no look uses it. */
   readonly isLost: boolean;
-  /** Whether the cache was purged after the slot was created again. The lander holds it, so the purge counts for no other slot. */
+  /**
+   * Whether the cache was purged after the slot was created again. The lander holds the slot during the purge, so nobody can
+   * replace it, and the purge counts for this slot alone.
+   */
   readonly isPurged: boolean;
-  /** The transactions that were open after the triggers had left the slot. */
-  readonly left: readonly number[] | null;
+  /** The transactions that were open after the triggers had turned to the outbox. They may still write to the slot. */
+  readonly oldWriters: readonly number[] | null;
   /** The changes before the last milestone. */
   readonly lastMilestone: readonly number[] | null;
   /** The changes committed before a look, the changes before its milestone, and whether that milestone has landed once. */
@@ -65,7 +68,7 @@ export interface ChangeSlotOptions {
     | 'noticing a position that went back';
 }
 
-export const IN_NO_SOURCE = 'No source has a committed change, and no purge answers for it.';
+export const IN_NO_SOURCE = 'No source has a committed change, and the cache was not purged after it.';
 export const COUNTED_TOO_EARLY =
   'A look counts, and a change that was committed before it is not in the outbox.';
 
@@ -84,7 +87,7 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
       inUse: false,
       isLost: false,
       isPurged: false,
-      left: null,
+      oldWriters: null,
       lastMilestone: null,
       look: null,
       lookWasWrong: false,
@@ -167,12 +170,12 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
     const mayCreate = state.isPurged || without !== 'creating the slot before the purge';
     if (!exists && mayCreate) visit({ ...state, exists: true }, () => 'the lander creates the slot anew');
     if (exists && (state.isPurged || without === 'the purge'))
-      visit({ ...state, isLost: false }, () => 'looks may go by the slot again');
+      visit({ ...state, isLost: false }, () => 'looks may use the slot again');
   }
 
   /** The steps to the wanted source. */
   function switchSteps(state: State, visit: VisitStep<State>): void {
-    const { wanted, source, exists, inUse, isLost, left, lastMilestone } = state;
+    const { wanted, source, exists, inUse, isLost, oldWriters, lastMilestone } = state;
     if (state.switches > 0) {
       const other = wanted === 'slot' ? 'outbox' : 'slot';
       visit({ ...state, wanted: other, switches: state.switches - 1 }, () => `operators want the ${other}`);
@@ -181,23 +184,24 @@ export function changeSlotModel({ without, ...options }: ChangeSlotOptions): Mod
       wanted === 'outbox' || without === 'creating the slot first' || (exists && inUse && !isLost);
     if (wanted !== source && mayWrite)
       visit(
-        { ...state, source: wanted, left: null, lastMilestone: null },
+        { ...state, source: wanted, oldWriters: null, lastMilestone: null },
         () => `the triggers write to the ${wanted}`,
       );
     if (wanted !== 'outbox' || source !== 'outbox' || !inUse || isLost) return;
-    if (exists && left === null)
-      visit({ ...state, left: open(state) }, () => 'the lander notes the transactions that run');
-    const isLeft = left !== null && left.every((index) => state.transactions[index]?.at === 'ended');
+    if (exists && oldWriters === null)
+      visit({ ...state, oldWriters: open(state) }, () => 'the lander notes the transactions that run');
+    const oldWritersEnded =
+      oldWriters !== null && oldWriters.every((index) => state.transactions[index]?.at === 'ended');
     if (
       exists &&
       lastMilestone === null &&
-      (isLeft || (left !== null && without === 'waiting for old transactions'))
+      (oldWritersEnded || (oldWriters !== null && without === 'waiting for old transactions'))
     )
       visit({ ...flushed(state), lastMilestone: held(state) }, () => 'the lander writes the last milestone');
     if (exists && lastMilestone !== null && areKept(state, lastMilestone)) {
       const deleted = changed(flushed(state), { 'in the slot': 'lost' });
       visit(
-        { ...deleted, exists: false, inUse: false, left: null, lastMilestone: null },
+        { ...deleted, exists: false, inUse: false, oldWriters: null, lastMilestone: null },
         () => 'the lander deletes the slot, and it is not in use any more',
       );
     }

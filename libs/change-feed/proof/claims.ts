@@ -100,7 +100,7 @@ export const controls: readonly Control[] = [
   changeSlotControl('a lost slot without a purge', 'the purge', IN_NO_SOURCE),
   changeSlotControl('looks that do not wait for the slot', 'milestones', COUNTED_TOO_EARLY),
   changeSlotControl(
-    'looks that go by what a crash has undone',
+    'looks that count landings that a crash has undone',
     'noticing a position that went back',
     COUNTED_TOO_EARLY,
   ),

@@ -12,7 +12,7 @@ interface Writer {
 }
 
 interface Relay {
-  /** polling: it looks again soon. sure: polling, and no open transaction can have been refused the bell. */
+  /** polling: it looks again soon. sure: polling, and every open transaction can ring. */
   readonly at: 'polling' | 'sure' | 'asleep' | 'awake';
   readonly lock: 'none' | 'asked' | 'held' | 'releasing';
   readonly rung: boolean;
@@ -55,7 +55,7 @@ export function doorbellModel({ writers, relays, without }: DoorbellOptions): Mo
     if (at === 'not begun') {
       // It only tries for the lock, so it is also refused while a relay waits for the lock.
       const granted = without !== 'ringing' && state.relays.every(({ lock }) => lock === 'none');
-      const bell = granted ? 'may ring' : 'is refused the bell';
+      const bell = granted ? 'will ring' : 'will not ring';
       visit(withWriter(state, index, { at: 'written', rings: granted }), () => `${name} writes and ${bell}`);
     }
     if (at === 'written') {

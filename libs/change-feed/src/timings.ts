@@ -11,7 +11,7 @@ export const feedTimings = {
   /** A key that the cache Redis refuses is tried again after this: an operator has to change something first. */
   retrySetAside_ms: 5_000,
   /**
-   * How often the holder of the change slot confirms what has landed, and the other workers check whether the slot is free. After a
+   * How often the holder of the change slot confirms what has landed, and the other workers check whether somebody holds it. After a
    * crash, unconfirmed changes land again.
    */
   slotTick_ms: 1_000,
@@ -25,8 +25,8 @@ export const feedLimits = {
   /** Changes that the relay claims at once: a statement of about ten milliseconds. */
   claimChanges: 2_000,
   /**
-   * Jobs that may wait; beyond, changes stay in the outbox, which is made for waiting. Claimed changes should be applied well
-   * before they count as lost (`redispatch_ms`), also on a machine that is busy with the mass change itself.
+   * Jobs that may wait. Further changes stay in the outbox. Claimed changes should be applied well before they count as lost
+   * (`redispatch_ms`), even on a machine that is busy with the mass change itself.
    */
   waitingJobs: 8,
   /** Changes of the slot that wait in the memory of the lander: a few megabytes. Postgres keeps the others. */

@@ -1,6 +1,6 @@
 /** The currencies of ISO 4217 (list one of November 2026) in which a price can be: those with a minor unit. */
 
-/** By the number of digits behind the point: 1,234 minor units of EUR are 12.34, those of JPY are 1234. */
+/** By the number of digits after the decimal point: 1,234 minor units of EUR are 12.34, those of JPY are 1234. */
 const codesByDigits: Readonly<Record<number, string>> = {
   0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
   2:
@@ -22,5 +22,5 @@ const digits = new Map(
 /** In the order of the alphabet. `catalog.is_currency` of the database knows the same ones. */
 export const currencyCodes: readonly string[] = [...digits.keys()].toSorted();
 
-/** How many digits a price in this currency has behind the point; undefined if there is no such currency. */
+/** How many digits a price in this currency has after the decimal point; undefined if there is no such currency. */
 export const minorUnitDigits = (currency: string): number | undefined => digits.get(currency);

@@ -1,4 +1,4 @@
-/** A family of rows, each cached under its own key. `libs/cache/README.md` tells how to add one. */
+/** A family of rows, each cached under its own key. `libs/cache/README.md` says how to add one. */
 export interface Entity {
   /** As the triggers write it into the outbox. */
   readonly name: string;

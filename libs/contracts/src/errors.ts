@@ -9,7 +9,7 @@ export interface ErrorDefinition {
   readonly title: string;
   readonly cause: string;
   readonly remedy: string;
-  /** `Retry-After` of an answer that knows nothing better: every 409 and 503 has one. */
+  /** `Retry-After` of an answer that sets no other value: every 409 and 503 has one. */
   readonly retryAfterSeconds?: number;
 }
 

@@ -21,7 +21,7 @@ test.each([
   expect(readList(text)?.map((value) => value.trim())).toEqual(values);
 });
 
-/** At this length, the square of it would be minutes. */
+/** At this length, a time that grows with the square of the length would be minutes. */
 test.each([
   ['spaces before a quote', `${' '.repeat(200_000)}x"`],
   ['spaces behind a quote', `"a"${' '.repeat(200_000)}x`],

@@ -6,7 +6,7 @@
  */
 export function readList(text: string): string[] | undefined {
   const values: string[] = [];
-  // No two parts that follow each other match the same character: else a long value would take the square of its length.
+  // No two neighbouring parts match the same character. Otherwise the time would grow with the square of the length.
   const value = /(?:\s*"((?:[^"]|"")*)"\s*|([^",]*))(,|$)/y;
   for (;;) {
     const found = value.exec(text);

@@ -212,7 +212,9 @@ export const productsByIdSchema = z.strictObject({
 export const popularProductsSchema = z.strictObject({
   data: z
     .array(productSchema)
-    .describe('Fewer products than `limit` if not so many were read, or if more would be larger than a megabyte.'),
+    .describe(
+      'Fewer products than `limit` if not so many were read, or if more would be larger than a megabyte.',
+    ),
 });
 
 const facetSchema = z.array(z.strictObject({ value: z.string(), count: z.int() }));

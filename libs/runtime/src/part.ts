@@ -1,8 +1,8 @@
 /**
- * Something that works beside the rest of a process until it is told to stop: a loop, a listener, a server.
+ * Something that runs in a process until it is told to stop: a loop, a listener, a server.
  *
  * `run` works until the signal aborts. Then it ends what it has begun, releases its timers, sockets and locks, and
- * resolves. It rejects only when it cannot go on; a failure that a later attempt can mend is the part's own affair.
+ * resolves. It rejects only when it cannot go on. If a later attempt may succeed, the part tries again by itself.
  * One part runs once at a time. It may run again after it has ended.
  */
 export interface Part {
@@ -19,7 +19,7 @@ export interface RunningPart extends AsyncDisposable {
 export function startPart(part: Part): RunningPart {
   const controller = new AbortController();
   const ended = part.run(controller.signal);
-  // Who waits for `ended` or `stop` hears of a failure. Without this line Node ends the process when nobody waits yet.
+  // Callers that wait for `ended` or `stop` get the failure. Without this line Node ends the process if nobody waits yet.
   ended.catch(() => undefined);
   const stop = () => {
     controller.abort();

@@ -6,7 +6,7 @@ export interface RepeatOptions {
   readonly every_ms: number;
   /** A round has failed. The next one comes all the same. */
   readonly onError: (error: unknown) => void;
-  /** The pause after so many failed rounds in a row; `every_ms` unless given. */
+  /** The pause after this number of failed rounds in a row; `every_ms` unless given. */
   readonly backoff?: (failures: number) => number;
   /** Whether to wait for `every_ms` before the first round. */
   readonly waitFirst?: boolean;

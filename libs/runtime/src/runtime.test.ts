@@ -78,7 +78,7 @@ test('work whose time is over does not begin', async () => {
   expect(began).toBe(false);
 });
 
-test('work that fails after its deadline ends nobody’s process', async () => {
+test('work that fails after its deadline does not end the process', async () => {
   const work = Promise.withResolvers<never>();
   await expect(withDeadline(() => work.promise, { after_ms: 1, late })).rejects.toThrow('late');
   work.reject(new Error('too late to matter'));
@@ -137,7 +137,7 @@ test('a stopped loop lets the round end that has begun', async () => {
   expect(ended).toBe(true);
 });
 
-test('parts that run together stop together when one fails, and the failure is told', async () => {
+test('parts that run together stop together when one fails, and the failure is reported', async () => {
   let stopped = false;
   const waiting = {
     async run(signal: AbortSignal) {

@@ -130,7 +130,7 @@ function section(
   sizes: Sizes,
 ): Section {
   const cpu = rounds.ratio('three-masters', 'one-server', cpuOf).median;
-  // Keys spread evenly, so each master has a third of the work.
+  // Keys spread evenly, so each master does a third of the work.
   const shards = masters * rounds.ratio('one-server', 'three-masters', redisCpuOf).median;
   const redisCpu = (name: string) => median(rounds.of(name).map(redisCpuOf));
   return {
@@ -139,9 +139,9 @@ function section(
     method:
       `Redis hits of ${sizes.inRedis} products in turn, more than a near cache holds. One reader had the cache Redis of the local ` +
       'stack, the other one a cluster of three masters and three replicas; each had one core. Redis is counted by its CPU time: ' +
-      'the machine has too few cores to fill three masters. Below, changes of one statement waited while all workers were paused; the ' +
-      `time counts from their continuation until all are applied to the cluster. ${availableParallelism()} cores, which workers, ` +
-      'Postgres and all Redis servers share.',
+      'the machine has too few cores to fill three masters. Second table: all workers were paused while one statement changed many ' +
+      'products; the time counts from the moment at which the workers went on until all changes are applied to the cluster. ' +
+      `Workers, Postgres and all Redis servers share ${availableParallelism()} cores.`,
     table: markdownTable(
       ['', 'CPU per hit', 'requests/s on one core', 'CPU of all Redis servers per hit'],
       contestants.map(({ name, label }) => [

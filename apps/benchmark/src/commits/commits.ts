@@ -86,7 +86,7 @@ const shapes: readonly Shape[] = [
 const disks = {
   none: { label: 'without waiting for the disk', settings: 'set synchronous_commit = off' },
   own: { label: 'with the disk of this machine', settings: 'set synchronous_commit = on' },
-  // Every flush waits that long before it begins, and includes the commits that arrive meanwhile.
+  // Every flush waits for 1 ms before it begins, and includes the commits that arrive meanwhile.
   slow: {
     label: 'with a disk that flushes in 1 ms',
     settings: 'set synchronous_commit = on; set commit_siblings = 0; set commit_delay = 1000',

@@ -53,7 +53,7 @@ export async function measureCores(bench: BenchStack, sizes: Sizes): Promise<Sec
     method: hasCores
       ? 'Near hits, with the load generator on a core of its own.'
       : `This machine has ${availableParallelism()} cores, and the client needs one. So the second process is judged by its CPU time: ` +
-        'twice the requests of one process, if a request costs the same CPU time.',
+        'two processes answer twice the requests of one if a request costs the same CPU time.',
     table: markdownTable(
       ['', 'CPU per request', 'requests/s'],
       contestants.map(({ name, label }) => [

@@ -48,7 +48,7 @@ export async function measureExports(bench: BenchStack, sizes: Sizes): Promise<S
     name: 'exports',
     title: `Exports of ${large[0]?.rows.toLocaleString('en')} rows`,
     method:
-      'GET /v1/products/export of the local stack, read as fast as it comes. The processor time is what the export would take alone on as many cores.',
+      'GET /v1/products/export of the local stack, read as fast as it comes. The CPU time tells how long the export would take on one core that does nothing else.',
     table: markdownTable(
       ['rows', 'format', 'elapsed', 'rows/s', 'CPU catalog-read + Postgres', 'memory of catalog-read'],
       runs.map((run) => [

@@ -42,7 +42,7 @@ export async function measureGrowth(bench: BenchStack, sizes: Sizes): Promise<Se
   }
   const [first] = measured;
   const last = measured.at(-1);
-  if (first === undefined || last === undefined) throw new Error('No size of a catalog is to be measured.');
+  if (first === undefined || last === undefined) throw new Error('There is no catalog size to measure.');
   const us = (value: number) => (Number.isNaN(value) ? '–' : `${format(value)} µs`);
   return {
     name: 'growth',

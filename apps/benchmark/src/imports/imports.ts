@@ -66,7 +66,7 @@ export async function measureImports(bench: BenchStack, sizes: Sizes): Promise<S
       'CSV rows of about 280 bytes, sent to POST /v1/imports of the local stack as fast as it reads them. The stack does all its work: ' +
       'history, outbox, invalidation. Meanwhile other products are edited one after the other, and each is read until its new value comes. ' +
       'Jobs, waiting jobs and bumps of the list generation are sampled 50 times a second. Each of those edits may add a job and a bump. ' +
-      'The processor time is what the import would take alone; the load is that of the whole machine.',
+      'The CPU time tells how long the import would take on one core that does nothing else; the load is that of the whole machine.',
     table: markdownTable(
       [
         'rows',

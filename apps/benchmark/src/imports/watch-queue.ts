@@ -23,7 +23,7 @@ export async function watchQueue({ stack }: BenchStack, signal: AbortSignal): Pr
     const began_ms = performance.now();
     let mostJobs = 0;
     let bumps = 0;
-    // The part before the first bar is the current generation. The next one stands beside it while it waits.
+    // The text before the first bar is the current generation. A next one that waits follows after the bar.
     const current = async () => (await cache.get('generation:products'))?.split('|')[0];
     let generation = await current();
     while (!signal.aborted) {

@@ -1,4 +1,4 @@
-/** The table that tutorials print, measured here: Postgres, Redis and memory; sessions; and what reaches Postgres. */
+/** The table that tutorials print, measured here: Postgres, Redis and memory; sessions; and the reads that reach Postgres. */
 import { Agent, get } from 'node:http';
 import { loadSql } from '@catalog/database';
 import { pause } from '@catalog/runtime';
@@ -104,7 +104,7 @@ export async function measureLayers(bench: BenchStack, sizes: Sizes): Promise<Se
       `Reads that reached Postgres: ${(share * 100).toFixed(2)} %, in queries for up to 100 products. Sessions: Redis does ${sessions.toFixed(1)} times as many a second.`,
     ],
     goals: [
-      atMost('part of the reads that reaches Postgres', share, 0.05),
+      atMost('share of the reads that reach Postgres', share, 0.05),
       atLeast('sessions per second: Redis ÷ Postgres', sessions, 1),
     ],
     figures: { 'reads that reach Postgres': share, sessions },
@@ -142,7 +142,7 @@ function request(url: string, agent: Agent): Promise<void> {
   });
 }
 
-/** The part of all reads that was loaded from Postgres, under a Zipf load with edits. */
+/** The share of all reads that were loaded from Postgres, under a Zipf load with edits. */
 async function shareOfPostgres(
   { catalog }: BenchStack,
   url: string,
@@ -157,7 +157,7 @@ async function shareOfPostgres(
     const samples = metrics.matchAll(/^cache_loaded_keys_total\{[^}]*entity="product"[^}]*\} (\d+)/gm);
     return [...samples].reduce((sum, [, value]) => sum + Number(value), 0);
   };
-  // Each product is in Redis before. Only edits and evictions lead to Postgres then.
+  // Each product is in Redis before the load begins. So only edits and evictions send reads to Postgres.
   await fillRedis(url, ids);
   await runLoad({ url, paths: file, seconds: sizes.warm_s });
   const over = new AbortController();

@@ -1,4 +1,4 @@
-/** Pages and facets of a large catalog: each filter and sort, and several together, beside the plain list. */
+/** Pages and facets of a large catalog: each filter and sort, and several together, compared with the plain list. */
 import { type ProductListQuery, productFilterSchema, productListQuerySchema } from '@catalog/contracts';
 import { countFacets, createServicePool, listProducts, loadSql, type Pool } from '@catalog/database';
 import { format, markdownTable } from '@catalog/testing';
@@ -8,7 +8,7 @@ import type { Sizes } from '../sizes.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
 
 const insertProducts = loadSql(import.meta.url, './listed-products.sql');
-/** A page may take so many times as long as one of the plain list. */
+/** A page may take at most this many times as long as a page of the plain list. */
 const goal = 2;
 
 interface Listed {
@@ -88,14 +88,14 @@ export async function measureLists({ catalog, stack, say }: BenchStack, sizes: S
     const usual_ms = median(plain?.took_ms ?? []);
     const ratio = ({ took_ms }: Listed) => median(took_ms) / usual_ms;
     const slowest = judged.toSorted((a, b) => ratio(b) - ratio(a))[0];
-    if (slowest === undefined) throw new Error('No list is to be measured.');
+    if (slowest === undefined) throw new Error('There is no list to measure.');
     say(
       `the plain list takes ${usual_ms.toFixed(2)} ms, the slowest with one filter ${ratio(slowest).toFixed(2)} times that`,
     );
     return {
       name: 'lists',
       title: `Lists of ${sizes.listedProducts.toLocaleString('en')} products`,
-      method: `The first 50 products, read by one client from Postgres past every cache, with the estimated total. All in turn, ${sizes.listRounds} times; medians. The goal is for one filter, one sort or facets; searches and filters together stand at the end.`,
+      method: `The first 50 products with the estimated total. One client reads them from Postgres, without any cache. Each list in turn, ${sizes.listRounds} times; medians. The goal is for one filter, one sort or facets. Searches and combined filters come last.`,
       table: markdownTable(
         ['list', 'p50', 'p99', '÷ the plain list'],
         measured.map((one) => [

@@ -71,7 +71,7 @@ await new Promise<void>((resolve) => {
       connection.socket.write(requests[sent % requests.length] ?? '');
       sent++;
     }
-    // Ten seconds after the last one was due, the server does not keep up.
+    // The server does not keep up if it has not answered ten seconds after the last request was due.
     if (answered === total || now_ms > total / rate_perMs + 10_000) resolve();
     else setImmediate(turn);
   };

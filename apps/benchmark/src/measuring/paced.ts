@@ -10,7 +10,7 @@ export interface PacedResult {
   readonly failed: number;
   readonly p50_us: number;
   readonly p99_us: number;
-  /** How late the client itself sent, at its 99th percentile. It is part of the latency. */
+  /** How late the client itself sent its requests, at the 99th percentile. The latency includes this delay. */
   readonly late99_us: number;
 }
 

@@ -1,4 +1,4 @@
-/** Lists of paths in files, as the load generators want them. */
+/** Lists of paths in files, which the load generators read. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,9 +28,9 @@ export async function pathFolder(): Promise<PathFolder> {
 export interface Route {
   /** For the next run. */
   load(): { readonly paths: string; readonly start?: number; readonly header?: string | undefined };
-  /** That run has sent so many requests. */
+  /** Called after a run, with the number of requests that it has sent. */
   ran(requests: number): void;
-  /** Some that no run has sent in this turn. */
+  /** Some paths that no run has sent in this turn. */
   sample(): readonly string[];
 }
 
@@ -45,7 +45,7 @@ export const repeated = ({ file, paths }: PathFile, header?: string): Route => (
   sample: () => paths.slice(0, samples),
 });
 
-/** Goes on where the last run has ended. */
+/** Each run continues where the one before has ended. */
 export function goingOn({ file, paths }: PathFile): Route {
   let next = 0;
   return {

@@ -15,7 +15,7 @@ export interface Contestant {
   /** The servers of the cache, if it uses one. */
   readonly redisPids?: readonly number[];
   readonly route: Route;
-  /** @throws if its answers are wrong, or do not come from the wanted source */
+  /** @throws if its answers are wrong, or do not come from the expected source */
   check(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export interface Round {
   readonly p99_us: number;
   /**
    * `client-bound`: the client was the bottleneck. `disturbed`: other processes had the core of the server. `failed`: not
-   * every request was answered, as on a machine that is too busy for the stores.
+   * every request was answered, for example because the machine was too busy for the stores.
    */
   readonly verdict: 'counted' | 'client-bound' | 'disturbed' | 'failed';
 }
@@ -66,7 +66,7 @@ function verdictOf(share: number, withWaiting: number, isClientBusy: boolean): R
   return withWaiting >= leastServerShare ? 'disturbed' : 'client-bound';
 }
 
-/** Loads the server until a stretch is no longer 5 % cheaper than the one before: compiled code, full caches. */
+/** Loads the server in runs until one is no longer 5 % cheaper than the run before: compiled code, full caches. */
 async function warmUp(contestant: Contestant, seconds: number): Promise<void> {
   let last = Number.NaN;
   for (let stretch = 0; stretch < 8; stretch++) {
@@ -79,7 +79,7 @@ async function warmUp(contestant: Contestant, seconds: number): Promise<void> {
 
 export interface Rounds {
   readonly of: (name: string) => readonly Round[];
-  /** By round, `read` of one divided by that of the other. */
+  /** In each round, `read` of `above` divided by `read` of `below`. */
   ratio(above: string, below: string, read: (round: Round) => number): Ratio;
 }
 

@@ -1,4 +1,4 @@
-/** Checks that a server answers rightly, and from the wanted source, before its speed counts. */
+/** Checks that a server answers correctly, and from the expected source, before its speed is measured. */
 import type { Pool } from '@catalog/database';
 
 interface Row {
@@ -24,7 +24,7 @@ function expectSame(given: Row | undefined, wanted: Row | undefined, where: stri
 }
 
 export interface Expected {
-  /** Has the right values, past all caches. */
+  /** Reads the correct values from Postgres, without any cache. */
   readonly pool: Pool;
   /** Part of `Cache-Status` in most answers. */
   readonly source?: string;

@@ -121,7 +121,7 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
   const bare = await start('bare-http');
   contestants.push({
     name: 'bare-http',
-    label: 'bare node:http, a body of that size',
+    label: 'bare node:http, a body of the same size',
     url: bare.url,
     pid: bare.pid,
     route: repeated(hot),

@@ -10,7 +10,7 @@ export async function fillRedis(url: string, ids: readonly string[]): Promise<vo
       next += batch;
       const path = `/v1/products?ids=${ids.slice(from, from + batch).join(',')}`;
       let status = 0;
-      // On a busy machine a load may be turned away.
+      // On a busy machine catalog-read may refuse to load a product.
       for (let attempt = 0; attempt < 5 && status !== 200; attempt++) {
         const response = await fetch(`${url}${path}`);
         await response.arrayBuffer();

@@ -1,4 +1,4 @@
-/** What a read costs, by the source of its answer, beside other ways to serve the same product. */
+/** What a read costs, by the source of its answer, compared with other ways to serve the same product. */
 import { barChart, format, markdownTable } from '@catalog/testing';
 import {
   capacityOf,
@@ -19,7 +19,7 @@ import type { Sizes } from '../sizes.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
 import { startField, type Field } from './field.ts';
 
-/** Part of the highest load at which latencies are measured: as a well-filled server, not an overloaded one. */
+/** Latencies are measured at this share of the highest load: on a busy server, but not on an overloaded one. */
 const load = 0.7;
 /** Products in a call of the contestant `batch`. */
 const batch = 100;

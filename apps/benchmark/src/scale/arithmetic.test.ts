@@ -1,9 +1,9 @@
-/** The arithmetic beside a simulation of single reads and changes, with real LRU lists. */
+/** Compares the arithmetic with a simulation of single reads and changes, with real LRU lists. */
 import { LRUCache } from 'lru-cache';
 import { expect, test } from 'vitest';
 import { zipf } from '../measuring/zipf.ts';
 import {
-  carriedPart,
+  carriedShare,
   coresOf,
   readersFor,
   sharesOf,
@@ -107,7 +107,7 @@ const costs: Costs = {
   worker: { change: 100 },
 };
 
-test('every reader pays for every change, and for its part of the reads', () => {
+test('every reader pays for every change, and for its share of the reads', () => {
   const shares = { near: 0.5, redis: 0.4, postgres: 0.1, refreshed: 1 };
   const workload = { ...usual, readsPerSecond: 100_000, changesPerSecond: 10_000, readers: 4 };
   const cores = coresOf(workload, shares, costs);
@@ -135,13 +135,13 @@ test('no number of readers is enough when the changes alone fill a core', () => 
 
 test('one server carries the load that keeps its cores busy as planned, and twice as many cores carry more', () => {
   const { readers: _, ...workload } = { ...usual, readsPerSecond: 100_000, changesPerSecond: 10_000 };
-  const factor = carriedPart('worker', 1, workload, costs, 0.7);
+  const factor = carriedShare('worker', 1, workload, costs, 0.7);
   // A change costs 100 µs.
   expect(factor * 10_000).toBeCloseTo(7_000, 0);
-  expect(carriedPart('worker', 2, workload, costs, 0.7) / factor).toBeCloseTo(2, 3);
-  const ofRedis = carriedPart('redis', 1, workload, costs, 0.7);
-  const at = (part: number) => {
-    const scaled = { ...workload, readsPerSecond: 100_000 * part, changesPerSecond: 10_000 * part };
+  expect(carriedShare('worker', 2, workload, costs, 0.7) / factor).toBeCloseTo(2, 3);
+  const ofRedis = carriedShare('redis', 1, workload, costs, 0.7);
+  const at = (share: number) => {
+    const scaled = { ...workload, readsPerSecond: 100_000 * share, changesPerSecond: 10_000 * share };
     const all = { ...scaled, readers: readersFor(scaled, costs, 0.7) };
     return coresOf(all, sharesOf(all), costs).redis;
   };
@@ -152,8 +152,8 @@ test('one server carries the load that keeps its cores busy as planned, and twic
 test('readers carry a load until the changes alone fill a core', () => {
   const { readers: _, ...workload } = { ...usual, changesPerSecond: 10_000 };
   // A change costs each of them 1 µs.
-  expect(carriedPart('readers', 1, workload, costs, 0.7) * 10_000).toBeCloseTo(700_000, -4);
-  expect(carriedPart('readers', 1, { ...workload, changesPerSecond: 1 }, costs, 0.7)).toBe(
+  expect(carriedShare('readers', 1, workload, costs, 0.7) * 10_000).toBeCloseTo(700_000, -4);
+  expect(carriedShare('readers', 1, { ...workload, changesPerSecond: 1 }, costs, 0.7)).toBe(
     Number.POSITIVE_INFINITY,
   );
 });

@@ -8,7 +8,7 @@ export interface Workload {
   readonly readsPerSecond: number;
   readonly changesPerSecond: number;
   readonly products: number;
-  /** Processes of catalog-read. Each has its own near cache, and gets an equal part of the reads. */
+  /** Processes of catalog-read. Each has its own near cache, and gets an equal share of the reads. */
   readonly readers: number;
   /** What one near cache holds. */
   readonly nearEntries: number;
@@ -16,12 +16,12 @@ export interface Workload {
   readonly softTtl_s: number;
 }
 
-/** Parts of all reads, by the source of their answers. */
+/** Shares of all reads, by the source of their answers. */
 export interface Shares {
   readonly near: number;
   readonly redis: number;
   readonly postgres: number;
-  /** The part of the changes whose key is in Redis, so that the worker loads it again. */
+  /** The share of the changes whose key is in Redis, so that the worker loads it again. */
   readonly refreshed: number;
 }
 
@@ -60,7 +60,7 @@ export interface Cores {
  *
  * - Redis has the entry for the soft TTL T. A change fills it again, because the worker refreshes keys in use. So it stays
  *   until T passes without a change, (e^μT − 1) ÷ μ on average, and is then missed until the next read.
- * - A near cache must ask Redis once after each change and after each T: for the first read of this time in its process.
+ * - A near cache must ask Redis once after each change and after each T, for the next read in its process.
  * - It also drops keys that were not read for a long time. The time follows from its size, by Che's approximation of an LRU list
  *   (Che, Tung and Wang, "Hierarchical Web caching systems", 2002).
  */
@@ -115,11 +115,11 @@ export function coresOf(workload: Workload, { near, redis, postgres }: Shares, c
   };
 }
 
-/** The processes of catalog-read that a load needs, if each may use this part of its core. Infinity if no number is enough. */
-export function readersFor(workload: Omit<Workload, 'readers'>, costs: Costs, part: number): number {
+/** How many processes of catalog-read a load needs, if each may keep this share of its core busy. Infinity: no number is enough. */
+export function readersFor(workload: Omit<Workload, 'readers'>, costs: Costs, busyShare: number): number {
   const { reader } = costs;
   // The CPU time that changes leave for reads. `least` processes are needed even if every read were of the cheapest kind.
-  const left_us = part * 1e6 - workload.changesPerSecond * reader.change;
+  const left_us = busyShare * 1e6 - workload.changesPerSecond * reader.change;
   if (left_us <= 0) return Number.POSITIVE_INFINITY;
   const least = (workload.readsPerSecond * Math.min(reader.near, reader.redis, reader.postgres)) / left_us;
   // With more readers, near caches answer a smaller share. So the cost of a read depends on the number, and a search finds it.
@@ -129,7 +129,7 @@ export function readersFor(workload: Omit<Workload, 'readers'>, costs: Costs, pa
     readers = Math.ceil(readers * 1.05)
   ) {
     const all = { ...workload, readers };
-    if (coresOf(all, sharesOf(all), costs).readers <= readers * part) return readers;
+    if (coresOf(all, sharesOf(all), costs).readers <= readers * busyShare) return readers;
   }
   return Number.POSITIVE_INFINITY;
 }
@@ -139,15 +139,15 @@ const leastLoad = 1e-6;
 const mostLoad = 100;
 
 /**
- * The share of the load that the system carries if one of its parts has `cores` cores, each at most `part` busy, and there are as
- * many readers as the load needs. 1 is the whole load. Infinity: a hundred times the load is still not too much.
+ * The share of the load that the system carries if one of its parts has `cores` cores, and there are as many readers as the load
+ * needs. Each core is busy for at most `busyShare` of the time. 1 is the whole load. Infinity: even a hundred times the load fits.
  */
-export function carriedPart(
+export function carriedShare(
   name: keyof Cores,
   cores: number,
   workload: Omit<Workload, 'readers'>,
   costs: Costs,
-  part: number,
+  busyShare: number,
 ): number {
   const isEnough = (factor: number): boolean => {
     const scaled = {
@@ -155,11 +155,11 @@ export function carriedPart(
       readsPerSecond: workload.readsPerSecond * factor,
       changesPerSecond: workload.changesPerSecond * factor,
     };
-    const readers = readersFor(scaled, costs, part);
+    const readers = readersFor(scaled, costs, busyShare);
     if (!Number.isFinite(readers)) return false;
     const all = { ...scaled, readers };
     // There are always enough readers: their number grows with the load until changes alone fill a core.
-    return name === 'readers' || coresOf(all, sharesOf(all), costs)[name] <= cores * part;
+    return name === 'readers' || coresOf(all, sharesOf(all), costs)[name] <= cores * busyShare;
   };
   if (isEnough(mostLoad)) return Number.POSITIVE_INFINITY;
   let [low, high] = [leastLoad, mostLoad];
@@ -173,7 +173,7 @@ export function carriedPart(
 
 interface Group {
   readonly count: number;
-  /** The part of all reads that goes to each product of the group. */
+  /** The share of all reads that goes to each product of the group. */
   readonly weight: number;
 }
 
@@ -189,7 +189,7 @@ export function zipfGroups(products: number): Group[] {
   return groups.map(({ count, weight }) => ({ count, weight: weight / sum }));
 }
 
-/** How long an entry stays in an LRU list after its last read: so long that as many keys are read in it as the list holds. */
+/** How long an entry stays in an LRU list after its last read: until as many different keys are read as the list holds. */
 function timeInList_s(groups: readonly Group[], readsPerSecond: number, entries: number): number {
   if (entries >= groups.reduce((sum, { count }) => sum + count, 0)) return Number.POSITIVE_INFINITY;
   const keysReadIn = (time_s: number) =>

@@ -1,6 +1,6 @@
 /** What a million reads and a hundred thousand changes a second need, and which part is full first. */
 import { format, markdownTable } from '@catalog/testing';
-import { carriedPart, coresOf, readersFor, sharesOf, type Cores, type Costs } from './arithmetic.ts';
+import { carriedShare, coresOf, readersFor, sharesOf, type Cores, type Costs } from './arithmetic.ts';
 
 /** Bytes that one product takes. */
 export interface Memory {
@@ -21,7 +21,7 @@ export const softTtl_s = 3_600;
 const large = { readsPerSecond: 1_000_000, changesPerSecond: 100_000, products: 10_000_000, softTtl_s };
 const load = 'A million reads and 100,000 changes a second of ten million products';
 /** How busy a core may be in the plan. */
-const plannedPart = 0.7;
+const plannedBusyShare = 0.7;
 /** Cores of a large Postgres server. */
 const coresOfPrimary = 32;
 /** The default of catalog-read. */
@@ -38,7 +38,7 @@ type Planned = typeof large & { readonly nearEntries: number };
 function limitLines(workload: Planned, costs: Costs): string[] {
   const carried = parts.map((part) => ({
     part,
-    factor: carriedPart(part, part === 'postgres' ? coresOfPrimary : 1, workload, costs, plannedPart),
+    factor: carriedShare(part, part === 'postgres' ? coresOfPrimary : 1, workload, costs, plannedBusyShare),
   }));
   const ofReaders = carried.find(({ part }) => part === 'readers')?.factor ?? Number.POSITIVE_INFINITY;
   const rate = (part: keyof Cores, factor: number, perSecond: number) => {
@@ -48,7 +48,7 @@ function limitLines(workload: Planned, costs: Costs): string[] {
     return format(Math.round(factor * perSecond));
   };
   return [
-    `With one server of each kind, Postgres with ${coresOfPrimary} cores, and as many readers as it takes, ${100 * plannedPart} % of the`,
+    `With one server of each kind, Postgres with ${coresOfPrimary} cores, and as many readers as it takes, ${100 * plannedBusyShare} % of the`,
     'cores of this part are busy at (ten reads for each change):',
     '',
     ...markdownTable(
@@ -65,16 +65,16 @@ function limitLines(workload: Planned, costs: Costs): string[] {
 }
 
 function needLines(workload: Planned, costs: Costs, memory: Memory): string[] {
-  const readers = readersFor(workload, costs, plannedPart);
+  const readers = readersFor(workload, costs, plannedBusyShare);
   if (!Number.isFinite(readers)) return [`${load}: every reader would be busy with the changes alone.`];
   const all = { ...workload, readers };
   const shares = sharesOf(all);
   const busy = coresOf(all, shares, costs);
-  const count = (part: keyof Cores) => Math.ceil(busy[part] / plannedPart);
-  const percent = (part: number) => `${(100 * part).toFixed(1)} %`;
+  const count = (part: keyof Cores) => Math.ceil(busy[part] / plannedBusyShare);
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const GiB = (bytes: number) => `${format(bytes / 2 ** 30)} GiB`;
   return [
-    `${load}, each core ${100 * plannedPart} % busy:`,
+    `${load}, each core ${100 * plannedBusyShare} % busy:`,
     '',
     ...markdownTable(
       ['', 'busy cores', 'planned'],
@@ -84,13 +84,13 @@ function needLines(workload: Planned, costs: Costs, memory: Memory): string[] {
         [
           names.state,
           busy.state.toFixed(2),
-          count('state') === 1 ? 'one server' : 'more than one server can do',
+          count('state') === 1 ? 'one server' : 'more than one server can serve',
         ],
         [names.worker, busy.worker.toFixed(1), `${count('worker')} processes`],
         [
           names.postgres,
           busy.postgres.toFixed(1),
-          `${Math.ceil(busy.postgres / (plannedPart * coresOfPrimary))} primaries of ${coresOfPrimary} cores`,
+          `${Math.ceil(busy.postgres / (plannedBusyShare * coresOfPrimary))} primaries of ${coresOfPrimary} cores`,
         ],
       ],
     ),

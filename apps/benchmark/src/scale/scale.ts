@@ -62,7 +62,7 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
 
   const idle = await cpuUsed(pids, () => pause(scale.idle_s * 1_000));
   const idlePerSecond = each((part) => idle[part] / scale.idle_s);
-  /** What the work cost beyond what the same time costs when nothing happens. */
+  /** What the work costs, less what the processes use in the same time when nothing happens. */
   const cost = async (work: () => Promise<unknown>): Promise<Used> => {
     const began_ms = performance.now();
     const used = await cpuUsed(pids, work);
@@ -148,7 +148,7 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
       `${format(scale.readsPerSecond)} reads and ${format(scale.changesPerSecond)} changes a second, in busy cores:`,
       '',
       ...markdownTable(
-        ['', 'worked out', 'measured'],
+        ['', 'computed', 'measured'],
         parts.map((part) => [names[part], expected[part].toFixed(3), measured[part].toFixed(3)]),
       ),
       '',
@@ -156,7 +156,7 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
     ],
     goals: [
       {
-        text: `each part within ${tolerance} times of what was worked out: ${worst.toFixed(2)} at most`,
+        text: `computed and measured cores of each part differ by at most ${tolerance} times: ${worst.toFixed(2)} at most`,
         met: worst <= tolerance,
       },
     ],
@@ -223,7 +223,7 @@ async function operatorOf({ stack }: BenchStack) {
     async used_bytes(): Promise<number> {
       return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
     },
-    /** Runs the work while so many more connections hear every change, as more processes of catalog-read would. */
+    /** Runs the work while this number of further connections hears every change, as more processes of catalog-read would. */
     async whileListening<T>(listeners: number, work: () => Promise<T>): Promise<T> {
       const connections = Array.from({ length: listeners }, () => redis.duplicate());
       try {

@@ -1,4 +1,4 @@
-/** The outbox and the change slot side by side: commits, commit → fresh, and a mass change. */
+/** Compares the outbox with the change slot: commits, commit → fresh, and a mass change. */
 import { Agent } from 'node:http';
 import { loadSql } from '@catalog/database';
 import { format, markdownTable } from '@catalog/testing';
@@ -44,13 +44,13 @@ export async function measureSources(bench: BenchStack, sizes: Sizes): Promise<S
     await useSource(catalog, 'outbox');
   }
   const rate = (of: keyof typeof commits) => median(commits[of]);
-  const part = (of: keyof typeof commits) => rate(of) / rate('none');
+  const toNone = (of: keyof typeof commits) => rate(of) / rate('none');
   const ms = (of: Source, share: number) => percentile(fresh[of], share);
   const one = (of: Source, name: keyof MassChange) => mass[of][0]?.[name] ?? 0;
   const labels = { outbox: 'outbox', slot: 'change slot' } as const;
   return {
     name: 'sources',
-    title: 'The outbox and the change slot side by side',
+    title: 'The outbox and the change slot compared',
     method:
       `Commits: 16 clients update single rows (of ${rows}), with the whole feed at work` +
       ((await canPin())
@@ -64,7 +64,7 @@ export async function measureSources(bench: BenchStack, sizes: Sizes): Promise<S
         [
           'commits/s (times no feed)',
           format(rate('none')),
-          ...sources.map((of) => `${format(rate(of))} (${part(of).toFixed(2)})`),
+          ...sources.map((of) => `${format(rate(of))} (${toNone(of).toFixed(2)})`),
         ],
         ...([0.5, 0.99] as const).map((share) => [
           `commit → fresh, p${share * 100}`,
@@ -81,7 +81,7 @@ export async function measureSources(bench: BenchStack, sizes: Sizes): Promise<S
       ],
     ),
     goals: [
-      atLeast('commits with the slot, in parts of no feed', part('slot'), 0.9),
+      atLeast('commits with the slot ÷ without a feed', toNone('slot'), 0.9),
       atMost(
         "commit → fresh with the slot, p50 in parts of the outbox's",
         ms('slot', 0.5) / ms('outbox', 0.5),

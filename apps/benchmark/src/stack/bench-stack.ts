@@ -20,7 +20,7 @@ export interface BenchStack extends AsyncDisposable {
   readonly peersUrl: string;
   /** Starts another catalog-read process, only on `core` if it is given. */
   startReader(options?: { core?: number; env?: NodeJS.ProcessEnv }): Promise<RunningScript>;
-  /** Starts one of the servers that it is compared with. */
+  /** Starts one of the servers that the services are compared with. */
   startServer(name: string, env: NodeJS.ProcessEnv, options?: { core?: number }): Promise<RunningScript>;
 }
 

@@ -10,7 +10,7 @@ export interface CatalogCacheOptions {
   readonly cacheRedisUrl: string;
   readonly incarnationMode: 'full' | 'replication-only';
   readonly events: CacheEvents;
-  /** A query for so many keys is about to be sent to Postgres. */
+  /** Called before a query is sent to Postgres, with the number of its keys. */
   readonly onLoad: (entity: string, keys: number) => void;
   readonly onError: (error: unknown) => void;
   /** What the near cache may hold, in bytes; room for a few ten thousand products unless set. */
@@ -40,9 +40,9 @@ export function createCatalogCache({ pool, standby, cacheRedisUrl, ...options }:
     productPage: (query: readonly unknown[], read: (db: Pool) => Promise<Buffer>, until_ms: number) =>
       pages.get(
         query,
-        () => retryRead(() => blamed(() => read(pool))),
+        () => retryRead(() => blamingTheValue(() => read(pool))),
         until_ms,
-        standby && (() => blamed(() => read(standby))),
+        standby && (() => blamingTheValue(() => read(standby))),
       ),
     readPostgres: <T>(read: () => Promise<T>, until_ms?: number) =>
       cache.readPostgres(() => retryRead(read), until_ms),
@@ -55,8 +55,8 @@ export function createCatalogCache({ pool, standby, cacheRedisUrl, ...options }:
   };
 }
 
-/** A value that Postgres cannot read must not look like a Postgres that fails, for which other callers would be turned away. */
-async function blamed<T>(read: () => Promise<T>): Promise<T> {
+/** A value that Postgres cannot read is a mistake of its caller. Counted as a failure of Postgres, it would open the breaker. */
+async function blamingTheValue<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {

@@ -148,7 +148,7 @@ test('a thousand reads of a cold key cause one load from Postgres, or one per pr
   expect(made).toBeLessThanOrEqual(2);
 });
 
-test('values that Postgres cannot read turn away nobody but their caller', async () => {
+test('a value that Postgres cannot read fails only the request of its caller', async () => {
   for (let attempt = 0; attempt < 20; attempt++) {
     const read = async () => {
       await stores.owner.query("select '0000-01-01'::date");

@@ -35,7 +35,7 @@ const loseThePrimary = () => {
   onTestFinished(() => stores.postgres.passThrough());
 };
 
-test('what no cache holds is answered by the standby, marked stale, and kept nowhere', async () => {
+test('what no cache holds is answered by the standby, marked stale, and not cached', async () => {
   const product = await stores.insert({ sku: 'ON-STANDBY', category: 'standby' });
   await standby.catchUp();
   loseThePrimary();

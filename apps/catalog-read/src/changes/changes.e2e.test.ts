@@ -199,7 +199,7 @@ test('a stream ends with the token of its caller', async () => {
   await stream.ended;
 });
 
-test('a caller has so many streams at most, and other callers have their own', async () => {
+test('a caller may open a limited number of streams, and other callers have their own', async () => {
   const streams = [await openStream('?after=latest'), await openStream('?after=latest')];
   const refused = await openStream('?after=latest');
   expect([refused.response.status, refused.response.headers.has('retry-after')]).toEqual([429, true]);

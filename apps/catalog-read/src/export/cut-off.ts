@@ -3,7 +3,9 @@ import { exportLimits } from './limits.ts';
 
 /** Breaks the answer off when its client takes too little of it, or takes too long for all of it. */
 export function cutOffWhenSlow(
-  res: Pick<Response, 'writableNeedDrain' | 'destroy'> & { readonly socket: { readonly bytesWritten: number } | null },
+  res: Pick<Response, 'writableNeedDrain' | 'destroy'> & {
+    readonly socket: { readonly bytesWritten: number } | null;
+  },
 ): NodeJS.Timeout {
   const { least_bytes, window_ms, most_ms } = exportLimits;
   let taken_bytes = 0;

@@ -16,7 +16,7 @@ const many = 12_000;
 beforeAll(async () => {
   stores = await startStores();
   reader = await stores.reader();
-  // Past the API: the outbox of so many would take a while, and no cache is asked here.
+  // Inserted by SQL. These tests ask no cache, so they need not wait until all these changes are applied.
   for (let from = 1; from < many; from += 2_000) {
     await stores.owner.query(
       `insert into catalog.products (sku, name, description, brand, category, price_minor, currency, status, attributes)
@@ -145,7 +145,7 @@ function heldBytes(): number {
 }
 
 /** Resolves when the export has asked Postgres for nothing new during a fifth of a second. */
-async function exportStands(): Promise<void> {
+async function untilExportPauses(): Promise<void> {
   let before = '';
   await expect
     .poll(
@@ -153,9 +153,9 @@ async function exportStands(): Promise<void> {
         const { rows } = await stores.owner.query<{ changed: string }>(
           "select state_change::text as changed from pg_stat_activity where datname = current_database() and usename = 'catalog_read' and xact_start is not null",
         );
-        const stands = rows[0]?.changed === before;
+        const isUnchanged = rows[0]?.changed === before;
         before = rows[0]?.changed ?? '';
-        return stands;
+        return isUnchanged;
       },
       { interval: 200, timeout: 10_000 },
     )
@@ -165,7 +165,7 @@ async function exportStands(): Promise<void> {
 test('memory does not grow with the export', async () => {
   const heldBefore = heldBytes();
   await using _slow = await unread();
-  await exportStands();
+  await untilExportPauses();
   // The rows have about 14 MB.
   expect(heldBytes() - heldBefore).toBeLessThan(7_000_000);
 });

@@ -2,8 +2,8 @@
 export const exportLimits = {
   /** At once in a process. Each holds a connection and a snapshot, and reads the whole table. */
   simultaneous: 2,
-  /** Of one caller. */
-  simultaneousOfOne: 1,
+  /** At once for one caller. */
+  simultaneousPerCaller: 1,
   /**
    * A client that takes less than this in this time is cut off: its snapshot keeps vacuum from removing dead rows, of the
    * outbox too. 1 KiB/s is a hundredth of a slow line.

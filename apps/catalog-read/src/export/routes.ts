@@ -2,7 +2,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type ProductFilter, productFilterSchema } from '@catalog/contracts';
 import { exportProducts, type ExportedRow } from '@catalog/database';
-import { anonymousCaller, CallerPlaces, type CheckedBy, parse, type Route, route } from '@catalog/service-kit';
+import {
+  anonymousCaller,
+  CallerPlaces,
+  type CheckedBy,
+  parse,
+  type Route,
+  route,
+} from '@catalog/service-kit';
 import type { Response } from 'express';
 import type { Pool } from 'pg';
 import { z } from 'zod';
@@ -26,7 +33,7 @@ export function exportRoute({ pool }: { readonly pool: Pool }): Route {
   const places = new CallerPlaces({
     what: 'exports',
     most: exportLimits.simultaneous,
-    mostPerCaller: exportLimits.simultaneousOfOne,
+    mostPerCaller: exportLimits.simultaneousPerCaller,
     retryAfter_s: exportLimits.retryAfter_s,
   });
   return route({

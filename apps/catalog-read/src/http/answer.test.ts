@@ -36,7 +36,9 @@ test.each([',', `${etag}x,`, `${etag}   x`, `${etag} `])(
   (part) => {
     const [header, thousands] = [headerOf(part), headerOf(',')];
     expect(lists(header, etag)).toBe(false);
-    const apart_ms = time_ms(() => thousands.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag));
+    const apart_ms = time_ms(() =>
+      thousands.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag),
+    );
     expect(time_ms(() => lists(header, etag))).toBeLessThan(apart_ms / 2);
   },
 );

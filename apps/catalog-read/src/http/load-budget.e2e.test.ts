@@ -1,11 +1,11 @@
-/** What one caller costs, and that it is not the others who pay. See docs/security.md, row 37. */
+/** What one caller may cost, so that other callers are still served. See docs/security.md, row 37. */
 import { randomUUID } from 'node:crypto';
 import { problemSchema, SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
 import { eventually } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
-import { placesOfOne } from './load-budget.ts';
+import { placesPerCaller } from './load-budget.ts';
 
 let stores: Stores;
 let reader: Reader;
@@ -131,7 +131,7 @@ test('one caller with slow searches leaves a place for the pages of others', asy
     asked.push(
       ...Array.from({ length: 12 }, () => generous.get(`/v1/products?q=${randomUUID()}`, searching)),
     );
-    await eventually(() => generous.cache.status().loads.lists.running >= placesOfOne.pages);
+    await eventually(() => generous.cache.status().loads.lists.running >= placesPerCaller.pages);
     // It reads another table, which is free. No cache has it.
     const facets = await generous.get(`/v1/products/facets?brand=${randomUUID()}`, other);
     expect(facets.status).toBe(200);

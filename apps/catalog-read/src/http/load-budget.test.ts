@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer, ListPage } from '@catalog/cache';
 import { expect, test } from 'vitest';
-import { LoadBudget, loadCosts, placesOfOne } from './load-budget.ts';
+import { LoadBudget, loadCosts, placesPerCaller } from './load-budget.ts';
 
 const answer = (source: Answer['source'], text: string | null = '{}') => ({ source, text }) as Answer;
 const page = (source: ListPage['source']): ListPage => ({ payload: Buffer.from('{}'), source, age_ms: 0 });
@@ -88,8 +88,8 @@ test('a page that Postgres takes long for costs more', async () => {
 /** A read of each kind for a caller, and how many places the kind has. */
 const kinds: Record<string, [places: number, waiting: number, points: number, read: Read]> = {
   'a read of many keys': [
-    placesOfOne.batches,
-    placesOfOne.waiting,
+    placesPerCaller.batches,
+    placesPerCaller.waiting,
     1,
     (budget, caller, work) =>
       budget.many(caller, Infinity, 1, async () => {
@@ -98,8 +98,8 @@ const kinds: Record<string, [places: number, waiting: number, points: number, re
       }),
   ],
   'a read of a key that Redis cannot answer': [
-    placesOfOne.keys,
-    placesOfOne.waitingKeys,
+    placesPerCaller.keys,
+    placesPerCaller.waitingKeys,
     1,
     (budget, caller, work) =>
       budget.one(caller, async (inTurn) => {
@@ -108,20 +108,20 @@ const kinds: Record<string, [places: number, waiting: number, points: number, re
       }),
   ],
   'a query that no other read shares': [
-    placesOfOne.queries,
-    placesOfOne.waiting,
+    placesPerCaller.queries,
+    placesPerCaller.waiting,
     1,
     (budget, caller, work) => budget.query(caller, Infinity, work),
   ],
   'a page of changes': [
-    placesOfOne.changes,
-    placesOfOne.waiting,
+    placesPerCaller.changes,
+    placesPerCaller.waiting,
     10,
     (budget, caller, work) => budget.changes(caller, work),
   ],
   'a page of a list': [
-    placesOfOne.pages,
-    placesOfOne.waiting,
+    placesPerCaller.pages,
+    placesPerCaller.waiting,
     10,
     (budget, caller, work) =>
       budget.search(caller, Infinity, async () => {
@@ -156,7 +156,7 @@ test.each(Object.keys(kinds))('one caller cannot use all places and pays for eac
 test('a read that Redis answers needs no place', async () => {
   const { budget } = budgetOf(10_000);
   const { promise: reading, resolve } = Promise.withResolvers<Answer>();
-  const reads = Array.from({ length: placesOfOne.keys + placesOfOne.waitingKeys + 1 }, () =>
+  const reads = Array.from({ length: placesPerCaller.keys + placesPerCaller.waitingKeys + 1 }, () =>
     budget.one('a', () => reading),
   );
   resolve(answer('redis'));

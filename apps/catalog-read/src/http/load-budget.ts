@@ -26,7 +26,7 @@ const quickPage_ms = 10;
  * How many reads of one caller run at once. The process has 20 places for loads of pages and 22 for loads of keys, of which 4 and 6
  * run at once (`limits` of the cache). So one caller leaves places for others.
  */
-export const placesOfOne = {
+export const placesPerCaller = {
   /** A slow search takes almost a second. With all places that run, one caller would make the pages of all others wait that long. */
   pages: 3,
   /** Reads of many keys. */
@@ -50,27 +50,27 @@ interface Account {
   at_ms: number;
 }
 
-const turnsOf = (what: string, atOnce: number, waiting: number = placesOfOne.waiting): CallerTurns =>
-  new CallerTurns({ what, atOnce, waiting, wait_ms: placesOfOne.wait_ms });
+const turnsOf = (what: string, atOnce: number, waiting: number = placesPerCaller.waiting): CallerTurns =>
+  new CallerTurns({ what, atOnce, waiting, wait_ms: placesPerCaller.wait_ms });
 
 /** A caller that is forgotten begins with all its points. */
 const rememberedCallers = 10_000;
 
 /**
  * What one caller may make Postgres do through this process. The rate limit counts requests, and cannot know which of them
- * the caches answer. Each caller has so many points a second, and pays for what its reads have loaded. A caller without
- * points is refused before it loads anything; its near hits are still answered.
+ * the caches answer. Each caller gets a fixed number of points a second, and pays for what its reads have loaded. A caller
+ * without points is refused before it loads anything; its near hits are still answered.
  */
 export class LoadBudget {
   readonly #perSecond: number;
   readonly #now: () => number;
   readonly #accounts = new LRUCache<string, Account>({ max: rememberedCallers });
   readonly #turns = {
-    pages: turnsOf('pages', placesOfOne.pages),
-    batches: turnsOf('reads of many keys', placesOfOne.batches),
-    keys: turnsOf('reads of keys', placesOfOne.keys, placesOfOne.waitingKeys),
-    queries: turnsOf('queries', placesOfOne.queries),
-    changes: turnsOf('pages of changes', placesOfOne.changes),
+    pages: turnsOf('pages', placesPerCaller.pages),
+    batches: turnsOf('reads of many keys', placesPerCaller.batches),
+    keys: turnsOf('reads of keys', placesPerCaller.keys, placesPerCaller.waitingKeys),
+    queries: turnsOf('queries', placesPerCaller.queries),
+    changes: turnsOf('pages of changes', placesPerCaller.changes),
   };
 
   constructor(perSecond: number, now: () => number = () => performance.now()) {

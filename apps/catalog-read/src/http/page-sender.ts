@@ -40,9 +40,7 @@ export class PageSender {
       (req.headers['accept-encoding']?.length ?? 0) <= longestAccept &&
       req.acceptsEncodings('gzip', 'identity') === 'gzip';
     const compressed =
-      isWorth && isAccepted
-        ? await this.#compressed.fetch(id, { context: payload })
-        : undefined;
+      isWorth && isAccepted ? await this.#compressed.fetch(id, { context: payload }) : undefined;
     const encoding = compressed === undefined ? 'identity' : 'gzip';
     sendCached(res, { ...page, payload: compressed ?? payload, encoding });
   }

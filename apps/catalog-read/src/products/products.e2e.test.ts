@@ -181,7 +181,7 @@ test('two products that swap their SKUs in one statement are each found under th
   await eventually(async () => (await nameAt(a.sku)) === 'B' && (await nameAt(b.sku)) === 'A');
 });
 
-test('an SKU entry is not trusted if its product has another SKU by now', async () => {
+test('a SKU entry is not trusted if its product has another SKU by now', async () => {
   const product = await insert();
   const path = `/v1/products/by-sku/${product.sku}`;
   await reader.get(path);
@@ -305,8 +305,8 @@ test('views of keys count as bypasses, so the limit of a caller holds for both t
 test.each([
   ['an id that is no UUID', '/v1/products/17', 'id'],
   ['an id with more behind it', `/v1/products/${randomUUID()}0`, 'id'],
-  ['an SKU of 65 characters', `/v1/products/by-sku/${'S'.repeat(65)}`, 'sku'],
-  ['an SKU with a newline', '/v1/products/by-sku/A%0AB', 'sku'],
+  ['a SKU of 65 characters', `/v1/products/by-sku/${'S'.repeat(65)}`, 'sku'],
+  ['a SKU with a newline', '/v1/products/by-sku/A%0AB', 'sku'],
   ['101 ids', `/v1/products?ids=${Array.from({ length: 101 }, () => randomUUID()).join()}`, 'ids'],
   ['an id among others that is none', `/v1/products?ids=${randomUUID()},x`, 'ids'],
   ['ids beside another parameter', `/v1/products?ids=${randomUUID()}&limit=3`, 'limit'],

@@ -69,7 +69,7 @@ test('a word with a typing error finds what is like it, only if nothing else is 
   expect((await list({ q: 'bluetooth' })).page).not.toHaveProperty('match');
 });
 
-test('beside a word with a typing error, part numbers and short words stand for themselves', async () => {
+test('if a word has a typing error, part numbers and short words must still match exactly', async () => {
   expect(await skus({ q: 'lihgt w-4', status: 'draft' })).toEqual(['W-4']);
   expect(await skus({ q: 'lihgt w-5', status: 'draft' })).toEqual([]);
 });

@@ -51,7 +51,7 @@ export class ViewCounters implements Part {
   readonly #now: () => number;
   /** Those that have counted since the last flush. */
   #counting: ViewCounter[] = [];
-  /** For those that keep no counter. */
+  /** Counters for `count`, whose callers keep none. */
   #byId = new Map<string, ViewCounter>();
   /** By caller: the products that it has read in this window. */
   #seen = new Map<string, Set<string>>();
@@ -81,7 +81,7 @@ export class ViewCounters implements Part {
     this.countIn(counter, caller);
   }
 
-  /** As `count`, for those that keep the counter of a product which is read all the time. */
+  /** As `count`, for a caller that keeps the counter of a product that is read all the time. */
   countIn(counter: ViewCounter, caller: string): void {
     const window = this.#windowOf(this.#now());
     if (counter.lastWindow === window && counter.lastCaller === caller) return;

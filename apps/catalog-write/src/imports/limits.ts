@@ -42,7 +42,7 @@ export const importLimits = {
   /** Imports that run at once, each on its own connection. More of them would only wait for each other's locks. */
   simultaneous: 4,
   /** Of one caller, so that no caller can keep the others out. */
-  simultaneousOfOne: 2,
+  simultaneousPerCaller: 2,
   /** Another change frees a row within milliseconds, another import when it has been applied. */
   lockTimeout_ms: 600_000,
   /** Enough to sort and join a million staged rows by SKU with little spilling to disk. */

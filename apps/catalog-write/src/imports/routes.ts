@@ -39,7 +39,7 @@ export function importRoutes(deps: ImportDependencies): Route[] {
   const places = new CallerPlaces({
     what: 'imports',
     most: importLimits.simultaneous,
-    mostPerCaller: importLimits.simultaneousOfOne,
+    mostPerCaller: importLimits.simultaneousPerCaller,
     retryAfter_s: 10,
   });
   return [

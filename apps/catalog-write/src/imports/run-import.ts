@@ -23,7 +23,7 @@ export interface ImportRequest extends ImportStart {
   readonly dryRun: boolean;
   readonly format: 'csv' | 'ndjson';
   readonly body: AsyncIterable<Buffer>;
-  /** How the columns of a CSV file are called, where they are not called as the fields. */
+  /** The names of the columns of a CSV file, where they differ from the names of the fields. */
   readonly columnNames: ColumnNames | undefined;
   readonly digests: Digests | undefined;
   /** Aborts when the client has gone. Nothing is committed after that. */

@@ -54,7 +54,7 @@ export class ActionLog {
     this.#log = log;
   }
 
-  /** Never rejects: the act has happened. The service's own log names it too, in case Postgres is away. */
+  /** Never rejects: the action has happened. The service's own log names it too, in case Postgres is away. */
   async record({ username, action, target, status, detail }: Action): Promise<void> {
     this.#log.info({ user: username, action, target, status }, 'acted');
     const about = target?.slice(0, mostTarget_chars).replaceAll('\0', '');

@@ -31,7 +31,7 @@ const actions = async (query?: string) => (await page(query)).data;
 const purge = (key: string, as = cookie) =>
   running.call('POST', '/api/purges', { cookie: as, json: { key, reason: 'a test' } });
 
-/** Waits until so many actions are stored: they are recorded after their answer. */
+/** Waits until this number of actions is stored. The server stores an action after its answer. */
 const recorded = (count: number) => eventually(async () => (await actions()).length === count);
 
 test('every call that may change something has a name in the audit log', () => {

@@ -58,7 +58,7 @@ class Connection {
   }
 }
 
-/** Connections that are opened to find every process. With 4 processes, 16 connections miss one in 25 tries of 100. */
+/** Connections that are opened to find every process. With 4 processes, 16 random connections miss one in 4 of 100 tries. */
 const tries = 16;
 /** Enough for a machine; a deployment with more shows this many. */
 const mostReaders = 16;

@@ -109,7 +109,7 @@ function sendFollowed(follows: LRUCache<string, Follow>, of: Followable, req: Re
   const follow = follows.get(nameOf(of, version));
   if (follow === undefined)
     throw new CatalogError('not_found', 'This change is not followed, or was more than 5 minutes ago.');
-  const stream = new BrowserStream(res, signedIn(res).stands);
+  const stream = new BrowserStream(res, signedIn(res).isStillSignedIn);
   const send = (): void => {
     const { state } = follow;
     stream.send({ event: 'followed', data: JSON.stringify(state) });

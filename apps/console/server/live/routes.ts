@@ -4,8 +4,8 @@ import { signedIn } from '../sessions/access.ts';
 import { BrowserStream } from './browser-stream.ts';
 import type { WorkerStream } from './worker-stream.ts';
 
-/** A person with more tabs than this sees the oldest ones without live changes. */
-const mostStreamsOfOne = 12;
+/** If a person opens more tabs than this, the further ones show no live changes. */
+const mostStreamsPerPerson = 12;
 const mostStreams = 200;
 
 /** Changes as they are applied, for browsers. */
@@ -14,9 +14,9 @@ export function liveRoutes(app: Express, { stream }: { stream: WorkerStream }): 
   let all = 0;
 
   app.get('/api/live', (_req, res) => {
-    const { accountId, stands } = signedIn(res);
+    const { accountId, isStillSignedIn } = signedIn(res);
     const own = open.get(accountId) ?? 0;
-    if (own >= mostStreamsOfOne || all >= mostStreams)
+    if (own >= mostStreamsPerPerson || all >= mostStreams)
       throw new CatalogError(
         'rate_limited',
         'Too many pages with live changes are open. Close some of them.',
@@ -26,7 +26,7 @@ export function liveRoutes(app: Express, { stream }: { stream: WorkerStream }): 
       );
     open.set(accountId, own + 1);
     all++;
-    const browser = new BrowserStream(res, stands);
+    const browser = new BrowserStream(res, isStillSignedIn);
     const unlisten = stream.listen((event) => browser.send(event));
     res.on('close', () => {
       unlisten();

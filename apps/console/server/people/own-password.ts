@@ -14,7 +14,7 @@ const body = z.strictObject({
   password: passwordSchema,
 });
 
-/** Everybody may change the own password. An open session is not enough: the present password is asked for (ASVS 6.2.3). */
+/** All users may change their own password. An open session is not enough: they must also type the present one (ASVS 6.2.3). */
 export function ownPasswordRoute(
   app: Express,
   deps: PasswordDependencies & { throttle: Throttle; actions: Pick<ActionLog, 'record'> },

@@ -56,7 +56,7 @@ test('an admin may save the settings', async () => {
   expect((await act('PATCH', '/api/settings', { storeName: 'Ours' })).status).toBe(200);
 });
 
-test('a generated password is shown once, signs in, and stands in no log', async () => {
+test('a generated password is shown once, signs in, and is in no log', async () => {
   const answer = await act('POST', '/api/users', { username: ' Ben ', role: 'viewer' });
   const { username, password: made = '' } = (await answer.json()) as { username: string; password?: string };
   expect([answer.status, username]).toEqual([201, 'ben']);
@@ -187,7 +187,7 @@ test('an admin with a new password stays signed in under a new session, and only
   await running.accounts.remove('second');
 });
 
-test('everybody changes the own password, but only with the present one', async () => {
+test('all users can change their own password, but only with the present one', async () => {
   const [here, elsewhere] = [await signInAs('ann'), await signInAs('ann')];
   const change = (present: string, secret: string) =>
     act('PUT', '/api/me/password', { present, password: secret }, here);

@@ -12,7 +12,7 @@ export interface PasswordDependencies {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** Sets a password and ends every session of that person. The one who acts goes on, in a new session (ASVS 7.2.4). */
+/** Sets a password and ends every session of that person. A person who did this stays signed in, in a new session (ASVS 7.2.4). */
 export async function replacePassword(
   { accounts, sessions, clock }: PasswordDependencies,
   req: Request,

@@ -67,7 +67,7 @@ export class ServiceCaller {
     } catch (cause) {
       throw new CatalogError('unavailable', noAnswer(service, method), { retryAfterSeconds: 1, cause });
     }
-    // Both are about the key of the console, so nobody in front of the screen can mend them.
+    // Both are about the key of the console, so the person at the screen cannot correct them.
     if (response.status === 401 || response.status === 403) {
       const text = (await response.text()).slice(0, 1_000);
       throw new Error(`${service} refused the key of the console (${response.status}): ${text}`);

@@ -94,7 +94,7 @@ test('a parameter cannot lead to another address of the service', async () => {
   expect(running.worker.requests).toEqual([]);
 });
 
-test('an answer for a person who has left ends with its timeout, and not this process', async () => {
+test('when a person has closed the page, a timeout ends the answer, and not this process', async () => {
   const caught: unknown[] = [];
   const onError = (error: unknown) => caught.push(error);
   process.prependListener('uncaughtException', onError);

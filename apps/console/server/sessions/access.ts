@@ -13,7 +13,7 @@ export interface SignedIn extends SessionUser {
   /** False while Postgres does not answer. Then everybody may only look. */
   readonly confirmed: boolean;
   /** Whether session and user still exist. A stream asks again and again, because it has no further request. */
-  readonly stands: () => Promise<boolean>;
+  readonly isStillSignedIn: () => Promise<boolean>;
 }
 
 declare global {
@@ -33,7 +33,7 @@ export function signedIn(res: Response): SignedIn {
 }
 
 /** The person closed the page while their rights were checked. A later listener for `close` would never be called. */
-const hasLeft = (res: Response): boolean => res.closed;
+const isClosed = (res: Response): boolean => res.closed;
 
 /**
  * Answers 401 without a session. It reads the cached profile, which follows a changed role or password and a removed user
@@ -66,13 +66,13 @@ export function requireSignIn(options: {
       next(new CatalogError('unauthenticated', 'Sign in first.'));
       return;
     }
-    const stands = async (): Promise<boolean> => (await isStored(req)) && (await mayLook(signedIn));
+    const isStillSignedIn = async (): Promise<boolean> => (await isStored(req)) && (await mayLook(signedIn));
     let profile: UserProfile | null;
     try {
       profile = await current(signedIn);
     } catch {
-      res.locals.signedIn = { ...signedIn, role: 'viewer', confirmed: false, stands };
-      if (hasLeft(res)) return;
+      res.locals.signedIn = { ...signedIn, role: 'viewer', confirmed: false, isStillSignedIn };
+      if (isClosed(res)) return;
       next();
       return;
     }
@@ -81,8 +81,8 @@ export function requireSignIn(options: {
       next(new CatalogError('unauthenticated', 'Sign in again: the account has changed.'));
       return;
     }
-    res.locals.signedIn = { ...signedIn, role: profile.role, confirmed: true, stands };
-    if (hasLeft(res)) return;
+    res.locals.signedIn = { ...signedIn, role: profile.role, confirmed: true, isStillSignedIn };
+    if (isClosed(res)) return;
     next();
   };
 }
@@ -121,7 +121,7 @@ export function requireRole(
       );
       return;
     }
-    if (hasLeft(res)) return;
+    if (isClosed(res)) return;
     const isCurrent = profile?.passwordChangedAt === passwordChangedAt;
     if (profile !== null && isCurrent && ranks[profile.role] >= ranks[role]) next();
     else next(new CatalogError('forbidden', `Only ${rolesFrom[role]} may do this. Nothing was changed.`));

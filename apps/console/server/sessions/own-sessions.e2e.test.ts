@@ -23,7 +23,7 @@ async function list(cookie: string): Promise<(OpenSession & { isThis: boolean })
 const end = (cookie: string, name = ''): Promise<Response> =>
   running.call('DELETE', name === '' ? '/api/sessions' : `/api/sessions/${name}`, { cookie });
 
-test('a person sees the own sessions, the newest first, by browser, times and a hash, and which one is this', async () => {
+test('people see their own sessions, the newest first, by browser, times and a hash, and which one is this', async () => {
   const old = await running.signIn('viewer', firefox);
   const signedInAt = new Date(running.clock.now()).toISOString();
   await running.clock.advance(60_000);
@@ -113,12 +113,12 @@ test('a session that ends by itself or by a sign-out leaves the list', async () 
   expect(await look(idle)).toBe(401);
 });
 
-test('one person has at most so many sessions: a further one ends the oldest', async () => {
+test('one person has a limited number of sessions: a further one ends the oldest', async () => {
   const store = new SessionStore(running.redis, running.clock);
   const account = { id: randomUUID(), passwordChangedAt: new Date(running.clock.now()).toISOString() };
   const begin = promisify<string, SessionData>(store.set.bind(store));
   const names: string[] = [];
-  for (let count = 0; count < sessionLimits.ofOneUser + 2; count++) {
+  for (let count = 0; count < sessionLimits.perUser + 2; count++) {
     const id = randomUUID();
     await running.clock.advance(1);
     await begin(id, {
@@ -133,11 +133,11 @@ test('one person has at most so many sessions: a further one ends the oldest', a
     } as unknown as SessionData);
     names.unshift(createHash('sha256').update(id).digest('base64url'));
   }
-  const kept = names.slice(0, sessionLimits.ofOneUser);
+  const kept = names.slice(0, sessionLimits.perUser);
   expect((await store.ofUser(account)).map(({ name }) => name)).toEqual(kept);
   const stored = async () => (await running.redis.keys('session:*')).length;
-  expect(await stored()).toBe(sessionLimits.ofOneUser + 1);
-  expect(await store.endAll(account.id, kept[0])).toBe(sessionLimits.ofOneUser - 1);
+  expect(await stored()).toBe(sessionLimits.perUser + 1);
+  expect(await store.endAll(account.id, kept[0])).toBe(sessionLimits.perUser - 1);
   expect(await store.endAll(account.id)).toBe(1);
   expect(await stored()).toBe(0);
 });

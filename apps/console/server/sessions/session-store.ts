@@ -12,7 +12,7 @@ export const sessionLimits = {
   /** ASVS 7.3.2: one working day, even when the session is used all the time. */
   absolute_ms: 12 * 3_600_000,
   /** ASVS 7.1.2: a further sign-in of the same user ends the oldest session. It bounds the list of a user, too. */
-  ofOneUser: 50,
+  perUser: 50,
 } as const;
 
 declare module 'express-session' {
@@ -57,7 +57,7 @@ export interface OpenSession {
  * Sessions in Redis under the SHA-256 of their id, so that a reader of Redis cannot take over a session. An id has 192
  * random bits, so a plain hash is enough. The injected clock enforces the limits. The expiry of Redis only cleans up.
  *
- * Beside them, a list of its sessions for each user, by the time of the sign-in. One transaction writes a session and its place
+ * Redis also has a list of the sessions of each user, by the time of the sign-in. One transaction writes a session and its place
  * in the list, so that no session is missing when all of them are ended.
  */
 export class SessionStore extends session.Store {
@@ -140,7 +140,7 @@ export class SessionStore extends session.Store {
     transaction.zadd(list, at_ms, name);
     transaction.pexpire(list, sessionLimits.absolute_ms);
     await committed(transaction);
-    const tooOld = await this.#redis.zrange(list, '0', String(-1 - sessionLimits.ofOneUser));
+    const tooOld = await this.#redis.zrange(list, '0', String(-1 - sessionLimits.perUser));
     await this.end(accountId, tooOld);
   }
 

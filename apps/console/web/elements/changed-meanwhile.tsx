@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** Says what somebody else has saved while this person types. Nothing is overwritten before the person decides. */
+/** Shows what somebody else has saved while this person types. The page overwrites nothing before the person decides. */
 export function ChangedMeanwhile({
   children,
   both,

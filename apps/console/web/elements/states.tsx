@@ -1,4 +1,4 @@
-/** How a part looks while it loads, when it failed, and when there is nothing to show. */
+/** How a part of a page looks while it loads, after it failed, and when there is nothing to show. */
 import type { ReactNode } from 'react';
 import { textOf } from '../http/api.ts';
 

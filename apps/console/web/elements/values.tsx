@@ -33,7 +33,7 @@ export function Ago({ at }: { at: string }) {
   );
 }
 
-/** How many digits a currency has behind the point: 2 for EUR, 0 for JPY. */
+/** How many digits a currency has after the decimal point: 2 for EUR, 0 for JPY. */
 export function currencyDigits(currency: string): number {
   try {
     return (

@@ -4,7 +4,7 @@ export interface Step {
   readonly title?: string;
   /** Milliseconds since 1970. null while it is not known. */
   readonly at_ms: number | null;
-  /** What stands there instead of a time. */
+  /** The text instead of a time. */
   readonly none: string;
   readonly note?: string;
   readonly tone?: 'good';

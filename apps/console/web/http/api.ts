@@ -95,12 +95,12 @@ function problemOf(status: number, body: unknown): ApiError {
   );
 }
 
-/** The session has ended. The sign-in page leads back to this one. */
+/** The session has ended. After the sign-in, the person comes back to this page. */
 function signInAgain(): void {
   location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
-/** What an error says to the person in front of the screen. */
+/** The text of an error for the person who uses the page. */
 export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : 'Something failed in this page. Load it again.';
 }

@@ -19,7 +19,7 @@ const names: readonly LiveName[] = ['applied', 'refreshed', 'more', 'missed'];
 export interface LiveState {
   /** True while changes arrive. */
   readonly isLive: boolean;
-  /** Since when they do not. */
+  /** Since when no changes arrive. */
   readonly since: string | undefined;
 }
 

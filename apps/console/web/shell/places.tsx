@@ -1,4 +1,4 @@
-/** Where one can go. The navigation and the command palette show the same places. */
+/** The pages that a person can open. The navigation and the command palette show the same. */
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { meQuery } from '../http/me.ts';

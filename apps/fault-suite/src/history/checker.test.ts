@@ -36,13 +36,13 @@ test('I2: finds a version that goes back in one process, but not in another proc
 
 test('I2: finds a version that goes back across processes for a client that always sends Min-Version', () => {
   const other = { process: 'another' };
-  const insists = { insists: true, minVersion: 2 } as const;
-  expect(judge([read(0, 2, insists), read(10, 1, { ...insists, ...other, minVersion: 1 })])).toEqual(['I2']);
-  expect(judge([read(0, 2, insists), read(10, 2, { ...insists, ...other })])).toEqual([]);
-  expect(judge([read(0, 2, insists), read(10, 1, other)])).toEqual([]);
-  expect(judge([read(0, 2, insists), read(10, 1, { insists: true, ...other, client: 'another' })])).toEqual(
-    [],
-  );
+  const always = { alwaysSendsMinVersion: true, minVersion: 2 } as const;
+  expect(judge([read(0, 2, always), read(10, 1, { ...always, ...other, minVersion: 1 })])).toEqual(['I2']);
+  expect(judge([read(0, 2, always), read(10, 2, { ...always, ...other })])).toEqual([]);
+  expect(judge([read(0, 2, always), read(10, 1, other)])).toEqual([]);
+  expect(
+    judge([read(0, 2, always), read(10, 1, { alwaysSendsMinVersion: true, ...other, client: 'another' })]),
+  ).toEqual([]);
 });
 
 test('I3: finds an answer below Min-Version, and an acknowledged version that is not reached', () => {
@@ -103,7 +103,7 @@ describe('when Postgres has gone back', () => {
       setBacks,
     }).map(({ invariant }) => invariant);
 
-  test('a lost change and the reads of it are no violations, nor is the older version afterwards', () => {
+  test('a lost change, reads of it and later reads of the older version are no violations', () => {
     expect(judge([read(0, 5), write(500, 6), read(600, 6), read(1_500, 5)], 5)).toContain('I2');
     expect(judgeAfter([read(0, 5), write(500, 6), read(600, 6), read(1_500, 6), read(1_600, 5)], 5)).toEqual(
       [],
@@ -121,7 +121,7 @@ describe('when Postgres has gone back', () => {
     expect(judgeAfter([read(1_500, 1_001), read(1_600, 5)])).toEqual(['I2']);
   });
 
-  test('what the first of two failovers has lost may be read until the readers follow', () => {
+  test('a version that the first of two failovers has lost may be read until the readers follow', () => {
     const second = { at_ms: 20_000, survived: new Map([['k', 1_001]]), firstVersion: 2_000 };
     const history = [read(600, 6), read(1_500, 6), read(1_600, 5), read(19_000, 1_001), read(21_000, 2_001)];
     expect(judgeAfter(history, 2_001, [setBack, second])).toEqual([]);
@@ -133,7 +133,7 @@ describe('when Postgres has gone back', () => {
     expect(judgeAfter([read(1_500, 1_001), read(1_600, 6, { process: 'other' })])).toEqual([]);
   });
 
-  test('I5 and I6: changes that survived, and those after the failover, are judged as ever', () => {
+  test('I5 and I6: changes that survived, and those after the failover, are judged as usual', () => {
     expect(judgeAfter([write(1_500, 1_001)], 5)).toEqual(['I5']);
     expect(judgeAfter([write(1_500, 1_001), read(4_000, 5)])).toEqual(['I6']);
     expect(judgeAfter([write(100, 5), read(2_500, 4)])).toEqual(['I6']);

@@ -13,15 +13,15 @@ export interface Judgement {
   readonly bound_ms: number;
   /** By key: the version of the row or tombstone that Postgres holds at the end. */
   readonly final: ReadonlyMap<string, number>;
-  /** The part of reads that must succeed. */
+  /** The share of the reads that must succeed. */
   readonly readsThatSucceed: number;
   /** The times that Postgres went back, in order. */
   readonly setBacks?: readonly SetBack[];
 }
 
 /**
- * What Postgres has lost in a failover or a restore is judged twice: until then the versions may not go back, lost ones
- * included; afterwards a reader may not show them for longer than it needs to follow.
+ * A version that Postgres lost in a failover or a restore is judged twice. Before the loss, it counts like every other version: no
+ * reader may go back from it. After the loss, a reader may show it only until it has followed Postgres.
  */
 export function check(whole: readonly Operation[], judgement: Judgement): Violation[] {
   const { setBacks = [] } = judgement;
@@ -53,8 +53,8 @@ export function check(whole: readonly Operation[], judgement: Judgement): Violat
   const changes = history.filter(({ kind, outcome }) => kind !== 'read' && outcome === 'ok');
   for (const own of groups(answered, (read) => `${read.process} ${read.key}`))
     violations.push(...versionsThatGoBack(own));
-  const insisting = answered.filter(({ insists }) => insists === true);
-  for (const own of groups(insisting, ({ client, key }) => `${client} ${key}`))
+  const roaming = answered.filter(({ alwaysSendsMinVersion }) => alwaysSendsMinVersion === true);
+  for (const own of groups(roaming, ({ client, key }) => `${client} ${key}`))
     violations.push(...versionsThatGoBack(own));
   violations.push(...unmetDemands(reads));
   const readsOf = new Map(groups(answered, ({ key }) => key).map((own) => [own[0]?.key, own]));
@@ -62,23 +62,23 @@ export function check(whole: readonly Operation[], judgement: Judgement): Violat
     const key = own[0]?.key ?? '';
     violations.push(...tooOldAnswers(readsOf.get(key) ?? [], own, judgement.bound_ms));
     const last = own.reduce((newest, change) => (version(change) > version(newest) ? change : newest));
-    const stands = judgement.final.get(key);
-    if (stands === undefined || stands < version(last)) {
+    const inPostgres = judgement.final.get(key);
+    if (inPostgres === undefined || inPostgres < version(last)) {
       violations.push({
         invariant: 'I5',
-        text: `version ${version(last)} of ${key} was acknowledged, Postgres ends with ${stands ?? 'nothing'}`,
+        text: `version ${version(last)} of ${key} was acknowledged, Postgres ends with ${inPostgres ?? 'nothing'}`,
         operations: [last],
       });
     }
   }
   // A read that demands a version which no cache holds may fail while Postgres is down. So such reads do not count.
-  const modest = reads.filter(({ minVersion }) => minVersion === undefined);
-  const failed = modest.filter(({ outcome }) => outcome !== 'ok');
-  const succeeded = modest.length === 0 ? 1 : 1 - failed.length / modest.length;
+  const withoutMinVersion = reads.filter(({ minVersion }) => minVersion === undefined);
+  const failed = withoutMinVersion.filter(({ outcome }) => outcome !== 'ok');
+  const succeeded = withoutMinVersion.length === 0 ? 1 : 1 - failed.length / withoutMinVersion.length;
   if (succeeded < judgement.readsThatSucceed) {
     violations.push({
       invariant: 'I8',
-      text: `${failed.length} of ${modest.length} reads failed (${(succeeded * 100).toFixed(2)} % succeeded)`,
+      text: `${failed.length} of ${withoutMinVersion.length} reads failed (${(succeeded * 100).toFixed(2)} % succeeded)`,
       operations: failed.slice(0, 5),
     });
   }

@@ -18,7 +18,7 @@ export interface Operation {
   /** The Min-Version that the client sent. */
   readonly minVersion?: number;
   /** This client always sends the highest version that it has seen as Min-Version, to every process. */
-  readonly insists?: true;
+  readonly alwaysSendsMinVersion?: true;
   /** The answer was 412, because Postgres has not reached Min-Version. */
   readonly unreached?: true;
   /** Status and Cache-Status, or the error, for a person who reads a violation. */

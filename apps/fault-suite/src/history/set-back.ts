@@ -1,4 +1,4 @@
-/** Postgres went back to an earlier state: what of a history it has lost, and what must still hold. */
+/** Postgres went back to an earlier state: which operations of a history it has lost, and what must still hold. */
 import type { Operation } from './operation.ts';
 
 export interface SetBack {
@@ -20,7 +20,7 @@ function lostBy(key: string, version: number, setBacks: readonly SetBack[]): Set
   );
 }
 
-/** The history as it looks to somebody who knows Postgres as it is now. Demands for lost versions demand nothing. */
+/** The history without the changes that Postgres has lost. A read that demands a lost version demands nothing. */
 export function withoutLost(history: readonly Operation[], setBacks: readonly SetBack[]): Operation[] {
   return history.flatMap((operation): Operation[] => {
     const { key, version, minVersion } = operation;
@@ -31,7 +31,7 @@ export function withoutLost(history: readonly Operation[], setBacks: readonly Se
   });
 }
 
-/** Reads that still show a lost version when every reader should have followed. Answers marked stale may. */
+/** Reads that still show a lost version when every reader should have followed. Answers marked stale may show it. */
 export function lateReads(history: readonly Operation[], setBacks: readonly SetBack[]): Operation[] {
   return history.filter(({ kind, key, version, stale, start_ms }) => {
     if (kind !== 'read' || version === undefined || stale === true) return false;

@@ -5,7 +5,7 @@ export interface Keys {
   /** The load never deletes these. */
   readonly lasting: readonly string[];
   /** The load deletes these and inserts them again, all the time. */
-  readonly mortal: readonly string[];
+  readonly shortLived: readonly string[];
 }
 
 /** What every client of the load gets. */

@@ -13,7 +13,7 @@ export interface Flood {
   readonly time_ms: number;
 }
 
-/** A connection from one of 250 addresses. Each is a caller of its own. Only Linux has these addresses without being asked. */
+/** A connection from one of 250 addresses. Each is a caller of its own. Only Linux has these addresses by default. */
 export const agentAt = (n: number): Agent =>
   new Agent({
     keepAlive: true,

@@ -6,18 +6,18 @@ import { read } from './read.ts';
 
 const pause_ms = 4;
 
-/** Stays with one process, as a connection does. One read in ten demands at least the version that it saw before. */
+/** Reads from one process only, as over one connection. One read in ten demands at least the version that it saw before. */
 export async function residentReader(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
   await readAgain(scene, `client ${index}`, () => {
     // An upgrade may have replaced the process.
     const { name, url } = system.readers[index % system.readers.length] ?? { name: '', url: '' };
-    const key = scene.pick([...keys.lasting, ...keys.mortal]);
+    const key = scene.pick([...keys.lasting, ...keys.shortLived]);
     return { process: name, url, demands: random() < 0.1, key };
   });
 }
 
-/** Goes to any process, as behind a load balancer. It always demands at least the version that it saw before. */
+/** Reads from any process, as behind a load balancer. It always demands at least the version that it saw before. */
 export async function roamingReader(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
   await readAgain(
@@ -25,10 +25,10 @@ export async function roamingReader(scene: Scene, index: number): Promise<void> 
     `roaming ${index}`,
     () => {
       const { name, url } = anyOf(system.readers, random);
-      return { process: name, url, demands: true, key: scene.pick([...keys.lasting, ...keys.mortal]) };
+      return { process: name, url, demands: true, key: scene.pick([...keys.lasting, ...keys.shortLived]) };
     },
     // The control does not support Min-Version.
-    system.plain ? {} : { insists: true },
+    system.plain ? {} : { alwaysSendsMinVersion: true },
   );
 }
 
@@ -41,7 +41,7 @@ async function readAgain(
     readonly demands: boolean;
     readonly key: string;
   },
-  about: { readonly insists?: true } = {},
+  about: { readonly alwaysSendsMinVersion?: true } = {},
 ): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const seen = new Map<string, number>();

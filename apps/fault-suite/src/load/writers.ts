@@ -45,7 +45,7 @@ export async function apiWriter(scene: Scene, index: number): Promise<void> {
   await scene.repeat(pause_ms, async () => {
     const client = `api ${index}`;
     if (random() < 0.25) {
-      const key = scene.pick(keys.mortal);
+      const key = scene.pick(keys.shortLived);
       await write(scene, { client, kind: 'delete', key }, () => send('DELETE', key));
       return;
     }
@@ -59,14 +59,14 @@ export async function apiWriter(scene: Scene, index: number): Promise<void> {
 export async function sqlWriter(scene: Scene, index: number): Promise<void> {
   const { system, keys, random } = scene;
   await scene.repeat(pause_ms, async () => {
-    const isMortal = random() < 0.25;
-    const key = scene.pick(isMortal ? keys.mortal : keys.lasting);
-    const statement = isMortal
+    const isShortLived = random() < 0.25;
+    const key = scene.pick(isShortLived ? keys.shortLived : keys.lasting);
+    const statement = isShortLived
       ? insertProducts
       : 'update catalog.products set price_minor = price_minor + 1 where id = $1 returning version';
     await write(scene, { client: `sql ${index}`, kind: 'write', key }, async () => {
       try {
-        const { rows } = await system.sql.query<{ version: number }>(statement, [isMortal ? [key] : key]);
+        const { rows } = await system.sql.query<{ version: number }>(statement, [isShortLived ? [key] : key]);
         // No row: an insert found the row, or an update did not find it.
         if (rows[0] === undefined) return { outcome: 'failed', version: undefined };
         return { outcome: 'ok', version: rows[0].version };

@@ -1,6 +1,6 @@
 /**
- * What stays of a row after its judgement: counts, the plot, and the operations that contradict each other. The history
- * is dropped, so that a soak of hours needs little memory.
+ * What the suite keeps of a row after its judgement: counts, the plot, and the operations that contradict each other. It drops the
+ * history, so that a soak of hours needs little memory.
  */
 import { staleness, worstOf, type Worst } from '../history/staleness.ts';
 import type { Row } from '../rows/row.ts';
@@ -17,7 +17,7 @@ export interface Outcome {
   readonly violations: number;
   /** The invariants that did not hold. */
   readonly violated: readonly string[];
-  /** The first violations, for people. */
+  /** The first violations, as text for a person. */
   readonly story: readonly string[];
   /** SVG of the last run, or of the last run with a violation. */
   readonly plot: string;

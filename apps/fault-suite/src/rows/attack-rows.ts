@@ -222,7 +222,7 @@ const costlyReads: Row = {
     const used_MiB = Math.max(...used) / 2 ** 20;
     observe(`the attackers got ${shown(statuses)}; the cache Redis holds ${used_MiB.toFixed(0)} MiB`);
     expect((statuses.get(429) ?? 0) > 0, 'callers beyond their limits get 429');
-    expect(used_MiB < cacheRedis_MiB / 2, 'absent keys and pages take a part of the cache Redis only');
+    expect(used_MiB < cacheRedis_MiB / 2, 'absent keys and pages take less than half of the cache Redis');
     expect((await ofSettings.exists('app:settings')) >= settings, 'no hot key is evicted');
   },
 };

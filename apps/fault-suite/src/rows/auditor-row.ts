@@ -50,7 +50,7 @@ export const auditorRow: Row = {
   },
 };
 
-/** The rows before may have left many keys, and each batch with a change in progress waits for the watermark. */
+/** Earlier rows may have added many keys, and the audit waits for the watermark in each batch with a change in progress. */
 const auditTime_ms = 60_000;
 
 async function audit({ stack }: System): Promise<void> {

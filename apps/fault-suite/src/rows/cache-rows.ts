@@ -147,7 +147,7 @@ export const cacheRows: readonly Row[] = [
       const failed = answers.filter(({ outcome }) => outcome !== 'ok').length;
       const made = (await loads()) - before;
       observe(
-        `${made} loads for 1,000 reads (including loads of the background load), ${failed} reads failed`,
+        `${made} loads for 1,000 reads (they include loads of the other clients), ${failed} reads failed`,
       );
       expect(made < 100, 'the reads share their loads');
       expect(failed <= 1, 'at least 99.9 % of the reads are answered');

@@ -61,7 +61,7 @@ export const changeFeedRows: readonly Row[] = [
   {
     id: '10',
     fault: 'a transaction stays open for long',
-    injected: 'a transaction with a change stays open beside the load',
+    injected: 'a transaction with a change stays open while the load runs',
     async inject({ system, patience, observe, expect }) {
       const client = await system.sql.connect();
       let oldest_ms = 0;

@@ -35,13 +35,13 @@ async function countLost({ workers }: System): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Deletes the slot. First ends the session that reads it, whose worker must be paused. */
+/** Deletes the slot. First ends the session that reads it. The worker of this session must be paused. */
 async function deleteSlot({ sql }: System): Promise<void> {
   await sql.query(
     `select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = ${slotName}`,
   );
-  const isFree = `select from pg_replication_slots where slot_name = ${slotName} and not active`;
-  await eventually(async () => (await sql.query(isFree)).rowCount === 1, patience);
+  const isUnread = `select from pg_replication_slots where slot_name = ${slotName} and not active`;
+  await eventually(async () => (await sql.query(isUnread)).rowCount === 1, patience);
   await sql.query(`select pg_drop_replication_slot(${slotName})`);
 }
 

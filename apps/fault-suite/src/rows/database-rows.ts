@@ -198,7 +198,7 @@ export const databaseRows: readonly Row[] = [
     quick: true,
     withoutLoad: true,
     async inject({ system, keys, expect }) {
-      const all = [...keys.lasting, ...keys.mortal];
+      const all = [...keys.lasting, ...keys.shortLived];
       const readAll = () =>
         Promise.all(
           all.flatMap((key) =>

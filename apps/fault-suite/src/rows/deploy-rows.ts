@@ -16,7 +16,7 @@ function startBalancedLoad({ keys, random, load }: Stage, readers: readonly OwnR
   const under = new Set<Promise<void>>();
   let [sent, refused, failed] = [0, 0, 0];
   const one = async (): Promise<void> => {
-    const key = anyOf([...keys.lasting, ...keys.mortal], random);
+    const key = anyOf([...keys.lasting, ...keys.shortLived], random);
     const from = (reader: OwnReader) =>
       read(agent, { client: 'balanced', process: reader.name, url: reader.url, key });
     const first = anyOf(ready.size > 0 ? [...ready] : readers, random);

@@ -6,7 +6,7 @@ import { writeProduct } from '../load/product-write.ts';
 import { mayMount, smallDisk } from '../system/small-disk.ts';
 import type { Row, Stage } from './row.ts';
 
-/** It inserts rows, because an update frees as much room as it takes. */
+/** The statement inserts rows, because an update frees as much room as it takes. */
 const grow = `insert into catalog.products (sku, name, description, brand, category, price_minor, currency)
   select 'BALLAST-' || gen_random_uuid(), 'Ballast', repeat(md5(random()::text), 60), 'none', 'ballast', 1, 'EUR'
   from generate_series(1, $1::int)`;

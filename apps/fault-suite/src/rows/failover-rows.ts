@@ -99,7 +99,7 @@ export const failoverRows: readonly Row[] = [
         await pair.failOver(standby, look, lose);
         const moved_ms = performance.now();
         const comesBack = await pair.addStandby(port);
-        // The base backup may have taken longer than that.
+        // The base backup may already have taken longer than 6 s.
         await pause(Math.max(0, 6_000 - (performance.now() - moved_ms)));
         const isRefused = () => comesBack.log().includes('this server is a standby');
         await eventually(isRefused, { timeout_ms: follow_ms }).catch(() =>

@@ -39,7 +39,7 @@ export async function goBack(
   const lastBefore = await numberIn(system, 'select last_value as it from catalog.versions');
   let survived = new Map<string, number>();
   let moved_ms = 0;
-  const all = [...keys.lasting, ...keys.mortal];
+  const all = [...keys.lasting, ...keys.shortLived];
   await inject(async (sql) => {
     survived = await versionsIn(sql, all);
     moved_ms = performance.now();
@@ -81,7 +81,7 @@ async function everyReaderFollows({ system, keys }: Stage, setBack: SetBack): Pr
     ((answer.version ?? 0) <= (setBack.survived.get(answer.key) ?? 0) ||
       (answer.version ?? 0) >= setBack.firstVersion);
   for (const { name, url } of system.readers) {
-    const all = [...keys.lasting, ...keys.mortal];
+    const all = [...keys.lasting, ...keys.shortLived];
     // Several at a time: one after the other, two hundred cold keys take longer than the readers need to follow.
     for (let start = 0; start < all.length; start += 20) {
       const answers = await Promise.all(

@@ -16,7 +16,7 @@ async function count({ sql }: System, condition: string): Promise<number> {
   return rows[0]?.count ?? -1;
 }
 
-/** As the worker does: it makes way for others that hold the lock, and tries again. */
+/** As the worker does: when another session holds the lock, the statement fails and is tried again. */
 async function makePartitions({ sql }: System): Promise<void> {
   for (let made = 1; made > 0;) {
     const { rows } = await sql

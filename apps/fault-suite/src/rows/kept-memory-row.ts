@@ -59,7 +59,7 @@ export const keptMemoryRow: Row = {
     expect(counted > 4 * 2 ** 20, 'the near cache keeps the products');
     expect(
       held > 0.9 * counted - room_bytes && held < 1.1 * counted + room_bytes,
-      'what is held is what is counted',
+      'the process holds about as much memory as the near cache counts',
     );
   },
 };

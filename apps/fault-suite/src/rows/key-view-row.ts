@@ -9,7 +9,7 @@ import { withPort } from '../system/with-port.ts';
 import type { Row } from './row.ts';
 
 const callers = 60;
-/** So many views a second may read Postgres: more than the places of a bulkhead allow behind the latency of this row. */
+/** How many views a second may read Postgres. With the latency of this row, the places of a bulkhead would allow fewer. */
 const bypasses_per_s = 100;
 const latency_ms = 50;
 

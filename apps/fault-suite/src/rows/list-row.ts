@@ -11,7 +11,7 @@ const changesPerSecond = 60;
 const time_ms = 6_000;
 /** The page ends once a second, and sooner if the worker lags. Without a generation that lasts, each change would end it. */
 const loadsPerSecond = 3;
-/** Of changes, and of reads: far more than there may be loads. */
+/** At least this many changes and reads a second: far more than there may be loads. */
 const leastPerSecond = 10;
 const pagePath = '/v1/products?limit=7';
 

@@ -1,4 +1,4 @@
-/** A row with so many changes at once that a worker which reads all of them into memory would grow. */
+/** A row with very many changes at once. If the worker read all of them into memory, its memory would grow. */
 import { withTransaction } from '@catalog/database';
 import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';

@@ -10,7 +10,7 @@ import type { Row } from './row.ts';
 const away_ms = 6_000;
 /** A part counts as working again when it has not failed for 10 s, or for twice the pause between its attempts. */
 const reported_ms = 30_000;
-/** Of one part: a line for each kind of failure, and one when it works again. */
+/** The most lines of one part: a line for each kind of failure, and one when it works again. */
 const linesOfPart = 6;
 
 interface LogLine {

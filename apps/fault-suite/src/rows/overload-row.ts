@@ -8,13 +8,13 @@ import { anyOf } from '../load/random.ts';
 import { type SlowPostgres, slowPostgres } from '../system/slow-postgres.ts';
 import type { Row, Stage } from './row.ts';
 
-/** Times the rate that a slow Postgres can answer, but at most `mostOfHealthy` of the healthy rate. */
+/** The load is this many times what a slow Postgres can answer, but at most `mostOfHealthy` of the healthy rate. */
 const overload = 1.4;
 const mostOfHealthy = 0.9;
-/** While that rate turns out to be no overload, it grows by this factor after so long, or Postgres slows down by it. */
+/** If this load is no overload after `settle_ms`, it grows by this factor, or Postgres slows down by this factor. */
 const growth = 1.3;
 const settle_ms = 2_500;
-/** Of Postgres, as a part of its full speed. */
+/** The speed of the slow Postgres, as a share of its full speed. */
 const speed = 0.2;
 const leastSpeed = 0.02;
 /** Parallel callers, enough to keep every reader and Postgres busy. */
@@ -24,14 +24,14 @@ const probing_ms = 2_000;
 const attempts = 4;
 /** A later answer is useless to the client. */
 const useful_ms = 1_000;
-/** The part of the goodput before that must come back. */
+/** The share of the former goodput that must come back. */
 const goal = 0.95;
-/** With fewer, parts of them say nothing. */
+/** With fewer requests, shares of them say nothing. */
 const leastRequests = 300;
 
 /**
- * Connections of many callers: a reader gives each address only so many searches at once. Only Linux has these addresses
- * without being asked.
+ * Connections of many callers, because a reader limits the simultaneous searches of each address. Only Linux has these addresses
+ * by default.
  */
 function agentsOfCallers(): Agent[] {
   const isLinux = process.platform === 'linux';
@@ -98,7 +98,7 @@ function startSearches(stage: Stage, first_per_s: number) {
     get requests() {
       return requests;
     },
-    /** The part of the searches begun in this time that got a useful answer. */
+    /** The share of the searches begun in this time that got a useful answer. */
     goodput(from_ms: number, to_ms: number): number {
       const came = arrivals.filter(({ at_ms }) => at_ms >= from_ms && at_ms < to_ms);
       return came.filter(({ isUseful }) => isUseful).length / Math.max(1, came.length);
@@ -123,7 +123,7 @@ export const overloadRow: Row = {
   injected: `Postgres at a fifth of its speed, and ${overload} times as many uncached searches as it can then answer, each tried up to ${attempts} times`,
   async inject(stage) {
     const { system, patience, observe, expect } = stage;
-    // Without it the cost of a search depends on whether autovacuum has run yet.
+    // Without `analyze`, the cost of a search depends on whether autovacuum has run yet.
     await system.sql.query('analyze catalog.products');
     const healthy_per_s = await capacity_per_s(stage);
     const slow_per_s = await slowly(system, () => capacity_per_s(stage));
@@ -134,8 +134,8 @@ export const overloadRow: Row = {
     const before = searches.goodput(began_ms, performance.now() - useful_ms);
     let overloadedFrom_ms = performance.now();
     await slowly(system, async (slow) => {
-      // A closed loop of callers cannot measure exactly how much Postgres answers, so the rate grows until it is too much. When
-      // it is near the healthy rate, which may have been measured too low as well, Postgres slows down instead.
+      // Callers that wait for their answers cannot measure exactly how much Postgres answers. So the rate grows until it is too
+      // much. Near the healthy rate, which may have been measured too low as well, Postgres slows down instead.
       for (;;) {
         await pause(settle_ms);
         const settledAt_ms = performance.now() - useful_ms;
@@ -148,7 +148,7 @@ export const overloadRow: Row = {
       await pause(Math.max(6_000, 30_000 * patience));
     });
     const healed_ms = performance.now();
-    // A search begun before this time has its useful answer, or gets none.
+    // A search begun before this time has its useful answer, or will not get one.
     const settled = (): number => performance.now() - useful_ms;
     const hasRecovered = await eventually(
       () => settled() > healed_ms + 3_000 && searches.goodput(settled() - 3_000, settled()) >= goal * before,

@@ -20,7 +20,7 @@ export async function readBeside<Reader extends OwnReader>(
   beside: () => Promise<void>,
   look: (reader: Reader, operation: Operation, body: string) => void = () => {},
 ): Promise<void> {
-  const all = [...keys.lasting, ...keys.mortal];
+  const all = [...keys.lasting, ...keys.shortLived];
   const over = new AbortController();
   const client = async (index: number): Promise<void> => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -2,7 +2,7 @@ import { read } from '../load/read.ts';
 import { demoProducts } from '../system/demo-products.ts';
 import type { Stage } from './row.ts';
 
-/** Reads so many uncached products at once that each reader uses all its connections. `said` has the failed answers. */
+/** Reads enough uncached products at once that each reader uses all its connections. `said` has the failed answers. */
 export async function missManyAtOnce({
   system: { sql, readers },
 }: Stage): Promise<{ asked: number; said: string[] }> {

@@ -17,7 +17,7 @@ async function workerReport({ system }: Stage): Promise<Report> {
   return (await response.json()) as Report;
 }
 
-/** The part of answers that came from a cache, of reads of keys in use. */
+/** The share of reads of keys in use that a cache answered. */
 async function hitRate({ system, keys }: Stage): Promise<number> {
   let hits = 0;
   const asked = keys.lasting.slice(0, 50);
@@ -49,7 +49,7 @@ export const refusalRows: readonly Row[] = [
       const ids = await demoProducts(system.sql, 500);
       const batches = Math.max(24, Math.round(160 * patience));
       let oldest_ms = 0;
-      /** Index entries that one search of the unapplied changes reads. */
+      /** The number of index entries that one search for unapplied changes reads. */
       const entriesPerSearch = async (someBatches: number): Promise<number> => {
         const before = await searchesOf(system);
         for (let batch = 0; batch < someBatches; batch++) {

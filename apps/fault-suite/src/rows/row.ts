@@ -9,11 +9,11 @@ export interface Stage {
   readonly keys: Keys;
   readonly load: Load;
   readonly random: () => number;
-  /** The part of the matrix's long waits that is really waited for: 0 to 1. */
+  /** The rows multiply the long waits of the fault matrix by this number: 0 to 1. */
   readonly patience: number;
   /** Whether this run belongs to a soak, which runs each row many times. */
   readonly soak: boolean;
-  /** Postgres went back: the checker must know what was lost. */
+  /** Tells the checker that Postgres went back, and what was lost. */
   noteSetBack(setBack: SetBack): void;
   /** Adds a text to the report. */
   observe(text: string): void;
@@ -39,7 +39,7 @@ export interface Row {
   readonly withoutLoad?: true;
   /** Why it cannot run while the change slot is the source of changes. */
   readonly outboxOnly?: string;
-  /** The part of reads that must succeed; 0.999 unless the row takes both caches and Postgres away. */
+  /** The share of the reads that must succeed. 0.999, unless the row takes both caches and Postgres away. */
   readonly readsThatSucceed?: number;
   /** The reason why it cannot run on this machine, and what to do about it; undefined if it can. */
   impossible?(): Promise<string | undefined>;

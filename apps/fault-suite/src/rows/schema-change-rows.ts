@@ -1,4 +1,4 @@
-/** Changes of the schema beside running services. */
+/** Changes of the schema while the services run. */
 import { migrate } from '@catalog/database';
 import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
@@ -11,7 +11,7 @@ import type { Row } from './row.ts';
 /** It takes the lock that stops all traffic on the table, and changes nothing. */
 const alterProducts = "alter table catalog.products alter column description set default ''";
 
-/** The migrations that the database has, and one more. Only the names of the former are compared. */
+/** The migrations that the database has, and one more. Of those that it has, `migrate` compares only the names. */
 async function withOneMore({ sql }: System) {
   const { rows } = await sql.query<{ id: number; name: string; checksum: string }>(
     'select id, name, checksum from catalog.migrations order by id',
@@ -88,7 +88,7 @@ export const schemaChangeRows: readonly Row[] = [
       const slowest_ms = Math.max(0, ...writes.map(({ start_ms, end_ms }) => end_ms - start_ms));
       const tries = told.filter(({ blockers }) => blockers !== undefined);
       observe(
-        `${tries.length} tries made way; ${failed} of ${writes.length} writes failed, the slowest took ${slowest_ms.toFixed(0)} ms`,
+        `${tries.length} tries gave up waiting for the lock; ${failed} of ${writes.length} writes failed, the slowest took ${slowest_ms.toFixed(0)} ms`,
       );
       expect(
         tries.some(({ blockers }) => blockers?.some(({ application }) => application === 'fault suite')),

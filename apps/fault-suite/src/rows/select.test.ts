@@ -19,10 +19,10 @@ describe('with --cluster', () => {
   const idsOf = (chosen: readonly Row[]) => chosen.map(({ id }) => id);
 
   test('the rows of the cache Redis run, except those that cannot, which are listed with a reason', () => {
-    const { chosen, left } = rowsFor(rows, true, false);
+    const { chosen, excluded } = rowsFor(rows, true, false);
     expect(idsOf(chosen)).toEqual(expect.arrayContaining(['1', '24', '73']));
     expect(idsOf(chosen)).not.toContain('43');
-    expect(left.map(({ row, why }) => `${row.id}: ${why}`)).toEqual([
+    expect(excluded.map(({ row, why }) => `${row.id}: ${why}`)).toEqual([
       '60: the cluster of the suite has no ACL',
     ]);
   });
@@ -30,14 +30,14 @@ describe('with --cluster', () => {
   test('a row that somebody names runs, unless it cannot', () => {
     const named = (...wanted: string[]) => rowsFor(selectRows(rows, wanted).chosen, true, true);
     expect(idsOf(named('12', '60', '73').chosen)).toEqual(['12', '73']);
-    expect(named('60').left).toHaveLength(1);
+    expect(named('60').excluded).toHaveLength(1);
   });
 
   test('rows of a cluster do not run without --cluster', () => {
     expect(idsOf(rowsFor(rows, false, false).chosen)).not.toContain('73');
-    expect(rowsFor(rows, false, false).left).toEqual([]);
+    expect(rowsFor(rows, false, false).excluded).toEqual([]);
     const named = rowsFor(selectRows(rows, ['73', '24']).chosen, false, true);
     expect(idsOf(named.chosen)).toEqual(['24']);
-    expect(named.left.map(({ why }) => why)).toEqual(['it needs --cluster']);
+    expect(named.excluded.map(({ why }) => why)).toEqual(['it needs --cluster']);
   });
 });

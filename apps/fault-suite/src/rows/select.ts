@@ -3,7 +3,7 @@ import type { Row } from './row.ts';
 interface Choice {
   readonly chosen: readonly Row[];
   /** Rows that cannot run with this cache, with the reason. */
-  readonly left: readonly { readonly row: Row; readonly why: string }[];
+  readonly excluded: readonly { readonly row: Row; readonly why: string }[];
 }
 
 /** The rows that run with this cache: one server or a cluster. @param named whether `--row` names these rows */
@@ -17,7 +17,7 @@ export function rowsFor(rows: readonly Row[], isCluster: boolean, named: boolean
   );
   return {
     chosen: wanted.filter((row) => whyNot(row) === undefined),
-    left: wanted.flatMap((row) => {
+    excluded: wanted.flatMap((row) => {
       const why = whyNot(row);
       return why === undefined ? [] : [{ row, why }];
     }),

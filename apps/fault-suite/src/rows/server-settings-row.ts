@@ -1,4 +1,4 @@
-/** A row with a server whose defaults are other than usual. */
+/** A row with a server whose defaults are unusual. */
 import { pause } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { Client } from 'pg';
@@ -24,7 +24,7 @@ async function endSessions({ sql }: System): Promise<void> {
   );
 }
 
-/** In a session that pins nothing. */
+/** The setting in a session that sets nothing itself. */
 async function plainSessionShows(system: System, setting: string): Promise<string | undefined> {
   const client = new Client({ connectionString: await system.stack.databaseUrl() });
   await client.connect();

@@ -115,7 +115,7 @@ const reshardingRow: Row = {
     const addSlot = async (slot: number) => {
       if ((await cluster.ownerOf(slot)) === from.master) slots.add(slot);
     };
-    for (const id of [...keys.lasting.slice(0, 100), ...keys.mortal]) await addSlot(slotOfProduct(id));
+    for (const id of [...keys.lasting.slice(0, 100), ...keys.shortLived]) await addSlot(slotOfProduct(id));
     for (const id of from.keys.slice(0, from.keys.length / 2)) slots.add(slotOfProduct(id));
     const count = Math.max(150, Math.round(1_000 * patience));
     while (slots.size < count) await addSlot(Math.floor(random() * 16_384));

@@ -1,4 +1,4 @@
-/** Values that the API could not show, and orders that no number could add up. */
+/** Values that the API cannot show, and orders whose total is too large for an exact number. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -161,7 +161,7 @@ export const unshowableRows: readonly Row[] = [
       );
       expect(
         [400, 422].includes(heaviest.status) && heaviest.body.includes('weighs too much'),
-        `an order that no number could add up is refused: ${heaviest.body}`,
+        `an order whose total is too large for an exact number is refused: ${heaviest.body}`,
       );
       expect(
         allowed.status === 201 && BigInt(total ?? -1) === BigInt(grams) * BigInt(quantity),

@@ -10,7 +10,7 @@ import type { Row, Stage } from './row.ts';
 const wipes = 3;
 const keysToAWipe = 100;
 const clientsPerReader = 3;
-/** A reader that waits for the lease of another one looks after 2, 4, 8 and 16 ms. Then there is no time for another 32. */
+/** A reader that waits for the lease of another one looks after 2, 4, 8 and 16 ms. Then no time remains for another 32 ms. */
 const leaseWait_ms = 30;
 const recovered_ms = 30_000;
 
@@ -25,7 +25,7 @@ async function askTogether(readers: readonly OwnReader[], keys: readonly string[
   return (await Promise.all(asking)).flat();
 }
 
-/** The part of the load's reads in this time that a cache answered. Reads with Min-Version do not count: they may bypass it. */
+/** The share of the load's reads in this time that a cache answered. Reads with Min-Version do not count: they may bypass it. */
 function hitRatio({ load }: Stage, from_ms: number, to_ms = Infinity): number {
   const reads = load.history.filter(
     ({ kind, start_ms, minVersion }) =>

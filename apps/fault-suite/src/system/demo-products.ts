@@ -1,9 +1,9 @@
 import type { Pool } from '@catalog/database';
 
 /**
- * The ids of so many products of the demo catalog, in a random order. The load does not change them.
+ * The ids of `count` products of the demo catalog, in a random order. The load does not change them.
  *
- * @throws if there are fewer: with none, a row could find nothing wrong
+ * @throws if there are fewer: a row without products would find nothing wrong
  */
 export async function demoProducts(sql: Pool, count: number): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(

@@ -1,4 +1,4 @@
-/** A TCP proxy on 127.0.0.1 with filters for each connection. What a filter does not pass on is lost silently. */
+/** A TCP proxy on 127.0.0.1 with filters for each connection. Bytes that a filter does not pass on are lost silently. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 

@@ -1,10 +1,10 @@
 /** Changes that the worker cannot apply for a while, as if it were held up. Its heartbeats go on. */
 import type { Pool } from '@catalog/database';
 
-/** The relay takes such a change for dispatched already. */
+/** The relay thinks that it has already dispatched a change with this value. */
 const dispatched = "clock_timestamp() + interval '1 hour'";
 
-/** Why a row that calls it with a product needs the outbox as the source of changes. */
+/** Why a row that calls `holdChange` with a product needs the outbox as the source of changes. */
 export const holdsChange = 'it holds a change up in the outbox before its commit';
 
 export interface HeldChange {

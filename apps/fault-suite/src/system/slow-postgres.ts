@@ -1,4 +1,4 @@
-/** Slows Postgres down: it pauses all its processes for a part of the time. */
+/** Slows Postgres down: pauses all its processes for a share of the time. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ const period_ms = 100;
 
 /** Disposing restores the full speed. */
 export interface SlowPostgres extends AsyncDisposable {
-  /** A part of the full speed, from 0 to 1. */
+  /** A share of the full speed, from 0 to 1. */
   speed: number;
 }
 

@@ -44,7 +44,7 @@ export interface System extends Services, AsyncDisposable {
   readonly plain: boolean;
   /** Connections of the superuser. */
   readonly sql: Pool;
-  /** After Postgres has gone back: otherwise the pool would cut its older sessions at any later moment, perhaps in a query. */
+  /** Call it after Postgres has gone back. Otherwise the pool would cut its older sessions at any later moment, even in a query. */
   renewSessions(): Promise<void>;
   readonly cache: CacheServers;
   /** The operator's connection to the state Redis. It reconnects by itself. */
@@ -88,7 +88,7 @@ export async function startSystem({
     }),
   );
   const fleet = startFleet === undefined ? undefined : resources.use(await startFleet(stack));
-  /** Real servers know no roles of the stack. */
+  /** The servers of a pair do not have the roles of the stack. */
   const databaseUrl = async (login?: string) => pair?.url ?? stack.databaseUrl(login);
   const sqlOptions = {
     url: await databaseUrl(),

@@ -68,7 +68,7 @@ export class Fleet implements Services, AsyncDisposable {
     await migrateWith(release, stack);
     const fleet = new Fleet(stack, await tcpProxy({ to: stack.port('catalog-read') }));
     try {
-      // A reader is fresh when it has heard a worker.
+      // A reader is fresh only after it has heard a worker.
       await fleet.replace('worker', release);
       await Promise.all(
         (['reader 1', 'reader 2', 'writer'] as const).map((place) => fleet.replace(place, release)),

@@ -9,7 +9,7 @@ import { repository, type Previous } from './previous.ts';
 /** How long the releases work side by side between two steps. */
 const stay_ms = { atLeast: 300, atMost: 1_500 };
 const orderedProducts = 3;
-/** On a busy machine a request may meet a deadline. Nothing was changed then, and the client tries again. */
+/** On a busy machine a request may reach a deadline. Then it has changed nothing, and the client tries again. */
 const triesThatFail = 0.02;
 
 export function upgradeRow(previous: Previous, old: Release): Row {

@@ -50,7 +50,7 @@ async function tamper(key: string, change: { version?: number; payload?: string 
   await redis.set(key, `${header.join('|')}\n${change.payload ?? raw.slice(end + 1)}`, 'KEEPTTL');
 }
 
-test('an audit of a right cache finds everything right', async () => {
+test('an audit of a cache without errors finds nothing wrong', async () => {
   await cachedProducts(120);
   const [first] = await cachedProducts(1);
   const { rows } = await owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
@@ -128,7 +128,7 @@ test('one key is audited alone, and other wrong entries stay as they are', async
   expect(await auditOne()).toMatchObject({ checked: 0, right: 0 });
 });
 
-test('an SKU that points to the wrong product is found, although its versions give no order', async () => {
+test('a SKU that points to the wrong product is found, although its versions give no order', async () => {
   const [one, two] = await cachedProducts(2);
   const { rows } = await owner.query<{ sku: string }>('select sku from catalog.products where id = $1', [
     one?.id,

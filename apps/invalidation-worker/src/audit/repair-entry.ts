@@ -49,14 +49,14 @@ export async function repairEntry(
   return { wrongFor_ms, isRepaired: true };
 }
 
-/** Others have versions of their own, or none. */
+/** Entities whose versions come from the sequence of Postgres. The others have versions of another kind, or none. */
 const drawsVersions = new Set<string>([PRODUCT.name, SETTINGS.name]);
 
 async function invalidate(
   { entity, cacheKey, entry, inPostgres, difference }: ComparedEntry,
   { publisher, postgres, onError }: RepairOptions,
 ): Promise<void> {
-  // The version of an SKU index entry is that of the product, so it gives no order when the SKU moves to another product.
+  // The version of a SKU index entry is that of the product, so it gives no order when the SKU moves to another product.
   const isOrdered = difference === 'older' && entity.name !== SKU.name;
   if (isOrdered) {
     await countInvalidated(publisher.invalidate([[cacheKey, inPostgres.version]]));

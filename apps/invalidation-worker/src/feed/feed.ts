@@ -58,10 +58,10 @@ export interface Feed extends Part {
   readonly isListening: () => boolean;
 }
 
-/** Of each acknowledgement: enough to know how long changes take, and nothing beside a statement for hundreds of them. */
+/** How many changes of each acknowledgement are timed: enough to know how long changes take, at almost no cost. */
 const observedChanges = 5;
 
-/** The way of a change: outbox, relay or lander, queue, invalidation, acknowledgement. The parts below are in reverse order. */
+/** The path of a change: outbox, relay or lander, queue, invalidation, acknowledgement. The parts below are in reverse order. */
 export function createFeed(options: FeedOptions): Feed {
   const { outbox, stateRedis, cache, registration, refreshRequests, broadcast, metrics } = options;
   const { reportFailure } = options;
@@ -155,7 +155,7 @@ export function createFeed(options: FeedOptions): Feed {
       try {
         await together(listener, relay, lander).run(signal);
       } finally {
-        // Stopped in the order of the way, so that each part can still pass its last changes to the next one.
+        // Stopped in the order of the path, so that each part can still pass its last changes to the next one.
         await consuming.stop();
         await acknowledging.stop();
         await invalidationQueue.close();

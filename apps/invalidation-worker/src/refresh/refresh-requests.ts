@@ -8,7 +8,7 @@ import type { Queue } from 'bullmq';
 const beforeRefresh_ms = 25;
 /** Keys that may be refreshed together: about ten milliseconds of work. */
 const mostKeys = 1_000;
-/** Jobs that may wait. Beyond, readers fill the keys that they ask for. */
+/** Jobs that may wait. With more, readers fill the keys that they ask for. */
 const mostWaitingJobs = 20;
 
 interface RefreshRequestsOptions {

@@ -32,8 +32,8 @@ interface SetAsideOptions {
 
 /**
  * Sets keys aside that the cache Redis refuses to invalidate, so that they delay no other change, and tries them again at a slow
- * pace. Sets keys of a shard aside that is away, and tries them again once it is back. `SetAsideKeys` tells what the readers do
- * meanwhile.
+ * pace. It also sets keys aside whose shard is away, and tries them again once the shard is back. `SetAsideKeys` says what the
+ * readers do meanwhile.
  */
 export class SetAside implements Part {
   readonly #options: SetAsideOptions;
@@ -122,7 +122,7 @@ export class SetAside implements Part {
         if (!wasAway || outcome?.status !== 'rejected' || outcome.reason instanceof ShardAway) return [];
         return parseCacheKey(cacheKey) === undefined ? [] : [{ cacheKey, reason: outcome.reason.message }];
       });
-      if (refused.length > 0) await keys.refuse(refused);
+      if (refused.length > 0) await keys.noteRefused(refused);
       if (done.length === 0) return;
       await keys.release(done);
       this.#forgetLogged(done);

@@ -68,7 +68,8 @@ export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions)
     route({
       method: 'get',
       path: '/v1/transactions/{transaction}/changes',
-      summary: 'How many changes of one transaction wait, and how many invalidations the others became',
+      summary:
+        'How many changes of one transaction still wait, and how many invalidations the applied ones needed',
       description: 'The result of an import names its transaction.',
       scope: OPERATE_SCOPE,
       params: z.strictObject({ transaction: transactionSchema }),

@@ -205,7 +205,7 @@ test.each([
   expect(problem.errors[0]?.message).toContain(message);
 });
 
-test('looks at changes run one after the other, and too many of them are turned away', async () => {
+test('looks at changes run one after the other, and too many of them are refused', async () => {
   const holder = await owner.connect();
   try {
     // Each look waits for this lock.

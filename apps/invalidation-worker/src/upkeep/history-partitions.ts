@@ -4,8 +4,8 @@ import type { FailureReporter } from '../failures/report-failure.ts';
 
 const interval_ms = 3_600_000;
 /**
- * Changes of a day without a partition go to the default partition. That happens only when no worker has run for so many
- * days. The migration makes the same number of partitions.
+ * How many days have a partition in advance. Changes of a day without a partition go to the default partition. That happens only
+ * when no worker has run for this number of days. The migration makes the same number of partitions.
  */
 const daysAhead = 30;
 /** A dump of the history can hold its lock for hours. Then the next turn goes on. */

@@ -10,7 +10,7 @@ afterAll(() => stores[Symbol.asyncDispose]());
 
 const kinds = ['product_history', 'tombstones', 'idempotency_keys', 'imports', 'console_actions'];
 
-/** One row of each kind, 30 hours old: more than a day, and less than any default. The history leaves by whole days. */
+/** One row of each kind, 30 hours old: more than a day, and less than any default. The history is dropped by whole days. */
 async function insertRows(): Promise<void> {
   await stores.owner.query(`
     truncate ${kinds.map((kind) => `catalog.${kind}`).join()};

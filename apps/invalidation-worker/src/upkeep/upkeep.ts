@@ -12,7 +12,7 @@ import { ExpiredRows } from './expired-rows.ts';
 import { HistoryPartitions } from './history-partitions.ts';
 
 const backlogInterval_ms = 5_000;
-/** Each change adds up to four rows. So many changes add rows that a list sums up within a few milliseconds. */
+/** Each change adds up to four rows. A list sums up the rows that are added in this time within a few milliseconds. */
 const countsInterval_ms = 10_000;
 
 interface UpkeepOptions {
@@ -34,7 +34,7 @@ export interface Upkeep extends Part {
   readonly auditor: Auditor;
 }
 
-/** Work by the clock, beside the feed. */
+/** Work that is done at fixed times, independent of the feed. */
 export function createUpkeep(options: UpkeepOptions): Upkeep {
   const { pool, outbox, changeSlot, setAside, ages, historyAge_s, changesAge_s, metrics, reportFailure } =
     options;

@@ -84,7 +84,7 @@ test('a file that is not valid is refused with a remedy, and not replaced by new
   });
 });
 
-test('a token is for the service of its scope, lives five minutes, and verifies with its public key', async () => {
+test('a token is for the service of its scope, is valid for five minutes, and verifies with its public key', async () => {
   const secrets = await loadOrCreateSecrets(join(folder, 'secrets.json'), [reader]);
   const publicFile = join(folder, 'jwks.json');
   await writeKeyFiles(secrets, publicFile, keyFile);

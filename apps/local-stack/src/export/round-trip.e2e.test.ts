@@ -1,4 +1,4 @@
-/** Catalogs of three kinds go in, come out, and go in again, with `npm run import` and `npm run export`. */
+/** Catalogs of three kinds are imported, exported, and imported again, with `npm run import` and `npm run export`. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProductImport } from '@catalog/contracts';
@@ -53,7 +53,7 @@ const catalogs = {
   parts: [...madeUpParts(900)].map(convertPart).filter((part) => part !== undefined),
 };
 
-test('what was imported comes out, and what comes out changes nothing when it goes in', async () => {
+test('an export has what was imported, and importing the export changes nothing', async () => {
   const all = bySku(Object.values(catalogs).flat());
   for (const [name, products] of Object.entries(catalogs)) {
     const text = [...bySku(products).values()].map((product) => JSON.stringify(product)).join('\n');

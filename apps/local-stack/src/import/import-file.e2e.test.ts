@@ -38,7 +38,7 @@ async function products(prefix: string): Promise<number> {
   return rows[0]?.products ?? -1;
 }
 
-test('a file goes in, and the result is told', async () => {
+test('a file is imported, and the result is printed', async () => {
   await writeFile(join(place.root, 'new.csv'), header + row('CLI-1') + row('CLI-2'));
   const [dry, would] = await run('new.csv', '--dry-run');
   expect([dry, await products('CLI-')]).toEqual([0, 0]);

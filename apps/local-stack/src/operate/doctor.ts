@@ -16,7 +16,7 @@ export interface Finding {
   readonly remedy?: string;
 }
 
-export interface Patient {
+export interface ExaminedStack {
   readonly folder: StackFolder;
   readonly ports: Ports;
   readonly services: readonly Pick<ServiceEntry, 'name'>[];
@@ -29,14 +29,14 @@ const leastDisk_bytes = 2 ** 30;
 /** Longer ones keep vacuum from cleaning, and migrations waiting. */
 const longTransaction_s = 60;
 
-export async function examine(patient: Patient): Promise<Finding[]> {
-  const { folder, ports, services } = patient;
+export async function examine(stack: ExaminedStack): Promise<Finding[]> {
+  const { folder, ports, services } = stack;
   const disk = await diskOf(folder);
   const pid = await runningStack(folder.runFile);
-  if (pid === undefined) return [disk, await notRunning(patient)];
+  if (pid === undefined) return [disk, await notRunning(stack)];
   const running: Finding = { subject: 'stack', grade: 'good', text: `runs (pid ${pid}) in ${folder.path}` };
   const parts = services.map(({ name }) => serviceFindings(name, ports[name], folder));
-  return [disk, running, ...(await Promise.all(parts)).flat(), ...(await databaseFindings(patient))];
+  return [disk, running, ...(await Promise.all(parts)).flat(), ...(await databaseFindings(stack))];
 }
 
 /** @returns a line or two for each finding */
@@ -58,7 +58,7 @@ async function diskOf({ path }: StackFolder): Promise<Finding> {
   return { subject: 'disk', grade: 'warn', text, remedy };
 }
 
-async function notRunning({ ports, services }: Patient): Promise<Finding> {
+async function notRunning({ ports, services }: ExaminedStack): Promise<Finding> {
   const text = 'No stack runs here.';
   try {
     await requireFree(ports, [...services.map(({ name }) => name), 'postgres', 'cache-redis', 'state-redis']);
@@ -107,7 +107,7 @@ interface Facts {
   readonly waiting: number;
 }
 
-async function databaseFindings({ databaseUrl }: Patient): Promise<Finding[]> {
+async function databaseFindings({ databaseUrl }: ExaminedStack): Promise<Finding[]> {
   const url = await databaseUrl();
   const pool = createPool({ url, applicationName: 'npm run doctor', max: 1, connectTimeout_ms: answer_ms });
   try {

@@ -233,7 +233,7 @@ export class SupervisedProcess implements Part {
     }
   }
 
-  /** A child that has not come up is killed. Any other is asked first, and killed when its patience is over. */
+  /** Kills a child that has not come up. Asks any other child to stop, and kills it if it has not stopped in time. */
   async #end(child: ChildProcess, exited: Promise<void>, isOrderly: boolean): Promise<void> {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return exited;
     const { name, stopSignal, stopPatience_ms } = this.spec;

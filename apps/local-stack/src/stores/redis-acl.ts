@@ -14,8 +14,8 @@ export type RedisServer = 'cache' | 'state';
 export const operator = 'operator';
 
 /**
- * What ioredis sends on each connection. `INFO` shows the incarnation, the eviction policy and the memory in use. ioredis sends
- * `CLIENT SETINFO` too and does without: Redis 7.0 does not know it, and would not start with it in its ACL.
+ * What ioredis sends on each connection. `INFO` shows the incarnation, the eviction policy and the memory in use. ioredis also
+ * sends `CLIENT SETINFO`, and works when it is refused: Redis 7.0 does not know it, and would not start with it in its ACL.
  */
 const connecting = 'ping client|setname info time';
 const scripts = 'eval evalsha';

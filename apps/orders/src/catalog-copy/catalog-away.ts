@@ -6,8 +6,8 @@ import {
 } from '@catalog/catalog-client';
 import { CatalogError } from '@catalog/contracts';
 
-/** Faults of this service that pass: its token, its scope, its slowness, its request rate. The caller may try again. */
-const passingFaults: ReadonlySet<number> = new Set([401, 403, 408, 429]);
+/** Temporary faults of this service: its token, its scope, its slowness, its request rate. The caller may try again. */
+const temporaryFaults: ReadonlySet<number> = new Set([401, 403, 408, 429]);
 
 /**
  * An error of the catalog is never the fault of the customer: the lines were checked before, and a missing product is not
@@ -25,7 +25,7 @@ export async function askCatalog<T>(ask: () => Promise<T>): Promise<T> {
       const errors = [{ header: 'Min-Version', code: 'not_reached', message }];
       throw new CatalogError('version_not_reached', `Min-Version ${message}.`, { errors, cause: error });
     }
-    if (passingFaults.has(error.status)) throw unavailable(error);
+    if (temporaryFaults.has(error.status)) throw unavailable(error);
     throw new CatalogError('internal_error', 'The catalog refused the request of this service.', {
       cause: error,
     });

@@ -1,4 +1,4 @@
-/** The copy beside the catalog, while processes on both sides are killed. */
+/** The copy compared with the catalog, while processes on both sides are killed. */
 import { eventually, startService, type ServiceProcess } from '@catalog/testing';
 import { afterAll, expect, test } from 'vitest';
 import { runningOrders } from '../testing/running-orders.ts';

@@ -14,7 +14,7 @@ const sql = {
   find: loadSql(import.meta.url, './sql/find.sql'),
 };
 
-/** The catalog tells a follower every 5 s that it has seen all. After three missed times another process goes on. */
+/** The catalog tells a follower every 5 s that it has seen all. After three missed times another process takes over. */
 const place_s = 15;
 const retryPause_ms = backoff({ first_ms: 500, most_ms: 10_000 });
 
@@ -37,8 +37,8 @@ interface CatalogCopyOptions {
 }
 
 /**
- * A copy of the products in the tables of this service. The cursor is stored in the transaction of the changes behind which
- * it stands, so a crash neither loses a change nor stores one twice. One process writes the copy for all.
+ * A copy of the products in the tables of this service. One transaction stores a batch of changes and the cursor after them, so a
+ * crash neither loses a change nor stores one twice. One process writes the copy for all.
  */
 export class CatalogCopy implements Part {
   readonly #options: CatalogCopyOptions;

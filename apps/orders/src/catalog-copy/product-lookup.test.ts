@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { ProductLookup, skusOfRequest, unknownSkuCost } from './product-lookup.ts';
 
 /** A catalog that answers when the test lets it: without products, unless it has one for each SKU. */
-function playedCatalog({ left = 1_000_000, hasAll = false } = {}) {
+function scriptedCatalog({ left = 1_000_000, hasAll = false } = {}) {
   const asked: string[] = [];
   const answers: (() => void)[] = [];
   const getBySku = (sku: string) => {
@@ -37,7 +37,7 @@ function playedCatalog({ left = 1_000_000, hasAll = false } = {}) {
 }
 
 test('lookups of one caller wait for its earlier ones, and those of another caller do not', async () => {
-  const { asked, lookup, answerAll } = playedCatalog();
+  const { asked, lookup, answerAll } = scriptedCatalog();
   const many = Array.from({ length: 100 }, (_, line) => lookup.find(`A-${line}`, { caller: 'a' }));
   const other = lookup.find('B', { caller: 'b' });
   await nextTurn();
@@ -48,7 +48,7 @@ test('lookups of one caller wait for its earlier ones, and those of another call
 });
 
 test('a lookup is not sent for a caller who gave up while it waited', async () => {
-  const { asked, lookup, answerAll } = playedCatalog();
+  const { asked, lookup, answerAll } = scriptedCatalog();
   const until_ms = performance.now() + 20;
   const first = Array.from({ length: 20 }, () => lookup.find('FIRST', { caller: 'a' }));
   await expect(lookup.find('LATE', { caller: 'a', until_ms })).rejects.toMatchObject({ code: 'unavailable' });
@@ -58,7 +58,7 @@ test('a lookup is not sent for a caller who gave up while it waited', async () =
 });
 
 test('a caller pays for each unknown SKU, at last with all its remaining requests', async () => {
-  const { charged, lookup, answerAll } = playedCatalog({ left: 2 * unknownSkuCost + 3 });
+  const { charged, lookup, answerAll } = scriptedCatalog({ left: 2 * unknownSkuCost + 3 });
   const unknown = Array.from({ length: 4 }, (_, line) => lookup.find(`A-${line}`, { caller: 'a' }));
   await nextTurn();
   await answerAll();
@@ -67,7 +67,7 @@ test('a caller pays for each unknown SKU, at last with all its remaining request
 });
 
 test('a caller pays for orders with many lines, because all callers share what the catalog answers to this service', async () => {
-  const { charged, lookup, answerAll } = playedCatalog({ hasAll: true });
+  const { charged, lookup, answerAll } = scriptedCatalog({ hasAll: true });
   const skus = Array.from({ length: 4 * skusOfRequest + 1 }, (_, line) => `A-${line}`);
   const found = lookup.findAll(skus, { caller: 'a' });
   await nextTurn();

@@ -20,8 +20,9 @@ export interface LookupOptions extends Pick<ReadOptions, 'staleIfError_ms' | 'mi
 const lookups = { atOnce: 20, waiting: 1_000, wait_ms: 5_000 } as const;
 
 /**
- * As how many requests an unknown SKU counts. The catalog looks for each of them in its database, past its caches, and lets this
- * service do that 500 times a second for all callers together. With the usual limit, one caller can do it 400 times in ten seconds.
+ * The number of requests that an unknown SKU counts as. The catalog looks for each unknown SKU in its database, past its caches,
+ * and lets this service do that 500 times a second for all callers together. With the usual limit, one caller can do it 400 times
+ * in ten seconds.
  */
 export const unknownSkuCost = 25;
 

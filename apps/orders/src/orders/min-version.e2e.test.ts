@@ -13,7 +13,7 @@ const order = (skus: readonly string[], minVersion?: number | string) =>
   });
 const placed = async (response: Response): Promise<Order> => orderSchema.parse(await response.json());
 
-test('with Min-Version, an order just after a price change takes the new price, beside an unchanged product', async () => {
+test('with Min-Version, an order just after a price change takes the new price, also with an unchanged product in it', async () => {
   const changing = await orders.sell({ sku: 'PRICED-1' }, 1_000);
   const unchanged = await orders.sell({ sku: 'PRICED-2' }, 1_000);
   const product = await orders.client.products.getBySku(changing);
@@ -54,7 +54,7 @@ test('with Min-Version, a SKU that moved just now is that of its new product', a
   expect(items.map(({ productId }) => productId)).toEqual([second?.id, first?.id]);
 });
 
-test('a version that the catalog does not have is refused with 412, and one that is none with 400', async () => {
+test('a version that the catalog does not have is refused with 412, and a text that is no version with 400', async () => {
   const sku = await orders.sell({ sku: 'FUTURE-1' }, 10);
   const future = problemSchema.parse(await (await order([sku], 9_007_199_254_740_991)).json());
   expect([future.status, future.code, future.errors[0]?.header]).toEqual([

@@ -34,8 +34,8 @@ const params = z.strictObject({ id: z.uuid({ error: 'must be a UUID' }).toLowerC
 
 /**
  * `Cache-Control: stale-if-error=SECONDS` of a request (RFC 5861, 4), in milliseconds: how old the catalog's answers may
- * be while the catalog cannot answer. Without it the caller accepts nothing stale. The caller does not choose how old a price
- * may be at most: more than `mostStale_ms` counts as that.
+ * be while the catalog cannot answer. Without it the caller accepts nothing stale. A value above `mostStale_ms` counts as
+ * `mostStale_ms`: no caller may extend that limit.
  */
 export const staleIfError_ms: HeaderField<number> = {
   name: 'Cache-Control',

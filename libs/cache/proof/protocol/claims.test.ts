@@ -29,7 +29,7 @@ test.each(controls)(
   timeout_ms,
 );
 
-test('the search tells the shortest schedule that breaks plain cache-aside', () => {
+test('the search finds the shortest schedule that breaks plain cache-aside', () => {
   const plain = controls.find(({ name }) => name === 'plain cache-aside');
   if (plain === undefined) expect.fail('no control is named "plain cache-aside"');
   const { story } = search(new EntryModel(plain.options), { maxStates: enough });

@@ -7,7 +7,7 @@ import type { Row } from './entry-table.ts';
 export interface EntryClaim {
   readonly name: string;
   readonly options: EntryModelOptions;
-  /** `npm test` stops a long search at so many states; `npm run prove` searches all of them. */
+  /** `npm test` stops a long search at this number of states; `npm run prove` searches all of them. */
   readonly testedStates?: number;
   /** Only `npm run prove` searches it. */
   readonly onlyInProve?: true;

@@ -7,7 +7,7 @@ import {
   type EntryData,
   type Fill,
   type Operation,
-  type Slot,
+  type KeyContent,
   transition,
   type ScriptAnswer,
 } from './entry-protocol.ts';
@@ -174,7 +174,7 @@ async function run(operation: Operation, raws: string[]): Promise<[unknown, stri
 
 /** The real clock of Redis runs on during the script, so TTLs are compared with a tolerance of two seconds. */
 function expectSame(
-  before: Slot,
+  before: KeyContent,
   operation: Operation,
   [answer, raw, left_ms]: [unknown, string | null, number],
 ) {
@@ -196,7 +196,7 @@ test.each([
 ])(
   '%s agrees with the specification on every entry',
   async (_name, operations) => {
-    const entries: Slot[] = [undefined, ...everyEntry()];
+    const entries: KeyContent[] = [undefined, ...everyEntry()];
     const chunk = 2_000;
     let pairs = 0;
     for (const operation of operations) {

@@ -52,15 +52,15 @@ export type Operation = ReadOrLease | Fill | Invalidate;
 export type ScriptAnswer = number | readonly (string | number)[];
 
 /** undefined: the key does not exist, or its content is not readable. */
-export type Slot = EntryData | undefined;
+export type KeyContent = EntryData | undefined;
 
 export interface Step {
-  readonly entry: Slot;
+  readonly entry: KeyContent;
   readonly answer: ScriptAnswer;
 }
 
 /** A protocol, as the model sees it. The controls are other functions of this type. */
-export type Transition = (entry: Slot, operation: Operation, now_ms: number) => Step;
+export type Transition = (entry: KeyContent, operation: Operation, now_ms: number) => Step;
 
 export const transition: Transition = (entry, operation, now_ms) => {
   switch (operation.kind) {
@@ -77,7 +77,7 @@ export const isLive = (entry: EntryData) => entry.state === 'V' || entry.state =
 const isLeased = (entry: EntryData, now_ms: number) => entry.token !== '' && now_ms < entry.leaseUntil_ms;
 const noLease = { token: '', floor: 0, leaseUntil_ms: 0 } as const;
 
-function readOrLease(there: Slot, operation: ReadOrLease, now_ms: number): Step {
+function readOrLease(there: KeyContent, operation: ReadOrLease, now_ms: number): Step {
   const { incarnation, schema, token, lease_ms, refreshAhead } = operation;
   const own = there?.incarnation === incarnation ? there : undefined;
   const readable = own !== undefined && own.state !== 'A' && own.schema === schema;
@@ -107,7 +107,7 @@ function readOrLease(there: Slot, operation: ReadOrLease, now_ms: number): Step 
   };
 }
 
-function fill(there: Slot, operation: Fill, now_ms: number): Step {
+function fill(there: KeyContent, operation: Fill, now_ms: number): Step {
   const { incarnation, schema, token, state, version, fresh_ms, ttl_ms, payload } = operation;
   const own = there?.incarnation === incarnation ? there : undefined;
   const leased = own !== undefined && isLeased(own, now_ms);
@@ -144,7 +144,7 @@ function fill(there: Slot, operation: Fill, now_ms: number): Step {
   return { entry, answer: [0, 'A', 0, 0, 0, ''] };
 }
 
-function invalidate(there: Slot, operation: Invalidate, now_ms: number): Step {
+function invalidate(there: KeyContent, operation: Invalidate, now_ms: number): Step {
   const { incarnation, version, dead_ms } = operation;
   if (there?.incarnation !== incarnation || there.state === 'A') return { entry: undefined, answer: 0 };
   const unleased = { ...there, ...noLease };

@@ -1,4 +1,4 @@
-import { isLive, type Operation, type Slot, type Step, type Transition } from './entry-protocol.ts';
+import { isLive, type Operation, type KeyContent, type Step, type Transition } from './entry-protocol.ts';
 
 /** A transition depends only on whether a lease is live or over, and an entry fresh, due or past. Few moments do. */
 const NOW = 1_000;
@@ -39,7 +39,7 @@ export const NOTHING = 0;
  * versions.
  */
 export class EntryTable {
-  readonly #entries: Slot[] = [];
+  readonly #entries: KeyContent[] = [];
   readonly #ids = new Map<string, number>();
   readonly #outcomes: (Outcome | undefined)[] = [];
   readonly #transition: Transition;
@@ -131,7 +131,7 @@ export class EntryTable {
     return outcome;
   }
 
-  #idOf(data: Slot): number {
+  #idOf(data: KeyContent): number {
     const plain = canonical(data);
     const key = JSON.stringify(plain ?? null);
     const known = this.#ids.get(key);
@@ -147,7 +147,7 @@ export class EntryTable {
 }
 
 /** Entries that no operation can tell apart become one. The model knows who holds the lease. */
-function canonical(data: Slot): Slot {
+function canonical(data: KeyContent): KeyContent {
   if (data === undefined) return undefined;
   const leased = data.token !== '';
   if (data.state === 'A' && !leased) return undefined;

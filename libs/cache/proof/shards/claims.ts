@@ -2,7 +2,7 @@ import { type ShardOptions, shardModel } from './shard-model.ts';
 
 export interface ShardClaim {
   readonly name: string;
-  /** `npm test` stops the search at so many states; `npm run prove` searches all of them. */
+  /** `npm test` stops the search at this number of states; `npm run prove` searches all of them. */
   readonly testedStates?: number;
   readonly options: ShardOptions;
 }

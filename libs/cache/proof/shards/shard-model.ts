@@ -1,6 +1,6 @@
 /**
  * One slot of a cluster that moves between two shards, while workers announce a change of a key in it and a reader keeps a copy.
- * Entries, leases and fills have a model of their own. Here a load is one step, and what may go wrong is who hears of what.
+ * Entries, leases and fills have a model of their own. Here a load is one step, and the search varies who hears which message.
  */
 import { type Model, numberedStates, type VisitStep } from '@catalog/testing/model-search';
 
@@ -229,7 +229,7 @@ function send(state: State, shard: Shard, message: Message): State {
   return withChannel(state, shard, { messages: [...state.channels[shard].messages, message] });
 }
 
-/** What the reader keeps of a shard counts no more, until it hears a heartbeat that is sent later. */
+/** The near copies from a shard no longer count. New ones count after a heartbeat that is sent later. */
 function silence(state: State, shard: Shard): State {
   const drop = (kept: Copy | null) => (kept?.shard === shard ? null : kept);
   const messages = state.channels[shard].messages.map((message) =>

@@ -1,7 +1,7 @@
 import type { PayloadLoader } from '../../src/reading/batch-loader.ts';
 import type { CallsInFlight } from './calls-in-flight.ts';
 
-/** Runs when a query reaches the server. Answers whether that is a standby which the process takes for the primary. */
+/** Runs when a query reaches the server. Returns whether that server is a standby that the process takes for the primary. */
 export type Session = () => boolean;
 
 export interface Commit {
@@ -21,7 +21,7 @@ export class ModelPrimary {
   readonly lost: Commit[] = [];
   incarnation = 1;
   isUp = true;
-  /** So many of the next queries fail. */
+  /** How many of the next queries fail. */
   failures = 0;
   readonly #inFlight: CallsInFlight;
   #version = 0;

@@ -3,7 +3,7 @@ import {
   encode,
   type Operation,
   type ScriptAnswer,
-  type Slot,
+  type KeyContent,
   transition,
 } from '../protocol/entry-protocol.ts';
 import { scripts } from '../../src/redis/scripts.ts';
@@ -15,10 +15,10 @@ import { scripts } from '../../src/redis/scripts.ts';
 export class ModelRedis {
   incarnation = 'incarnation-1';
   isUp = true;
-  #entries = new Map<string, Slot>();
+  #entries = new Map<string, KeyContent>();
   #incarnations = 1;
 
-  at(key: string): Slot {
+  at(key: string): KeyContent {
     const entry = this.#entries.get(key);
     if (entry === undefined || Date.now() < entry.expiresAt_ms) return entry;
     this.#entries.delete(key);
@@ -43,11 +43,11 @@ export class ModelRedis {
   }
 
   /** The state that a replica has copied or a dump has saved. */
-  snapshot(): ReadonlyMap<string, Slot> {
+  snapshot(): ReadonlyMap<string, KeyContent> {
     return new Map(this.#entries);
   }
 
-  beginIncarnation(inherited: ReadonlyMap<string, Slot>): void {
+  beginIncarnation(inherited: ReadonlyMap<string, KeyContent>): void {
     this.#incarnations += 1;
     this.incarnation = `incarnation-${this.#incarnations}`;
     this.#entries = new Map(inherited);

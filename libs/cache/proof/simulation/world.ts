@@ -1,7 +1,7 @@
 import { timings } from '../../src/timings.ts';
 import type { Answer } from '../../src/reading/answer.ts';
 import type { Heartbeat, Invalidation } from '../../src/channel/messages.ts';
-import { isLive, type Slot } from '../protocol/entry-protocol.ts';
+import { isLive, type KeyContent } from '../protocol/entry-protocol.ts';
 import { ModelRedis } from './model-redis.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import { type Commit, ModelPrimary } from './model-primary.ts';
@@ -41,7 +41,7 @@ export class World {
   #workerIncarnation: string | undefined = this.#incarnation;
   #sequence = 0;
   #heldUpSince_ms: number | undefined;
-  #replica: ReadonlyMap<string, Slot> = new Map();
+  #replica: ReadonlyMap<string, KeyContent> = new Map();
   readonly story: string[] = [];
   readonly violations: string[] = [];
 

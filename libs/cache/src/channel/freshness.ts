@@ -27,7 +27,7 @@ type OwnIncarnation = () => string | undefined;
 /** The slots of the shard in the map of this process: `ClusterShard.view`; undefined for a single server. */
 type OwnSlots = () => string | undefined;
 
-/** What a heartbeat knows otherwise than this process, which should then ask again. */
+/** What a heartbeat contradicts. This process should then ask for it again. */
 interface Disagreement {
   readonly otherIncarnation: boolean;
   readonly otherSlots: boolean;
@@ -63,7 +63,7 @@ export class Freshness {
   #silentSince_ms = 0;
   #heartbeatAt_ms = Number.NEGATIVE_INFINITY;
   #watermarkAt_ms = Number.NEGATIVE_INFINITY;
-  /** Redis keys and names of entities that the newest watermark does not hold for. */
+  /** Redis keys and names of entities for which the newest watermark does not hold. */
   #setAsideKeys: ReadonlySet<string> = new Set();
   #setAsideEntities: ReadonlySet<string> = new Set();
   /** The view in the newest heartbeat. If it equals our own view, it is the same string object, so that comparing them is cheap. */

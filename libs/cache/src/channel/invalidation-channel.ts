@@ -17,7 +17,7 @@ export interface InvalidationChannelOptions {
   readonly onInvalidation: (keys: readonly InvalidatedKey[]) => void;
   /** Forget which versions of these keys, or of all keys, were served. Called after `onInvalidation`. */
   readonly onForget: (cacheKeys: readonly string[] | 'all') => void;
-  /** A worker thinks that this shard has other slots. */
+  /** Called when a worker says that this shard has other slots than in the map of this process. */
   readonly onOtherSlots?: () => void;
   readonly onError: (error: Error) => void;
 }
@@ -25,8 +25,8 @@ export interface InvalidationChannelOptions {
 /**
  * The reader's end of the invalidation channel.
  *
- * How old is a message? Its arrival does not tell: while this process is paused, messages wait in the socket. So the
- * channel sends pings on the same connection. Redis answers in order, hence a message that arrives after the answer to
+ * How old is a message? Its arrival does not say that: while this process is paused, messages wait in the socket. So the
+ * channel sends pings on the same connection. Redis answers in order, so a message that arrives after the answer to
  * a ping was published after that ping was sent. That moment is `sentAfter`. The message may be younger, never older.
  * No clock of another machine is read.
  */

@@ -33,7 +33,7 @@ export interface Invalidation extends Envelope {
 export interface Heartbeat extends Envelope {
   /** Every change committed longer ago than this has been applied to Redis and announced, unless its key is set aside. */
   readonly watermarkAge_ms: number;
-  /** Which slots the publisher thinks that this shard has: `ClusterShard.view`. Undefined for a single server. */
+  /** The slots that this shard has according to the publisher: `ClusterShard.view`. Undefined for a single server. */
   readonly slots?: string | undefined;
   readonly setAside?: SetAside | undefined;
 }

@@ -19,8 +19,8 @@ interface GenerationBumperOptions {
  * Begins a new generation of a list, which ends all its cached pages.
  *
  * Many changes share one generation: it lasts for `timings.generationBump_ms` if the bound allows that. The caller does
- * not wait for the end of the pages, because Redis knows when they end, and readers obey. A change can then be
- * acknowledged at once, so the pages do not hold up the watermark. Only a change that is too old for that waits.
+ * not wait for the end of the pages: Redis stores when they end, and the scripts of the readers check it. So a change can
+ * be acknowledged at once, and the pages do not hold up the watermark. Only a change that is too old for that waits.
  */
 export class GenerationBumper {
   readonly #options: GenerationBumperOptions;

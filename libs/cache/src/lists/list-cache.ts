@@ -60,7 +60,7 @@ export class ListCache {
    * @param query tells this page from the others, in a stable order
    * @param load gets the patience of these callers: how long the most patient one waits
    * @param until_ms how long this caller waits, by `performance.now()`
-   * @param loadFromStandby reads a standby of Postgres. Its page is marked stale and kept nowhere
+   * @param loadFromStandby reads a standby of Postgres. Its page is marked stale, and no cache keeps it
    * @throws what `load` throws, if neither a cache nor a standby has the page
    */
   get(

@@ -389,7 +389,6 @@ test('an overtaken answer is not kept, even after the newer entry was evicted', 
   // So much later that this read does not join the slow one.
   paused_ms += timings.flightJoin_ms + 1;
   expect(await one.read('a')).toMatch(/^4 /);
-  // A key that is read again may displace another.
   expect([await one.read('b'), await one.read('b')]).toEqual(['1 stored', '1 redis']);
   expect(one.cache.getNear('a')).toBeUndefined();
   const goAgain = hold();

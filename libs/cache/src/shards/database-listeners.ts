@@ -2,7 +2,7 @@ import type { DatabaseIncarnations } from '../redis/cache-connection.ts';
 
 type Listener = (found: { readonly incarnation: string }) => void;
 
-/** Lets the connections of shards come and go: a pool keeps its listeners for ever. */
+/** Listens to a database for connections of shards, which come and go. A pool keeps its listeners for ever. */
 export class DatabaseListeners {
   readonly #database: DatabaseIncarnations;
   readonly #listeners = new Set<Listener>();

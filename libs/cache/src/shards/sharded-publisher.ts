@@ -15,9 +15,9 @@ export interface WritableShard {
 
 type Announce = (publisher: InvalidationPublisher, keys: readonly InvalidatedKey[]) => Promise<Outcome[]>;
 
-/** How often a key is sent to its shard. A new map may not have reached every node of the cluster yet. */
+/** How often at most a key is sent to its shard. A new map may not have reached every node of the cluster yet. */
 const attempts = 4;
-/** Times the number of the attempt. Nodes tell each other about a slot that has moved within this time. */
+/** The pause after the first attempt; the second pause is twice as long, and so on. Meanwhile the nodes learn of a moved slot. */
 const betweenAttempts_ms = 25;
 
 /**

@@ -64,9 +64,9 @@ const betweenAttempts_ms = 25;
 /**
  * The cache as the worker writes it: one server, or the shards of a cluster.
  *
- * It has one incarnation. That of a single server is the incarnation of its connection. That of a cluster names the map of
- * slots and the incarnation of each shard. While a shard is away, its last incarnation stays in it, so that nothing begins anew for
- * the others.
+ * It has one incarnation. For a single server this is the incarnation of its connection. For a cluster it names the map of
+ * slots and the incarnation of each shard. While a shard is away, it keeps the last incarnation of that shard, so that nothing
+ * begins anew for the others.
  */
 export class WorkerCache implements Router<FillShard> {
   readonly shards: Shards<WorkerShard>;

@@ -49,8 +49,8 @@ const withoutStream_ms = 60_000;
 const mostPause_ms = backoff({ first_ms: 200, most_ms: 10_000 });
 
 /**
- * Follows the changes of the catalog, and never ends by itself: it comes back after each failure that may pass. It reads a
- * stream, or pages while the stream fails.
+ * Follows the changes of the catalog, and never ends by itself: it resumes after each temporary failure. It reads a stream, or
+ * pages while the stream fails.
  */
 export class Changes {
   readonly #context: ClientContext;
@@ -85,7 +85,7 @@ export class Changes {
         // A stream ends with its token, or with its process. The next one begins at once.
       } catch (error) {
         if (until.aborted) return;
-        if (!mayPass(error)) throw error;
+        if (!isTemporary(error)) throw error;
         failures += 1;
         if (isStream && error.reason !== 'overloaded') streamFrom_ms = this.#context.now() + withoutStream_ms;
         // With full jitter, so that followers that failed together do not come back together.
@@ -126,7 +126,9 @@ function queryOf({ after, entity = 'product', include }: ChangesOptions): string
 }
 
 /** Anything but a refusal that the same request would get again. */
-function mayPass(error: unknown): error is CatalogUnavailable | (CatalogProblem & { reason?: undefined }) {
+function isTemporary(
+  error: unknown,
+): error is CatalogUnavailable | (CatalogProblem & { reason?: undefined }) {
   if (error instanceof CatalogUnavailable) return true;
   return (
     error instanceof CatalogProblem && (error.status === 429 || error.status === 408 || error.status >= 500)

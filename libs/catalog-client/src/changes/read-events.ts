@@ -6,9 +6,9 @@ export interface ReceivedEvent {
   readonly data: string;
 }
 
-/** The catalog sends a sign of life every 10 s. A stream that is silent for longer is broken, or a proxy holds it back. */
+/** The catalog sends something every 10 s. A stream that is silent for longer is broken, or a proxy holds it back. */
 const silence_ms = 30_000;
-/** The longest event is a product with all its attributes. A stream that sends more without an end of an event is none of ours. */
+/** The longest event is a product with all its attributes. A stream that sends more without the end of an event is not ours. */
 const longest = 4 * 1024 * 1024;
 
 /**

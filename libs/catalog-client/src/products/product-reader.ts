@@ -114,7 +114,7 @@ export class ProductReader {
   }
 
   /**
-   * Loads a batch, with one request for each `minVersion` in it. A request lives as long as its most patient caller waits;
+   * Loads a batch, with one request for each `minVersion` in it. A request runs as long as its most patient caller waits;
    * `bound` ends the others earlier.
    */
   async #load(batch: readonly WantedProduct[]): Promise<(ReadResult<Product> | Error)[]> {

@@ -5,17 +5,17 @@ import type { Landing } from './landing-queue.ts';
 
 const sql = {
   want: loadSql(import.meta.url, './want.sql'),
-  isFree: loadSql(import.meta.url, './is-free.sql'),
+  needsHolder: loadSql(import.meta.url, './needs-holder.sql'),
   state: loadSql(import.meta.url, './state.sql'),
   create: loadSql(import.meta.url, './create.sql'),
   beginUse: loadSql(import.meta.url, './begin-use.sql'),
   noteLost: loadSql(import.meta.url, './note-lost.sql'),
-  goOn: loadSql(import.meta.url, './go-on.sql'),
+  resumeAfterPurge: loadSql(import.meta.url, './resume-after-purge.sql'),
   land: loadSql(import.meta.url, './land.sql'),
   tick: loadSql(import.meta.url, './tick.sql'),
   milestone: loadSql(import.meta.url, './milestone.sql'),
   hasLanded: loadSql(import.meta.url, './has-landed.sql'),
-  leave: loadSql(import.meta.url, './leave.sql'),
+  noteOldWriters: loadSql(import.meta.url, './note-old-writers.sql'),
   endUse: loadSql(import.meta.url, './end-use.sql'),
   summary: loadSql(import.meta.url, './summary.sql'),
 };
@@ -51,10 +51,10 @@ export interface Tick {
   readonly source: ChangeSource;
   /** The process of Postgres that sends the slot. */
   readonly holder: number | null;
-  /** Whether `left_running` is set: the transactions that ran after the triggers had left the slot. */
-  readonly hasLeft: boolean;
+  /** Whether the transactions are noted that ran when the triggers had turned to the outbox. They may still write to the slot. */
+  readonly oldWritersNoted: boolean;
   /** Whether all of them have ended, so that nobody writes to the slot any more. */
-  readonly isLeft: boolean;
+  readonly oldWritersEnded: boolean;
 }
 
 export interface ChangeSlotSummary {
@@ -80,14 +80,14 @@ export class ChangeSlot {
     this.#db = db;
   }
 
-  /** Asks for this source. A worker switches to it within seconds. */
+  /** Makes this source the wanted one. A worker switches to it within seconds. */
   async want(source: ChangeSource): Promise<void> {
     await this.#db.query(sql.want, [source]);
   }
 
   /** Whether a worker has to read or delete the slot, and none does. */
-  async isFree(): Promise<boolean> {
-    return (await this.#one<{ free: boolean }>(sql.isFree)).free;
+  async needsHolder(): Promise<boolean> {
+    return (await this.#one<{ needsHolder: boolean }>(sql.needsHolder)).needsHolder;
   }
 
   /** @param session a replication connection that is about to read the slot. It may lead to another server than the pool does */
@@ -120,8 +120,8 @@ export class ChangeSlot {
   }
 
   /** Call it after a purge: the slot has every change after this position, and the cache holds nothing from before it. */
-  async goOn(from: number, incarnation: string): Promise<void> {
-    await this.#db.query(sql.goOn, [from, incarnation]);
+  async resumeAfterPurge(from: number, incarnation: string): Promise<void> {
+    await this.#db.query(sql.resumeAfterPurge, [from, incarnation]);
   }
 
   /**
@@ -166,8 +166,8 @@ export class ChangeSlot {
   }
 
   /** Call it when the triggers write to the outbox again. Notes the running transactions, which may still write to the slot. */
-  async leave(): Promise<void> {
-    await this.#db.query(sql.leave);
+  async noteOldWriters(): Promise<void> {
+    await this.#db.query(sql.noteOldWriters);
   }
 
   /** Call it when the slot is deleted and all its changes are in the outbox. */

@@ -78,7 +78,7 @@ export class Lander implements Part {
           await slot.want(source);
           isSaid = true;
         }
-        if (mayHold() && (await slot.isFree())) await this.#hold(signal);
+        if (mayHold() && (await slot.needsHolder())) await this.#hold(signal);
         failures = 0;
       } catch (error) {
         // If another process took the slot first, nothing is wrong.
@@ -237,7 +237,7 @@ export class Lander implements Part {
       over.abort();
       await alive;
     }
-    await slot.goOn(confirmed, incarnation);
+    await slot.resumeAfterPurge(confirmed, incarnation);
   }
 
   async #landAll(stream: SlotStream, incarnation: string, signal: AbortSignal): Promise<false> {
@@ -309,11 +309,14 @@ export class Lander implements Part {
    * @param landed every change before this position has landed and is on the disk
    * @returns whether the slot is no longer needed
    */
-  async #isDone({ milestone, wanted, source, hasLeft, isLeft }: Tick, landed: number): Promise<boolean> {
+  async #isDone(
+    { milestone, wanted, source, oldWritersNoted, oldWritersEnded }: Tick,
+    landed: number,
+  ): Promise<boolean> {
     const { slot } = this.#options;
     if (wanted !== source) await slot.writeTo(wanted);
-    else if (wanted === 'outbox' && !hasLeft) await slot.leave();
-    else if (wanted === 'outbox' && isLeft) {
+    else if (wanted === 'outbox' && !oldWritersNoted) await slot.noteOldWriters();
+    else if (wanted === 'outbox' && oldWritersEnded) {
       this.#lastMilestone ??= milestone;
       return landed >= this.#lastMilestone;
     }
@@ -326,7 +329,7 @@ function whyLost({ exists, lostBy, landed, confirmed }: ChangeSlotState): string
   if (!exists) return 'it does not exist';
   if (lostBy !== null) return lostBy;
   if (landed === null || confirmed === null) return 'the cache was not purged after an earlier loss';
-  return confirmed > landed ? 'it begins behind the last change that has landed' : undefined;
+  return confirmed > landed ? 'it begins later than the last change that has landed' : undefined;
 }
 
 /** Another process reads the slot, or has just created it. */

@@ -42,7 +42,7 @@ const losses: readonly [reason: string, lose: () => Promise<unknown>][] = [
     },
   ],
   [
-    'it begins behind the last change that has landed',
+    'it begins later than the last change that has landed',
     async () => {
       await drop();
       await feed.insertProducts(1);

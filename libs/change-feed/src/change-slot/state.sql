@@ -1,4 +1,4 @@
--- The change slot, and what is known of it. It also runs on a replication connection, which takes no parameters.
+-- The state of the change slot. This statement also runs on a replication connection, which takes no parameters.
 -- Answer: wanted, inUse, landed, as in catalog.change_slot; source, where the triggers write; name, of the slot in this database;
 -- and of the slot: exists; lostBy, why Postgres cannot send it any more, or null; confirmed, the position up to which Postgres
 -- sends nothing again; holder, the process of Postgres that sends it

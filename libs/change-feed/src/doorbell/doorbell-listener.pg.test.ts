@@ -86,7 +86,7 @@ test('a session that works but no longer listens is noticed and replaced', async
   expect(heard.errors.map(({ message }) => message)).toContainEqual(expect.stringContaining('canary'));
 });
 
-test('while Postgres refuses connections, the listener goes on trying', async () => {
+test('while Postgres refuses connections, the listener keeps trying', async () => {
   const url = new URL(feed.workerUrl);
   await using proxy = await tcpProxy({ to: Number(url.port) });
   url.port = String(proxy.port);

@@ -1,4 +1,4 @@
-/** The horizon: what a look and a claim cost beside dead rows, and that no change hides before it. */
+/** The horizon: what a look and a claim cost when there are dead rows, and that no change hides before it. */
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { applied, feedDatabase } from '../testing/feed-database.ts';
 import { Outbox } from './outbox.ts';
@@ -80,7 +80,7 @@ test.each([
   }
 });
 
-test('a look costs the same at any part of a mass change, beside a snapshot that stays open', async () => {
+test('a look costs the same at any part of a mass change, while a snapshot stays open', async () => {
   const beside = await owner.connect();
   try {
     await beside.query('begin isolation level repeatable read; select 1');

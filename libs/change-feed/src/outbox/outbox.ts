@@ -83,13 +83,13 @@ export interface Backlog {
 /**
  * The table of changes that are not yet applied to the cache.
  *
- * Each look answers a horizon: where unapplied changes may be from now on. The next looks and claims begin there, so they cost the
- * same beside a snapshot that keeps vacuum from removing applied changes from the index. `catalog.outbox_horizon` tells
- * why no change can hide before it.
+ * Each look returns a horizon: where unapplied changes may be from now on. The next looks and claims begin there, so they cost the
+ * same even while a snapshot keeps vacuum from removing applied changes from the index. `catalog.outbox_horizon` says why no
+ * change can hide before the horizon.
  */
 export class Outbox {
   readonly #db: Queryable;
-  /** As Postgres answered it. It holds for one incarnation of Postgres; Postgres itself checks its epoch. */
+  /** Of the last look. It holds for one incarnation of Postgres; Postgres itself checks its epoch. */
   #horizon: string | null = null;
   #databaseIncarnation: string | undefined;
 
@@ -101,7 +101,7 @@ export class Outbox {
   /**
    * @param limit how many of the oldest at most
    * @param newest how many of the newest, in addition
-   * @param rung_ms how long ago the doorbell was heard, when it led here
+   * @param rung_ms how long ago the doorbell was heard, if the doorbell caused this claim
    * @returns the changes, ordered by their transactions
    */
   async claim(

@@ -65,7 +65,7 @@ test('under a constant load the watermark follows, one round of the queue behind
   }
 });
 
-test('while a change cannot be applied, the watermark stands still in bounded memory, and later moves on', () => {
+test('while a change cannot be applied, the watermark waits in bounded memory, and later moves on', () => {
   const watermark = new Watermark();
   watermark.look(1, { oldest: null, newest: null });
   for (let now = 2; now < 10_000; now += 1) watermark.look(now, { oldest: 5, newest: 5 + now });

@@ -11,9 +11,9 @@ export interface AwakeLockOptions {
 /**
  * The advisory lock that keeps the doorbell silent while the relay is awake.
  *
- * The relay waits for the lock. A writer only tries to share it, and fails behind a waiting relay, so the wait is short. A relay
- * that only tried would starve. Writers cannot ring from the request until the release, so the relay must look by itself then.
- * It must go on looking until the transactions that were refused have ended.
+ * The relay waits for the lock. A writer only tries to share it, and fails while a relay waits, so the wait is short. A relay
+ * that only tried would starve. A writer that fails does not ring. So from its request until the release the relay must look by
+ * itself, and go on looking until the transactions that failed have ended.
  */
 export class AwakeLock {
   readonly #options: AwakeLockOptions;

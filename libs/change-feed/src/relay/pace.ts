@@ -1,6 +1,6 @@
 import { feedLimits } from '../timings.ts';
 
-/** A change that could not ring waits half of this on average: short compared with the rest of its way. */
+/** A change that did not ring waits half of this on average: short compared with the other steps. */
 export const betweenLooks_ms = 1;
 /** A twentieth of the bound. A look then takes a hundred changes or more, and costs as little for each as it can. */
 const mostBetweenLooks_ms = 100;

@@ -15,7 +15,7 @@ beforeEach(async () => {
   await owner.query('truncate catalog.outbox');
 });
 
-/** Measures which part of the time an outbox spends in looks. */
+/** Measures the share of the time that an outbox spends in looks. */
 function timedOutbox(outbox: Outbox) {
   let looks = 0;
   let time_ms = 0;
@@ -97,9 +97,9 @@ async function betweenLooks_ms(looks: () => number, count: number): Promise<numb
 }
 
 /** How many times longer the pause between two looks is in deep sleep. */
-const soundly = 10;
+const deepSleepFactor = 10;
 
-test('the relay goes on looking until a writer that was refused the bell has ended', async () => {
+test('the relay keeps looking until a writer that cannot ring has ended', async () => {
   const changes = neverEndingChanges();
   const { asleep, awakeLock, dispatchedKeys, looks, rings } = await startRelay({
     dispatch: changes.dispatch,
@@ -114,20 +114,20 @@ test('the relay goes on looking until a writer that was refused the bell has end
     expect([awakeLock.isHeld, await rings()]).toEqual([true, before]);
     changes.stop();
     await eventually(() => !awakeLock.isSilencing);
-    const beside_ms = await betweenLooks_ms(looks, 60);
+    const withWriter_ms = await betweenLooks_ms(looks, 60);
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
     expect(await rings()).toBe(before);
     // Unacknowledged changes would be dispatched again.
     await owner.query('truncate catalog.outbox');
     await asleep();
-    expect(await betweenLooks_ms(looks, 2)).toBeGreaterThan(beside_ms * soundly);
+    expect(await betweenLooks_ms(looks, 2)).toBeGreaterThan(withWriter_ms * deepSleepFactor);
   } finally {
     writer.release(true);
   }
 }, 60_000);
 
-test('a new relay goes on looking while a writer may have been refused the bell before it started', async () => {
+test('a new relay keeps looking while a writer from before its start may be unable to ring', async () => {
   const writer = await owner.connect();
   const former = await owner.connect();
   try {
@@ -136,20 +136,20 @@ test('a new relay goes on looking while a writer may have been refused the bell 
     await writer.query(`insert into catalog.outbox (entity, key, version) values ('product', 'late', 1)`);
     await former.query('select pg_advisory_unlock(7236001)');
     const { dispatchedKeys, looks, rings } = await startRelay();
-    const beside_ms = await betweenLooks_ms(looks, 60);
+    const withWriter_ms = await betweenLooks_ms(looks, 60);
     const before = await rings();
     await writer.query('commit');
     await eventually(() => dispatchedKeys().has('late'), { timeout_ms: 2_000 });
     expect(await rings()).toBe(before);
     await owner.query('truncate catalog.outbox');
-    expect(await betweenLooks_ms(looks, 10)).toBeGreaterThan(beside_ms * 2);
+    expect(await betweenLooks_ms(looks, 10)).toBeGreaterThan(withWriter_ms * 2);
   } finally {
     writer.release(true);
     former.release(true);
   }
 }, 60_000);
 
-test('beside dead rows that vacuum cannot remove, empty looks take at most half of the time', async () => {
+test('with dead rows that vacuum cannot remove, empty looks take at most half of the time', async () => {
   const reader = await owner.connect();
   const writer = await owner.connect();
   try {

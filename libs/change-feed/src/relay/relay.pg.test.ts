@@ -143,7 +143,7 @@ test('a relay that cannot get the awake lock looks by itself, as if it were awak
   }
 });
 
-test('a relay goes on looking when the connection of its awake lock is cut silently', async () => {
+test('a relay keeps looking when the connection of its awake lock is cut silently', async () => {
   const url = new URL(feed.workerUrl);
   await using proxy = await tcpProxy({ to: Number(url.port) });
   url.port = String(proxy.port);

@@ -8,9 +8,9 @@ export interface RelayOptions {
   readonly outbox: Outbox;
   /** The relay releases it and closes its session at the end of each run. */
   readonly awakeLock: AwakeLock;
-  /** Hands changes on. Rejects when it could not. */
+  /** Puts changes into the queue. Rejects if that fails. */
   readonly dispatch: (changes: readonly ClaimedChange[]) => Promise<void>;
-  /** Whether more changes may be dispatched now. While not, they wait in the outbox, which is made for waiting. */
+  /** Whether changes may be dispatched now. Otherwise they wait in the outbox. */
   readonly hasRoom: () => Promise<boolean>;
   /** While false, changes stay in the outbox: they could not be applied, because the cache is away. */
   readonly mayDispatch: () => boolean;
@@ -24,9 +24,9 @@ export interface RelayOptions {
  *   asleep ── a look that was due finds a change without a ring ──▶ awake, because the doorbell may be silent
  *   awake: asks for the awake lock, so that writers need not ring, and looks again and again
  *   awake  ── a few empty looks, and no other relay has the lock ──▶ asleep: releases the lock, and looks after 1, 4, 16, … ms,
- *             at most safetyPoll_ms. While an open transaction may have been refused the bell, after 16 ms at most
+ *             at most safetyPoll_ms. While a transaction is open that may be unable to ring, after 16 ms at most
  *
- * An occasional edit costs its writer one NOTIFY, and the relay two looks.
+ * A single edit costs its writer one NOTIFY, and the relay two looks.
  */
 export class Relay implements Part {
   readonly #options: RelayOptions;
@@ -65,11 +65,14 @@ export class Relay implements Part {
       await this.#sleep(nextLook_ms, signal);
       const isRung = this.#lookNow.isRaised;
       const isDueWithoutRing = !isRung && nextLook_ms === feedTimings.safetyPoll_ms;
-      // Asked before the look: a later writer can ring, and the look sees the changes of transactions that have ended by
-      // then. After a ring a change is waiting, so the question comes before the next look.
-      const canSleep = nextLook_ms < mostBesideWriters_ms || (!isRung && (await this.#canRing()));
+      // The relay asks this before the look. A writer that comes later can ring, and the look sees the changes of all transactions
+      // that have ended by then. After a ring a change is waiting, so the relay asks only before the next look.
+      const canSleep = nextLook_ms < mostWhileWritersMayNotRing_ms || (!isRung && (await this.#canRing()));
       if ((await this.#move(signal)) === 0) {
-        nextLook_ms = Math.min(nextLook_ms * 4, canSleep ? feedTimings.safetyPoll_ms : mostBesideWriters_ms);
+        nextLook_ms = Math.min(
+          nextLook_ms * 4,
+          canSleep ? feedTimings.safetyPoll_ms : mostWhileWritersMayNotRing_ms,
+        );
         continue;
       }
       await this.#sleep(betweenLooks_ms, signal);
@@ -91,7 +94,7 @@ export class Relay implements Part {
     ) {
       if (emptyLooks < looksBeforeSleep || awakeLock.isDenied) awakeLock.request();
       const next_ms = untilNextLook_ms({ ...this.#lastLook, found });
-      await this.#sleep(awakeLock.isDenied ? besideAnother_ms : next_ms, signal);
+      await this.#sleep(awakeLock.isDenied ? whileAnotherIsAwake_ms : next_ms, signal);
       found = await this.#move(signal);
       emptyLooks = found > 0 ? 0 : Math.min(emptyLooks + 1, looksBeforeSleep);
     }
@@ -152,11 +155,11 @@ export class Relay implements Part {
 
 // When the relay looks again. Each number is a trade between the delay of a change and the cost of looking.
 
-/** Twice the time from a claim until the change is visible to readers. */
-const besideAnother_ms = 10;
+/** While another relay holds the awake lock: twice the time from a claim until the change is visible to readers. */
+const whileAnotherIsAwake_ms = 10;
 const slowLook_ms = 10;
-/** Asleep while an open transaction may commit without a ring: so seldom that looking costs next to nothing. */
-const mostBesideWriters_ms = 16;
+/** Asleep, while an open transaction may commit without a ring: so seldom that looking costs next to nothing. */
+const mostWhileWritersMayNotRing_ms = 16;
 /** Falling asleep costs the next writer a NOTIFY, and staying awake costs a look each time. */
 const looksBeforeSleep = 3;
 

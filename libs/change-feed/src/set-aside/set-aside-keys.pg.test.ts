@@ -32,7 +32,7 @@ const key = ({ entity, key }: Pick<Change, 'entity' | 'key'>, rows: readonly Cha
 });
 const p1 = { entity: 'product', key: 'p1' };
 
-test('the changes of a key that is set aside wait no more, and a look names the key', async () => {
+test('the changes of a key that is set aside do not wait any more, and a look names the key', async () => {
   await insertChanges(2);
   const rows = await outbox.claim(10);
   expect(await setAside.add([key(p1, rows.slice(0, 1))], 'first')).toBe(true);
@@ -107,7 +107,7 @@ test('a look names the slots of keys whose shard is away, and not the keys', asy
   );
   await setAside.release(taken);
   expect((await outbox.look('first')).slotsAway).toEqual([16_383]);
-  await setAside.refuse([{ cacheKey: 'product:p2', reason: 'NOPERM' }]);
+  await setAside.noteRefused([{ cacheKey: 'product:p2', reason: 'NOPERM' }]);
   expect(await outbox.look('first')).toMatchObject({ slotsAway: [], setAside: { keys: ['product:p2'] } });
 });
 
@@ -134,7 +134,7 @@ test('a job that was made up or edited sets no key aside, and no change of anoth
     expect(await setAside.add([key(edited, [edited]), key(p1, [])], 'first')).toBe(true);
     expect([await feed.unapplied(), (await setAside.summary(5)).count]).toEqual([1, 0]);
   }
-  // Beside an honest change, a made-up one does not raise the version.
+  // A made-up change next to a real one does not raise the version.
   const raised = { ...row, seq: row.seq + 1, version: 9_000 };
   await setAside.add([key(p1, [row, raised])], 'first');
   expect(await setAside.takeForRetry(0, 10)).toMatchObject([

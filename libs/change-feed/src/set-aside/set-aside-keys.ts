@@ -4,7 +4,7 @@ import { loadSql, type Queryable } from '@catalog/database';
 const sql = {
   setAside: loadSql(import.meta.url, './set-aside.sql'),
   setAsideList: loadSql(import.meta.url, './set-aside-list.sql'),
-  refuse: loadSql(import.meta.url, './refuse.sql'),
+  noteRefused: loadSql(import.meta.url, './note-refused.sql'),
   takeForRetry: loadSql(import.meta.url, './take-for-retry.sql'),
   release: loadSql(import.meta.url, './release.sql'),
   summary: loadSql(import.meta.url, './summary.sql'),
@@ -53,12 +53,12 @@ export interface SetAsideSummary {
 
 /**
  * The keys that the cache Redis refuses to invalidate. One such key must not hold back the watermark, because then every read of
- * every key would go to Postgres. Its changes count as applied, and it stands in this table from the same moment on. A look
- * answers the keys of this table together with the unapplied changes, and each heartbeat carries them. Readers trust Redis up to
- * the watermark, except for these keys. A key is released once Redis has invalidated it.
+ * every key would go to Postgres. One commit counts its changes as applied and writes the key into this table. A look returns
+ * the keys of this table together with the unapplied changes, and each heartbeat carries them. Readers trust Redis up to the
+ * watermark, except for these keys. A key is released once Redis has invalidated it.
  *
- * Keys of a shard that is away stand here too, with their slots. The other shards go on. No heartbeat is sent to a shard that has
- * such a slot, so its readers trust none of its keys.
+ * The table also holds keys of a shard that is away, with their slots. The worker goes on with the other shards. It sends no
+ * heartbeat to a shard that has such a slot, so readers trust none of the shard's keys.
  */
 export class SetAsideKeys {
   readonly #db: Queryable;
@@ -108,15 +108,15 @@ export class SetAsideKeys {
     return rows;
   }
 
-  /** Their shard is back, but Redis refuses them. */
-  async refuse(keys: readonly { readonly cacheKey: string; readonly reason: string }[]): Promise<void> {
-    await this.#db.query(sql.refuse, [
+  /** Notes keys that Redis refuses although their shard is back. */
+  async noteRefused(keys: readonly { readonly cacheKey: string; readonly reason: string }[]): Promise<void> {
+    await this.#db.query(sql.noteRefused, [
       keys.map(({ cacheKey }) => cacheKey),
       keys.map(({ reason }) => reason),
     ]);
   }
 
-  /** To be called when Redis has invalidated the keys at their versions. */
+  /** Call it when Redis has invalidated the keys at their versions. */
   async release(keys: readonly KeyToRetry[]): Promise<void> {
     await this.#db.query(sql.release, [
       keys.map(({ cacheKey }) => cacheKey),

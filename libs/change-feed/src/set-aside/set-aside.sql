@@ -6,7 +6,7 @@
 -- ascending, $7 their transactions, each once; in the order of the seqs $8 entities, $9 keys, $10 versions; of each key $11 its
 -- slot if its shard is away, or null
 -- Answer: accepted, whether the incarnation is the registered one
--- A new incarnation tries these changes again: no incarnation has the name in applied_to.
+-- A new incarnation tries these changes again, because applied_to holds a name that no incarnation has.
 with registered as materialized (
   select from catalog.cache_incarnation where incarnation = $1 for share
 ), accounted as (

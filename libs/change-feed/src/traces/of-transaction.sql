@@ -1,7 +1,8 @@
 -- What became of the changes of one transaction. An applied change is kept for the replay window.
 -- $1 the number of the transaction
--- Answer: unapplied, how many changes wait; changes, how many are applied; keys, the invalidations that they became: several
--- changes of one key are one; committedAt, null unless Postgres runs with track_commit_timestamp; appliedAt, when the last was applied
+-- Answer: unapplied, how many changes wait; changes, how many are applied; keys, how many invalidations these needed: several
+-- changes of one key need one; committedAt, null unless Postgres runs with track_commit_timestamp; appliedAt, when the last was
+-- applied
 -- Scans the whole outbox. An index would slow down every write, and only people ask this.
 with of_key as (
   select

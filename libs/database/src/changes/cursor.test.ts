@@ -8,7 +8,7 @@ const moment = { snapshot: '10:20:', time_ms: 2_000, newest: 90, openAfter: 50 }
 const cursor: ChangeCursor = { incarnation: 'x', seen, next: { moment, after: 40 } };
 const where = { parameter: 'after' };
 
-/** A cursor with a right checksum and any content. */
+/** A cursor with a correct checksum and any content. */
 function checked(json: string): string {
   const bytes = Buffer.from(json);
   const check = createHash('sha256').update(bytes).digest().subarray(0, 6);

@@ -15,7 +15,7 @@ const momentSchema = z.object({
   /** Below all versions that the open transactions of the snapshot had drawn. */
   openAfter: z.int(),
 });
-/** A moment in the life of the database, as a follower remembers it. */
+/** A moment of the database, as a follower remembers it. */
 export type Moment = z.infer<typeof momentSchema>;
 
 const cursorSchema = z
@@ -59,7 +59,7 @@ export function readCursor(text: string, where: { parameter: string } | { header
   });
 }
 
-/** A right checksum does not prove that the bytes are JSON: anybody can compute it. */
+/** A correct checksum does not prove that the bytes are JSON: anybody can compute it. */
 function parseJson(json: Buffer): unknown {
   try {
     return JSON.parse(json.toString());

@@ -1,4 +1,4 @@
-/** The order of the changes beside transactions that commit late, and where a cursor ends. */
+/** The order of the changes when transactions commit late, and where a cursor ends. */
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import type { Pool, PoolClient } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -53,7 +53,7 @@ async function readAll(start: ChangesStart, limit = 100) {
 const latest = async () => (await readAll('latest')).next;
 const keysOf = (changes: readonly ReadChange[]) => changes.map(({ key }) => key);
 
-test('a change is told with its kind, version, changed fields, person and time', async () => {
+test('a change has its kind, version, changed fields, person and time', async () => {
   const from = await latest();
   const session = await begin();
   await session.query("select set_config('catalog.changed_by', 'ann', true)");
@@ -96,7 +96,7 @@ test('a transaction that commits late is behind every cursor that was given whil
   expect((await readAll(before)).changes).toHaveLength(6);
 });
 
-test('a transaction with a higher number than all that have ended is told too, although Postgres does not list it', async () => {
+test('a transaction with a higher number than all that have ended is returned too, although Postgres does not list it', async () => {
   const [slow, quick] = [await insertRow(owner), await insertRow(owner)];
   const early = await begin();
   await early.query('select pg_current_xact_id()');
@@ -122,7 +122,7 @@ test('the versions of one product grow, although a transaction with a lower numb
   expect(ofProduct[1]?.version).toBeGreaterThan(ofProduct[0]?.version ?? 0);
 });
 
-test('a rolled back change is never told', async () => {
+test('a rolled back change is never returned', async () => {
   const { id } = await insertRow(owner);
   const from = await latest();
   const session = await begin();
@@ -148,7 +148,7 @@ test('each change carries a cursor that continues behind it, at any size of a pa
   }
 });
 
-test('a mass change and TRUNCATE are told row by row', async () => {
+test('a mass change and TRUNCATE are returned row by row', async () => {
   await using other = await createTestDatabase({ migrated: true });
   const db = createPool({ url: other.url, applicationName: 'test', statementTimeout_ms: 0 });
   const service = createServicePool({ url: other.urlFor('catalog_read'), applicationName: 'read' });
@@ -253,7 +253,7 @@ test('a cursor from before a failover is gone, because its follower may know cha
   });
 });
 
-test('a transaction that was open when Postgres began another incarnation is told after it', async () => {
+test('a transaction that was open when Postgres began another incarnation is returned after it', async () => {
   const { id } = await insertRow(owner);
   const late = await begin();
   await rename(late, id);

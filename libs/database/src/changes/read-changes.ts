@@ -28,7 +28,7 @@ const sql = {
 const day_ms = 86_400_000;
 /** The newest change is searched this far back. If it is older, a mark knows it. */
 const newestWithin_ms = 2 * day_ms;
-/** A search skips changes that the follower has seen. One statement looks at so many rows at most: some 20 ms. */
+/** A search skips changes that the follower has seen. One statement looks at this many rows at most, which takes about 20 ms. */
 const widestSearch = 5_000;
 /**
  * The rows that one page searches at most: less than 100 ms, whatever a cursor says. So a page may be empty although more changes

@@ -16,7 +16,7 @@ const number = fc.oneof(
   fc.constantFrom('9223372036854775807', '9223372036854775808', '99999999999999999999', '07'),
 );
 
-test('what passes for a snapshot can be read by Postgres', async () => {
+test('Postgres reads every text that is accepted as a snapshot', async () => {
   await fc.assert(
     fc.asyncProperty(number, number, fc.array(number, { maxLength: 4 }), async (first, end, open) => {
       const text = `${first}:${end}:${open.join()}`;
@@ -26,7 +26,7 @@ test('what passes for a snapshot can be read by Postgres', async () => {
   );
 });
 
-test('every snapshot of Postgres passes', async () => {
+test('every snapshot of Postgres is accepted', async () => {
   for (const text of ['1:1:', '10:20:10,14,15', '3:7:5']) {
     const { rows } = await pool.query<{ text: string }>('select $1::pg_snapshot::text as text', [text]);
     expect(isSnapshot(rows[0]?.text)).toBe(true);

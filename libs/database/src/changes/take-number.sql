@@ -1,3 +1,3 @@
--- Takes a transaction number, and thereby ends it. The snapshot of Postgres lists only open transactions below the last number
--- that has ended. So the next snapshot lists every transaction that has a number now.
+-- Takes a transaction number. The number ends with this statement. A snapshot of Postgres lists only open transactions below the
+-- last number that has ended. So the next snapshot lists every transaction that has a number now.
 select pg_current_xact_id()

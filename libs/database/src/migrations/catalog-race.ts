@@ -24,7 +24,7 @@ export async function retryOnCatalogRace<T>(work: () => Promise<T>): Promise<T> 
 function isCatalogRace(error: unknown): boolean {
   const cause = error instanceof MigrationError ? error.cause : error;
   if (!(cause instanceof DatabaseError)) return false;
-  // An internal error has no SQLSTATE of its own, and lc_messages may translate its text: its source file tells.
+  // An internal error has no SQLSTATE of its own, and lc_messages may translate its text. Its source file identifies it.
   if (cause.code === 'XX000') return cause.file === 'heapam.c';
   if (cause.code === '23505') return cause.schema === 'pg_catalog';
   return cause.code === '40P01';

@@ -126,7 +126,7 @@ test('a migration that fails leaves nothing, its error names the line, and it ca
   expect((await migrate(database.url, { migrations: [good, mended] })).applied).toEqual(['m2']);
 });
 
-test('a migration makes way for others while a session holds its lock, tries again, and names that session', async () => {
+test('a migration lets others pass while a session holds its lock, tries again, and names that session', async () => {
   await using database = await emptyDatabase();
   await migrate(database.url, { migrations: [good] });
   const holder = await database.pool.connect();

@@ -14,7 +14,7 @@ export interface MigrateOptions {
   /** Those of this package unless a test says otherwise. */
   readonly migrations?: readonly Migration[];
   /**
-   * How long a migration waits for a lock before it makes way and tries again. While it waits, every later statement on
+   * How long a migration waits for a lock before it lets others pass and tries again. While it waits, every later statement on
    * that table waits behind it: at most a second.
    */
   readonly lockTimeout_ms?: number;
@@ -40,7 +40,7 @@ const applied = loadSql(import.meta.url, './applied.sql');
  * Brings a database to the schema of this code. Any number of processes may call it at once: one works, the others
  * wait and find nothing left to do. Each migration is one transaction together with its row in catalog.migrations, unless it
  * must run outside one.
- * `url` must be a direct connection as the owner of the schema: the lock lives in the session.
+ * `url` must be a direct connection as the owner of the schema, because the lock belongs to the session.
  * Throws MigrationError.
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<MigrateResult> {
@@ -131,7 +131,7 @@ async function applyAll(
   }
 }
 
-/** A migration that waits for a lock stops all traffic on its table. So it waits briefly, makes way, and tries again. */
+/** A migration that waits for a lock stops all traffic on its table. So it waits briefly, lets others pass, and tries again. */
 async function retryWhileLocked(
   client: Client,
   watch: BlockerWatch,

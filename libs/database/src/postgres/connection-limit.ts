@@ -5,7 +5,7 @@ const limitOfRole = loadSql(import.meta.url, './connection-limit.sql');
 
 interface Connections {
   readonly processes: number;
-  /** Of each process, with those that are open only for a moment. */
+  /** Connections of each process, including those that are open only for a moment. */
   readonly each: number;
 }
 

@@ -13,7 +13,7 @@ export class PooledSession extends Error {
 }
 
 /**
- * At the start of a connection Postgres names the process that serves it. A pooler names one of its own making.
+ * At the start of a connection Postgres sends the number of the process that serves it. A pooler sends an invented number.
  *
  * @throws PooledSession if another process answers
  */

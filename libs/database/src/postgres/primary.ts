@@ -20,7 +20,7 @@ export interface Primary {
  * @throws on a standby, with SQLSTATE 57P03
  */
 export async function confirmPrimary(db: Queryable): Promise<Primary> {
-  // A network that was cut without a word must not hold the caller for longer than a connection attempt.
+  // A network that was cut silently must not hold the caller for longer than a connection attempt.
   const { rows } = await db.query<Primary>({ text: confirm, query_timeout: confirm_ms } as { text: string });
   const [primary] = rows;
   if (primary === undefined) throw new Error('Postgres did not say which incarnation it is');

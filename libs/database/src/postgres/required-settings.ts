@@ -1,7 +1,7 @@
 import type { Queryable } from './pool.ts';
 import { sessionSettings } from './session.ts';
 
-/** Its name stands in the answer of `/readyz`. */
+/** `/readyz` shows the name of this error. */
 class SessionSettingsMissing extends Error {
   override readonly name = 'SessionSettingsMissing';
 }

@@ -18,7 +18,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-/** Cuts the connections of the readers' pool while `read` waits for a lock, until so many are cut. */
+/** Cuts connections of the readers' pool while `read` waits for a lock, `times` times. */
 async function cutWhileWaiting<T>(read: () => Promise<T>, times: number): Promise<PromiseSettledResult<T>> {
   const holder = await owner.connect();
   try {

@@ -3,14 +3,14 @@ import { DatabaseError, type QueryConfig } from 'pg';
 
 /** When one connection is cut, other idle ones of the pool may be cut too without the pool knowing it yet. */
 const attempts = 3;
-/** Long enough for the pool to hear of the other cuts, short beside the time that a reader has. */
+/** Long enough for the pool to hear of the other cuts, and short compared with the time that a reader has. */
 const pause_ms = 10;
 
 /**
- * Sends a read again where it failed for a reason that another connection or a fresh plan cures:
+ * Sends a read again if it failed for a reason that another connection or a new plan removes:
  *
  * - Its connection was cut before the answer came. When a failover or an operator ends all sessions, no caller has to
- *   notice. A Postgres that accepts no connection is another matter: that is for the circuit breaker.
+ *   notice. If Postgres accepts no connection, the circuit breaker acts instead.
  * - A migration changed the type of a column, so that the plan of the prepared statement answers another shape.
  * - A pooler in transaction mode led to a session that does not know the prepared statement, or has it from another client.
  *   PgBouncer 1.21 and later keep the names of each client apart.

@@ -98,7 +98,7 @@ async function askAnew({ url, applicationName, connectTimeout_ms = 2_000 }: Pool
     await client.connect();
     return await confirmPrimary(client);
   } finally {
-    // The goodbye may never come, where the network was cut.
+    // If the network was cut, the answer of the server never comes.
     const late = () => new Error('the session did not end within 500 ms');
     await withDeadline(() => client.end(), { after_ms: 500, late }).catch(() => undefined);
   }

@@ -2,7 +2,7 @@
 -- "absentVersion" is null beside a product. Otherwise it is the version of the tombstone, or the highest version of the
 -- tombstones that retention has deleted, or 0.
 -- One statement is one snapshot: it never sees an id between its product and its tombstone. The subselect hides the length
--- of the array from the planner, so that the generic plan is never dearer than a custom one. Otherwise Postgres plans each
+-- of the array from the planner, so that the generic plan never costs more than a custom one. Otherwise Postgres plans each
 -- call, which takes twice as long as the read.
 select wanted.key::text as key,
   case when p.id is null then coalesce(

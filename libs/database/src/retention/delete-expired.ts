@@ -3,7 +3,7 @@ import { loadSql } from '../postgres/sql.ts';
 
 const sql = loadSql(import.meta.url, './delete-expired.sql');
 
-/** How long each kind of row is kept. The history of products leaves by whole days: `dropExpiredHistory`. */
+/** How long each kind of row is kept. `dropExpiredHistory` drops the history of products, a whole day at a time. */
 export interface RetentionAges {
   /** A day at least, like the others: a tombstone keeps older versions from coming back. */
   readonly tombstones_s: number;

@@ -34,7 +34,7 @@ const line =
   /^(?<id>\w+) (?<host>\S*):(?<port>\d+)(?:@\S*)? (?<flags>\S+) \S+ \d+ \d+ (?<epoch>\d+) \w+ ?(?<slots>.*)$/;
 
 /**
- * Reads the answer of CLUSTER NODES. CLUSTER SHARDS and CLUSTER SLOTS do not tell the configuration epochs.
+ * Reads the answer of CLUSTER NODES. CLUSTER SHARDS and CLUSTER SLOTS do not have the configuration epochs.
  *
  * @param askedHost for a node that does not know its own address yet
  * @throws when the node knows no master with slots, so that it is no member of a cluster

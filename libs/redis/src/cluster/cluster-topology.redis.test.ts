@@ -18,7 +18,7 @@ const sorted = (nodes: readonly { readonly port: number }[] = []) =>
   nodes.map(({ port }) => port).toSorted((a, b) => a - b);
 const portsOf = ({ map }: ClusterTopology) => sorted(map?.shards);
 
-test('it is learned from one node, and all processes agree on it', async () => {
+test('the map is learned from one node, and all processes agree on it', async () => {
   const [first, , third] = cluster.nodes;
   const [one, other] = [first, third].map((node) => topologyOf(`redis+cluster://127.0.0.1:${node?.port}`));
   await Promise.all([one?.learn(), other?.learn()]);
@@ -43,7 +43,7 @@ test('a node that refuses the user is passed over', async () => {
   }
 }, 30_000);
 
-test('callers of one time share a round, which begins after the call', async () => {
+test('concurrent callers share a round, which begins after the call', async () => {
   const topology = topologyOf(cluster.url);
   const first = topology.learn();
   const second = topology.learn();

@@ -59,7 +59,7 @@ export class ClusterTopology implements Part {
   }
 
   /**
-   * Learns the map in a round that begins after this call. Callers of one time share a round. Never rejects.
+   * Learns the map in a round that begins after this call. Concurrent callers share a round. Never rejects.
    *
    * @param askFirst a node that knows more than others may, such as one that has said that a slot moved
    */

@@ -17,7 +17,7 @@ afterAll(async () => {
 
 const lock = (name: string, ttl_ms = 10_000) => new Lock({ redis, name, ttl_ms });
 
-test('of a hundred that want a lock at once one gets it, and the next after it is given back', async () => {
+test('of a hundred callers that want a lock at once one gets it, and the next one after its release', async () => {
   const all = await Promise.all(Array.from({ length: 100 }, () => lock('one').acquire()));
   const held = all.filter((each) => each !== undefined);
   expect(held).toHaveLength(1);
@@ -25,7 +25,7 @@ test('of a hundred that want a lock at once one gets it, and the next after it i
   expect(await lock('one').acquire()).toBeDefined();
 });
 
-test('a lock ends by itself, and who slept past its end does not give back the lock of the next', async () => {
+test('a lock ends by itself, and a holder that slept past its end does not release the lock of the next one', async () => {
   const sleeper = await lock('two', 50).acquire();
   const next = await eventually(async () => (await lock('two').acquire()) ?? false);
   await sleeper?.[Symbol.asyncDispose]();
@@ -33,12 +33,12 @@ test('a lock ends by itself, and who slept past its end does not give back the l
   expect(next.fence).toBeGreaterThan(sleeper?.fence ?? Number.POSITIVE_INFINITY);
 });
 
-test('a lock never stands without an end', async () => {
+test('a lock always has a TTL', async () => {
   await lock('three', 5_000).acquire();
   expect(await redis.pttl('lock:{three}')).toBeGreaterThan(0);
 });
 
-test('its holder moves the end of a lock on, and nobody else: not one who slept past its end', async () => {
+test('only its holder extends a lock, and not after the end of the lock', async () => {
   const held = await lock('extended', 10_000).acquire();
   await redis.pexpire('lock:{extended}', 50);
   expect(await held?.extend()).toBe(true);

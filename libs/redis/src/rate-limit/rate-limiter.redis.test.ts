@@ -42,7 +42,7 @@ async function allowedOf(process: RateLimiter, times: number, caller = 'one'): P
   return decisions.filter(({ allowed }) => allowed).length;
 }
 
-test('of 1,000 at once in two processes with a limit of 100 exactly 100 pass', async () => {
+test('of 1,000 requests at once in two processes with a limit of 100, exactly 100 pass', async () => {
   const fixture = new URL('./caller.fixture.ts', import.meta.url).pathname;
   const processes = [1, 2].map(() => {
     const child = spawn(process.execPath, [fixture, server.url, '100', '500']);
@@ -100,7 +100,7 @@ test('callers do not use up each other’s requests', async () => {
   expect(await allowedOf(process, 15, 'two')).toBe(10);
 });
 
-test('a window ends after its time, and no key stands without an end', async () => {
+test('a window ends after its time, and every key has a TTL', async () => {
   const process = limiter(10, { window_ms: 200 });
   expect(await allowedOf(process, 20)).toBe(10);
   expect(await redis.pttl('rate:test:one')).toBeGreaterThan(0);

@@ -94,7 +94,7 @@ export class RateLimiter {
   /**
    * Decides at once when this process knows enough or Redis is slow, else asks Redis.
    *
-   * @param cost as how many requests it counts. It is refused whole if fewer are left
+   * @param cost the number of requests that it counts as. If fewer are left, it is refused and takes none
    */
   take(name: string, cost = 1): RateDecision | Promise<RateDecision> {
     const decision = this.takeHere(name, cost);

@@ -1,5 +1,5 @@
 interface RedisPaceOptions {
-  /** Does what requests wait for, without them. It shows that Redis works again. */
+  /** A call like those that requests wait for. When it succeeds in time, Redis works again. */
   readonly check: () => Promise<unknown>;
   /** How long a request waits for Redis at most. */
   readonly wait_ms: number;

@@ -1,7 +1,6 @@
 -- Takes requests out of a caller's window: as many as wanted, or what is left. Requests that were allowed without asking
--- are counted first, even beyond the limit. One step, so that no two processes take the same request, and the key never
--- stands without a TTL. Opens no window while the server is nearly full, because the number of windows grows with the number
--- of callers.
+-- are counted first, even beyond the limit. One step, so that no two processes take the same request, and the key always
+-- has a TTL. Opens no window while the server is nearly full, because the number of windows grows with the number of callers.
 --
 -- KEYS[1] the caller's window
 -- ARGV 1 requests wanted  2 requests in a window  3 length of a window in ms

@@ -31,7 +31,7 @@ async function end(key: string): Promise<void> {
   await expect.poll(() => redis.exists(key)).toBe(0);
 }
 
-test('what was put is there, also for another process, until its time is over', async () => {
+test('a value is there until its time is over, also for another process', async () => {
   expect(await results().get('a')).toBeUndefined();
   expect(await results().put('a', { rows: 1 }, 60_000)).toBe('stored');
   expect(await results().put('a', { rows: 2 }, 60_000)).toBe('stored');
@@ -41,7 +41,7 @@ test('what was put is there, also for another process, until its time is over', 
   expect(await results().get('a')).toBeUndefined();
 });
 
-test('nothing that it keeps is without an end, the list of it neither, and a shorter one shortens no other', async () => {
+test('every value has a TTL, and so has their list; a short TTL shortens no other one', async () => {
   await results().put('long', { rows: 1 }, 60_000);
   await results().put('short', { rows: 1 }, 1_000);
   const keys = (await redis.keys('*')).sort();
@@ -53,7 +53,7 @@ test('nothing that it keeps is without an end, the list of it neither, and a sho
   expect(list).toBeGreaterThanOrEqual(long);
 });
 
-test('of many that want an id that nobody has one gets it', async () => {
+test('of many callers that want a free id one gets it', async () => {
   const outcomes = await Promise.all(
     Array.from({ length: 20 }, (_, rows) => results().putNew('a', { rows }, 60_000)),
   );
@@ -61,7 +61,7 @@ test('of many that want an id that nobody has one gets it', async () => {
   expect(outcomes.filter((outcome) => outcome === 'taken')).toHaveLength(19);
 });
 
-test('it is full at so many values, what is there can still be replaced, and an ended one leaves its place', async () => {
+test('at its limit it takes no new value but replaces old ones, and an expired value makes room', async () => {
   for (const id of ['a', 'b', 'c']) expect(await results().put(id, { rows: 1 }, 60_000)).toBe('stored');
   expect(await results().put('d', { rows: 1 }, 60_000)).toBe('full');
   expect(await results().get('d')).toBeUndefined();
@@ -87,7 +87,7 @@ test('a value beyond its size is refused, counted in bytes', async () => {
 });
 
 test.each(['{"rows":"many"}', '{"rows":1,"more":2}', '{"rows":', ''])(
-  'what another deploy wrote counts as absent, and is told: %j',
+  'a value that another release wrote counts as absent, and is reported: %j',
   async (text) => {
     await redis.set('temporary:{result}:a', text);
     expect(await results().get('a')).toBeUndefined();
@@ -103,12 +103,12 @@ test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
   },
 );
 
-test('a kind that could meet another one is refused', () => {
+test('a kind whose keys could be those of another kind is refused', () => {
   expect(() => results('a:b')).toThrow(RangeError);
   expect(() => results('a}')).toThrow(RangeError);
 });
 
-test('without Redis nobody is told that there is nothing', async () => {
+test('without Redis a read fails, and does not say that the value is absent', async () => {
   const away = new Redis(1, { lazyConnect: true, retryStrategy: () => null, enableOfflineQueue: false });
   away.on('error', () => {});
   const data = new TemporaryData({

@@ -26,7 +26,7 @@ export interface VerificationKey {
 
 /** How often the service checks the file. A withdrawn key stays valid for at most this much longer. */
 const lookInterval_ms = 1_000;
-/** How long the last good keys stay valid while the file is missing or broken: time to correct it, and no way to keep a key. */
+/** How long the last good keys stay valid while the file is missing or broken: long enough to correct it, but no longer. */
 export const brokenKeys_ms = 60_000;
 
 function readKeys(file: string): Map<string, VerificationKey> {

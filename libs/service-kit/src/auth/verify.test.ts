@@ -62,7 +62,7 @@ test.each<[string, () => string, string | RegExp]>([
     'The token is signed with a key that is not known here.',
   ],
   ['with the wrong algorithm', () => hs256, 'The token must be signed with EdDSA.'],
-  ['that is no token', () => 'abc', 'The token is no signed JWT.'],
+  ['that is no token', () => 'abc', 'The token is not a signed JWT.'],
 ])('a token %s gets the reason', async (_, bad, reason) => {
   const given = await reasonOf(bad());
   if (typeof reason === 'string') expect(given).toBe(reason);

@@ -17,11 +17,11 @@ export interface Caller {
   readonly until_ms?: number;
 }
 
-/** Told by the missing token, because a token may name any subject. */
+/** An anonymous caller is one without a token. The subject does not say it, because a token may name any subject. */
 export const isAnonymous = (caller: Caller): boolean => caller.until_ms === undefined;
 
 const tokenRules = {
-  /** A stolen token is useless soon. */
+  /** Short, so that a stolen token is soon useless. */
   lifetime_s: 300,
   /** Clocks of two machines under NTP differ by far less. */
   skew_s: 5,
@@ -96,7 +96,7 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
       const from_s =
         typeof payload.iat === 'number' ? Math.min(payload.iat, clock.now() / 1_000) : clock.now() / 1_000;
       if (claims.exp - from_s > tokenRules.lifetime_s + tokenRules.skew_s)
-        throw invalid('The token lives longer than 5 minutes.');
+        throw invalid('The token is valid for longer than 5 minutes.');
       // A stolen key of one service must grant no more than that service may do.
       const beyond = scopesIn(claims.scope).find((scope) => signer?.scopes?.has(scope) === false);
       if (beyond !== undefined)
@@ -174,7 +174,7 @@ function reasonOf(error: unknown, { audience, issuer }: { audience: string; issu
     return `The token has a wrong claim: ${error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')}.`;
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature of the token is wrong.';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'The token must be signed with EdDSA.';
-  return 'The token is no signed JWT.';
+  return 'The token is not a signed JWT.';
 }
 
 function timeOf(seconds: number): string {

@@ -84,7 +84,7 @@ test.each(['/v1/things/%ff', '/v1/things/%', '/v1/things/%E0%A4%A'])(
   },
 );
 
-test('a bug tells nothing to the client and everything to the log, once', async () => {
+test('the client learns nothing of a bug, and the log has it once, with its stack', async () => {
   service.logLines.length = 0;
   const response = await fetch(`${service.url}/v1/bug`);
   const problem = await problemOf(response);
@@ -106,19 +106,19 @@ test.each([
   ['/v1/store-away', 503],
   ['/v1/row-locked', 409],
   ['/v1/not-parsed', 400],
-])('%s fails with words of ours, none of the store or the parser', async (path, status) => {
+])('%s fails with a text of ours, not with one of the store or the parser', async (path, status) => {
   const response = await fetch(service.url + path);
   const problem = await problemOf(response);
   expect(problem.status).toBe(status);
   expect(JSON.stringify(problem)).not.toMatch(/canary|ECONNREFUSED|tuple/);
 });
 
-test('what another service answered us, and nobody caught, is a bug of ours and no mistake of the client', async () => {
+test('an error answer of another service that no handler caught is a 500, not a mistake of the client', async () => {
   const problem = await problemOf(await fetch(`${service.url}/v1/refused-elsewhere`));
   expect([problem.status, problem.code]).toEqual([500, 'internal_error']);
 });
 
-test('an answer that fails half-way is visibly not whole', async () => {
+test('the client sees that an answer that fails half-way is not complete', async () => {
   const response = await fetch(`${service.url}/v1/late-bug`);
   await expect(response.text()).rejects.toThrow();
 });
@@ -209,7 +209,7 @@ test('the histogram counts requests by pattern, never by address', async () => {
   expect(text).not.toContain('nothing-');
 });
 
-test('readiness names what fails and what hangs, and liveness does not care', async () => {
+test('readiness names the checks that fail or hang, and liveness is 200 all the same', async () => {
   await using other = await startTestService({ routes: () => {} });
   expect((await fetch(`${other.url}/readyz`)).status).toBe(200);
   other.readiness.add('postgres', () =>
@@ -226,7 +226,7 @@ test('readiness names what fails and what hangs, and liveness does not care', as
   expect((await fetch(`${other.url}/livez`)).status).toBe(200);
 });
 
-test('a warning is told by a service that stays ready, also one that cannot be found out', async () => {
+test('a service with warnings stays ready, even if the check of a warning fails', async () => {
   await using other = await startTestService({ routes: () => {} });
   const matters: string[] = [];
   other.readiness.add('fine', () => true);

@@ -55,7 +55,7 @@ export function createServiceApp(options: ServiceAppOptions): Express {
   useOwnMessages(app);
 
   const operator = operatorRoutes(options);
-  app.use(firstContact(observeRequests({ ...options, stopping: options.readiness.stopping }), operator));
+  app.use(beforeRouting(observeRequests({ ...options, stopping: options.readiness.stopping }), operator));
   options.routes(app);
   app.use(noSuchAddress(options.service));
   app.use(answerErrors);
@@ -66,7 +66,7 @@ export function createServiceApp(options: ServiceAppOptions): Express {
  * The only middleware that every request passes. One test of the address decides about the operator's routes, so that
  * other requests are not compared with each of them.
  */
-function firstContact(observe: (res: Response) => void, operator: Router): RequestHandler {
+function beforeRouting(observe: (res: Response) => void, operator: Router): RequestHandler {
   return (req, res, next) => {
     observe(res);
     const refused = refusal(req);
@@ -79,7 +79,7 @@ function firstContact(observe: (res: Response) => void, operator: Router): Reque
 
 /**
  * Refuses what Node's parser accepts but a proxy may read in another way than we do (RFC 9112, 3.2 and 11.2): two Host
- * headers, a target that names a host, unusual transfer codings, TRACE. And expectations that nobody can fulfil.
+ * headers, a target that names a host, unusual transfer codings, TRACE. It also refuses every `Expect` but 100-continue.
  */
 function refusal(req: IncomingMessage): CatalogError | undefined {
   const target = req.url ?? '';

@@ -19,7 +19,7 @@ async function service(options: Parameters<typeof startTestService>[0] = {}) {
   return started;
 }
 
-// Only Linux has 127.0.0.2 without being asked.
+// Only Linux has 127.0.0.2 by default.
 test.runIf(process.platform === 'linux')(
   'an address that has its share of connections gets no more, and others are not affected',
   async () => {

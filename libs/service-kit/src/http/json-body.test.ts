@@ -95,14 +95,14 @@ test('a body that grows above the limit is refused while it comes, and not kept'
   sending.destroy();
 });
 
-test('a large body that nobody wants is answered, not reset', async () => {
+test('a large body of a refused request gets its answer, not a reset', async () => {
   for (let attempt = 0; attempt < 20; attempt++) {
     const response = await post(Buffer.alloc(3_000_000, ' '), { 'Content-Type': 'text/plain' });
     expect(response.status).toBe(415);
   }
 });
 
-test('a body that ends early is nobody’s success', async () => {
+test('a body that ends early does not succeed', async () => {
   const answer = await rawHttp(
     service.port,
     'POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"a":1}',
@@ -185,7 +185,7 @@ test('a value may say "constructor", a key may not', async () => {
   expect((await post('{"a":"constructor __proto__"}')).status).toBe(200);
 });
 
-/** The shortest of a few, in ms: what the machine does besides only makes things longer. */
+/** The shortest of a few runs, in ms: other work of the machine can only make a run longer. */
 function shortest(work: () => unknown): number {
   const times = Array.from({ length: 5 }, () => {
     const began = performance.now();
@@ -227,7 +227,7 @@ test.each([
   });
 });
 
-test('as many members as are allowed pass, in each of many arrays, and commas in strings do not count', async () => {
+test('the greatest number of members passes in each of many arrays, and commas in strings do not count', async () => {
   const full = Array.from({ length: httpLimits.jsonMembers }, (_, index) => index);
   const value = { a: full, b: full, c: ','.repeat(5_000), d: [[], [1, [2]], full] };
   expect(parseJson(Buffer.from(JSON.stringify(value)))).toEqual(value);
@@ -251,7 +251,7 @@ test('whatever JSON of modest depth is sent comes back equal, unless it holds a 
   );
 });
 
-test('no bytes at all make it fail in a way of its own', () => {
+test('whatever bytes are sent, it fails only with an error of the catalogue', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       try {

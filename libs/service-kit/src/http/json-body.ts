@@ -40,8 +40,8 @@ const endedEarly = (): CatalogError =>
   new CatalogError('malformed_request', 'The body ended before its announced length.');
 
 /**
- * Before its turn, a body stays with the client, except for the part that its socket has read ahead. So a caller whose bodies stop
- * in the middle takes little memory, and only its own bodies wait for them.
+ * Until its turn, a body stays with the client, except for the part that its socket has read ahead. So a caller whose bodies stop
+ * in the middle takes little memory, and only its own other bodies wait for them.
  */
 const bodies = new CallerTurns({
   what: 'bodies',
@@ -67,7 +67,7 @@ async function turnForLargeBody(req: Request): Promise<Disposable> {
   return turn;
 }
 
-/** A chunk of one byte takes a hundred in memory. So many of them are joined, whatever size the client chooses. */
+/** A chunk of one byte takes a hundred bytes of memory. So this many chunks are joined, whatever size the client chooses. */
 const mostChunks = 1_024;
 
 /** Stops at the limit and drops the bytes after it. Receives at most `bodiesOfCaller` bodies of one caller at once. */

@@ -9,8 +9,8 @@ export const httpLimits = {
   /** How often Node checks both. With it, a slow socket is closed within 8 s. */
   checkInterval_ms: 1_000,
   /**
-   * Load balancers keep idle connections for 60 s (AWS ALB, nginx). Whoever closes first must be the balancer: it may send
-   * a request while our FIN is on its way, and then its client gets a 502. `KEEP_ALIVE_SECONDS` changes this.
+   * Load balancers keep idle connections for 60 s (AWS ALB, nginx). The balancer must close first. Otherwise it may send a
+   * request while our FIN is on its way, and then its client gets a 502. `KEEP_ALIVE_SECONDS` changes this.
    */
   keepAlive_ms: 75_000,
   /** Far more than 2,000 callers need, and far fewer than the file descriptors of a process on Linux. */
@@ -19,7 +19,7 @@ export const httpLimits = {
   connectionsOfAddress: 2_500,
   /** How long an answer 429 waits at least. */
   refusal_ms: 250,
-  /** The answers 429 of a process leave in this distance: a thousand a second, for about a fifth of a core. */
+  /** The time between two answers 429 of a process: a thousand a second, for about a fifth of a core. */
   refusalsApart_ms: 1,
   /** A caller that is refused should hear it before it gives up. */
   slowestRefusal_ms: 2_000,
@@ -33,7 +33,7 @@ export const httpLimits = {
   turn_ms: 0.2,
   /** Requests that may wait on one connection: far more than clients pipeline. */
   pipelined: 256,
-  /** A client that takes nothing of its answer for so long is gone, or holds our memory on purpose. */
+  /** A client that takes nothing of its answer for this long is gone, or holds our memory on purpose. */
   unread_ms: 10_000,
   /** What all clients may leave unread: an eighth of the memory of a container. */
   unread_bytes: 64 * 1024 * 1024,
@@ -42,8 +42,8 @@ export const httpLimits = {
    * SIGTERM until its balancer has asked /readyz again.
    */
   drainGrace_ms: 0,
-  /** A caller that uses its connection sends a request within this time. The answer tells it to close the connection. */
-  drainLastWords_ms: 500,
+  /** A caller that uses its connection sends a request within this time, and its answer says that the connection ends. */
+  drainLastAnswers_ms: 500,
   /** After an early answer, the client may send the rest of its request for this long. */
   rest_ms: 1_000,
   /** Then the server cuts off requests that are still in flight. Kubernetes kills after 30 s, the local stack after 10 s. */

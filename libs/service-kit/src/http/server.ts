@@ -37,7 +37,7 @@ export interface ServerOptions {
   /** Connections of one address; `httpLimits` unless set. */
   readonly connectionsOfAddress?: number;
   readonly drainGrace_ms?: number;
-  readonly drainLastWords_ms?: number;
+  readonly drainLastAnswers_ms?: number;
   readonly drainTimeout_ms?: number;
 }
 
@@ -143,7 +143,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (earlier === undefined) refuse();
     else earlier.on('close', refuse);
   });
-  // The app refuses it, in its turn: a client that expects wonders must not be answered before others, and not without limit.
+  // The app refuses it when it is its turn: a client that sends an unknown `Expect` must not be answered before others.
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => unread.take(req, res));
   const given = 'onConnection' in options.listen ? new GivenConnections(server, options.listen) : undefined;
   const port = 'port' in options.listen ? await listen(server, options.listen, log) : 0;
@@ -160,7 +160,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const res of inFlight) res.shouldKeepAlive = false;
     const idleClosed = setTimeout(
       () => server.close(),
-      options.drainLastWords_ms ?? httpLimits.drainLastWords_ms,
+      options.drainLastAnswers_ms ?? httpLimits.drainLastAnswers_ms,
     );
     const impatient = setTimeout(() => {
       log.error({ inFlight: inFlight.size }, 'cut off requests that did not end in time');

@@ -136,47 +136,50 @@ test('requests that wait behind a slow one are bounded together, and an ordinary
 test.each([
   ['made at once', false],
   ['that take time', true],
-])('what all clients leave unread exceeds the bound by a few answers at most: answers %s', async (_what, takesTime) => {
-  const bound_bytes = 12 * page_bytes;
-  // More than the system takes for a client that does not read.
-  const answer = 'x'.repeat(6 * page_bytes);
-  const accepted: Socket[] = [];
-  let most_bytes = 0;
-  const started = await startTestService({
-    unread: { unread_bytes: bound_bytes },
-    create(deps) {
-      const send = (res: ServerResponse) => {
-        res.end(answer);
-        const open = accepted.filter(({ destroyed }) => !destroyed);
-        const unread = open.reduce((sum, { writableLength }) => sum + writableLength, 0);
-        most_bytes = Math.max(most_bytes, unread);
-      };
-      const app = createServiceApp({
-        ...deps,
-        service: 'test',
-        routes(routed) {
-          routed.get('/v1/page', (_req, res) => send(res));
-        },
-      });
-      if (!takesTime)
-        putInFront(app, {
-          answer(_req, res) {
-            send(res);
-            return 'answered';
+])(
+  'what all clients leave unread exceeds the bound by a few answers at most: answers %s',
+  async (_what, takesTime) => {
+    const bound_bytes = 12 * page_bytes;
+    // More than the system takes for a client that does not read.
+    const answer = 'x'.repeat(6 * page_bytes);
+    const accepted: Socket[] = [];
+    let most_bytes = 0;
+    const started = await startTestService({
+      unread: { unread_bytes: bound_bytes },
+      create(deps) {
+        const send = (res: ServerResponse) => {
+          res.end(answer);
+          const open = accepted.filter(({ destroyed }) => !destroyed);
+          const unread = open.reduce((sum, { writableLength }) => sum + writableLength, 0);
+          most_bytes = Math.max(most_bytes, unread);
+        };
+        const app = createServiceApp({
+          ...deps,
+          service: 'test',
+          routes(routed) {
+            routed.get('/v1/page', (_req, res) => send(res));
           },
         });
-      return app;
-    },
-  });
-  onTestFinished(() => started[Symbol.asyncDispose]());
-  started.server.on('connection', (socket: Socket) => accepted.push(socket));
-  const clients = await Promise.all(Array.from({ length: 40 }, () => clientOf(started.port, [])));
-  for (const client of clients) {
-    client.pause();
-    client.write('GET /v1/page HTTP/1.1\r\nHost: x\r\n\r\n');
-  }
-  // Without the bound they would all stay open, with 240 MB.
-  await eventually(() => accepted.filter(({ destroyed }) => destroyed).length > 20);
-  expect(most_bytes).toBeGreaterThan(bound_bytes / 2);
-  expect(most_bytes).toBeLessThan(bound_bytes + bound_bytes / 4 + 2 * answer.length);
-});
+        if (!takesTime)
+          putInFront(app, {
+            answer(_req, res) {
+              send(res);
+              return 'answered';
+            },
+          });
+        return app;
+      },
+    });
+    onTestFinished(() => started[Symbol.asyncDispose]());
+    started.server.on('connection', (socket: Socket) => accepted.push(socket));
+    const clients = await Promise.all(Array.from({ length: 40 }, () => clientOf(started.port, [])));
+    for (const client of clients) {
+      client.pause();
+      client.write('GET /v1/page HTTP/1.1\r\nHost: x\r\n\r\n');
+    }
+    // Without the bound they would all stay open, with 240 MB.
+    await eventually(() => accepted.filter(({ destroyed }) => destroyed).length > 20);
+    expect(most_bytes).toBeGreaterThan(bound_bytes / 2);
+    expect(most_bytes).toBeLessThan(bound_bytes + bound_bytes / 4 + 2 * answer.length);
+  },
+);

@@ -1,6 +1,6 @@
 /**
- * Whether a double stands for this JSON number and no other: the shortest text of the double is the same decimal. 0.1 and
- * 1e5 are exact in this sense, 12345678901234567890 and 1e400 are not.
+ * Whether a double represents exactly this JSON number: the shortest text of the double is the same decimal. 0.1 and 1e5 are exact
+ * in this sense, 12345678901234567890 and 1e400 are not.
  */
 export function isExactNumber(literal: string): boolean {
   const value = Number(literal);

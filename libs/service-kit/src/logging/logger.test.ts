@@ -19,7 +19,7 @@ test.each(['authorization', 'cookie', 'password', 'secret', 'token', 'connection
 );
 
 test.each(['err', 'error'])(
-  'of the URL in an %s, its cause and its stack the password is hidden, and where it led is told',
+  'a URL in an %s, in its cause and in its stack is shown without its password',
   (name) => {
     const cause = new Error('no answer from redis://worker:canary@cache:6379');
     const error = new Error('cannot reach postgres://catalog:canary@db:5432/catalog', { cause });

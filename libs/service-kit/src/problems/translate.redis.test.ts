@@ -16,7 +16,7 @@ afterAll(async () => {
 
 const failure = (): Promise<unknown> => redis.set('key', 'value').catch((error: unknown) => error);
 
-test('a full Redis is unavailable, and no error of ours', async () => {
+test('a full Redis is unavailable', async () => {
   await redis.config('SET', 'maxmemory', '1');
   expect(translate(await failure())).toMatchObject({ code: 'unavailable' });
   await redis.config('SET', 'maxmemory', '0');

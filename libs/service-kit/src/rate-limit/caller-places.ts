@@ -10,7 +10,7 @@ export interface CallerPlacesOptions {
   readonly retryAfter_s: number;
 }
 
-/** A bulkhead: expensive work has so many places in a process, and one caller only a part of them. */
+/** A bulkhead: expensive work has a limited number of places in a process, and one caller may have only a part of them. */
 export class CallerPlaces {
   readonly #options: CallerPlacesOptions;
   readonly #ofCaller = new Map<string, number>();

@@ -38,7 +38,7 @@ export const rateLimitState = ({ left, reset_ms }: RateDecision): string =>
   `"default";r=${left};t=${Math.ceil(reset_ms / 1000)}`;
 
 /**
- * As how many requests this one counts for the limit.
+ * The number of requests that this one counts as.
  *
  * The request is not checked yet: it may be wrong in any way.
  */

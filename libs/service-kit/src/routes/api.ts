@@ -88,7 +88,7 @@ function checkOf(declared: Route['params'], where: 'params' | 'query'): Check {
   return 'schema' in declared ? declared.check : (given) => parse(declared, given, where);
 }
 
-/** Checks everything in the order in which it stands in a request, and hands it to the handler when its turn comes. */
+/** Checks the parts of a request in their order, and calls the handler when it is the turn of the request. */
 function handlerOf(
   { params, query, headers, body, handle }: Route,
   turns: CallerTurns | undefined,

@@ -71,7 +71,7 @@ export interface RouteAnswer {
 }
 
 /**
- * All that there is to know about a route. Validation, access, the rate limit, the OpenAPI document and `Allow` come
+ * Everything about a route. Validation, access, the rate limit, the OpenAPI document and `Allow` come
  * from it.
  */
 export interface RouteDeclaration<
@@ -87,7 +87,7 @@ export interface RouteDeclaration<
   readonly description?: string;
   /** The scope that a token needs. Any one of several is enough; refusals name the first. */
   readonly scope: string | readonly [string, ...string[]];
-  /** As how many requests it counts for the rate limit; 1 unless set. */
+  /** The number of requests that it counts as for the rate limit; 1 unless set. */
   readonly cost?: RequestCost;
   readonly params?: P;
   /** Parameters that it does not name are refused. Without it, the query is not looked at. */

@@ -55,7 +55,7 @@ test('a header is named as a header', () => {
   ]);
 });
 
-test('neither the number of errors nor the length of names is in the hands of the sender', () => {
+test('the sender controls neither the number of errors nor the length of their names', () => {
   const value = Object.fromEntries(
     Array.from({ length: 5_000 }, (_, index) => [`${'k'.repeat(500)}${index}`, 1]),
   );

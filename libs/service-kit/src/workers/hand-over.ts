@@ -55,7 +55,7 @@ export class HandOver {
 
   taken(receiver: Receiver, id: number): void {
     const untaken = this.#receivers.get(receiver);
-    // Closes only this process's copy. The connection lives on in the worker.
+    // Closes only this process's copy. The connection stays open in the worker.
     untaken?.get(id)?.socket.destroy();
     untaken?.delete(id);
   }

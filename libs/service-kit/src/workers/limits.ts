@@ -3,7 +3,7 @@ import { backoff } from '@catalog/runtime';
 export const workerLimits = {
   /** A worker that dies at once must not keep a core busy with starts. */
   restartDelay_ms: backoff({ first_ms: 100, most_ms: 10_000 }),
-  /** A worker that has lived this long begins again with the shortest delay. */
+  /** A worker that ran for this long begins again with the shortest delay. */
   stable_ms: 10_000,
   /** A bit more than a readiness check may take, so that its own message arrives. */
   answer_ms: 1_500,

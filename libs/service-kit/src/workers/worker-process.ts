@@ -96,7 +96,7 @@ export class WorkerProcess implements Part, Receiver {
     this.#child = child;
     child.on('error', (error) => this.#log.error({ worker: this.number, err: error }, 'a worker failed'));
     child.on('message', (message) => this.#hear(message as ToPrimary));
-    // Comes before `exit`, and also from a process that closes the channel and lives on.
+    // Comes before `exit`, and also from a process that closes the channel and goes on running.
     child.on('disconnect', () => this.#leave());
     return child;
   }

@@ -23,7 +23,7 @@ test('visits every state once, however many ways lead to it', () => {
   expect(result.steps).toBe(50_000 + 49_998);
 });
 
-test('tells a shortest schedule that leads to a violation', () => {
+test('finds a shortest schedule that leads to a violation', () => {
   expect(search(counter(20, 7), { maxStates: 100 })).toMatchObject({
     violations: 1,
     story: ['adds 1', 'adds 3', 'adds 3', '7 is forbidden'],

@@ -2,7 +2,7 @@ import { getActiveResourcesInfo } from 'node:process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { eventually } from '../time/eventually.ts';
 
-/** As `Part` of `@catalog/runtime`; this lib imports nothing that a test of it would go through. */
+/** The same as `Part` of `@catalog/runtime`, which this lib does not import: the tests of that package use this lib. */
 interface Part {
   run(signal: AbortSignal): Promise<void>;
 }

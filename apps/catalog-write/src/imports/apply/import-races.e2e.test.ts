@@ -44,7 +44,7 @@ test('imports of the same new SKUs at once create each SKU once, and the last im
   }
 }, 60_000);
 
-test('imports of the same existing SKUs in different orders, beside single changes, do not deadlock', async () => {
+test('imports of the same existing SKUs in different orders do not deadlock, even during single changes', async () => {
   await imported(service, csv(...skus.map((sku) => csvRow(sku))));
   const { rows } = await service.owner.query<{ id: string }>('select id from catalog.products limit 20');
   for (let round = 0; round < 5; round++) {

@@ -46,7 +46,7 @@ const otherNames: Readonly<Record<string, Field>> = {
   price: 'priceMinor', unitprice: 'priceMinor', cost: 'priceMinor', currencycode: 'currency', state: 'status',
 }; // prettier-ignore
 
-/** The field that somebody meant who wrote this name of a column. */
+/** The field that this name of a column probably means. */
 export function suggestedField(column: string): Field | undefined {
   // Long names are no typing errors.
   const name = column

@@ -4,7 +4,7 @@ import { importLimits } from '../limits.ts';
 import type { RecordReader, RecordSink } from './product-record.ts';
 import { TextParts } from './text-parts.ts';
 
-/** Where the reader stands. Between two records it is at `record start`. */
+/** The position of the reader. Between two records it is at `record start`. */
 type Place =
   | 'record start'
   | 'cell start'

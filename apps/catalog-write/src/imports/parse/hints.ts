@@ -1,6 +1,6 @@
 import { isValidGtin, minorUnitDigits, printable } from '@catalog/contracts';
 
-/** What a person probably meant who wrote this text into a field of whole numbers. */
+/** What the writer of this text in a field of whole numbers probably meant. */
 export function wholeNumberMessage(
   field: string,
   text: string,

@@ -17,7 +17,7 @@ export interface DryRunsOptions {
 }
 
 /**
- * The results of dry runs. They are useful for a while only, so they live in the state Redis and expire there. While
+ * The results of dry runs. They are useful for a while only, so they are kept in the state Redis and expire there. While
  * Redis is away, a dry run is still answered, but nobody can read its result later.
  */
 export class DryRuns {
@@ -37,7 +37,7 @@ export class DryRuns {
     });
   }
 
-  /** @throws CatalogError `unavailable` while Redis is away, because then nobody knows */
+  /** @throws CatalogError `unavailable` while Redis is away, because then nobody knows whether a dry run has the id */
   async read(id: string): Promise<ImportResult | undefined> {
     try {
       return await this.#results.get(id);

@@ -212,7 +212,7 @@ test('one import more than may run at once is refused with Retry-After', async (
 });
 
 test('one caller gets only a part of the imports that may run at once', async () => {
-  const finish = await occupy(importLimits.simultaneousOfOne, 'greedy');
+  const finish = await occupy(importLimits.simultaneousPerCaller, 'greedy');
   const res = await postImport(service, csv(csvRow('GREEDY')), { headers: as('greedy') });
   expect([res.status, res.headers.get('retry-after')]).toEqual([429, '10']);
   expect((await postImport(service, csv(csvRow('OTHER')))).status).toBe(200);

@@ -14,7 +14,7 @@ export interface ActionPage {
   readonly page: { readonly nextCursor: string | null };
 }
 
-/** The kinds that one can filter by, as the server names them. */
+/** The kinds of actions that a person can filter by, with the server's names. */
 export const kinds: Readonly<Record<string, string>> = {
   product: 'products',
   cache: 'cache',

@@ -1,6 +1,6 @@
 import { kinds } from './actions.ts';
 
-/** The filters stand in the address, so that a view can be sent and opened again. */
+/** The filters are in the address, so that a person can send a view and open it again. */
 export interface AuditSearch {
   readonly user?: string;
   readonly kind?: string;

@@ -7,7 +7,7 @@ import { meQuery, useMay } from '../../http/me.ts';
 import { Trends } from '../overview/trends.tsx';
 import { useSystem } from '../overview/use-system.ts';
 import { Verdict } from '../overview/verdict.tsx';
-import { WayDiagram } from '../overview/way-diagram.tsx';
+import { ChangePathDiagram } from '../overview/change-path-diagram.tsx';
 import { faultWords } from './faults.ts';
 
 interface Part {
@@ -39,7 +39,7 @@ function WhatIsSeen() {
   return (
     <div className="stack">
       <Verdict causes={causes} />
-      <WayDiagram state={state} />
+      <ChangePathDiagram state={state} />
       <Trends />
     </div>
   );

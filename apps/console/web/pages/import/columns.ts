@@ -26,8 +26,8 @@ const otherNames: Readonly<Record<string, FieldName>> = {
 };
 
 /**
- * The field that a column probably holds. A price of people has a point and a weight may be in kilograms, so only a column that
- * is named after the field itself is taken for one of minor units or grams.
+ * The field that a column probably holds. Files often have prices such as 29.99 and weights in kilograms. So only a column with the
+ * exact name of the field counts as minor units or grams.
  */
 export function suggestedField(column: string): FieldName | undefined {
   const exact = allFields.find((field) => plain(field) === plain(column));

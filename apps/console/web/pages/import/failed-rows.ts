@@ -1,7 +1,7 @@
 import type { ImportError } from '@catalog/contracts';
 import type { FileFormat } from './records.ts';
 
-/** A cell that a spreadsheet does not take for a formula, with its quotes. */
+/** A cell that a spreadsheet does not read as a formula, with its quotes. */
 function cell(text: string): string {
   const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return `"${inert.replaceAll('"', '""')}"`;
@@ -16,8 +16,8 @@ export function errorsByLine(errors: readonly ImportError[]): ReadonlyMap<number
 }
 
 /**
- * The records that failed, as CSV with the reasons in a last column. After correction it is imported again with that column left
- * out. A record of NDJSON stands in one column.
+ * The records that failed, as CSV with the reasons in a last column. A person corrects them and imports the file again without
+ * that column. A record of NDJSON is in one column.
  */
 export function failedRows(file: {
   readonly format: FileFormat;

@@ -1,7 +1,7 @@
 import type { ImportResult } from '@catalog/contracts';
 import { count } from '../../elements/values.tsx';
 
-/** How far an import is. The check before has counted the records, so the time left is known. */
+/** How far an import is. The check before it has counted the records, so the page can tell the remaining time. */
 export function ImportProgress({
   known,
   total,

@@ -117,7 +117,7 @@ function Errors({ chosen, result }: { chosen: ChosenFile; result: ImportResult }
   const { data: records } = useQuery({
     queryKey: ['records', file.name, file.lastModified, result.id],
     queryFn: () => recordsOn(textOf(file), format, new Set(byLine.keys())),
-    // The file may be gone: then the errors stand without their lines.
+    // The file may be gone. Then the errors are shown without their lines.
     retry: false,
   });
   const save = (): void =>

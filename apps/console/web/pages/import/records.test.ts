@@ -27,7 +27,7 @@ test('quotes mean nothing in NDJSON', async () => {
   ]);
 });
 
-test('the header tells separator, columns and first values; a mark of the byte order is no part of it', async () => {
+test('the header tells separator, columns and first values; a byte order mark is not part of it', async () => {
   const header = await headerOf(['\uFEFFSKU;"Name; long";Price;;\n', 'A;"x;y";5\n', 'B;z;6\n']);
   expect(header).toEqual({
     text: 'SKU;"Name; long";Price;;',
@@ -66,7 +66,7 @@ test.each([
 
 const wrong = (line: number, message: string) => ({ line, field: 'name', code: 'x', message });
 
-test('failed rows stand as they are in the file, with their reasons in a last column', () => {
+test('failed rows are as they are in the file, with their reasons in a last column', () => {
   const errors = [wrong(2, 'is too "long".'), wrong(2, 'is bad.'), wrong(5, 'is empty.')];
   expect(errorsByLine(errors).size).toBe(2);
   const rows = failedRows({
@@ -84,7 +84,7 @@ test('failed rows stand as they are in the file, with their reasons in a last co
   );
 });
 
-test('a failed row of NDJSON stands in a cell that no spreadsheet runs', () => {
+test('a failed row of NDJSON is in a cell that no spreadsheet runs as a formula', () => {
   const rows = failedRows({
     format: 'ndjson',
     header: '',

@@ -63,7 +63,7 @@ export async function runImport(run: ImportRun): Promise<ImportResult> {
 
 const byteOrderMark = [0xef, 0xbb, 0xbf];
 
-/** The file behind a line such as `sep=;`, by which the service knows its separator. */
+/** The file after a line such as `sep=;`, which tells the service the separator. */
 async function namingSeparator(file: File, separator: string): Promise<Blob> {
   const begin = new Uint8Array(await file.slice(0, byteOrderMark.length).arrayBuffer());
   const isMarked = byteOrderMark.every((byte, index) => begin[index] === byte);

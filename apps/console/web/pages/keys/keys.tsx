@@ -10,7 +10,7 @@ import { PurgeDialog, type PurgeTarget } from './purge.tsx';
 
 const entities = ['product', 'sku', 'settings', 'sales_month', 'user_profile'] as const;
 
-/** Why is this key so? Any key of the cache, with what happened to it; purges and audits. */
+/** Any key of the cache, with what happened to it; purges and audits. */
 export function Keys() {
   const { key = '', job } = useSearch({ from: '/keys' });
   const isAdmin = useMay('admin');

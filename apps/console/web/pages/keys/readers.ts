@@ -43,7 +43,7 @@ export function rowsOfReaders(views: readonly ReaderView[]): readonly HolderRow[
   ];
 }
 
-export const rowsOfStores = ({
+const rowsOfStores = ({
   postgres,
   redis,
 }: {

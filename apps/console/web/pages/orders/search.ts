@@ -1,4 +1,4 @@
-/** The filters of the list of orders. They stand in the address. */
+/** The filters of the list of orders. They are in the address. */
 export interface OrdersSearch {
   readonly status?: string;
   readonly customerId?: string;

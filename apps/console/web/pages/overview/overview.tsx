@@ -1,12 +1,12 @@
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { exactTime } from '../../elements/values.tsx';
+import { ChangePathDiagram } from './change-path-diagram.tsx';
 import { LatestChanges } from './latest-changes.tsx';
 import { QueueTable } from './queue-table.tsx';
 import { ServiceTable } from './service-table.tsx';
 import { Trends } from './trends.tsx';
 import { useSystem } from './use-system.ts';
 import { Verdict } from './verdict.tsx';
-import { WayDiagram } from './way-diagram.tsx';
 
 export function Overview() {
   const { state, causes, error, refetch } = useSystem();
@@ -27,7 +27,7 @@ export function Overview() {
             </p>
           )}
           <Verdict causes={causes} />
-          <WayDiagram state={state} />
+          <ChangePathDiagram state={state} />
           <Trends />
           <LatestChanges />
           <div className="two">

@@ -13,7 +13,7 @@ interface ActFormProps<T> {
   readonly children: (error: unknown) => ReactNode;
 }
 
-/** The form in a dialog that changes a person. A refusal stands above the buttons, and what was typed stays. */
+/** The form in a dialog that changes a person. A refusal is shown above the buttons, and the form keeps what was typed. */
 export function ActForm<T>({ verb, isDanger = false, run, done, close, children }: ActFormProps<T>) {
   const queries = useQueryClient();
   const act = useMutation({

@@ -17,7 +17,7 @@ interface Session {
   readonly isThis: boolean;
 }
 
-/** Where the person in front of the screen is signed in. */
+/** Where the signed-in person is signed in: all sessions of this person. */
 export function OwnSessions() {
   const queries = useQueryClient();
   const [isChanging, setChanging] = useState(false);

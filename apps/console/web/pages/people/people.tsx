@@ -9,7 +9,7 @@ import { AddPerson } from './password-forms.tsx';
 import { UserTable } from './user-table.tsx';
 import { usersQuery } from './users.ts';
 
-/** Who may sign in, for admins; and for everybody the own sessions. */
+/** For admins, who may sign in; for everybody, their own sessions. */
 export function People() {
   const isAdmin = useMay('admin');
   const [isAdding, setAdding] = useState(false);

@@ -25,7 +25,7 @@ export const roles: Readonly<Record<Role, string>> = {
   admin: 'may do everything',
 };
 
-/** The password stands there if the console has made it. Nobody can ask for it again. */
+/** `password` is set if the console has made it. Nobody can ask for it again. */
 export interface WithPassword {
   readonly username: string;
   readonly password?: string;

@@ -86,7 +86,7 @@ function Adjust({ path, close, done }: { path: string; close: () => void; done: 
     },
   });
   return (
-    // The dialog stands outside the form of the product in the page, but inside it for React.
+    // In the page, the dialog is outside the form of the product. For React, it is inside.
     <div className="stack">
       <div className="fields">
         <Field label="Pieces" hint="received, or below zero: lost, broken or miscounted">

@@ -17,7 +17,7 @@ interface Followed {
   readonly problem: string | null;
 }
 
-/** The last save of this page, on its way into every cache. `at` is the address in the console of what was saved. */
+/** Follows the last save of this page into every cache. `at` is the address in the console of the saved product or settings. */
 export function ThisChange({
   at,
   cacheKey,

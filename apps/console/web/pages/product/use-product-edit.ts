@@ -1,4 +1,4 @@
-/** The state of the product page: the loaded product, the edits that are not saved, and a newer version, if somebody has saved one. */
+/** The state of the product page: the loaded product, the unsaved edits, and a newer version if somebody has saved one. */
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../../http/api.ts';
 import { productIdIn, useLive } from '../../http/live.ts';
@@ -114,7 +114,7 @@ export function useProductEdit(id: string) {
     } catch (thrown) {
       if (thrown instanceof ApiError && thrown.status === 412 && on !== undefined) {
         try {
-          // Postgres has a newer version than the one of `on`: that is what 412 says.
+          // 412 says that Postgres has a newer version than `on`.
           const theirs = await loadProduct(id, undefined, on.product.version + 1);
           known.current = theirs.product.version;
           setConflict({ base: on.product, mine, theirs });
@@ -150,7 +150,7 @@ export function useProductEdit(id: string) {
   };
 }
 
-/** Without typed changes the form simply follows. Otherwise theirs is offered. */
+/** Without typed changes the form shows the newer version. Otherwise the page offers it. */
 function receive(now: Edit, theirs: Edit['theirs']): Edit {
   if (theirs === undefined || theirs === 'deleted') return { ...now, theirs };
   if (theirs.product.version <= now.base.product.version) return now;

@@ -13,7 +13,7 @@ export const changeNames: Readonly<Record<ChangeKind, { label: string; value: st
 
 const number = /^-?\d+(?:\.\d+)?$/;
 
-/** The product after the change. undefined while the value is none for this change. */
+/** The product after the change. undefined while the value is not valid for this change. */
 export function change(product: Product, kind: ChangeKind, value: string): Product | undefined {
   if (value === '') return undefined;
   switch (kind) {

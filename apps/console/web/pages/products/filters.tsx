@@ -10,7 +10,7 @@ type Choose = (change: Partial<Record<keyof ProductsSearch, string | number | un
 
 type Facets = Partial<Readonly<Record<'brand' | 'category' | 'status', readonly FacetCount[]>>>;
 
-/** Each key press would be a query of its own. */
+/** The search waits for this time after a key press. Otherwise each key press would be a query of its own. */
 const typing_ms = 200;
 
 export function Filters({ search, choose }: { search: ProductsSearch; choose: Choose }) {

@@ -8,7 +8,7 @@ import { useStock } from './use-stock.ts';
 
 export interface ProductTableProps {
   readonly products: readonly Product[];
-  /** True while the rows are those of the filters before. */
+  /** True while the rows are still those of the former filters. */
   readonly isOld: boolean;
   readonly sort: string | undefined;
   readonly sortBy: (sort: string | undefined) => void;

@@ -14,7 +14,7 @@ export function SavedViews({
 }) {
   const [views, setViews] = useState(() => savedViews(localStorage));
   const [isNaming, setNaming] = useState(false);
-  /** The menu opens inside the page, whose landmark it then belongs to. */
+  /** The menu opens inside the page, so that it belongs to the landmark of the page. */
   const place = useRef<HTMLDivElement>(null);
   const keep = (next: readonly SavedView[]): void => {
     keepViews(next, localStorage);

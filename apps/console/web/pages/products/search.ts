@@ -1,4 +1,4 @@
-/** What the table of products shows. It stands in the address, so that it can be sent, kept and opened again. */
+/** What the table of products shows. It is in the address, so that a person can send it, keep it and open it again. */
 export interface ProductsSearch {
   readonly q?: string;
   readonly status?: string;

@@ -102,7 +102,8 @@ function Theirs({ state }: { state: ReturnType<typeof useSettingsEdit> }) {
     .join(', ');
   return (
     <ChangedMeanwhile both={both.map((name) => settingNames[name].toLowerCase())} take={take} keep={keep}>
-      {saveError !== undefined && 'Not saved. '}Somebody else changed {changes || 'nothing that stands here'}.
+      {saveError !== undefined && 'Not saved. '}Somebody else changed{' '}
+      {changes || 'nothing that is shown here'}.
     </ChangedMeanwhile>
   );
 }

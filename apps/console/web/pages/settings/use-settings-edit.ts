@@ -73,7 +73,7 @@ export function useSettingsEdit() {
       return true;
     } catch (thrown) {
       setSaveError(thrown);
-      // Postgres has a newer version than ours: that is what 412 says.
+      // 412 says that Postgres has a newer version than ours.
       if (thrown instanceof ApiError && thrown.status === 412)
         await load(undefined, base.settings.version + 1);
       return false;
@@ -82,8 +82,8 @@ export function useSettingsEdit() {
     }
   }
 
-  /** Goes on with the version of the other person. `mine` are the settings that keep what was typed. */
-  function goOn(mine: readonly SettingName[]): void {
+  /** Bases the form on the version of the other person. `mine` are the settings that keep what was typed. */
+  function rebaseOnTheirs(mine: readonly SettingName[]): void {
     setSaveError(undefined);
     setEdit((now) => {
       if (now?.theirs === undefined) return now;
@@ -108,12 +108,12 @@ export function useSettingsEdit() {
     save,
     change: (draft: Draft) => setEdit((now) => now && { ...now, draft }),
     reset: () => setEdit((now) => now && { ...now, draft: draftOf(now.base.settings) }),
-    take: () => goOn(typed.filter((name) => !theirsChanged.includes(name))),
-    keep: () => goOn(typed),
+    take: () => rebaseOnTheirs(typed.filter((name) => !theirsChanged.includes(name))),
+    keep: () => rebaseOnTheirs(typed),
   };
 }
 
-/** Without typed changes the form simply follows. Otherwise theirs is offered. */
+/** Without typed changes the form shows the newer version. Otherwise the page offers it. */
 function receive(now: Edit | undefined, loaded: LoadedSettings): Edit {
   if (now === undefined || Object.keys(patchOf(now.base.settings, now.draft)).length === 0)
     return { base: loaded, draft: draftOf(loaded.settings), theirs: undefined };

@@ -26,7 +26,7 @@ export interface CacheServers {
   crash(): Promise<void>;
 }
 
-/** What a fault may do with processes of the stack. */
+/** What a row may do with processes of the stack. */
 interface Control {
   hang(process: StackProcess, time_ms: number): Promise<void>;
   killAndAwait(process: StackProcess): Promise<void>;

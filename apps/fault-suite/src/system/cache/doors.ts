@@ -24,8 +24,8 @@ export function oneDoor<Proxy extends Door>(url: string, proxy: Proxy): Doors<Pr
 }
 
 /**
- * A client of a cluster asks a node for the addresses of all nodes. So a second proxy behind each proxy replaces the ports in that
- * answer by those of the proxies. The client then never connects to a node directly.
+ * A client of a cluster asks a node for the addresses of all nodes. So a second proxy behind each proxy replaces the ports in this
+ * answer with the ports of the proxies. The client then never connects to a node directly.
  */
 export async function doorsOfCluster<Proxy extends Door>(
   nodes: readonly RedisServer[],

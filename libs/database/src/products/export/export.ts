@@ -31,8 +31,8 @@ const fetchBatch: QueryArrayConfig & { readonly query_timeout: number } = {
 };
 
 /**
- * All products that match, by id, in batches of one snapshot. Memory does not depend on their number. Whoever stops early
- * closes the connection.
+ * All products that match, by id, in batches of one snapshot. Memory does not depend on their number. If the caller stops early,
+ * the connection is closed.
  */
 export async function* exportProducts(
   pool: Pool,

@@ -11,7 +11,7 @@ const sql = {
 
 /** Values of a facet in an answer. Those of the filter come first. */
 const mostValues = 100;
-/** So many products are counted one by one. Beyond that, a sample of about as many rows of the table is. */
+/** Up to this many products are counted one by one. If more match, a sample of about this many rows of the table is counted. */
 const countedExactly = 10_000;
 const facetFields = ['category', 'brand', 'status'] as const;
 

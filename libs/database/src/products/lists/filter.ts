@@ -15,9 +15,9 @@ export class Bound {
 }
 
 export interface Conditions {
-  /** What stands behind FROM. The products are `p`. */
+  /** The text after FROM. The products are `p`. */
   readonly tables: string;
-  /** What stands behind WHERE. */
+  /** The text after WHERE. */
   readonly conditions: string;
   /** Sets of values. The rows of each value are read in the order of an index, and are then merged. */
   readonly spread: string;
@@ -26,7 +26,7 @@ export interface Conditions {
 export interface ConditionOptions {
   /** Filters whose values have an index in the order of the list each. */
   readonly spread?: readonly ('category' | 'brand' | 'status')[];
-  /** The words of the search stand for words that are like them. */
+  /** Looks for known words that are like the words of the search. */
   readonly similar?: boolean;
   /** Filters to leave out. */
   readonly without?: readonly ('category' | 'brand' | 'status')[];

@@ -1,4 +1,4 @@
-/** What the triggers keep beside the products: tidy names, counts and search words, whoever changes them. */
+/** What the triggers keep up to date whoever changes a product: tidy names, counts and search words. */
 import { productCreateSchema, productFilterSchema } from '@catalog/contracts';
 import { createTestDatabase, type TestDatabase } from '@catalog/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -94,7 +94,7 @@ test('counts are those of the table after any change, joined or not, also of wri
   await compare();
 });
 
-test('Postgres reads every time that passes for the end of a page', async () => {
+test('Postgres reads every time that is accepted as the end of a page', async () => {
   const id = '00000000-0000-7000-8000-000000000000';
   const passes = (time: string) => new ListOrder(usualSort).accepts([time, id]);
   const times = [

@@ -45,7 +45,7 @@ export class ListOrder {
     };
   }
 
-  /** What the rows behind the position fulfil. */
+  /** The condition that selects the rows after the position. */
   after(position: Position, bound: Bound): string {
     const values = this.#keys.map((key, index) => bound.add(position[index], key.type));
     const [first] = this.#keys;
@@ -85,7 +85,7 @@ function isReadable(type: string, value: unknown): boolean {
   }
 }
 
-/** Postgres knows no later one (manual, 8.5). A product of such a year is not shown, but a page may end at it. */
+/** The last year that Postgres knows (manual, 8.5). A product of such a year is not shown, but a page may end at it. */
 const lastYear = 294_275;
 
 function isTimestamp(text: string): boolean {

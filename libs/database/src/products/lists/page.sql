@@ -1,7 +1,7 @@
 -- One page. The marks are replaced by fixed text of lists/page.ts and lists/filter.ts, the values of the caller are bound.
 -- First the keys of the page, in the order of an index where there is one; then the rows of these keys.
 --   :limit   rows of the page, and one more
---   :most    so many keys are counted for the total: of a search, whose index answers all of them in any case
+--   :most    how many keys are counted for the total: in a search more than one page, because its index returns them all anyway
 --   :size    what the large columns of a row take, in bytes
 --   :room    the page ends before a row if the rows before that one take more
 -- It is not prepared: Postgres plans each call and knows the values, so that every filter uses its own index.

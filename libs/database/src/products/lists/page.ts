@@ -35,9 +35,9 @@ const sql = {
   countSome: loadSql(import.meta.url, './count-some.sql'),
 };
 
-/** So many products are counted one by one, if `product_counts` does not know the number. */
+/** Up to this many products are counted one by one, if `product_counts` does not know the number. */
 const countedExactly = 500;
-/** Where Postgres expects more, none are: reading them takes longer than the page. */
+/** If Postgres expects more than this, none are counted: reading them would take longer than the page. */
 const worthCounting = 5_000;
 
 /**
@@ -102,7 +102,7 @@ export function pageStatement(
   const bound = new Bound();
   const isUsual = sort.length === 1 && sort[0]?.by === 'createdAt';
   const several = [category, brand].map((values) => (values?.length ?? 0) > 1);
-  // One set of values and the states: more would multiply.
+  // At most one set of values besides the states, because each further set multiplies the ranges of the index.
   const spread = !isUsual ? [] : several[0] === true ? (['category'] as const) : (['brand'] as const);
   const isCountedAtOnce = request.q !== undefined && from.position === undefined;
   const also = from.position === undefined ? undefined : order.after(from.position, bound);
@@ -172,7 +172,7 @@ async function estimateTotal(db: Queryable, filter: ProductFilter, similar: bool
     return rows[0]?.products ?? 0;
   }
   const expected = await expectedRows(db, filter, { similar });
-  // Of a search, more were counted.
+  // The page of a search has already counted more than `countedExactly`.
   if (filter.q !== undefined) return Math.max(expected, countedExactly + 1);
   if (expected > worthCounting) return expected;
   const bound = new Bound();

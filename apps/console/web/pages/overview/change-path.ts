@@ -26,7 +26,7 @@ const state = (isWell: boolean | undefined, ill: string, well = 'ready'): Pick<P
   return isWell ? { health: 'good', word: well } : { health: 'bad', word: ill };
 };
 
-export function wayOf({ services, stores, queues, feed, rates }: SystemState): Part[] {
+export function changePathOf({ services, stores, queues, feed, rates }: SystemState): Part[] {
   const service = (name: string) => services.find((one) => one.name === name);
   const worker = service('invalidation-worker');
   const read = service('catalog-read');

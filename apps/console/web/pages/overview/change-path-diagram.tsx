@@ -1,14 +1,14 @@
 import { useState } from 'react';
 import { useLive } from '../../http/live.ts';
 import type { ReaderState, SystemState } from './state.ts';
-import { nearCacheOf, wayOf } from './way.ts';
+import { nearCacheOf, changePathOf } from './change-path.ts';
 
 const pulse_ms = 600;
 /** More would make the diagram higher than the page. */
 const mostReaders = 8;
 
-/** The way of a change. A pulse runs along it whenever changes are applied. */
-export function WayDiagram({ state }: { state: SystemState }) {
+/** The path of a change. A pulse runs along it whenever changes are applied. */
+export function ChangePathDiagram({ state }: { state: SystemState }) {
   const [pulses, setPulses] = useState(0);
   const [isPulsing, setPulsing] = useState(false);
   useLive('applied', () => {
@@ -18,22 +18,24 @@ export function WayDiagram({ state }: { state: SystemState }) {
     setTimeout(() => setPulsing(false), pulse_ms);
   });
   return (
-    <section className="panel" aria-labelledby="way">
+    <section className="panel" aria-labelledby="change-path">
       <header>
-        <h2 id="way">The way of a change</h2>
+        <h2 id="change-path">The path of a change</h2>
         <span className="fine">from a save to the near cache of every reader</span>
       </header>
-      <ol className={isPulsing ? 'way pulsing' : 'way'} key={pulses}>
-        {wayOf(state).map(({ name, health, word, figure, note }) => (
+      <ol className={isPulsing ? 'change-path pulsing' : 'change-path'} key={pulses}>
+        {changePathOf(state).map(({ name, health, word, figure, note }) => (
           <li key={name}>
-            <span className="way-name">
+            <span className="change-path-name">
               <span className={`dot ${health}`} />
               <strong>{name}</strong>
             </span>
-            <span className={`way-word ${health === 'warn' || health === 'bad' ? `${health}-text` : ''}`}>
+            <span
+              className={`change-path-word ${health === 'warn' || health === 'bad' ? `${health}-text` : ''}`}
+            >
               {word}
             </span>
-            <span className="way-figure">{figure}</span>
+            <span className="change-path-figure">{figure}</span>
             <span className="fine">{note}</span>
             {name === 'readers' && state.readers.length > 0 && <NearCaches readers={state.readers} />}
           </li>
