@@ -50,21 +50,22 @@ const bodies = new CallerTurns({
   wait_ms: httpLimits.request_ms,
 });
 
-/**
- * A body of the largest size may take tens of milliseconds to read and to check. A turn of the event loop does that for one body
- * of a caller, so that the requests of others come in between.
- */
-const largeBodies = new CallerTurns({
-  what: 'large bodies',
-  atOnce: 1,
-  waiting: httpLimits.bodiesOfCaller + httpLimits.waitingBodiesOfCaller,
-  wait_ms: httpLimits.request_ms,
-});
+/** For how long bodies of each caller were read and checked in this turn of the event loop. */
+const spent_ms = new Map<string, number>();
 
-async function turnForLargeBody(req: Request): Promise<Disposable> {
-  const turn = await largeBodies.take(callerKey(req));
-  await nextTurn();
-  return turn;
+/**
+ * Reads and checks the body of a caller, in this turn of the event loop or in a later one. Otherwise a caller whose bodies end at
+ * the same time would delay the requests of others until all of them are read.
+ */
+async function inTurnOf(caller: string, work: () => void): Promise<void> {
+  while ((spent_ms.get(caller) ?? 0) >= httpLimits.bodyTurn_ms) await nextTurn();
+  const began_ms = performance.now();
+  try {
+    work();
+  } finally {
+    if (spent_ms.size === 0) setImmediate(() => spent_ms.clear());
+    spent_ms.set(caller, (spent_ms.get(caller) ?? 0) + performance.now() - began_ms);
+  }
 }
 
 /** A chunk of one byte takes a hundred bytes of memory. So this many chunks are joined, whatever size the client chooses. */
@@ -114,10 +115,11 @@ export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
   return async (req, _res, next) => {
     requireContentType(req, types);
     const bytes = await readBody(req, limitBytes);
-    using _turn = bytes.length <= httpLimits.smallBodyBytes ? undefined : await turnForLargeBody(req);
-    req.body = parseJson(bytes);
-    // The route checks the body at once, so its turn includes that.
-    next();
+    await inTurnOf(callerKey(req), () => {
+      req.body = parseJson(bytes);
+      // The route checks the body at once, so this includes that.
+      next();
+    });
   };
 }
 

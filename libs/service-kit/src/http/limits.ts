@@ -54,8 +54,8 @@ export const httpLimits = {
   operatorRuns_ms: 50,
   /** For JSON bodies. The largest valid product has about 115 KiB. */
   jsonBytes: 256 * 1024,
-  /** Reading and checking such a body takes a millisecond at most. */
-  smallBodyBytes: 8 * 1024,
+  /** A turn of the event loop reads and checks bodies of one caller for this time. The worst body takes a few milliseconds. */
+  bodyTurn_ms: 2,
   /** JSON bodies of one caller that are received at once: 16 MiB at most. A complete body takes less than a millisecond. */
   bodiesOfCaller: 64,
   /** JSON bodies of one caller that wait for their turn. Node reads up to 64 KiB of each ahead. */
@@ -66,6 +66,8 @@ export const httpLimits = {
   requestTurn_ms: 2_000,
   /** Deeper than any of our bodies, and far from the depth that could overflow the stack. */
   jsonDepth: 20,
-  /** Elements of one array, or keys of one object: ten times as many as our contracts allow. */
-  jsonMembers: 1_000,
+  /** Elements of one array, or keys of one object: three times as many as our contracts allow. */
+  jsonMembers: 300,
+  /** All of them together: four times as many as the longest order has. A body of a few bytes each would take 100 ms. */
+  jsonMembersInAll: 2_000,
 } as const;

@@ -40,11 +40,12 @@ const backslash = 0x5c;
 
 /** Sees each character once. The text may be broken: then the counts mean nothing, and `JSON.parse` refuses it. */
 function scan(text: string): { members: number; allExact: boolean } {
-  const { jsonDepth: maxDepth, jsonMembers: maxMembers } = httpLimits;
+  const { jsonDepth: maxDepth, jsonMembers: maxMembers, jsonMembersInAll: maxInAll } = httpLimits;
   /** The number of commas so far in the open array or object of each depth. */
   const commas = new Uint32Array(maxDepth + 1);
   let depth = 0;
   let members = 0;
+  let allCommas = 0;
   let allExact = true;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
@@ -59,6 +60,9 @@ function scan(text: string): { members: number; allExact: boolean } {
         );
       }
       commas[depth] = inThis - 1;
+      if (++allCommas >= maxInAll) {
+        throw new CatalogError('malformed_request', `The JSON has more than ${maxInAll} members in all.`);
+      }
     } else if ((code >= 0x30 && code <= 0x39) || code === minus) {
       const end = endOfNumber(text, index + 1);
       // A double holds any 15 digits (DBL_DIG), so a short number needs no test.
