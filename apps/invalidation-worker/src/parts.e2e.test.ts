@@ -76,6 +76,7 @@ const bumper = () =>
 const setAside = () =>
   new SetAside({
     keys: new SetAsideKeys(pool),
+    cache,
     publisher: cache.publisher,
     bumper: bumper(),
     registration: registered,
@@ -89,7 +90,8 @@ const parts: Record<string, () => Part> = {
   acknowledger() {
     const acknowledger = new Acknowledger({
       outbox: new Outbox(pool),
-      bump: (list) => bumper().bump(list),
+      cache,
+      bump: (lists) => Promise.all(lists.map((list) => bumper().bump(list))),
       registered: registered.current,
       isCurrent: () => true,
       tracesWanted: () => 0,

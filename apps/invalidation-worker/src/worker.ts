@@ -149,6 +149,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   });
   const setAside = new SetAside({
     keys: new SetAsideKeys(outboxPool),
+    cache,
     publisher,
     bumper,
     registration,

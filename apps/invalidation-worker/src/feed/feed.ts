@@ -69,7 +69,8 @@ export function createFeed(options: FeedOptions): Feed {
   // 5. The changes are acknowledged in the outbox.
   const acknowledger = new Acknowledger({
     outbox,
-    bump: (list, incarnation) => options.setAside.bump(list, incarnation),
+    cache,
+    bump: (lists, incarnation) => options.setAside.bump(lists, incarnation),
     registered: () => registration.current(),
     isCurrent: (appliedTo) => cache.incarnations.includes(appliedTo),
     tracesWanted: () => Math.max(broadcast.wanted, observedChanges),

@@ -119,8 +119,29 @@ test('a change that was applied to a former incarnation of its shard is not ackn
     ],
     'map 2',
   );
-  expect(answer.accepted).toBe(true);
+  expect(answer).toMatchObject({ accepted: false, acknowledged: 1 });
   expect(await feed.unapplied()).toBe(1);
+});
+
+test('a worker may acknowledge with an older map of slots than the registered one, and not with a newer one', async () => {
+  await insertChanges(1);
+  const changes = applied(await outbox.claim(100)).map((change) => ({ ...change, appliedTo: 'a1' }));
+  await registered.register('map 2', ['a1', 'b1'], 2);
+  const newer = await outbox.acknowledge(changes, 'map 3', { mapAge: 3 });
+  expect(newer).toMatchObject({ accepted: false, acknowledged: 0 });
+  const older = await outbox.acknowledge(changes, 'map 1', { mapAge: 1 });
+  expect(older).toMatchObject({ accepted: true, acknowledged: 1 });
+  expect(await feed.unapplied()).toBe(0);
+});
+
+test('a change is not acknowledged if the pages of its list were ended on a former incarnation of their shard', async () => {
+  await insertChanges(1);
+  const changes = applied(await outbox.claim(100)).map((change) => ({ ...change, appliedTo: 'a1' }));
+  await registered.register('map 2', ['a1', 'b2'], 2);
+  const former = await outbox.acknowledge(changes, 'map 2', { mapAge: 2, listsEndedIn: ['b1'] });
+  expect(former).toMatchObject({ accepted: false, acknowledged: 0 });
+  const right = await outbox.acknowledge(changes, 'map 2', { mapAge: 2, listsEndedIn: ['b2'] });
+  expect(right).toMatchObject({ accepted: true, acknowledged: 1 });
 });
 
 test('only a shard that was away for long is forgotten', async () => {
