@@ -8,6 +8,11 @@ create table catalog.cache_incarnation (
   incarnations text[] not null,
   -- Of the map of slots of a cluster: a newer map has a higher number. 0 for a single server.
   map_age bigint not null default 0,
+  -- The phases of shards that have taken all changes: those that were applied to former incarnations were replayed to them, where
+  -- they have the keys. A phase names the incarnation and the slots of a shard. Only these shards get heartbeats.
+  settled text[] not null default '{}',
+  -- Whether there may be changes of former incarnations that were not replayed yet.
+  is_replaying boolean not null default true,
   registered_at timestamptz not null default clock_timestamp(),
   -- When a worker that writes to it last looked, to within some seconds.
   seen_at timestamptz not null default clock_timestamp()

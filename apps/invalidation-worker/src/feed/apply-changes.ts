@@ -1,4 +1,4 @@
-import type { AppliedTo, ChangeInvalidator, RefusedKey, WorkerCache } from '@catalog/cache/worker';
+import type { AppliedTo, ChangeInvalidator, KeyInUse, RefusedKey, WorkerCache } from '@catalog/cache/worker';
 import type { Acknowledgement, AppliedChange, Outbox, RefreshJob } from '@catalog/change-feed';
 import type { Change } from '@catalog/contracts';
 import { Flag, type Part, pause } from '@catalog/runtime';
@@ -52,18 +52,13 @@ export class Invalidator {
       changes: applied,
       lists,
     });
-    if (inUse.length > 0) {
-      refresh(
-        inUse.map((each) => ({
-          entity: each.entity,
-          key: each.key,
-          seqs: each.changes.map(({ seq }) => seq),
-        })),
-      );
-    }
+    if (inUse.length > 0) refresh(toRefresh(inUse));
     if (refused.length > 0) await setAside(refused, lists);
   }
 }
+
+export const toRefresh = (inUse: readonly KeyInUse<Change>[]): RefreshJob['keys'] =>
+  inUse.map(({ entity, key, changes }) => ({ entity, key, seqs: changes.map(({ seq }) => seq) }));
 
 interface AcknowledgerOptions {
   readonly outbox: Pick<Outbox, 'acknowledge' | 'release'>;

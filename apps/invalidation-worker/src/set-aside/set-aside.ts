@@ -24,7 +24,7 @@ interface SetAsideOptions {
   readonly keys: SetAsideKeys;
   readonly cache: Pick<WorkerCache, 'incarnation' | 'incarnations' | 'mapAge'>;
   readonly publisher: Pick<ShardedPublisher, 'invalidate'>;
-  readonly bumper: Pick<GenerationBumper, 'bump'>;
+  readonly bumper: Pick<GenerationBumper, 'bump' | 'end'>;
   readonly registration: Pick<Registration, 'isRegistered' | 'refused'>;
   /** Slots with keys that wait for their shard, which is there. */
   readonly slotsBack: () => readonly number[];
@@ -89,6 +89,12 @@ export class SetAside implements Part {
       lists.map((list) => this.#unlessAway(list, incarnation, () => bumper.bump(list))),
     );
     return [...new Set(endedIn)].filter((each) => each !== undefined);
+  }
+
+  /** As `bump`, and resolves when the pages have ended. */
+  async endLists(lists: readonly string[], incarnation: string): Promise<void> {
+    const { bumper } = this.#options;
+    await Promise.all(lists.map((list) => this.#unlessAway(list, incarnation, () => bumper.end(list))));
   }
 
   /** @returns undefined when the shard of the list is away, and the list is set aside */

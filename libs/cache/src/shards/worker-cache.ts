@@ -27,12 +27,14 @@ export class WorkerShard implements ShardParts, FillShard {
   readonly publisher: InvalidationPublisher;
   /** The last one that was known. It stays while the shard is away. */
   lastIncarnation: string | undefined;
+  readonly #slots: () => string | undefined;
   readonly #database: ReturnType<DatabaseListeners['open']>;
 
   constructor(
     { url, id, slots, onTopologyDoubt }: ShardPlace,
     { database, ...options }: Omit<WorkerCacheOptions, 'database'> & { readonly database: DatabaseListeners },
   ) {
+    this.#slots = slots;
     this.#database = database.open();
     this.connection = new CacheConnection({
       ...options,
@@ -45,6 +47,16 @@ export class WorkerShard implements ShardParts, FillShard {
     });
     this.store = new EntryStore(this.connection);
     this.publisher = new InvalidationPublisher(this.connection, { channel: channelOf(id), slots });
+  }
+
+  /**
+   * Names the time in which the shard keeps its incarnation and its slots. Of a single server it is the incarnation. Undefined until
+   * an incarnation is known.
+   */
+  get phase(): string | undefined {
+    const slots = this.#slots();
+    if (slots === undefined || this.lastIncarnation === undefined) return this.lastIncarnation;
+    return shortHash(`${this.lastIncarnation} ${slots}`);
   }
 
   start(): Promise<void> {
@@ -100,6 +112,11 @@ export class WorkerCache implements Router<FillShard> {
   /** Those of the shards. Changes that were applied to others have to be applied again. */
   get incarnations(): readonly string[] {
     return this.shards.all.flatMap(({ lastIncarnation }) => lastIncarnation ?? []);
+  }
+
+  /** Those of the shards, in the same order. */
+  get phases(): readonly string[] {
+    return this.shards.all.flatMap(({ phase }) => phase ?? []);
   }
 
   /** Grows with each change of the map of slots; 0 for a single server. */
@@ -193,9 +210,8 @@ export class WorkerCache implements Router<FillShard> {
     if (isSingle) return all[0]?.connection.incarnation;
     if (topology === undefined || this.present.length === 0) return undefined;
     const ofShards = all.map(({ lastIncarnation }) => lastIncarnation ?? '-');
-    return createHash('sha256')
-      .update([topology, ...ofShards].join(' '))
-      .digest('hex')
-      .slice(0, 16);
+    return shortHash([topology, ...ofShards].join(' '));
   }
 }
+
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

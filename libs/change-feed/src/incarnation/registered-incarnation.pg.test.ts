@@ -1,6 +1,5 @@
 import { withTransaction } from '@catalog/database';
 import { afterAll, beforeEach, expect, test } from 'vitest';
-import { Outbox } from '../outbox/outbox.ts';
 import { applied, feedDatabase } from '../testing/feed-database.ts';
 import { RegisteredIncarnation } from './registered-incarnation.ts';
 
@@ -23,45 +22,6 @@ test('an acknowledgement for an incarnation that is not registered is refused', 
   expect(await feed.unapplied()).toBe(0);
 });
 
-test('a registration replays the changes that were applied to the former incarnation, within the replay window only', async () => {
-  await insertChanges(3);
-  const [old, recent, waiting] = await outbox.claim(100);
-  await outbox.acknowledge(applied([old, recent].filter((each) => each !== undefined)), 'first');
-  await owner.query(
-    `update catalog.outbox set applied_at = applied_at - interval '301 s' where seq = ${old?.seq}`,
-  );
-  expect(await registered.register('second')).toBe(1);
-  const [replayed] = await outbox.claim(100);
-  expect(replayed?.seq).toBe(recent?.seq);
-  // The replay is a transaction of its own: relays have left the former one behind.
-  expect(replayed?.transaction).toBeGreaterThan(recent?.transaction ?? 0);
-  expect(await outbox.look('second')).toMatchObject({
-    oldest: waiting?.transaction,
-    newest: replayed?.transaction,
-    registered: true,
-  });
-});
-
-test('when a worker dies between registration and replay, the next one replays', async () => {
-  await insertChanges(1);
-  await outbox.acknowledge(applied(await outbox.claim(100)), 'first');
-  await owner.query(`update catalog.cache_incarnation set incarnation = 'second', incarnations = '{second}'`);
-  expect(await registered.register('second')).toBe(1);
-  expect(await registered.register('second')).toBe(0);
-});
-
-test('a registration waits for an acknowledgement in progress, and replays its changes', async () => {
-  await insertChanges(1);
-  const changes = applied(await outbox.claim(100));
-  const replayed = await withTransaction(pool, async (client) => {
-    expect((await new Outbox(client).acknowledge(changes, 'first')).accepted).toBe(true);
-    const registering = registered.register('second');
-    await waitingForLock();
-    return { registering };
-  });
-  expect(await replayed.registering).toBe(1);
-});
-
 test('an acknowledgement that meets a registration in progress is refused', async () => {
   await insertChanges(1);
   const changes = applied(await outbox.claim(100));
@@ -81,30 +41,6 @@ test('changes restored from a server with higher transaction numbers are claimed
   expect(await outbox.claim(100)).toEqual([]);
   await registered.register('second');
   expect(await outbox.claim(100)).toHaveLength(3);
-});
-
-test('a replay of more than one batch replays every change', async () => {
-  await insertChanges(20_100);
-  for (let claimed = 0; claimed < 20_100;) {
-    const changes = await outbox.claim(5_000);
-    claimed += changes.length;
-    await outbox.acknowledge(applied(changes), 'first');
-  }
-  expect(await registered.register('second')).toBe(20_100);
-  expect(await feed.unapplied()).toBe(20_100);
-});
-
-test('a change counts as applied to its own shard: another shard that is new replays nothing of it', async () => {
-  await insertChanges(3);
-  const changes = applied(await outbox.claim(100)).map((change, index) => ({
-    ...change,
-    appliedTo: index === 0 ? 'a1' : 'b1',
-  }));
-  await registered.register('map 1', ['a1', 'b1']);
-  expect((await outbox.acknowledge(changes, 'map 1')).accepted).toBe(true);
-  expect(await feed.unapplied()).toBe(0);
-  expect(await registered.register('map 2', ['a1', 'b2'])).toBe(2);
-  expect((await outbox.claim(100)).map(({ seq }) => seq)).toEqual(changes.slice(1).map(({ seq }) => seq));
 });
 
 test('a change that was applied to a former incarnation of its shard is not acknowledged', async () => {
@@ -159,13 +95,13 @@ test('only a shard that was away for long is forgotten', async () => {
 });
 
 test('a worker with an older map of slots registers nothing, unless all workers with a newer one are gone', async () => {
-  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(0);
-  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBeUndefined();
+  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(true);
+  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(false);
   expect((await outbox.look('map 2')).registered).toBe(true);
-  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(0);
-  expect(await registered.register('map 3', ['a1', 'b1'], 201)).toBe(0);
+  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(true);
+  expect(await registered.register('map 3', ['a1', 'b1'], 201)).toBe(true);
   await owner.query(`update catalog.cache_incarnation set seen_at = seen_at - interval '1 minute'`);
-  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(0);
+  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(true);
 });
 
 test('an incarnation may replace its own registration, and one whose workers are gone', async () => {

@@ -75,6 +75,8 @@ export interface RegisteredLook extends Look {
   readonly walPosition: number;
   /** Whether the incarnation in question is the registered one. */
   readonly registered: boolean;
+  /** The phases of shards that have taken all changes: of the registered incarnation, whichever that is. */
+  readonly settled: readonly string[];
   /** What is neither applied nor waiting: see `SetAsideKeys`. Redis keys, and names of entities. */
   readonly setAside: { readonly keys: readonly string[]; readonly entities: readonly string[] };
   /** Slots of keys that wait for their shard, which was away. No reader may trust such a shard yet. */

@@ -90,12 +90,6 @@ test('a key is not released by an invalidation on a former server, nor with a ne
   expect(await setAside.release([{ ...taken, incarnation: 'b2' }], 'map 1', 1)).toBe(1);
 });
 
-test('a new incarnation tries the changes again that were set aside', async () => {
-  await setAside.add(await refused(['product:p1', 1]), 'first');
-  expect(await registered.register('second')).toBe(1);
-  expect(await outbox.claim(10)).toHaveLength(1);
-});
-
 test('a worker of the same shards sets keys aside, whatever map of slots is registered', async () => {
   await registered.register('map 2', ['a1', 'b1'], 2);
   const keys = await refused(['product:p1', 1]);

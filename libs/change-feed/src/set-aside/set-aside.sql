@@ -7,7 +7,7 @@
 -- slot if its shard is away, or null; $12 the incarnations of the shards, $13 those of the shards of the lists, as in
 -- acknowledge.sql
 -- Answer: accepted, whether the cache is the registered one
--- A new incarnation tries these changes again: no incarnation has the name in applied_to.
+-- They are replayed to a new incarnation: no incarnation has the name in applied_to.
 with registered as materialized (
   select from catalog.cache_incarnation
   where (incarnation = $1 or incarnations && $12::text[]) and incarnations @> $13::text[]
