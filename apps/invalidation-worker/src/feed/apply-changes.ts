@@ -123,7 +123,7 @@ export class Acknowledger implements Part {
       this.#hasWork.lower();
       const batch = this.#waiting;
       this.#waiting = [];
-      if (!(await this.#acknowledge(batch))) await this.#tryAgain(batch, signal);
+      if (batch.length > 0 && !(await this.#acknowledge(batch))) await this.#tryAgain(batch, signal);
       for (const { changes } of batch) this.#waitingChanges -= changes.length;
     }
   }
