@@ -21,7 +21,7 @@ interface HeartbeatOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** A shard that hangs must not delay the heartbeats of the others. It is left out until it answers. */
+/** A shard that is slow must not delay the heartbeats of the others. It is left out. */
 const clock_ms = 200;
 
 const late = () => new Error('a shard of the cache Redis does not answer in time');
@@ -95,7 +95,7 @@ export class Heartbeat implements Part {
   /** Slots whose changes wait for their shard, which is there again. */
   get slotsBack(): readonly number[] {
     const { shards } = this.#options.cache;
-    return this.#slotsAway.filter((slot) => shards.ofSlot(slot)?.connection.incarnation !== undefined);
+    return this.#slotsAway.filter((slot) => shards.ofSlot(slot)?.isThere === true);
   }
 
   /** Whether readers read the key from Postgres, since Redis refuses to invalidate it. As the last look saw it. */
