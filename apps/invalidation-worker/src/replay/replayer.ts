@@ -75,13 +75,14 @@ export class Replayer implements Part {
   async #settleShards(signal: AbortSignal): Promise<boolean> {
     const { db, cache, registration, settled, endLists, log } = this.#options;
     for (let replayed = 0; !signal.aborted && registration.isRegistered();) {
-      if (unsettled(cache, settled()).length === 0) return true;
+      // All of one moment: phases of another map must not be settled under this incarnation.
       const { incarnation, incarnations } = cache;
-      if (incarnation === undefined) return true;
+      const before = settled();
+      const unsettled = phasesOf(cache).filter(({ phase }) => !before.has(phase));
+      if (incarnation === undefined || unsettled.length === 0) return true;
       const pass = await ReplayPass.begin(db, incarnation, incarnations);
-      if (pass === undefined) return true;
-      const shards = unsettled(cache, pass.settled);
-      if (shards.length === 0) return true;
+      const shards = unsettled.filter(({ phase }) => pass?.settled.has(phase) === false);
+      if (pass === undefined || shards.length === 0) return true;
       const found = await this.#walk(pass, signal);
       if (found === undefined) return true;
       replayed += found.applied;
@@ -139,8 +140,8 @@ export class Replayer implements Part {
 
 const isAway = ({ slot }: { readonly slot?: number | undefined }): boolean => slot !== undefined;
 
-/** Shards that are there, and whose phase is none of these. */
-const unsettled = ({ present }: Pick<WorkerCache, 'present'>, settled: ReadonlySet<string>) =>
+/** Of the shards that are there. */
+const phasesOf = ({ present }: Pick<WorkerCache, 'present'>) =>
   present.flatMap(({ phase, lastIncarnation: incarnation }) =>
-    phase === undefined || incarnation === undefined || settled.has(phase) ? [] : [{ phase, incarnation }],
+    phase === undefined || incarnation === undefined ? [] : [{ phase, incarnation }],
   );
