@@ -7,7 +7,13 @@ import {
   slotOf,
   type WorkerCache,
 } from '@catalog/cache/worker';
-import { feedTimings, type KeyToRetry, type SetAsideKeys, type SetAsideSummary } from '@catalog/change-feed';
+import {
+  feedTimings,
+  type KeySetAside,
+  type KeyToRetry,
+  type SetAsideKeys,
+  type SetAsideSummary,
+} from '@catalog/change-feed';
 import { type Change, parseCacheKey, timings } from '@catalog/contracts';
 import { type Part, repeat } from '@catalog/runtime';
 import type { Logger } from '@catalog/service-kit';
@@ -15,6 +21,8 @@ import type { Registration } from '../registration/registration.ts';
 
 /** A shard that was away for long may have many: some milliseconds of work for each store. */
 const retriedAtOnce = 500;
+/** While slots move, or a shard fails over, another incarnation is registered for a moment. */
+const attempts = 3;
 /** In a warning. */
 const namedKeys = 5;
 /** A whole entity may be refused, and each of its keys would be logged. */
@@ -25,7 +33,7 @@ interface SetAsideOptions {
   readonly cache: Pick<WorkerCache, 'incarnation' | 'incarnations' | 'mapAge'>;
   readonly publisher: Pick<ShardedPublisher, 'invalidate'>;
   readonly bumper: Pick<GenerationBumper, 'bump' | 'end'>;
-  readonly registration: Pick<Registration, 'isRegistered' | 'refused'>;
+  readonly registration: Pick<Registration, 'isRegistered' | 'current' | 'refused'>;
   /** Slots with keys that wait for their shard, which is there. */
   readonly slotsBack: () => readonly number[];
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -48,11 +56,7 @@ export class SetAside implements Part {
 
   /** @param lists whose cached pages the changes may have made wrong */
   async add(refused: readonly RefusedKey<Change>[], lists: readonly string[]): Promise<void> {
-    const { keys, cache, registration, log } = this.#options;
-    // Not the registered one: while slots move, another map is registered now and then, and these changes would hold back all others.
-    const { incarnation } = cache;
-    if (incarnation === undefined) return;
-    const listsEndedIn = await this.bump(lists, incarnation);
+    const { registration, log } = this.#options;
     const added = refused.map(({ cacheKey, entity, key, reason, slot, changes }) => ({
       cacheKey,
       entity,
@@ -61,9 +65,10 @@ export class SetAside implements Part {
       rows: changes,
       slot,
     }));
-    if (!(await keys.add(added, incarnation, cache.incarnations, listsEndedIn))) {
-      registration.refused(incarnation);
-      return;
+    for (let attempt = 1; !(await this.#tryToAdd(added, lists)); attempt++) {
+      // The outbox dispatches the changes again.
+      if (attempt === attempts) return;
+      await registration.current();
     }
     for (const { cacheKey, reason, slot } of added) {
       if (slot !== undefined) this.#logShardAway(cacheKey);
@@ -74,6 +79,17 @@ export class SetAside implements Part {
         'the cache Redis refuses to invalidate a key: it is set aside, and readers read it from Postgres',
       );
     }
+  }
+
+  /** @returns false while another incarnation is registered, or the cache is away */
+  async #tryToAdd(added: readonly KeySetAside[], lists: readonly string[]): Promise<boolean> {
+    const { keys, cache, registration } = this.#options;
+    const { incarnation } = cache;
+    if (incarnation === undefined) return false;
+    const listsEndedIn = await this.bump(lists, incarnation);
+    const isAdded = await keys.add(added, incarnation, cache.incarnations, listsEndedIn);
+    if (!isAdded) registration.refused(incarnation);
+    return isAdded;
   }
 
   /**
