@@ -14,9 +14,9 @@ test('no invariant is violated under the quick rows of the fault matrix', async 
   for (const { operations } of outcomes) expect(operations).toBeGreaterThan(100);
 }, 400_000);
 
-test('no invariant is violated when all nodes of a cluster stop', async () => {
+test('no invariant is violated when a shard of a cluster fails over, and when all nodes stop', async () => {
   const { outcomes } = await runSuite({
-    rows: byId('75'),
+    rows: byId('73', '75'),
     seed,
     plain: false,
     cluster: true,

@@ -76,7 +76,7 @@ export function createWorkerMetrics({ registry }: Metrics) {
     }),
     changesReplayed: new Counter({
       name: 'changes_replayed_total',
-      help: 'Changes applied again because the cache has a new incarnation.',
+      help: 'Changes applied again because a server of the cache has a new incarnation.',
       registers,
     }),
     postgresIncarnations: new Counter({

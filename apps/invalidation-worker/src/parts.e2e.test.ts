@@ -1,5 +1,5 @@
 /** Every part of the worker starts and stops in any order, and leaves nothing behind. */
-import { GenerationBumper, WorkerCache } from '@catalog/cache/worker';
+import { ChangeInvalidator, GenerationBumper, WorkerCache } from '@catalog/cache/worker';
 import {
   ChangeSlot,
   ChangeTraces,
@@ -23,6 +23,7 @@ import { createWorkerMetrics } from './metrics.ts';
 import { PostgresWatch } from './postgres/postgres-watch.ts';
 import { RefreshRequests } from './refresh/refresh-requests.ts';
 import { Registration } from './registration/registration.ts';
+import { Replayer } from './replay/replayer.ts';
 import { SetAside } from './set-aside/set-aside.ts';
 import { StateRedis } from './state-redis.ts';
 import { startStores, type Stores } from './testing/running-worker.ts';
@@ -76,6 +77,7 @@ const bumper = () =>
 const setAside = () =>
   new SetAside({
     keys: new SetAsideKeys(pool),
+    cache,
     publisher: cache.publisher,
     bumper: bumper(),
     registration: registered,
@@ -89,7 +91,8 @@ const parts: Record<string, () => Part> = {
   acknowledger() {
     const acknowledger = new Acknowledger({
       outbox: new Outbox(pool),
-      bump: (list) => bumper().bump(list),
+      cache,
+      bump: (lists) => Promise.all(lists.map((list) => bumper().bump(list))),
       registered: registered.current,
       isCurrent: () => true,
       tracesWanted: () => 0,
@@ -154,6 +157,19 @@ const parts: Record<string, () => Part> = {
       cache,
       registered: new RegisteredIncarnation(pool),
       purgeAll: async () => undefined,
+      log,
+      onError: ignore,
+    }),
+  replayer: () =>
+    new Replayer({
+      db: pool,
+      cache,
+      registration: registered,
+      changeInvalidator: new ChangeInvalidator(entities, cache, cache.publisher),
+      settled: () => new Set(),
+      endLists: async () => undefined,
+      onApplied: ignore,
+      refresh: ignore,
       onReplayed: ignore,
       log,
       onError: ignore,

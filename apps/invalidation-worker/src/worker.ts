@@ -1,4 +1,5 @@
 import {
+  ChangeInvalidator,
   GenerationBumper,
   KeyRefresher,
   type PayloadLoader,
@@ -36,6 +37,7 @@ import { addReadinessChecks } from './readiness.ts';
 import { createRefresh } from './refresh/refresh.ts';
 import { Refresher } from './refresh/refresher.ts';
 import { Registration } from './registration/registration.ts';
+import { Replayer } from './replay/replayer.ts';
 import { SetAside } from './set-aside/set-aside.ts';
 import { StateRedis } from './state-redis.ts';
 import { ChangeBroadcast } from './traces/change-broadcast.ts';
@@ -128,7 +130,6 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     cache,
     registered,
     purgeAll: (reason) => purger.purge({ all: true, reason }),
-    onReplayed: (changes) => metrics.changesReplayed.inc(changes),
     log,
     onError: reportFailure('registration'),
   });
@@ -152,6 +153,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
   });
   const setAside = new SetAside({
     keys: new SetAsideKeys(outboxPool),
+    cache,
     publisher,
     bumper,
     registration,
@@ -159,9 +161,11 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     log,
     onError: reportFailure('set aside', { tries_ms: feedTimings.retrySetAside_ms }),
   });
+  const ofCatalog: readonly Entity[] = options.entities ?? entities;
+  const changeInvalidator = new ChangeInvalidator(ofCatalog, cache, publisher);
   const feed = createFeed({
     ...shared,
-    entities: options.entities ?? entities,
+    changeInvalidator,
     setAside,
     onApplied: (changes) => postgres.noteApplied(changes),
     outbox,
@@ -188,6 +192,20 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     postgres,
     registration,
     onError: reportFailure('heartbeat'),
+  });
+  const lists = [...new Set(ofCatalog.flatMap(({ list }) => list ?? []))];
+  const replayer = new Replayer({
+    db: outboxPool,
+    cache,
+    registration,
+    changeInvalidator,
+    settled: () => heartbeat.settled,
+    endLists: (incarnation) => setAside.endLists(lists, incarnation),
+    onApplied: (changes) => postgres.noteApplied(changes),
+    refresh: (keys) => refresh.requests.add(keys),
+    onReplayed: (changes) => metrics.changesReplayed.inc(changes),
+    log,
+    onError: reportFailure('replay'),
   });
   const upkeep = createUpkeep({
     ...shared,
@@ -236,6 +254,7 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
         await cache.start();
         const parts = together(
           registration,
+          replayer,
           postgres,
           feed,
           refresh,

@@ -1,6 +1,11 @@
 /** For the process that applies changes to the cache, and for tests that play it. */
 export { type InvalidatedKey, type SetAside } from './channel/messages.ts';
-export { type AppliedTo, ChangeInvalidator, type RefusedKey } from './invalidating/change-invalidator.ts';
+export {
+  type AppliedTo,
+  ChangeInvalidator,
+  type KeyInUse,
+  type RefusedKey,
+} from './invalidating/change-invalidator.ts';
 export { InvalidationPublisher, type Outcome } from './invalidating/invalidation-publisher.ts';
 export { GenerationBumper } from './lists/generation-bumper.ts';
 export { loadPayloads, type PayloadLoader } from './reading/batch-loader.ts';

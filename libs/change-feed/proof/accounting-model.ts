@@ -2,8 +2,10 @@
  * The path of a change from its commit to its acknowledgement, as in the outbox statements, the relay and the worker.
  * It includes crashes, lost queues, duplicate jobs, and caches that begin a new incarnation or go back to a former one.
  *
- * An incarnation knows a change once its key has been invalidated there. Two rules: a change that the outbox records as
- * applied to an incarnation is known there; and after the last fault, every committed change is applied to the current one.
+ * An incarnation knows a change once its key has been invalidated there. Three rules: a change that the outbox records as applied to
+ * an incarnation is known there; while the registered incarnation is settled and no change is unapplied, it knows every committed
+ * change, since a heartbeat may say so; and after the last fault, every committed change is applied to the current incarnation, and
+ * that one is settled.
  */
 import { type Model, numberedStates, type VisitStep } from '@catalog/testing/model-search';
 
@@ -31,8 +33,12 @@ interface State {
   readonly jobs: readonly Job[];
   readonly incarnation: Incarnation;
   readonly registered: Incarnation;
-  /** What the worker must still do since it started or found another incarnation. */
-  readonly due: 'registration' | 'replay' | 'nothing';
+  /** In Postgres: whether readers may trust the registered incarnation. */
+  readonly isSettled: boolean;
+  /** Whether the worker has to register, since it started or found another incarnation. */
+  readonly mustRegister: boolean;
+  /** Whether the worker has made a pass that found no change of another incarnation, and has not noted that yet. */
+  readonly hasPassed: boolean;
   /** Only one control uses it: a relay that claims by a cursor over the numbers. */
   readonly cursor: number;
   /** How often each fault may still happen. */
@@ -53,6 +59,8 @@ export interface AccountingOptions {
     | 'invalidating first'
     | 'the incarnation in acknowledgements'
     | 'the replay'
+    | 'waiting for the replay'
+    | 'another pass after a registration'
     | 'dispatching again';
 }
 
@@ -60,7 +68,10 @@ const mostJobs = 3;
 
 export const APPLIED_BUT_NOT_KNOWN =
   'A change is recorded as applied to an incarnation that does not know it.';
+export const TRUSTED_TOO_EARLY =
+  'A heartbeat may say that every change is applied, and the incarnation does not know one.';
 export const NEVER_APPLIED = 'Without further faults, a committed change is never applied.';
+export const NEVER_TRUSTED = 'Without further faults, readers never trust the incarnation.';
 
 export function accountingModel({ changes, faults, without }: AccountingOptions): Model<State> {
   return {
@@ -75,7 +86,9 @@ export function accountingModel({ changes, faults, without }: AccountingOptions)
       jobs: [],
       incarnation: 0,
       registered: 0,
-      due: 'nothing',
+      isSettled: true,
+      mustRegister: false,
+      hasPassed: false,
       cursor: 0,
       faults,
     },
@@ -88,13 +101,15 @@ export function accountingModel({ changes, faults, without }: AccountingOptions)
     violation(state) {
       if (state.changes.some(({ appliedTo, known }) => appliedTo !== null && !known[appliedTo]))
         return APPLIED_BUT_NOT_KNOWN;
-      const end = settled(state);
-      return end.changes.some(
-        ({ committed, appliedTo, known }) =>
-          committed && (appliedTo !== end.incarnation || !known[end.incarnation]),
-      )
-        ? NEVER_APPLIED
-        : undefined;
+      const committed = state.changes.filter((change) => change.committed);
+      const isApplied = committed.every(({ appliedTo }) => appliedTo !== null);
+      if (state.isSettled && isApplied && committed.some(({ known }) => !known[state.registered]))
+        return TRUSTED_TOO_EARLY;
+      const end = atRest(state);
+      const isLost = ({ committed: isCommitted, appliedTo, known }: Change) =>
+        isCommitted && (appliedTo !== end.incarnation || !known[end.incarnation]);
+      if (end.changes.some(isLost)) return NEVER_APPLIED;
+      return end.isSettled && end.registered === end.incarnation ? undefined : NEVER_TRUSTED;
     },
   };
 
@@ -106,14 +121,9 @@ export function accountingModel({ changes, faults, without }: AccountingOptions)
 
   /** The work of relay and worker, at any moment. */
   function workSteps(state: State, visit: VisitStep<State>): void {
-    const { due, incarnation, inRelay, jobs } = state;
-    if (due === 'registration')
-      visit(
-        { ...state, registered: incarnation, due: 'replay' },
-        () => 'the worker registers the incarnation',
-      );
-    if (due === 'replay')
-      visit(replayed(state), () => 'the worker replays the changes that were applied to another incarnation');
+    const { incarnation, inRelay, jobs } = state;
+    if (state.mustRegister) visit(registered(state), () => 'the worker registers the incarnation');
+    else replaySteps(state, visit);
 
     for (const [index, change] of state.changes.entries()) {
       const isNext = without !== 'claims by state' || index >= state.cursor;
@@ -173,7 +183,8 @@ export function accountingModel({ changes, faults, without }: AccountingOptions)
         ...state,
         inRelay: [],
         jobs: again,
-        due: 'registration' as const,
+        mustRegister: true,
+        hasPassed: false,
         faults: less('crash'),
       };
       visit(restarted, () => 'the worker crashes and starts again');
@@ -189,7 +200,7 @@ export function accountingModel({ changes, faults, without }: AccountingOptions)
     if (left.newIncarnation > 0) {
       const incarnation = state.incarnation === 0 ? 1 : 0;
       visit(
-        { ...state, incarnation, due: 'registration', faults: less('newIncarnation') },
+        { ...state, incarnation, mustRegister: true, faults: less('newIncarnation') },
         () => `the cache switches to incarnation ${incarnation + 1}`,
       );
     }
@@ -201,19 +212,43 @@ export function accountingModel({ changes, faults, without }: AccountingOptions)
     return isAccepted && appliedTo === null ? withChange(state, index, { appliedTo: incarnation }) : state;
   }
 
-  function replayed(state: State): State {
-    const { registered } = state;
-    if (without === 'the replay') return { ...state, due: 'nothing' };
-    const changes = state.changes.map((change) =>
-      change.appliedTo === null || change.appliedTo === registered
-        ? change
-        : { ...change, appliedTo: null, claimed: false },
-    );
-    return { ...state, changes, due: 'nothing' };
+  function registered(state: State): State {
+    const { incarnation, hasPassed } = state;
+    const isSame = state.registered === incarnation;
+    return {
+      ...state,
+      registered: incarnation,
+      isSettled: without === 'waiting for the replay' || (isSame && state.isSettled),
+      mustRegister: false,
+      hasPassed: hasPassed && (isSame || without === 'another pass after a registration'),
+    };
+  }
+
+  function replaySteps(state: State, visit: VisitStep<State>): void {
+    const { changes, registered: now, incarnation, isSettled } = state;
+    if (isSettled && without !== 'waiting for the replay') return;
+    const isFormer = ({ appliedTo }: Change) => appliedTo !== null && appliedTo !== now;
+    for (const [index, change] of changes.entries()) {
+      if (!isFormer(change) || without === 'the replay') continue;
+      // If the cache has switched meanwhile, the change was invalidated elsewhere, and Postgres notes nothing.
+      const appliedTo = incarnation === now ? now : change.appliedTo;
+      visit(
+        withChange(state, index, { known: knownIn(change.known, incarnation), appliedTo }),
+        () => `the worker replays change ${index + 1}`,
+      );
+    }
+    if (isSettled) return;
+    if (!state.hasPassed && (without === 'the replay' || !changes.some(isFormer)))
+      visit({ ...state, hasPassed: true }, () => 'the worker finds no change to replay');
+    if (state.hasPassed)
+      visit(
+        { ...state, isSettled: true, hasPassed: false },
+        () => 'the worker notes that the incarnation is settled',
+      );
   }
 
   /** The state that relay and worker reach without further faults and commits. */
-  function settled(from: State): State {
+  function atRest(from: State): State {
     let state = from;
     for (let steps = 0; steps < 100; steps++) {
       const work: { next?: State; overdue?: State } = {};

@@ -3,6 +3,7 @@ import {
   accountingModel,
   APPLIED_BUT_NOT_KNOWN,
   NEVER_APPLIED,
+  TRUSTED_TOO_EARLY,
   type AccountingOptions,
 } from './accounting-model.ts';
 import {
@@ -30,10 +31,11 @@ export const claims: readonly FeedClaim[] = [
   accounting(2, { crash: 1, lostQueue: 1, duplicateJob: 1, newIncarnation: 0 }),
   accounting(2, { ...none, crash: 1, newIncarnation: 1 }),
   accounting(2, { ...none, newIncarnation: 2 }),
+  accounting(1, { ...none, crash: 1, newIncarnation: 3 }),
   accounting(3, { ...none, crash: 1 }),
   doorbell({ writers: 3, relays: 1 }),
   doorbell({ writers: 3, relays: 2 }),
-  horizon({ transactions: 4, replays: 2, crashes: 2 }),
+  horizon({ transactions: 4, crashes: 2 }),
   changeSlot({ transactions: 2, switches: 2, losses: 2, crashes: 1 }),
   changeSlot({ transactions: 3, switches: 1, losses: 1, crashes: 1 }),
 ];
@@ -64,6 +66,19 @@ export const controls: readonly Control[] = [
     NEVER_APPLIED,
   ),
   accountingControl(
+    'heartbeats before the replay',
+    'waiting for the replay',
+    { ...none, newIncarnation: 1 },
+    TRUSTED_TOO_EARLY,
+  ),
+  accountingControl(
+    'a pass that counts after another registration',
+    'another pass after a registration',
+    { ...none, newIncarnation: 3 },
+    TRUSTED_TOO_EARLY,
+    1,
+  ),
+  accountingControl(
     'a relay that claims no change again',
     'dispatching again',
     { ...none, crash: 1 },
@@ -75,7 +90,6 @@ export const controls: readonly Control[] = [
   doorbellControl('writers that never ring', 'ringing'),
   horizonControl('a horizon that passes open transactions', 'late transactions'),
   horizonControl('a horizon that passes unapplied changes', 'unapplied changes'),
-  horizonControl('a replay under the old numbers', 'new numbers in a replay'),
   horizonControl('a horizon that holds after a crash of Postgres', 'the epoch'),
   changeSlotControl(
     'triggers that write to a slot before it exists',
@@ -137,8 +151,9 @@ function accountingControl(
   without: NonNullable<AccountingOptions['without']>,
   faults: AccountingOptions['faults'],
   breaks: string,
+  changes = 2,
 ): Control {
-  return { name, breaks, createModel: () => accountingModel({ changes: 2, faults, without }) };
+  return { name, breaks, createModel: () => accountingModel({ changes, faults, without }) };
 }
 
 function doorbellControl(name: string, without: NonNullable<DoorbellOptions['without']>): Control {
@@ -147,7 +162,7 @@ function doorbellControl(name: string, without: NonNullable<DoorbellOptions['wit
 }
 
 function horizonControl(name: string, without: NonNullable<HorizonOptions['without']>): Control {
-  const createModel = () => horizonModel({ transactions: 3, replays: 1, crashes: 1, without });
+  const createModel = () => horizonModel({ transactions: 3, crashes: 1, without });
   return { name, breaks: NEVER_CLAIMED, createModel };
 }
 

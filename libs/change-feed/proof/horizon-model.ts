@@ -1,7 +1,7 @@
 /**
  * The horizon of a relay, as in `look.sql` and `catalog.outbox_ranges`: transactions draw numbers, write one change each and
- * commit in any order; workers apply them; a registration makes applied changes unapplied; a crash of Postgres undoes
- * acknowledgements that were not on the disk. Looks move the horizon at any moment.
+ * commit in any order; workers apply them; a crash of Postgres undoes acknowledgements that were not on the disk. Looks move the
+ * horizon at any moment.
  *
  * The rule: a change that is committed and not applied is within the range that the relay searches.
  */
@@ -10,7 +10,7 @@ import { type Model, numberedStates, type VisitStep } from '@catalog/testing/mod
 interface Transaction {
   readonly at: 'not begun' | 'open' | 'committed' | 'rolled back';
   /** Of its change, for committed ones. A change in doubt is applied, and a crash may still undo that. */
-  readonly change: 'unapplied' | 'in doubt' | 'applied' | 'moved';
+  readonly change: 'unapplied' | 'in doubt' | 'applied';
 }
 
 /** All below `next` are applied, except those in `late`. */
@@ -25,27 +25,24 @@ interface State {
   readonly transactions: readonly Transaction[];
   readonly epoch: number;
   readonly horizon: Horizon;
-  readonly replays: number;
   readonly crashes: number;
 }
 
 export interface HorizonOptions {
   readonly transactions: number;
-  readonly replays: number;
   readonly crashes: number;
   /** A control leaves out one part, and the rule breaks. */
-  readonly without?: 'late transactions' | 'unapplied changes' | 'new numbers in a replay' | 'the epoch';
+  readonly without?: 'late transactions' | 'unapplied changes' | 'the epoch';
 }
 
 export const NEVER_CLAIMED = 'A committed change is not applied, and the relay does not search for it.';
 
-export function horizonModel({ transactions, replays, crashes, without }: HorizonOptions): Model<State> {
+export function horizonModel({ transactions, crashes, without }: HorizonOptions): Model<State> {
   return {
     initial: {
       transactions: Array.from({ length: transactions }, () => ({ at: 'not begun', change: 'unapplied' })),
       epoch: 0,
       horizon: { epoch: 0, next: 0, late: [] },
-      replays,
       crashes,
     },
     codec: numberedStates(),
@@ -63,9 +60,9 @@ export function horizonModel({ transactions, replays, crashes, without }: Horizo
 
   function transactionSteps(state: State, number: number, visit: VisitStep<State>): void {
     const transaction = state.transactions[number] as Transaction;
-    const become = (changed: Partial<Transaction>, from = state) => ({
-      ...from,
-      transactions: from.transactions.with(number, { ...transaction, ...changed }),
+    const become = (changed: Partial<Transaction>) => ({
+      ...state,
+      transactions: state.transactions.with(number, { ...transaction, ...changed }),
     });
     const name = `transaction ${number + 1}`;
     const isNext = state.transactions[number - 1]?.at !== 'not begun';
@@ -78,22 +75,6 @@ export function horizonModel({ transactions, replays, crashes, without }: Horizo
       visit(become({ change: 'in doubt' }), () => `the change of ${name} is claimed and applied`);
     if (transaction.change === 'in doubt')
       visit(become({ change: 'applied' }), () => `the acknowledgement of ${name} is on the disk`);
-    const isApplied = transaction.change === 'applied' || transaction.change === 'in doubt';
-    if (!isApplied || state.replays === 0) return;
-    const replaying = { ...state, replays: state.replays - 1 };
-    if (without === 'new numbers in a replay') {
-      visit(become({ change: 'unapplied' }, replaying), () => `a registration replays the change of ${name}`);
-      return;
-    }
-    // The replay is a transaction of its own, and the change moves to its number.
-    const replay = state.transactions.findIndex(({ at }) => at === 'open');
-    if (replay < 0) return;
-    const moved = become({ change: 'moved' }, replaying);
-    const committed = { at: 'committed' as const, change: 'unapplied' as const };
-    visit(
-      { ...moved, transactions: moved.transactions.with(replay, committed) },
-      () => `transaction ${replay + 1} is a replay: it takes over the change of ${name} and commits`,
-    );
   }
 
   function known({ horizon, epoch }: State): Horizon {

@@ -10,6 +10,7 @@ export * from './queues/invalidation-queue.ts';
 export * from './queues/refresh-queue.ts';
 export * from './relay/awake-lock.ts';
 export * from './relay/relay.ts';
+export * from './replay/replay-pass.ts';
 export * from './set-aside/set-aside-keys.ts';
 export * from './timings.ts';
 export * from './traces/change-traces.ts';

@@ -29,6 +29,8 @@ export const feedLimits = {
    * (`redispatch_ms`), even on a machine that is busy with the mass change itself.
    */
   waitingJobs: 8,
+  /** Changes that are replayed at once: a transaction of some tens of milliseconds, in which their rows are locked. */
+  replayChanges: 500,
   /** Changes of the slot that wait in the memory of the lander: a few megabytes. Postgres keeps the others. */
   slotChanges: 20_000,
   /** Keys of an entity that are set aside one by one. Each heartbeat names them, so with more the whole entity is set aside. */

@@ -79,7 +79,7 @@ grant select, insert on catalog.outbox_epoch to invalidation_worker;
 
 -- Where unapplied changes may be. A look answers a horizon, and later looks and claims begin there. Otherwise they would walk
 -- through the index entries of all changes that were applied since the oldest snapshot, because vacuum cannot remove them.
--- A change is unapplied only under the number of the transaction that inserted it or made it unapplied again. That
+-- A change is unapplied only under the number of the transaction that inserted it, or that took it over after a restore. That
 -- transaction was open at the look, or began later: its number is in `late`, or not below `next`.
 create type catalog.outbox_horizon as (
   epoch uuid,

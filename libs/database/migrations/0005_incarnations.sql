@@ -8,6 +8,12 @@ create table catalog.cache_incarnation (
   incarnations text[] not null,
   -- Of the map of slots of a cluster: a newer map has a higher number. 0 for a single server.
   map_age bigint not null default 0,
+  -- The phases of shards that have taken all changes: those that were applied to former incarnations were replayed to them, where
+  -- they have the keys. A phase names the incarnation and the slots of a shard. Only these shards get heartbeats.
+  settled text[] not null default '{}',
+  -- Whether there may be changes of former incarnations that were not replayed yet.
+  is_replaying boolean not null default true,
+  registered_at timestamptz not null default clock_timestamp(),
   -- When a worker that writes to it last looked, to within some seconds.
   seen_at timestamptz not null default clock_timestamp()
 );
@@ -33,13 +39,3 @@ end
 $$;
 create trigger note_former_incarnation after update on catalog.cache_incarnation
   for each row when (old.incarnations <> new.incarnations) execute function catalog.note_former_incarnation();
-
--- One worker at a time replays. Two would wait for each other's rows, and an acknowledgement of a replayed change could then be in
--- a deadlock with them. The lock lasts until the transaction ends.
-create function catalog.acquire_replay_lock() returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp
-begin atomic
-  select pg_advisory_xact_lock(7236006);
-end;
-revoke execute on function catalog.acquire_replay_lock from public;
-grant execute on function catalog.acquire_replay_lock to invalidation_worker;

@@ -58,7 +58,12 @@ async function failedOver({ masters }: RedisCluster, former: RedisServer): Promi
 }
 
 /** Asks the node repeatedly while the work runs. @returns how often it answered with this error */
-async function countErrors(node: RedisServer, error: string, work: () => Promise<void>): Promise<number> {
+async function countErrors(
+  node: RedisServer,
+  error: string,
+  ask: (redis: Redis) => Promise<unknown>,
+  work: () => Promise<void>,
+): Promise<number> {
   const redis = new Redis(node.url, {
     enableReadyCheck: false,
     maxRetriesPerRequest: 0,
@@ -67,7 +72,7 @@ async function countErrors(node: RedisServer, error: string, work: () => Promise
   redis.on('error', () => {});
   let count = 0;
   const asking = setInterval(() => {
-    redis.get('any').catch(({ message }: Error) => {
+    ask(redis).catch(({ message }: Error) => {
       if (message.startsWith(error)) count += 1;
     });
   }, 50);
@@ -166,19 +171,33 @@ const frozenRow: Row = {
     }),
 };
 
+/** Keys that a master loads, so that its dump has a known size: it answers commands after each part of the dump. */
+const loadedKeys = 2_000;
+
+/** Other keys, all on the shard of this product. They expire. */
+async function addKeys(redis: Redis, product: string): Promise<void> {
+  const pipeline = redis.pipeline();
+  for (let index = 0; index < loadedKeys; index++)
+    pipeline.set(`rubbish:{product:${product}}:${index}`, 'x'.repeat(200), 'EX', 60);
+  for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+}
+
 const loadingRow: Row = {
   id: '77',
   onCluster: 'only',
   fault: 'a master of the cluster loads its data',
-  injected: 'DEBUG RELOAD with a pause for each key, so that it answers LOADING for some seconds',
+  injected: `DEBUG RELOAD with a pause for each of at least ${loadedKeys} keys, so that it answers LOADING for some seconds`,
   inject: (stage) =>
-    faultOfOneShard(stage, async ({ master }, cluster) => {
+    faultOfOneShard(stage, async ({ master, keys }, cluster) => {
       const load_ms = Math.max(4_000, 10_000 * stage.patience);
       const redis = cluster.client(master);
+      await addKeys(redis, keys[0] ?? '');
       const pause_us = Math.ceil((1_000 * load_ms) / (await redis.dbsize()));
       await redis.config('SET', 'loading-process-events-interval-bytes', '1024');
       await redis.config('SET', 'key-load-delay', String(pause_us));
-      const answers = await countErrors(master, 'LOADING', async () => {
+      // Without a key: a master answers MOVED for a key of another shard, even while it loads.
+      const ask = (asking: Redis) => asking.dbsize();
+      const answers = await countErrors(master, 'LOADING', ask, async () => {
         // This call takes longer than the timeout of the connection.
         redis.call('DEBUG', 'RELOAD').catch(() => undefined);
         await pause(load_ms);
@@ -204,7 +223,8 @@ const clusterDownRow: Row = {
     if (master === undefined) throw new Error('No node of the cluster has slots.');
     const replication = await client(master).info('replication');
     const others = nodes.filter((node) => node !== master && !replication.includes(`port=${node.port},`));
-    const answers = await countErrors(master, 'CLUSTERDOWN', async () => {
+    const ask = (asking: Redis) => asking.get('any');
+    const answers = await countErrors(master, 'CLUSTERDOWN', ask, async () => {
       await Promise.all(others.map((node) => node.kill('SIGSTOP')));
       await pause(Math.max(4_000, 10_000 * stage.patience));
       await Promise.all(others.map((node) => node.kill('SIGCONT')));

@@ -1,6 +1,7 @@
 import { CacheUnavailable, ChangeInvalidator } from '@catalog/cache/worker';
 import { PRODUCT, SETTINGS } from '@catalog/contracts';
 import { startPart } from '@catalog/runtime';
+import { eventually } from '@catalog/testing';
 import { describe, expect, test } from 'vitest';
 import { Acknowledger, type Applied, Invalidator } from './apply-changes.ts';
 
@@ -98,26 +99,33 @@ describe('acknowledging', () => {
     queued_ms: 0,
   });
 
-  function acknowledger(answer: () => boolean, incarnation = 'map') {
+  function acknowledger(answer: () => boolean) {
     const steps: unknown[] = [];
+    const cache: { incarnation: string | undefined; mapAge: number } = { incarnation: 'map', mapAge: 7 };
     const subject = new Acknowledger({
       outbox: {
-        async acknowledge(changes, incarnation) {
+        async acknowledge(changes, incarnation, options) {
           for (const { seq, transaction } of changes) expect(transaction).toBe(100 + seq);
+          expect(options).toMatchObject({ mapAge: 7, listsEndedIn: ['of the list'] });
           steps.push([incarnation, ...changes.map(({ seq, appliedTo }) => `${seq} ${appliedTo}`)]);
-          return { accepted: answer(), traces: [] };
+          const accepted = answer();
+          return { accepted, acknowledged: accepted ? changes.length : 0, traces: [] };
         },
         release: async (changes) => void steps.push(['released', ...changes.map(({ seq }) => seq)]),
       },
-      bump: async (list) => void steps.push(['bump', list]),
+      cache,
+      async bump(lists) {
+        steps.push(['bump', ...lists]);
+        return ['of the list'];
+      },
+      registered: async () => undefined,
       isCurrent: (appliedTo) => appliedTo !== 'former',
-      registered: async () => (incarnation === '' ? undefined : incarnation),
       tracesWanted: () => 0,
       onAcknowledged: (_traces, count) => steps.push(['acknowledged', count]),
       onRefused: (incarnation) => steps.push(['refused', incarnation]),
       onError: (error) => steps.push(['failed', (error as Error).message]),
     });
-    return { steps, subject };
+    return { steps, subject, cache };
   }
 
   /** A stop acknowledges what was added before. */
@@ -139,16 +147,36 @@ describe('acknowledging', () => {
     expect(subject.waitingChanges).toBe(0);
   });
 
-  test('is refused when another incarnation is registered, and left out while none is', async () => {
+  test('is refused when another incarnation is registered, and left out while the cache is away; a stop gives the changes back', async () => {
     const refused = acknowledger(() => false);
-    const unregistered = acknowledger(() => true, '');
-    for (const { subject } of [refused, unregistered]) {
+    const away = acknowledger(() => true);
+    away.cache.incarnation = undefined;
+    for (const { subject } of [refused, away]) {
       subject.add(job('first', 1));
       await acknowledgeAll(subject);
       expect(subject.waitingChanges).toBe(0);
     }
-    expect(refused.steps.at(-1)).toEqual(['refused', 'map']);
-    expect(unregistered.steps).toEqual([]);
+    expect(refused.steps.slice(-2)).toEqual([
+      ['refused', 'map'],
+      ['released', 1],
+    ]);
+    expect(away.steps).toEqual([['released', 1]]);
+  });
+
+  test('is tried again soon while another incarnation is registered; after a second the changes are given back', async () => {
+    let attempts = 0;
+    const { steps, subject } = acknowledger(() => ++attempts > 2);
+    const running = startPart(subject);
+    subject.add(job('first', 1));
+    await eventually(() => subject.waitingChanges === 0);
+    expect(attempts).toBe(3);
+    expect(steps.at(-1)).toEqual(['acknowledged', 1]);
+    attempts = Number.NEGATIVE_INFINITY;
+    subject.add({ ...job('first', 2), appliedAt_ms: performance.now() - 1_001 });
+    await eventually(() => subject.waitingChanges === 0);
+    await running.stop();
+    expect(steps.filter((step) => (step as unknown[]).includes('2 first'))).toHaveLength(1);
+    expect(steps.at(-1)).toEqual(['released', 2]);
   });
 
   test('is not retried after a failure, because the outbox dispatches the changes again', async () => {

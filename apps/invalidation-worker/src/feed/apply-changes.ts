@@ -1,4 +1,4 @@
-import type { AppliedTo, ChangeInvalidator, RefusedKey } from '@catalog/cache/worker';
+import type { AppliedTo, ChangeInvalidator, KeyInUse, RefusedKey, WorkerCache } from '@catalog/cache/worker';
 import type { Acknowledgement, AppliedChange, Outbox, RefreshJob } from '@catalog/change-feed';
 import type { Change } from '@catalog/contracts';
 import { Flag, type Part, pause } from '@catalog/runtime';
@@ -52,25 +52,22 @@ export class Invalidator {
       changes: applied,
       lists,
     });
-    if (inUse.length > 0) {
-      refresh(
-        inUse.map((each) => ({
-          entity: each.entity,
-          key: each.key,
-          seqs: each.changes.map(({ seq }) => seq),
-        })),
-      );
-    }
+    if (inUse.length > 0) refresh(toRefresh(inUse));
     if (refused.length > 0) await setAside(refused, lists);
   }
 }
 
+export const toRefresh = (inUse: readonly KeyInUse<Change>[]): RefreshJob['keys'] =>
+  inUse.map(({ entity, key, changes }) => ({ entity, key, seqs: changes.map(({ seq }) => seq) }));
+
 interface AcknowledgerOptions {
   readonly outbox: Pick<Outbox, 'acknowledge' | 'release'>;
-  /** Ends the pages of a list. */
-  readonly bump: (list: string, incarnation: string) => Promise<void>;
-  /** The incarnation of the cache that changes are acknowledged for. Undefined while there is none. */
-  readonly registered: () => Promise<string | undefined>;
+  /** As this process knows it: its incarnation, undefined while it is away, and the age of its map of slots. */
+  readonly cache: Pick<WorkerCache, 'incarnation' | 'mapAge'>;
+  /** Ends the pages of lists. Answers the incarnations of the shards of these lists. */
+  readonly bump: (lists: readonly string[], incarnation: string) => Promise<readonly string[]>;
+  /** Waits a little until the incarnation of this process is registered. */
+  readonly registered: () => Promise<unknown>;
   /** Whether the incarnation of a shard still counts. */
   readonly isCurrent: (appliedTo: string) => boolean;
   /** How many traces of the acknowledged changes are wanted. */
@@ -83,6 +80,8 @@ interface AcknowledgerOptions {
 
 /** Short compared with the bound. An edit each millisecond then needs no statement each millisecond. */
 const gather_ms = 5;
+/** For this time a change is acknowledged again. While slots move, two workers register their maps by turns. */
+const again_ms = 1_000;
 
 /**
  * Acknowledges changes that have been invalidated and announced, many jobs at a time. Before that it bumps the generations
@@ -90,6 +89,9 @@ const gather_ms = 5;
  *
  * A change is acknowledged with the incarnation of the shard that it was applied to. An incarnation of this shard that has begun
  * since then has not seen the change, so the change is dispatched again. Postgres would refuse the acknowledgement, too.
+ *
+ * Postgres also refuses while another incarnation is registered. In a cluster that passes soon, but the change holds back the
+ * watermark of all shards meanwhile. So it is acknowledged again soon, and given back to the relay after a while.
  */
 export class Acknowledger implements Part {
   readonly #options: AcknowledgerOptions;
@@ -121,19 +123,20 @@ export class Acknowledger implements Part {
       this.#hasWork.lower();
       const batch = this.#waiting;
       this.#waiting = [];
-      await this.#acknowledge(batch);
+      if (batch.length > 0 && !(await this.#acknowledge(batch))) await this.#tryAgain(batch, signal);
       for (const { changes } of batch) this.#waitingChanges -= changes.length;
     }
   }
 
-  async #acknowledge(applied: readonly Applied[]): Promise<void> {
-    const { outbox, bump, registered, isCurrent, tracesWanted, onAcknowledged, onRefused, onError } =
+  /** @returns false when it has to be tried again, because another incarnation is registered, or the cache is away */
+  async #acknowledge(applied: readonly Applied[]): Promise<boolean> {
+    const { outbox, cache, bump, isCurrent, tracesWanted, onAcknowledged, onRefused, onError } =
       this.#options;
     try {
-      const incarnation = await registered();
-      if (incarnation === undefined) return;
+      const { incarnation } = cache;
+      if (incarnation === undefined) return false;
       const lists = new Set(applied.flatMap((each) => each.lists));
-      await Promise.all([...lists].map((list) => bump(list, incarnation)));
+      const listsEndedIn = await bump([...lists], incarnation);
       const now_ms = performance.now();
       const all = applied.flatMap(({ changes, queued_ms, appliedAt_ms }): AppliedChange[] => {
         const applied_ms = now_ms - appliedAt_ms;
@@ -145,11 +148,31 @@ export class Acknowledger implements Part {
         isAcknowledged(change) ? 'acknowledged' : 'late',
       );
       if (late !== undefined) await outbox.release(late);
-      const { accepted, traces } = await outbox.acknowledge(acknowledged, incarnation, tracesWanted());
-      if (accepted) onAcknowledged(traces, acknowledged.length);
-      else onRefused(incarnation);
+      const answer = await outbox.acknowledge(acknowledged, incarnation, {
+        maxTraces: tracesWanted(),
+        // Later than the invalidations, so it is not below that of the map with which they were made.
+        mapAge: cache.mapAge,
+        listsEndedIn,
+      });
+      if (answer.acknowledged > 0) onAcknowledged(answer.traces, answer.acknowledged);
+      if (!answer.accepted) onRefused(incarnation);
+      return answer.accepted;
     } catch (error) {
+      // The outbox dispatches the changes again.
       onError(error);
+      return true;
     }
+  }
+
+  /** Acknowledging twice does no harm. */
+  async #tryAgain(batch: readonly Applied[], signal: AbortSignal): Promise<void> {
+    const { outbox, registered, onError } = this.#options;
+    if (!signal.aborted) await registered();
+    const until_ms = performance.now() - again_ms;
+    const { again = [], over = [] } = Object.groupBy(batch, ({ appliedAt_ms }) =>
+      signal.aborted || appliedAt_ms < until_ms ? 'over' : 'again',
+    );
+    for (const applied of again) this.add(applied);
+    if (over.length > 0) await outbox.release(over.flatMap(({ changes }) => changes)).catch(onError);
   }
 }

@@ -1,4 +1,4 @@
-import { ChangeInvalidator, type WorkerCache } from '@catalog/cache/worker';
+import type { ChangeInvalidator, WorkerCache } from '@catalog/cache/worker';
 import {
   AwakeLock,
   type ChangeSlot,
@@ -13,7 +13,7 @@ import {
   type Outbox,
   Relay,
 } from '@catalog/change-feed';
-import type { Change, Entity } from '@catalog/contracts';
+import type { Change } from '@catalog/contracts';
 import type { ServicePool } from '@catalog/database';
 import { type Part, startPart, together } from '@catalog/runtime';
 import type { FailureReporter } from '../failures/report-failure.ts';
@@ -30,7 +30,7 @@ import { JobConsumer } from './job-consumer.ts';
 const unacknowledgedChanges = 20_000;
 
 interface FeedOptions {
-  readonly entities: readonly Entity[];
+  readonly changeInvalidator: ChangeInvalidator;
   readonly outbox: Outbox;
   readonly changeSlot: ChangeSlot;
   /** Undefined: the source stays as it is. */
@@ -69,7 +69,8 @@ export function createFeed(options: FeedOptions): Feed {
   // 5. The changes are acknowledged in the outbox.
   const acknowledger = new Acknowledger({
     outbox,
-    bump: (list, incarnation) => options.setAside.bump(list, incarnation),
+    cache,
+    bump: (lists, incarnation) => options.setAside.bump(lists, incarnation),
     registered: () => registration.current(),
     isCurrent: (appliedTo) => cache.incarnations.includes(appliedTo),
     tracesWanted: () => Math.max(broadcast.wanted, observedChanges),
@@ -86,7 +87,7 @@ export function createFeed(options: FeedOptions): Feed {
   });
   // 4. A change becomes an invalidation.
   const invalidator = new Invalidator({
-    changeInvalidator: new ChangeInvalidator(options.entities, cache, cache.publisher),
+    changeInvalidator: options.changeInvalidator,
     onApplied: options.onApplied,
     acknowledge: (applied) => acknowledger.add(applied),
     refresh: (keys) => refreshRequests.add(keys),

@@ -17,19 +17,20 @@ interface HeartbeatOptions {
   readonly outbox: Pick<Outbox, 'look'>;
   readonly registered: Pick<RegisteredIncarnation, 'noteSeen'>;
   readonly postgres: Pick<PostgresWatch, 'confirms'>;
-  readonly registration: Pick<Registration, 'isRegistered' | 'refused'>;
+  readonly registration: Pick<Registration, 'refused'>;
   readonly onError: (error: unknown) => void;
 }
 
-/** A shard that hangs must not delay the heartbeats of the others. It is left out until it answers. */
+/** A shard that is slow must not delay the heartbeats of the others. It is left out. */
 const clock_ms = 200;
 
 const late = () => new Error('a shard of the cache Redis does not answer in time');
 
-/** The clock of a shard that is there, and its incarnation at that time. */
+/** The clock of a shard that is there, and its incarnation and phase at that time. */
 interface ShardClock {
   readonly shard: WorkerShard;
   readonly incarnation: string;
+  readonly phase: string;
   readonly at_ms: number;
 }
 
@@ -39,7 +40,16 @@ interface BeatTime {
   readonly clocks: readonly ShardClock[];
 }
 
-/** Tells the readers, several times within the bound, up to which time every committed change has been applied. */
+/**
+ * Tells the readers, several times within the bound, up to which time every committed change has been applied.
+ *
+ * A shard gets heartbeats while its phase is settled in Postgres. When a shard fails over, or slots move between two, the phases of
+ * all others stay, and so do their heartbeats, whichever map of slots is registered.
+ *
+ * The race: a shard stops being settled, because another worker registers a map in which it has another incarnation or other slots.
+ * A heartbeat may be on its way then. It tells of a look from before that registration. Each change that this look calls applied was
+ * acknowledged before, for a shard that was registered, so the heartbeat is true. Later looks do not call the phase settled.
+ */
 export class Heartbeat implements Part {
   readonly #options: HeartbeatOptions;
   readonly #landedTimes = new LandedTimes<BeatTime>();
@@ -52,14 +62,12 @@ export class Heartbeat implements Part {
     entities: new Set(),
   };
   #slotsAway: readonly number[] = [];
+  #settled: ReadonlySet<string> = new Set();
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
     const { cache } = options;
-    cache.onIncarnation(() => {
-      this.#watermark.reset();
-      this.#watermarks.keep(cache.incarnations);
-    });
+    cache.onIncarnation(() => this.#watermarks.keep(cache.incarnations));
   }
 
   /** How long no heartbeat could be sent. */
@@ -67,21 +75,27 @@ export class Heartbeat implements Part {
     return performance.now() - this.#lastBeat_ms;
   }
 
-  /** How far the watermark is behind; undefined while none is known in this incarnation. */
+  /** How far the feed is behind: how long ago the changes may have been committed that are applied now. Undefined at first. */
   get behind_ms(): number | undefined {
     const { at } = this.#watermark;
     return at === undefined ? undefined : performance.now() - at;
   }
 
-  /** By `performance.now`; undefined while none is known in this incarnation. */
+  /** Up to which time every shard that is there has all changes, by `performance.now`. Undefined while that is not known. */
   get watermark_ms(): number | undefined {
-    return this.#watermark.at;
+    const isSettled = ({ phase }: WorkerShard) => phase !== undefined && this.#settled.has(phase);
+    return this.#options.cache.present.every(isSettled) ? this.#watermark.at : undefined;
+  }
+
+  /** The phases that the last look has called settled. */
+  get settled(): ReadonlySet<string> {
+    return this.#settled;
   }
 
   /** Slots whose changes wait for their shard, which is there again. */
   get slotsBack(): readonly number[] {
     const { shards } = this.#options.cache;
-    return this.#slotsAway.filter((slot) => shards.ofSlot(slot)?.connection.incarnation !== undefined);
+    return this.#slotsAway.filter((slot) => shards.ofSlot(slot)?.isThere === true);
   }
 
   /** Whether readers read the key from Postgres, since Redis refuses to invalidate it. As the last look saw it. */
@@ -96,8 +110,8 @@ export class Heartbeat implements Part {
 
   async #beat(): Promise<void> {
     const { cache, outbox, postgres, registered, registration, onError } = this.#options;
-    if (!registration.isRegistered()) return;
-    const incarnation = cache.requireIncarnation();
+    const { incarnation } = cache;
+    if (incarnation === undefined) return;
     // The time comes first: the look then sees whatever was committed before it.
     const ownAt_ms = performance.now();
     const clocks = await this.#clocks();
@@ -107,15 +121,10 @@ export class Heartbeat implements Part {
       this.#reset();
       return;
     }
-    if (!look.registered) {
-      // Another worker applies the changes to another Redis, or has a newer map of this cluster.
-      this.#watermark.interrupt();
-      this.#watermarks.interrupt();
-      registration.refused(incarnation);
-      return;
-    }
-    await registered.noteSeen(incarnation);
-    if (cache.incarnation !== incarnation || !registration.isRegistered()) return;
+    if (look.registered) await registered.noteSeen(incarnation);
+    // Another worker applies the changes to another Redis, or has another map of this cluster.
+    else registration.refused(incarnation);
+    this.#settled = new Set(look.settled);
     // Together with the watermark: it may pass the changes of a key only when the key is known to be set aside.
     this.#setAside = { keys: new Set(look.setAside.keys), entities: new Set(look.setAside.entities) };
     this.#slotsAway = look.slotsAway;
@@ -140,9 +149,10 @@ export class Heartbeat implements Part {
     const { cache } = this.#options;
     const clockOf = async (shard: WorkerShard): Promise<ShardClock[]> => {
       const { incarnation } = shard.connection;
-      if (incarnation === undefined) return [];
+      const { phase } = shard;
+      if (incarnation === undefined || phase === undefined) return [];
       const at_ms = await shard.connection.time_ms();
-      return shard.connection.incarnation === incarnation ? [{ shard, incarnation, at_ms }] : [];
+      return shard.connection.incarnation === incarnation ? [{ shard, incarnation, phase, at_ms }] : [];
     };
     const [only] = cache.present;
     if (cache.shards.isSingle) return only === undefined ? [] : clockOf(only);
@@ -152,12 +162,13 @@ export class Heartbeat implements Part {
     return clocks.flatMap((clock) => (clock.status === 'fulfilled' ? clock.value : []));
   }
 
-  /** @returns whether the shard got a heartbeat. It gets none while changes of its keys wait for it. */
-  async #send({ shard, incarnation }: ShardClock, look: RegisteredLook): Promise<boolean> {
+  /** @returns whether the shard got a heartbeat. It gets none before it is settled, and while changes of its keys wait for it. */
+  async #send({ shard, incarnation, phase }: ShardClock, look: RegisteredLook): Promise<boolean> {
     const watermark = this.#watermarks.of(incarnation);
     const { shards } = this.#options.cache;
+    const isSettled = look.settled.includes(phase) && shard.phase === phase;
     const isWaitedFor = look.slotsAway.some((slot) => shards.ofSlot(slot) === shard);
-    if (watermark === undefined || isWaitedFor) return false;
+    if (watermark === undefined || !isSettled || isWaitedFor) return false;
     const beat = () =>
       shard.publisher.heartbeat(watermark.at_ms, performance.now() - watermark.ownAt_ms, look.setAside);
     await (shards.isSingle ? beat() : withDeadline(beat, { after_ms: clock_ms, late }));

@@ -8,7 +8,7 @@ interface ShardWatermark {
 
 /**
  * A watermark for each shard of the cache. A shard with a new incarnation begins without one, because another server has another
- * clock, and because changes may have to be applied again.
+ * clock.
  */
 export class Watermarks {
   #byIncarnation = new Map<string, ShardWatermark>();
@@ -37,14 +37,6 @@ export class Watermarks {
     const kept = new Set(incarnations);
     for (const incarnation of this.#byIncarnation.keys())
       if (!kept.has(incarnation)) this.#byIncarnation.delete(incarnation);
-  }
-
-  /** As `Watermark.interrupt`. */
-  interrupt(): void {
-    for (const { ofShard, own } of this.#byIncarnation.values()) {
-      ofShard.interrupt();
-      own.interrupt();
-    }
   }
 
   reset(): void {

@@ -12,19 +12,18 @@ const registering_ms = 500;
 interface RegistrationOptions {
   readonly cache: Pick<
     WorkerCache,
-    'incarnation' | 'incarnations' | 'mapAge' | 'isComplete' | 'onIncarnation' | 'relearn'
+    'incarnation' | 'incarnations' | 'phases' | 'mapAge' | 'isComplete' | 'onIncarnation' | 'relearn'
   >;
   readonly registered: Pick<RegisteredIncarnation, 'register' | 'isForgotten' | 'mayReplace'>;
   /** Invalidates every entry of the cache. */
   readonly purgeAll: (reason: string) => Promise<unknown>;
-  readonly onReplayed: (changes: number) => void;
   readonly log: Logger;
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Registers the incarnation of the cache that this worker writes to. Only then may the worker acknowledge changes or send
- * heartbeats. A worker that is left on a former Redis does neither.
+ * Registers the incarnation of the cache that this worker writes to. Only shards of the registered incarnation have changes
+ * acknowledged and get heartbeats. A worker that is left on a former Redis does neither.
  *
  *   unknown ── the connection learns its incarnation ──▶ registered ── Postgres names another one ──▶ overruled
  *   overruled ── the connection learns another incarnation, or no worker of the registered one was seen lately ──▶ registered
@@ -109,10 +108,10 @@ export class Registration implements Part {
 
   /** @returns when to try again, unless something changes before */
   async #registerIfNeeded(): Promise<number> {
-    const { cache, registered, purgeAll, onReplayed, log } = this.#options;
+    const { cache, registered, purgeAll, log } = this.#options;
     // The incarnation may have changed, and another worker may know that already.
     if (this.#isDoubtful) await cache.relearn();
-    const { incarnation, incarnations, mapAge, isComplete } = cache;
+    const { incarnation, incarnations, phases, mapAge, isComplete } = cache;
     if (incarnation === undefined || incarnation === this.#registered) return Number.POSITIVE_INFINITY;
     if (!isComplete && incarnation !== this.#incomplete) {
       this.#incomplete = incarnation;
@@ -129,8 +128,7 @@ export class Registration implements Part {
       log.warn({ incarnation }, `${reason}: all its entries are invalidated`);
       await purgeAll(reason);
     }
-    const changes = await registered.register(incarnation, incarnations, mapAge);
-    if (changes === undefined) {
+    if (!(await registered.register(incarnation, incarnations, mapAge, phases))) {
       this.#isDoubtful = true;
       return askAgain_ms;
     }
@@ -139,10 +137,6 @@ export class Registration implements Part {
     this.#lastRegistered = incarnation;
     this.#overruled = undefined;
     this.#isDoubtful = false;
-    if (changes > 0) {
-      onReplayed(changes);
-      log.info({ changes }, 'the cache has a new incarnation: recent changes are applied again');
-    }
     this.#tellListeners();
     return Number.POSITIVE_INFINITY;
   }

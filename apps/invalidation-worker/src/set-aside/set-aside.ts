@@ -5,8 +5,15 @@ import {
   ShardAway,
   type ShardedPublisher,
   slotOf,
+  type WorkerCache,
 } from '@catalog/cache/worker';
-import { feedTimings, type KeyToRetry, type SetAsideKeys, type SetAsideSummary } from '@catalog/change-feed';
+import {
+  feedTimings,
+  type KeySetAside,
+  type KeyToRetry,
+  type SetAsideKeys,
+  type SetAsideSummary,
+} from '@catalog/change-feed';
 import { type Change, parseCacheKey, timings } from '@catalog/contracts';
 import { type Part, repeat } from '@catalog/runtime';
 import type { Logger } from '@catalog/service-kit';
@@ -14,6 +21,8 @@ import type { Registration } from '../registration/registration.ts';
 
 /** A shard that was away for long may have many: some milliseconds of work for each store. */
 const retriedAtOnce = 500;
+/** While slots move, or a shard fails over, another incarnation is registered for a moment. */
+const attempts = 3;
 /** In a warning. */
 const namedKeys = 5;
 /** A whole entity may be refused, and each of its keys would be logged. */
@@ -21,8 +30,9 @@ const loggedKeys = 20;
 
 interface SetAsideOptions {
   readonly keys: SetAsideKeys;
+  readonly cache: Pick<WorkerCache, 'incarnation' | 'incarnations' | 'mapAge'>;
   readonly publisher: Pick<ShardedPublisher, 'invalidate'>;
-  readonly bumper: Pick<GenerationBumper, 'bump'>;
+  readonly bumper: Pick<GenerationBumper, 'bump' | 'end'>;
   readonly registration: Pick<Registration, 'isRegistered' | 'current' | 'refused'>;
   /** Slots with keys that wait for their shard, which is there. */
   readonly slotsBack: () => readonly number[];
@@ -46,10 +56,7 @@ export class SetAside implements Part {
 
   /** @param lists whose cached pages the changes may have made wrong */
   async add(refused: readonly RefusedKey<Change>[], lists: readonly string[]): Promise<void> {
-    const { keys, registration, log } = this.#options;
-    const incarnation = await registration.current();
-    if (incarnation === undefined) return;
-    await Promise.all(lists.map((list) => this.bump(list, incarnation)));
+    const { registration, log } = this.#options;
     const added = refused.map(({ cacheKey, entity, key, reason, slot, changes }) => ({
       cacheKey,
       entity,
@@ -58,9 +65,10 @@ export class SetAside implements Part {
       rows: changes,
       slot,
     }));
-    if (!(await keys.add(added, incarnation))) {
-      registration.refused(incarnation);
-      return;
+    for (let attempt = 1; !(await this.#tryToAdd(added, lists)); attempt++) {
+      // The outbox dispatches the changes again.
+      if (attempt === attempts) return;
+      await registration.current();
     }
     for (const { cacheKey, reason, slot } of added) {
       if (slot !== undefined) this.#logShardAway(cacheKey);
@@ -73,21 +81,53 @@ export class SetAside implements Part {
     }
   }
 
+  /** @returns false while another incarnation is registered, or the cache is away */
+  async #tryToAdd(added: readonly KeySetAside[], lists: readonly string[]): Promise<boolean> {
+    const { keys, cache, registration } = this.#options;
+    const { incarnation } = cache;
+    if (incarnation === undefined) return false;
+    const listsEndedIn = await this.bump(lists, incarnation);
+    const isAdded = await keys.add(added, incarnation, cache.incarnations, listsEndedIn);
+    if (!isAdded) registration.refused(incarnation);
+    return isAdded;
+  }
+
   /**
-   * Ends the pages of a list. If their shard is away, they end before any reader trusts that shard again.
+   * Ends the pages of lists. Where their shard is away, they end before any reader trusts that shard again.
    *
-   * @throws the errors of `GenerationBumper.bump`, except that the shard is away
+   * @param incarnation of the cache
+   * @returns the incarnations of the shards that are there
+   * @throws the errors of `GenerationBumper.bump`, unless the shard is away and the list is set aside
    */
-  async bump(list: string, incarnation: string): Promise<void> {
-    const { keys, bumper, registration } = this.#options;
+  async bump(lists: readonly string[], incarnation: string): Promise<string[]> {
+    const { bumper } = this.#options;
+    const endedIn = await Promise.all(
+      lists.map((list) => this.#unlessAway(list, incarnation, () => bumper.bump(list))),
+    );
+    return [...new Set(endedIn)].filter((each) => each !== undefined);
+  }
+
+  /** As `bump`, and resolves when the pages have ended. */
+  async endLists(lists: readonly string[], incarnation: string): Promise<void> {
+    const { bumper } = this.#options;
+    await Promise.all(lists.map((list) => this.#unlessAway(list, incarnation, () => bumper.end(list))));
+  }
+
+  /** @returns undefined when the shard of the list is away, and the list is set aside */
+  async #unlessAway<T>(list: string, incarnation: string, end: () => Promise<T>): Promise<T | undefined> {
+    const { keys, cache, registration } = this.#options;
     try {
-      await bumper.bump(list);
+      return await end();
     } catch (error) {
       if (!(error instanceof ShardAway)) throw error;
       const cacheKey = generationKey(list);
       const setAside = { cacheKey, list, slot: slotOf(cacheKey), reason: error.message };
-      if (await keys.addList(setAside, incarnation)) this.#logShardAway(cacheKey);
-      else registration.refused(incarnation);
+      if (!(await keys.addList(setAside, incarnation, cache.incarnations))) {
+        registration.refused(incarnation);
+        throw error;
+      }
+      this.#logShardAway(cacheKey);
+      return undefined;
     }
   }
 
@@ -110,12 +150,15 @@ export class SetAside implements Part {
 
   /** @param slots of shards that are back */
   async #retry(signal: AbortSignal, slots: readonly number[] = []): Promise<void> {
-    const { keys, publisher, registration, log } = this.#options;
+    const { keys, cache, publisher, registration, log } = this.#options;
     while (!signal.aborted && registration.isRegistered()) {
       const taken = await keys.takeForRetry(feedTimings.retrySetAside_ms, retriedAtOnce, slots);
       if (taken.length === 0) return;
       const outcomes = await publisher.invalidate(taken.map(({ cacheKey, version }) => [cacheKey, version]));
-      const done = taken.filter((_, index): boolean => outcomes[index]?.status === 'fulfilled');
+      const done = taken.flatMap((key, index) => {
+        const outcome = outcomes[index];
+        return outcome?.status === 'fulfilled' ? [{ ...key, incarnation: outcome.incarnation }] : [];
+      });
       // Also without a shard that is away. The generation of a list is no key of an entity, so it waits with its shard.
       const refused = taken.flatMap(({ cacheKey, wasAway }, index) => {
         const outcome = outcomes[index];
@@ -123,11 +166,13 @@ export class SetAside implements Part {
         return parseCacheKey(cacheKey) === undefined ? [] : [{ cacheKey, reason: outcome.reason.message }];
       });
       if (refused.length > 0) await keys.noteRefused(refused);
-      if (done.length === 0) return;
-      await keys.release(done);
+      const { incarnation, mapAge } = cache;
+      if (done.length === 0 || incarnation === undefined) return;
+      const released = await keys.release(done, incarnation, mapAge);
+      if (released === 0) return;
       this.#forgetLogged(done);
       this.#isShardAway = false;
-      log.info({ keys: done.length }, 'the cache Redis invalidates keys again that were set aside');
+      log.info({ keys: released }, 'the cache Redis invalidates keys again that were set aside');
     }
   }
 

@@ -7,8 +7,11 @@ export interface ShardClaim {
   readonly options: ShardOptions;
 }
 
-const oneWorker = { workers: 1, moves: 2, messages: 1 } as const;
-const twoWorkers = { workers: 2, moves: 1, messages: 1 } as const;
+const moves = 'the slot moves';
+const failsOver = 'server 0 fails over';
+const oneWorker = { workers: 1, events: [moves, moves], messages: 1 } as const;
+const twoWorkers = { workers: 2, events: [moves], messages: 1 } as const;
+const failover = { workers: 1, events: [failsOver, moves], messages: 1 } as const;
 
 /** These hold in every state that any order of events can reach. */
 export const claims: readonly ShardClaim[] = [
@@ -16,6 +19,11 @@ export const claims: readonly ShardClaim[] = [
   {
     name: 'a slot that moves: two workers with maps of their own',
     options: twoWorkers,
+    testedStates: 100_000,
+  },
+  {
+    name: 'a server that fails over and gives its slot away, and still answers a worker that does not know it',
+    options: failover,
     testedStates: 100_000,
   },
 ];
@@ -38,6 +46,14 @@ export const controls: readonly ShardClaim[] = [
   },
   { name: 'workers that register an older map', options: { ...twoWorkers, without: 'an order of maps' } },
   { name: 'workers that register no map', options: { ...twoWorkers, without: 'a registered map' } },
+  {
+    name: 'heartbeats to a new server before the replay',
+    options: { ...failover, without: 'waiting for the replay' },
+  },
+  {
+    name: 'a replay that only the new server waits for',
+    options: { ...failover, without: 'slots in phases' },
+  },
 ];
 
 export const withModel = ({ name, options }: ShardClaim) => ({

@@ -32,15 +32,17 @@ export class GenerationBumper {
   /**
    * Ends the pages that were loaded before now, while the change that ends them is still within the bound.
    *
+   * @returns the incarnation of the shard of the list
    * @throws CacheUnavailable, and ioredis errors: then the pages may still count. `ShardAway` when the shard of the list is away
    */
-  async bump(list: string): Promise<void> {
+  async bump(list: string): Promise<string> {
     const { now, behind_ms } = this.#options;
     const left_ms = timings.bound_ms - (behind_ms() ?? Number.POSITIVE_INFINITY);
     const began_ms = now();
-    const endsIn_ms = await this.#begin(list, left_ms - timings.generationReserve_ms);
+    const { endsIn_ms, incarnation } = await this.#begin(list, left_ms - timings.generationReserve_ms);
     // The time counts from the moment at which Redis ran the script. The call itself may have been slow.
     if (now() - began_ms + endsIn_ms > left_ms) await pause(endsIn_ms + 1);
+    return incarnation;
   }
 
   /**
@@ -49,10 +51,11 @@ export class GenerationBumper {
    * @throws as `bump`
    */
   async end(list: string): Promise<void> {
-    await pause((await this.#begin(list, 0)) + 1);
+    const { endsIn_ms } = await this.#begin(list, 0);
+    await pause(endsIn_ms + 1);
   }
 
-  async #begin(list: string, wait_ms: number): Promise<number> {
+  async #begin(list: string, wait_ms: number): Promise<{ endsIn_ms: number; incarnation: string }> {
     const atMost_ms = Number.isFinite(wait_ms) ? Math.max(0, Math.floor(wait_ms)) : 0;
     const { generationLeast_ms, generationBump_ms } = timings;
     const key = generationKey(list);
@@ -65,7 +68,7 @@ export class GenerationBumper {
         generationLeast_ms,
         generationBump_ms,
       ];
-      return runScript(connection.redis, scripts.bumpList, [key], args);
+      return { endsIn_ms: await runScript(connection.redis, scripts.bumpList, [key], args), incarnation };
     });
   }
 }

@@ -3,6 +3,7 @@ import { slotOf } from '@catalog/redis';
 import { pause } from '@catalog/runtime';
 import { eventually, type RedisCluster, type RedisServer, startRedisCluster } from '@catalog/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ShardAway } from '../redis/cache-connection.ts';
 import { timings } from '../timings.ts';
 import { CheckedReader, PlayedPostgres, PlayedWorker, THING } from '../testing/played-catalog.ts';
 
@@ -150,6 +151,38 @@ test('while a shard is away, the others stay warm and its keys are read from Pos
   await eventually(async () => (await reader.sources(keys)).near === keys.length, { timeout_ms: 20_000 });
   expect(violations()).toEqual([]);
 }, 90_000);
+
+test('a shard that hangs holds up the changes of the others once, and not again until it answers', async () => {
+  const [master] = cluster.nodes;
+  if (master === undefined) return;
+  const ofMaster = await keysOf(master);
+  const [one = '', other = ''] = [ofMaster[0], keys.find((key) => !ofMaster.includes(key))];
+  const invalidate = () =>
+    worker.cache.publisher.invalidate([
+      [THING.cacheKey(one), 1],
+      [THING.cacheKey(other), 1],
+    ]);
+  await master.kill('SIGSTOP');
+  try {
+    await invalidate();
+    const began_ms = performance.now();
+    const outcomes = await invalidate();
+    await expect(
+      worker.cache.onShard(THING.cacheKey(one), ({ redis }) => redis.dbsize()),
+    ).rejects.toBeInstanceOf(ShardAway);
+    expect(performance.now() - began_ms).toBeLessThan(250);
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', reason: { message: new ShardAway().message } },
+      { status: 'fulfilled' },
+    ]);
+  } finally {
+    await master.kill('SIGCONT');
+  }
+  await eventually(async () => (await invalidate()).every(({ status }) => status === 'fulfilled'), {
+    timeout_ms: 20_000,
+  });
+  await everyShardServes();
+}, 60_000);
 
 test('after a stop of the whole cluster all keys are served again', async () => {
   await reader.sources(keys);

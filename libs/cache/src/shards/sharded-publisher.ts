@@ -8,9 +8,13 @@ import {
 import { type CacheConnection, CacheUnavailable, isRedirect, ShardAway } from '../redis/cache-connection.ts';
 import { type Shards, type ShardParts } from './shards.ts';
 
-export interface WritableShard {
+export interface WritableShard extends ShardParts {
   readonly connection: CacheConnection;
   readonly publisher: InvalidationPublisher;
+  /** Whether it is connected, and answers. */
+  readonly isThere: boolean;
+  /** After a command without an answer, it is not there until it answers. Otherwise the changes of all shards would wait for it. */
+  noteFailure(error: unknown): void;
 }
 
 type Announce = (publisher: InvalidationPublisher, keys: readonly InvalidatedKey[]) => Promise<Outcome[]>;
@@ -25,9 +29,9 @@ const betweenAttempts_ms = 25;
  * sent to its shard as any other. So each invalidation happens in the incarnation that it was meant for.
  */
 export class ShardedPublisher {
-  readonly #shards: Shards<WritableShard & ShardParts>;
+  readonly #shards: Shards<WritableShard>;
 
-  constructor(shards: Shards<WritableShard & ShardParts>) {
+  constructor(shards: Shards<WritableShard>) {
     this.#shards = shards;
   }
 
@@ -109,13 +113,14 @@ async function outcomesOf(
   keys: readonly InvalidatedKey[],
   announce: Announce,
 ): Promise<Outcome[]> {
-  if (shard?.connection.incarnation === undefined) return keys.map(() => away());
+  if (!shard?.isThere) return keys.map(() => away());
   try {
     const outcomes = await announce(shard.publisher, keys);
     return outcomes.map((outcome) =>
       outcome.status === 'rejected' && refusesEveryKey(outcome.reason) ? away(outcome.reason) : outcome,
     );
   } catch (error) {
+    shard.noteFailure(error);
     return keys.map(() => away(error));
   }
 }

@@ -14,37 +14,73 @@ import { EntryStore, type StoredEntry } from '../redis/entry-store.ts';
 import { DatabaseListeners } from './database-listeners.ts';
 import { noShard } from './no-shard.ts';
 import type { FillShard, Router } from './router.ts';
-import { ShardedPublisher } from './sharded-publisher.ts';
-import { type ShardParts, type ShardPlace, Shards } from './shards.ts';
+import { ShardedPublisher, type WritableShard } from './sharded-publisher.ts';
+import { type ShardPlace, Shards } from './shards.ts';
 
 type WorkerCacheOptions = Omit<CacheConnectionOptions, 'onTopologyDoubt'>;
 
+/** A shard that hangs holds up the changes of all shards for this time, once. It is a quarter of the bound. */
+const shardCall_ms = 500;
+
 /** What the worker has of one server of the cache. */
-export class WorkerShard implements ShardParts, FillShard {
+export class WorkerShard implements WritableShard, FillShard {
   readonly connection: CacheConnection;
   readonly store: EntryStore;
   readonly breaker: CacheBreaker = createCacheBreaker();
   readonly publisher: InvalidationPublisher;
   /** The last one that was known. It stays while the shard is away. */
   lastIncarnation: string | undefined;
+  #isHanging = false;
+  readonly #slots: () => string | undefined;
   readonly #database: ReturnType<DatabaseListeners['open']>;
 
   constructor(
     { url, id, slots, onTopologyDoubt }: ShardPlace,
     { database, ...options }: Omit<WorkerCacheOptions, 'database'> & { readonly database: DatabaseListeners },
   ) {
+    this.#slots = slots;
     this.#database = database.open();
     this.connection = new CacheConnection({
       ...options,
       url,
       database: this.#database,
-      ...(onTopologyDoubt !== undefined && { onTopologyDoubt }),
+      ...(onTopologyDoubt !== undefined && { onTopologyDoubt, call_ms: shardCall_ms }),
     });
     this.connection.onIncarnation((incarnation) => {
       this.lastIncarnation = incarnation ?? this.lastIncarnation;
     });
     this.store = new EntryStore(this.connection);
     this.publisher = new InvalidationPublisher(this.connection, { channel: channelOf(id), slots });
+  }
+
+  /**
+   * Names the time in which the shard keeps its incarnation and its slots. Of a single server it is the incarnation. Undefined until
+   * an incarnation is known.
+   */
+  get phase(): string | undefined {
+    const slots = this.#slots();
+    if (slots === undefined || this.lastIncarnation === undefined) return this.lastIncarnation;
+    return shortHash(`${this.lastIncarnation} ${slots}`);
+  }
+
+  get isThere(): boolean {
+    return this.connection.incarnation !== undefined && !this.#isHanging;
+  }
+
+  noteFailure(error: unknown): void {
+    if (this.#isHanging || !(error instanceof Error) || error.message !== 'Command timed out') return;
+    this.#isHanging = true;
+    void this.#untilItAnswers();
+  }
+
+  /** Or until the connection is closed, because it leaves this command unanswered, too. */
+  async #untilItAnswers(): Promise<void> {
+    while (this.connection.incarnation !== undefined) {
+      const answer = await this.connection.time_ms().catch(() => undefined);
+      if (answer !== undefined) break;
+      await pause(betweenAttempts_ms);
+    }
+    this.#isHanging = false;
   }
 
   start(): Promise<void> {
@@ -102,6 +138,11 @@ export class WorkerCache implements Router<FillShard> {
     return this.shards.all.flatMap(({ lastIncarnation }) => lastIncarnation ?? []);
   }
 
+  /** Those of the shards, in the same order. */
+  get phases(): readonly string[] {
+    return this.shards.all.flatMap(({ phase }) => phase ?? []);
+  }
+
   /** Grows with each change of the map of slots; 0 for a single server. */
   get mapAge(): number {
     return this.shards.topologyAge;
@@ -118,9 +159,9 @@ export class WorkerCache implements Router<FillShard> {
     return others.length === 0 ? first : undefined;
   }
 
-  /** The shards that are there. */
+  /** The shards that are there, and answer. */
   get present(): readonly WorkerShard[] {
-    return this.shards.all.filter(({ connection }) => connection.incarnation !== undefined);
+    return this.shards.all.filter(({ isThere }) => isThere);
   }
 
   get all(): readonly FillShard[] {
@@ -160,12 +201,13 @@ export class WorkerCache implements Router<FillShard> {
   async onShard<T>(cacheKey: string, call: (connection: CacheConnection) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const shard = this.shards.of(cacheKey);
-      if (shard === undefined) throw new ShardAway();
+      if (shard === undefined || !(shard.isThere || this.shards.isSingle)) throw new ShardAway();
       try {
         return await call(shard.connection);
       } catch (error) {
         shard.connection.noticeRoleChange(error);
         if (this.shards.isSingle) throw error;
+        shard.noteFailure(error);
         if (!isRedirect(error) || attempt === attempts) throw new ShardAway({ cause: error });
         await pause(betweenAttempts_ms * attempt);
         await this.shards.learn();
@@ -191,11 +233,11 @@ export class WorkerCache implements Router<FillShard> {
   #currentIncarnation(): string | undefined {
     const { all, topology, isSingle } = this.shards;
     if (isSingle) return all[0]?.connection.incarnation;
-    if (topology === undefined || this.present.length === 0) return undefined;
+    if (topology === undefined || all.every(({ connection }) => connection.incarnation === undefined))
+      return undefined;
     const ofShards = all.map(({ lastIncarnation }) => lastIncarnation ?? '-');
-    return createHash('sha256')
-      .update([topology, ...ofShards].join(' '))
-      .digest('hex')
-      .slice(0, 16);
+    return shortHash([topology, ...ofShards].join(' '));
   }
 }
+
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

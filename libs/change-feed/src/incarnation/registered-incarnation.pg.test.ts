@@ -1,6 +1,5 @@
 import { loadSql, withTransaction } from '@catalog/database';
 import { afterAll, beforeEach, expect, test } from 'vitest';
-import { Outbox } from '../outbox/outbox.ts';
 import { applied, feedDatabase } from '../testing/feed-database.ts';
 
 const feed = await feedDatabase();
@@ -23,50 +22,11 @@ test('an acknowledgement for an incarnation that is not registered is refused', 
   expect(await feed.unapplied()).toBe(0);
 });
 
-test('a registration replays the changes that were applied to the former incarnation, within the replay window only', async () => {
-  await insertChanges(3);
-  const [old, recent, waiting] = await outbox.claim(100);
-  await outbox.acknowledge(applied([old, recent].filter((each) => each !== undefined)), 'first');
-  await owner.query(
-    `update catalog.outbox set applied_at = applied_at - interval '301 s' where seq = ${old?.seq}`,
-  );
-  expect(await registered.register('second')).toBe(1);
-  const [replayed] = await outbox.claim(100);
-  expect(replayed?.seq).toBe(recent?.seq);
-  // The replay is a transaction of its own: relays have left the former one behind.
-  expect(replayed?.transaction).toBeGreaterThan(recent?.transaction ?? 0);
-  expect(await outbox.look('second')).toMatchObject({
-    oldest: waiting?.transaction,
-    newest: replayed?.transaction,
-    registered: true,
-  });
-});
-
-test('when a worker dies between registration and replay, the next one replays', async () => {
-  await insertChanges(1);
-  await outbox.acknowledge(applied(await outbox.claim(100)), 'first');
-  await owner.query(`update catalog.cache_incarnation set incarnation = 'second', incarnations = '{second}'`);
-  expect(await registered.register('second')).toBe(1);
-  expect(await registered.register('second')).toBe(0);
-});
-
-test('a registration waits for an acknowledgement in progress, and replays its changes', async () => {
-  await insertChanges(1);
-  const changes = applied(await outbox.claim(100));
-  const replayed = await withTransaction(pool, async (client) => {
-    expect((await new Outbox(client).acknowledge(changes, 'first')).accepted).toBe(true);
-    const registering = registered.register('second');
-    await waitingForLock();
-    return { registering };
-  });
-  expect(await replayed.registering).toBe(1);
-});
-
 test('an acknowledgement that meets a registration in progress is refused', async () => {
   await insertChanges(1);
   const changes = applied(await outbox.claim(100));
   const refused = await withTransaction(pool, async (client) => {
-    await client.query(register, ['second', ['second'], 0, 0]);
+    await client.query(register, ['second', ['second'], 0, 0, ['second']]);
     const acknowledging = outbox.acknowledge(changes, 'first');
     await waitingForLock();
     return { acknowledging };
@@ -83,71 +43,15 @@ test('changes restored from a server with higher transaction numbers are claimed
   expect(await outbox.claim(100)).toHaveLength(3);
 });
 
-async function applyAll(incarnation: string): Promise<void> {
-  while ((await feed.unapplied()) > 0) {
-    await owner.query('update catalog.outbox set dispatched_at = null where applied_at is null');
-    await outbox.acknowledge(applied(await outbox.claim(5_000)), incarnation);
-  }
-}
-
-test('a replay of more than one batch replays every change', async () => {
-  await insertChanges(20_100);
-  await applyAll('first');
-  expect(await registered.register('second')).toBe(20_100);
-  expect(await feed.unapplied()).toBe(20_100);
-});
-
-test('a replay takes the newest change of each key, once', async () => {
-  const insert = `insert into catalog.outbox (entity, key, version)
-    select 'product', key, version from unnest($1::text[], $2::bigint[]) as changes (key, version)`;
-  await owner.query(insert, ['abaab'.split(''), [1, 7, 3, 2, 7]]);
-  await applyAll('first');
-  const newest = ['a 3', 'b 7'];
-  const claimed = async () =>
-    (await outbox.claim(100)).map(({ key, version }) => `${key} ${version}`).toSorted();
-  expect(await registered.register('second')).toBe(2);
-  expect(await registered.register('second')).toBe(0);
-  expect(await claimed()).toEqual(newest);
-  // Also those that wait when the next incarnation begins.
-  await applyAll('second');
-  expect(await registered.register('third')).toBe(2);
-  expect(await claimed()).toEqual(newest);
-});
-
-test('workers may replay at once, while changes are applied again', async () => {
-  await insertChanges(10_000);
-  await applyAll('first');
-  for (let round = 0; round < 3; round++) {
-    const incarnation = `round ${round}`;
-    const replayed = new AbortController();
-    const applying = async () => {
-      while (!replayed.signal.aborted) {
-        const changes = await outbox.claim(500);
-        if (changes.length > 0) await outbox.acknowledge(applied(changes), incarnation);
-      }
-    };
-    const replaying = async () => {
-      const counts = await Promise.all([1, 2, 3].map(() => registered.register(incarnation)));
-      replayed.abort();
-      return counts.reduce<number>((sum, count) => sum + (count ?? Number.NaN), 0);
-    };
-    const [changes] = await Promise.all([replaying(), applying(), applying()]);
-    expect(changes).toBe(10_000);
-    await applyAll(incarnation);
-  }
-});
-
-test('a change counts as applied to its own shard: another shard that is new replays nothing of it', async () => {
-  await insertChanges(3);
-  const changes = applied(await outbox.claim(100)).map((change, index) => ({
-    ...change,
-    appliedTo: index === 0 ? 'a1' : 'b1',
-  }));
-  await registered.register('map 1', ['a1', 'b1']);
-  expect((await outbox.acknowledge(changes, 'map 1')).accepted).toBe(true);
-  expect(await feed.unapplied()).toBe(0);
-  expect(await registered.register('map 2', ['a1', 'b2'])).toBe(2);
-  expect((await outbox.claim(100)).map(({ seq }) => seq)).toEqual(changes.slice(1).map(({ seq }) => seq));
+test('workers that register the same incarnation at once all find it registered, since the same moment', async () => {
+  const since = async () =>
+    (await owner.query('select registered_at::text as at from catalog.cache_incarnation')).rows[0];
+  const first = await since();
+  expect(await Promise.all([1, 2, 3].map(() => registered.register('second')))).toEqual([true, true, true]);
+  const second = await since();
+  expect(second).not.toEqual(first);
+  expect(await registered.register('second')).toBe(true);
+  expect(await since()).toEqual(second);
 });
 
 test('a change that was applied to a former incarnation of its shard is not acknowledged', async () => {
@@ -162,8 +66,29 @@ test('a change that was applied to a former incarnation of its shard is not ackn
     ],
     'map 2',
   );
-  expect(answer.accepted).toBe(true);
+  expect(answer).toMatchObject({ accepted: false, acknowledged: 1 });
   expect(await feed.unapplied()).toBe(1);
+});
+
+test('a worker may acknowledge with an older map of slots than the registered one, and not with a newer one', async () => {
+  await insertChanges(1);
+  const changes = applied(await outbox.claim(100)).map((change) => ({ ...change, appliedTo: 'a1' }));
+  await registered.register('map 2', ['a1', 'b1'], 2);
+  const newer = await outbox.acknowledge(changes, 'map 3', { mapAge: 3 });
+  expect(newer).toMatchObject({ accepted: false, acknowledged: 0 });
+  const older = await outbox.acknowledge(changes, 'map 1', { mapAge: 1 });
+  expect(older).toMatchObject({ accepted: true, acknowledged: 1 });
+  expect(await feed.unapplied()).toBe(0);
+});
+
+test('a change is not acknowledged if the pages of its list were ended on a former incarnation of their shard', async () => {
+  await insertChanges(1);
+  const changes = applied(await outbox.claim(100)).map((change) => ({ ...change, appliedTo: 'a1' }));
+  await registered.register('map 2', ['a1', 'b2'], 2);
+  const former = await outbox.acknowledge(changes, 'map 2', { mapAge: 2, listsEndedIn: ['b1'] });
+  expect(former).toMatchObject({ accepted: false, acknowledged: 0 });
+  const right = await outbox.acknowledge(changes, 'map 2', { mapAge: 2, listsEndedIn: ['b2'] });
+  expect(right).toMatchObject({ accepted: true, acknowledged: 1 });
 });
 
 test('only a shard that was away for long is forgotten', async () => {
@@ -181,13 +106,13 @@ test('only a shard that was away for long is forgotten', async () => {
 });
 
 test('a worker with an older map of slots registers nothing, unless all workers with a newer one are gone', async () => {
-  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(0);
-  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBeUndefined();
+  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(true);
+  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(false);
   expect((await outbox.look('map 2')).registered).toBe(true);
-  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(0);
-  expect(await registered.register('map 3', ['a1', 'b1'], 201)).toBe(0);
+  expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(true);
+  expect(await registered.register('map 3', ['a1', 'b1'], 201)).toBe(true);
   await owner.query(`update catalog.cache_incarnation set seen_at = seen_at - interval '1 minute'`);
-  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(0);
+  expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(true);
 });
 
 test('an incarnation may replace its own registration, and one whose workers are gone', async () => {

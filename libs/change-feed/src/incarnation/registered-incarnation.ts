@@ -3,15 +3,13 @@ import { feedTimings } from '../timings.ts';
 
 const sql = {
   register: loadSql(import.meta.url, './register.sql'),
-  replayLock: 'select catalog.acquire_replay_lock()',
-  replay: loadSql(import.meta.url, './replay.sql'),
   requeueRestored: loadSql(import.meta.url, './requeue-restored.sql'),
   isForgotten: loadSql(import.meta.url, './is-forgotten.sql'),
   mayReplace: loadSql(import.meta.url, './may-replace.sql'),
   noteSeen: loadSql(import.meta.url, './note-seen.sql'),
 };
 
-/** Rows that one statement changes: it ends well within the statement timeout. */
+/** Restored rows that one statement changes: it ends well within the statement timeout. */
 const batch = 20_000;
 
 /** The one incarnation of the cache that changes are acknowledged for, as Postgres knows it. */
@@ -24,25 +22,25 @@ export class RegisteredIncarnation {
   }
 
   /**
-   * Registers an incarnation of the cache. Changes that were applied to other incarnations of shards within the replay window
-   * become unapplied; of several changes of one key, the newest.
+   * Registers an incarnation of the cache. Shards with new incarnations are not settled before a `ReplayPass` has replayed changes to
+   * them.
    *
    * @param ofShards the incarnations of its shards; of a single server, its own
    * @param mapAge of the map of slots of a cluster. A newer map has a higher age
-   * @returns how many changes are applied again because of it; undefined when a worker with a newer map has registered
+   * @param phases of the shards, in the order of `ofShards`
+   * @returns false when a worker with a newer map has registered
    */
   async register(
     incarnation: string,
     ofShards: readonly string[] = [incarnation],
     mapAge = 0,
-  ): Promise<number | undefined> {
-    const values = [incarnation, ofShards, mapAge, feedTimings.deserted_ms];
+    phases: readonly string[] = ofShards,
+  ): Promise<boolean> {
+    const values = [incarnation, ofShards, mapAge, feedTimings.deserted_ms, phases];
     const { rows } = await this.#db.query<{ registered: boolean }>(sql.register, values);
-    if (rows[0]?.registered !== true) return undefined;
-    // Also when the incarnation was registered already: that worker may have died before its replay.
-    const replayed = await this.#inBatches(sql.replay, [incarnation, feedTimings.replayWindow_ms, ofShards]);
-    await this.#inBatches(sql.requeueRestored, []);
-    return replayed;
+    if (rows[0]?.registered !== true) return false;
+    await this.#requeueRestored();
+    return true;
   }
 
   /**
@@ -69,20 +67,10 @@ export class RegisteredIncarnation {
     await this.#db.query({ name: 'outbox_note_seen', text: sql.noteSeen, values });
   }
 
-  /**
-   * @param text a statement that answers how many `rows` it has changed, and how many changes it has `replayed`. Its last parameter
-   * is the greatest number of rows
-   * @returns how many changes it has replayed
-   */
-  async #inBatches(text: string, values: readonly unknown[]): Promise<number> {
-    for (let count = 0; ;) {
-      const { rows, replayed } = await withTransaction(this.#db, async (client) => {
-        await client.query(sql.replayLock);
-        const answer = await client.query<{ rows: number; replayed: number }>(text, [...values, batch]);
-        return answer.rows[0] ?? { rows: 0, replayed: 0 };
-      });
-      count += replayed;
-      if (rows < batch) return count;
+  async #requeueRestored(): Promise<void> {
+    for (;;) {
+      const { rowCount } = await this.#db.query(sql.requeueRestored, [batch]);
+      if (rowCount !== batch) return;
     }
   }
 }

@@ -134,12 +134,6 @@ test('a transaction that stays open over many looks is claimed after its commit,
   }
 });
 
-test('changes that a registration makes unapplied again are claimed', async () => {
-  await apply(2_000);
-  expect(await registered.register('second')).toBe(2_000);
-  expect(await outbox.claim(5_000)).toHaveLength(2_000);
-});
-
 test('acknowledgements that a crash of Postgres has undone are repeated', async () => {
   await apply(2_000);
   // What a crash does: it loses the last commits, and empties unlogged tables.

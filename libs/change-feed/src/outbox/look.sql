@@ -2,9 +2,9 @@
 -- $1 the incarnation that the calling process writes to, $2 the horizon of an earlier look, or null, $3 how many keys of an entity
 -- are set aside one by one; with more, the whole entity is
 -- Answer: oldest and newest, as transaction numbers, both null when nothing waits; registered, whether $1 is the incarnation that
--- changes are acknowledged for; databaseIncarnation, lastVersion, lastSkipped (the end of the newest gap, or 0) and walPosition, by which the worker
--- knows that Postgres went back; setAside, the Redis keys and entities whose changes count as applied although they are not; slotsAway, the slots of
--- such keys whose shard was away; slot, null unless the change slot is in use: landed, the position up to which it has landed, or
+-- changes are acknowledged for; settled, the phases of shards that may get heartbeats; databaseIncarnation, lastVersion, lastSkipped
+-- (the end of the newest gap, or 0) and walPosition, by which the worker knows that Postgres went back; setAside, the Redis keys and
+-- entities whose changes count as applied although they are not; slotsAway, the slots of such keys whose shard was away; slot, null unless the change slot is in use: landed, the position up to which it has landed, or
 -- null, and milestone, the position of the milestone that this look has written;
 -- horizon, where the next look and claim begin, null when there is no epoch
 -- Fails on a standby.
@@ -47,6 +47,7 @@ select
   (select min(oldest) from unapplied)::text::bigint as oldest,
   (select max(newest) from unapplied)::text::bigint as newest,
   exists (select from catalog.cache_incarnation where incarnation = $1) as registered,
+  array(select unnest(settled) from catalog.cache_incarnation) as settled,
   (select incarnation::text from catalog.confirm_primary()) as "databaseIncarnation",
   (select last_value from catalog.versions) as "lastVersion",
   (select coalesce(max(next_version), 0) from catalog.version_gaps) as "lastSkipped",

@@ -93,7 +93,9 @@ test.each([
     await insertChanges(2);
     const [first, second] = await outbox.claim(100);
     if (first === undefined || second === undefined) throw new Error('two changes were inserted');
-    const answer = await outbox.acknowledge(applied([{ ...first, ...edit }, second]), 'first', 10);
+    const answer = await outbox.acknowledge(applied([{ ...first, ...edit }, second]), 'first', {
+      maxTraces: 10,
+    });
     expect(answer.traces.map(({ seq }) => seq)).toEqual([second.seq]);
     expect(await feed.unapplied()).toBe(1);
     // A correct acknowledgement still counts.
@@ -108,13 +110,13 @@ test('acknowledging a change twice, or one that is deleted, changes nothing', as
   await outbox.acknowledge(changes, 'first');
   const state = async () => (await owner.query('select * from catalog.outbox')).rows as unknown[];
   const before = await state();
-  expect(await outbox.acknowledge(changes, 'first')).toEqual({ accepted: true, traces: [] });
+  expect(await outbox.acknowledge(changes, 'first')).toEqual({ accepted: true, acknowledged: 0, traces: [] });
   expect(
     await outbox.acknowledge(
       applied([{ seq: 999_999_999, transaction: 999_999_999, entity: 'product', key: 'p1', version: 1 }]),
       'first',
     ),
-  ).toEqual({ accepted: true, traces: [] });
+  ).toEqual({ accepted: true, acknowledged: 0, traces: [] });
   expect(await state()).toEqual(before);
 });
 

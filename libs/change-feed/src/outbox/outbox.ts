@@ -41,10 +41,21 @@ export interface AppliedChange extends Change {
 }
 
 export interface Acknowledgement {
-  /** False when another incarnation is registered: nothing was acknowledged. */
+  /** False when another incarnation is registered. Then only changes of shards that it has were acknowledged, or none. */
   readonly accepted: boolean;
+  /** How many changes. */
+  readonly acknowledged: number;
   /** Of the first acknowledged changes, as many as were wanted. */
   readonly traces: readonly ChangeTrace[];
+}
+
+export interface AcknowledgeOptions {
+  /** How many traces are wanted; none unless given. */
+  readonly maxTraces?: number;
+  /** Of the map of slots that the caller knows; 0 for a single server. */
+  readonly mapAge?: number;
+  /** The incarnations of the shards on which the pages of lists were ended for these changes. */
+  readonly listsEndedIn?: readonly string[];
 }
 
 /** The oldest and the newest transaction with unapplied changes, by their numbers. */
@@ -64,6 +75,8 @@ export interface RegisteredLook extends Look {
   readonly walPosition: number;
   /** Whether the incarnation in question is the registered one. */
   readonly registered: boolean;
+  /** The phases of shards that have taken all changes: of the registered incarnation, whichever that is. */
+  readonly settled: readonly string[];
   /** What is neither applied nor waiting: see `SetAsideKeys`. Redis keys, and names of entities. */
   readonly setAside: { readonly keys: readonly string[]; readonly entities: readonly string[] };
   /** Slots of keys that wait for their shard, which was away. No reader may trust such a shard yet. */
@@ -121,18 +134,18 @@ export class Outbox {
     await this.#db.query(sql.release, [changes.map(({ seq }) => seq), transactionsOf(changes)]);
   }
 
-  /** @param incarnation of the cache, which has to be the registered one */
+  /** @param incarnation of the cache, as the caller knows it */
   async acknowledge(
     changes: readonly AppliedChange[],
     incarnation: string,
-    maxTraces = 0,
+    { maxTraces = 0, mapAge = 0, listsEndedIn = [] }: AcknowledgeOptions = {},
   ): Promise<Acknowledgement> {
     // All callers lock rows in the same order, so that two of them cannot deadlock.
     const sorted = changes.toSorted((a, b) => a.seq - b.seq);
     const appliedTo = sorted.map((change) => change.appliedTo ?? incarnation);
     const ofShards = [...new Set(appliedTo)];
     const { rows } = await this.#db.query<
-      { accepted: boolean } & (Omit<ChangeTrace, 'refreshedAt'> | { seq: null })
+      Omit<Acknowledgement, 'traces'> & (Omit<ChangeTrace, 'refreshedAt'> | { seq: null })
     >({
       name: 'outbox_acknowledge',
       text: sql.acknowledge,
@@ -148,13 +161,15 @@ export class Outbox {
         sorted.map(({ version }) => version),
         appliedTo.map((each) => 1 + ofShards.indexOf(each)),
         ofShards,
+        mapAge,
+        listsEndedIn,
       ],
     });
     const traces: ChangeTrace[] = [];
-    for (const { accepted: _accepted, ...row } of rows) {
+    for (const { accepted: _accepted, acknowledged: _acknowledged, ...row } of rows) {
       if (row.seq !== null) traces.push({ ...row, refreshedAt: null });
     }
-    return { accepted: rows[0]?.accepted === true, traces };
+    return { accepted: rows[0]?.accepted === true, acknowledged: rows[0]?.acknowledged ?? 0, traces };
   }
 
   /** @param incarnation the one that the caller writes to */

@@ -11,7 +11,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('commit' as const), pick: fc.nat() }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('apply' as const), pick: fc.nat() }) },
   { weight: 4, arbitrary: fc.constant({ kind: 'look' } as const) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('replay' as const), pick: fc.nat() }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'set back' } as const) },
 );
 
 test('every change that was committed before the watermark is applied', () => {
@@ -39,8 +39,8 @@ test('every change that was committed before the watermark is applied', () => {
           if (applied === undefined) continue;
           unapplied.delete(applied);
           appliedOnce.push(applied);
-        } else if (action.kind === 'replay') {
-          // The cache has a new incarnation, so earlier changes are not applied to it.
+        } else if (action.kind === 'set back') {
+          // Postgres went back, so earlier changes are not applied any more.
           watermark.reset();
           for (const again of appliedOnce) unapplied.add(again);
         } else {

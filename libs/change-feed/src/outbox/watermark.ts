@@ -9,6 +9,9 @@ const maxPending = 1_000;
  * A look notes a time, and then the newest change that is visible and unapplied. Once all changes up to that one are applied,
  * everything committed before the noted time is applied. Changes are compared by their transaction numbers. A long transaction
  * with a low number may hold the watermark back for a moment without need, which errs on the safe side.
+ *
+ * It tells nothing of single shards: a change that was applied to a former server counts as applied. `ReplayPass` applies it to the
+ * new one, which gets no heartbeats before.
  */
 export class Watermark {
   #at: number | undefined;
@@ -37,15 +40,7 @@ export class Watermark {
       this.#pending = this.#pending.filter((_, index) => index % 2 === 0);
   }
 
-  /**
-   * Call it when no look was made for a while: meanwhile changes may have been applied to another cache. The watermark stays valid.
-   * Earlier looks stop counting, because the changes that they wait for may come again under other numbers.
-   */
-  interrupt(): void {
-    this.#pending = [];
-  }
-
-  /** For another clock or another cache: nothing is known any more. */
+  /** For another clock or another Postgres: nothing is known any more. */
   reset(): void {
     this.#at = undefined;
     this.#pending = [];

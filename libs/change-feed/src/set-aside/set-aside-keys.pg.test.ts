@@ -1,7 +1,7 @@
 import type { Change } from '@catalog/contracts';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { feedDatabase } from '../testing/feed-database.ts';
-import { SetAsideKeys } from './set-aside-keys.ts';
+import { type KeyToRetry, SetAsideKeys } from './set-aside-keys.ts';
 
 const feed = await feedDatabase();
 const { owner, pool, outbox, registered, insertChanges } = feed;
@@ -32,7 +32,14 @@ const key = ({ entity, key }: Pick<Change, 'entity' | 'key'>, rows: readonly Cha
 });
 const p1 = { entity: 'product', key: 'p1' };
 
-test('the changes of a key that is set aside do not wait any more, and a look names the key', async () => {
+/** Redis has invalidated the keys. */
+const release = (taken: readonly KeyToRetry[], incarnation = 'first') =>
+  setAside.release(
+    taken.map((each) => ({ ...each, incarnation })),
+    incarnation,
+  );
+
+test('the changes of a key that is set aside wait no more, and a look names the key', async () => {
   await insertChanges(2);
   const rows = await outbox.claim(10);
   expect(await setAside.add([key(p1, rows.slice(0, 1))], 'first')).toBe(true);
@@ -67,16 +74,29 @@ test('a key is not released when another change of it was refused during the att
   await setAside.add(await refused(['product:p1', 1]), 'first');
   const taken = await setAside.takeForRetry(0, 10);
   await setAside.add(await refused(['product:p1', 2]), 'first');
-  await setAside.release(taken);
+  expect(await release(taken)).toBe(0);
   expect((await setAside.summary(5)).count).toBe(1);
-  await setAside.release(await setAside.takeForRetry(0, 10));
+  expect(await release(await setAside.takeForRetry(0, 10))).toBe(1);
   expect((await setAside.summary(5)).count).toBe(0);
 });
 
-test('a new incarnation tries the changes again that were set aside', async () => {
-  await setAside.add(await refused(['product:p1', 1]), 'first');
-  expect(await registered.register('second')).toBe(1);
-  expect(await outbox.claim(10)).toHaveLength(1);
+test('a key is not released by an invalidation on a former server, nor with a newer map of slots than the registered one', async () => {
+  await registered.register('map 2', ['a1', 'b2'], 2);
+  await setAside.add(await refused(['product:p1', 1]), 'map 2');
+  const [taken] = await setAside.takeForRetry(0, 10);
+  if (taken === undefined) throw new Error('the key was not taken');
+  expect(await setAside.release([{ ...taken, incarnation: 'b1' }], 'map 1', 1)).toBe(0);
+  expect(await setAside.release([{ ...taken, incarnation: 'b2' }], 'map 3', 3)).toBe(0);
+  expect(await setAside.release([{ ...taken, incarnation: 'b2' }], 'map 1', 1)).toBe(1);
+});
+
+test('a worker of the same shards sets keys aside, whatever map of slots is registered', async () => {
+  await registered.register('map 2', ['a1', 'b1'], 2);
+  const keys = await refused(['product:p1', 1]);
+  expect(await setAside.add(keys, 'map 1', ['a2', 'b2'])).toBe(false);
+  expect(await setAside.add(keys, 'map 1', ['a1', 'b2'], ['b2'])).toBe(false);
+  expect(await setAside.add(keys, 'map 1', ['a1', 'b2'])).toBe(true);
+  expect((await setAside.summary(5)).keys).toEqual(['product:p1']);
 });
 
 test('a look names the slots of keys whose shard is away, and not the keys', async () => {
@@ -105,7 +125,7 @@ test('a look names the slots of keys whose shard is away, and not the keys', asy
       ['generation:products', true],
     ]),
   );
-  await setAside.release(taken);
+  await release(taken);
   expect((await outbox.look('first')).slotsAway).toEqual([16_383]);
   await setAside.noteRefused([{ cacheKey: 'product:p2', reason: 'NOPERM' }]);
   expect(await outbox.look('first')).toMatchObject({ slotsAway: [], setAside: { keys: ['product:p2'] } });

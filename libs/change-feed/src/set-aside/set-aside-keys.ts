@@ -40,6 +40,12 @@ export interface KeyToRetry {
   readonly wasAway: boolean;
 }
 
+/** A key that Redis has invalidated after all. */
+export interface ReleasedKey extends KeyToRetry {
+  /** Of the shard that has invalidated it. */
+  readonly incarnation: string;
+}
+
 export interface SetAsideSummary {
   /** Keys that Redis refuses. */
   readonly count: number;
@@ -71,9 +77,17 @@ export class SetAsideKeys {
   /**
    * Sets keys aside at the highest version of their rows. A key without such an unapplied row in the outbox is not set aside.
    *
-   * @returns false when another incarnation is registered: nothing was set aside
+   * @param incarnation of the cache, as the caller knows it
+   * @param ofShards the incarnations of the shards that the caller knows
+   * @param listsEndedIn as in `AcknowledgeOptions`
+   * @returns false when another cache is registered: nothing was set aside
    */
-  async add(keys: readonly KeySetAside[], incarnation: string): Promise<boolean> {
+  async add(
+    keys: readonly KeySetAside[],
+    incarnation: string,
+    ofShards: readonly string[] = [],
+    listsEndedIn: readonly string[] = [],
+  ): Promise<boolean> {
     const rows = keys.flatMap((key) => key.rows).sort((a, b) => a.seq - b.seq);
     const { rows: answers } = await this.#db.query<{ accepted: boolean }>(sql.setAside, [
       incarnation,
@@ -87,13 +101,19 @@ export class SetAsideKeys {
       rows.map(({ key }) => key),
       rows.map(({ version }) => version),
       keys.map(({ slot }) => slot ?? null),
+      ofShards,
+      listsEndedIn,
     ]);
     return answers[0]?.accepted === true;
   }
 
-  /** @returns false when another incarnation is registered: nothing was set aside */
-  async addList({ cacheKey, list, slot, reason }: ListSetAside, incarnation: string): Promise<boolean> {
-    const values = [incarnation, cacheKey, list, slot, reason, UNCONDITIONAL_VERSION];
+  /** As `add`. */
+  async addList(
+    { cacheKey, list, slot, reason }: ListSetAside,
+    incarnation: string,
+    ofShards: readonly string[] = [],
+  ): Promise<boolean> {
+    const values = [incarnation, cacheKey, list, slot, reason, UNCONDITIONAL_VERSION, ofShards];
     const { rows } = await this.#db.query<{ accepted: boolean }>(sql.setAsideList, values);
     return rows[0]?.accepted === true;
   }
@@ -116,12 +136,22 @@ export class SetAsideKeys {
     ]);
   }
 
-  /** Call it when Redis has invalidated the keys at their versions. */
-  async release(keys: readonly KeyToRetry[]): Promise<void> {
-    await this.#db.query(sql.release, [
+  /**
+   * To be called when Redis has invalidated the keys at their versions.
+   *
+   * @param incarnation of the cache, as the caller knows it
+   * @param mapAge of the map of slots that the caller knows
+   * @returns how many were released. A key stays if another incarnation of its shard is registered, or an older map
+   */
+  async release(keys: readonly ReleasedKey[], incarnation: string, mapAge = 0): Promise<number> {
+    const { rowCount } = await this.#db.query(sql.release, [
       keys.map(({ cacheKey }) => cacheKey),
       keys.map(({ changes }) => changes),
+      keys.map((key) => key.incarnation),
+      incarnation,
+      mapAge,
     ]);
+    return rowCount ?? 0;
   }
 
   async summary(named: number): Promise<SetAsideSummary> {

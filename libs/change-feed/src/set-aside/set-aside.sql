@@ -1,14 +1,17 @@
 -- Sets keys aside that Redis refuses, or whose shard is away, and counts their changes as applied. Does nothing when another
--- incarnation is registered by now.
+-- cache is registered by now: one without any of the shards that the caller knows.
 -- A key is set aside only with a change of it that waits in the outbox: anybody who may write the queue can make up a job, and
 -- a key that is set aside is read from Postgres.
 -- $1 the incarnation; of each key $2 its Redis key, $3 its entity, $4 its key, $5 the reason; of the changes $6 their seqs,
 -- ascending, $7 their transactions, each once; in the order of the seqs $8 entities, $9 keys, $10 versions; of each key $11 its
--- slot if its shard is away, or null
--- Answer: accepted, whether the incarnation is the registered one
--- A new incarnation tries these changes again, because applied_to holds a name that no incarnation has.
+-- slot if its shard is away, or null; $12 the incarnations of the shards, $13 those of the shards of the lists, as in
+-- acknowledge.sql
+-- Answer: accepted, whether the cache is the registered one
+-- They are replayed to a new incarnation: no incarnation has the name in applied_to.
 with registered as materialized (
-  select from catalog.cache_incarnation where incarnation = $1 for share
+  select from catalog.cache_incarnation
+  where (incarnation = $1 or incarnations && $12::text[]) and incarnations @> $13::text[]
+  for share
 ), accounted as (
   update catalog.outbox
   set applied_at = clock_timestamp(), applied_to = 'set aside'

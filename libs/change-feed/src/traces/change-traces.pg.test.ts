@@ -13,7 +13,7 @@ test('a trace has a time for each step, with the commit time when Postgres track
   const claimed = await tracked.outbox.claim(100, { rung_ms: 5 });
   const inserted = claimed.filter(({ key }) => key === id);
   const seq = inserted[0]?.seq ?? 0;
-  const acknowledged = await tracked.outbox.acknowledge(applied(inserted), 'first', 10);
+  const acknowledged = await tracked.outbox.acknowledge(applied(inserted), 'first', { maxTraces: 10 });
   await tracked.traces.noteRefreshed([seq]);
 
   const [trace] = await tracked.traces.ofKey('product', id, 10);

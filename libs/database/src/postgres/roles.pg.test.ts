@@ -65,7 +65,6 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'create temporary table mine (a int)',
     "select catalog.lock_idempotency_key('a', 'b', 'c')",
     'select catalog.acquire_awake_lock()',
-    'select catalog.acquire_replay_lock()',
     'select catalog.lock_creating_imports()',
     'select from catalog.orders',
     'select from catalog.console_users',
@@ -206,7 +205,7 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write delete': 'imports products',
   'invalidation_worker usage': 'catalog',
   'invalidation_worker execute':
-    'acquire_awake_lock acquire_replay_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history join_product_counts land_changes make_history_partitions mark_changes release_awake_lock write_changes_to write_milestone',
+    'acquire_awake_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history join_product_counts land_changes make_history_partitions mark_changes release_awake_lock write_changes_to write_milestone',
   'invalidation_worker select':
     'cache_incarnation change_slot console_users.id console_users.password_changed_at console_users.role console_users.username database_incarnation former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones version_gaps versions view_progress',
   'invalidation_worker insert':
