@@ -122,27 +122,21 @@ export class Replayer implements Part {
     onReplayed(applied.length);
     found.applied += applied.length;
     for (const { appliedTo } of applied) found.shards.add(appliedTo);
-    const [away, forbidden] = [refused.filter(isAway), refused.filter((key) => !isAway(key))];
-    for (const { slot, changes: waiting } of away) {
+    for (const { slot, changes: waiting } of refused) {
+      if (slot === undefined) continue;
       found.left += waiting.length;
-      const shard = slot === undefined ? undefined : cache.shards.ofSlot(slot);
-      if (shard?.lastIncarnation !== undefined) found.shards.add(shard.lastIncarnation);
+      const incarnation = cache.shards.ofSlot(slot)?.lastIncarnation;
+      if (incarnation !== undefined) found.shards.add(incarnation);
     }
     return {
       applied,
-      // They are set aside before readers trust the shard, so they are not left.
-      refused: forbidden.map(({ reason, changes: rows, ...key }) => ({
-        ...key,
-        reason: reason.message,
-        rows,
-      })),
+      // Those without a slot: no shard that is away is to blame. They are set aside before readers trust the shard.
+      refused: refused.filter(({ slot }) => slot === undefined),
       incarnation: cache.incarnation ?? '',
       mapAge: cache.mapAge,
     };
   }
 }
-
-const isAway = ({ slot }: { readonly slot?: number | undefined }): boolean => slot !== undefined;
 
 /** Of the shards that are there. */
 const phasesOf = ({ present }: Pick<WorkerCache, 'present'>) =>

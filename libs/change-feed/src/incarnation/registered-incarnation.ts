@@ -1,4 +1,4 @@
-import { loadSql, type Pool, withTransaction } from '@catalog/database';
+import { loadSql, type Queryable } from '@catalog/database';
 import { feedTimings } from '../timings.ts';
 
 const sql = {
@@ -14,10 +14,10 @@ const batch = 20_000;
 
 /** The one incarnation of the cache that changes are acknowledged for, as Postgres knows it. */
 export class RegisteredIncarnation {
-  readonly #db: Pool;
+  readonly #db: Queryable;
 
-  /** @param db with `outboxPoolOptions` */
-  constructor(db: Pool) {
+  /** @param db a pool with `outboxPoolOptions` */
+  constructor(db: Queryable) {
     this.#db = db;
   }
 

@@ -1,6 +1,6 @@
 -- Deletes applied changes that are older than the replay window.
 -- $1 the replay window in ms, $2 how many at most
--- The age is checked twice: a replay may have set the change aside after the inner query chose it.
+-- The age is checked twice: the row may have changed after the inner query chose it.
 delete from catalog.outbox
 where ctid = any (array(
   select ctid from catalog.outbox

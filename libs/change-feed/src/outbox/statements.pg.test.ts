@@ -19,7 +19,7 @@ test.each([
   'delete-applied',
   '../replay/take',
   '../replay/note-applied',
-  '../replay/unapply',
+  '../replay/set-aside',
   '../incarnation/requeue-restored',
 ])(
   'no plan of %s scans the whole table for each row, whatever it held when the plan was made',

@@ -1,13 +1,12 @@
 import type { Change } from '@catalog/contracts';
 import { loadSql, type Pool, type PoolClient, withTransaction } from '@catalog/database';
-import { type KeySetAside, SetAsideKeys } from '../set-aside/set-aside-keys.ts';
 import { feedLimits, feedTimings } from '../timings.ts';
 
 const sql = {
   begin: loadSql(import.meta.url, './begin.sql'),
   take: loadSql(import.meta.url, './take.sql'),
   noteApplied: loadSql(import.meta.url, './note-applied.sql'),
-  unapply: loadSql(import.meta.url, './unapply.sql'),
+  setAside: loadSql(import.meta.url, './set-aside.sql'),
   settle: loadSql(import.meta.url, './settle.sql'),
 };
 
@@ -18,8 +17,13 @@ export interface ReplayedChange extends Change {
 }
 
 /** A key that Redis refuses. */
-interface RefusedReplay extends KeySetAside {
-  readonly rows: readonly ReplayedChange[];
+interface RefusedReplay {
+  readonly cacheKey: string;
+  readonly entity: string;
+  /** The highest of its changes. */
+  readonly version: number;
+  readonly reason: Error;
+  readonly changes: readonly ReplayedChange[];
 }
 
 /** What became of changes. Those that are not named stay as they were. */
@@ -101,7 +105,7 @@ export class ReplayPass {
       const last = rows.at(-1);
       if (last === undefined) return 'end';
       this.#after = last.place;
-      return (await note(client, await apply(rows), this.#ofShards)) ? 'more' : 'refused';
+      return (await note(client, await apply(rows))) ? 'more' : 'refused';
     });
   }
 
@@ -120,18 +124,20 @@ export class ReplayPass {
 async function note(
   client: PoolClient,
   { applied, refused, incarnation, mapAge }: Replay,
-  ofShards: readonly string[],
 ): Promise<boolean> {
   let noted = 0;
   for (const [appliedTo, changes] of Map.groupBy(applied, (change) => change.appliedTo)) {
     const values = [incarnation, mapAge, appliedTo, placesOf(changes)];
     noted += (await client.query(sql.noteApplied, values)).rowCount ?? 0;
   }
-  if (refused.length > 0) {
-    await client.query(sql.unapply, [placesOf(refused.flatMap(({ rows }) => rows))]);
-    if (!(await new SetAsideKeys(client).add(refused, incarnation, ofShards)))
-      throw new Error('another cache is registered, so that no key was set aside');
-  }
+  if (refused.length > 0)
+    await client.query(sql.setAside, [
+      placesOf(refused.flatMap(({ changes }) => changes)),
+      refused.map(({ cacheKey }) => cacheKey),
+      refused.map(({ entity }) => entity),
+      refused.map(({ version }) => version),
+      refused.map(({ reason }) => reason.message),
+    ]);
   return noted === applied.length;
 }
 
