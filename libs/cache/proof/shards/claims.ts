@@ -50,10 +50,6 @@ export const controls: readonly ShardClaim[] = [
     name: 'heartbeats to a new server before the replay',
     options: { ...failover, without: 'waiting for the replay' },
   },
-  {
-    name: 'a replay that only the new server waits for',
-    options: { ...failover, without: 'slots in phases' },
-  },
 ];
 
 export const withModel = ({ name, options }: ShardClaim) => ({

@@ -93,8 +93,7 @@ export interface ShardOptions {
     | 'silence unless slots are lost'
     | 'a registered map'
     | 'an order of maps'
-    | 'waiting for the replay'
-    | 'slots in phases';
+    | 'waiting for the replay';
 }
 
 export function shardModel({ workers, events, messages, without }: ShardOptions): Model<State> {
@@ -256,8 +255,7 @@ export function shardModel({ workers, events, messages, without }: ShardOptions)
   function registeredBy(state: State, map: SlotMap): State {
     const [before, now] = [serversIn(state.registered), serversIn(map)];
     const isSame = before.every((server) => now.includes(server));
-    const keepsPhase = (server: Server) =>
-      without === 'slots in phases' || view(server, state.registered) === view(server, map);
+    const keepsPhase = (server: Server) => view(server, state.registered) === view(server, map);
     const settled = now.filter(
       (server) =>
         (state.settled.includes(server) && keepsPhase(server)) ||
