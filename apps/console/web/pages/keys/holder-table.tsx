@@ -30,7 +30,7 @@ export function HolderTable({ rows, version }: { rows: readonly HolderRow[]; ver
                 <td title={holder.reason}>
                   {holder.state} {holder.isLeased === true && <span className="pill">leased</span>}
                 </td>
-                <td className="number">{holder.version === undefined ? '–' : versionText(holder.version)}</td>
+                <td className="number">{holder.version ? versionText(holder.version) : '–'}</td>
                 <td className="number">{duration(holder.ageMs)}</td>
                 <td className="number">{duration(holder.ttlMs)}</td>
                 <td>{contentText(truth, holder)}</td>

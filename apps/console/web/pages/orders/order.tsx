@@ -58,7 +58,7 @@ export function OrderPage() {
               {data.items.map((item, index) => (
                 <tr key={`${index} ${item.productId}`}>
                   <th scope="row" className="mono sku">
-                    <Link to="/products/$id" params={{ id: item.productId }}>
+                    <Link to="/products/$id" params={{ id: item.productId }} className="plain">
                       {item.sku}
                     </Link>
                   </th>

@@ -98,7 +98,7 @@ function OrderTable({ orders, isOld }: { orders: readonly OrderSummary[]; isOld:
           {orders.map(({ id, customerId, status, totalMinor, currency, createdAt }) => (
             <tr key={id}>
               <th scope="row">
-                <Link to="/orders/$id" params={{ id }} className="mono" title={id}>
+                <Link to="/orders/$id" params={{ id }} className="mono plain" title={id}>
                   {`${id.slice(0, 8)}…${id.slice(-4)}`}
                 </Link>
               </th>
