@@ -75,7 +75,7 @@ function Row({ trace, change }: { trace: Trace; change: LastChange | undefined }
         {change === undefined ? '–' : shortPersonOf(change.changedBy)}
       </td>
       <td className="number">{after(appliedAt)}</td>
-      <td className="number">{after(trace.refreshedAt)}</td>
+      <td className="number change-refreshed">{after(trace.refreshedAt)}</td>
       <td>
         <Link to="/keys" search={{ key }} className="lead" aria-label={`Key of ${change?.sku ?? key}`}>
           key

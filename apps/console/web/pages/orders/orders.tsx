@@ -88,7 +88,7 @@ function OrderTable({ orders, isOld }: { orders: readonly OrderSummary[]; isOld:
         <thead>
           <tr>
             <th>Order</th>
-            <th>Customer</th>
+            <th className="aside">Customer</th>
             <th>Status</th>
             <th className="number">Total</th>
             <th className="number">Placed</th>
@@ -101,8 +101,9 @@ function OrderTable({ orders, isOld }: { orders: readonly OrderSummary[]; isOld:
                 <Link to="/orders/$id" params={{ id }} className="mono plain" title={id}>
                   {`${id.slice(0, 8)}…${id.slice(-4)}`}
                 </Link>
+                <span className="below faint">{customerId}</span>
               </th>
-              <td className="wide">{customerId}</td>
+              <td className="wide aside">{customerId}</td>
               <td>
                 <StatusPill status={status} />
               </td>
