@@ -7,7 +7,7 @@ import { wantsPage } from './page-request.ts';
 
 /** Answers a browser whose address matches no route. */
 export const noSuchPage: RequestHandler = (req, _res, next) => {
-  if (wantsPage(req)) next(new CatalogError('no_route', 'There is no such page.'));
+  if (wantsPage(req)) next(new CatalogError('no_route', 'Check it, or begin on the overview.'));
   else next();
 };
 

@@ -25,7 +25,7 @@ export function ActionTable({
             <th>When</th>
             <th>Who</th>
             <th>What</th>
-            <th>Sent</th>
+            <th className="aside">Sent</th>
             <th>Result</th>
           </tr>
         </thead>
@@ -48,10 +48,10 @@ export function ActionTable({
                     {action.username}
                   </button>
                 </th>
-                <td>
+                <td className="wraps">
                   {sentenceOf(action)} <Target action={action} names={names} />
                 </td>
-                <td className="wide faint" title={sent}>
+                <td className="wide faint aside" title={sent}>
                   {sent}
                 </td>
                 <td>

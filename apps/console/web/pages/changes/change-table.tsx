@@ -75,13 +75,13 @@ function Row({ trace, change }: { trace: Trace; change: LastChange | undefined }
         {change === undefined ? '–' : shortPersonOf(change.changedBy)}
       </td>
       <td className="number">{after(appliedAt)}</td>
-      <td className="number">{after(trace.refreshedAt)}</td>
+      <td className="number change-refreshed">{after(trace.refreshedAt)}</td>
       <td>
-        <Link to="/keys" search={{ key }} aria-label={`Key of ${change?.sku ?? key}`}>
+        <Link to="/keys" search={{ key }} className="lead" aria-label={`Key of ${change?.sku ?? key}`}>
           key
         </Link>{' '}
         {/* The server looks for the job, and leads to the dashboard. */}
-        <a href={`/api/changes/${seq}/job`} aria-label={`Job of ${change?.sku ?? key}`}>
+        <a href={`/api/changes/${seq}/job`} className="lead" aria-label={`Job of ${change?.sku ?? key}`}>
           job
         </a>
       </td>
@@ -93,7 +93,7 @@ function What({ trace: { entity, key }, change }: { trace: Trace; change: LastCh
   if (entity !== 'product') return <span className="mono">{key}</span>;
   return (
     <>
-      <Link to="/products/$id" params={{ id: productIdIn(key) }} className="mono">
+      <Link to="/products/$id" params={{ id: productIdIn(key) }} className="mono plain">
         {change?.sku ?? key}
       </Link>{' '}
       {change !== undefined && <Fields change={change} />}

@@ -80,28 +80,30 @@ export function ImportForm({ chosen }: { chosen: ChosenFile }) {
           <h2>{file.name}</h2>
           <span className="fine">{sizeText(file.size)}</span>
         </header>
-        <fieldset className="product-form panel-body stack" disabled={isRunning}>
+        <fieldset className="product-form" disabled={isRunning}>
           {header !== undefined && (
             <ColumnTable header={header} map={map} choose={(map) => change(() => setMap(map))} />
           )}
-          <ImportRules options={options} choose={(options) => change(() => setOptions(options))} />
-          <div className="row">
-            <button
-              type="button"
-              className={checked === undefined ? 'primary' : ''}
-              disabled={problem !== undefined}
-              onClick={() => void run(true)}
-            >
-              Check without changing anything
-            </button>
-            {checked?.state === 'succeeded' && writes > 0 && (
+          <div className="panel-body stack">
+            <ImportRules options={options} choose={(options) => change(() => setOptions(options))} />
+            <div className="row">
               <button
                 type="button"
-                className="primary"
-                onClick={() => void run(false, checked.received)}
-              >{`Import: create ${count(checked.created)}, change ${count(checked.updated)}`}</button>
-            )}
-            {problem !== undefined && <span className="warn-text">{problem}</span>}
+                className={checked === undefined ? 'primary' : ''}
+                disabled={problem !== undefined}
+                onClick={() => void run(true)}
+              >
+                Check without changing anything
+              </button>
+              {checked?.state === 'succeeded' && writes > 0 && (
+                <button
+                  type="button"
+                  className="primary"
+                  onClick={() => void run(false, checked.received)}
+                >{`Import: create ${count(checked.created)}, change ${count(checked.updated)}`}</button>
+              )}
+              {problem !== undefined && <span className="warn-text">{problem}</span>}
+            </div>
           </div>
         </fieldset>
       </section>

@@ -93,9 +93,9 @@ function Changes({ changes }: { changes: NonNullable<ImportResult['changes']> })
                 <th scope="row" className="mono sku">
                   {sku}
                 </th>
-                <td>
+                <td className="changed-fields">
                   {fields.map(({ field, old, new: written }) => (
-                    <span key={field}>
+                    <span key={field} className="changed-field">
                       {fieldNames[field]} <del>{valueText(field, old)}</del>{' '}
                       <ins>{valueText(field, written)}</ins>{' '}
                     </span>

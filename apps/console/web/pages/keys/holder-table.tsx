@@ -16,9 +16,9 @@ export function HolderTable({ rows, version }: { rows: readonly HolderRow[]; ver
               <th>Held by</th>
               <th>State</th>
               <th className="number">Version</th>
+              <th>Content</th>
               <th className="number">Age</th>
               <th className="number">TTL</th>
-              <th>Content</th>
             </tr>
           </thead>
           <tbody>
@@ -30,10 +30,10 @@ export function HolderTable({ rows, version }: { rows: readonly HolderRow[]; ver
                 <td title={holder.reason}>
                   {holder.state} {holder.isLeased === true && <span className="pill">leased</span>}
                 </td>
-                <td className="number">{holder.version === undefined ? '–' : versionText(holder.version)}</td>
+                <td className="number">{holder.version ? versionText(holder.version) : '–'}</td>
+                <td>{contentText(truth, holder)}</td>
                 <td className="number">{duration(holder.ageMs)}</td>
                 <td className="number">{duration(holder.ttlMs)}</td>
-                <td>{contentText(truth, holder)}</td>
               </tr>
             ))}
           </tbody>

@@ -47,7 +47,7 @@ export function KeyChanges({ cacheKey }: { cacheKey: string }) {
                   <td className="number">{after(trace, trace.appliedAt)}</td>
                   <td className="number">{after(trace, trace.refreshedAt)}</td>
                   <td>
-                    <a href={`/api/changes/${trace.seq}/job`} title={dispatchesText(trace)}>
+                    <a href={`/api/changes/${trace.seq}/job`} className="lead" title={dispatchesText(trace)}>
                       job
                     </a>
                   </td>

@@ -43,7 +43,7 @@ export function OrderPage() {
       </PageHead>
       <section className="panel" aria-label="Items">
         <Scroll label="Items of the order">
-          <table>
+          <table className="stacked">
             <thead>
               <tr>
                 <th>SKU</th>
@@ -58,19 +58,21 @@ export function OrderPage() {
               {data.items.map((item, index) => (
                 <tr key={`${index} ${item.productId}`}>
                   <th scope="row" className="mono sku">
-                    <Link to="/products/$id" params={{ id: item.productId }}>
+                    <Link to="/products/$id" params={{ id: item.productId }} className="plain">
                       {item.sku}
                     </Link>
                   </th>
                   <td className="wide">{item.name}</td>
-                  <td className="number">{count(item.quantity)}</td>
-                  <td className="number">
+                  <td data-label="Pieces" className="number">
+                    {count(item.quantity)}
+                  </td>
+                  <td data-label="Price" className="number">
                     <Money minor={item.priceMinor} currency={data.currency} />
                   </td>
-                  <td className="number">
+                  <td data-label="Sum" className="number">
                     <Money minor={item.priceMinor * item.quantity} currency={data.currency} />
                   </td>
-                  <td className="number">
+                  <td data-label="Weight" className="number">
                     <Weight grams={item.weightGrams === null ? null : item.weightGrams * item.quantity} />
                   </td>
                 </tr>
@@ -81,12 +83,13 @@ export function OrderPage() {
                 <th scope="row" colSpan={4}>
                   Total
                 </th>
-                <td className="number">
+                <td data-label="Sum" className="number">
                   <strong>
                     <Money minor={data.totalMinor} currency={data.currency} />
                   </strong>
                 </td>
                 <td
+                  data-label="Weight"
                   className="number"
                   title={data.totalWeightIsComplete ? undefined : 'Some items have no known weight.'}
                 >

@@ -88,7 +88,7 @@ function OrderTable({ orders, isOld }: { orders: readonly OrderSummary[]; isOld:
         <thead>
           <tr>
             <th>Order</th>
-            <th>Customer</th>
+            <th className="aside">Customer</th>
             <th>Status</th>
             <th className="number">Total</th>
             <th className="number">Placed</th>
@@ -98,11 +98,12 @@ function OrderTable({ orders, isOld }: { orders: readonly OrderSummary[]; isOld:
           {orders.map(({ id, customerId, status, totalMinor, currency, createdAt }) => (
             <tr key={id}>
               <th scope="row">
-                <Link to="/orders/$id" params={{ id }} className="mono" title={id}>
+                <Link to="/orders/$id" params={{ id }} className="mono plain" title={id}>
                   {`${id.slice(0, 8)}…${id.slice(-4)}`}
                 </Link>
+                <span className="below faint">{customerId}</span>
               </th>
-              <td className="wide">{customerId}</td>
+              <td className="wide aside">{customerId}</td>
               <td>
                 <StatusPill status={status} />
               </td>

@@ -41,19 +41,19 @@ export function changePathOf({ services, stores, queues, feed, rates }: SystemSt
       name: 'write',
       ...state(write === undefined ? undefined : write.state === 'ready', write?.state ?? ''),
       figure: rate(rates.writes),
-      note: 'by catalog-write',
+      note: 'saves',
     },
     {
       name: 'Postgres',
       ...state(!postgresIsAway, 'away'),
       figure: milliseconds(stores.postgresMs),
-      note: `${rate(rates.loaded)} keys loaded`,
+      note: `${rate(rates.loaded)} loads`,
     },
     {
       name: 'outbox',
       ...outboxState(feed),
       figure: feed.unapplied === undefined ? unknown : count(feed.unapplied),
-      note: 'not yet applied',
+      note: 'open changes',
     },
     {
       name: 'relay',
@@ -61,7 +61,7 @@ export function changePathOf({ services, stores, queues, feed, rates }: SystemSt
         ? { health: 'warn' as const, word: 'deaf' }
         : state(workerKnows, 'away', 'listens')),
       figure: seconds(feed.oldestUnappliedSeconds),
-      note: 'the oldest waits',
+      note: 'oldest waits',
     },
     {
       name: 'queue',
@@ -69,13 +69,13 @@ export function changePathOf({ services, stores, queues, feed, rates }: SystemSt
         ? { health: 'bad' as const, word: 'paused' }
         : state(queue?.counts !== undefined, 'away', 'runs')),
       figure: queue?.counts === undefined ? unknown : count(queue.counts.waiting),
-      note: queue?.counts?.failed ? `wait, ${count(queue.counts.failed)} failed` : 'jobs wait',
+      note: queue?.counts?.failed ? `${count(queue.counts.failed)} failed` : 'jobs wait',
     },
     {
       name: 'worker',
       ...state(worker === undefined ? undefined : worker.state === 'ready', worker?.state ?? ''),
       figure: rate(rates.applied),
-      note: feed.freshP99Ms === undefined ? 'applied' : `fresh in ${milliseconds(feed.freshP99Ms)}`,
+      note: feed.freshP99Ms === undefined ? 'applied' : `p99 ${milliseconds(feed.freshP99Ms)}`,
     },
     {
       name: 'Redis',
@@ -83,13 +83,13 @@ export function changePathOf({ services, stores, queues, feed, rates }: SystemSt
         ? state(false, 'away')
         : state(workerKnows ? !fails('cache') : undefined, 'away')),
       figure: milliseconds(stores.cacheRedisMs),
-      note: `watermark ${seconds(feed.watermarkAgeSeconds)}`,
+      note: `${seconds(feed.watermarkAgeSeconds)} behind`,
     },
     {
       name: 'readers',
       ...state(read === undefined ? undefined : read.state === 'ready', read?.state ?? ''),
       figure: rate(rates.reads),
-      note: 'by catalog-read',
+      note: 'reads',
     },
   ];
 }

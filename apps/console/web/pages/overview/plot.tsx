@@ -18,6 +18,8 @@ interface PlotProps {
   readonly top?: number;
   /** A value that is marked, such as a limit. */
   readonly limit?: number;
+  /** As wide as two. */
+  readonly isWide: boolean;
 }
 
 const width = 240;
@@ -43,7 +45,7 @@ const timeText = (time: number): string =>
   new Date(time).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 /** Lines from 0 up to a round value. The values above them are the newest, or those under the mouse. */
-export function Plot({ title, unit, lines, times, top: least = 0, limit }: PlotProps) {
+export function Plot({ title, unit, lines, times, top: least = 0, limit, isWide }: PlotProps) {
   const [at, setAt] = useState<number>();
   const length = times.length;
   const highest = Math.max(least, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)));
@@ -57,7 +59,7 @@ export function Plot({ title, unit, lines, times, top: least = 0, limit }: PlotP
   const pointed = at === undefined ? undefined : times[at];
   const first = times[0];
   return (
-    <figure className="plot">
+    <figure className={isWide ? 'plot wide-plot' : 'plot'}>
       <figcaption>{title}</figcaption>
       <ul className="legend">
         {shown.map(({ name, text }, index) => (

@@ -12,7 +12,6 @@ type Figure =
   | 'hitPercent'
   | 'writes'
   | 'applied'
-  | 'loaded'
   | 'freshP50Ms'
   | 'freshP99Ms'
   | 'lagSeconds'
@@ -32,6 +31,7 @@ interface Shown {
   readonly lines: readonly (readonly [figure: Figure, name: string])[];
   readonly top?: number;
   readonly limit?: number;
+  readonly isWide?: boolean;
 }
 
 const plots: readonly Shown[] = [
@@ -43,6 +43,7 @@ const plots: readonly Shown[] = [
       ['redis', 'Redis'],
       ['postgres', 'Postgres'],
     ],
+    isWide: true,
   },
   { title: 'Answered without Postgres', unit: ' %', lines: [['hitPercent', 'hit ratio']], top: 100 },
   {
@@ -72,7 +73,6 @@ const plots: readonly Shown[] = [
     ],
     top: 5,
   },
-  { title: 'Keys loaded from Postgres', unit: '/s', lines: [['loaded', 'loaded']] },
   { title: 'Right audited entries', unit: ' nines', lines: [['nines', 'nines']], top: 5 },
 ];
 
@@ -103,10 +103,11 @@ export function Trends() {
         </div>
       </header>
       <div className="plots">
-        {plots.map(({ title, unit, lines, top, limit }) => (
+        {plots.map(({ title, unit, lines, top, limit, isWide = false }) => (
           <Plot
             key={title}
             title={title}
+            isWide={isWide}
             unit={unit}
             times={data?.times ?? []}
             lines={lines.map(([figure, name]) => ({ name, values: data?.figures[figure] ?? [] }))}

@@ -102,9 +102,7 @@ function SessionTable({
                 <Ago at={session.lastSeenAt} />
               </td>
               <td>
-                {session.isThis ? (
-                  <span className="faint">–</span>
-                ) : (
+                {!session.isThis && (
                   <div className="acts">
                     <button
                       type="button"

@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { Failed, Loading } from '../../elements/states.tsx';
 import { Ago } from '../../elements/values.tsx';
+import { ApiError } from '../../http/api.ts';
 import { fieldNames, valueText, type FieldName } from '../../products/fields.ts';
 import { loadHistory, personOf, type Product, type ProductChange } from '../../products/product.ts';
 import { draftOf, type Draft } from './draft.ts';
@@ -27,6 +28,8 @@ export function History({ id, product, restore }: HistoryProps) {
     void queries.invalidateQueries({ queryKey: ['history', id], exact: true });
   }, [queries, id, version]);
   const changes = history.data?.data ?? [];
+  // Nobody has ever heard of this product.
+  if (history.error instanceof ApiError && history.error.status === 404) return null;
   return (
     <section className="panel" aria-labelledby="history">
       <header>

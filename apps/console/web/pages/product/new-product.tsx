@@ -49,7 +49,7 @@ export function NewProduct() {
           Not created: {textOf(create.error)}
         </p>
       )}
-      <section className="panel">
+      <section className="panel form-panel">
         <div className="panel-body">
           <ProductForm
             draft={draft}

@@ -50,12 +50,16 @@ export function ProductPage() {
       return (
         <>
           <PageHead title="No such product" />
-          <Empty title="This product does not exist, or was deleted.">
-            <p>
-              <Link to="/products">To all products</Link>
-            </p>
-          </Empty>
-          <History id={id} product={undefined} />
+          <div className="stack">
+            <section className="panel">
+              <Empty title="This product does not exist, or was deleted.">
+                <p>
+                  <Link to="/products">To all products</Link>
+                </p>
+              </Empty>
+            </section>
+            <History id={id} product={undefined} />
+          </div>
         </>
       );
     return <Failed error={state.error} again={() => void state.load()} />;

@@ -61,9 +61,9 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             )}
             <th className="sku">SKU</th>
             <Sortable name="Name" by="name" sort={sort} sortBy={sortBy} />
-            <th>Brand</th>
-            <th>Category</th>
-            <th className="number">Weight</th>
+            <th className="aside">Brand</th>
+            <th className="aside">Category</th>
+            <th className="number aside">Weight</th>
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} isNumber />
             <th className="number">Stock</th>
             <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} isNumber />
@@ -90,14 +90,13 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 <Link to="/products/$id" params={{ id: product.id }} title={product.name} className="plain">
                   {product.name}
                 </Link>
-                {/* On a narrow screen the SKU stands here instead of in a column. */}
-                <span className="sku-below mono faint">{product.sku}</span>
+                <span className="below mono faint">{product.sku}</span>
               </td>
-              <td className="brand-cell" title={product.brand}>
+              <td className="brand-cell aside" title={product.brand}>
                 {product.brand}
               </td>
-              <td>{product.category}</td>
-              <td className="number">
+              <td className="aside">{product.category}</td>
+              <td className="number aside">
                 <Weight grams={product.weightGrams} />
               </td>
               <td className="number">

@@ -29,7 +29,7 @@ export function Products() {
   const total = list.data?.pages[0]?.page.estimatedTotal;
   return (
     <>
-      <PageHead title="Products" note={total === undefined ? undefined : `about ${count(total)}`}>
+      <PageHead title="Products" note={total === undefined ? undefined : totalText(total)}>
         <SavedViews search={search} show={(view) => void navigate({ to: '/products', search: view })} />
         <a className="button" href={exportAddress(search)} download title="The products of this view as CSV">
           Export
@@ -95,6 +95,10 @@ export function Products() {
     </>
   );
 }
+
+/** The services count exactly up to here, and estimate beyond it. */
+const countedUpTo = 500;
+const totalText = (total: number): string => `${total > countedUpTo ? 'about ' : ''}${count(total)}`;
 
 /** The order is no filter: a file has the order of creation. */
 function exportAddress(search: ProductsSearch): string {

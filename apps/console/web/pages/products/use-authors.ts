@@ -15,6 +15,8 @@ export function useAuthors(products: readonly Product[]): ReadonlyMap<string, La
       queryKey: ['authors', list.map(({ id, version }) => `${id} ${version}`)],
       queryFn: ({ signal }: { signal: AbortSignal }) => loadLastChanges(list, signal),
       staleTime: Number.POSITIVE_INFINITY,
+      // While products change each second, each second brings another key.
+      gcTime: 10_000,
       placeholderData: keepPreviousData,
       retry: false,
     })),
