@@ -71,7 +71,7 @@ export const APPLIED_BUT_NOT_KNOWN =
 export const TRUSTED_TOO_EARLY =
   'A heartbeat may say that every change is applied, and the incarnation does not know one.';
 export const NEVER_APPLIED = 'Without further faults, a committed change is never applied.';
-export const NEVER_TRUSTED = 'Without further faults, readers never trust the incarnation.';
+const NEVER_TRUSTED = 'Without further faults, readers never trust the incarnation.';
 
 export function accountingModel({ changes, faults, without }: AccountingOptions): Model<State> {
   return {

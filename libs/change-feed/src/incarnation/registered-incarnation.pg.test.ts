@@ -44,14 +44,16 @@ test('changes restored from a server with higher transaction numbers are claimed
 });
 
 test('workers that register the same incarnation at once all find it registered, since the same moment', async () => {
-  const since = async () =>
-    (await owner.query('select registered_at::text as at from catalog.cache_incarnation')).rows[0];
+  const since = async () => {
+    const registeredAt = 'select registered_at::text as at from catalog.cache_incarnation';
+    return (await owner.query<{ at: string }>(registeredAt)).rows[0]?.at;
+  };
   const first = await since();
   expect(await Promise.all([1, 2, 3].map(() => registered.register('second')))).toEqual([true, true, true]);
   const second = await since();
-  expect(second).not.toEqual(first);
+  expect(second).not.toBe(first);
   expect(await registered.register('second')).toBe(true);
-  expect(await since()).toEqual(second);
+  expect(await since()).toBe(second);
 });
 
 test('a change that was applied to a former incarnation of its shard is not acknowledged', async () => {

@@ -121,10 +121,7 @@ export class ReplayPass {
 }
 
 /** @returns false when the shards or the map of the caller do not count */
-async function note(
-  client: PoolClient,
-  { applied, refused, incarnation, mapAge }: Replay,
-): Promise<boolean> {
+async function note(client: PoolClient, { applied, refused, incarnation, mapAge }: Replay): Promise<boolean> {
   let noted = 0;
   for (const [appliedTo, changes] of Map.groupBy(applied, (change) => change.appliedTo)) {
     const values = [incarnation, mapAge, appliedTo, placesOf(changes)];

@@ -75,16 +75,38 @@ test.each([
   },
 );
 
+/** CPU time of the longest turn of the event loop. It depends little on what else runs on the machine. */
+function watchTurns() {
+  const cpu_ms = () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1_000;
+  };
+  let slowest_ms = 0;
+  let before_ms = cpu_ms();
+  let next = setImmediate(function look() {
+    const now_ms = cpu_ms();
+    slowest_ms = Math.max(slowest_ms, now_ms - before_ms);
+    before_ms = now_ms;
+    next = setImmediate(look);
+  });
+  return {
+    slowest_ms() {
+      clearImmediate(next);
+      return slowest_ms;
+    },
+  };
+}
+
 test.each([
-  ['JSON', 'application/x-ndjson', '{}\n'.repeat(400_000)],
-  ['CSV', 'text/csv', `sku,name\n${'A,\n'.repeat(400_000)}`],
+  ['JSON', 'application/x-ndjson', '{}\n'.repeat(100_000)],
+  ['CSV', 'text/csv', `sku,name\n${'A,\n'.repeat(100_000)}`],
 ])(
   'others wait for a part of a chunk only, and not for all of its bad records: %s',
   async (_name, type, body) => {
-    const livez = askLivez();
+    const turns = watchTurns();
     const res = await postImport(service, body, { type, query: 'mode=skip-failed' });
     await res.text();
     expect(res.status).toBe(200);
-    expect(await livez.slowest_ms()).toBeLessThan(100);
+    expect(turns.slowest_ms()).toBeLessThan(70);
   },
 );

@@ -11,8 +11,8 @@ let pool: ReturnType<typeof createPool>;
 /** How many products each statement of the last page has sent. */
 let sent: number[];
 const counted = {
-  async query(statement: QueryConfig) {
-    const result = await pool.query(statement);
+  async query(statement: string | QueryConfig, values?: unknown[]) {
+    const result = await pool.query(statement, values);
     if (result.fields.some(({ name }) => name === 'pageId')) sent.push(result.rows.length);
     return result;
   },
