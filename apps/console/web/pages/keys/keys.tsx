@@ -25,7 +25,7 @@ export function Keys() {
         )}
       </PageHead>
       <div className="stack">
-        <ChooseKey key={key} present={key} />
+        <ChooseKey key={`choice of ${key}`} present={key} />
         {key !== '' ? (
           <KeyView key={key} cacheKey={key} />
         ) : (
