@@ -238,6 +238,7 @@ test('the OpenAPI document names every route of the worker', async () => {
     '/v1/transactions/{transaction}/changes',
     '/v1/changes/stream',
     '/v1/audits',
+    '/v1/keys',
     '/v1/purges',
   ]);
   expect((await fetch(`${worker.url}/docs`)).status).toBe(200);
