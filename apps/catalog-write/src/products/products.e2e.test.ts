@@ -369,6 +369,7 @@ test('the OpenAPI document describes every route', async () => {
     ['/v1/products', ['post']],
     ['/v1/products/{id}', ['patch', 'delete']],
     ['/v1/products/{id}/history', ['get']],
+    ['/v1/products/last-changes', ['get']],
     ['/v1/settings', ['patch']],
     ['/v1/imports', ['post']],
     ['/v1/imports/{id}', ['get']],
