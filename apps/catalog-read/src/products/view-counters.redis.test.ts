@@ -65,6 +65,16 @@ test('a caller counts once for a product and minute', async () => {
   expect(await readOften()).toEqual(['2', '6']);
 });
 
+test('of products that are each read once in a second, some are counted; of those read more often, all', async () => {
+  const readTwice = Array.from({ length: 1_500 }, () => randomUUID());
+  for (let product = 0; product < 5_000; product++) views.count(randomUUID(), 'a caller');
+  for (const id of readTwice) for (const caller of ['a caller', 'another']) views.count(id, caller);
+  await views.flush();
+  expect(await redis.zcard('views:open')).toBe(viewWindow.singleViews + readTwice.length);
+  expect(await redis.zcount('views:open', 2, 2)).toBe(readTwice.length);
+  expect(lost).toEqual({ limit: 5_000 - viewWindow.singleViews });
+});
+
 test('200,000 products that are each read once leave room for jobs in the state Redis', async () => {
   for (let flush = 0; flush < 20; flush++) await countNew(10_000);
   expect(await redis.set('bull:job', 'x'.repeat(1_000_000))).toBe('OK');
@@ -73,7 +83,10 @@ test('200,000 products that are each read once leave room for jobs in the state 
 });
 
 test('of more products than a batch may have, the most viewed ones are counted', async () => {
-  for (let product = 0; product < viewLimits.batchProducts; product++) views.count(randomUUID(), 'a caller');
+  const full = viewLimits.batchProducts - viewWindow.singleViews;
+  for (let counted = 0; counted < full; counted += viewWindow.singleViews)
+    await countNew(viewWindow.singleViews);
+  for (let product = 0; product < viewWindow.singleViews; product++) views.count(randomUUID(), 'a caller');
   for (let view = 0; view < 2; view++) views.count('often', `caller ${view}`);
   await views.flush();
   expect(lost).toEqual({ limit: 1 });

@@ -10,6 +10,11 @@ export const viewWindow = {
   length_ms: 60_000,
   /** Pairs of caller and product that are remembered for it, about 10 MB. More of them begin a new window. */
   pairs: 100_000,
+  /**
+   * Products with one view that a process sends in a second. A scan reads ten thousand: to send them would cost more than to read
+   * them, and the state Redis would refuse most of them.
+   */
+  singleViews: 1_000,
 } as const;
 
 /** Why views were not counted. */
@@ -117,7 +122,8 @@ export class ViewCounters implements Part {
   async flush(): Promise<void> {
     if (this.#counting.length === 0) return;
     const { onLost, onError } = this.#options;
-    const counts = this.#takeCounts();
+    const { counts, lost } = this.#takeCounts();
+    if (lost > 0) onLost('limit', lost);
     try {
       const refused = await this.#views.count(counts);
       if (refused.memory > 0) onLost('memory', refused.memory);
@@ -132,16 +138,20 @@ export class ViewCounters implements Part {
     }
   }
 
-  /** A product may have several counters. */
-  #takeCounts(): { id: string; views: number }[] {
+  /** A product may have several counters. @returns also how many views are beyond `singleViews` */
+  #takeCounts(): { counts: { id: string; views: number }[]; lost: number } {
     const sums = new Map<string, number>();
+    let singleViews = 0;
     for (const counter of this.#counting) {
-      sums.set(counter.id, (sums.get(counter.id) ?? 0) + counter.views);
+      const { id, views } = counter;
       counter.views = 0;
+      if (views === 1) singleViews += 1;
+      if (views > 1 || singleViews <= viewWindow.singleViews) sums.set(id, (sums.get(id) ?? 0) + views);
     }
     this.#counting = [];
     this.#byId = new Map();
-    return [...sums].map(([id, views]) => ({ id, views }));
+    const lost = Math.max(0, singleViews - viewWindow.singleViews);
+    return { counts: [...sums].map(([id, views]) => ({ id, views })), lost };
   }
 
   /**

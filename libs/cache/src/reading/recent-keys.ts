@@ -51,6 +51,7 @@ export class RecentKeys<Value> {
     const forgotten = this.#old;
     this.#old = this.#young;
     this.#young = new Map();
-    for (const [key, value] of forgotten) this.#onForgotten(key, value);
+    // A loop over the entries would make an array for each.
+    forgotten.forEach((value, key) => this.#onForgotten(key, value));
   }
 }
