@@ -5,7 +5,7 @@ export const feedTimings = {
   /** How long applied changes are kept, so that they can be applied again after a failover of the cache. */
   replayWindow_ms: 300_000,
   /** When no worker of the registered incarnation was seen for this long, another incarnation may take over. */
-  deserted_ms: 20_000,
+  takeOverAfter_ms: 20_000,
   /** The relay looks at least this often, whatever happens to the doorbell. */
   safetyPoll_ms: 1_000,
   /** A key that the cache Redis refuses is tried again after this: an operator has to change something first. */

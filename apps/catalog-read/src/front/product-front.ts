@@ -75,12 +75,12 @@ export class ProductFront implements Front {
 
   answer(req: IncomingMessage, res: ServerResponse): FrontAnswer {
     const { method, url = '' } = req;
-    if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(collection)) return 'left';
-    if (this.#observed.isLogged() || !takesReadyAnswer(req)) return 'left';
+    if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(collection)) return 'passedOn';
+    if (this.#observed.isLogged() || !takesReadyAnswer(req)) return 'passedOn';
     if (url.startsWith(products)) return this.#answerOne(req, res as Response, method, url);
     return url.startsWith(ids, collection.length)
       ? this.#answerMany(req, res as Response, method, url)
-      : 'left';
+      : 'passedOn';
   }
 
   #answerOne(req: IncomingMessage, res: Response, method: Method, url: string): FrontAnswer {
@@ -88,13 +88,13 @@ export class ProductFront implements Front {
     const { lookup } = this.#deps;
     const isSku = url.startsWith(bySku);
     const key = isSku ? skuInSegment(url.slice(bySku.length)) : url.slice(products.length);
-    if (key === undefined || (!isSku && key.length !== idLength)) return 'left';
+    if (key === undefined || (!isSku && key.length !== idLength)) return 'passedOn';
     const near = isSku ? lookup.nearBySku(key, began_ms) : lookup.nearById(key, began_ms);
     const product = near && preparedProduct(near);
     const isNear = near !== undefined && product !== undefined;
-    if (!isNear && !isSku && !isId(key)) return 'left';
+    if (!isNear && !isSku && !isId(key)) return 'passedOn';
     const admitted = this.#admission.admit(req, res, !isNear, 1);
-    if (admitted === undefined) return 'left';
+    if (admitted === undefined) return 'passedOn';
     const series = isSku ? this.#series.bySku : this.#series.one;
     if (!isNear) {
       this.#observed.began(res, series.GET[200].labels.route, began_ms);
@@ -112,12 +112,12 @@ export class ProductFront implements Front {
     const began_ms = performance.now();
     const { lists } = this.#deps;
     const asked = idsInList(url.slice(collection.length + ids.length));
-    if (asked === undefined) return 'left';
+    if (asked === undefined) return 'passedOn';
     const distinct = [...new Set(asked)];
     const near = lists.manyNear(distinct);
-    if (near === undefined && !distinct.every(isId)) return 'left';
+    if (near === undefined && !distinct.every(isId)) return 'passedOn';
     const admitted = this.#admission.admit(req, res, near === undefined, asked.length);
-    if (admitted === undefined) return 'left';
+    if (admitted === undefined) return 'passedOn';
     const series = this.#series.many[method][200];
     if (near === undefined) {
       this.#observed.began(res, series.labels.route, began_ms);

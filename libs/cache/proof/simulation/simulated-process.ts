@@ -49,7 +49,7 @@ export class SimulatedProcess {
   readonly #primary: ModelPrimary;
   readonly #trustsStandbys: boolean;
   #incarnation: string | undefined;
-  #isSetBack = false;
+  #databaseMayHaveGoneBack = false;
   #database: number;
   /** Its sessions lead to a lagging standby. */
   isOnStandby = false;
@@ -71,7 +71,7 @@ export class SimulatedProcess {
     this.#redis = redis;
     this.#inFlight = inFlight;
     const own = () => this.#incarnation;
-    const isSetBack = () => this.#isSetBack;
+    const databaseMayHaveGoneBack = () => this.#databaseMayHaveGoneBack;
     this.#freshness = replaced.freshness?.(now, own) ?? new Freshness(now, own);
     // Room for two entries, so that a third one evicts another.
     this.#near = replaced.near?.(now) ?? new NearCache(now, { maxBytes: 800 });
@@ -108,8 +108,8 @@ export class SimulatedProcess {
       },
       requireIncarnation,
       requireStoreIdentity,
-      get isSetBack() {
-        return isSetBack();
+      get databaseMayHaveGoneBack() {
+        return databaseMayHaveGoneBack();
       },
       noticeRoleChange: () => this.learn(),
       time_ms: () => Promise.resolve(Date.now()),
@@ -130,7 +130,7 @@ export class SimulatedProcess {
     if (!this.isOnStandby) this.noteDatabase();
     if (!this.#redis.isUp) return;
     this.#incarnation = `${this.#redis.incarnation}/${this.#database}`;
-    this.#isSetBack = false;
+    this.#databaseMayHaveGoneBack = false;
     this.#monotonic.prove(this.#incarnation);
   }
 
@@ -139,7 +139,7 @@ export class SimulatedProcess {
     if (this.#database === this.#primary.incarnation) return;
     this.#database = this.#primary.incarnation;
     this.#incarnation = undefined;
-    this.#isSetBack = true;
+    this.#databaseMayHaveGoneBack = true;
     this.#monotonic.forgetAll();
     this.#near.forgetAll();
   }

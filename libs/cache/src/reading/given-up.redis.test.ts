@@ -2,7 +2,7 @@
 import { eventually, startRedis, type RedisServer } from '@catalog/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Cache, createCache, type EntityCache } from '../index.ts';
-import { THING } from '../testing/played-catalog.ts';
+import { THING } from '../testing/simulated-catalog.ts';
 import { limits } from '../timings.ts';
 
 let server: RedisServer;

@@ -74,7 +74,7 @@ async function startReader(load: (key: string) => Promise<PrimaryRead>, fillScri
     requireIncarnation: () => connection.requireIncarnation(),
     requireStoreIdentity: () => connection.requireStoreIdentity(),
     noticeRoleChange: (error) => connection.noticeRoleChange(error),
-    isSetBack: false,
+    databaseMayHaveGoneBack: false,
     time_ms: () => connection.time_ms(),
   });
   const now = () => performance.now();

@@ -99,7 +99,7 @@ export class CacheConnection {
   #listeners: ((incarnation: string | undefined) => void)[] = [];
   #database: string | undefined;
   #databaseListeners: ((incarnation: string) => void)[] = [];
-  #isSetBack = false;
+  #databaseMayHaveGoneBack = false;
 
   constructor(options: CacheConnectionOptions) {
     this.#options = options;
@@ -149,8 +149,8 @@ export class CacheConnection {
   }
 
   /** Postgres went back since the incarnation was last known. What Redis holds may have been lost in Postgres. */
-  get isSetBack(): boolean {
-    return this.#isSetBack;
+  get databaseMayHaveGoneBack(): boolean {
+    return this.#databaseMayHaveGoneBack;
   }
 
   /** Calls back when Postgres is in another incarnation, even while Redis is away. Versions served earlier do not count. */
@@ -289,12 +289,12 @@ export class CacheConnection {
     if (before === undefined || before === incarnation) return;
     // At once: until Redis has answered, no entry of Redis or the near cache may be served or noted as served.
     this.#setIdentity(undefined);
-    this.#isSetBack = true;
+    this.#databaseMayHaveGoneBack = true;
     for (const listener of this.#databaseListeners) listener(incarnation);
   }
 
   #setIdentity(identity: StoreIdentity | undefined): void {
-    if (identity !== undefined) this.#isSetBack = false;
+    if (identity !== undefined) this.#databaseMayHaveGoneBack = false;
     if (identity?.incarnation === this.incarnation) return;
     this.#identity = identity;
     for (const listener of this.#listeners) listener(identity?.incarnation);

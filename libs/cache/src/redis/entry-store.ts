@@ -78,7 +78,7 @@ type EntryConnection = Pick<
   CacheConnection,
   | 'redis'
   | 'incarnation'
-  | 'isSetBack'
+  | 'databaseMayHaveGoneBack'
   | 'requireIncarnation'
   | 'requireStoreIdentity'
   | 'noticeRoleChange'
@@ -240,7 +240,7 @@ export class EntryStore {
    * @throws ioredis errors
    */
   async readUnproved(key: string, payloadSchema: number): Promise<UnprovedEntry | undefined> {
-    if (this.#connection.isSetBack) return undefined;
+    if (this.#connection.databaseMayHaveGoneBack) return undefined;
     const [raw, now_ms] = await Promise.all([
       this.#connection.redis.getBuffer(key),
       this.#connection.time_ms(),

@@ -5,19 +5,19 @@ import { eventually, type RedisCluster, type RedisServer, startRedisCluster } fr
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ShardAway } from '../redis/cache-connection.ts';
 import { timings } from '../timings.ts';
-import { CheckedReader, PlayedPostgres, PlayedWorker, THING } from '../testing/played-catalog.ts';
+import { CheckedReader, SimulatedPostgres, SimulatedWorker, THING } from '../testing/simulated-catalog.ts';
 
 let cluster: RedisCluster;
-let postgres: PlayedPostgres;
-let worker: PlayedWorker;
+let postgres: SimulatedPostgres;
+let worker: SimulatedWorker;
 let reader: CheckedReader;
 let other: CheckedReader;
 let background: { stop: () => Promise<void> } | undefined;
 
 beforeEach(async () => {
   cluster = await startRedisCluster();
-  postgres = new PlayedPostgres();
-  worker = new PlayedWorker(cluster.url, postgres);
+  postgres = new SimulatedPostgres();
+  worker = new SimulatedWorker(cluster.url, postgres);
   [reader, other] = [new CheckedReader(cluster.url, postgres), new CheckedReader(cluster.url, postgres)];
   await Promise.all([worker.cache.start(), reader.cache.start(), other.cache.start()]);
   await everyShardServes();

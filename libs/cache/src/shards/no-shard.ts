@@ -13,7 +13,7 @@ export function noShard(now: () => number): ReadShard {
   const connection = {
     incarnation: undefined,
     // Nothing can be read without an incarnation, not even for an answer that is marked stale.
-    isSetBack: true,
+    databaseMayHaveGoneBack: true,
     get redis() {
       return fail();
     },

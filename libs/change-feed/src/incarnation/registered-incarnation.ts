@@ -36,7 +36,7 @@ export class RegisteredIncarnation {
     mapAge = 0,
     phases: readonly string[] = ofShards,
   ): Promise<boolean> {
-    const values = [incarnation, ofShards, mapAge, feedTimings.deserted_ms, phases];
+    const values = [incarnation, ofShards, mapAge, feedTimings.takeOverAfter_ms, phases];
     const { rows } = await this.#db.query<{ registered: boolean }>(sql.register, values);
     if (rows[0]?.registered !== true) return false;
     await this.#requeueRestored();
@@ -56,14 +56,14 @@ export class RegisteredIncarnation {
 
   /** Whether all workers of the registered incarnation seem to be gone, or it is one of `own`. */
   async mayReplace(...own: readonly string[]): Promise<boolean> {
-    const values = [feedTimings.deserted_ms, own];
+    const values = [feedTimings.takeOverAfter_ms, own];
     const { rows } = await this.#db.query<{ may: boolean }>(sql.mayReplace, values);
     return rows[0]?.may === true;
   }
 
   /** Notes that a worker of this incarnation is running. */
   async noteSeen(incarnation: string): Promise<void> {
-    const values = [incarnation, feedTimings.deserted_ms / 4];
+    const values = [incarnation, feedTimings.takeOverAfter_ms / 4];
     await this.#db.query({ name: 'outbox_note_seen', text: sql.noteSeen, values });
   }
 

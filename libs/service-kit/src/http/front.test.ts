@@ -22,7 +22,7 @@ class HoldingFront implements Front {
 
   answer: Front['answer'] = (req, res) => {
     if (req.url === '/ok?broken') throw new SyntaxError('what the front has read is broken');
-    if (req.url !== '/later') return 'left';
+    if (req.url !== '/later') return 'passedOn';
     this.#observed.began(res, '/later', performance.now());
     this.held.push(res);
     return 'later';

@@ -6,8 +6,8 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { RequestSeries } from '../metrics/request-histogram.ts';
 import { observeRequests } from './observe.ts';
 
-/** answered: the answer is complete · later: the front will answer · left: untouched, for Express */
-export type FrontAnswer = 'answered' | 'later' | 'left';
+/** answered: the answer is complete · later: the front will answer · passedOn: untouched, for Express */
+export type FrontAnswer = 'answered' | 'later' | 'passedOn';
 
 /**
  * Stands in front of Express and answers the frequent requests that need none of it, as Express would. The server asks it

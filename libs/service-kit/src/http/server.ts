@@ -74,7 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     { unread_ms: httpLimits.unread_ms, unread_bytes: httpLimits.unread_bytes, ...options.unread },
     (req, res) => {
       if (draining) res.shouldKeepAlive = false;
-      const answer = draining || front === undefined ? 'left' : answerOf(front, req, res, log);
+      const answer = draining || front === undefined ? 'passedOn' : answerOf(front, req, res, log);
       if (answer === 'answered') {
         unread.answered(req);
         return;
@@ -83,7 +83,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       unread.began(res);
       res.on('prefinish', completed);
       res.on('close', ended);
-      if (answer === 'left') app(req, res);
+      if (answer === 'passedOn') app(req, res);
     },
     log,
   );
@@ -186,7 +186,7 @@ function answerOf(front: Front, req: IncomingMessage, res: ServerResponse, log: 
     return front.answer(req, res);
   } catch (error) {
     log.error({ err: error, url: req.url }, 'a front failed');
-    if (!res.headersSent) return 'left';
+    if (!res.headersSent) return 'passedOn';
     res.destroy();
     return 'answered';
   }

@@ -93,7 +93,7 @@ export class UnreadAnswers {
     }
     const connection = this.#open.get(req.socket);
     if (connection === undefined) return;
-    if (!isNext && connection.waiting.length === 0 && isFree(req.socket, connection)) {
+    if (!isNext && connection.waiting.length === 0 && canTakeNext(req.socket, connection)) {
       if (this.#turns.admits(req.socket, true)) {
         this.#serve(req, res);
         return;
@@ -135,7 +135,7 @@ export class UnreadAnswers {
   #next(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
-    while (connection.waiting.length > 0 && !socket.destroyed && isFree(socket, connection)) {
+    while (connection.waiting.length > 0 && !socket.destroyed && canTakeNext(socket, connection)) {
       if (!this.#turns.admits(socket, true)) return;
       const exchange = connection.waiting.shift();
       if (exchange === undefined) return;
@@ -188,7 +188,7 @@ export class UnreadAnswers {
 }
 
 /** Above its high-water mark, the socket emits `drain` when the client has taken everything. */
-const isFree = (socket: Socket, { answer }: Connection): boolean =>
+const canTakeNext = (socket: Socket, { answer }: Connection): boolean =>
   answer === undefined && socket.writableLength < socket.writableHighWaterMark;
 
 /**

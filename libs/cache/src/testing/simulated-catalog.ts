@@ -10,7 +10,7 @@ const database = { currentIncarnation: async () => 'test' };
 const ignore = () => undefined;
 
 /** Versions of keys, and when each was committed. */
-export class PlayedPostgres {
+export class SimulatedPostgres {
   loads = 0;
   readonly #commits = new Map<string, { version: number; at_ms: number }[]>();
   #version = 0;
@@ -41,17 +41,17 @@ export class PlayedPostgres {
  * A worker without a feed. It keeps changes whose shard is away, and sends no heartbeat to that shard before they are applied, as
  * the real one does.
  */
-export class PlayedWorker {
+export class SimulatedWorker {
   readonly cache: WorkerCache;
   readonly bumper: GenerationBumper;
-  readonly #postgres: PlayedPostgres;
+  readonly #postgres: SimulatedPostgres;
   readonly #waiting = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
   /** Everything committed before this time has been applied, or waits. */
   #applied_ms = performance.now();
   #running: Promise<void> | undefined;
 
-  constructor(url: string, postgres: PlayedPostgres) {
+  constructor(url: string, postgres: SimulatedPostgres) {
     this.#postgres = postgres;
     this.cache = new WorkerCache({ url, name: 'worker', database, call_ms: 1_000, onError: ignore });
     this.bumper = new GenerationBumper({
@@ -116,12 +116,12 @@ export class PlayedWorker {
 export class CheckedReader {
   readonly cache: Cache;
   readonly things: EntityCache;
-  readonly #postgres: PlayedPostgres;
+  readonly #postgres: SimulatedPostgres;
   /** Answers that break a rule. */
   readonly violations: string[] = [];
   readonly #served = new Map<string, number>();
 
-  constructor(url: string, postgres: PlayedPostgres) {
+  constructor(url: string, postgres: SimulatedPostgres) {
     this.#postgres = postgres;
     this.cache = createCache({ url, name: 'reader', database, onError: ignore });
     this.things = this.cache.define(THING, postgres.load);
