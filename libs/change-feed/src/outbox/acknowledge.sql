@@ -1,5 +1,5 @@
--- Marks changes as applied. A worker that still writes to a former Redis must not make anyone believe that its changes were applied: the
--- incarnation of the shard that a change was applied to has to be registered, and so do those that ended the pages of its lists.
+-- Marks changes as applied. A worker that still writes to a former Redis must not make anyone believe that its changes were applied:
+-- the incarnation of the shard that took the change has to be registered, and so do those of the shards that ended its lists' pages.
 -- The map of slots of the worker may be older than the registered one, because the shard had the key when it took the
 -- invalidation. It may not be newer: workers with the registered map would tell readers with that map to trust their copies, and
 -- those listen to another shard.

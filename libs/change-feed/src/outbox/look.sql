@@ -4,9 +4,9 @@
 -- Answer: oldest and newest, as transaction numbers, both null when nothing waits; registered, whether $1 is the incarnation that
 -- changes are acknowledged for; settled, the phases of shards that may get heartbeats; databaseIncarnation, lastVersion, lastSkipped
 -- (the end of the newest gap, or 0) and walPosition, by which the worker knows that Postgres went back; setAside, the Redis keys and
--- entities whose changes count as applied although they are not; slotsAway, the slots of such keys whose shard was away; slot, null unless the change slot is in use: landed, the position up to which it has landed, or
--- null, and milestone, the position of the milestone that this look has written;
--- horizon, where the next look and claim begin, null when there is no epoch
+-- entities whose changes count as applied although they are not; slotsAway, the slots of such keys whose shard was away; slot, null
+-- unless the change slot is in use: landed, the position up to which it has landed, or null, and milestone, the position of the
+-- milestone that this look has written; horizon, where the next look and claim begin, null when there is no epoch
 -- Fails on a standby.
 with unapplied as (
   select searched.is_late, first.id as oldest, first.seq as oldest_seq, last.id as newest

@@ -13,9 +13,10 @@ export async function makeHistoryPartitions(db: Queryable, daysAhead: number): P
 }
 
 /**
- * Drops the oldest day of the history of products, if all its rows are older than `age_s`; Postgres refuses less than a day. Returns whether it
- * dropped one; call again while it did. A DatabaseError with the code 55P03 says that another session holds a lock that it
- * needs, for instance pg_dump.
+ * Drops the oldest day of the history of products, if all its rows are older than `age_s`; Postgres refuses less than a day.
+ *
+ * @returns whether it dropped one; call it again while it did
+ * @throws DatabaseError with the code 55P03: another session holds a lock that it needs, for instance pg_dump
  */
 export async function dropExpiredHistory(db: Queryable, age_s: number): Promise<boolean> {
   const { rows } = await db.query<{ dropped: number }>(

@@ -45,8 +45,8 @@ export const rateLimitState = ({ left, reset_ms }: RateDecision): string =>
 export type RequestCost = (req: Request) => number;
 
 /**
- * Runs after `authenticate`, unless `keyOf` names the caller otherwise. Answers 429 with `Retry-After` above the limit. Every answer has `RateLimit-Policy` and
- * `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, in requests and seconds.
+ * Runs after `authenticate`, unless `keyOf` names the caller otherwise. Answers 429 with `Retry-After` above the limit. Every answer
+ * has `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, in requests and seconds.
  */
 export function limitRate(
   limiter: RequestLimit,

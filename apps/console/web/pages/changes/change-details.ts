@@ -15,8 +15,8 @@ const nameOf = (productId: string, version: number | null): string => `${product
 export type Details = (trace: Trace) => LastChange | undefined;
 
 /**
- * What a change of a product was about: its SKU, who made it, and the fields. It is asked for after the change has arrived. Nobody knows
- * it of a change that a newer one has followed by then.
+ * What a change of a product was about: its SKU, who made it, and the fields. The page asks for it after the change has arrived. If a
+ * newer change has followed by then, the answer is about the newer one, and the older one has no details.
  */
 export function useChangeDetails(traces: readonly Trace[]): Details {
   const [known, setKnown] = useState<ReadonlyMap<string, LastChange>>(new Map());
