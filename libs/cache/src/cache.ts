@@ -155,6 +155,8 @@ export function createCache(options: CacheOptions) {
     list(listName: string) {
       const list = new ListCache(listName, parts);
       return {
+        /** See `ListCache.kept`. */
+        kept: (query: readonly unknown[], until_ms?: number) => list.kept(query, until_ms),
         /** See `ListCache.get`. The loads run within the limits for lists. */
         get: (
           query: readonly unknown[],

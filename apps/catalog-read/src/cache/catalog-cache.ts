@@ -37,6 +37,7 @@ export function createCatalogCache({ pool, standby, cacheRedisUrl, ...options }:
     products: cache.define(PRODUCT, loaders[PRODUCT.name], fromStandby?.[PRODUCT.name]),
     skus: cache.define(SKU, loaders[SKU.name], fromStandby?.[SKU.name]),
     settings: cache.define(SETTINGS, loaders[SETTINGS.name], fromStandby?.[SETTINGS.name]),
+    keptProductPage: (query: readonly unknown[], until_ms: number) => pages.kept(query, until_ms),
     productPage: (query: readonly unknown[], read: (db: Pool) => Promise<Buffer>, until_ms: number) =>
       pages.get(
         query,

@@ -36,12 +36,15 @@ export class ProductLists {
     return this.#search(caller, ['facets', ...filterKey(filter)], read, until_ms);
   }
 
-  #search(
+  /** A page that this process keeps is free, and waits for no turn. */
+  async #search(
     caller: string,
     key: readonly unknown[],
     read: (db: Pool) => Promise<Buffer>,
     until_ms: number,
   ): Promise<ListPage> {
+    const kept = await this.#cache.keptProductPage(key, until_ms);
+    if (kept !== undefined) return kept;
     return this.#budget.search(caller, until_ms, (load) =>
       this.#cache.productPage(key, (db) => load(() => read(db)), until_ms),
     );

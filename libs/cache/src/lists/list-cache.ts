@@ -54,8 +54,25 @@ export class ListCache {
   }
 
   /**
-   * This process keeps pages that it has read from Redis. For such a page, it asks Redis only whether the generation is still the
-   * current one. Callers of another page at one time share one read of it.
+   * A page that this process has read from Redis before, if its generation has not ended. Redis is asked for the generation only.
+   *
+   * @param query as of `get`
+   * @param until_ms as of `get`
+   * @returns undefined, perhaps at once, if `get` has to read the page
+   */
+  kept(
+    query: readonly unknown[],
+    until_ms = Number.POSITIVE_INFINITY,
+  ): Promise<ListPage | undefined> | undefined {
+    const cacheKey = this.#pageKeyOf(query);
+    const kept = this.#kept.get(cacheKey);
+    if (kept === undefined || this.#parts.now() >= kept.until_ms || !outlastsRedis(until_ms))
+      return undefined;
+    return this.#servable(cacheKey, kept);
+  }
+
+  /**
+   * Callers of one page at one time share one read of it.
    *
    * @param query tells this page from the others, in a stable order
    * @param load gets the patience of these callers: how long the most patient one waits
@@ -69,20 +86,7 @@ export class ListCache {
     until_ms = Number.POSITIVE_INFINITY,
     loadFromStandby?: LoadPage,
   ): Promise<ListPage> {
-    const hash = createHash('sha256').update(JSON.stringify(query)).digest('base64url');
-    const cacheKey = pageKey(this.#name, hash);
-    const kept = this.#kept.get(cacheKey);
-    const read = () => this.#read(cacheKey, load, until_ms, loadFromStandby);
-    if (kept === undefined || this.#parts.now() >= kept.until_ms || !outlastsRedis(until_ms)) return read();
-    return this.#servable(cacheKey, kept).then((page) => page ?? read());
-  }
-
-  #read(
-    cacheKey: string,
-    load: LoadPage,
-    until_ms: number,
-    loadFromStandby: LoadPage | undefined,
-  ): Promise<ListPage> {
+    const cacheKey = this.#pageKeyOf(query);
     return withDeadline(
       () =>
         this.#flights.join(cacheKey, until_ms, (patience) =>
@@ -92,7 +96,10 @@ export class ListCache {
     );
   }
 
-  /** The kept page, if its generation has not ended; undefined if Redis must be asked for the page itself. */
+  #pageKeyOf(query: readonly unknown[]): string {
+    return pageKey(this.#name, createHash('sha256').update(JSON.stringify(query)).digest('base64url'));
+  }
+
   async #servable(cacheKey: string, { generation, ...kept }: KeptPage): Promise<ListPage | undefined> {
     const { shards, now, events } = this.#parts;
     try {
