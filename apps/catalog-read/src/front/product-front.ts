@@ -143,7 +143,8 @@ export class ProductFront implements Front {
     try {
       const id = isSku ? key : key.toLowerCase();
       // The near cache was asked for the id as it is written.
-      const asked = asksRedis && id === key ? await lookup.askRedis(id) : undefined;
+      const asked = asksRedis && id === key ? await lookup.askRedis(id, admitted.callerKey) : undefined;
+      if (typeof asked === 'object') lookup.pay(admitted.callerKey, asked.answer);
       const answer =
         typeof asked === 'object'
           ? asked.answer

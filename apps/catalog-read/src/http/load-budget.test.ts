@@ -49,6 +49,17 @@ test('a read is paid before, so a caller cannot have more in flight than it has 
   await budget.many('a', Infinity, 100, async () => []);
 });
 
+test('an answer of Redis outside of a read costs as much as in one, and a caller without points has to know', async () => {
+  const { budget } = budgetOf(20);
+  const large = 'x'.repeat(10 * loadCosts.bytesOfPoint);
+  budget.pay('a', answer('redis'));
+  budget.pay('a', answer('redis', large));
+  expect(budget.hasPoints('a')).toBe(true);
+  budget.pay('a', answer('redis', large));
+  expect([budget.hasPoints('a'), budget.hasPoints('b')]).toEqual([false, true]);
+  await expect(budget.one('a', async () => answer('redis'))).rejects.toMatchObject(refused);
+});
+
 test('a large product and a large page cost more by their size, wherever they come from, except from the near cache', async () => {
   const { budget } = budgetOf(1_000);
   const large = 'x'.repeat(10 * loadCosts.bytesOfPoint);

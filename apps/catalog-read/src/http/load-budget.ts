@@ -87,6 +87,17 @@ export class LoadBudget {
     return this.#paid(caller, loadCosts.key, () => read(ofCaller), costOf);
   }
 
+  /** False for a caller whose reads `one` refuses. */
+  hasPoints(caller: string): boolean {
+    return this.#accountOf(caller).points >= Math.min(loadCosts.key, this.#perSecond);
+  }
+
+  /** For an answer that Redis had, outside of `one`. Only a large one costs something. */
+  pay(caller: string, answer: Pick<Answer, 'source' | 'text'>): void {
+    const cost = costOf(answer);
+    if (cost > 0) this.#accountOf(caller).points -= cost;
+  }
+
   /**
    * @param until_ms when the caller gives up, by `performance.now()`
    * @throws CatalogError `rate_limited`, also if too many reads of the caller wait

@@ -46,9 +46,18 @@ export class ProductLookup {
     return product !== undefined && isTarget(target, product) ? product : undefined;
   }
 
-  /** What Redis may serve, at no cost to the caller. For callers that answer thousands of requests a second. */
-  askRedis(id: string): Promise<AskedRedis<Product>> {
-    return this.#cache.products.askRedis(id);
+  /**
+   * What Redis may serve. For those that answer thousands of requests a second. Call `pay` if it is an answer.
+   *
+   * @returns undefined if the caller has no points left: `byId` then refuses it
+   */
+  askRedis(id: string, caller: string): Promise<AskedRedis<Product>> | undefined {
+    return this.#budget.hasPoints(caller) ? this.#cache.products.askRedis(id) : undefined;
+  }
+
+  /** The caller pays for an answer of `askRedis`, if it is large. */
+  pay(caller: string, answer: Answer): void {
+    this.#budget.pay(caller, answer);
   }
 
   /**
