@@ -12,6 +12,7 @@ import {
   type Rounds,
 } from '../measuring/rounds.ts';
 import { hasWrk } from '../measuring/load.ts';
+import { besideMeasured } from '../measuring/pinning.ts';
 import { runPaced, type PacedResult } from '../measuring/paced.ts';
 import { median } from '../report/percentiles.ts';
 import { atLeast, atMost, type Goal, type Section } from '../report/report.ts';
@@ -27,18 +28,20 @@ const batch = 100;
 export async function measureReads(bench: BenchStack, sizes: Sizes): Promise<Section> {
   await using field = await startField(bench, sizes);
   const { contestants } = field;
-  const rounds = await measureInTurn(sideBySide(contestants), {
-    rounds: sizes.rounds,
-    seconds: sizes.round_s,
-    warm_s: sizes.warm_s,
-    say: bench.say,
-  });
+  const rounds = await besideMeasured(bench, () =>
+    measureInTurn(sideBySide(contestants), {
+      rounds: sizes.rounds,
+      seconds: sizes.round_s,
+      warm_s: sizes.warm_s,
+      say: bench.say,
+    }),
+  );
   const latencies = await measureLatencies(field, rounds, sizes, bench.say);
   return {
     name: 'reads',
     title: 'What a read costs',
     method:
-      `Each server ran alone on one core, the load generator (${hasWrk ? 'wrk' : 'autocannon'}, 32 connections) on the others, ` +
+      `Each server ran alone on one core, the load generator (${hasWrk ? 'wrk' : 'autocannon'}, 32 connections) and the stores on the others, ` +
       `in ${sizes.rounds} rounds of ${sizes.round_s} s in turn. CPU is the time of all threads of the server for a request, as ` +
       'Linux counts it; it does not depend on the client. A ratio is the median over the rounds, with its quartiles. ' +
       'Throughput counts only rounds in which the server used 95 % of its core and the client less than 85 % of its own; "≈" ' +

@@ -10,7 +10,7 @@ import { atLeast, atMost, type Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
 import { drained, useSource, type BenchStack } from '../stack/bench-stack.ts';
 import { startWatch } from '../stack/watch.ts';
-import { canPin, onTwoCores } from './pinning.ts';
+import { canPin, onTwoCores } from '../measuring/pinning.ts';
 
 const tables = loadSql(import.meta.url, './tables.sql');
 const rows = 8_000;

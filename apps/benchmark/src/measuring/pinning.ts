@@ -1,9 +1,10 @@
-/** Puts the change feed on its own core, with `taskset` of Linux. */
+/** Puts processes on cores, with `taskset` of Linux. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import type { BenchStack } from '../stack/bench-stack.ts';
+import { cores } from './machine.ts';
 
 const run = promisify(execFile);
 
@@ -21,6 +22,14 @@ async function childrenOf(pid: number): Promise<number[]> {
   return text.trim().split(' ').filter(Boolean).map(Number);
 }
 
+/** All processes of the stack at this moment. Those that begin later inherit the core of their parent. */
+async function processesOf({ stack }: BenchStack): Promise<number[]> {
+  const { postgres = 0, ...others } = await stack.pids();
+  return [postgres, ...(await childrenOf(postgres)), ...Object.values(others)];
+}
+
+const everyCore = `0-${availableParallelism() - 1}`;
+
 async function hasTaskset(): Promise<boolean> {
   return run('taskset', ['-cp', String(process.pid)]).then(
     () => true,
@@ -31,24 +40,32 @@ async function hasTaskset(): Promise<boolean> {
 /** Whether `onTwoCores` can keep the two apart. */
 export const canPin = async (): Promise<boolean> => availableParallelism() > 1 && (await hasTaskset());
 
+/** Runs `work` with the stack beside the measured server, on the cores of the load generator. Where that is impossible, it just runs it. */
+export async function besideMeasured<T>(bench: BenchStack, work: () => Promise<T>): Promise<T> {
+  if (cores === undefined || !(await canPin())) return work();
+  await pin(cores.others, await processesOf(bench));
+  try {
+    return await work();
+  } finally {
+    await pin(everyCore, await processesOf(bench));
+  }
+}
+
 /**
  * Runs `work` with the clients on one core and everything else on another. On other machines it just runs it.
  *
  * @param work gets a function that puts the sessions of the clients on the core of the clients
  */
 export async function onTwoCores<T>(
-  { stack }: BenchStack,
+  bench: BenchStack,
   work: (onClientCore: (pids: readonly number[]) => Promise<unknown>) => Promise<T>,
 ): Promise<T> {
   if (!(await canPin())) return work(async () => undefined);
-  const { postgres = 0, ...others } = await stack.pids();
-  // Processes that begin meanwhile inherit the core of the postmaster: those that vacuum the outbox, for instance.
-  await pin(feedCore, [postgres, ...(await childrenOf(postgres)), ...Object.values(others)]);
+  await pin(feedCore, await processesOf(bench));
   await pin(clientCore, [process.pid]);
   try {
     return await work((pids) => pin(clientCore, pids));
   } finally {
-    const all = `0-${availableParallelism() - 1}`;
-    await pin(all, [process.pid, postgres, ...(await childrenOf(postgres)), ...Object.values(others)]);
+    await pin(everyCore, [process.pid, ...(await processesOf(bench))]);
   }
 }
