@@ -22,6 +22,7 @@ import { schemaChangeRows } from './schema-change-rows.ts';
 import { serverSettingsRow } from './server-settings-row.ts';
 import { shardRows } from './shard-rows.ts';
 import { stateRedisRow } from './state-redis-row.ts';
+import { truncateRow } from './truncate-row.ts';
 import { unshowableRows } from './unshowable-rows.ts';
 import { viewsRow } from './views-row.ts';
 
@@ -50,5 +51,6 @@ export const rows: readonly Row[] = [
   ...attackRows,
   ...shardRows,
   stateRedisRow,
+  truncateRow,
   viewsRow,
 ].sort((a, b) => Number.parseInt(a.id, 10) - Number.parseInt(b.id, 10));
