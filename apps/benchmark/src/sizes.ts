@@ -13,8 +13,10 @@ export interface Sizes {
   readonly bulkRows: number;
   /** The rows of each file. Each file is imported three times. */
   readonly importRows: readonly number[];
-  /** Products that are read in turn for Redis hits: more than the near cache holds, and than a process knows as read before. */
+  /** Products that are read in turn for Redis hits: more than the 100,000 keys that a process knows as read before. */
   readonly inRedis: number;
+  /** Other products, which fill the near cache of 64 MB before Redis hits are measured. */
+  readonly inNearCache: number;
   /** Changes that wait for workers. */
   readonly backlog: number;
   /** Whether hits and misses must come from the wanted source. With few products, all end in the near cache. */
@@ -52,6 +54,7 @@ export const fullSizes: Sizes = {
   bulkRows: 1_000_000,
   importRows: [8_000, 1_000_000],
   inRedis: 110_000,
+  inNearCache: 65_000,
   backlog: 50_000,
   checksSources: true,
   mostMisses_perSecond: 5_000,
@@ -92,6 +95,7 @@ export const smokeSizes: Sizes = {
   bulkRows: 2_000,
   importRows: [500, 2_000],
   inRedis: 2_000,
+  inNearCache: 500,
   backlog: 500,
   checksSources: false,
   mostMisses_perSecond: 200,

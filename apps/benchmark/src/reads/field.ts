@@ -40,12 +40,14 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
   const onCore = core === undefined ? {} : { core };
 
   const misses = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 9 * sizes.warm_s));
-  say(`adding ${hotProducts + sizes.inRedis + misses} products`);
-  const ids = await addProducts(catalog, hotProducts + sizes.inRedis + misses);
+  const count = hotProducts + sizes.inNearCache + sizes.inRedis + misses;
+  say(`adding ${count} products`);
+  const ids = await addProducts(catalog, count);
   await catalog.query('vacuum analyze catalog.products');
   const hotIds = ids.slice(0, hotProducts);
-  const inRedis = ids.slice(hotProducts, hotProducts + sizes.inRedis);
-  const nowhere = ids.slice(hotProducts + sizes.inRedis);
+  const inNearCache = ids.slice(hotProducts, hotProducts + sizes.inNearCache);
+  const inRedis = ids.slice(hotProducts + sizes.inNearCache, -misses);
+  const nowhere = ids.slice(-misses);
 
   const drawn = zipf(hotProducts, zipfDraws).map((n) => hotIds[n] ?? '');
   const { rows } = await catalog.query<Hot>(
@@ -170,7 +172,9 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
 
   say(`filling Redis with ${sizes.inRedis} products`);
   const cold = resources.use(await startReader(onCore));
-  // Another reader fills: a key that a process reads again may enter its near cache.
+  // Its near cache is full of other products, so it admits no key that is read once. Another reader reads the keys before: a key that
+  // a process reads again may enter its near cache.
+  await fillRedis(cold.url, inNearCache);
   await fillRedis(readerUrl, inRedis);
   add(cold, {
     name: 'redis-hit',
