@@ -46,7 +46,7 @@ test('chosen products are archived after a preview, by keyboard alone', async ()
   await page.getByRole('button', { name: 'Archive…' }).focus();
   await page.keyboard.press('Enter');
   const dialog = page.getByRole('dialog', { name: 'Archive 1 product' });
-  // The list is ordered by creation, the newest first, so the one that stays chosen is the first made.
+  // The newest product stands first in the list. The last row, which stays chosen, is the product that was made first.
   expect(await dialog.getByRole('row').textContent()).toMatch(
     new RegExp(`${made[0]?.sku}.*Status active archived`),
   );

@@ -23,8 +23,8 @@ export const loadCosts = {
 const quickPage_ms = 10;
 
 /**
- * How many reads of one caller run at once. The process has 20 places for loads of pages and 22 for loads of keys, of which 4 and 6
- * run at once (`limits` of the cache). So one caller leaves places for others.
+ * How many reads of one caller run at once. The whole process loads 4 pages and 6 batches of keys at once, and 16 more of each may
+ * wait (`limits` of the cache). One caller may not use all of that.
  */
 export const placesPerCaller = {
   /** A slow search takes almost a second. With all places that run, one caller would make the pages of all others wait that long. */

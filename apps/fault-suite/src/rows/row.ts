@@ -13,7 +13,7 @@ export interface Stage {
   readonly patience: number;
   /** Whether this run belongs to a soak, which runs each row many times. */
   readonly soak: boolean;
-  /** Tells the checker that Postgres went back, and what was lost. */
+  /** Tells the checker when Postgres went back to an older state, and which version of each key is left. */
   noteSetBack(setBack: SetBack): void;
   /** Adds a text to the report. */
   observe(text: string): void;

@@ -57,7 +57,7 @@ export class Auditor implements Part {
     });
   }
 
-  /** What was wrong, the newest first: found by itself, and by passes. */
+  /** The wrong entries that it has found, the newest first: between the passes and during them. */
   get found(): readonly WrongEntry[] {
     return this.#found;
   }

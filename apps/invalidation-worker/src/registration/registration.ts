@@ -30,7 +30,8 @@ interface RegistrationOptions {
  *
  * The incarnation of a cluster changes when a slot moves or when a shard gets a new incarnation. While a
  * shard is away, a worker that starts does not know its incarnation. If it registered at once, the changes of that shard would be
- * set aside. So it waits for that shard for a while. After that it replaces only what it has registered itself.
+ * set aside. So it first waits for that shard for a while. If the shard stays away, the worker registers, but only in the place of
+ * an incarnation of its own, or of one whose workers are gone.
  *
  * An overruled worker does not register the same incarnation again. Otherwise two workers on two Redis servers would
  * register in turns. A server may return after missing changes that the outbox no longer holds. The worker purges it before

@@ -89,7 +89,7 @@ export class Replayer implements Part {
       const ready = shards.filter((shard) => !found.shards.has(shard.incarnation));
       if (ready.length > 0) {
         await endLists(incarnation);
-        // Otherwise pages were ended on another server than the one that becomes settled.
+        // A shard may have another server by now. Then the pages were ended on the former one, and the new one must not be settled.
         if (cache.incarnation !== incarnation) return true;
         await pass.settle(
           ready.map(({ phase }) => phase),

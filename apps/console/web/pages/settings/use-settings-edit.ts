@@ -82,7 +82,7 @@ export function useSettingsEdit() {
     }
   }
 
-  /** Bases the form on the version of the other person. `mine` are the settings that keep what was typed. */
+  /** Continues the edit on the version that the other person saved. The settings in `mine` keep what was typed here. */
   function rebaseOnTheirs(mine: readonly SettingName[]): void {
     setSaveError(undefined);
     setEdit((now) => {
