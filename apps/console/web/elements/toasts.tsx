@@ -17,7 +17,8 @@ export function say(
     title,
     type: kind,
     timeout: kind === 'bad' ? 0 : action === undefined ? 5_000 : 10_000,
-    priority: kind === 'bad' ? 'high' : 'low',
+    // Base UI hides a toast with priority `high` from screen readers, but keyboards still reach it.
+    priority: 'low',
     ...(detail !== undefined && { description: detail }),
     data: action === undefined ? {} : { action },
   });
