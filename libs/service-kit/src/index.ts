@@ -17,11 +17,12 @@ export {
   observeFront,
   plainHeaders,
   type PlainHeaders,
+  type PlainRequest,
   putInFront,
 } from './http/front.ts';
 export { answerError } from './http/answer-error.ts';
 export { isNextOnSocket } from './http/unread-answers.ts';
-export { endReady, takesReadyAnswer } from './http/ready-answer.ts';
+export { endReady, type ReadyAnswer, takesReadyAnswer } from './http/ready-answer.ts';
 export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
 export { parseExactJson } from './json/exact-json.ts';
 export {

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import {
   type Authenticate,
   callerKeyOf,
   type ImmediateLimit,
   isNextOnSocket,
+  type PlainHeaders,
   plainHeaders,
   rateLimitPolicy,
   rateLimitState,
@@ -42,17 +44,25 @@ export class Admission {
   admit(req: IncomingMessage, res: ServerResponse, waits: boolean, cost: number): Admitted | undefined {
     if (!isNextOnSocket(res)) return undefined;
     const headers = plainHeaders(req);
-    if (headers === undefined) return undefined;
-    const { ifNoneMatch, requestTimeout } = headers;
+    return headers && this.admitPlain(headers, req.socket, waits, cost);
+  }
+
+  /** As `admit`, for a request whose headers are read. Nothing is before it on its connection. */
+  admitPlain(
+    { authorization, ifNoneMatch, requestTimeout }: PlainHeaders,
+    socket: Socket,
+    waits: boolean,
+    cost: number,
+  ): Admitted | undefined {
     let until_ms = Number.POSITIVE_INFINITY;
     if (waits && requestTimeout !== undefined) {
       if (!/^\d{1,9}$/.test(requestTimeout)) return undefined;
       until_ms = performance.now() + Number(requestTimeout);
     }
-    const caller = this.#authenticate.callerNow(headers.authorization);
+    const caller = this.#authenticate.callerNow(authorization);
     if (caller === undefined || !caller.scopes.has(readScope)) return undefined;
     // The last question, because it takes something. A refusal takes nothing, and Express says it.
-    const callerKey = callerKeyOf(caller, req.socket.remoteAddress);
+    const callerKey = callerKeyOf(caller, socket.remoteAddress);
     const decision = this.#rateLimiter.takeHere(callerKey, cost);
     if (decision === undefined || !decision.allowed) return undefined;
     return { callerKey, ifNoneMatch, limit: rateLimitState(decision), until_ms };

@@ -14,7 +14,7 @@ const sku = /^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$/;
  * The SKU in a segment of a path, decoded as the router does. undefined if it is none, or is spelled in a way that the
  * router should judge.
  */
-export function skuInSegment(text: string): string | undefined {
+function skuInSegment(text: string): string | undefined {
   if (!segment.test(text)) return undefined;
   if (!text.includes('%')) return text.length <= 64 ? text : undefined;
   try {
@@ -23,6 +23,23 @@ export function skuInSegment(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a path names a product by. */
+export interface ProductAddress {
+  readonly isSku: boolean;
+  /** The SKU. Or a text as long as an id: whether it is one, nobody has checked. */
+  readonly key: string;
+}
+
+const bySku = 'by-sku/';
+
+/** @param path what stands behind `/v1/products/` */
+export function productAddress(path: string): ProductAddress | undefined {
+  if (path.length === idLength && !path.startsWith(bySku)) return { isSku: false, key: path };
+  if (!path.startsWith(bySku)) return undefined;
+  const key = skuInSegment(path.slice(bySku.length));
+  return key === undefined ? undefined : { isSku: true, key };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { outlastsRedis, type Source } from '@catalog/cache';
+import { type NearEntry, outlastsRedis, type Source } from '@catalog/cache';
 import { PRODUCT } from '@catalog/contracts';
 import {
   answerError,
@@ -11,6 +11,8 @@ import {
   type Logger,
   type Metrics,
   observeFront,
+  type PlainRequest,
+  type ReadyAnswer,
   type RequestSeries,
   takesReadyAnswer,
 } from '@catalog/service-kit';
@@ -22,7 +24,7 @@ import type { AtLeast, ProductLookup } from '../products/product-lookup.ts';
 import type { ViewCounters } from '../products/view-counters.ts';
 import { Admission, type Admitted } from './admission.ts';
 import { ProductHeads } from './answer-heads.ts';
-import { idsInList, isId, skuInSegment } from './product-address.ts';
+import { idsInList, isId, type ProductAddress, productAddress } from './product-address.ts';
 
 export interface ProductFrontDeps {
   readonly lookup: ProductLookup;
@@ -37,8 +39,7 @@ export interface ProductFrontDeps {
 const collection = '/v1/products';
 const ids = '?ids=';
 const products = `${collection}/`;
-const bySku = `${products}by-sku/`;
-const idLength = 36;
+const bySku = `${products}by-sku/:sku`;
 
 type Method = 'GET' | 'HEAD';
 
@@ -67,7 +68,7 @@ export class ProductFront implements Front {
     const ofRoute = (route: string) => ({ GET: seriesOf(route, 'GET'), HEAD: seriesOf(route, 'HEAD') });
     this.#series = {
       one: ofRoute(`${products}:id`),
-      bySku: ofRoute(`${bySku}:sku`),
+      bySku: ofRoute(bySku),
       many: ofRoute(collection),
     };
     this.#heads = new ProductHeads(this.#admission.policy);
@@ -85,27 +86,49 @@ export class ProductFront implements Front {
 
   #answerOne(req: IncomingMessage, res: Response, method: Method, url: string): FrontAnswer {
     const began_ms = performance.now();
-    const { lookup } = this.#deps;
-    const isSku = url.startsWith(bySku);
-    const key = isSku ? skuInSegment(url.slice(bySku.length)) : url.slice(products.length);
-    if (key === undefined || (!isSku && key.length !== idLength)) return 'passedOn';
-    const near = isSku ? lookup.nearBySku(key, began_ms) : lookup.nearById(key, began_ms);
+    const one = productAddress(url.slice(products.length));
+    if (one === undefined) return 'passedOn';
+    const near = this.#near(one, began_ms);
     const product = near && preparedProduct(near);
     const isNear = near !== undefined && product !== undefined;
-    if (!isNear && !isSku && !isId(key)) return 'passedOn';
+    if (!isNear && !one.isSku && !isId(one.key)) return 'passedOn';
     const admitted = this.#admission.admit(req, res, !isNear, 1);
     if (admitted === undefined) return 'passedOn';
-    const series = isSku ? this.#series.bySku : this.#series.one;
     if (!isNear) {
-      this.#observed.began(res, series.GET[200].labels.route, began_ms);
+      this.#observed.began(res, this.#seriesOf(one, 'GET', 200).labels.route, began_ms);
       // Not, if the near cache knows that there is no such product.
-      const asksRedis = near === undefined && !isSku && outlastsRedis(admitted.until_ms);
-      void this.#readOne(res, method, isSku, key, admitted, asksRedis);
+      const asksRedis = near === undefined && !one.isSku && outlastsRedis(admitted.until_ms);
+      void this.#readOne(res, method, one, admitted, asksRedis, began_ms);
       return 'later';
     }
-    const status = this.#send(res, method, admitted, product, 'near', began_ms - near.storedAt_ms);
-    this.#observed.ended(res, series[method][status], began_ms);
+    const age_ms = began_ms - near.storedAt_ms;
+    const ready = this.#ready(one, method, admitted, product, 'near', age_ms, began_ms);
+    endReady(res, ready);
+    this.#observed.ended(res, ready.series, began_ms);
     return 'answered';
+  }
+
+  answerNow({ url, headers, socket }: PlainRequest): ReadyAnswer | undefined {
+    if (!url.startsWith(products) || this.#observed.isLogged()) return undefined;
+    const began_ms = performance.now();
+    const one = productAddress(url.slice(products.length));
+    if (one === undefined) return undefined;
+    const near = this.#near(one, began_ms);
+    if (near === undefined) return undefined;
+    const product = preparedProduct(near);
+    if (product === undefined) return undefined;
+    const admitted = this.#admission.admitPlain(headers, socket, false, 1);
+    if (admitted === undefined) return undefined;
+    return this.#ready(one, 'GET', admitted, product, 'near', began_ms - near.storedAt_ms, began_ms);
+  }
+
+  #near({ isSku, key }: ProductAddress, now_ms: number): NearEntry | undefined {
+    const { lookup } = this.#deps;
+    return isSku ? lookup.nearBySku(key, now_ms) : lookup.nearById(key, now_ms);
+  }
+
+  #seriesOf({ isSku }: ProductAddress, method: Method, status: 200 | 304): RequestSeries {
+    return (isSku ? this.#series.bySku : this.#series.one)[method][status];
   }
 
   #answerMany(req: IncomingMessage, res: Response, method: Method, url: string): FrontAnswer {
@@ -134,12 +157,13 @@ export class ProductFront implements Front {
   async #readOne(
     res: Response,
     method: Method,
-    isSku: boolean,
-    key: string,
+    one: ProductAddress,
     admitted: Admitted,
     asksRedis: boolean,
+    began_ms: number,
   ): Promise<void> {
     const { lookup } = this.#deps;
+    const { isSku, key } = one;
     try {
       const id = isSku ? key : key.toLowerCase();
       // The near cache was asked for the id as it is written.
@@ -152,8 +176,10 @@ export class ProductFront implements Front {
               ? lookup.bySku(key, anyVersion(admitted))
               : lookup.byId(id, anyVersion(admitted), asked));
       const product = preparedProduct(answer.entry);
-      if (product !== undefined) this.#send(res, method, admitted, product, answer.source, answer.age_ms);
-      else {
+      if (product !== undefined) {
+        const { source, age_ms } = answer;
+        endReady(res, this.#ready(one, method, admitted, product, source, age_ms, began_ms));
+      } else {
         this.#admission.setHeaders(res, admitted);
         sendEntity(res, PRODUCT, answer, admitted.ifNoneMatch);
       }
@@ -183,21 +209,27 @@ export class ProductFront implements Front {
     answerError(res as ServerResponse<Request>, error);
   }
 
-  #send(
-    res: Response,
+  /** Counts a view, if it is one. */
+  #ready(
+    one: ProductAddress,
     method: Method,
     admitted: Admitted,
     product: PreparedProduct,
     source: Source,
     age_ms: number,
-  ): 200 | 304 {
+    began_ms: number,
+  ): ReadyAnswer {
     const { callerKey, ifNoneMatch, limit } = admitted;
-    if (method === 'GET') this.#deps.views.countIn(product.counter, callerKey);
+    if (method === 'GET') this.#deps.views.countIn(product.counter, callerKey, began_ms);
     const isKnown = ifNoneMatch !== undefined && isListed(ifNoneMatch, product.etag);
     const status = isKnown ? 304 : 200;
-    const head = this.#heads.of(isKnown, limit, product, source, age_ms);
-    endReady(res, status, head, isKnown || method === 'HEAD' ? undefined : product.text);
-    return status;
+    return {
+      status,
+      head: this.#heads.of(isKnown, limit, product, source, age_ms),
+      body: isKnown || method === 'HEAD' ? undefined : product.text,
+      series: this.#seriesOf(one, method, status),
+      began_ms,
+    };
   }
 }
 

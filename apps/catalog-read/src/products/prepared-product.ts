@@ -37,7 +37,8 @@ export function skuTarget(entry: NearEntry, sku: string): SkuTarget | undefined 
 
 /** False if the product has another id than the entry of the SKU says, or has another SKU by now. */
 export const isTarget = ({ begin }: SkuTarget, { text }: { text: string | null }): boolean =>
-  text?.startsWith(begin) === true;
+  // `startsWith` would compare character by character.
+  text?.slice(0, begin.length) === begin;
 
 function prepare(version: number, text: string): PreparedProduct {
   const etag = etagOf(PRODUCT, version);

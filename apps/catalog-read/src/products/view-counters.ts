@@ -87,8 +87,8 @@ export class ViewCounters implements Part {
   }
 
   /** As `count`, for a caller that keeps the counter of a product that is read all the time. */
-  countIn(counter: ViewCounter, caller: string): void {
-    const window = this.#windowOf(this.#now());
+  countIn(counter: ViewCounter, caller: string, now_ms = this.#now()): void {
+    const window = this.#windowOf(now_ms);
     if (counter.lastWindow === window && counter.lastCaller === caller) return;
     counter.lastWindow = window;
     counter.lastCaller = caller;

@@ -133,9 +133,15 @@ export function tokenVerifier(options: { keys: KeyFile; audience: string; issuer
     return verified.get(token);
   };
 
+  let lastHeader = '';
+  let lastToken: string | undefined;
+
   return {
     remembered(authorization) {
-      const token = tokenIn(authorization);
+      // A token that was looked up before has its hash. A copy would not.
+      const token = authorization === lastHeader ? lastToken : tokenIn(authorization);
+      lastHeader = authorization;
+      lastToken = token;
       const known = token === undefined ? undefined : find(token);
       return known !== undefined && clock.now() < known.until_ms ? known.caller : undefined;
     },

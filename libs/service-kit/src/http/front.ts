@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { REQUEST_TIMEOUT_HEADER } from '@catalog/contracts';
 import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RequestSeries } from '../metrics/request-histogram.ts';
 import { observeRequests } from './observe.ts';
+import type { ReadyAnswer } from './ready-answer.ts';
 
 /** answered: the answer is complete · later: the front will answer · passedOn: untouched, for Express */
 export type FrontAnswer = 'answered' | 'later' | 'passedOn';
@@ -15,6 +17,16 @@ export type FrontAnswer = 'answered' | 'later' | 'passedOn';
  */
 export interface Front {
   answer(req: IncomingMessage, res: ServerResponse): FrontAnswer;
+  /** Answers at once what `answer` would answer at once. Anything else is undefined, and goes to `answer`. */
+  answerNow?(request: PlainRequest): ReadyAnswer | undefined;
+}
+
+/** A GET of HTTP/1.1 without a body, on a connection whose earlier answers are sent. */
+export interface PlainRequest {
+  /** As the client wrote it, and checked by nobody. */
+  readonly url: string;
+  readonly headers: PlainHeaders;
+  readonly socket: Socket;
 }
 
 const fronts = new WeakMap<Express, Front>();

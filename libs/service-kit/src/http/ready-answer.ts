@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestSeries } from '../metrics/request-histogram.ts';
 
 /**
  * Undocumented fields of a Node response. They may change with Node, so the repository pins its version, and a test compares the
@@ -29,7 +30,7 @@ function dateLine(): string {
 let staysLines = '';
 let stays_ms = -1;
 
-function connectionLines({ _keepAliveTimeout: keepAlive_ms }: Internals, stays: boolean): string {
+function connectionLines(keepAlive_ms: number, stays: boolean): string {
   if (!stays) return 'Connection: close\r\n';
   if (keepAlive_ms !== stays_ms) {
     stays_ms = keepAlive_ms;
@@ -43,26 +44,35 @@ function connectionLines({ _keepAliveTimeout: keepAlive_ms }: Internals, stays: 
 export const takesReadyAnswer = ({ httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean =>
   httpVersionMajor === 1 && httpVersionMinor === 1;
 
-/**
- * Answers with a head that is already text, and a body in `latin1`. `writeHead` would check and join the headers again for every
- * answer, which costs as much as all the work of the cache for it.
- *
- * @param res answers a request of HTTP/1.1, and has no headers yet
- * @param head the header lines, each with its line end. They are not checked, so they must contain nothing that a client sent
- * @param body undefined for an answer without one, such as a 304 or one to a HEAD
- */
-export function endReady(
-  res: ServerResponse,
-  status: keyof typeof statusLines,
-  head: string,
-  body: string | undefined,
-): void {
+/** An answer whose head is already text. `writeHead` would check and join the headers again for every answer. */
+export interface ReadyAnswer {
+  readonly status: keyof typeof statusLines;
+  /** The header lines, each with its line end. Nobody checks them, so they must contain nothing that a client sent. */
+  readonly head: string;
+  /** In `latin1`. undefined for an answer without a body, such as a 304 or one to a HEAD. */
+  readonly body: string | undefined;
+  /** Counts the answer. */
+  readonly series: RequestSeries;
+  /** When its request came, by `performance.now()`. */
+  readonly began_ms: number;
+}
+
+/** @param res answers a request of HTTP/1.1, and has no headers yet */
+export function endReady(res: ServerResponse, answer: ReadyAnswer): void {
+  const { status, body } = answer;
   const inner = res as unknown as Internals;
   const stays = res.shouldKeepAlive;
   res.statusCode = status;
   if (status === 304) inner._hasBody = false;
   if (!stays) inner._last = true;
-  inner._header = `${statusLines[status]}${head}${dateLine()}${connectionLines(inner, stays)}\r\n`;
+  inner._header = headOf(answer, inner._keepAliveTimeout, stays);
   if (body === undefined) res.end();
   else res.end(body, 'latin1');
 }
+
+/** The whole answer in `latin1`, as `endReady` sends it on a connection that stays open. */
+export const readyText = (answer: ReadyAnswer, keepAlive_ms: number): string =>
+  headOf(answer, keepAlive_ms, true) + (answer.body ?? '');
+
+const headOf = ({ status, head }: ReadyAnswer, keepAlive_ms: number, stays: boolean): string =>
+  `${statusLines[status]}${head}${dateLine()}${connectionLines(keepAlive_ms, stays)}\r\n`;

@@ -11,6 +11,7 @@ import { type Front, type FrontAnswer, frontOf } from './front.ts';
 import { GivenConnections } from './given-connections.ts';
 import { httpLimits } from './limits.ts';
 import { messagesOf } from './messages.ts';
+import { RepeatedRequests } from './repeated-requests.ts';
 import { UnreadAnswers, type UnreadLimits } from './unread-answers.ts';
 
 export interface Address {
@@ -67,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   /** Its bytes are in the socket by now, as far as the system has not taken them. */
   function completed(this: ServerResponse): void {
-    unread.answered(this.req);
+    unread.answered(this.req.socket);
   }
 
   const unread = new UnreadAnswers(
@@ -76,7 +77,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (draining) res.shouldKeepAlive = false;
       const answer = draining || front === undefined ? 'passedOn' : answerOf(front, req, res, log);
       if (answer === 'answered') {
-        unread.answered(req);
+        repeated?.answeredByFront(req, res);
+        unread.answered(req.socket);
         return;
       }
       inFlight.add(res);
@@ -87,6 +89,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     log,
   );
+
+  const repeated =
+    front &&
+    new RepeatedRequests({
+      front,
+      admits: (socket) => unread.admits(socket),
+      answered: (socket) => unread.answered(socket),
+      isDraining: () => draining,
+      log,
+    });
+  const take = (req: IncomingMessage, res: ServerResponse): void => {
+    repeated?.began();
+    unread.take(req, res);
+  };
 
   const server = createServer(
     {
@@ -99,7 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       connectionsCheckingInterval: httpLimits.checkInterval_ms,
       keepAliveTimeout: options.keepAlive_ms ?? httpLimits.keepAlive_ms,
     },
-    (req, res) => unread.take(req, res),
+    take,
   );
   /** Answers that are still to be sent on this socket, in their order. */
   const pendingOn = (socket: Socket): ServerResponse[] => [
@@ -107,6 +123,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...unread.waiting(socket),
   ];
   unread.watch(server);
+  repeated?.watch(server);
   const isTrusted = app.get('trust proxy fn') as (address: string, hop: number) => boolean;
   shareConnections(server, {
     most: options.connectionsOfAddress ?? httpLimits.connectionsOfAddress,
@@ -144,7 +161,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     else earlier.on('close', refuse);
   });
   // The app refuses it when it is its turn: a client that sends an unknown `Expect` must not be answered before others.
-  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => unread.take(req, res));
+  server.on('checkExpectation', take);
   const given = 'onConnection' in options.listen ? new GivenConnections(server, options.listen) : undefined;
   const port = 'port' in options.listen ? await listen(server, options.listen, log) : 0;
 

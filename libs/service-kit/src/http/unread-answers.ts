@@ -37,9 +37,11 @@ const closeLook_part = 1 / 4;
 const looksWithoutProgress = 4;
 
 /** Whether what is written to the response now goes to its socket at once, and not behind another answer. */
-export function isNextOnSocket(res: ServerResponse): boolean {
-  return res.socket !== null && !res.socket.destroyed && res.socket.writableLength === 0;
+export function isNextOnSocket({ socket }: ServerResponse): boolean {
+  return socket !== null && isFree(socket);
 }
+
+const isFree = (socket: Socket): boolean => !socket.destroyed && socket.writableLength === 0;
 
 /**
  * Bounds the memory that clients can hold: a client sends many requests at once for large answers, and takes none; or it sends
@@ -105,6 +107,11 @@ export class UnreadAnswers {
     this.#lookAgain();
   }
 
+  /** Whether a request may be served now that `take` is not called for. Nothing is before it on its connection. */
+  admits(socket: Socket): boolean {
+    return isFree(socket) && this.#turns.admits(socket, false);
+  }
+
   /** To be called for every answer that is not made at once. */
   began(res: ServerResponse): void {
     const connection = this.#open.get(res.req.socket);
@@ -113,7 +120,7 @@ export class UnreadAnswers {
   }
 
   /** To be called for every answer when it is complete. */
-  answered({ socket }: IncomingMessage): void {
+  answered(socket: Socket): void {
     // Mostly the system has taken it, and nothing is left to look at.
     if (socket.writableLength === 0) return;
     this.#made_bytes += socket.writableLength;

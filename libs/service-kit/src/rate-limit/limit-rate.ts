@@ -16,19 +16,23 @@ export type ImmediateLimit = RequestLimit & Pick<RateLimiter, 'takeHere'>;
 export const callerKey = (req: Request): string => callerKeyOf(req.caller, req.ip);
 
 export function callerKeyOf(caller: Caller | undefined, address = ''): string {
-  return caller === undefined || isAnonymous(caller) ? addressKey(address) : `caller:${caller.owner}`;
+  return caller === undefined || isAnonymous(caller) ? addressKey(address) : ownerKey(caller.owner);
 }
 
-let lastAddress = '';
-let lastKey = '';
+// Requests of one caller come in rows, and a key that was used before has its hash.
+const addressKey = rememberLast((address) => `address:${networkOf(address)}`);
+const ownerKey = rememberLast((owner) => `caller:${owner}`);
 
-/** Remembers the last address: requests of one address come in rows, and a key that was used before has its hash. */
-function addressKey(address: string): string {
-  if (address !== lastAddress || lastKey === '') {
-    lastAddress = address;
-    lastKey = `address:${networkOf(address)}`;
-  }
-  return lastKey;
+function rememberLast(keyOf: (name: string) => string): (name: string) => string {
+  let last: string | undefined;
+  let key = '';
+  return (name) => {
+    if (name !== last) {
+      last = name;
+      key = keyOf(name);
+    }
+    return key;
+  };
 }
 
 /** The values of the headers `RateLimit-Policy` and `RateLimit`. */
