@@ -14,6 +14,7 @@ export { type EventStream, EventStreams, type SentEvent } from './http/event-str
 export {
   type Front,
   type FrontAnswer,
+  Found,
   observeFront,
   plainHeaders,
   type PlainHeaders,

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type NearEntry, outlastsRedis, type Source } from '@catalog/cache';
+import type { Socket } from 'node:net';
+import { type Answer, type NearEntry, outlastsRedis, type Source } from '@catalog/cache';
 import { PRODUCT } from '@catalog/contracts';
 import {
   answerError,
   type Authenticate,
   endReady,
+  Found,
   type Front,
   type FrontAnswer,
   type ImmediateLimit,
@@ -74,10 +76,11 @@ export class ProductFront implements Front {
     this.#heads = new ProductHeads(this.#admission.policy);
   }
 
-  answer(req: IncomingMessage, res: ServerResponse): FrontAnswer {
+  answer(req: IncomingMessage, res: ServerResponse, found?: Found): FrontAnswer {
     const { method, url = '' } = req;
     if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(collection)) return 'passedOn';
     if (this.#observed.isLogged() || !takesReadyAnswer(req)) return 'passedOn';
+    if (found instanceof FoundProduct) return this.#sendFound(res as Response, found);
     if (url.startsWith(products)) return this.#answerOne(req, res as Response, method, url);
     return url.startsWith(ids, collection.length)
       ? this.#answerMany(req, res as Response, method, url)
@@ -108,18 +111,53 @@ export class ProductFront implements Front {
     return 'answered';
   }
 
-  answerNow({ url, headers, socket }: PlainRequest): ReadyAnswer | undefined {
+  answerRepeated({
+    url,
+    headers,
+    socket,
+  }: PlainRequest): ReadyAnswer | Promise<ReadyAnswer | Found> | undefined {
     if (!url.startsWith(products) || this.#observed.isLogged()) return undefined;
     const began_ms = performance.now();
     const one = productAddress(url.slice(products.length));
     if (one === undefined) return undefined;
     const near = this.#near(one, began_ms);
-    if (near === undefined) return undefined;
-    const product = preparedProduct(near);
-    if (product === undefined) return undefined;
-    const admitted = this.#admission.admitPlain(headers, socket, false, 1);
+    const product = near && preparedProduct(near);
+    const isNear = near !== undefined && product !== undefined;
+    if (!isNear && (near !== undefined || (!one.isSku && !isId(one.key)))) return undefined;
+    const admitted = this.#admission.admitPlain(headers, socket, !isNear, 1);
     if (admitted === undefined) return undefined;
+    if (!isNear) return this.#findRepeated(socket, one, admitted, began_ms);
     return this.#ready(one, 'GET', admitted, product, 'near', began_ms - near.storedAt_ms, began_ms);
+  }
+
+  /** Errors, and what is logged, are sent through `node:http`. */
+  async #findRepeated(
+    socket: Socket,
+    one: ProductAddress,
+    admitted: Admitted,
+    began_ms: number,
+  ): Promise<ReadyAnswer | Found> {
+    try {
+      const asksRedis = !one.isSku && outlastsRedis(admitted.until_ms);
+      const answer = await this.#find(one, admitted, asksRedis);
+      const product = preparedProduct(answer.entry);
+      if (!socket.writable) this.#observed.left(this.#seriesOf(one, 'GET', 200), began_ms);
+      if (product === undefined || this.#observed.isSlow(began_ms))
+        return new FoundProduct(one, admitted, began_ms, answer, undefined);
+      return this.#ready(one, 'GET', admitted, product, answer.source, answer.age_ms, began_ms);
+    } catch (error) {
+      return new FoundProduct(one, admitted, began_ms, undefined, error);
+    }
+  }
+
+  #sendFound(res: Response, { one, admitted, began_ms, answer, error }: FoundProduct): FrontAnswer {
+    this.#observed.began(res, this.#seriesOf(one, 'GET', 200).labels.route, began_ms);
+    // The answer is later than this call, as the server expects.
+    queueMicrotask(() => {
+      if (answer === undefined) this.#fail(res, admitted, error);
+      else this.#sendOne(res, 'GET', one, admitted, answer, began_ms);
+    });
+    return 'later';
   }
 
   #near({ isSku, key }: ProductAddress, now_ms: number): NearEntry | undefined {
@@ -153,7 +191,6 @@ export class ProductFront implements Front {
     return 'answered';
   }
 
-  /** @param asksRedis first, and alone: most products are there */
   async #readOne(
     res: Response,
     method: Method,
@@ -162,30 +199,42 @@ export class ProductFront implements Front {
     asksRedis: boolean,
     began_ms: number,
   ): Promise<void> {
-    const { lookup } = this.#deps;
-    const { isSku, key } = one;
     try {
-      const id = isSku ? key : key.toLowerCase();
-      // The near cache was asked for the id as it is written.
-      const asked = asksRedis && id === key ? await lookup.askRedis(id, admitted.callerKey) : undefined;
-      if (typeof asked === 'object') lookup.pay(admitted.callerKey, asked.answer);
-      const answer =
-        typeof asked === 'object'
-          ? asked.answer
-          : await (isSku
-              ? lookup.bySku(key, anyVersion(admitted))
-              : lookup.byId(id, anyVersion(admitted), asked));
-      const product = preparedProduct(answer.entry);
-      if (product !== undefined) {
-        const { source, age_ms } = answer;
-        endReady(res, this.#ready(one, method, admitted, product, source, age_ms, began_ms));
-      } else {
-        this.#admission.setHeaders(res, admitted);
-        sendEntity(res, PRODUCT, answer, admitted.ifNoneMatch);
-      }
+      const answer = await this.#find(one, admitted, asksRedis);
+      this.#sendOne(res, method, one, admitted, answer, began_ms);
     } catch (error) {
       this.#fail(res, admitted, error);
     }
+  }
+
+  /** @param asksRedis first, and alone: most products are there */
+  async #find({ isSku, key }: ProductAddress, admitted: Admitted, asksRedis: boolean): Promise<Answer> {
+    const { lookup } = this.#deps;
+    if (isSku) return lookup.bySku(key, anyVersion(admitted));
+    const id = key.toLowerCase();
+    // The near cache was asked for the id as it is written.
+    const asked = asksRedis && id === key ? await lookup.askRedis(id, admitted.callerKey) : undefined;
+    if (typeof asked !== 'object') return lookup.byId(id, anyVersion(admitted), asked);
+    lookup.pay(admitted.callerKey, asked.answer);
+    return asked.answer;
+  }
+
+  #sendOne(
+    res: Response,
+    method: Method,
+    one: ProductAddress,
+    admitted: Admitted,
+    answer: Answer,
+    began_ms: number,
+  ): void {
+    const product = preparedProduct(answer.entry);
+    if (product !== undefined) {
+      const { source, age_ms } = answer;
+      endReady(res, this.#ready(one, method, admitted, product, source, age_ms, began_ms));
+      return;
+    }
+    this.#admission.setHeaders(res, admitted);
+    sendEntity(res, PRODUCT, answer, admitted.ifNoneMatch);
   }
 
   async #readMany(
@@ -230,6 +279,30 @@ export class ProductFront implements Front {
       series: this.#seriesOf(one, method, status),
       began_ms,
     };
+  }
+}
+
+class FoundProduct extends Found {
+  readonly one: ProductAddress;
+  readonly admitted: Admitted;
+  readonly began_ms: number;
+  /** undefined if the read has failed. */
+  readonly answer: Answer | undefined;
+  readonly error: unknown;
+
+  constructor(
+    one: ProductAddress,
+    admitted: Admitted,
+    began_ms: number,
+    answer: Answer | undefined,
+    error: unknown,
+  ) {
+    super();
+    this.one = one;
+    this.admitted = admitted;
+    this.began_ms = began_ms;
+    this.answer = answer;
+    this.error = error;
   }
 }
 

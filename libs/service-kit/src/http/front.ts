@@ -5,7 +5,7 @@ import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RequestSeries } from '../metrics/request-histogram.ts';
-import { observeRequests } from './observe.ts';
+import { clientClosedRequest, observeRequests, slowRequest_ms } from './observe.ts';
 import type { ReadyAnswer } from './ready-answer.ts';
 
 /** answered: the answer is complete · later: the front will answer · passedOn: untouched, for Express */
@@ -16,10 +16,17 @@ export type FrontAnswer = 'answered' | 'later' | 'passedOn';
  * first, except while it drains. For the server, a request that is answered later is one like those of Express.
  */
 export interface Front {
-  answer(req: IncomingMessage, res: ServerResponse): FrontAnswer;
-  /** Answers at once what `answer` would answer at once. Anything else is undefined, and goes to `answer`. */
-  answerNow?(request: PlainRequest): ReadyAnswer | undefined;
+  /** @param found by `answerRepeated` for this request, just now */
+  answer(req: IncomingMessage, res: ServerResponse, found?: Found): FrontAnswer;
+  /**
+   * Answers as `answer` would, or leaves the request to it: with undefined, untouched; with `Found`, what it has found.
+   * It never rejects.
+   */
+  answerRepeated?(request: PlainRequest): ReadyAnswer | Promise<ReadyAnswer | Found> | undefined;
 }
+
+/** The result of a read that only `answer` can send, such as an error. Its front knows what is in it. */
+export abstract class Found {}
 
 /** A GET of HTTP/1.1 without a body, on a connection whose earlier answers are sent. */
 export interface PlainRequest {
@@ -127,6 +134,14 @@ export function observeFront(options: { metrics: Metrics; log: Logger }) {
       observed.req.route = { path: route };
       observe(observed, began_ms);
     },
+    /** Call it for a client that left before its answer. */
+    left(series: RequestSeries, began_ms: number): void {
+      const { method, route } = series.labels;
+      const taken_s = (performance.now() - began_ms) / 1_000;
+      options.metrics.httpRequest.observe(method, route, clientClosedRequest, taken_s);
+    },
+    /** Whether a request that began then is logged as slow. */
+    isSlow: (began_ms: number) => performance.now() - began_ms >= slowRequest_ms,
     /** Call it when the answer is complete, and not for one that was given later. If the client is slow to take it, the request ends later. */
     ended(res: ServerResponse, series: RequestSeries, began_ms: number): void {
       if (res.writableFinished || (res.socket?.writableLength ?? 0) === 0)

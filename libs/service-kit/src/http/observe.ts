@@ -22,7 +22,9 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 const longestUrl = 1_000;
 
 /** As nginx counts a request whose client disconnected before the answer was complete. */
-const clientClosedRequest = 499;
+export const clientClosedRequest = 499;
+/** A request that takes this long is logged. */
+export const slowRequest_ms = 1_000;
 
 /** A refusal without a cause: nothing that the service needs has failed. */
 const isOwnRefusal = (error: CatalogError | undefined): boolean =>
@@ -38,7 +40,7 @@ export function observeRequests(options: {
 }): (res: ServerResponse<Request>, began_ms?: number) => void {
   const { log, stopping } = options;
   const { httpRequest } = options.metrics;
-  const slow_ms = options.slow_ms ?? 1_000;
+  const slow_ms = options.slow_ms ?? slowRequest_ms;
 
   function onClose(this: Observed): void {
     const { req } = this;

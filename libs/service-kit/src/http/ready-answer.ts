@@ -70,9 +70,9 @@ export function endReady(res: ServerResponse, answer: ReadyAnswer): void {
   else res.end(body, 'latin1');
 }
 
-/** The whole answer in `latin1`, as `endReady` sends it on a connection that stays open. */
-export const readyText = (answer: ReadyAnswer, keepAlive_ms: number): string =>
-  headOf(answer, keepAlive_ms, true) + (answer.body ?? '');
+/** The whole answer in `latin1`, as `endReady` sends it. */
+export const readyText = (answer: ReadyAnswer, keepAlive_ms: number, stays: boolean): string =>
+  headOf(answer, keepAlive_ms, stays) + (answer.body ?? '');
 
 const headOf = ({ status, head }: ReadyAnswer, keepAlive_ms: number, stays: boolean): string =>
   `${statusLines[status]}${head}${dateLine()}${connectionLines(keepAlive_ms, stays)}\r\n`;

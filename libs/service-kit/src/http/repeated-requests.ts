@@ -1,7 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '../logging/logger.ts';
-import { type Front, type PlainHeaders, plainHeaders } from './front.ts';
+import { Found, type Front, type PlainHeaders, plainHeaders } from './front.ts';
+import { httpLimits } from './limits.ts';
 import { type ReadyAnswer, readyText } from './ready-answer.ts';
 
 export interface RepeatedRequestsOptions {
@@ -25,13 +26,11 @@ type OnData = (chunk: Buffer) => void;
 const method = 'GET ';
 const version = ' HTTP/1.1\r\n';
 const end = '\r\n\r\n';
-/** Longer than the request of a client with a token. Each connection keeps this much. */
-const longest = 2_048;
 
 /**
- * A client sends the same headers with each request of a connection. When `node:http` has read them once, and the front has answered
- * that request, a later request that differs from it in nothing but the address goes to the front as it is. So the parser, the request and
- * the response of Node are spared: they are half of what a near hit costs.
+ * A client sends the same headers with each request of a connection. When `node:http` has read them once, a later request that
+ * differs in nothing but the address goes to the front as it is. So the parser, the request and the response of Node are
+ * spared, which are a third of what a near hit costs.
  *
  * No header is read here. A request counts as known only if it is one chunk, begins where `node:http` expects a request, and its bytes
  * behind the address are those that `node:http` has accepted there. Everything else goes to `node:http` as it came.
@@ -41,9 +40,17 @@ export class RepeatedRequests {
   readonly #connections = new WeakMap<Socket, Connection>();
   /** The requests that `node:http` has read, of all connections. */
   #requests = 0;
-  /** The newest of them, if the front has answered it at once. */
+  #newest: ServerResponse | undefined;
+  /** The request that the front was the last to answer at once. */
   #answered: IncomingMessage | undefined;
   #keepAlive_ms = 0;
+  /** Answers that the front is making. */
+  #underWay = 0;
+  #onSettled: (() => void) | undefined;
+  /** What clients have sent behind requests whose answers are under way. */
+  #waiting_bytes = 0;
+  /** What the front has found for the request that is given to `node:http` now. */
+  found: Found | undefined;
 
   constructor(options: RepeatedRequestsOptions) {
     this.#options = options;
@@ -56,36 +63,66 @@ export class RepeatedRequests {
   }
 
   /** To be called for each request that `node:http` has read. */
-  began(): void {
+  began(res: ServerResponse): void {
     this.#requests += 1;
-    this.#answered = undefined;
+    this.#newest = res;
   }
 
-  /** To be called behind `began`, if the front has answered the request. */
-  answeredByFront(req: IncomingMessage, res: ServerResponse): void {
-    if (!res.shouldKeepAlive) return;
+  /** To be called for each request that the front answers. From now on, this reads the connection first. */
+  takenByFront({ socket }: IncomingMessage): void {
+    if (this.#options.front.answerRepeated === undefined || this.#connections.has(socket)) return;
+    this.#connections.set(socket, new Connection(socket, (chunk, of) => this.#read(chunk, of)));
+  }
+
+  /** To be called for each answer that was sent through `node:http`. */
+  ended(req: IncomingMessage): void {
     this.#answered = req;
-    if (this.#options.front.answerNow === undefined || this.#connections.has(req.socket)) return;
-    const connection = new Connection(req.socket, (chunk, of) => this.#read(chunk, of));
-    this.#connections.set(req.socket, connection);
+    const connection = this.#connections.get(req.socket);
+    if (connection?.last === req) connection.isBetween = true;
+  }
+
+  /** Resolves when no answer is under way. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onSettled = resolve;
+      if (this.#underWay === 0) resolve();
+    });
   }
 
   #read(chunk: Buffer, connection: Connection): void {
-    const text = chunk.length <= longest ? chunk.toString('latin1') : '';
-    const { known } = connection;
-    if (known !== undefined && connection.isBetween && this.#answer(connection.socket, known, text)) return;
-    const wasBetween = connection.isBetween;
-    const before = this.#requests;
-    connection.toNode(chunk);
-    const last = this.#requests === before ? undefined : this.#answered;
-    connection.isBetween = last?.socket === connection.socket && text.endsWith(end);
-    if (wasBetween && connection.isBetween && this.#requests === before + 1)
-      connection.known = knownOf(text, last);
+    if (connection.isWaiting) {
+      this.#waiting_bytes += chunk.length;
+      if (this.#waiting_bytes > httpLimits.sentAhead_bytes) connection.socket.destroy();
+      connection.wait(chunk);
+      return;
+    }
+    const text = chunk.length <= httpLimits.repeated_bytes ? chunk.toString('latin1') : '';
+    const { known, isBetween } = connection;
+    if (known !== undefined && isBetween && this.#answer(connection, known, chunk, text)) return;
+    this.#giveToNode(connection, chunk, text);
   }
 
-  /** Whether the request is answered. */
-  #answer(socket: Socket, { headers, text: tail }: Known, text: string): boolean {
-    const { isDraining, admits, answered } = this.#options;
+  #giveToNode(connection: Connection, chunk: Buffer, text: string): void {
+    const wasBetween = connection.isBetween;
+    const before = this.#requests;
+    connection.isBetween = false;
+    connection.last = undefined;
+    connection.toNode(chunk);
+    if (this.#requests === before || this.#newest === undefined || !text.endsWith(end)) return;
+    const { req, shouldKeepAlive } = this.#newest;
+    const headers = req.method === 'GET' && shouldKeepAlive ? plainHeaders(req) : undefined;
+    // Without a body, the request ends with the chunk.
+    if (headers === undefined) return;
+    connection.last = req;
+    connection.isBetween = this.#answered === req;
+    if (!wasBetween || this.#requests !== before + 1) return;
+    connection.known = knownOf(text, req.url, headers) ?? connection.known;
+  }
+
+  /** Whether the request is answered, or will be. */
+  #answer(connection: Connection, { headers, text: tail }: Known, chunk: Buffer, text: string): boolean {
+    const { isDraining, admits } = this.#options;
+    const { socket } = connection;
     // `endsWith` would compare character by character, which takes 2 µs with a token.
     if (text.slice(-tail.length) !== tail || !text.startsWith(method)) return false;
     const url = text.slice(method.length, -tail.length);
@@ -93,17 +130,52 @@ export class RepeatedRequests {
     if (url.includes(' ') || isDraining() || !admits(socket)) return false;
     const answer = this.#askFront(socket, headers, url);
     if (answer === undefined) return false;
-    socket.write(readyText(answer, this.#keepAlive_ms), 'latin1');
-    observe(socket, answer);
-    answered(socket);
+    if (answer instanceof Promise) void this.#answerLater(connection, answer, chunk, text);
+    else this.#write(socket, answer);
     return true;
   }
 
+  async #answerLater(
+    connection: Connection,
+    answer: Promise<ReadyAnswer | Found>,
+    chunk: Buffer,
+    text: string,
+  ): Promise<void> {
+    connection.isWaiting = true;
+    this.#underWay += 1;
+    const found = await answer;
+    this.#underWay -= 1;
+    connection.isWaiting = false;
+    if (this.#underWay === 0) this.#onSettled?.();
+    const { socket } = connection;
+    const sentAhead = connection.takeWaiting();
+    for (const { length } of sentAhead) this.#waiting_bytes -= length;
+    if (!socket.writable) return;
+    if (found instanceof Found) {
+      this.found = found;
+      this.#giveToNode(connection, chunk, text);
+      this.found = undefined;
+    } else this.#write(socket, found);
+    for (const next of sentAhead) this.#read(next, connection);
+  }
+
+  #write(socket: Socket, answer: ReadyAnswer): void {
+    const stays = !this.#options.isDraining();
+    socket.write(readyText(answer, this.#keepAlive_ms, stays), 'latin1');
+    observe(socket, answer);
+    this.#options.answered(socket);
+    if (!stays) socket.end();
+  }
+
   /** An error of the front would end the process. `node:http` leads to the same one, and Express answers it. */
-  #askFront(socket: Socket, headers: PlainHeaders, url: string): ReadyAnswer | undefined {
+  #askFront(
+    socket: Socket,
+    headers: PlainHeaders,
+    url: string,
+  ): ReturnType<Required<Front>['answerRepeated']> {
     const { front, log } = this.#options;
     try {
-      return front.answerNow?.({ socket, headers, url });
+      return front.answerRepeated?.({ socket, headers, url });
     } catch (error) {
       log.error({ err: error, url }, 'a front failed');
       return undefined;
@@ -118,7 +190,12 @@ class Connection {
   readonly #ofNode: OnData;
   /** Whether `node:http` expects a new request here, and all earlier answers are given. */
   isBetween = false;
+  /** Behind this request, `node:http` expects a new one. */
+  last: IncomingMessage | undefined;
   known: Known | undefined;
+  /** Whether an answer is under way that `node:http` knows nothing of. */
+  isWaiting = false;
+  #waiting: Buffer[] = [];
 
   constructor(socket: Socket, read: (chunk: Buffer, connection: Connection) => void) {
     this.socket = socket;
@@ -134,17 +211,28 @@ class Connection {
     this.#ofNode(chunk);
   }
 
+  wait(chunk: Buffer): void {
+    this.#waiting.push(chunk);
+    this.socket.pause();
+  }
+
+  takeWaiting(): readonly Buffer[] {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return waiting;
+    this.#waiting = [];
+    this.socket.resume();
+    return waiting;
+  }
+
   release(): void {
     this.socket.off('data', this.#onData);
   }
 }
 
-/** undefined if the chunk is more than this one request. */
-function knownOf(text: string, req: IncomingMessage | undefined): Known | undefined {
-  const begin = `${method}${req?.url}${version}`;
-  const headers = req && plainHeaders(req);
-  if (headers === undefined || !text.startsWith(begin) || text.indexOf(end) !== text.length - end.length)
-    return undefined;
+/** undefined if the text is more than this one request. */
+function knownOf(text: string, url: string | undefined, headers: PlainHeaders): Known | undefined {
+  const begin = `${method}${url}${version}`;
+  if (!text.startsWith(begin) || text.indexOf(end) !== text.length - end.length) return undefined;
   // A copy: a slice would be compared more slowly, and would keep the rest.
   const tail = Buffer.from(text.slice(begin.length - version.length), 'latin1').toString('latin1');
   return { text: tail, headers: { ...headers } };

@@ -7,7 +7,7 @@ import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import { answerClientError, endWith, rawProblem } from './client-error.ts';
 import { shareConnections } from './connection-share.ts';
-import { type Front, type FrontAnswer, frontOf } from './front.ts';
+import { type Found, type Front, type FrontAnswer, frontOf } from './front.ts';
 import { GivenConnections } from './given-connections.ts';
 import { httpLimits } from './limits.ts';
 import { messagesOf } from './messages.ts';
@@ -64,6 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     inFlight.delete(this);
     if (!this.req.complete) cutUnlessComplete(this.req);
     unread.ended(this);
+    repeated?.ended(this.req);
   }
 
   /** Its bytes are in the socket by now, as far as the system has not taken them. */
@@ -75,9 +76,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     { unread_ms: httpLimits.unread_ms, unread_bytes: httpLimits.unread_bytes, ...options.unread },
     (req, res) => {
       if (draining) res.shouldKeepAlive = false;
-      const answer = draining || front === undefined ? 'passedOn' : answerOf(front, req, res, log);
+      const answer =
+        draining || front === undefined ? 'passedOn' : answerOf(front, req, res, repeated?.found, log);
+      if (answer !== 'passedOn') repeated?.takenByFront(req);
       if (answer === 'answered') {
-        repeated?.answeredByFront(req, res);
+        repeated?.ended(req);
         unread.answered(req.socket);
         return;
       }
@@ -100,7 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       log,
     });
   const take = (req: IncomingMessage, res: ServerResponse): void => {
-    repeated?.began();
+    repeated?.began(res);
     unread.take(req, res);
   };
 
@@ -176,7 +179,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     // Answers whose headers are not out yet say it too.
     for (const res of inFlight) res.shouldKeepAlive = false;
     const idleClosed = setTimeout(
-      () => server.close(),
+      () => void (repeated?.settled() ?? Promise.resolve()).then(() => server.close()),
       options.drainLastAnswers_ms ?? httpLimits.drainLastAnswers_ms,
     );
     const impatient = setTimeout(() => {
@@ -198,9 +201,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** An error of a front would end the process. Express meets the same one, and answers it. */
-function answerOf(front: Front, req: IncomingMessage, res: ServerResponse, log: Logger): FrontAnswer {
+function answerOf(
+  front: Front,
+  req: IncomingMessage,
+  res: ServerResponse,
+  found: Found | undefined,
+  log: Logger,
+): FrontAnswer {
   try {
-    return front.answer(req, res);
+    return front.answer(req, res, found);
   } catch (error) {
     log.error({ err: error, url: req.url }, 'a front failed');
     if (!res.headersSent) return 'passedOn';
