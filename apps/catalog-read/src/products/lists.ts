@@ -68,13 +68,14 @@ export class ProductLists {
   join(ids: readonly string[], viewer: string | undefined, answers: readonly Answer[]): CachedBody {
     const texts: string[] = [];
     const missing: string[] = [];
+    const now_ms = performance.now();
     let version = 0;
     for (const [index, answer] of answers.entries()) {
       if (answer.version > version) version = answer.version;
       const product = preparedProduct(answer.entry);
       if (product === undefined) missing.push(ids[index] ?? '');
       else {
-        if (viewer !== undefined) this.#views.countIn(product.counter, viewer);
+        if (viewer !== undefined) this.#views.countIn(product, viewer, now_ms);
         texts.push(product.text);
       }
     }

@@ -25,8 +25,11 @@ export interface Front {
   answerRepeated?(request: PlainRequest): ReadyAnswer | Promise<ReadyAnswer | Found> | undefined;
 }
 
-/** The result of a read that only `answer` can send, such as an error. Its front knows what is in it. */
-export abstract class Found {}
+/** The result of a read that only `answer` can send, such as an error. Its front knows what else is in it. */
+export abstract class Found {
+  /** When the request came, by `performance.now()`. */
+  abstract readonly began_ms: number;
+}
 
 /** A GET of HTTP/1.1 without a body, on a connection whose earlier answers are sent. */
 export interface PlainRequest {
