@@ -14,7 +14,7 @@ Measures the claims about speed, each beside the plainest program that does the 
   --only NAMES      runs only these, separated by commas
   --quick           a short run of ${Object.keys(benchmarks)
     .filter((name) => benchmarks[name]?.isQuick)
-    .join(', ')}: a few minutes
+    .join(', ')}: under three minutes
   --large           measures growth up to five million products
   --smoke           tiny sizes; shows that it runs, its numbers mean nothing
   --compare         compares the ratios with apps/benchmark/baseline.json; exits with 1 if one fell by more than 15 %

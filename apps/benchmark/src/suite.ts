@@ -39,7 +39,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   },
   layers: {
     about: 'Postgres, Redis and memory compared; sessions; the reads that reach Postgres',
-    isQuick: true,
+    isQuick: false,
     measure: measureLayers,
   },
   reads: {
