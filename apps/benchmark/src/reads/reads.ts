@@ -201,7 +201,7 @@ function latencyTable(latencies: readonly Latency[]): string[] {
   const us = (value: number) => (value >= 1_000 ? `${format(value / 1_000)} ms` : `${format(value)} µs`);
   return [
     `Latency at ${load * 100} % of the highest load (bare and near hits at the same load), sent at a fixed rate. It counts from ` +
-      'the moment at which a request was due, so it includes how late the client was. The median of the runs:',
+      'the moment at which a request was due, so it includes how late the client was. The median of all tenths of a second:',
     '',
     ...markdownTable(
       ['', 'requests/s', 'p50', 'p99', 'client late, p99'],
