@@ -53,5 +53,6 @@ export const isTarget = ({ begin }: SkuTarget, { text }: { text: string | null }
 
 function readTarget(text: string, sku: string): SkuTarget {
   const { id } = JSON.parse(text) as { id: string };
-  return { id, begin: `{"id":${JSON.stringify(id)},"sku":${JSON.stringify(sku)},` };
+  // `join` makes one flat string, which is compared faster.
+  return { id, begin: ['{"id":', JSON.stringify(id), ',"sku":', JSON.stringify(sku), ','].join('') };
 }
