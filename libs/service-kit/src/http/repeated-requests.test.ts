@@ -135,7 +135,7 @@ test('what a client sends behind a request is answered after it, and in its orde
 
 test('a client that sends too much behind a request is cut off', async () => {
   using made = await knownClient();
-  vi.spyOn(httpLimits, 'sentAhead_bytes', 'get').mockReturnValue(100 as never);
+  vi.spyOn(httpLimits, 'sentAhead_bytes', 'get').mockReturnValue(100);
   running.front.waits = () => pause(50);
   for (const url of ['/later/1', '/later/2', '/later/3', '/later/4']) {
     made.socket.write(get(url));
@@ -143,6 +143,7 @@ test('a client that sends too much behind a request is cut off', async () => {
     await made.ask(get('/now/behind'));
   }
   await eventually(() => made.answers() === 12);
+  expect(made.isClosed()).toBe(false);
   made.socket.write(get('/later/5'));
   await eventually(() => running.front.repeated.includes('/later/5'));
   made.socket.write('x'.repeat(200));
@@ -239,6 +240,7 @@ test('a drain waits for the answer of a repeated request, which ends the connect
 });
 
 const unfinished = (n: number) => `GET /now/${n} HTTP/1.1\r\nAuthorization: Bearer me\r\nX: `;
+const twice = (n: number) => get(`/now/${n}`).repeat(2);
 const piece = fc.oneof(
   { weight: 8, arbitrary: fc.nat(9).map((n) => [get(`/now/${n}`)]) },
   { weight: 2, arbitrary: fc.nat(9).map((n) => [get(`/later/${n}`)]) },
@@ -246,7 +248,7 @@ const piece = fc.oneof(
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/now/${n}`, 'Authorization: Bearer me')]) },
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/express/${n}`)]) },
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/now/${n}`) + get(`/now/${n + 1}`)]) },
-  { weight: 1, arbitrary: fc.nat(9).map((n) => Array(2).fill(get(`/now/${n}`).repeat(2))) },
+  { weight: 1, arbitrary: fc.nat(9).map((n) => [twice(n), twice(n)]) },
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/later/${n}`) + get(`/slow/${n}`)]) },
   // What stands behind the place where it is cut looks like a request of its own.
   { weight: 1, arbitrary: fc.nat(9).map((n) => [unfinished(n), get(`/now/${n}`)]) },
