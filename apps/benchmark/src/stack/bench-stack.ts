@@ -64,7 +64,7 @@ export async function startBenchStack(say: (line: string) => void): Promise<Benc
  * Resolves when every change up to `seq` is applied. Later changes, such as those of the probes, do not count. Without
  * `seq` it waits until the feed has nothing left to do, so that earlier work does not disturb a measurement.
  */
-export async function drained(catalog: Pool, seq?: number): Promise<void> {
+export async function drained(catalog: Pool, seq?: number, interval_ms = 100): Promise<void> {
   await landed(catalog);
   await eventually(
     async () => {
@@ -74,7 +74,7 @@ export async function drained(catalog: Pool, seq?: number): Promise<void> {
       );
       return rowCount === 0;
     },
-    { timeout_ms: 600_000, interval_ms: 100 },
+    { timeout_ms: 600_000, interval_ms },
   );
 }
 
