@@ -204,6 +204,15 @@ test('node:http refuses what is malformed behind a repeated request, and CONNECT
   expect(connecting.answers()).toBe(5);
 });
 
+test('a known client may be idle, and one that does not end its request is cut off', async () => {
+  using idle = await knownClient();
+  using slow = await knownClient();
+  slow.socket.write('GET /now/1 HTTP/1.1\r\nX: ');
+  await pause(httpLimits.headers_ms + 2 * httpLimits.checkInterval_ms);
+  expect(await idle.ask(get('/now/1'))).toContain('200 OK');
+  expect(slow.isClosed()).toBe(true);
+});
+
 test('the metrics count repeated requests', async () => {
   using made = await knownClient();
   const count = async () =>
