@@ -2,13 +2,14 @@ import { CatalogError } from '@catalog/contracts';
 import { ProductViews, type RefusedViews } from '@catalog/redis';
 import { type Part, repeat } from '@catalog/runtime';
 import type { Redis } from 'ioredis';
+import { SeenPairs } from './seen-pairs.ts';
 
 const interval_ms = 1_000;
 
 export const viewWindow = {
   /** A caller that reads a product again within this time adds no view to it. */
   length_ms: 60_000,
-  /** Pairs of caller and product that are remembered for it, about 10 MB. More of them begin a new window. */
+  /** Pairs of caller and product that are remembered for it. More of them begin a new window. */
   pairs: 100_000,
   /**
    * Products with one view that a process sends in a second. A scan reads ten thousand: to send them would cost more than to read
@@ -58,9 +59,8 @@ export class ViewCounters implements Part {
   #counting: ViewCounter[] = [];
   /** Counters for `count`, whose callers keep none. */
   #byId = new Map<string, ViewCounter>();
-  /** By caller: the products that it has read in this window. */
-  #seen = new Map<string, Set<string>>();
-  #pairs = 0;
+  /** Who has read what in this window. */
+  readonly #seen = new SeenPairs(viewWindow.pairs);
   #window = 0;
   #windowEnds_ms = 0;
 
@@ -92,31 +92,18 @@ export class ViewCounters implements Part {
     if (counter.lastWindow === window && counter.lastCaller === caller) return;
     counter.lastWindow = window;
     counter.lastCaller = caller;
-    if (!this.#isFirst(counter.id, caller)) return;
+    if (!this.#seen.add(caller, counter.id)) return;
     if (counter.views++ === 0) this.#counting.push(counter);
   }
 
   /** The number of the window. Begins another one, if the last has ended or is full. */
   #windowOf(now_ms: number): number {
-    if (now_ms >= this.#windowEnds_ms || this.#pairs >= viewWindow.pairs) {
-      this.#seen = new Map();
-      this.#pairs = 0;
+    if (now_ms >= this.#windowEnds_ms || this.#seen.size >= viewWindow.pairs) {
+      this.#seen.clear();
       this.#windowEnds_ms = now_ms + viewWindow.length_ms;
       this.#window += 1;
     }
     return this.#window;
-  }
-
-  #isFirst(id: string, caller: string): boolean {
-    let products = this.#seen.get(caller);
-    if (products === undefined) {
-      products = new Set();
-      this.#seen.set(caller, products);
-    }
-    if (products.has(id)) return false;
-    products.add(id);
-    this.#pairs += 1;
-    return true;
   }
 
   async flush(): Promise<void> {
