@@ -53,6 +53,10 @@ export const timings = {
 
 /** The limits that protect a slow store, each with its reason. */
 export const limits = {
+  /** Reads of Redis that are under way at once, each of the keys of a turn, for each server. More at once have fewer keys each. */
+  readsUnderWay: 2,
+  /** Reads wait this long for those under way. Longer ones mean that Redis is slow, and waiting would not help. */
+  readsHeld_ms: 2,
   /** Queries for keys that run at once. More than Postgres has cores gains nothing. */
   loadConcurrency: 6,
   /** Queries for pages and searches that run at once. They have their own limit, so that they cannot delay products. */

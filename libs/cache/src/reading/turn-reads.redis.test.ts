@@ -1,6 +1,8 @@
 import { startRedis, type RedisServer } from '@catalog/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Freshness } from '../channel/freshness.ts';
+import { limits } from '../timings.ts';
 import { createCacheBreaker } from '../redis/cache-breaker.ts';
 import { CacheConnection } from '../redis/cache-connection.ts';
 import type { Place } from './place.ts';
@@ -8,6 +10,7 @@ import { TurnReads } from './turn-reads.ts';
 
 let server: RedisServer;
 let connection: CacheConnection;
+let freshness: Freshness;
 let reads: TurnReads;
 let now_ms: number;
 let incarnation: string;
@@ -24,7 +27,7 @@ beforeAll(async () => {
   });
   await connection.start();
   incarnation = connection.requireIncarnation();
-  const freshness = new Freshness(
+  freshness = new Freshness(
     () => performance.now(),
     () => connection.incarnation,
   );
@@ -35,6 +38,7 @@ beforeAll(async () => {
   reads = new TurnReads({ connection, breaker: createCacheBreaker(), freshness });
   now_ms = await connection.time_ms();
 });
+afterEach(() => void vi.useRealTimers());
 afterAll(async () => {
   connection?.stop();
   await server?.stop();
@@ -70,6 +74,60 @@ test('reads of one turn are one MGET with one INFO behind it, and no script', as
   expect(entries[0]?.age_ms).toBeGreaterThanOrEqual(1_000);
   expect(await calls('mget')).toBe(before.mget + 1);
   expect(await calls('evalsha')).toBe(before.evalsha);
+});
+
+/** Reads whose MGETs wait until the test lets them go. */
+function heldReads() {
+  const asked: string[][] = [];
+  const { promise, resolve: letGo } = Promise.withResolvers<void>();
+  const held = new TurnReads({
+    connection: {
+      incarnation,
+      requireStoreIdentity: () => connection.requireStoreIdentity(),
+      noticeRoleChange: (error) => connection.noticeRoleChange(error),
+      async readMany(keys) {
+        asked.push([...keys]);
+        await promise;
+        return connection.readMany(keys);
+      },
+    },
+    breaker: createCacheBreaker(),
+    freshness,
+  });
+  return { held, asked, letGo };
+}
+
+test('while two MGETs are under way, the reads of further turns share the next one', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  for (const key of ['a', 'b', 'c', 'd']) await write(key);
+  const { held, asked, letGo } = heldReads();
+  const entries = [];
+  for (const key of ['a', 'b', 'c', 'd']) {
+    entries.push(held.read(place(key)));
+    await nextTurn();
+  }
+  expect(asked).toEqual([['a'], ['b']]);
+  letGo();
+  expect((await Promise.all(entries)).map((entry) => entry?.version)).toEqual([7, 7, 7, 7]);
+  expect(asked).toEqual([['a'], ['b'], ['c', 'd']]);
+  await held.read(place('e'));
+  expect(asked.at(-1)).toEqual(['e']);
+});
+
+test('a slow Redis holds back the reads of further turns only for a moment', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { held, asked, letGo } = heldReads();
+  const entries = [];
+  for (const key of ['a', 'b', 'c']) {
+    entries.push(held.read(place(key)));
+    await nextTurn();
+  }
+  vi.advanceTimersByTime(limits.readsHeld_ms - 1);
+  expect(asked).toHaveLength(2);
+  vi.advanceTimersByTime(1);
+  expect(asked).toEqual([['a'], ['b'], ['c']]);
+  letGo();
+  await Promise.all(entries);
 });
 
 test('callers of one key in one turn share its read, and later callers read again', async () => {
