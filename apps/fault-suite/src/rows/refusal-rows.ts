@@ -94,6 +94,7 @@ export const refusalRows: readonly Row[] = [
   },
   {
     id: '60',
+    onCluster: 'same',
     fault: 'a change that Redis refuses',
     injected: 'the ACL of the cache Redis forbids settings keys to the worker, and the settings change',
     async inject(stage) {
@@ -103,8 +104,7 @@ export const refusalRows: readonly Row[] = [
       const name = system.cache.cluster === undefined ? 'invalidation-worker' : 'default';
       const user = (await server.call('ACL', 'GETUSER', name)) as string[];
       const allowed = String(user[user.indexOf('keys') + 1]).split(' ');
-      const setKeys = (keys: readonly string[]) =>
-        server.call('ACL', 'SETUSER', name, 'resetkeys', ...keys);
+      const setKeys = (keys: readonly string[]) => server.call('ACL', 'SETUSER', name, 'resetkeys', ...keys);
       await setKeys(
         allowed.includes(everyKey) ? otherKeys : allowed.filter((pattern) => !pattern.includes('settings')),
       );

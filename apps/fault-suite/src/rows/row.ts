@@ -32,7 +32,7 @@ export interface Row {
    * `same`: the row also runs with `--cluster`. `only`: it runs only with `--cluster`. `not`: why a row of the cache Redis cannot
    * run there. Without a value, the row runs there only if `--row` names it.
    */
-  readonly onCluster?: 'same' | 'only' | { readonly not: string };
+  readonly onCluster?: 'same' | 'only';
   /** It runs on a system whose Postgres has standbys, and an address that a failover moves. */
   readonly replicated?: true;
   /** The load stops before the fault, for instance because the row deletes every key. */

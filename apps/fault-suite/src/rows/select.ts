@@ -8,10 +8,8 @@ interface Choice {
 
 /** The rows that run with this cache: one server or a cluster. @param named whether `--row` names these rows */
 export function rowsFor(rows: readonly Row[], isCluster: boolean, named: boolean): Choice {
-  const whyNot = ({ onCluster }: Row): string | undefined => {
-    if (!isCluster) return onCluster === 'only' ? 'it needs --cluster' : undefined;
-    return typeof onCluster === 'object' ? onCluster.not : undefined;
-  };
+  const whyNot = ({ onCluster }: Row): string | undefined =>
+    !isCluster && onCluster === 'only' ? 'it needs --cluster' : undefined;
   const wanted = rows.filter(
     ({ onCluster }) => named || (isCluster ? onCluster !== undefined : onCluster !== 'only'),
   );
