@@ -29,8 +29,8 @@ export interface Row {
   /** `npm test` runs it. */
   readonly quick?: true;
   /**
-   * `same`: the row also runs with `--cluster`. `only`: it runs only with `--cluster`. `not`: why a row of the cache Redis cannot
-   * run there. Without a value, the row runs there only if `--row` names it.
+   * `same`: the row also runs with `--cluster`. `only`: it runs only with `--cluster`. Without a value, the row runs there only if
+   * `--row` names it.
    */
   readonly onCluster?: 'same' | 'only';
   /** It runs on a system whose Postgres has standbys, and an address that a failover moves. */
