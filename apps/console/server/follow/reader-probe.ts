@@ -58,8 +58,11 @@ class Connection {
   }
 }
 
-/** Connections that are opened to find every process. With 4 processes, 16 random connections miss one in 4 of 100 tries. */
-const tries = 16;
+/**
+ * Connections that are opened to find every process, each with a view of the key. With 4 processes, 16 random connections miss one
+ * in 4 of 100 tries.
+ */
+export const viewsToFindReaders = 16;
 /** Enough for a machine; a deployment with more shows this many. */
 const mostReaders = 16;
 
@@ -120,7 +123,7 @@ export class ReaderProbe {
     const found = new Map<string, { connection: Connection; view: CacheView }>();
     const { url, token } = this.#options;
     // A process without a name for itself is the only one.
-    for (let index = 0; index < tries && found.size < mostReaders; index++) {
+    for (let index = 0; index < viewsToFindReaders && found.size < mostReaders; index++) {
       const connection = new Connection(url, token);
       let named: ReaderView;
       try {

@@ -30,3 +30,21 @@ test('a person who reads many products at once cannot use up what catalog-read a
     statuses.push((await running.call('GET', `/api/products?ids=${ids}`, { cookie })).status);
   expect(statuses.map((status) => status === 429)).toEqual([false, false, true]);
 });
+
+test.each([
+  ['looks at the readers of a key', 'GET', '/readers', {}],
+  ['follows each of its changes', 'PATCH', '', { follow: 'true' }],
+])(
+  'a person who %s cannot use up the views of keys that catalog-read answers to the console',
+  async (_what, method, below, headers) => {
+    // Each test counts in a window of its own, for a person of its own.
+    await using lonely = await runningConsole({ requestsOfPerson: 20 });
+    const cookie = await lonely.signIn('editor');
+    const path = `/api/products/${randomUUID()}${below}`;
+    const json = method === 'PATCH' ? {} : undefined;
+    const statuses = [];
+    for (let n = 0; n < 2; n += 1)
+      statuses.push((await lonely.call(method, path, { cookie, headers, json })).status);
+    expect(statuses.map((status) => status === 429)).toEqual([false, true]);
+  },
+);
