@@ -7,7 +7,8 @@ import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
 import { audited, noteActed, type Acted } from '../audit-log/audited.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
-import type { ServiceCaller, ServiceName } from './caller.ts';
+import type { ServiceCall, ServiceCaller, ServiceName } from './caller.ts';
+import { SearchTurns } from './search-turns.ts';
 
 /** A call that the console passes on as it is. */
 export interface Forwarded {
@@ -23,6 +24,8 @@ export interface Forwarded {
   readonly action?: string;
   /** A body that is passed on while it arrives, and how long the answer may take. */
   readonly upload?: { readonly timeout_ms: number };
+  /** Whether it is a search, unless the query names ids. */
+  readonly isSearch?: boolean;
   readonly timeout_ms?: number;
 }
 
@@ -56,34 +59,43 @@ export function forwardRoutes(
   deps: { caller: ServiceCaller; accounts: Pick<Accounts, 'find'>; actions: Pick<ActionLog, 'record'> },
 ): void {
   const { caller, accounts, actions } = deps;
+  const searches = new SearchTurns();
   for (const route of table) {
     const guards: RequestHandler[] = [
       ...(route.action === undefined ? [] : [audited(actions, route.action)]),
       ...(route.role === 'viewer' ? [] : [requireRole(route.role, { accounts })]),
     ];
-    app[route.method](route.path, ...guards, (req, res) => forward(caller, route, req, res));
+    app[route.method](route.path, ...guards, (req, res) => forward({ caller, searches }, route, req, res));
   }
 }
 
-async function forward(caller: ServiceCaller, route: Forwarded, req: Request, res: Answer): Promise<void> {
+async function forward(
+  { caller, searches }: { caller: ServiceCaller; searches: SearchTurns },
+  route: Forwarded,
+  req: Request,
+  res: Answer,
+): Promise<void> {
   const gone = new AbortController();
   res.on('close', () => gone.abort());
   const body =
     route.upload === undefined && hasBody(req) ? Buffer.from(await readBody(req, mostBodyBytes)) : undefined;
   if (route.action !== undefined) noteActed(res, sentBy(req, body));
-  const response = await caller.call({
+  const { username } = signedIn(res);
+  const isSearch = route.isSearch === true && req.query['ids'] === undefined;
+  const call: ServiceCall = {
     service: route.service,
     method: req.method,
     path: addressIn(route.to, req),
     scope: route.scope,
-    username: signedIn(res).username,
+    username,
     headers: chosenHeaders(req),
-    signal: gone.signal,
+    ...(!isSearch && { signal: gone.signal }),
     ...(route.upload !== undefined
       ? { body: req, timeout_ms: route.upload.timeout_ms }
       : route.timeout_ms !== undefined && { timeout_ms: route.timeout_ms }),
     ...(body !== undefined && { body }),
-  });
+  };
+  const response = await (isSearch ? searches.run(username, () => caller.call(call)) : caller.call(call));
   // A created product is named by its address.
   const created = response.headers.get('location')?.split('/').at(-1);
   if (created !== undefined) noteActed(res, { target: created });

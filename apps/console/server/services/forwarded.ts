@@ -20,8 +20,8 @@ const worksOnOrders = { method: 'post', service: 'orders', scope: 'orders:write'
 const operates = { service: 'invalidation-worker', scope: OPERATE_SCOPE } as const;
 
 export const forwarded: readonly Forwarded[] = [
-  { ...reads, path: '/api/products', to: '/v1/products' },
-  { ...reads, path: '/api/products/facets', to: '/v1/products/facets' },
+  { ...reads, path: '/api/products', to: '/v1/products', isSearch: true },
+  { ...reads, path: '/api/products/facets', to: '/v1/products/facets', isSearch: true },
   { ...reads, path: '/api/products/export', to: '/v1/products/export', timeout_ms: import_ms },
   { ...reads, path: '/api/products/popular', to: '/v1/products/popular' },
   { ...reads, path: '/api/products/by-sku/:sku', to: '/v1/products/by-sku/:sku' },

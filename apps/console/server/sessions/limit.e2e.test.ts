@@ -48,3 +48,13 @@ test.each([
     expect(statuses.map((status) => status === 429)).toEqual([false, true]);
   },
 );
+
+test('a person with many slow searches is refused more of them, and nobody else', async () => {
+  await using lonely = await runningConsole();
+  const [greedy, other] = [await lonely.signIn('viewer'), await lonely.signIn('editor')];
+  const search = (cookie: string) => lonely.call('GET', '/api/products?q=lamp', { cookie });
+  // The scripted catalog-read knows no products: no cache answers.
+  const answers = await Promise.all(Array.from({ length: 40 }, () => search(greedy)));
+  expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
+  expect((await search(other)).status).toBe(404);
+});
