@@ -183,3 +183,21 @@ test.each([
     expect(most_bytes).toBeLessThan(bound_bytes + bound_bytes / 4 + 2 * answer.length);
   },
 );
+
+test('while too many requests wait, no chunk with several of them is read, and a single one is answered', async () => {
+  const { port, server } = await service({ unread_bytes: 1024 * 1024 });
+  let read = 0;
+  server.on('request', () => (read += 1));
+  let accepted = 0;
+  server.on('connection', () => (accepted += 1));
+  const clients = await Promise.all(Array.from({ length: 40 }, () => clientOf(port, [])));
+  await eventually(() => accepted === clients.length);
+  const chunk = `GET /v1/slow/1 HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(1_000);
+  for (const socket of clients) socket.write(chunk);
+  const alone = await clientOf(port, ['/v1/slow/7']);
+  const [answer] = (await once(alone, 'data')) as [Buffer];
+  expect(answer.toString()).toContain('answer 7;');
+  await Promise.all(clients.map((socket) => socket.closed || once(socket.resume(), 'close')));
+  // Two chunks: the first reaches the limit, and a second one may be read before that.
+  expect(read).toBeLessThan(5_000);
+});

@@ -17,7 +17,11 @@ interface Connection {
   /** What the client had taken at the last look, and how many looks since then found the same. */
   taken: string;
   sameLooks: number;
+  /** Gets what the client sends. */
+  readonly onData: OnData;
 }
+
+type OnData = (chunk: Buffer) => void;
 
 export interface UnreadLimits {
   /** A client that takes nothing of an answer for so long is cut off. */
@@ -54,6 +58,8 @@ export class UnreadAnswers {
   readonly #serve: Serve;
   readonly #log: Pick<Logger, 'warn'>;
   readonly #turns: FairTurns;
+  /** What all waiting requests take, about. */
+  #waiting_bytes = 0;
   #looked_ms = 0;
   /** What was made since the last look, and was not taken at once. */
   #made_bytes = 0;
@@ -67,15 +73,20 @@ export class UnreadAnswers {
 
   watch(server: Server): void {
     server.on('connection', (socket) => {
-      this.#open.set(socket, {
-        answer: undefined,
-        waiting: [],
-        waiting_bytes: 0,
-        taken: '',
-        sameLooks: 0,
-      });
+      const onData = this.#readBeforeNode(socket);
+      const connection = { answer: undefined, waiting: [], waiting_bytes: 0, taken: '', sameLooks: 0, onData };
+      this.#open.set(socket, connection);
       socket.on('drain', () => this.#next(socket));
-      socket.on('close', () => this.#open.delete(socket));
+      socket.on('close', () => {
+        this.#waiting_bytes -= connection.waiting_bytes;
+        this.#open.delete(socket);
+      });
+    });
+    // Node does not listen to this socket any more.
+    server.on('connect', (_req, stream) => {
+      const socket = stream as Socket;
+      const connection = this.#open.get(socket);
+      if (connection !== undefined) socket.off('data', connection.onData);
     });
     const timer = setInterval(() => {
       this.#cutThoseWhoTakeNothing();
@@ -83,6 +94,27 @@ export class UnreadAnswers {
     }, this.#limits.unread_ms / looksWithoutProgress);
     timer.unref();
     server.on('close', () => clearInterval(timer));
+  }
+
+  /**
+   * A chunk may have 2,500 requests, and the parser of Node cannot stop within it. A turn of the event loop may read a thousand
+   * chunks, and a connection that is cut off keeps its memory until the end of the turn. So while too much waits, no chunk with
+   * several requests is parsed any more.
+   */
+  #readBeforeNode(socket: Socket): OnData {
+    const [ofNode] = socket.listeners('data') as [OnData];
+    const onData: OnData = (chunk) => {
+      if (this.#waiting_bytes > this.#limits.unread_bytes && hasSeveral(chunk)) socket.destroy();
+      else ofNode(chunk);
+    };
+    socket.on('data', onData);
+    socket.off('data', ofNode);
+    return onData;
+  }
+
+  #waits(connection: Connection, bytes: number): void {
+    connection.waiting_bytes += bytes;
+    this.#waiting_bytes += bytes;
   }
 
   /** Serves the request now, or when its turn has come and the client has taken the answers before it on its connection. */
@@ -102,7 +134,7 @@ export class UnreadAnswers {
       }
     }
     connection.waiting.push([req, res]);
-    connection.waiting_bytes += sizeOf(req);
+    this.#waits(connection, sizeOf(req));
     if (connection.waiting.length > httpLimits.pipelined) req.socket.destroy();
     this.#lookAgain();
   }
@@ -146,7 +178,7 @@ export class UnreadAnswers {
       if (!this.#turns.admits(socket, true)) return;
       const exchange = connection.waiting.shift();
       if (exchange === undefined) return;
-      connection.waiting_bytes -= sizeOf(exchange[0]);
+      this.#waits(connection, -sizeOf(exchange[0]));
       this.#serve(...exchange);
     }
   }
@@ -193,6 +225,13 @@ export class UnreadAnswers {
     }
   }
 }
+
+const headersEnd = Buffer.from('\r\n\r\n');
+
+const hasSeveral = (chunk: Buffer): boolean => {
+  const end = chunk.indexOf(headersEnd);
+  return end !== -1 && end + headersEnd.length < chunk.length;
+};
 
 /** Above its high-water mark, the socket emits `drain` when the client has taken everything. */
 const canTakeNext = (socket: Socket, { answer }: Connection): boolean =>
