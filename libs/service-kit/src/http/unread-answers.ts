@@ -7,6 +7,8 @@ import { httpLimits } from './limits.ts';
 type Exchange = readonly [IncomingMessage, ServerResponse];
 type Serve = (req: IncomingMessage, res: ServerResponse) => void;
 
+type OnData = (chunk: Buffer) => void;
+
 interface Connection {
   /** The answer under way, if it is not made at once. */
   answer: ServerResponse | undefined;
@@ -20,8 +22,6 @@ interface Connection {
   /** Gets what the client sends. */
   readonly onData: OnData;
 }
-
-type OnData = (chunk: Buffer) => void;
 
 export interface UnreadLimits {
   /** A client that takes nothing of an answer for so long is cut off. */
@@ -74,7 +74,14 @@ export class UnreadAnswers {
   watch(server: Server): void {
     server.on('connection', (socket) => {
       const onData = this.#readBeforeNode(socket);
-      const connection = { answer: undefined, waiting: [], waiting_bytes: 0, taken: '', sameLooks: 0, onData };
+      const connection = {
+        answer: undefined,
+        waiting: [],
+        waiting_bytes: 0,
+        taken: '',
+        sameLooks: 0,
+        onData,
+      };
       this.#open.set(socket, connection);
       socket.on('drain', () => this.#next(socket));
       socket.on('close', () => {
@@ -100,6 +107,8 @@ export class UnreadAnswers {
    * A chunk may have 2,500 requests, and the parser of Node cannot stop within it. A turn of the event loop may read a thousand
    * chunks, and a connection that is cut off keeps its memory until the end of the turn. So while too much waits, no chunk with
    * several requests is parsed any more.
+   *
+   * @returns the listener that has taken the place of Node's
    */
   #readBeforeNode(socket: Socket): OnData {
     const [ofNode] = socket.listeners('data') as [OnData];
