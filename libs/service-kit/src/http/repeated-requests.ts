@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from '../logging/logger.ts';
 import { Found, type Front, type PlainHeaders, plainHeaders } from './front.ts';
 import { httpLimits } from './limits.ts';
+import { type FirstReader, readFirst } from './read-first.ts';
 import { type ReadyAnswer, readyText } from './ready-answer.ts';
 
 export interface RepeatedRequestsOptions {
@@ -20,8 +21,6 @@ interface Known {
   readonly text: string;
   readonly headers: PlainHeaders;
 }
-
-type OnData = (chunk: Buffer) => void;
 
 const method = 'GET ';
 const version = ' HTTP/1.1\r\n';
@@ -58,8 +57,8 @@ export class RepeatedRequests {
 
   watch(server: Server): void {
     this.#keepAlive_ms = server.keepAliveTimeout;
-    // Node does not listen to this socket any more.
-    server.on('connect', (_req, socket) => this.#connections.get(socket as Socket)?.release());
+    // Node does not read this socket any more.
+    server.on('connect', (_req, socket) => this.#connections.get(socket as Socket)?.reader.end());
   }
 
   /** To be called for each request that `node:http` has read. */
@@ -107,7 +106,7 @@ export class RepeatedRequests {
     const before = this.#requests;
     connection.isBetween = false;
     connection.last = undefined;
-    connection.toNode(chunk);
+    connection.reader.next(chunk);
     if (this.#requests === before || this.#newest === undefined || !text.endsWith(end)) return;
     const { req, shouldKeepAlive } = this.#newest;
     const headers = shouldKeepAlive ? plainHeaders(req) : undefined;
@@ -186,8 +185,7 @@ export class RepeatedRequests {
 /** Reads a connection before `node:http` does. */
 class Connection {
   readonly socket: Socket;
-  readonly #onData: OnData;
-  readonly #ofNode: OnData;
+  readonly reader: FirstReader;
   /** Whether `node:http` expects a new request here, and all earlier answers are given. */
   isBetween = false;
   /** Behind this request, `node:http` expects a new one. */
@@ -199,16 +197,7 @@ class Connection {
 
   constructor(socket: Socket, read: (chunk: Buffer, connection: Connection) => void) {
     this.socket = socket;
-    this.#onData = (chunk) => read(chunk, this);
-    // `node:http` reads from the socket itself, until somebody else listens to its data.
-    const [ofNode] = socket.listeners('data') as [OnData];
-    this.#ofNode = ofNode;
-    socket.on('data', this.#onData);
-    socket.off('data', ofNode);
-  }
-
-  toNode(chunk: Buffer): void {
-    this.#ofNode(chunk);
+    this.reader = readFirst(socket, (chunk) => read(chunk, this));
   }
 
   wait(chunk: Buffer): void {
@@ -222,10 +211,6 @@ class Connection {
     this.#waiting = [];
     this.socket.resume();
     return waiting;
-  }
-
-  release(): void {
-    this.socket.off('data', this.#onData);
   }
 }
 

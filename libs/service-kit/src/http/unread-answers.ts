@@ -3,11 +3,10 @@ import type { Socket } from 'node:net';
 import type { Logger } from '../logging/logger.ts';
 import { FairTurns } from './fair-turns.ts';
 import { httpLimits } from './limits.ts';
+import { type FirstReader, readFirst } from './read-first.ts';
 
 type Exchange = readonly [IncomingMessage, ServerResponse];
 type Serve = (req: IncomingMessage, res: ServerResponse) => void;
-
-type OnData = (chunk: Buffer) => void;
 
 interface Connection {
   /** The answer under way, if it is not made at once. */
@@ -19,8 +18,7 @@ interface Connection {
   /** What the client had taken at the last look, and how many looks since then found the same. */
   taken: string;
   sameLooks: number;
-  /** Gets what the client sends. */
-  readonly onData: OnData;
+  readonly reader: FirstReader;
 }
 
 export interface UnreadLimits {
@@ -73,14 +71,17 @@ export class UnreadAnswers {
 
   watch(server: Server): void {
     server.on('connection', (socket) => {
-      const onData = this.#readBeforeNode(socket);
+      const reader = readFirst(socket, (chunk) => {
+        if (this.#waiting_bytes > this.#limits.unread_bytes && hasSeveral(chunk)) socket.destroy();
+        else reader.next(chunk);
+      });
       const connection = {
         answer: undefined,
         waiting: [],
         waiting_bytes: 0,
         taken: '',
         sameLooks: 0,
-        onData,
+        reader,
       };
       this.#open.set(socket, connection);
       socket.on('drain', () => this.#next(socket));
@@ -89,36 +90,14 @@ export class UnreadAnswers {
         this.#open.delete(socket);
       });
     });
-    // Node does not listen to this socket any more.
-    server.on('connect', (_req, stream) => {
-      const socket = stream as Socket;
-      const connection = this.#open.get(socket);
-      if (connection !== undefined) socket.off('data', connection.onData);
-    });
+    // Node does not read this socket any more.
+    server.on('connect', (_req, socket) => this.#open.get(socket as Socket)?.reader.end());
     const timer = setInterval(() => {
       this.#cutThoseWhoTakeNothing();
       this.#cutThoseWithTheMost();
     }, this.#limits.unread_ms / looksWithoutProgress);
     timer.unref();
     server.on('close', () => clearInterval(timer));
-  }
-
-  /**
-   * A chunk may have 2,500 requests, and the parser of Node cannot stop within it. A turn of the event loop may read a thousand
-   * chunks, and a connection that is cut off keeps its memory until the end of the turn. So while too much waits, no chunk with
-   * several requests is parsed any more.
-   *
-   * @returns the listener that has taken the place of Node's
-   */
-  #readBeforeNode(socket: Socket): OnData {
-    const [ofNode] = socket.listeners('data') as [OnData];
-    const onData: OnData = (chunk) => {
-      if (this.#waiting_bytes > this.#limits.unread_bytes && hasSeveral(chunk)) socket.destroy();
-      else ofNode(chunk);
-    };
-    socket.on('data', onData);
-    socket.off('data', ofNode);
-    return onData;
   }
 
   #waits(connection: Connection, bytes: number): void {
@@ -237,6 +216,10 @@ export class UnreadAnswers {
 
 const headersEnd = Buffer.from('\r\n\r\n');
 
+/**
+ * A chunk may have 2,500 requests, and the parser of Node cannot stop within it. A turn of the event loop may read a thousand chunks,
+ * and a connection that is cut off keeps its memory until the end of the turn. So while too much waits, such chunks are not parsed.
+ */
 const hasSeveral = (chunk: Buffer): boolean => {
   const end = chunk.indexOf(headersEnd);
   return end !== -1 && end + headersEnd.length < chunk.length;
