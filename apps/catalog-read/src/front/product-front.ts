@@ -101,7 +101,7 @@ export class ProductFront implements Front {
       this.#observed.began(res, this.#seriesOf(one, 'GET', 200).labels.route, began_ms);
       // Not, if the near cache knows that there is no such product.
       const asksRedis = near === undefined && !one.isSku && outlastsRedis(admitted.until_ms);
-      void this.#readOne(res, method, one, admitted, asksRedis, began_ms);
+      void this.#readOne(res, method, one, admitted, this.#find(one, admitted, asksRedis), began_ms);
       return 'later';
     }
     const age_ms = began_ms - near.storedAt_ms;
@@ -137,26 +137,24 @@ export class ProductFront implements Front {
     admitted: Admitted,
     began_ms: number,
   ): Promise<ReadyAnswer | Found> {
+    const asksRedis = !one.isSku && outlastsRedis(admitted.until_ms);
+    const outcome = this.#find(one, admitted, asksRedis);
     try {
-      const asksRedis = !one.isSku && outlastsRedis(admitted.until_ms);
-      const answer = await this.#find(one, admitted, asksRedis);
+      const answer = await outcome;
       const product = preparedProduct(answer.entry);
+      if (product !== undefined && !this.#observed.isSlow(began_ms))
+        return this.#ready(one, 'GET', admitted, product, answer.source, answer.age_ms, began_ms);
+    } catch {
+      // `outcome` has the error.
+    } finally {
       if (!socket.writable) this.#observed.left(this.#seriesOf(one, 'GET', 200), began_ms);
-      if (product === undefined || this.#observed.isSlow(began_ms))
-        return new FoundProduct(one, admitted, began_ms, answer, undefined);
-      return this.#ready(one, 'GET', admitted, product, answer.source, answer.age_ms, began_ms);
-    } catch (error) {
-      return new FoundProduct(one, admitted, began_ms, undefined, error);
     }
+    return new FoundProduct(one, admitted, began_ms, outcome);
   }
 
-  #sendFound(res: Response, { one, admitted, began_ms, answer, error }: FoundProduct): FrontAnswer {
+  #sendFound(res: Response, { one, admitted, began_ms, outcome }: FoundProduct): FrontAnswer {
     this.#observed.began(res, this.#seriesOf(one, 'GET', 200).labels.route, began_ms);
-    // The answer is later than this call, as the server expects.
-    queueMicrotask(() => {
-      if (answer === undefined) this.#fail(res, admitted, error);
-      else this.#sendOne(res, 'GET', one, admitted, answer, began_ms);
-    });
+    void this.#readOne(res, 'GET', one, admitted, outcome, began_ms);
     return 'later';
   }
 
@@ -196,12 +194,11 @@ export class ProductFront implements Front {
     method: Method,
     one: ProductAddress,
     admitted: Admitted,
-    asksRedis: boolean,
+    outcome: Promise<Answer>,
     began_ms: number,
   ): Promise<void> {
     try {
-      const answer = await this.#find(one, admitted, asksRedis);
-      this.#sendOne(res, method, one, admitted, answer, began_ms);
+      this.#sendOne(res, method, one, admitted, await outcome, began_ms);
     } catch (error) {
       this.#fail(res, admitted, error);
     }
@@ -286,23 +283,15 @@ class FoundProduct extends Found {
   readonly one: ProductAddress;
   readonly admitted: Admitted;
   readonly began_ms: number;
-  /** undefined if the read has failed. */
-  readonly answer: Answer | undefined;
-  readonly error: unknown;
+  /** Settled by now. */
+  readonly outcome: Promise<Answer>;
 
-  constructor(
-    one: ProductAddress,
-    admitted: Admitted,
-    began_ms: number,
-    answer: Answer | undefined,
-    error: unknown,
-  ) {
+  constructor(one: ProductAddress, admitted: Admitted, began_ms: number, outcome: Promise<Answer>) {
     super();
     this.one = one;
     this.admitted = admitted;
     this.began_ms = began_ms;
-    this.answer = answer;
-    this.error = error;
+    this.outcome = outcome;
   }
 }
 

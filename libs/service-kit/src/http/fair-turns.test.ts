@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { eventually } from '@catalog/testing';
 import { expect, onTestFinished, test } from 'vitest';
+import { AddressShare, FairTurns, giveShare } from './fair-turns.ts';
 import { httpLimits } from './limits.ts';
 import { startTestService } from './service.fixture.ts';
 
@@ -142,3 +143,13 @@ test.runIf(process.platform === 'linux')(
     expect(served).toHaveLength(addresses * ahead + 1);
   },
 );
+
+test('a request that is given back asks again as the first of its connection', () => {
+  const turns = new FairTurns({ servedInTurn: 1, firsts_ms: 1_000, turn_ms: 0 }, () => undefined);
+  const socket = new Socket();
+  giveShare(socket, new AddressShare());
+  expect(turns.admits(socket, false)).toBe(true);
+  turns.giveBack(socket);
+  expect(turns.admits(socket, false)).toBe(true);
+  expect(turns.admits(socket, false)).toBe(false);
+});

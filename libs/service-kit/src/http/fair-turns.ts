@@ -76,6 +76,14 @@ export class FairTurns {
     return false;
   }
 
+  /** A request that was admitted in this turn is not served after all, and will ask again. */
+  giveBack(socket: SharedSocket): void {
+    const share = socket.addressShare;
+    if (share === undefined || share.turn !== this.#turn) return;
+    share.served -= 1;
+    socket.servedTurn = -1;
+  }
+
   #isYounger(age_ms: number): boolean {
     return performance.now() - this.#began_ms < age_ms;
   }

@@ -10,6 +10,8 @@ export interface RepeatedRequestsOptions {
   readonly front: Front;
   /** Whether a request of this connection may be served now. */
   readonly admits: (socket: Socket) => boolean;
+  /** A request for which `admits` was true is not served here after all. */
+  readonly giveBack: (socket: Socket) => void;
   /** Called when an answer is written. */
   readonly answered: (socket: Socket) => void;
   readonly isDraining: () => boolean;
@@ -120,7 +122,7 @@ export class RepeatedRequests {
 
   /** Whether the request is answered, or will be. */
   #answer(connection: Connection, { headers, text: tail }: Known, chunk: Buffer, text: string): boolean {
-    const { admits } = this.#options;
+    const { admits, giveBack } = this.#options;
     const { socket } = connection;
     // `endsWith` would compare character by character, which takes 2 µs with a token.
     if (text.slice(-tail.length) !== tail || !text.startsWith(method)) return false;
@@ -128,7 +130,10 @@ export class RepeatedRequests {
     // A space would be the end of the address: the chunk has more than one request.
     if (url.includes(' ') || !admits(socket)) return false;
     const answer = this.#askFront(socket, headers, url);
-    if (answer === undefined) return false;
+    if (answer === undefined) {
+      giveBack(socket);
+      return false;
+    }
     if (answer instanceof Promise) void this.#answerLater(connection, answer, chunk, text);
     else this.#write(socket, answer);
     return true;

@@ -98,6 +98,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     new RepeatedRequests({
       front,
       admits: (socket) => unread.admits(socket),
+      giveBack: (socket) => unread.giveBack(socket),
       answered: (socket) => unread.answered(socket),
       isDraining: () => draining,
       log,

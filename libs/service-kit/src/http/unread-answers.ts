@@ -132,6 +132,11 @@ export class UnreadAnswers {
     return isFree(socket) && this.#turns.admits(socket, false);
   }
 
+  /** A request for which `admits` was true goes to `take` after all. */
+  giveBack(socket: Socket): void {
+    this.#turns.giveBack(socket);
+  }
+
   /** To be called for every answer that is not made at once. */
   began(res: ServerResponse): void {
     const connection = this.#open.get(res.req.socket);
