@@ -9,8 +9,8 @@
 -- $1 the incarnation, $2 those of its shards, $3 the age of its map, $4 in ms, how long ago a worker of the registered incarnation
 -- must have been seen, $5 the phases of its shards
 -- Answer: registered, whether the incarnation is the registered one now
--- If another worker is just registering the same one, this statement waits and then updates the row too. Otherwise it could not see
--- what that worker has written.
+-- While another worker registers, this statement waits. Its snapshot still shows the row from before, so only `written` knows the
+-- answer. For this reason it writes the row again if the other worker has registered the same incarnation.
 with written as (
   insert into catalog.cache_incarnation as registered (incarnation, incarnations, map_age) values ($1, $2, $3)
   on conflict (only_row) do update set
@@ -39,4 +39,4 @@ with written as (
     or registered.seen_at < clock_timestamp() - make_interval(secs => $4::float8 / 1000)
   returning 1
 )
-select exists (select from written) or exists (select from catalog.cache_incarnation where incarnation = $1) as registered
+select exists (select from written) as registered

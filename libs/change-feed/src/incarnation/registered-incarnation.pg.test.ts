@@ -1,6 +1,7 @@
 import { loadSql, withTransaction } from '@catalog/database';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { applied, feedDatabase } from '../testing/feed-database.ts';
+import { RegisteredIncarnation } from './registered-incarnation.ts';
 
 const feed = await feedDatabase();
 const { owner, pool, outbox, registered, insertChanges } = feed;
@@ -83,6 +84,14 @@ test('a worker may acknowledge with an older map of slots than the registered on
   expect(await feed.unapplied()).toBe(0);
 });
 
+test('a worker that does not know another shard is back may acknowledge with the registered map of slots', async () => {
+  await insertChanges(1);
+  const changes = applied(await outbox.claim(100)).map((change) => ({ ...change, appliedTo: 'a1' }));
+  await registered.register('map 2, with b2', ['a1', 'b2'], 2);
+  const answer = await outbox.acknowledge(changes, 'map 2, with b1', { mapAge: 2 });
+  expect(answer).toMatchObject({ accepted: true, acknowledged: 1 });
+});
+
 test('a change is not acknowledged if the pages of its list were ended on a former incarnation of their shard', async () => {
   await insertChanges(1);
   const changes = applied(await outbox.claim(100)).map((change) => ({ ...change, appliedTo: 'a1' }));
@@ -107,6 +116,32 @@ test('only a shard that was away for long is forgotten', async () => {
   expect(await registered.isForgotten(['b2'])).toBe(true);
 });
 
+test('a shard is forgotten well before the outbox deletes changes that it missed', async () => {
+  await registered.register('map 1', ['a1', 'b1']);
+  await registered.register('map 2', ['a1', 'b2']);
+  const wasAway = async (minutes: number) => {
+    await owner.query('update catalog.former_incarnations set ended_at = now() - make_interval(mins => $1)', [
+      minutes,
+    ]);
+    return registered.isForgotten(['a1', 'b1']);
+  };
+  expect([await wasAway(2), await wasAway(3)]).toEqual([false, true]);
+});
+
+test('a worker notes that it runs, but not all the time, and only while its incarnation is registered', async () => {
+  const isNoted = async (incarnation: string, seen_s: number) => {
+    await owner.query('update catalog.cache_incarnation set seen_at = now() - make_interval(secs => $1)', [
+      seen_s,
+    ]);
+    await registered.noteSeen(incarnation);
+    const recently = `select from catalog.cache_incarnation where seen_at > now() - interval '1 s'`;
+    return (await owner.query(recently)).rowCount === 1;
+  };
+  expect(await isNoted('first', 10)).toBe(true);
+  expect(await isNoted('first', 3)).toBe(false);
+  expect(await isNoted('second', 10)).toBe(false);
+});
+
 test('a worker with an older map of slots registers nothing, unless all workers with a newer one are gone', async () => {
   expect(await registered.register('map 2', ['a1', 'b1'], 200)).toBe(true);
   expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(false);
@@ -115,6 +150,19 @@ test('a worker with an older map of slots registers nothing, unless all workers 
   expect(await registered.register('map 3', ['a1', 'b1'], 201)).toBe(true);
   await owner.query(`update catalog.cache_incarnation set seen_at = seen_at - interval '1 minute'`);
   expect(await registered.register('map 1', ['a1', 'b1'], 100)).toBe(true);
+  expect(await registered.mayReplace('map 4')).toBe(false);
+});
+
+test('a worker that registers again is refused if it waits for another one to register a newer map', async () => {
+  await registered.register('map 1', ['a1', 'b1'], 1);
+  const { again } = await withTransaction(pool, async (client) => {
+    await new RegisteredIncarnation(client).register('map 2', ['a1', 'b1'], 2);
+    const waiting = registered.register('map 1', ['a1', 'b1'], 1);
+    await waitingForLock();
+    return { again: waiting };
+  });
+  expect(await again).toBe(false);
+  expect((await outbox.look('map 2')).registered).toBe(true);
 });
 
 test('an incarnation may replace its own registration, and one whose workers are gone', async () => {
