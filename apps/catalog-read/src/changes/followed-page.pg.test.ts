@@ -90,3 +90,17 @@ test('small changes fill a page to its limit, with one query for every twenty pr
   expect(without?.changes[0]).not.toHaveProperty('product');
   expect(without?.queries).toEqual([]);
 });
+
+test('a page reads a deleted product once, however many changes it had', async () => {
+  await owner.query(`
+    insert into catalog.products (sku, name, brand, category, price_minor, currency)
+    values ('DELETED', 'x', 'x', 'x', 1, 'EUR')`);
+  const [begin] = await readAll('latest');
+  for (let price = 100; price < 130; price += 1)
+    await owner.query(`update catalog.products set price_minor = $1 where sku = 'DELETED'`, [price]);
+  await owner.query(`delete from catalog.products where sku = 'DELETED'`);
+  const [page] = await readAll(begin?.next ?? 'latest');
+  expect(page?.changes).toHaveLength(31);
+  expect(page?.changes.every(({ product }) => product === null)).toBe(true);
+  expect(page?.queries).toHaveLength(1);
+});

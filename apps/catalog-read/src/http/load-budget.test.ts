@@ -49,7 +49,7 @@ test('a read is paid before, so a caller cannot have more in flight than it has 
   await budget.many('a', Infinity, 100, async () => []);
 });
 
-test('an answer of Redis outside of a read costs as much as in one, and a caller without points has to know', async () => {
+test('an answer of Redis outside of a read costs as much as inside one, and the budget says which caller has no points', async () => {
   const { budget } = budgetOf(20);
   const large = 'x'.repeat(10 * loadCosts.bytesOfPoint);
   budget.pay('a', answer('redis'));

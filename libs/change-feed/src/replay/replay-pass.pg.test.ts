@@ -4,6 +4,7 @@ import { Outbox } from '../outbox/outbox.ts';
 import { RegisteredIncarnation } from '../incarnation/registered-incarnation.ts';
 import { SetAsideKeys } from '../set-aside/set-aside-keys.ts';
 import { applied, feedDatabase } from '../testing/feed-database.ts';
+import { feedLimits } from '../timings.ts';
 import { type Replay, type ReplayedChange, ReplayPass } from './replay-pass.ts';
 
 const feed = await feedDatabase();
@@ -97,9 +98,16 @@ test('a pass takes every change, however many there are, and several workers tak
     await outbox.acknowledge(applied(changes), 'first');
   }
   await registered.register('second');
+  const sizes: number[] = [];
   const passes = await Promise.all(
-    [1, 2].map(async () => walk(await begun('second'), takenBy('second', 'second'))),
+    [1, 2].map(async () =>
+      walk(await begun('second'), (changes) => {
+        sizes.push(changes.length);
+        return takenBy('second', 'second')(changes);
+      }),
+    ),
   );
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(feedLimits.replayChanges);
   const keys = passes.flatMap((pass) => pass.keys);
   expect(keys).toHaveLength(2_100);
   expect(new Set(keys).size).toBe(2_100);
@@ -147,11 +155,45 @@ test('a shard that fails over is settled last, and the others stay settled', asy
   await registered.register('map 2', ['a2', 'b1', 'c1'], 2, ['a2 x', 'b1 x', 'c1 x']);
   expect(await settled()).toEqual(['b1 x', 'c1 x']);
   const pass = await begun('map 2', ['a2', 'b1', 'c1']);
+  expect([...pass.settled].toSorted()).toEqual(['b1 x', 'c1 x']);
   expect((await walk(pass, takenBy('a2', 'map 2', 2))).keys).toEqual(['p1']);
   expect(await appliedToNow()).toEqual(['a2', 'b1', 'c1']);
   await pass.settle(['a2 x'], false);
   expect(await settled()).toEqual(['a2 x', 'b1 x', 'c1 x']);
   expect(await isReplaying()).toBe(true);
+  await pass.settle(['a2 x'], true);
+  // Another worker has found changes that this one has replayed since.
+  await (await begun('map 2', ['a2', 'b1', 'c1'])).settle(['a2 x'], false);
+  expect(await isReplaying()).toBe(false);
+});
+
+test('changes of one step may be taken by several shards', async () => {
+  await registered.register('map 1', ['a1', 'b1'], 1);
+  await appliedTo('map 1', 'a1', 'b1');
+  await registered.register('map 2', ['a2', 'b2'], 2);
+  const { step } = await walk(await begun('map 2', ['a2', 'b2']), (changes) => ({
+    applied: changes.map((change) => ({ ...change, appliedTo: change.key === 'p1' ? 'a2' : 'b2' })),
+    refused: [],
+    incarnation: 'map 2',
+    mapAge: 2,
+  }));
+  expect([step, await appliedToNow()]).toEqual(['end', ['a2', 'b2']]);
+});
+
+test('a change of an entity that is not cached is replayed to the whole cache, once', async () => {
+  await appliedTo('first', 'first');
+  await registered.register('map 2', ['a1', 'b1'], 2);
+  const replayed = async () =>
+    (await walk(await begun('map 2', ['a1', 'b1']), takenBy('map 2', 'map 2', 2))).keys;
+  expect([await replayed(), await replayed()]).toEqual([['p1'], []]);
+  expect(await appliedToNow()).toEqual(['map 2']);
+});
+
+test('a shard that comes in addition is settled after a replay, and the others at once', async () => {
+  await registered.register('map 1', ['a1'], 1, ['a1 x']);
+  await (await begun('map 1')).settle(['a1 x'], true);
+  await registered.register('map 2', ['a1', 'b1'], 2, ['a1 y', 'b1 y']);
+  expect([await settled(), await isReplaying()]).toEqual([['a1 y'], true]);
 });
 
 test('slots that move settle at once, unless changes of a former server may be missing', async () => {
@@ -176,7 +218,7 @@ test('a shard that is away for a while is not settled when it is back', async ()
   await (await begun('map 1')).settle(['a1 x', 'b1 x'], true);
   await appliedTo('map 1', 'b1');
   await registered.register('map 1, b is away', ['a1'], 1, ['a1 x']);
-  expect(await settled()).toEqual(['a1 x']);
+  expect([await settled(), await isReplaying()]).toEqual([['a1 x'], true]);
   await registered.register('map 1', ['a1', 'b1'], 1, ['a1 x', 'b1 x']);
   expect(await settled()).toEqual(['a1 x']);
 });
@@ -203,6 +245,44 @@ test('what a worker replays with a newer map than the registered one, or to anot
   expect(await appliedToNow()).toEqual(['first']);
   expect(await attempt('a1', 'map 1', 1)).toBe('end');
   expect(await appliedToNow()).toEqual(['a1']);
+});
+
+test('a worker that does not know another shard is back may replay with the registered map of slots', async () => {
+  await appliedTo('first', 'first');
+  await registered.register('map 2, with b2', ['a1', 'b2'], 2);
+  const pass = await begun('map 2, with b2', ['a1', 'b2']);
+  expect((await walk(pass, takenBy('a1', 'map 2, with b1', 2))).step).toBe('end');
+  expect(await appliedToNow()).toEqual(['a1']);
+});
+
+test('a key that Redis refuses again is named with its highest version, and an attempt before that does not release it', async () => {
+  await insertChanges(1);
+  const [change] = await outbox.claim(10);
+  if (change === undefined) throw new Error('the change was not claimed');
+  const cacheKey = 'product:p1';
+  await setAside.add(
+    [{ cacheKey, entity: 'product', key: 'p1', reason: 'away', rows: [change], slot: 7 }],
+    'first',
+  );
+  await registered.register('second');
+  const attempts = [];
+  for (const version of [5, 3]) {
+    const [taken] = await setAside.takeForRetry(0, 10, [7]);
+    attempts.push(taken);
+    await walk(await begun('second'), (changes) => ({
+      ...left('second')(),
+      refused: [{ cacheKey, entity: 'product', version, reason: new Error(`NOPERM ${version}`), changes }],
+    }));
+    if (taken !== undefined)
+      expect(await setAside.release([{ ...taken, incarnation: 'second' }], 'second')).toBe(0);
+    expect(await outbox.look('second')).toMatchObject({ slotsAway: [], setAside: { keys: [cacheKey] } });
+  }
+  expect(attempts).toMatchObject([
+    { version: 1, changes: 1 },
+    { version: 5, changes: 2 },
+  ]);
+  expect(await setAside.takeForRetry(0, 10)).toMatchObject([{ version: 5, changes: 3 }]);
+  expect(await setAside.summary(1)).toMatchObject({ reason: 'NOPERM 3' });
 });
 
 test('what was set aside is replayed; a key that Redis refuses then is set aside, and its change counts as applied', async () => {
@@ -244,6 +324,20 @@ test('a replay that fails leaves the changes as they were', async () => {
       throw new Error('the cache is away');
     }),
   ).rejects.toThrow('the cache is away');
+  expect(await appliedToNow()).toEqual(['first']);
+});
+
+test('a replay that meets a registration in progress does not count', async () => {
+  await appliedTo('first', 'first');
+  await registered.register('second');
+  const pass = await begun('second');
+  const { replaying } = await withTransaction(pool, async (client) => {
+    await new RegisteredIncarnation(client).register('third');
+    const replay = walk(pass, takenBy('second', 'second'));
+    await waitingForLock();
+    return { replaying: replay };
+  });
+  expect((await replaying).step).toBe('refused');
   expect(await appliedToNow()).toEqual(['first']);
 });
 
