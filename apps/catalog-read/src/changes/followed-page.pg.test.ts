@@ -104,3 +104,20 @@ test('a page reads a deleted product once, however many changes it had', async (
   expect(page?.changes.every(({ product }) => product === null)).toBe(true);
   expect(page?.queries).toHaveLength(1);
 });
+
+test('a query reads only products that the page does not have yet, each once', async () => {
+  const [begin] = await readAll('latest');
+  await owner.query(`
+    insert into catalog.products (sku, name, brand, category, price_minor, currency)
+    select 'AGAIN-' || n, 'x', 'x', 'x', 1, 'EUR' from generate_series(1, 21) n`);
+  await owner.query(`update catalog.products set name = 'y' where sku like 'AGAIN-%' and sku <> 'AGAIN-21'`);
+  const [page] = await readAll(begin?.next ?? 'latest');
+  expect(page?.changes).toHaveLength(41);
+  expect(page?.queries).toEqual([20, 1]);
+  const [last] = await readAll('latest');
+  for (let price = 100; price < 125; price += 1)
+    await owner.query(`update catalog.products set price_minor = $1 where sku = 'AGAIN-1'`, [price]);
+  await owner.query(`update catalog.products set price_minor = 100 where sku = 'AGAIN-2'`);
+  const [few] = await readAll(last?.next ?? 'latest');
+  expect(few?.queries).toEqual([2]);
+});

@@ -44,6 +44,17 @@ test('changes restored from a server with higher transaction numbers are claimed
   expect(await outbox.claim(100)).toHaveLength(3);
 });
 
+test('a registration takes over all restored changes, however many there are, and none that is applied', async () => {
+  await insertChanges(20_002);
+  await owner.query(`update catalog.outbox set transaction_id = '99999999999',
+    applied_at = case when key = 'p1' then now() end`);
+  await registered.register('second');
+  const { rows } = await owner.query<{ key: string }>(
+    `select key from catalog.outbox where transaction_id = '99999999999'`,
+  );
+  expect(rows).toEqual([{ key: 'p1' }]);
+});
+
 test('workers that register the same incarnation at once all find it registered, since the same moment', async () => {
   const since = async () => {
     const registeredAt = 'select registered_at::text as at from catalog.cache_incarnation';
