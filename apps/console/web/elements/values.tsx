@@ -8,17 +8,32 @@ const steps = [
   ['minute', 60],
 ] as const;
 
-function timeAgo(at: string, now_ms = Date.now()): string {
+export function timeAgo(at: string, now_ms = Date.now()): string {
   const age_s = Math.round((now_ms - Date.parse(at)) / 1_000);
   if (Math.abs(age_s) < 5) return 'now';
-  for (const [unit, length_s] of steps)
-    if (Math.abs(age_s) >= length_s) return relative.format(-Math.round(age_s / length_s), unit);
-  return relative.format(-age_s, 'second');
+  const [unit, length_s] = steps.find(([, length]) => Math.abs(age_s) >= length) ?? (['second', 1] as const);
+  // "2 min. ago" without the point.
+  return relative.format(-Math.round(age_s / length_s), unit).replace('.', '');
 }
 
 /** The exact moment, in the time zone of this browser. */
 export const exactTime = (at: string): string =>
   new Date(at).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** A length of time with two or three digits: `4.1 ms`, `248 ms`, `1.3 s`, `55 min`, `6 h`. */
+export function durationText(duration_ms: number): string {
+  if (duration_ms < 10 && !Number.isInteger(duration_ms)) return `${duration_ms.toFixed(1)} ms`;
+  if (duration_ms < 1_000) return `${Math.round(duration_ms)} ms`;
+  if (duration_ms < 120_000) return `${(duration_ms / 1_000).toFixed(1)} s`;
+  if (duration_ms < 7_200_000) return `${Math.round(duration_ms / 60_000)} min`;
+  return `${Math.round(duration_ms / 3_600_000)} h`;
+}
+
+/** A dash while it is not known. */
+export function Duration({ ms }: { ms: number | null | undefined }) {
+  if (typeof ms !== 'number') return '–';
+  return <span title={`${ms.toLocaleString('en')} ms`}>{durationText(ms)}</span>;
+}
 
 export function Ago({ at }: { at: string }) {
   const [, tick] = useState(0);

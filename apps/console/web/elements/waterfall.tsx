@@ -1,3 +1,5 @@
+import { durationText } from './values.tsx';
+
 /** Moments after a first one, each as a bar from the moment before. */
 export interface Step {
   readonly name: string;
@@ -34,7 +36,9 @@ export function Waterfall({ steps }: { steps: readonly Step[] }) {
         return (
           <li key={name}>
             <span title={title}>{name}</span>
-            <span className="number">{after_ms.toFixed(1)} ms</span>
+            <span className="number" title={`${after_ms} ms`}>
+              {after_ms < 1_000 ? `${after_ms.toFixed(1)} ms` : durationText(after_ms)}
+            </span>
             <svg className="bar-track" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
               {isStep ? (
                 <rect x={x(from_ms)} y="2" height="6" width={Math.max(x(after_ms - from_ms), 0.8)} />

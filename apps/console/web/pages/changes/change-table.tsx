@@ -1,7 +1,7 @@
 import type { LastChange } from '@catalog/contracts';
 import { Link } from '@tanstack/react-router';
 import { Scroll } from '../../elements/scroll.tsx';
-import { exactTime } from '../../elements/values.tsx';
+import { Duration, exactTime } from '../../elements/values.tsx';
 import { productIdIn } from '../../http/live.ts';
 import { fieldNames, valueText } from '../../products/fields.ts';
 import { personOf, shortPersonOf } from '../../products/product.ts';
@@ -62,7 +62,7 @@ export function ChangeTable({
 function Row({ trace, change }: { trace: Trace; change: LastChange | undefined }) {
   const { key, seq, appliedAt, version } = trace;
   const commit = Date.parse(trace.committedAt ?? trace.changedAt);
-  const after = (at: string | null): string => (at === null ? '–' : `${Date.parse(at) - commit} ms`);
+  const after = (at: string | null): number | null => (at === null ? null : Date.parse(at) - commit);
   return (
     <tr>
       <td className="faint" title={appliedAt === null ? undefined : exactTime(appliedAt)}>
@@ -74,8 +74,12 @@ function Row({ trace, change }: { trace: Trace; change: LastChange | undefined }
       <td className="author faint" title={change && personOf(change.changedBy)}>
         {change === undefined ? '–' : shortPersonOf(change.changedBy)}
       </td>
-      <td className="number">{after(appliedAt)}</td>
-      <td className="number change-refreshed">{after(trace.refreshedAt)}</td>
+      <td className="number">
+        <Duration ms={after(appliedAt)} />
+      </td>
+      <td className="number change-refreshed">
+        <Duration ms={after(trace.refreshedAt)} />
+      </td>
       <td>
         <Link to="/keys" search={{ key }} className="lead" aria-label={`Key of ${change?.sku ?? key}`}>
           key

@@ -1,6 +1,6 @@
 import type { TransactionChanges } from '@catalog/contracts';
 import { useQuery } from '@tanstack/react-query';
-import { count } from '../../elements/values.tsx';
+import { count, durationText } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
 
 const ask_ms = 1_000;
@@ -34,5 +34,5 @@ function textOf({ unapplied, changes, keys, committedAt, appliedAt }: Transactio
   const became = `${count(changes)} ${changes === 1 ? 'change' : 'changes'} became ${count(keys)} ${keys === 1 ? 'invalidation' : 'invalidations'}`;
   if (committedAt === null || appliedAt === null) return `${became}.`;
   const took_ms = Date.parse(appliedAt) - Date.parse(committedAt);
-  return `${became}, the last ${took_ms < 1_000 ? `${took_ms} ms` : `${(took_ms / 1_000).toFixed(1)} s`} after the commit.`;
+  return `${became}, the last ${durationText(took_ms)} after the commit.`;
 }

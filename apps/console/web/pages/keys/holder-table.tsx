@@ -1,4 +1,5 @@
 import { Scroll } from '../../elements/scroll.tsx';
+import { Duration } from '../../elements/values.tsx';
 import type { Holder, HolderRow } from './readers.ts';
 import { versionText } from './traces.ts';
 
@@ -32,8 +33,12 @@ export function HolderTable({ rows, version }: { rows: readonly HolderRow[]; ver
                 </td>
                 <td className="number">{holder.version ? versionText(holder.version) : '–'}</td>
                 <td>{contentText(truth, holder)}</td>
-                <td className="number">{duration(holder.ageMs)}</td>
-                <td className="number">{duration(holder.ttlMs)}</td>
+                <td className="number">
+                  <Duration ms={holder.ageMs} />
+                </td>
+                <td className="number">
+                  <Duration ms={holder.ttlMs} />
+                </td>
               </tr>
             ))}
           </tbody>
@@ -87,11 +92,3 @@ function contentText(truth: Holder, holder: Holder) {
   if (holder.equal === true) return <span className="good-text">✓ equal</span>;
   return <span className="faint">not compared</span>;
 }
-
-const duration = (duration_ms: number | undefined): string => {
-  if (duration_ms === undefined) return '–';
-  if (duration_ms < 1_000) return `${Math.round(duration_ms)} ms`;
-  if (duration_ms < 120_000) return `${(duration_ms / 1_000).toFixed(1)} s`;
-  if (duration_ms < 7_200_000) return `${Math.round(duration_ms / 60_000)} min`;
-  return `${Math.round(duration_ms / 3_600_000)} h`;
-};

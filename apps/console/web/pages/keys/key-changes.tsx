@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Empty, Failed, Loading } from '../../elements/states.tsx';
-import { Ago } from '../../elements/values.tsx';
+import { Ago, Duration } from '../../elements/values.tsx';
 import { tracesQuery, versionText, type Trace } from './traces.ts';
 
 /** What happened to one key in the last minutes, each step after the commit. */
@@ -43,9 +43,15 @@ export function KeyChanges({ cacheKey }: { cacheKey: string }) {
                     <Ago at={trace.committedAt ?? trace.changedAt} />
                   </td>
                   <td className="number">{versionText(trace.version)}</td>
-                  <td className="number">{after(trace, trace.claimedAt)}</td>
-                  <td className="number">{after(trace, trace.appliedAt)}</td>
-                  <td className="number">{after(trace, trace.refreshedAt)}</td>
+                  <td className="number">
+                    <Duration ms={after(trace, trace.claimedAt)} />
+                  </td>
+                  <td className="number">
+                    <Duration ms={after(trace, trace.appliedAt)} />
+                  </td>
+                  <td className="number">
+                    <Duration ms={after(trace, trace.refreshedAt)} />
+                  </td>
                   <td>
                     <a href={`/api/changes/${trace.seq}/job`} className="lead" title={dispatchesText(trace)}>
                       job
@@ -61,10 +67,8 @@ export function KeyChanges({ cacheKey }: { cacheKey: string }) {
   );
 }
 
-function after({ committedAt, changedAt }: Trace, at: string | null): string {
-  if (at === null) return '–';
-  return `${Date.parse(at) - Date.parse(committedAt ?? changedAt)} ms`;
-}
+const after = ({ committedAt, changedAt }: Trace, at: string | null): number | null =>
+  at === null ? null : Date.parse(at) - Date.parse(committedAt ?? changedAt);
 
 const dispatchesText = ({ dispatches }: Trace): string =>
   dispatches === 1 ? 'Dispatched once' : `Dispatched ${dispatches} times; this is the last`;

@@ -1,5 +1,5 @@
 /** The steps of a change, from the save to the near caches, with the rate, the lag and the health of each. */
-import { count } from '../../elements/values.tsx';
+import { count, durationText } from '../../elements/values.tsx';
 import type { ReaderState, SystemState } from './state.ts';
 
 export type Health = 'good' | 'warn' | 'bad' | 'unknown';
@@ -19,7 +19,7 @@ const rate = (value: number | undefined): string =>
 const seconds = (value: number | undefined): string =>
   value === undefined ? unknown : `${value.toFixed(1)} s`;
 const milliseconds = (value: number | null | undefined): string =>
-  typeof value === 'number' ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : unknown;
+  typeof value === 'number' ? durationText(value) : unknown;
 
 const state = (isWell: boolean | undefined, ill: string, well = 'ready'): Pick<Part, 'health' | 'word'> => {
   if (isWell === undefined) return { health: 'unknown', word: 'unknown' };

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { count } from '../../elements/values.tsx';
+import { count, durationText } from '../../elements/values.tsx';
 
 export interface Line {
   readonly name: string;
@@ -28,6 +28,7 @@ const height = 64;
 /** Counts are whole numbers. Small rates and times have a digit behind the point. */
 function valueText(value: number | null | undefined, unit: string): string {
   if (typeof value !== 'number') return '–';
+  if (unit === ' ms') return durationText(value);
   return (
     (unit !== '' && Math.abs(value) < 100 && !Number.isInteger(value)
       ? value.toFixed(1)

@@ -1,4 +1,5 @@
 import { Scroll } from '../../elements/scroll.tsx';
+import { Duration } from '../../elements/values.tsx';
 import type { ServiceState } from './state.ts';
 
 const tones = { ready: 'good', 'not ready': 'bad', 'no answer': 'bad' } as const;
@@ -33,7 +34,9 @@ export function ServiceTable({ services }: { services: readonly ServiceState[] }
                   <td className="wide" title={wrong}>
                     {wrong || <span className="faint">nothing</span>}
                   </td>
-                  <td className="number">{answeredInMs} ms</td>
+                  <td className="number">
+                    <Duration ms={answeredInMs} />
+                  </td>
                 </tr>
               );
             })}
