@@ -63,7 +63,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <Sortable name="Name" by="name" sort={sort} sortBy={sortBy} />
             <th className="aside">Brand</th>
             <th className="aside">Category</th>
-            <th className="number aside">Weight</th>
+            <th className="number roomy">Weight</th>
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} isNumber />
             <th className="number">Stock</th>
             <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} isNumber />
@@ -96,7 +96,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 {product.brand}
               </td>
               <td className="aside">{product.category}</td>
-              <td className="number aside">
+              <td className="number roomy">
                 <Weight grams={product.weightGrams} />
               </td>
               <td className="number">
