@@ -26,7 +26,7 @@ export function ColumnTable({
 }) {
   return (
     <Scroll label="Columns of the file">
-      <table>
+      <table className="stacked">
         <thead>
           <tr>
             <th>Column</th>

@@ -85,7 +85,7 @@ function Changes({ changes }: { changes: NonNullable<ImportResult['changes']> })
         </span>
       </header>
       <Scroll label="Changed products" className="preview">
-        <table>
+        <table className="stacked">
           <tbody>
             {changes.rows.map(({ line, sku, fields }) => (
               <tr key={line}>
@@ -145,7 +145,7 @@ function Errors({ chosen, result }: { chosen: ChosenFile; result: ImportResult }
         </div>
       </header>
       <Scroll label="Errors by line" className="preview">
-        <table>
+        <table className="stacked">
           <tbody>
             {[...byLine].map(([line, wrong]) => (
               <tr key={line}>

@@ -30,7 +30,7 @@ export function KeyChanges({ cacheKey }: { cacheKey: string }) {
               <tr>
                 <th>Changed</th>
                 <th className="number">Version</th>
-                <th className="number">Claimed</th>
+                <th className="number aside">Claimed</th>
                 <th className="number">Applied</th>
                 <th className="number">Refreshed</th>
                 <th>Job</th>
@@ -43,7 +43,7 @@ export function KeyChanges({ cacheKey }: { cacheKey: string }) {
                     <Ago at={trace.committedAt ?? trace.changedAt} />
                   </td>
                   <td className="number">{versionText(trace.version)}</td>
-                  <td className="number">
+                  <td className="number aside">
                     <Duration ms={after(trace, trace.claimedAt)} />
                   </td>
                   <td className="number">

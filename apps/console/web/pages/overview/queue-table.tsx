@@ -4,6 +4,10 @@ import type { QueueState } from './state.ts';
 
 const states = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
 
+/** Where the screen is narrow, the ended jobs need no column. */
+const classOf = (state: (typeof states)[number]): string =>
+  state === 'completed' ? 'number aside' : 'number';
+
 export function QueueTable({ queues }: { queues: readonly QueueState[] }) {
   return (
     <section className="panel" aria-labelledby="queues">
@@ -19,7 +23,7 @@ export function QueueTable({ queues }: { queues: readonly QueueState[] }) {
             <tr>
               <th>Queue</th>
               {states.map((state) => (
-                <th key={state} className="number">
+                <th key={state} className={classOf(state)}>
                   {state}
                 </th>
               ))}
@@ -34,7 +38,7 @@ export function QueueTable({ queues }: { queues: readonly QueueState[] }) {
                 {states.map((state) => (
                   <td
                     key={state}
-                    className={`number ${state === 'failed' && counts?.failed ? 'bad-text' : ''}`}
+                    className={`${classOf(state)} ${state === 'failed' && counts?.failed ? 'bad-text' : ''}`}
                   >
                     {counts === undefined ? 'unknown' : count(counts[state])}
                   </td>

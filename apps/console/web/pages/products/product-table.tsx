@@ -64,9 +64,15 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <th className="aside">Brand</th>
             <th className="aside">Category</th>
             <th className="number roomy">Weight</th>
-            <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} isNumber />
+            <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} className="number" />
             <th className="number">Stock</th>
-            <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} isNumber />
+            <Sortable
+              name="Updated"
+              by="updatedAt"
+              sort={sort}
+              sortBy={sortBy}
+              className="number updated"
+            />
             <th className="author">By</th>
           </tr>
         </thead>
@@ -139,18 +145,18 @@ function Sortable({
   by,
   sort,
   sortBy,
-  isNumber = false,
+  className,
 }: {
   name: string;
   by: string;
   sort: string | undefined;
   sortBy: (sort: string | undefined) => void;
-  isNumber?: boolean;
+  className?: string;
 }) {
   const direction = sort === by ? 'ascending' : sort === `-${by}` ? 'descending' : 'none';
   const next = { none: by, ascending: `-${by}`, descending: undefined }[direction];
   return (
-    <th className={isNumber ? 'number' : undefined} aria-sort={direction}>
+    <th className={className} aria-sort={direction}>
       <button type="button" className="sort" onClick={() => sortBy(next)}>
         {name} {{ none: '', ascending: '↑', descending: '↓' }[direction]}
       </button>
