@@ -9,24 +9,25 @@ interface SettingsFormProps {
   readonly change: (draft: Draft) => void;
 }
 
-const rows: readonly { name: Exclude<SettingName, 'ordersEnabled'>; hint: string }[] = [
-  { name: 'storeName', hint: 'one line' },
+const rows: readonly { name: Exclude<SettingName, 'ordersEnabled'>; hint: string; isWhole?: boolean }[] = [
+  { name: 'storeName', hint: 'one line', isWhole: true },
   { name: 'supportEmail', hint: 'or empty' },
   { name: 'defaultCurrency', hint: 'ISO 4217, such as EUR' },
   { name: 'lowStockThreshold', hint: 'pieces' },
 ];
 
 export function SettingsForm({ draft, problems, typed, isReadOnly, change }: SettingsFormProps) {
-  const classOf = (name: SettingName): string => (typed.includes(name) ? 'edited' : '');
+  const classOf = (name: SettingName, isWhole = false): string =>
+    `${isWhole ? 'whole' : ''} ${typed.includes(name) ? 'edited' : ''}`;
   return (
-    <fieldset className="fields product-form" disabled={isReadOnly}>
-      {rows.map(({ name, hint }) => (
+    <fieldset className="product-form product-fields" disabled={isReadOnly}>
+      {rows.map(({ name, hint, isWhole }) => (
         <Field
           key={name}
           label={settingNames[name]}
           hint={hint}
           wrong={problems[name]}
-          className={classOf(name)}
+          className={classOf(name, isWhole)}
         >
           {(props) => (
             <input
