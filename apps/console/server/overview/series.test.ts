@@ -40,6 +40,13 @@ test('a point is the mean of its rates, and the peak of its lag', () => {
   expect(figures.nines).toEqual([3, 3]);
 });
 
+test('answers that all come from the caches are 100 percent, not a little more', () => {
+  const series = new Series();
+  // 100 * 3.2666… / 3.2666… is 100.00000000000001.
+  series.add({ ...state(start_ms, 10), rates: { near: 49 / 15, redis: 0, postgres: 0 } });
+  expect(series.of('15m').figures.hitPercent).toEqual([100]);
+});
+
 test('what nobody knew is a gap, not 0', () => {
   const series = new Series();
   series.add(state(start_ms, undefined));

@@ -34,7 +34,8 @@ export interface SeriesAnswer {
 /** The part of the answers that no query was needed for. null without an answer. */
 function hitPercent({ near = 0, redis = 0, postgres = 0 }: SystemState['rates']): number | null {
   const all = near + redis + postgres;
-  return all === 0 ? null : (100 * (near + redis)) / all;
+  // 1 - 0 is exactly 1: the other way round, rounding gives a little more than 100.
+  return all === 0 ? null : 100 * (1 - postgres / all);
 }
 
 function sampleOf({ rates, feed, queues }: SystemState): Sample {

@@ -2,16 +2,19 @@
 import { useEffect, useState } from 'react';
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+/** Each unit with its length, and the age from which it is used. */
 const steps = [
-  ['day', 86_400],
-  ['hour', 3_600],
-  ['minute', 60],
+  ['month', 2_629_800, 5_184_000],
+  ['day', 86_400, 86_400],
+  ['hour', 3_600, 3_600],
+  ['minute', 60, 60],
+  ['second', 1, 0],
 ] as const;
 
 export function timeAgo(at: string, now_ms = Date.now()): string {
   const age_s = Math.round((now_ms - Date.parse(at)) / 1_000);
   if (Math.abs(age_s) < 5) return 'now';
-  const [unit, length_s] = steps.find(([, length]) => Math.abs(age_s) >= length) ?? (['second', 1] as const);
+  const [unit, length_s] = steps.find(([, , from_s]) => Math.abs(age_s) >= from_s) ?? steps[4];
   // "2 min. ago" without the point.
   return relative.format(-Math.round(age_s / length_s), unit).replace('.', '');
 }
@@ -24,7 +27,8 @@ export const exactTime = (at: string): string =>
 export function durationText(duration_ms: number): string {
   if (duration_ms < 10 && !Number.isInteger(duration_ms)) return `${duration_ms.toFixed(1)} ms`;
   if (duration_ms < 1_000) return `${Math.round(duration_ms)} ms`;
-  if (duration_ms < 120_000) return `${(duration_ms / 1_000).toFixed(1)} s`;
+  if (duration_ms < 60_000) return `${(duration_ms / 1_000).toFixed(1)} s`;
+  if (duration_ms < 120_000) return `${Math.round(duration_ms / 1_000)} s`;
   if (duration_ms < 7_200_000) return `${Math.round(duration_ms / 60_000)} min`;
   return `${Math.round(duration_ms / 3_600_000)} h`;
 }

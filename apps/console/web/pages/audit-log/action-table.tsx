@@ -32,7 +32,7 @@ export function ActionTable({
         <tbody>
           {actions.map((action) => {
             const outcome = outcomeOf(action);
-            const sent = detailText(action.detail);
+            const sent = detailText(action, names.get(action.target ?? '')?.currency);
             return (
               <tr key={action.id}>
                 <td className="faint">

@@ -1,4 +1,6 @@
 /** What people did, as the server keeps it. */
+import { fieldNames, valueText, type FieldName } from '../../products/fields.ts';
+
 export interface Action {
   readonly id: string;
   readonly username: string;
@@ -81,10 +83,15 @@ export function outcomeOf({ status }: Action): Outcome {
   return { tone: 'bad', text: 'failed' };
 }
 
-/** What the person sent, on one line. */
-export function detailText(detail: unknown): string {
+/** What the person sent, on one line. A price is one only in the currency of its product. */
+export function detailText({ action, detail }: Action, currency: string | undefined): string {
   if (detail === null || typeof detail !== 'object') return '';
   return Object.entries(detail)
-    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => {
+      const isField = action.startsWith('product.') && Object.hasOwn(fieldNames, name);
+      if (isField && (name !== 'priceMinor' || currency !== undefined))
+        return `${fieldNames[name as FieldName].toLowerCase()}: ${valueText(name, value, currency)}`;
+      return `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+    })
     .join(', ');
 }

@@ -1,7 +1,8 @@
+import { parseCacheKey } from '@catalog/contracts';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Field } from '../../elements/field.tsx';
-import { PageHead } from '../../elements/states.tsx';
+import { Empty, PageHead } from '../../elements/states.tsx';
 import { useMay } from '../../http/me.ts';
 import { JobKeys } from './job-keys.tsx';
 import { KeyAudits } from './key-audits.tsx';
@@ -15,10 +16,11 @@ export function Keys() {
   const { key = '', job } = useSearch({ from: '/keys' });
   const isAdmin = useMay('admin');
   const [target, setTarget] = useState<PurgeTarget>();
+  const isKey = parseCacheKey(key) !== undefined;
   return (
     <>
       <PageHead title="Why is this key so?">
-        {isAdmin && key !== '' && (
+        {isAdmin && isKey && (
           <button type="button" className="danger" onClick={() => setTarget({ key })}>
             Purge this key…
           </button>
@@ -26,8 +28,17 @@ export function Keys() {
       </PageHead>
       <div className="stack">
         <ChooseKey key={`choice of ${key}`} present={key} />
-        {key !== '' ? (
+        {isKey ? (
           <KeyView key={key} cacheKey={key} />
+        ) : key !== '' ? (
+          <section className="panel" aria-label="No key">
+            <Empty title="No cache holds such a key.">
+              <p>
+                A key is one of the forms above, such as <code>app:settings</code> or{' '}
+                <code>sku:NODON-SIN-4-2-20</code>.
+              </p>
+            </Empty>
+          </section>
         ) : (
           <>
             {job !== undefined && <JobKeys job={job} />}

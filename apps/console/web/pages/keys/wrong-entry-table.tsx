@@ -1,7 +1,7 @@
 import type { WrongEntry } from '@catalog/contracts';
 import { Link } from '@tanstack/react-router';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Ago, exactTime } from '../../elements/values.tsx';
+import { Ago } from '../../elements/values.tsx';
 import { versionText } from './traces.ts';
 
 /** Which entries were wrong, in what, and since when. */
@@ -20,7 +20,7 @@ export function WrongEntryTable({
             <th>Found</th>
             {!isOfOneKey && <th>Key</th>}
             <th>What was wrong</th>
-            <th>Since</th>
+            <th title="It may have been wrong for longer.">Wrong since</th>
             <th>Now</th>
           </tr>
         </thead>
@@ -43,8 +43,8 @@ export function WrongEntryTable({
                   <span className="faint"> in {entry.members.slice(0, 3).join(', ')}</span>
                 )}
               </td>
-              <td className="faint" title="It may have been wrong for longer.">
-                {exactTime(entry.wrongSince)}
+              <td className="faint">
+                <Ago at={entry.wrongSince} />
               </td>
               <td>
                 <span className={`pill ${entry.isRepaired ? 'good' : 'bad'}`}>

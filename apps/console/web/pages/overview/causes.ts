@@ -229,7 +229,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
       const last =
         lastFailure === undefined
           ? ''
-          : `, the last one ${agoText(atMs - lastFailure.atMs)}: ${lastFailure.reason.replace(/\.$/, '')}`;
+          : `, the last one ${agoText(atMs - lastFailure.atMs)}: ${cut(lastFailure.reason.replace(/\.$/, ''))}`;
       return {
         tone: 'warn',
         text: `${amount(queue.counts?.failed ?? 0, 'job', 'jobs')} of the queue ${queue.name} failed${last}. The outbox dispatches their changes again.`,
@@ -297,6 +297,11 @@ function wrongText({ difference, cachedVersion, version, wrongSince, foundAt }: 
   const for_s = Math.max(1, Math.round((Date.parse(foundAt) - Date.parse(wrongSince)) / 1_000));
   return `${words[difference]}, for ${for_s.toLocaleString('en')} s or longer`;
 }
+
+/** A whole validation report would push the diagram off the screen. The job has all of it. */
+const longestReason = 120;
+const cut = (reason: string): string =>
+  reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason;
 
 function agoText(age_ms: number): string {
   const minutes = Math.round(age_ms / 60_000);

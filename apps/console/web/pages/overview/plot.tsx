@@ -71,7 +71,7 @@ export function Plot({ title, unit, lines, times, top: least = 0, limit, isWide 
         ))}
       </ul>
       <div className="plot-area">
-        <span className="plot-top">{valueText(top, unit)}</span>
+        <span className="plot-top">{valueText(top, unit).replace('.0 ', ' ')}</span>
         <svg
           viewBox={`0 0 ${width} ${height}`}
           preserveAspectRatio="none"

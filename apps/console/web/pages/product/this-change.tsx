@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
+import { useMay } from '../../http/me.ts';
 import type { Trace } from '../keys/traces.ts';
 import { HolderTable } from '../keys/holder-table.tsx';
 import { awaitedRows, rowsOfReaders, type ReaderView } from '../keys/readers.ts';
@@ -27,6 +28,7 @@ export function ThisChange({
   cacheKey: string;
   version: number | undefined;
 }) {
+  const mayEdit = useMay('editor');
   const followed = useFollowed(at, version);
   return (
     <section className="panel" aria-labelledby="this-change">
@@ -45,7 +47,11 @@ export function ThisChange({
       </header>
       {version === undefined ? (
         <div className="empty">
-          <p>Save a change, and watch it reach every cache.</p>
+          <p>
+            {mayEdit
+              ? 'Save a change, and watch it reach every cache.'
+              : 'Those who save a change here watch it reach every cache. The link shows what each of them holds now.'}
+          </p>
         </div>
       ) : (
         <div className="panel-body stack">
