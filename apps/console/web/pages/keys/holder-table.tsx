@@ -19,7 +19,7 @@ export function HolderTable({ rows, version }: { rows: readonly HolderRow[]; ver
               <th className="number">Version</th>
               <th>Content</th>
               <th className="number">Age</th>
-              <th className="number">TTL</th>
+              <th className="number aside">TTL</th>
             </tr>
           </thead>
           <tbody>
@@ -36,7 +36,7 @@ export function HolderTable({ rows, version }: { rows: readonly HolderRow[]; ver
                 <td className="number">
                   <Duration ms={holder.ageMs} />
                 </td>
-                <td className="number">
+                <td className="number aside">
                   <Duration ms={holder.ttlMs} />
                 </td>
               </tr>

@@ -14,7 +14,7 @@ export function WrongEntryTable({
 }) {
   return (
     <Scroll label="Wrong entries">
-      <table>
+      <table className="stacked">
         <thead>
           <tr>
             <th>Found</th>
@@ -27,7 +27,7 @@ export function WrongEntryTable({
         <tbody>
           {entries.map((entry) => (
             <tr key={`${entry.key} ${entry.foundAt}`}>
-              <td className="faint">
+              <td className="faint" data-label="Found">
                 <Ago at={entry.foundAt} />
               </td>
               {!isOfOneKey && (
@@ -37,16 +37,21 @@ export function WrongEntryTable({
                   </Link>
                 </th>
               )}
-              <td title={entry.members.length === 0 ? undefined : `Different in ${entry.members.join(', ')}`}>
-                {whatText(entry)}
-                {entry.members.length > 0 && (
-                  <span className="faint"> in {entry.members.slice(0, 3).join(', ')}</span>
-                )}
+              <td
+                data-label="What was wrong"
+                title={entry.members.length === 0 ? undefined : `Different in ${entry.members.join(', ')}`}
+              >
+                <span>
+                  {whatText(entry)}
+                  {entry.members.length > 0 && (
+                    <span className="faint"> in {entry.members.slice(0, 3).join(', ')}</span>
+                  )}
+                </span>
               </td>
-              <td className="faint">
+              <td className="faint" data-label="Wrong since">
                 <Ago at={entry.wrongSince} />
               </td>
-              <td>
+              <td data-label="Now">
                 <span className={`pill ${entry.isRepaired ? 'good' : 'bad'}`}>
                   {entry.isRepaired ? 'repaired' : 'not repaired'}
                 </span>

@@ -68,7 +68,7 @@ function Merge({
     >
       <p>Nothing of yours is lost. Choose a value for each field that you both changed, then save.</p>
       <Scroll label="Fields that differ">
-        <table className="merge">
+        <table className="merge stacked">
           <thead>
             <tr>
               <th>Field</th>
@@ -81,11 +81,13 @@ function Merge({
             {fields.map((field) => (
               <tr key={field} className={isConflict(field) ? 'conflict' : undefined}>
                 <th scope="row">{fieldNames[field]}</th>
-                <td className="faint">{valueText(field, base[field], base.currency)}</td>
+                <td className="faint" data-label="Before">
+                  {valueText(field, base[field], base.currency)}
+                </td>
                 {(['mine', 'theirs'] as const).map((side) => {
                   const product = side === 'mine' ? mine : theirs.product;
                   return (
-                    <td key={side}>
+                    <td key={side} data-label={side === 'mine' ? 'Yours' : 'Theirs'}>
                       <label className="check">
                         <input
                           type="radio"

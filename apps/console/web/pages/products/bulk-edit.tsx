@@ -88,7 +88,7 @@ function Form({
           : `${changing.length} of ${amountText(products.length)} ${products.length === 1 ? 'changes' : 'change'}. A product that somebody else changes meanwhile is left alone.`}
       </p>
       <Scroll label="Preview" className="preview">
-        <table>
+        <table className="stacked">
           <tbody>
             {changing.slice(0, 100).map(({ before, after }) => (
               <tr key={before.id}>

@@ -66,13 +66,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <th className="number roomy">Weight</th>
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} className="number" />
             <th className="number">Stock</th>
-            <Sortable
-              name="Updated"
-              by="updatedAt"
-              sort={sort}
-              sortBy={sortBy}
-              className="number updated"
-            />
+            <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} className="number updated" />
             <th className="author">By</th>
           </tr>
         </thead>
