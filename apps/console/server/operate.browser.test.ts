@@ -122,3 +122,10 @@ test('the page of a key shows the history of its product', async () => {
   await region(page, 'History').getByText('10.00 EUR').waitFor();
   expect(await page.getByRole('button', { name: /Restore|Audit|Purge/ }).count()).toBe(0);
 });
+
+test('a text that is no key is named once, with the forms of a key, and cannot be purged', async () => {
+  const page = await app.open('admin', { path: '/keys?key=nonsense' });
+  await page.getByText('No cache holds such a key.').waitFor();
+  expect(await page.getByRole('alert').count()).toBe(0);
+  expect(await page.getByRole('button', { name: /Purge|Audit/ }).count()).toBe(0);
+});
