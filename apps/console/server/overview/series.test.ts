@@ -43,7 +43,8 @@ test('a point is the mean of its rates, and the peak of its lag', () => {
 test('answers that all come from the caches are 100 percent, not a little more', () => {
   const series = new Series();
   // 100 * 3.2666… / 3.2666… is 100.00000000000001.
-  series.add({ ...state(start_ms, 10), rates: { near: 49 / 15, redis: 0, postgres: 0 } });
+  const now = state(start_ms, 10);
+  series.add({ ...now, rates: { ...now.rates, near: 49 / 15, redis: 0, postgres: 0 } });
   expect(series.of('15m').figures.hitPercent).toEqual([100]);
 });
 
