@@ -79,7 +79,9 @@ export class RepeatedRequests {
   ended(req: IncomingMessage): void {
     this.#answered = req;
     const connection = this.#connections.get(req.socket);
-    if (connection?.last === req) connection.isBetween = true;
+    if (connection?.last !== req) return;
+    connection.isBetween = true;
+    connection.last = undefined;
   }
 
   /** Resolves when no answer is under way. */
@@ -114,8 +116,8 @@ export class RepeatedRequests {
     const headers = shouldKeepAlive ? plainHeaders(req) : undefined;
     // Without a body, the request ends with the chunk.
     if (headers === undefined) return;
-    connection.last = req;
     connection.isBetween = this.#answered === req;
+    connection.last = connection.isBetween ? undefined : req;
     if (!wasBetween || this.#requests !== before + 1) return;
     connection.known = knownOf(text, req.url, headers) ?? connection.known;
   }
@@ -128,7 +130,7 @@ export class RepeatedRequests {
     if (text.slice(-tail.length) !== tail || !text.startsWith(method)) return false;
     const url = text.slice(method.length, -tail.length);
     // A space would be the end of the address: the chunk has more than one request.
-    if (url.includes(' ') || !admits(socket)) return false;
+    if (url.includes(' ') || !socket.writable || !admits(socket)) return false;
     const answer = this.#askFront(socket, headers, url);
     if (answer === undefined) {
       giveBack(socket);
@@ -193,7 +195,7 @@ class Connection {
   readonly reader: FirstReader;
   /** Whether `node:http` expects a new request here, and all earlier answers are given. */
   isBetween = false;
-  /** Behind this request, `node:http` expects a new one. */
+  /** The request that is not answered yet, behind which `node:http` expects a new one. */
   last: IncomingMessage | undefined;
   known: Known | undefined;
   /** Whether an answer is under way that `node:http` knows nothing of. */
