@@ -1,29 +1,8 @@
-import {
-  ChangeInvalidator,
-  GenerationBumper,
-  KeyRefresher,
-  type PayloadLoader,
-  loadPayloads,
-  WorkerCache,
-} from '@catalog/cache/worker';
-import {
-  ChangeSlot,
-  type ChangeSource,
-  ChangeTraces,
-  feedTimings,
-  Outbox,
-  RegisteredIncarnation,
-  SetAsideKeys,
-} from '@catalog/change-feed';
+import { ChangeInvalidator, GenerationBumper } from '@catalog/cache/worker';
+import { type ChangeSource, type ChangeTraces, feedTimings, SetAsideKeys } from '@catalog/change-feed';
 import { entities, type Entity } from '@catalog/contracts';
-import {
-  beginIncarnation,
-  entityLoaders,
-  wasNeverDrawn,
-  type RetentionAges,
-  type ServicePool,
-} from '@catalog/database';
-import { type Part, together, untilAborted, withDeadline } from '@catalog/runtime';
+import { beginIncarnation, wasNeverDrawn, type RetentionAges } from '@catalog/database';
+import { type Part, together } from '@catalog/runtime';
 import { type Logger, type Readiness, systemClock } from '@catalog/service-kit';
 import type { Auditor } from './audit/auditor.ts';
 import { failureReporter } from './failures/report-failure.ts';
@@ -35,22 +14,15 @@ import { PostgresWatch } from './postgres/postgres-watch.ts';
 import { Purger } from './purge/purger.ts';
 import { addReadinessChecks } from './readiness.ts';
 import { createRefresh } from './refresh/refresh.ts';
-import { Refresher } from './refresh/refresher.ts';
 import { Registration } from './registration/registration.ts';
 import { Replayer } from './replay/replayer.ts';
 import { SetAside } from './set-aside/set-aside.ts';
-import { StateRedis } from './state-redis.ts';
+import { type StoreOptions, WorkerStores } from './stores.ts';
 import { ChangeBroadcast } from './traces/change-broadcast.ts';
 import { createUpkeep } from './upkeep/upkeep.ts';
 
-export interface WorkerOptions {
-  readonly pool: ServicePool;
-  /** With `outboxPoolOptions`. */
-  readonly outboxPool: ServicePool;
+export interface WorkerOptions extends StoreOptions {
   readonly databaseDirectUrl: string;
-  readonly cacheRedisUrl: string;
-  readonly stateRedisUrl: string;
-  readonly incarnationMode?: 'full' | 'replication-only';
   /** Undefined: the source stays as it is. */
   readonly changeSource?: ChangeSource | undefined;
   readonly log: Logger;
@@ -75,11 +47,6 @@ export interface InvalidationWorker extends Part {
   readonly stores: HeldKeyOptions;
 }
 
-/** Longer than for a reader: the worker has no other place to ask, and sends thousands of commands at once. */
-const cacheCall_ms = 1_000;
-/** A job in the middle of its work needs milliseconds. The local stack kills the process after 3.5 s. */
-const stopPatience_ms = 2_000;
-
 /** Everything between the outbox and the cache. A stop loses no change. */
 export function createInvalidationWorker(options: WorkerOptions): InvalidationWorker {
   const { pool, outboxPool, log, metrics, readiness } = options;
@@ -89,20 +56,8 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     count: (part) => metrics.failures.inc({ part }),
   });
 
-  // The stores.
-  const cache = new WorkerCache({
-    url: options.cacheRedisUrl,
-    name: 'invalidation-worker',
-    call_ms: cacheCall_ms,
-    database: pool,
-    incarnationMode: options.incarnationMode ?? 'full',
-    onError: reportFailure('cache'),
-  });
-  const stateRedis = new StateRedis(options.stateRedisUrl, reportFailure('queue'));
-  const outbox = new Outbox(outboxPool);
-  const changeSlot = new ChangeSlot(outboxPool);
-  const registered = new RegisteredIncarnation(outboxPool);
-  const traces = new ChangeTraces(outboxPool);
+  const stores = new WorkerStores(options, reportFailure);
+  const { cache, stateRedis, outbox, changeSlot, registered, traces } = stores;
 
   // The parts that change the cache.
   const { publisher } = cache;
@@ -112,18 +67,6 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     behind_ms: () => heartbeat.behind_ms,
   });
   const purger = new Purger({ cache, publisher, bumper });
-  const loaders = entityLoaders(pool);
-  const loads = new Map(
-    entities.map(({ name }): [string, PayloadLoader] => [name, loadPayloads(loaders[name])]),
-  );
-  const refresher = new Refresher(
-    new KeyRefresher({
-      shards: cache,
-      entities,
-      loads,
-      onCacheFailed: reportFailure('refresh'),
-    }),
-  );
 
   // The parts.
   const registration = new Registration({
@@ -139,7 +82,8 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     onError: reportFailure('broadcast'),
   });
   const shared = { stateRedis, cache, store: cache, registration, broadcast, metrics, reportFailure };
-  const refresh = createRefresh({ ...shared, refresher, traces });
+  const refresh = createRefresh({ ...shared, pool, traces });
+  const { loads, refresher } = refresh;
   const postgres = new PostgresWatch({
     redis: stateRedis.producer,
     pool,
@@ -247,30 +191,10 @@ export function createInvalidationWorker(options: WorkerOptions): InvalidationWo
     purger,
     auditor: upkeep.auditor,
     stores: { cache, loads },
-    async run(signal) {
-      try {
-        await Promise.race([stateRedis.ready(), untilAborted(signal)]);
-        if (signal.aborted) return;
-        await cache.start();
-        const parts = together(
-          registration,
-          replayer,
-          postgres,
-          feed,
-          refresh,
-          heartbeat,
-          upkeep,
-          broadcast,
-          setAside,
-        ).run(signal);
-        await Promise.race([parts, untilAborted(signal)]);
-        // A store that is gone answers nothing. Unfinished changes are dispatched again.
-        const late = () => new Error(`some parts did not stop within ${stopPatience_ms} ms`);
-        await withDeadline(() => parts, { after_ms: stopPatience_ms, late }).catch(reportFailure('stop'));
-      } finally {
-        await stateRedis.close();
-        await cache.stop();
-      }
-    },
+    run: (signal) =>
+      stores.runWith(
+        together(registration, replayer, postgres, feed, refresh, heartbeat, upkeep, broadcast, setAside),
+        signal,
+      ),
   };
 }
