@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
+import { comparable } from './comparable.fixture.ts';
 import { ProductFront } from './product-front.ts';
 
 let stores: Stores;
@@ -47,18 +48,6 @@ const send = ({ method, path, headers }: Sent, more: readonly string[] = [], to 
 
 /** The front leaves requests with this header to Express. Without trusted proxies it means nothing there. */
 const toExpress = ['X-Forwarded-For: 192.0.2.1'];
-
-/** Without what differs between any two answers: the time, how many requests are left, and an id that the service made. */
-const comparable = (text: string) =>
-  text
-    .replace(/^Date: .*$/m, 'Date: now')
-    .replace(/^Age: \d+\r$/m, 'Age: some\r')
-    .replace(/r=\d+;t=\d+/, 'r=some;t=some')
-    .replace(
-      /^Content-Length: .*((?:\r\n.+)*)\r\nX-Request-Id: (?!same).*$/m,
-      'Content-Length: some$1\r\nX-Request-Id: made',
-    )
-    .replace(/"requestId":"(?!same)[^"]*"/, '"requestId":"made"');
 
 const usual = ['Host: catalog', 'Connection: close', 'X-Request-Id: same'];
 const tag = () => `"${product.version}-1"`;

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Reader, startStores, type Stores } from '../testing/running-catalog-read.ts';
+import { comparable } from './comparable.fixture.ts';
 import { ProductFront } from './product-front.ts';
 
 let stores: Stores;
@@ -55,18 +56,6 @@ function isWhole(text: string): boolean {
   const length = text.startsWith('HTTP/1.1 304') ? '0' : /^Content-Length: (\d+)/im.exec(text)?.[1];
   return text.length - end >= Number(length);
 }
-
-/** Without what differs between any two answers. */
-const comparable = (text: string) =>
-  text
-    .replace(/^Date: .*$/m, 'Date: now')
-    .replace(/^Age: \d+\r$/m, 'Age: some\r')
-    .replace(/r=\d+;t=\d+/, 'r=some;t=some')
-    .replace(
-      /^Content-Length: .*((?:\r\n.+)*)\r\nX-Request-Id: .*$/m,
-      'Content-Length: some$1\r\nX-Request-Id: made',
-    )
-    .replace(/"requestId":"[^"]*"/, '"requestId":"made"');
 
 const paths: Record<string, () => string> = {
   'by id': () => `/v1/products/${product.id}`,
