@@ -130,7 +130,7 @@ export class ProductFront implements Front {
     return this.#ready(one, 'GET', admitted, product, 'near', began_ms - near.storedAt_ms, began_ms);
   }
 
-  /** Errors, and what is logged, are sent through `node:http`. */
+  /** Reads a product for a repeated request. `answer` sends errors, absent products and slow reads, because they need a log record or a 404. */
   async #findRepeated(
     socket: Socket,
     one: ProductAddress,

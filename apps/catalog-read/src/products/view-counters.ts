@@ -59,7 +59,7 @@ export class ViewCounters implements Part {
   #counting: ViewCounter[] = [];
   /** Counters for `count`, whose callers keep none. */
   #byId = new Map<string, ViewCounter>();
-  /** Who has read what in this window. */
+  /** Each caller and product that were counted in this window. */
   readonly #seen = new SeenPairs(viewWindow.pairs);
   #window = 0;
   #windowEnds_ms = 0;

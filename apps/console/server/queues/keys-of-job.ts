@@ -25,7 +25,7 @@ export function keysOfJob(data: unknown): readonly KeyOfJob[] {
 const cacheKeyOf = (entity: string, key: string): string =>
   entities.find(({ name }) => name === entity)?.cacheKey(key) ?? `${entity} ${key}`;
 
-/** The title of a job: what it does, its first key, and how many more keys it has. */
+/** What a job does, its first key, and the number of its other keys. */
 export function jobTitle({ name, data }: { readonly name: string; readonly data: unknown }): string {
   const [first, ...others] = keysOfJob(data);
   if (first === undefined) return name;

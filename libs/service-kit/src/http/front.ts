@@ -19,8 +19,8 @@ export interface Front {
   /** @param found by `answerRepeated` for this request, just now */
   answer(req: IncomingMessage, res: ServerResponse, found?: Found): FrontAnswer;
   /**
-   * Answers as `answer` would, or leaves the request to it: with undefined, untouched; with `Found`, what it has found.
-   * It never rejects.
+   * Gives the answer that `answer` would send. undefined: it has done nothing, and `answer` is asked next. `Found`: it has read, and
+   * `answer` is asked next with the result. Its promise never rejects.
    */
   answerRepeated?(request: PlainRequest): ReadyAnswer | Promise<ReadyAnswer | Found> | undefined;
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 type OnData = (chunk: Buffer) => void;
 
 export interface FirstReader {
-  /** Gives a chunk to whoever had it without this reader. */
+  /** Passes a chunk on to the listener whose place this reader has taken. */
   readonly next: OnData;
   /** From then on nobody gets what the client sends. */
   end(): void;

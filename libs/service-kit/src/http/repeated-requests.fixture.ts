@@ -1,4 +1,4 @@
-/** A server whose front answers some requests at once, and some later. The answers show what was read of the request. */
+/** A server with a front for tests. Each answer repeats the address and the token of its request. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Express } from 'express';

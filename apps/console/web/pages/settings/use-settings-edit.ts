@@ -82,7 +82,7 @@ export function useSettingsEdit() {
     }
   }
 
-  /** Continues the edit on the version that the other person saved. The settings in `mine` keep what was typed here. */
+  /** Takes over what the other person saved. Only the settings in `mine` keep what was typed here. */
   function rebaseOnTheirs(mine: readonly SettingName[]): void {
     setSaveError(undefined);
     setEdit((now) => {
