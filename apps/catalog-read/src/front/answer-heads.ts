@@ -1,8 +1,9 @@
 import type { Source } from '@catalog/cache';
 import { answersFrom, cacheStatus } from '../http/answer.ts';
+import type { JoinedProducts } from '../products/lists.ts';
 import type { PreparedProduct } from '../products/prepared-product.ts';
 
-/** The headers of one product as text, for 200 and 304. */
+/** The headers of one product as text, for 200 and 304, and those of several. */
 export class ProductHeads {
   readonly #begin: string;
 
@@ -16,6 +17,11 @@ export class ProductHeads {
     answersFrom[source] += 1;
     const head = `${this.#begin}${limit}${beforeAge[source]}${Math.floor(age_ms / 1000)}${behindAge}${product.head}`;
     return isKnown ? `${head}${nosniff}` : `${head}${beforeLength}${product.text.length}\r\n${nosniff}`;
+  }
+
+  ofMany(limit: string, { version, source, age_ms, payload }: JoinedProducts): string {
+    answersFrom[source] += 1;
+    return `${this.#begin}${limit}${beforeAge[source]}${Math.floor(age_ms / 1000)}${behindAge}Catalog-Version: ${version}\r\n${beforeLength}${payload.length}\r\n${nosniff}`;
   }
 }
 

@@ -39,7 +39,7 @@ export interface ProductFrontDeps {
 }
 
 const collection = '/v1/products';
-const ids = '?ids=';
+const many = `${collection}?ids=`;
 const products = `${collection}/`;
 const bySku = `${products}by-sku/:sku`;
 
@@ -82,9 +82,7 @@ export class ProductFront implements Front {
     if (this.#observed.isLogged() || !takesReadyAnswer(req)) return 'passedOn';
     if (found instanceof FoundProduct) return this.#sendFound(res as Response, found);
     if (url.startsWith(products)) return this.#answerOne(req, res as Response, method, url);
-    return url.startsWith(ids, collection.length)
-      ? this.#answerMany(req, res as Response, method, url)
-      : 'passedOn';
+    return url.startsWith(many) ? this.#answerMany(req, res as Response, method, url) : 'passedOn';
   }
 
   #answerOne(req: IncomingMessage, res: Response, method: Method, url: string): FrontAnswer {
@@ -111,12 +109,11 @@ export class ProductFront implements Front {
     return 'answered';
   }
 
-  answerRepeated({
-    url,
-    headers,
-    socket,
-  }: PlainRequest): ReadyAnswer | Promise<ReadyAnswer | Found> | undefined {
-    if (!url.startsWith(products) || this.#observed.isLogged()) return undefined;
+  answerRepeated(request: PlainRequest): ReadyAnswer | Promise<ReadyAnswer | Found> | undefined {
+    const { url, headers, socket } = request;
+    if (!url.startsWith(collection) || this.#observed.isLogged()) return undefined;
+    if (url.startsWith(many)) return this.#answerManyRepeated(request);
+    if (!url.startsWith(products)) return undefined;
     const began_ms = performance.now();
     const one = productAddress(url.slice(products.length));
     if (one === undefined) return undefined;
@@ -169,24 +166,47 @@ export class ProductFront implements Front {
 
   #answerMany(req: IncomingMessage, res: Response, method: Method, url: string): FrontAnswer {
     const began_ms = performance.now();
-    const { lists } = this.#deps;
-    const asked = idsInList(url.slice(collection.length + ids.length));
+    const asked = idsInList(url.slice(many.length));
     if (asked === undefined) return 'passedOn';
-    const distinct = [...new Set(asked)];
-    const near = lists.manyNear(distinct);
-    if (near === undefined && !distinct.every(isId)) return 'passedOn';
+    const near = this.#deps.lists.near(asked, began_ms);
+    if (near === undefined && !asked.every(isId)) return 'passedOn';
     const admitted = this.#admission.admit(req, res, near === undefined, asked.length);
     if (admitted === undefined) return 'passedOn';
-    const series = this.#series.many[method][200];
     if (near === undefined) {
-      this.#observed.began(res, series.labels.route, began_ms);
-      void this.#readMany(res, method, distinct, admitted);
+      this.#observed.began(res, this.#series.many[method][200].labels.route, began_ms);
+      void this.#readMany(res, method, asked, admitted);
       return 'later';
     }
-    this.#admission.setHeaders(res, admitted);
-    sendCached(res, lists.join(distinct, viewer(method, admitted), near));
-    this.#observed.ended(res, series, began_ms);
+    const ready = this.#readyMany(asked, near, method, admitted, began_ms);
+    endReady(res, ready);
+    this.#observed.ended(res, ready.series, began_ms);
     return 'answered';
+  }
+
+  #answerManyRepeated({ url, headers, socket }: PlainRequest): ReadyAnswer | undefined {
+    const began_ms = performance.now();
+    const asked = idsInList(url.slice(many.length));
+    const near = asked && this.#deps.lists.near(asked, began_ms);
+    if (asked === undefined || near === undefined) return undefined;
+    const admitted = this.#admission.admitPlain(headers, socket, false, asked.length);
+    return admitted && this.#readyMany(asked, near, 'GET', admitted, began_ms);
+  }
+
+  #readyMany(
+    asked: readonly string[],
+    near: readonly NearEntry[],
+    method: Method,
+    admitted: Admitted,
+    began_ms: number,
+  ): ReadyAnswer {
+    const body = this.#deps.lists.manyNear(asked, near, viewer(method, admitted), began_ms);
+    return {
+      status: 200,
+      head: this.#heads.ofMany(admitted.limit, body),
+      body: method === 'HEAD' ? undefined : body.payload,
+      series: this.#series.many[method][200],
+      began_ms,
+    };
   }
 
   async #readOne(

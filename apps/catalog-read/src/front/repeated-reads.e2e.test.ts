@@ -14,6 +14,7 @@ let reader: Reader;
 let farReader: Reader;
 let redis: Redis;
 let product: { readonly id: string; readonly sku: string; readonly version: number };
+let other: { readonly id: string };
 const nobody = '01890000-0000-7000-8000-000000000000';
 const answerRepeated = vi.spyOn(ProductFront.prototype, 'answerRepeated');
 
@@ -24,6 +25,7 @@ beforeAll(async () => {
   await Promise.all([reader.ready(), farReader.ready()]);
   redis = new Redis(stores.cacheRedis.url);
   product = await stores.insert({ sku: 'REPEATED-1(a/b c)', description: 'äöü € 🚚' });
+  other = await stores.insert({ sku: 'REPEATED-2' });
 });
 afterAll(async () => {
   redis?.disconnect();
@@ -63,6 +65,10 @@ const paths: Record<string, () => string> = {
   'by an id that no product has': () => `/v1/products/${nobody}`,
   'by an id in capitals': () => `/v1/products/${product.id.toUpperCase()}`,
   'by a SKU that no product has': () => '/v1/products/by-sku/REPEATED-NOBODY',
+  'many by id': () => `/v1/products?ids=${product.id},${other.id}`,
+  'many by id, some twice': () =>
+    `/v1/products?ids=${product.id}%2C${nobody}%2C${other.id}%2C${product.id}%2C${nobody}`,
+  'a hundred by id': () => `/v1/products?ids=${[product.id, ...Array<string>(99).fill(other.id)].join()}`,
   'by an address that is none': () => `/v1/products/${'x'.repeat(36)}`,
 };
 const heads: Record<string, () => string[]> = {

@@ -10,12 +10,20 @@ import type { LoadBudget } from '../http/load-budget.ts';
 import type { ProductLookup, AtLeast } from './product-lookup.ts';
 import type { ViewCounters } from './view-counters.ts';
 
+/** The products with several ids, in one body. */
+export interface JoinedProducts extends CachedBody {
+  /** The newest in the body. */
+  readonly version: number;
+}
+
 /** Bodies of several products. They are joined from the bytes of each product, without parsing. */
 export class ProductLists {
   readonly #budget: LoadBudget;
   readonly #cache: CatalogCache;
   readonly #lookup: ProductLookup;
   readonly #views: ViewCounters;
+  /** How many bodies of several products were joined. */
+  #lists = 0;
 
   constructor(deps: { budget: LoadBudget; cache: CatalogCache; lookup: ProductLookup; views: ViewCounters }) {
     this.#budget = deps.budget;
@@ -51,36 +59,59 @@ export class ProductLists {
   }
 
   /** What the near cache holds of these products; undefined unless it holds all of them. */
-  manyNear(ids: readonly string[]): readonly Answer[] | undefined {
-    return this.#cache.products.getManyNear(ids);
-  }
-
-  /** @param viewer whose views they are; undefined if they are none */
-  async many(ids: readonly string[], viewer: string | undefined, atLeast: AtLeast): Promise<CachedBody> {
-    return this.join(ids, viewer, await this.#lookup.many(ids, atLeast));
+  near(ids: readonly string[], now_ms: number): readonly NearEntry[] | undefined {
+    return this.#cache.products.near.entries(ids, now_ms);
   }
 
   /**
-   * The body for these products. Counts a view of each.
-   *
-   * @param viewer as in `many`
+   * @param ids may be repeated
+   * @param entries what `near` gave for the ids
+   * @param viewer whose views they are; undefined if they are none
    */
-  join(ids: readonly string[], viewer: string | undefined, answers: readonly Answer[]): CachedBody {
+  manyNear(
+    ids: readonly string[],
+    entries: readonly NearEntry[],
+    viewer: string | undefined,
+    now_ms: number,
+  ): JoinedProducts {
+    let storedAt_ms = now_ms;
+    for (const entry of entries) if (entry.storedAt_ms < storedAt_ms) storedAt_ms = entry.storedAt_ms;
+    const { payload, version } = this.#join(ids, entries, viewer, now_ms);
+    return { payload, version, age_ms: now_ms - storedAt_ms, source: 'near' };
+  }
+
+  /** As `manyNear`, from wherever the products are. */
+  async many(ids: readonly string[], viewer: string | undefined, atLeast: AtLeast): Promise<JoinedProducts> {
+    const answers = await this.#lookup.many(ids, atLeast);
+    const entries = answers.map(({ entry }) => entry);
+    const { payload, version } = this.#join(ids, entries, viewer, performance.now());
+    return { payload, version, age_ms: oldest(answers), source: farthestSource(answers) };
+  }
+
+  /** Counts a view of each product. */
+  #join(
+    ids: readonly string[],
+    entries: readonly NearEntry[],
+    viewer: string | undefined,
+    now_ms: number,
+  ): Pick<JoinedProducts, 'payload' | 'version'> {
     const texts: string[] = [];
     const missing: string[] = [];
-    const now_ms = performance.now();
     let version = 0;
-    for (const [index, answer] of answers.entries()) {
-      if (answer.version > version) version = answer.version;
-      const product = preparedProduct(answer.entry);
-      if (product === undefined) missing.push(ids[index] ?? '');
-      else {
+    const list = ++this.#lists;
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index] as NearEntry;
+      if (entry.version > version) version = entry.version;
+      const product = preparedProduct(entry);
+      if (product === undefined) missing.push(ids[index] as string);
+      else if (product.lastList !== list) {
+        product.lastList = list;
         if (viewer !== undefined) this.#views.countIn(product, viewer, now_ms);
         texts.push(product.text);
       }
     }
-    const payload = joinTexts(texts, `],"missing":${JSON.stringify(missing)}}`);
-    return { payload, version, age_ms: oldest(answers), source: farthestSource(answers) };
+    const payload = joinTexts(texts, `],"missing":${JSON.stringify([...new Set(missing)])}}`);
+    return { payload, version };
   }
 
   /** The most read products that still exist and are active, most read first: `limit` of them, if they fit on a page. */

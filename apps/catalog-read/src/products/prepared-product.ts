@@ -1,4 +1,4 @@
-import type { NearEntry } from '@catalog/cache';
+import type { NearEntry, NearHandle } from '@catalog/cache';
 import { etagOf, PRODUCT, type Product } from '@catalog/contracts';
 import { ViewCounter } from './view-counters.ts';
 
@@ -10,6 +10,8 @@ export class PreparedProduct extends ViewCounter {
   readonly head: string;
   /** Set by the first call of `isActive`. */
   isActive: boolean | undefined = undefined;
+  /** The last list that it was put into, so that nobody puts it there twice. */
+  lastList = 0;
 
   constructor(version: number, text: string) {
     super(text.slice(idBegin, idBegin + idLength));
@@ -28,6 +30,8 @@ const idLength = 36;
 interface SkuTarget {
   readonly id: string;
   readonly begin: string;
+  /** The product in the near cache, once it was seen to be the target. */
+  product: NearHandle | undefined;
 }
 
 /** undefined if there is no such product. */
@@ -54,5 +58,6 @@ export const isTarget = ({ begin }: SkuTarget, { text }: { text: string | null }
 function readTarget(text: string, sku: string): SkuTarget {
   const { id } = JSON.parse(text) as { id: string };
   // `join` makes one flat string, which is compared faster.
-  return { id, begin: ['{"id":', JSON.stringify(id), ',"sku":', JSON.stringify(sku), ','].join('') };
+  const begin = ['{"id":', JSON.stringify(id), ',"sku":', JSON.stringify(sku), ','].join('');
+  return { id, begin, product: undefined };
 }

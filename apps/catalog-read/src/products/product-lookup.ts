@@ -34,16 +34,21 @@ export class ProductLookup {
 
   /** What the near cache may serve, without a promise and without another object. */
   nearById(id: string, now_ms: number): NearEntry | undefined {
-    return this.#cache.products.nearEntry(id, now_ms);
+    return this.#cache.products.near.entry(id, now_ms);
   }
 
   /** As `nearById`. Both entries must be within the bound, and belong together as in `bySku`. */
   nearBySku(sku: string, now_ms: number): NearEntry | undefined {
-    const entry = this.#cache.skus.nearEntry(sku, now_ms);
+    const entry = this.#cache.skus.near.entry(sku, now_ms);
     const target = entry && skuTarget(entry, sku);
     if (target === undefined) return undefined;
-    const product = this.#cache.products.nearEntry(target.id, now_ms);
-    return product !== undefined && isTarget(target, product) ? product : undefined;
+    const { products } = this.#cache;
+    const known = target.product && products.near.entryBy(target.product, now_ms);
+    if (known !== undefined) return known;
+    const product = products.near.entry(target.id, now_ms);
+    if (product === undefined || !isTarget(target, product)) return undefined;
+    target.product = products.near.handle(target.id, product);
+    return product;
   }
 
   /**
@@ -66,7 +71,7 @@ export class ProductLookup {
    */
   async byId(id: string, atLeast: AtLeast, asked?: AskedRedis<Product>): Promise<Answer> {
     const { products } = this.#cache;
-    const near = asked === undefined ? products.getNear(id, atLeast.minVersion) : undefined;
+    const near = asked === undefined ? products.near.get(id, atLeast.minVersion) : undefined;
     const answer =
       near ??
       (await this.#budget.one(atLeast.caller, (inTurn) =>
@@ -89,7 +94,7 @@ export class ProductLookup {
     const { caller, minVersion, beforeBypass, waitsUntil } = atLeast;
     const { products, skus } = this.#cache;
     const named =
-      skus.getNear(sku) ??
+      skus.near.get(sku) ??
       (await this.#budget.one(caller, (inTurn) => skus.get(sku, { waitsUntil, skipsNear: true, inTurn })));
     const target = skuTarget(named.entry, sku);
     if (target === undefined) {
@@ -98,7 +103,7 @@ export class ProductLookup {
       return this.#bySkuFromPrimary(sku, atLeast);
     }
     const product =
-      products.getNear(target.id) ??
+      products.near.get(target.id) ??
       (await this.#budget.one(caller, (inTurn) =>
         products.get(target.id, { waitsUntil, skipsNear: true, inTurn }),
       ));
@@ -112,7 +117,7 @@ export class ProductLookup {
     const { caller, minVersion, waitsUntil } = atLeast;
     const { products } = this.#cache;
     const answers =
-      products.getManyNear(ids, minVersion) ??
+      products.near.getMany(ids, minVersion) ??
       (await this.#budget.many(caller, waitsUntil(), ids.length, () => products.getMany(ids, atLeast)));
     const newest = answers.reduce((max, { version }) => Math.max(max, version), 0);
     // Products without a recent change are rightly below it. So it is enough that the database has reached the version.

@@ -266,7 +266,7 @@ export class World {
         this.#seenByClient.set(key, Math.max(answer.version, this.#seenByClient.get(key) ?? 0));
       }
     };
-    const near = process.cache.getNear(key, minVersion);
+    const near = process.cache.near.get(key, minVersion);
     const refuse = (error: unknown) => {
       // Other keys displace each other in the near cache.
       if (this.#isNarrow && servableIn !== undefined && servableIn === this.#servableIncarnation(index, key))

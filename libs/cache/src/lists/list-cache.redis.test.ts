@@ -196,6 +196,18 @@ test('past the bound a page is read again, and is shown as stale if that fails',
   }
 });
 
+test('a page that is read twice in one millisecond is stored both times', async () => {
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now());
+  try {
+    await get('one');
+    vi.spyOn(performance, 'now').mockReturnValue(now() + timings.bound_ms + 1);
+    expect(await read('two')).toMatchObject({ source: 'stored' });
+  } finally {
+    clock.mockRestore();
+    vi.restoreAllMocks();
+  }
+});
+
 test('without Redis lists come from Postgres', async () => {
   connection.stop();
   expect(await get('one')).toBe('one (bypass)');

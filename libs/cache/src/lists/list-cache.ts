@@ -44,6 +44,8 @@ export class ListCache {
     maxSize: limits.keptPages_bytes,
     sizeCalculation: ({ payload }) => payload.length + keptOverhead_bytes,
   });
+  /** Of the last page that was read from Postgres. */
+  #version = 0;
 
   /** @param name of the list, `Entity.list` of the rows in it */
   constructor(name: string, parts: ListCacheParts) {
@@ -141,8 +143,7 @@ export class ListCache {
       payloadSchema: 1,
       softTtl_ms: this.#isAskedAgain(cacheKey) ? timings.listTtl_ms : timings.listFirstTtl_ms,
     };
-    // The clock only orders the pages of one generation, so that a later read replaces an earlier one.
-    const loadPage = async () => ({ version: Date.now(), payload: await load() });
+    const loadPage = async () => ({ version: this.#nextVersion(), payload: await load() });
     const { freshness } = shards.of(cacheKey);
     const entry = await this.#fillPath.askAndWait(place, freshness, now);
     if (entry?.state === 'value' && entry.freshFor_ms > 0 && entry.isFresh()) {
@@ -164,6 +165,12 @@ export class ListCache {
       if (payload === undefined) throw error;
       return { payload, source: 'stale', age_ms: 0 };
     }
+  }
+
+  /** It only orders the pages of one generation, so that a later read replaces an earlier one. Two reads may begin in one millisecond. */
+  #nextVersion(): number {
+    this.#version = Math.max(Date.now(), this.#version + 1);
+    return this.#version;
   }
 
   #isAskedAgain(cacheKey: string): boolean {

@@ -152,3 +152,32 @@ test('keys without a row take a small part of it, and leave the values of others
   for (let i = 0; i < 100; i++) offer(`other ${i}`, null);
   expect(limited.get('absent 990')?.text).toBe('now it is there');
 });
+
+test.each([
+  ['invalidated', () => near.invalidate('a', 4)],
+  ['replaced', () => keep('a', 4)],
+  ['kept for stale answers only', () => near.keepStale('a', entry(4))],
+  ['forgotten', () => near.forget('a')],
+  ['forgotten with all others', () => near.forgetAll()],
+  ['displaced', () => [...Array(40).keys()].forEach((key) => keep(`k${key}`, 1))],
+  ['too old', () => (now_ms += 60_000)],
+  ['kept by a near cache that has missed a message', () => (sequence += 1) && hear()],
+])('a handle gives the entry of its key, but not when it is %s', (_how, end) => {
+  keep('a', 3);
+  const kept = near.get('a') as NearEntry;
+  const handle = near.handleOf('a', kept);
+  expect([near.getBy(handle, now_ms), near.handleOf('a', kept)]).toEqual([kept, handle]);
+  end();
+  expect(near.getBy(handle, now_ms)).toBeUndefined();
+});
+
+test('entries that are read by their handles only are displaced after those that nobody reads', () => {
+  const keys = [...Array(10).keys()].map((key) => `k${key}`);
+  for (const key of keys) keep(key, 1);
+  near.get('k1');
+  const handle = near.handleOf('k0', near.get('k0') as NearEntry);
+  for (let read = 0; read < 8; read++) near.getBy(handle, now_ms);
+  for (let more = 0; more < 22; more++) keep(`m${more}`, 1);
+  expect(near.size).toBe(23);
+  expect([near.getBy(handle, now_ms)?.version, near.getStale('k9')]).toEqual([1, undefined]);
+});

@@ -19,6 +19,8 @@ export class NearEntry {
   freshness: Freshness | undefined = undefined;
   /** Of that freshness, in which the near cache keeps it. */
   epoch = -1;
+  /** Made when somebody asks for it. */
+  handle: NearHandle | undefined = undefined;
 
   constructor(version: number, text: string | null, storedAt_ms: number, freshUntil_ms: number) {
     this.version = version;
@@ -27,6 +29,15 @@ export class NearEntry {
     this.freshUntil_ms = freshUntil_ms;
   }
 }
+
+/** A key and the entry that the near cache holds for it: a way to read the entry again without a look-up. */
+export interface NearHandle {
+  readonly key: string;
+  /** undefined since the near cache has let go of it. */
+  readonly entry: NearEntry | undefined;
+}
+
+type Held = { -readonly [Field in keyof NearHandle]: NearHandle[Field] };
 
 /** Taken before a load, to offer its result. An invalidation that overtakes the load makes the ticket worthless. */
 export interface Ticket {
@@ -65,6 +76,7 @@ export class NearCache {
     this.#entries = new LRUCache({
       maxSize: limits.maxBytes,
       sizeCalculation: sizeOf,
+      dispose: letGo,
     });
     this.#missing = new LRUCache({
       max: Math.max(1, Math.floor((cacheLimits.nearMissingShare * limits.maxBytes) / missing_bytes)),
@@ -77,8 +89,19 @@ export class NearCache {
   /** @param now_ms by the clock of this cache; a caller that knows it spares another look at the clock */
   get(key: string, now_ms = this.#now()): NearEntry | undefined {
     const entry = this.#hits++ % hitsPerMove === 0 ? this.#entries.get(key) : this.#entries.peek(key);
-    if (entry === undefined || now_ms >= entry.freshUntil_ms) return undefined;
-    return entry.epoch === entry.freshness?.trustedEpoch(now_ms) ? entry : undefined;
+    return entry !== undefined && mayServe(entry, now_ms) ? entry : undefined;
+  }
+
+  /** As `get` for the key of the handle. undefined also if the cache holds another entry for it by now. */
+  getBy({ key, entry }: NearHandle, now_ms: number): NearEntry | undefined {
+    if (entry === undefined || !mayServe(entry, now_ms)) return undefined;
+    if (this.#hits++ % hitsPerMove === 0) this.#entries.get(key);
+    return entry;
+  }
+
+  /** @param entry that `get` has just given for the key */
+  handleOf(key: string, entry: NearEntry): NearHandle {
+    return (entry.handle ??= { key, entry });
   }
 
   /** The last answer, however old. For answers that are marked stale, and for people. */
@@ -171,6 +194,14 @@ export class NearCache {
   get bytes(): number {
     return this.#entries.calculatedSize;
   }
+}
+
+const mayServe = (entry: NearEntry, now_ms: number): boolean =>
+  now_ms < entry.freshUntil_ms && entry.epoch === entry.freshness?.trustedEpoch(now_ms);
+
+/** Nobody invalidates an entry that has left the cache, so nobody may read it by its handle. */
+function letGo({ handle }: NearEntry): void {
+  if (handle !== undefined) (handle as Held).entry = undefined;
 }
 
 /**

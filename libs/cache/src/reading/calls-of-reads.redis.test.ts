@@ -72,10 +72,10 @@ test('a hit asks Redis once and runs no script; a miss runs one to read and one 
 
 test('many keys are answered in their order, by the near cache alone if it has them all', async () => {
   const things = await newProcess();
-  expect(things.getManyNear(['a', 'b', 'c'])).toBeUndefined();
+  expect(things.near.getMany(['a', 'b', 'c'])).toBeUndefined();
   const versions = (answers?: readonly { version: number }[]) => answers?.map(({ version }) => version);
   const keys = ['c', 'a', 'b'];
   expect(versions(await things.getMany(keys))).toEqual([99, 97, 98]);
-  expect(versions(things.getManyNear(keys))).toEqual([99, 97, 98]);
-  expect(things.getManyNear(keys, 98)).toBeUndefined();
+  expect(versions(things.near.getMany(keys))).toEqual([99, 97, 98]);
+  expect(things.near.getMany(keys, 98)).toBeUndefined();
 });

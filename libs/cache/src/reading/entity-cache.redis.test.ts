@@ -390,11 +390,11 @@ test('an overtaken answer is not kept, even after the newer entry was evicted', 
   paused_ms += timings.flightJoin_ms + 1;
   expect(await one.read('a')).toMatch(/^4 /);
   expect([await one.read('b'), await one.read('b')]).toEqual(['1 stored', '1 redis']);
-  expect(one.cache.getNear('a')).toBeUndefined();
+  expect(one.cache.near.get('a')).toBeUndefined();
   const goAgain = hold();
   go();
   await eventually(() => queries.length === 4);
-  expect(one.cache.getNear('a')).toBeUndefined();
+  expect(one.cache.near.get('a')).toBeUndefined();
   goAgain();
   expect((await slow).version).toBe(4);
 });

@@ -1,6 +1,7 @@
 import { callerGaveUp, CatalogError, type Entity } from '@catalog/contracts';
 import { withDeadline } from '@catalog/runtime';
-import type { NearCache, NearEntry, Ticket } from '../near-cache/near-cache.ts';
+import type { NearCache, Ticket } from '../near-cache/near-cache.ts';
+import { NearReads } from '../near-cache/near-reads.ts';
 import { type Grant, type PrimaryRead, withoutLease } from '../redis/entry-store.ts';
 import type { ReadShard, Router } from '../shards/router.ts';
 import { limits } from '../timings.ts';
@@ -49,6 +50,7 @@ export type LoadKey = (key: string, patience: Readonly<Patience>) => Promise<Pri
  */
 export class EntityCache<Body extends object = object> {
   readonly entity: Entity;
+  readonly near: NearReads<Body>;
   readonly #parts: CacheParts;
   readonly #load: LoadKey;
   readonly #fillPath: LeaseLoadFill;
@@ -63,28 +65,12 @@ export class EntityCache<Body extends object = object> {
     standby?: Pick<BatchLoader, 'load'>,
   ) {
     this.entity = entity;
+    this.near = new NearReads(entity, parts);
     this.#load = (key, patience) => loader.load(key, patience);
     this.#parts = parts;
     this.#fillPath = new LeaseLoadFill(parts);
     this.#staleAnswers = new StaleAnswers(entity.name, parts, this.#fillPath, standby);
     this.#flights = new Flights(parts.now, parts.monotonic);
-  }
-
-  /** The answer of the near cache, without a promise; undefined if it has none, or one below `minVersion`. */
-  getNear(key: string, minVersion = 0): Answer<Body> | undefined {
-    const now_ms = this.#parts.now();
-    const entry = this.nearEntry(key, now_ms);
-    if (entry === undefined || entry.version < minVersion) return undefined;
-    return Answer.ofNear(entry, now_ms, 'near');
-  }
-
-  /** As `getNear`, but the entry itself. For callers that answer thousands of requests a second. */
-  nearEntry(key: string, now_ms: number): NearEntry | undefined {
-    const { name } = this.entity;
-    const cacheKey = this.entity.cacheKey(key);
-    const entry = this.#parts.near.get(cacheKey, now_ms);
-    // The near copy may come from a Redis that refused to invalidate the key.
-    return entry?.freshness?.isSetAside({ name, cacheKey }) === false ? entry : undefined;
   }
 
   /**
@@ -95,18 +81,6 @@ export class EntityCache<Body extends object = object> {
     return this.getWith(this.#load, key, options, asked);
   }
 
-  /** As `getNear` for many keys, in their order; undefined unless the near cache answers all of them. */
-  getManyNear(keys: readonly string[], minVersion = 0): Answer<Body>[] | undefined {
-    const now_ms = this.#parts.now();
-    const answers: Answer<Body>[] = [];
-    for (const key of keys) {
-      const entry = this.nearEntry(key, now_ms);
-      if (entry === undefined || entry.version < minVersion) return undefined;
-      answers.push(Answer.ofNear(entry, now_ms, 'near'));
-    }
-    return answers;
-  }
-
   /**
    * Many keys at once, in their order. Those that no cache holds are loaded together.
    *
@@ -114,7 +88,7 @@ export class EntityCache<Body extends object = object> {
    */
   async getMany(keys: readonly string[], options: ReadOptions = {}): Promise<Answer<Body>[]> {
     return (
-      this.getManyNear(keys, options.minVersion) ?? Promise.all(keys.map((key) => this.get(key, options)))
+      this.near.getMany(keys, options.minVersion) ?? Promise.all(keys.map((key) => this.get(key, options)))
     );
   }
 
@@ -126,7 +100,7 @@ export class EntityCache<Body extends object = object> {
     askedBefore?: AskedRedis<Body>,
   ): Promise<Answer<Body>> {
     if (askedBefore === undefined && options.skipsNear !== true) {
-      const near = this.getNear(key, options.minVersion);
+      const near = this.near.get(key, options.minVersion);
       if (near !== undefined) return near;
     }
     const until_ms = options.waitsUntil?.() ?? Number.POSITIVE_INFINITY;

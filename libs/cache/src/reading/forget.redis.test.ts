@@ -88,11 +88,11 @@ const read = async (key = 'a') => (await things.get(key)).version;
 test('a version that Postgres has lost is no longer served, and the older one is', async () => {
   primary.rows.set('a', 5);
   expect(await read()).toBe(5);
-  expect(things.getNear('a')?.version).toBe(5);
+  expect(things.near.get('a')?.version).toBe(5);
   primary.goBack({ a: 3 });
-  expect(things.getNear('a')).toBeUndefined();
+  expect(things.near.get('a')).toBeUndefined();
   expect(await read()).toBe(3);
-  await eventually(async () => (await read()) === 3 && things.getNear('a')?.version === 3);
+  await eventually(async () => (await read()) === 3 && things.near.get('a')?.version === 3);
 });
 
 test('readers follow when only a heartbeat tells them', async () => {
@@ -142,7 +142,7 @@ test('a load that fails after Postgres went back leaves no lost version for stal
   await read();
   // Redis keeps the payload, and the next read loads the key.
   await publisher.invalidate([['thing:a', 6]]);
-  await eventually(() => things.getNear('a') === undefined);
+  await eventually(() => things.near.get('a') === undefined);
   const held = Promise.withResolvers<void>();
   primary.hold = held.promise;
   const slow = read();
@@ -164,7 +164,7 @@ test('a forgotten key is read again although a newer version of it was served; o
   const [outcome] = await publisher.forget(['thing:a']);
   expect(outcome).toMatchObject({ status: 'fulfilled', value: true });
   await eventually(async () => (await read('a')) === 3);
-  expect(things.getNear('b')?.version).toBe(7);
+  expect(things.near.get('b')?.version).toBe(7);
 });
 
 test('a load that began before its key was forgotten is read again', async () => {

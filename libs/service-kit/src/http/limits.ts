@@ -34,7 +34,7 @@ export const httpLimits = {
   /** Requests that may wait on one connection: far more than clients pipeline. */
   pipelined: 256,
   /** A request that is longer is not compared with earlier ones. With a token it has about 700. Each connection keeps its own. */
-  repeated_bytes: 2_048,
+  repeated_bytes: 8_192,
   /** What clients may send behind requests whose answers are under way. Beyond it, those that send more are cut off. */
   sentAhead_bytes: 16 * 1024 * 1024,
   /** A client that takes nothing of its answer for this long is gone, or holds our memory on purpose. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { RequestSeries } from '../metrics/request-histogram.ts';
 
 /**
@@ -49,8 +50,8 @@ export interface ReadyAnswer {
   readonly status: keyof typeof statusLines;
   /** The header lines, each with its line end. Nobody checks them, so they must contain nothing that a client sent. */
   readonly head: string;
-  /** In `latin1`. undefined for an answer without a body, such as a 304 or one to a HEAD. */
-  readonly body: string | undefined;
+  /** A string is in `latin1`. undefined for an answer without a body, such as a 304 or one to a HEAD. */
+  readonly body: string | Buffer | undefined;
   /** Counts the answer. */
   readonly series: RequestSeries;
   /** When its request came, by `performance.now()`. */
@@ -70,9 +71,21 @@ export function endReady(res: ServerResponse, answer: ReadyAnswer): void {
   else res.end(body, 'latin1');
 }
 
-/** The whole answer in `latin1`, as `endReady` sends it. */
-export const readyText = (answer: ReadyAnswer, keepAlive_ms: number, stays: boolean): string =>
-  headOf(answer, keepAlive_ms, stays) + (answer.body ?? '');
+/** Writes the answer as `endReady` does, to a connection that no response of Node writes to. */
+export function writeReady(
+  socket: Socket,
+  answer: ReadyAnswer,
+  connection: { keepAlive_ms: number; stays: boolean },
+): void {
+  const { body } = answer;
+  const head = headOf(answer, connection.keepAlive_ms, connection.stays);
+  if (typeof body === 'object') {
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(body);
+    socket.uncork();
+  } else socket.write(head + (body ?? ''), 'latin1');
+}
 
 const headOf = ({ status, head }: ReadyAnswer, keepAlive_ms: number, stays: boolean): string =>
   `${statusLines[status]}${head}${dateLine()}${connectionLines(keepAlive_ms, stays)}\r\n`;

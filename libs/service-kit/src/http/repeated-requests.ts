@@ -4,7 +4,7 @@ import type { Logger } from '../logging/logger.ts';
 import { Found, type Front, type PlainHeaders, plainHeaders } from './front.ts';
 import { httpLimits } from './limits.ts';
 import { type FirstReader, readFirst } from './read-first.ts';
-import { type ReadyAnswer, readyText } from './ready-answer.ts';
+import { type ReadyAnswer, writeReady } from './ready-answer.ts';
 
 export interface RepeatedRequestsOptions {
   readonly front: Front;
@@ -167,7 +167,7 @@ export class RepeatedRequests {
 
   #write(socket: Socket, answer: ReadyAnswer): void {
     const stays = !this.#options.isDraining();
-    socket.write(readyText(answer, this.#keepAlive_ms, stays), 'latin1');
+    writeReady(socket, answer, { keepAlive_ms: this.#keepAlive_ms, stays });
     observe(socket, answer);
     this.#options.answered(socket);
     if (!stays) socket.end();
