@@ -24,8 +24,10 @@ for (let start = 0; start < Number(keys); start += 100) {
       near.offer(ticket, new NearEntry(1, text, now(), now() + 60_000));
       near.end(ticket);
       const entry = near.getStale(ticket.key);
+      if (entry === undefined) return;
       // As large as that of a product.
-      if (entry !== undefined) entry.attachment = attachment(start + index);
+      entry.attachment = attachment(start + index);
+      near.handleOf(`${ticket.key}`, entry);
     }),
   );
   freshness.received({ ...envelope, sequence: (envelope.sequence += 1), watermarkAge_ms: 0 }, now());
@@ -46,7 +48,12 @@ function attachment(index: number): object {
     text: `${index}`,
     etag: `"${index}-1"`,
     head: ['Catalog-Version: ', index, '\r\nETag: "', index, '-1"\r\n'].join(''),
-    counter: { id: keyOf(index).slice(8), views: 0 },
+    id: keyOf(index).slice(8),
+    views: 0,
+    lastCaller: '',
+    lastWindow: index,
+    isActive: undefined,
+    lastList: index,
   };
 }
 
