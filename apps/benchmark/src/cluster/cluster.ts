@@ -22,7 +22,7 @@ import {
 } from '../measuring/rounds.ts';
 import { addProducts } from '../products/more-products.ts';
 import { checkAnswers } from '../reads/answers.ts';
-import { fillRedis } from '../reads/fill-redis.ts';
+import { fillForRedisHits } from '../reads/fill-redis.ts';
 import { median } from '../report/percentiles.ts';
 import { atLeast, atMost, type Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
@@ -74,7 +74,7 @@ export async function measureCluster({ stack, catalog, say }: BenchStack, sizes:
   let ids: string[] = [];
   for (const cache of caches) {
     say(`filling ${cache.label} with ${sizes.inRedis} products`);
-    ids = await addProducts(cache.catalog, sizes.inRedis);
+    ids = await addProducts(cache.catalog, sizes.inNearCache + sizes.inRedis);
     await cache.catalog.query('vacuum analyze catalog.products');
     contestants.push(await contestantOf(cache, ids, sizes, folder, resources));
   }
@@ -102,10 +102,14 @@ async function contestantOf(
   resources: Pick<AsyncDisposableStack, 'use'>,
 ): Promise<Contestant> {
   const reader = resources.use(await startReader(stack, cores === undefined ? {} : { core: cores.measured }));
-  await fillRedis(reader.url, ids);
+  const inRedis = ids.slice(sizes.inNearCache);
+  await fillForRedisHits(
+    { measured: reader.url, other: stack.url('catalog-read') },
+    { inNearCache: ids.slice(0, sizes.inNearCache), inRedis },
+  );
   const paths = await folder.write(
     name,
-    ids.map((id) => `/v1/products/${id}`),
+    inRedis.map((id) => `/v1/products/${id}`),
   );
   const route = goingOn(paths);
   return {

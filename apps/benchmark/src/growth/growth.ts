@@ -6,7 +6,7 @@ import { cpuOf, measureInTurn, type Contestant } from '../measuring/rounds.ts';
 import { zipf } from '../measuring/zipf.ts';
 import { addProducts } from '../products/more-products.ts';
 import { checkAnswers } from '../reads/answers.ts';
-import { fillRedis } from '../reads/fill-redis.ts';
+import { fillForRedisHits } from '../reads/fill-redis.ts';
 import { goingOn, pathFolder, repeated } from '../measuring/paths.ts';
 import { median } from '../report/percentiles.ts';
 import { atLeast, type Section } from '../report/report.ts';
@@ -33,7 +33,7 @@ export async function measureGrowth(bench: BenchStack, sizes: Sizes): Promise<Se
   const measured: Measured[] = [];
   try {
     for (const products of sizes.growth) {
-      bench.say(`${format(products)} products`);
+      bench.say(`${format(products)} products or more`);
       measured.push(await measureAt(bench, redis, products, sizes));
     }
   } finally {
@@ -49,7 +49,7 @@ export async function measureGrowth(bench: BenchStack, sizes: Sizes): Promise<Se
     title: 'Growth of the catalog',
     method:
       `Near hits are reads of ${format(hotProducts)} products by a Zipf law, Redis hits are reads of ${format(sizes.inRedis)} others in ` +
-      'turn, misses are first reads. CPU of catalog-read per request. Memory is resident memory at the end.',
+      'turn, by another process, and misses are first reads. CPU of catalog-read per request. Memory is resident memory at the end.',
     table: markdownTable(
       [
         'products',
@@ -86,55 +86,68 @@ export async function measureGrowth(bench: BenchStack, sizes: Sizes): Promise<Se
   };
 }
 
-async function measureAt(bench: BenchStack, redis: Redis, products: number, sizes: Sizes): Promise<Measured> {
+/** @param atLeast products, or as many more as the reads need */
+async function measureAt(bench: BenchStack, redis: Redis, atLeast: number, sizes: Sizes): Promise<Measured> {
   const { catalog, stack, startReader, say } = bench;
-  const { inRedis } = sizes;
+  const { inRedis, inNearCache } = sizes;
   const { rows: counted } = await catalog.query<{ count: number }>(
     'select count(*)::integer as count from catalog.products',
   );
   const fresh = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 9 * sizes.warm_s));
+  const before = counted[0]?.count ?? 0;
   const ids = await addProducts(
     catalog,
-    Math.max(products - (counted[0]?.count ?? 0), hotProducts + inRedis + fresh),
+    Math.max(atLeast - before, hotProducts + inNearCache + inRedis + fresh),
   );
+  const products = before + ids.length;
   await catalog.query('vacuum analyze catalog.products');
-  const reader = await startReader(cores === undefined ? {} : { core: cores.measured });
-  await using folder = await pathFolder();
-  await using _reader = reader;
+  await using resources = new AsyncDisposableStack();
+  const onCore = cores === undefined ? {} : { core: cores.measured };
+  const reader = resources.use(await startReader(onCore));
+  const ofRedis = resources.use(await startReader(onCore));
+  const folder = resources.use(await pathFolder());
 
   const path = (id: string | undefined) => `/v1/products/${id}`;
   const hot = await folder.write(
     'hot',
     zipf(hotProducts, 20_000).map((n) => path(ids[n])),
   );
-  const kept = ids.slice(hotProducts, hotProducts + inRedis);
+  let taken = hotProducts;
+  const take = (count: number) => ids.slice(taken, (taken += count));
+  const other = take(inNearCache);
+  const kept = take(inRedis);
   const cold = await folder.write('cold', kept.map(path));
-  const never = await folder.write(
-    'never',
-    ids.slice(hotProducts + inRedis, hotProducts + inRedis + fresh).map(path),
-  );
+  const never = await folder.write('never', take(fresh).map(path));
   const used = async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
-  const before = await used();
-  await fillRedis(reader.url, kept);
-  const redisBytes = ((await used()) - before) / kept.length;
+  const usedBefore = await used();
+  await fillForRedisHits(
+    { measured: ofRedis.url, other: stack.url('catalog-read') },
+    { inNearCache: other, inRedis: kept },
+  );
+  const redisBytes = ((await used()) - usedBefore) / (other.length + kept.length);
 
-  const contestant = (name: string, route: Contestant['route'], source: string): Contestant => ({
+  const contestant = (
+    name: string,
+    { url, pid }: typeof reader,
+    route: Contestant['route'],
+    source: string,
+  ): Contestant => ({
     name,
     label: `${name} at ${format(products)}`,
-    url: reader.url,
-    pid: reader.pid,
+    url,
+    pid,
     route,
     check: () =>
-      checkAnswers(reader.url, route.sample(), {
+      checkAnswers(url, route.sample(), {
         pool: catalog,
         ...(sizes.checksSources && { source }),
       }),
   });
   const rounds = await measureInTurn(
     [
-      contestant('near hit', repeated(hot), 'detail=near'),
-      contestant('Redis hit', goingOn(cold), 'hit'),
-      contestant('miss', goingOn(never), 'fwd=miss'),
+      contestant('near hit', reader, repeated(hot), 'detail=near'),
+      contestant('Redis hit', ofRedis, goingOn(cold), 'detail=redis'),
+      contestant('miss', reader, goingOn(never), 'fwd=miss'),
     ],
     { rounds: sizes.rounds, seconds: sizes.round_s, warm_s: sizes.warm_s, say },
   );

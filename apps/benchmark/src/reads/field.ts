@@ -9,7 +9,7 @@ import { addProducts } from '../products/more-products.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
 import type { Sizes } from '../sizes.ts';
 import { checkAnswers } from './answers.ts';
-import { fillRedis } from './fill-redis.ts';
+import { fillForRedisHits } from './fill-redis.ts';
 import { goingOn, pathFolder, repeated, type PathFile } from '../measuring/paths.ts';
 
 const hotProducts = 10_000;
@@ -180,9 +180,7 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
 
   say(`filling Redis with ${sizes.inRedis} products`);
   const cold = resources.use(await startReader(onCore));
-  // Its near cache is full of other products, so it admits no key that is read once. Another reader reads the keys before: a key that
-  // a process reads again may enter its near cache.
-  await Promise.all([fillRedis(cold.url, inNearCache), fillRedis(readerUrl, inRedis)]);
+  await fillForRedisHits({ measured: cold.url, other: readerUrl }, { inNearCache, inRedis });
   add(cold, {
     name: 'redis-hit',
     label: 'ours: Redis hit',
