@@ -48,11 +48,10 @@ export function addReadinessChecks(
     if (await feed.invalidationQueue.isPaused()) throw new NotReady('queue_paused');
   });
   readiness.add('heartbeat', () => {
-    if (heartbeat.silentFor_ms > timings.bound_ms)
-      throw new Error('no heartbeat was sent within the bound of 2 s');
+    if (heartbeat.silentFor_ms > timings.bound_ms) throw new NotReady('no_heartbeat_sent');
   });
   readiness.add('doorbell', () => {
-    if (!feed.isListening()) throw new Error('the doorbell listener does not hear its canary');
+    if (!feed.isListening()) throw new NotReady('listener_hears_nothing');
   });
   // A warning, because a long backlog of a healthy worker is no reason to restart it. The checks above name other causes.
   readiness.warn('watermark', async () => {
