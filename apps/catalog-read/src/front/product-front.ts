@@ -127,6 +127,10 @@ export class ProductFront implements Front {
     return this.#ready(one, 'GET', admitted, product, 'near', began_ms - near.storedAt_ms, began_ms);
   }
 
+  left({ series, began_ms }: ReadyAnswer): void {
+    this.#observed.left(series, began_ms);
+  }
+
   /** Reads a product for a repeated request. `answer` sends errors, absent products and slow reads, because they need a log record or a 404. */
   async #findRepeated(
     socket: Socket,

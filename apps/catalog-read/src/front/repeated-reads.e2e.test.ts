@@ -1,6 +1,8 @@
 /** Requests that repeat the headers of their connection get the answers of Express, byte by byte. */
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { manualClock, type ManualClock } from '@catalog/testing';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -135,5 +137,43 @@ test('a repeated request takes one from the limit, also if it is answered with a
     const answers = await onOneConnection(farReader.port, Array(8).fill(get));
     const limits = answers.map(left);
     expect(limits).toEqual(limits.map((_, index) => (limits[0] ?? 0) - index));
+  }
+});
+
+/** @param withdraw runs when the headers of the connection are known */
+async function afterwards(withdraw: (clock: ManualClock) => Promise<void>) {
+  const clock = manualClock(Date.now());
+  await using own = await stores.reader({ clock });
+  await own.ready();
+  const token = stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub: 'one' });
+  const get = `GET /v1/products/${product.id} HTTP/1.1\r\nHost: catalog\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+  const known = Array.from({ length: 5 }, () => async () => get);
+  let wasRepeated: unknown;
+  const last = async () => {
+    wasRepeated = answerRepeated.mock.results.at(-1)?.value;
+    await withdraw(clock);
+    return get;
+  };
+  const answers = await onOneConnection(own.port, [...known, last, async () => get]);
+  expect(wasRepeated).toBeDefined();
+  return answers.map((answer) => answer.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
+}
+const refusedFromThenOn = ['200', '200', '200', '200', '200', '401', '401'];
+
+test('a token that expires is refused on a connection whose headers are known', async () => {
+  expect(await afterwards((clock) => clock.advance(306_000))).toEqual(refusedFromThenOn);
+});
+
+test('a token whose key is withdrawn is refused on a connection whose headers are known', async () => {
+  const { jwksFile } = stores.tokens;
+  const keys = readFileSync(jwksFile, 'utf8');
+  try {
+    const answers = await afterwards(async (clock) => {
+      writeFileSync(jwksFile, '{"keys":[]}');
+      await clock.advance(1_000);
+    });
+    expect(answers).toEqual(refusedFromThenOn);
+  } finally {
+    writeFileSync(jwksFile, keys);
   }
 });

@@ -4,6 +4,7 @@ import { ProductViews, RateLimiter } from '@catalog/redis';
 import { startPart } from '@catalog/runtime';
 import {
   authenticate,
+  type Clock,
   createLogger,
   createMetrics,
   readiness as createReadiness,
@@ -67,6 +68,8 @@ export interface ReaderOptions {
   readonly nearCache_bytes?: number;
   /** How long a request waits for the state Redis; as in the service unless set. */
   readonly rateLimiterWait_ms?: number;
+  /** Tells how old tokens are, and when to read the keys again. */
+  readonly clock?: Clock;
   /** The port of a standby, on 127.0.0.1. */
   readonly standbyPort?: number;
 }
@@ -145,6 +148,7 @@ async function startReader(
     streamsPerCaller = 10,
     nearCache_bytes,
     rateLimiterWait_ms,
+    clock,
     standbyPort,
   }: ReaderOptions = {},
 ): Promise<Reader> {
@@ -201,6 +205,7 @@ async function startReader(
     authenticate: authenticate({
       jwksFile: tokens.jwksFile,
       audience: 'catalog-read',
+      ...(clock !== undefined && { clock }),
       anonymousScopes: allowAnonymousReads ? ['catalog:read'] : [],
     }),
     bypassesPerSecond,

@@ -23,6 +23,8 @@ export interface Front {
    * `answer` is asked next with the result. Its promise never rejects.
    */
   answerRepeated?(request: PlainRequest): ReadyAnswer | Promise<ReadyAnswer | Found> | undefined;
+  /** Called for an answer of `answerRepeated` whose client left before it had taken all of it. */
+  left?(answer: ReadyAnswer): void;
 }
 
 /** The result of a read that only `answer` can send, such as an error. Its front knows what else is in it. */

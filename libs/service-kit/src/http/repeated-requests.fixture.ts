@@ -12,6 +12,7 @@ import {
   type PlainRequest,
   putInFront,
 } from './front.ts';
+import { clientClosedRequest } from './observe.ts';
 import { endReady, type ReadyAnswer } from './ready-answer.ts';
 import { startTestService } from './service.fixture.ts';
 
@@ -52,6 +53,10 @@ export class TestFront implements Front {
     const waited = found === undefined ? this.waits() : Promise.resolve();
     void waited.then(() => endReady(res, ready));
     return 'later';
+  }
+
+  left({ series }: ReadyAnswer): void {
+    this.#deps.metrics.httpRequest.observe('GET', series.labels.route, clientClosedRequest, 0);
   }
 
   #answerRepeated({ url, headers }: PlainRequest): ReturnType<Required<Front>['answerRepeated']> {

@@ -151,6 +151,25 @@ test('a client that sends too much behind a request is cut off', async () => {
   vi.restoreAllMocks();
 });
 
+test('if clients send too much ahead, those with the most are cut off', async () => {
+  using greedy = await knownClient();
+  using modest = await knownClient();
+  vi.spyOn(httpLimits, 'sentAhead_bytes', 'get').mockReturnValue(10_000);
+  let goOn = () => {};
+  const waits = new Promise<void>((resolve) => (goOn = resolve));
+  running.front.waits = () => waits;
+  greedy.socket.write(get('/later/greedy'));
+  modest.socket.write(get('/later/modest'));
+  await eventually(() => running.front.repeated.includes('/later/modest'));
+  greedy.socket.write('x'.repeat(9_990));
+  await pause(20);
+  modest.socket.write(get('/now/behind'));
+  await eventually(() => greedy.isClosed());
+  goOn();
+  await eventually(() => modest.received().includes('/now/behind of'));
+  vi.restoreAllMocks();
+});
+
 test.each(['later', 'found'])(
   'a client that leaves before its answer for /%s/ does no harm',
   async (kind) => {
@@ -181,6 +200,27 @@ test('a client that does not read gets no second answer before it has taken the 
   expect(running.front.repeated.length).toBeLessThan(10);
   made.socket.resume();
   await eventually(() => made.answers() === 24);
+});
+
+test('an answer that its client did not take counts as that of a client who left', async () => {
+  await using own = await startFront();
+  using made = client(own);
+  for (const url of ['/now/1', '/now/2', '/now/3']) await made.ask(get(url));
+  const count = async (status: number) =>
+    Number(
+      new RegExp(`count\\{.*route="/front",status="${status}".*\\} (\\d+)`).exec(
+        await own.service.metrics.text(),
+      )?.[1] ?? 0,
+    );
+  made.socket.pause();
+  for (let n = 0; n < 20; n++) {
+    made.socket.write(get('/now/large'));
+    await pause(5);
+  }
+  const taken = await count(200);
+  made.socket.resetAndDestroy();
+  await eventually(async () => (await count(499)) === 1);
+  expect(await count(200)).toBe(taken);
 });
 
 test('an error of the front is logged, and Express answers', async () => {

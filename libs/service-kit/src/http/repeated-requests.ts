@@ -48,8 +48,10 @@ export class RepeatedRequests {
   /** Answers that the front is making. */
   #underWay = 0;
   #onSettled: (() => void) | undefined;
-  /** What clients have sent behind requests whose answers are under way. */
-  #waiting_bytes = 0;
+  /** Connections whose clients have sent something behind a request whose answer is under way. */
+  readonly #ahead = new Set<Connection>();
+  /** What they have sent. */
+  #ahead_bytes = 0;
   /** What the front has found for the request that is given to `node:http` now. */
   found: Found | undefined;
 
@@ -94,15 +96,35 @@ export class RepeatedRequests {
 
   #read(chunk: Buffer, connection: Connection): void {
     if (connection.isWaiting) {
-      this.#waiting_bytes += chunk.length;
-      if (this.#waiting_bytes > httpLimits.sentAhead_bytes) connection.socket.destroy();
-      connection.wait(chunk);
+      this.#wait(chunk, connection);
       return;
     }
     const text = chunk.length <= httpLimits.repeated_bytes ? chunk.toString('latin1') : '';
     const { known, isBetween } = connection;
     if (known !== undefined && isBetween && this.#answer(connection, known, chunk, text)) return;
     this.#giveToNode(connection, chunk, text);
+  }
+
+  #wait(chunk: Buffer, connection: Connection): void {
+    connection.wait(chunk);
+    this.#ahead.add(connection);
+    this.#ahead_bytes += chunk.length;
+    if (this.#ahead_bytes > httpLimits.sentAhead_bytes) this.#cutThoseWithTheMost();
+  }
+
+  #takeAhead(connection: Connection): readonly Buffer[] {
+    this.#ahead.delete(connection);
+    this.#ahead_bytes -= connection.waiting_bytes;
+    return connection.takeWaiting();
+  }
+
+  /** Who sends the chunk that reaches the limit may have sent little. */
+  #cutThoseWithTheMost(): void {
+    for (const connection of [...this.#ahead].sort((a, b) => b.waiting_bytes - a.waiting_bytes)) {
+      if (this.#ahead_bytes <= httpLimits.sentAhead_bytes / 2) return;
+      connection.socket.destroy();
+      this.#takeAhead(connection);
+    }
   }
 
   #giveToNode(connection: Connection, chunk: Buffer, text: string): void {
@@ -154,8 +176,7 @@ export class RepeatedRequests {
     connection.isWaiting = false;
     if (this.#underWay === 0) this.#onSettled?.();
     const { socket } = connection;
-    const sentAhead = connection.takeWaiting();
-    for (const { length } of sentAhead) this.#waiting_bytes -= length;
+    const sentAhead = this.#takeAhead(connection);
     if (!socket.writable) return;
     if (found instanceof Found) {
       this.found = found;
@@ -168,9 +189,19 @@ export class RepeatedRequests {
   #write(socket: Socket, answer: ReadyAnswer): void {
     const stays = !this.#options.isDraining();
     writeReady(socket, answer, { keepAlive_ms: this.#keepAlive_ms, stays });
-    observe(socket, answer);
+    this.#observe(socket, answer);
     this.#options.answered(socket);
     if (!stays) socket.end();
+  }
+
+  /** If the client is slow to take the answer, the request ends later. */
+  #observe(socket: Socket, answer: ReadyAnswer): void {
+    const ended = (error?: Error | null) => {
+      if (error) this.#options.front.left?.(answer);
+      else answer.series.observe((performance.now() - answer.began_ms) / 1_000);
+    };
+    if (socket.writableLength === 0) ended();
+    else socket.write('', ended);
   }
 
   /** An error of the front would end the process. `node:http` leads to the same one, and Express answers it. */
@@ -201,6 +232,7 @@ class Connection {
   /** Whether an answer is under way that `node:http` knows nothing of. */
   isWaiting = false;
   #waiting: Buffer[] = [];
+  waiting_bytes = 0;
 
   constructor(socket: Socket, read: (chunk: Buffer, connection: Connection) => void) {
     this.socket = socket;
@@ -209,6 +241,7 @@ class Connection {
 
   wait(chunk: Buffer): void {
     this.#waiting.push(chunk);
+    this.waiting_bytes += chunk.length;
     this.socket.pause();
   }
 
@@ -216,6 +249,7 @@ class Connection {
     const waiting = this.#waiting;
     if (waiting.length === 0) return waiting;
     this.#waiting = [];
+    this.waiting_bytes = 0;
     this.socket.resume();
     return waiting;
   }
@@ -228,11 +262,4 @@ function knownOf(text: string, url: string | undefined, headers: PlainHeaders): 
   // A copy: a slice would be compared more slowly, and would keep the rest.
   const tail = Buffer.from(text.slice(begin.length - version.length), 'latin1').toString('latin1');
   return { text: tail, headers: { ...headers } };
-}
-
-/** If the client is slow to take the answer, the request ends later. */
-function observe(socket: Socket, { series, began_ms }: ReadyAnswer): void {
-  const ended = () => series.observe((performance.now() - began_ms) / 1_000);
-  if (socket.writableLength === 0) ended();
-  else socket.write('', ended);
 }
