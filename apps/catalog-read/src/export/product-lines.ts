@@ -14,17 +14,28 @@ export interface LineWriter {
 
 const texts = new Set<string>(['sku', 'name', 'description', 'brand', 'category']);
 const isText = exportedFields.map((field) => texts.has(field));
+/** JSON, in which a semicolon stands only in strings. */
+const attributes = exportedFields.indexOf('attributes');
 const special = /[",\r\n]/;
-/** A spreadsheet would run these as a formula (OWASP, CSV injection), or drop the quotes of ="…". */
-const formula = /^[=+\-@\t\r]/;
+/**
+ * A spreadsheet would run the text as a formula (OWASP, CSV injection), or drop the quotes of ="…". In many countries the list
+ * separator is a semicolon. A spreadsheet there cuts the text at semicolons and line ends, because the quotes of a cell behind a
+ * comma mean nothing to it. A line that begins with a dash is mostly part of a list, unless it could call something.
+ */
+const formula = /^[=+\-@\t\r]|[;\t][ "']*[=+\-@]|[\r\n][ "']*(?:[=@]|[+-][^\r\n]*[|(!])/;
+const separators = /[;\t\r\n]/g;
 
 const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
+/** ="…" is that text for a spreadsheet, and for an import. CHAR(59) stands for a semicolon in it, and cuts nothing. */
+const inert = (text: string): string =>
+  `=${quoted(text).replaceAll(separators, (separator) => `"&CHAR(${separator.charCodeAt(0)})&"`)}`;
+
 function cell(value: string | null, index: number): string {
   if (value === null) return '';
-  // ="…" is that text for a spreadsheet, and for an import.
-  if (isText[index] === true && formula.test(value)) return quoted(`=${quoted(value)}`);
-  return special.test(value) ? quoted(value) : value;
+  if (isText[index] === true && formula.test(value)) return quoted(inert(value));
+  const shown = index === attributes ? value.replaceAll(';', String.raw`\u003b`) : value;
+  return special.test(shown) ? quoted(shown) : shown;
 }
 
 /** RFC 4180 with LF. An empty cell is null, or an empty text in a field that cannot be null. */

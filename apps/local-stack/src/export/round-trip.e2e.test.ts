@@ -47,7 +47,20 @@ async function exportAll(name: string): Promise<Record<string, Buffer>> {
 const bySku = (products: readonly ProductImport[]): Map<string, ProductImport> =>
   new Map(products.map((product) => [product.sku, product]));
 
+/** A spreadsheet could take parts of their texts for formulas. */
+const withFormulas = ['=1+1', 'Lamp;=1+1', '"; "@x', '="a"&CHAR(59)&"b"'].map((name, n) => ({
+  sku: `FORMULA-${n};=1`,
+  name,
+  description: `a\n=1+1\r\n\t-2\n- "3"; +4(${name})`,
+  brand: 'Acme',
+  category: 'Lighting',
+  priceMinor: 1,
+  currency: 'EUR',
+  attributes: { note: `x;${name}` },
+}));
+
 const catalogs = {
+  formulas: withFormulas,
   devices: [...madeUpDevices(600)].map(convertDevice),
   lights: [...madeUpLights(300)].map(convertLight),
   parts: [...madeUpParts(900)].map(convertPart).filter((part) => part !== undefined),

@@ -113,12 +113,18 @@ export class CsvColumns {
 
 /**
  * `="0123"` is the text 0123: spreadsheets keep its zeros, and run no formula in it. The export writes texts in this way
- * that would be formulas.
+ * that would be formulas, and in them `"&CHAR(59)&"` for a semicolon.
  */
-function unwrapped(cell: string): string {
-  const inside = /^="((?:[^"]|"")*)"$/.exec(cell)?.[1];
-  return inside === undefined ? cell : inside.replaceAll('""', '"');
-}
+const wrapped = /^="(?:[^"]|""|"&CHAR\(\d{1,3}\)&")*"$/;
+
+const unwrapped = (cell: string): string =>
+  wrapped.test(cell)
+    ? cell
+        .slice(2, -1)
+        .replaceAll(/""|"&CHAR\((\d+)\)&"/g, (_, code?: string) =>
+          code === undefined ? '"' : String.fromCharCode(Number(code)),
+        )
+    : cell;
 
 const shown = (name: string): string => JSON.stringify(printable(name, 100));
 

@@ -202,6 +202,15 @@ test('="0123" is a text with its zeros, written bare or in quotes', () => {
   }
 });
 
+test('an exported text whose parts would be formulas is read back', () => {
+  const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
+  const read1 = (cell: string) => read(`sku,name\n${quoted(cell)},n\n`).records[0]?.[1]['sku'];
+  expect(read1('="a"&CHAR(59)&"=""b"&CHAR(13)&""&CHAR(10)&"c"')).toBe('a;="b\r\nc');
+  expect(read1('=""""&CHAR(59)&"x"')).toBe('";x');
+  expect(read1('="a""&CHAR(59)&""b"')).toBe('a"&CHAR(59)&"b');
+  expect(read1('="a"&HYPERLINK("x")')).toBe('="a"&HYPERLINK("x")');
+});
+
 test.each([
   ['SKU ,name', /"SKU " is unknown\. Did you mean sku\?/],
   ['sku,Weight (g)', /Did you mean weightGrams\? .*columns=Weight \(g\):weightGrams/],
