@@ -34,6 +34,14 @@ begin atomic
   );
 end;
 
+-- The version that the clock stands for: 2^20 for each second since 2026, and a part of them for a part of a second; 2^52 from the
+-- year 2162 on.
+create function catalog.version_of_clock() returns bigint
+language sql volatile set search_path = pg_catalog, pg_temp
+begin atomic
+  select least(extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00Z') * 1048576, 4503599627370496)::bigint;
+end;
+
 -- Moves the sequence far beyond every version that may have been served before Postgres went back, so that no version is
 -- used twice. 2^36 is 19 hours of 1,000,000 versions a second, and leaves room for 131,000 incarnations.
 -- The caller holds the lock of the row in catalog.database_incarnation.
@@ -64,20 +72,18 @@ $$;
 
 -- Moves the sequence beyond every version that may have been lost if the server was started from an older copy of its disk.
 -- A fixed step would not do: the lost commits may have followed an earlier restart, with the same step from the same
--- version. So the versions follow the clock: 2^20 for each second since 2026, and a part of them for a part of a second.
--- That is beyond every version that was drawn until now, unless more than a million were drawn in each second, and lasts
--- until the year 2162. After a new incarnation the versions are ahead of the clock for 18 hours, as they are after the clock
+-- version. So the versions follow the clock. That is beyond every version that was drawn until now, unless more than a million
+-- were drawn in each second. After a new incarnation the versions are ahead of the clock for 18 hours, as they are after the clock
 -- was set back. Then a random step keeps them from repeating, and the worker notices within a second that Postgres went back.
 -- The caller holds the lock of the row in catalog.database_incarnation.
 create function catalog.note_restart() returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   last_drawn bigint;
-  seconds constant numeric := extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00Z');
   next_version bigint;
 begin
   select last_value into strict last_drawn from catalog.versions;
-  next_version := greatest(last_drawn + 4294967296 + (random() * 4294967296)::bigint, least(seconds * 1048576, 4503599627370496)::bigint);
+  next_version := greatest(last_drawn + 4294967296 + (random() * 4294967296)::bigint, catalog.version_of_clock());
   perform set_config('synchronous_commit', 'on', true);
   if next_version > 9007199254740991 then
     -- Writes are about to fail, but reads go on.
@@ -132,18 +138,16 @@ $$;
 create function catalog.highest_plausible_version() returns bigint
 language sql volatile set search_path = pg_catalog, pg_temp
 begin atomic
-  select 1099511627776 + greatest(
-    last_value,
-    least(extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00Z') * 1048576, 4503599627370496)::bigint
-  )
-  from catalog.versions;
+  select 1099511627776 + greatest(last_value, catalog.version_of_clock()) from catalog.versions;
 end;
 
 -- The worker calls this when it knows a version that is beyond the sequence, or has seen a later position of the WAL: then
 -- Postgres went back on the same timeline, as after a restore from a disk snapshot.
 -- seen_incarnation: the one that the caller found. If another caller has begun a new one since, nothing happens.
 -- Answers whether a new incarnation began. None begins for a version that this database cannot have drawn, and none within 10 s
--- after the last one. Each incarnation skips versions, so many of them would use up all versions.
+-- after the last one. Each incarnation skips up to 2^40 versions, so many of them would use up all versions: a worker that was taken
+-- over would need a day. So none begins within an hour after the last one while the versions are 2^46 ahead of the clock. That many
+-- are skipped by 64 of these incarnations, or by a thousand of those that follow a restore.
 create function catalog.begin_incarnation(seen_version bigint, seen_incarnation uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -152,8 +156,11 @@ begin
     return false;
   end if;
   if exists (
-    select from catalog.database_incarnation i
-    where i.after_version > 0 and i.began_at > clock_timestamp() - interval '10 seconds'
+    select from catalog.database_incarnation i, catalog.versions v
+    where i.after_version > 0 and i.began_at > clock_timestamp() - case
+      when v.last_value > catalog.version_of_clock() + 70368744177664 then interval '1 hour'
+      else interval '10 seconds'
+    end
   ) then
     return false;
   end if;
@@ -162,8 +169,9 @@ begin
 end
 $$;
 
-revoke all on function catalog.database_facts(), catalog.start_incarnation(bigint), catalog.note_restart(),
-  catalog.highest_plausible_version(), catalog.confirm_primary(), catalog.begin_incarnation(bigint, uuid) from public;
+revoke all on function catalog.database_facts(), catalog.version_of_clock(), catalog.start_incarnation(bigint),
+  catalog.note_restart(), catalog.highest_plausible_version(), catalog.confirm_primary(),
+  catalog.begin_incarnation(bigint, uuid) from public;
 grant execute on function catalog.confirm_primary() to catalog_read, catalog_write, invalidation_worker, orders, console;
 grant select on sequence catalog.versions to invalidation_worker;
 grant select on catalog.version_gaps to invalidation_worker;

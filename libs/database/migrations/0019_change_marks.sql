@@ -15,13 +15,14 @@ grant select on catalog.change_marks to catalog_read;
 insert into catalog.change_marks (marked_at, version, changed_at, transaction_id) values ('-infinity', 0, '-infinity', '0');
 
 -- Makes a mark, and deletes those that are older than `keep`, but for the youngest of these: there the kept changes begin.
--- It runs with the rights of its owner, because the worker may not read the history.
+-- It runs with the rights of its owner, because the worker may not read the history. The kept changes go back for a day at least.
 create function catalog.mark_changes(keep interval) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   t constant timestamptz := clock_timestamp();
   newest record;
 begin
+  perform catalog.require_age('changes', keep, interval '1 day');
   if pg_current_xact_id_if_assigned() is not null or current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'catalog.mark_changes needs a READ COMMITTED transaction of its own, that has written nothing yet'
       using errcode = 'invalid_transaction_state';

@@ -23,6 +23,8 @@ const settings: Readonly<Record<RedisServer, readonly string[]>> = {
   cache: [
     // The demo catalog takes a twentieth of this. A larger catalog meets the limit, and the cache then evicts.
     'maxmemory 256mb',
+    // A client that takes no answers is cut off before they fill the memory.
+    'maxmemory-clients 96mb',
     'maxmemory-policy allkeys-lfu',
     'save ""',
     'appendonly no',
@@ -30,6 +32,7 @@ const settings: Readonly<Record<RedisServer, readonly string[]>> = {
   state: [
     // Everything in it has a bound (libs/redis/README.md), and all bounds together stay well below this.
     'maxmemory 256mb',
+    'maxmemory-clients 64mb',
     'maxmemory-policy noeviction',
     'save ""',
     'appendonly yes',

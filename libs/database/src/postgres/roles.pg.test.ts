@@ -84,6 +84,7 @@ const forbidden: Readonly<Record<Role, readonly string[]>> = {
     'select catalog.begin_incarnation(1, null)',
     'select catalog.start_incarnation(1)',
     'select catalog.note_restart()',
+    'select catalog.version_of_clock()',
     'insert into catalog.migrations (id, name, checksum) values (99, $$x$$, $$x$$)',
   ],
   catalog_write: [
@@ -303,6 +304,12 @@ test('a service sees and answers only its own idempotency keys, and holds only i
   } finally {
     holder.release(true);
   }
+});
+
+/** All services share the table of locks. */
+test.each(['catalog_write', 'orders'] as const)('a transaction of %s holds one key', async (role) => {
+  const held = "select catalog.lock_idempotency_key('place_order', 'shop', n::text) from generate_series(1, 2) n";
+  await expect(as(role).query(held)).rejects.toMatchObject({ code: '25000' });
 });
 
 test('a forged NOTIFY changes nothing', async () => {

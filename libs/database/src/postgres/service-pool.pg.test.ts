@@ -271,6 +271,15 @@ test('no incarnation begins for a version that was never drawn, nor many one aft
     expect(await beginIncarnation(owner, 1, next.incarnation)).toBe(false);
     await owner.query("update catalog.database_incarnation set began_at = began_at - interval '11 seconds'");
     expect(await beginIncarnation(owner, 1, next.incarnation)).toBe(true);
+    // Who could begin one each 10 s would use up all versions in a day.
+    await owner.query(`select setval('catalog.versions', last_value + ${2 ** 46}) from catalog.versions`);
+    const last = await confirmPrimary(owner);
+    const age = (by: string) =>
+      owner.query('update catalog.database_incarnation set began_at = began_at - $1::interval', [by]);
+    await age('59 minutes');
+    expect(await beginIncarnation(owner, 1, last.incarnation)).toBe(false);
+    await age('1 minute');
+    expect(await beginIncarnation(owner, 1, last.incarnation)).toBe(true);
   } finally {
     await owner.end();
   }

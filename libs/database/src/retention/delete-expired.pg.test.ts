@@ -83,9 +83,10 @@ test.each([
   expect(await count()).toBe(before);
 });
 
-test('a negative or short age of the history is refused', async () => {
+test.each([
+  ['history', 'select catalog.drop_expired_history($1)'],
+  ['changes', 'select catalog.mark_changes($1)'],
+])('a negative or short age of the %s is refused', async (kind, statement) => {
   for (const age of ['-1 day', '23 hours'])
-    await expect(worker.query('select catalog.drop_expired_history($1)', [age])).rejects.toThrow(
-      'history must be kept for 1 day at least',
-    );
+    await expect(worker.query(statement, [age])).rejects.toThrow(`${kind} must be kept for 1 day at least`);
 });
