@@ -87,6 +87,8 @@ export async function ensureDatabase(port: number, password: string): Promise<st
     if (found.rowCount === 0) await client.query(`CREATE DATABASE ${client.escapeIdentifier(databaseName)}`);
     // A stack may have been killed while a person had cut its database off.
     else await client.query('ALTER DATABASE catalog ALLOW_CONNECTIONS true');
+    // Elsewhere a service could make large objects and temporary tables. Only the superuser uses these databases.
+    await client.query('REVOKE CONNECT ON DATABASE postgres, template1 FROM public');
   } finally {
     await client.end();
   }
