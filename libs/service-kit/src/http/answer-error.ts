@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import type { CatalogError } from '@catalog/contracts';
 import type { Request } from 'express';
 import { sendProblem } from '../problems/problem.ts';
 import { translate } from '../problems/translate.ts';
+import { httpLimits } from './limits.ts';
 import { noteFailure } from './observe.ts';
 import { RefusalPace } from './refusal-pace.ts';
 import { requestIdOf } from './request-id.ts';
@@ -17,8 +19,15 @@ export function answerError(res: ServerResponse<Request>, thrown: unknown): void
   }
   if (error.code === 'method_not_allowed' && !res.hasHeader('Allow')) res.setHeader('Allow', 'GET, HEAD');
   const send = () => sendProblem(res, error, requestIdOf(res.req));
-  if (error.code === 'rate_limited') setTimeout(send, refusals.next_ms());
+  const wait_ms = waitOf(error);
+  if (wait_ms > 0) setTimeout(send, wait_ms);
   else send();
 }
 
 const refusals = new RefusalPace();
+
+function waitOf({ code }: CatalogError): number {
+  if (code === 'rate_limited') return refusals.next_ms(httpLimits.refusal_ms);
+  // No limit counts these, and a signature takes longer to check than most answers. A single one need not wait.
+  return code === 'unauthenticated' ? refusals.next_ms(0) : 0;
+}

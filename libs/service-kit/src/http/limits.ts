@@ -19,7 +19,7 @@ export const httpLimits = {
   connectionsOfAddress: 2_500,
   /** How long an answer 429 waits at least. */
   refusal_ms: 250,
-  /** The time between two answers 429 of a process: a thousand a second, for about a fifth of a core. */
+  /** The time between two answers 429 or 401 of a process: a thousand a second, for about a fifth of a core. */
   refusalsApart_ms: 1,
   /** A caller that is refused should hear it before it gives up. */
   slowestRefusal_ms: 2_000,

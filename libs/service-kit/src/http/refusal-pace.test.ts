@@ -1,15 +1,34 @@
+import { CatalogError } from '@catalog/contracts';
 import { expect, test } from 'vitest';
 import { httpLimits } from './limits.ts';
 import { RefusalPace } from './refusal-pace.ts';
+import { startTestService } from './service.fixture.ts';
 
 test('refusals wait, and leave one after the other, but none waits for longer than the most', () => {
   let now_ms = 0;
   const pace = new RefusalPace(() => now_ms);
   const { refusal_ms, refusalsApart_ms, slowestRefusal_ms } = httpLimits;
-  expect(pace.next_ms()).toBe(refusal_ms);
-  expect(pace.next_ms()).toBe(refusal_ms + refusalsApart_ms);
-  for (let n = 0; n < 10_000; n++) pace.next_ms();
-  expect(pace.next_ms()).toBe(slowestRefusal_ms);
+  expect(pace.next_ms(refusal_ms)).toBe(refusal_ms);
+  expect(pace.next_ms(refusal_ms)).toBe(refusal_ms + refusalsApart_ms);
+  for (let n = 0; n < 10_000; n++) pace.next_ms(refusal_ms);
+  expect(pace.next_ms(refusal_ms)).toBe(slowestRefusal_ms);
   now_ms += slowestRefusal_ms;
-  expect(pace.next_ms()).toBe(refusal_ms);
+  expect(pace.next_ms(refusal_ms)).toBe(refusal_ms);
+});
+
+test('one request without a valid token is refused at once, and a thousand of them wait for each other', async () => {
+  await using service = await startTestService({
+    routes(app) {
+      app.use((_req, _res, next) => next(new CatalogError('unauthenticated', 'Send a token.')));
+    },
+  });
+  const took_ms = async (requests: number) => {
+    const began_ms = performance.now();
+    const asked = Array.from({ length: requests }, () => fetch(service.url));
+    for (const { status } of await Promise.all(asked)) expect(status).toBe(401);
+    return performance.now() - began_ms;
+  };
+  await took_ms(1);
+  expect(await took_ms(1)).toBeLessThan(httpLimits.refusal_ms);
+  expect(await took_ms(1_000)).toBeGreaterThan(999 * httpLimits.refusalsApart_ms);
 });
