@@ -24,6 +24,7 @@ export {
 export { answerError } from './http/answer-error.ts';
 export { isNextOnSocket } from './http/unread-answers.ts';
 export { endReady, type ReadyAnswer, takesReadyAnswer } from './http/ready-answer.ts';
+export { sendKeptFile } from './http/kept-files.ts';
 export { jsonBody, parseJson, readBody, requireContentType } from './http/json-body.ts';
 export { parseExactJson } from './json/exact-json.ts';
 export {

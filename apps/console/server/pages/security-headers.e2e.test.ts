@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import fs, { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { builtApp } from '../shell/routes.ts';
 import { runningConsole } from '../testing/running-console.ts';
 
@@ -71,6 +71,20 @@ test('browsers keep the built files, whose names contain their hash', async () =
     200,
     'public, max-age=31536000, immutable',
   ]);
+});
+
+test('what everybody may ask for takes no thread to read a file', async () => {
+  const opened = vi.spyOn(fs, 'createReadStream');
+  const [built = ''] = readdirSync(join(builtApp, 'assets'));
+  for (const file of [built, 'page.css', 'mark.svg']) {
+    const answer = await running.call('GET', `/assets/${file}`);
+    expect([answer.status, (await answer.text()).length > 100]).toEqual([200, true]);
+    const etag = answer.headers.get('etag') ?? '';
+    const again = await running.call('GET', `/assets/${file}`, { headers: { 'If-None-Match': etag } });
+    expect(again.status).toBe(304);
+  }
+  expect(opened).not.toHaveBeenCalled();
+  opened.mockRestore();
 });
 
 test('the first page needs less than 250 kB compressed', () => {

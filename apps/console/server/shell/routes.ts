@@ -1,7 +1,9 @@
 /** Sends the app for browsers, which `web/` holds and `vite build` writes into `dist/`. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import express, { type Express, type RequestHandler } from 'express';
+import { sendKeptFile } from '@catalog/service-kit';
+import type { Express, RequestHandler } from 'express';
 import { html } from '../pages/html.ts';
 import { sendPage } from '../pages/layout.ts';
 
@@ -13,16 +15,17 @@ export const builtApp = join(root, 'dist');
  * built files contain a hash of their content, so browsers keep them.
  */
 export function assets(dist = builtApp): RequestHandler {
-  const options = { index: false, redirect: false } as const;
-  return express
-    .Router()
-    .use(express.static(join(root, 'web/static'), options))
-    .use(
-      express.static(join(dist, 'assets'), {
-        ...options,
-        setHeaders: (res) => res.set('Cache-Control', 'public, max-age=31536000, immutable'),
-      }),
-    );
+  const places = [
+    { folder: join(root, 'web/static'), cacheControl: 'no-cache' },
+    { folder: join(dist, 'assets'), cacheControl: 'public, max-age=31536000, immutable' },
+  ];
+  return (req, res, next) => {
+    const name = /^\/(\w[\w.-]*)$/.exec(req.path)?.[1];
+    const found =
+      name === undefined ? undefined : places.find(({ folder }) => existsSync(join(folder, name)));
+    if (name === undefined || found === undefined || !['GET', 'HEAD'].includes(req.method)) next();
+    else sendKeptFile(req, res, join(found.folder, name), found.cacheControl);
+  };
 }
 
 /** The addresses of the app. `web/router.tsx` has the same; a test compares them. */

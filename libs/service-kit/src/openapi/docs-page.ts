@@ -2,11 +2,10 @@
  * `/docs`: Swagger UI, served by this service. It loads nothing from other hosts, and no inline script or style, so it works
  * offline and under a strict policy. Its addresses are relative, so that it works behind a proxy that adds a prefix.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import express, { type Router } from 'express';
+import { sendKeptFile } from '../http/kept-files.ts';
 import { refuseOtherMethods } from '../http/other-methods.ts';
 
 const libraryFolder = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')));
@@ -50,26 +49,6 @@ const pageOf = (title: string): string => `<!doctype html>
 </html>
 `;
 
-interface Content {
-  readonly bytes: Buffer;
-  readonly etag: string;
-}
-const contents = new Map<string, Content>();
-
-/**
- * Everybody may ask for the files, without a token. Reading them for each request would keep the few threads busy that also check
- * tokens and compress answers, so each file is read once, when it is first asked for.
- */
-function contentOf(file: string): Content {
-  let content = contents.get(file);
-  if (content === undefined) {
-    const bytes = readFileSync(file);
-    content = { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url')}"` };
-    contents.set(file, content);
-  }
-  return content;
-}
-
 /** The page and its files. */
 export function docsRoutes(title: string): Router {
   const router = express.Router({ strict: true });
@@ -81,13 +60,8 @@ export function docsRoutes(title: string): Router {
   });
   const paths = ['/docs', ...Object.keys(files).map((name) => `/docs/${name}`)];
   for (const [name, file] of Object.entries(files))
-    router.get(`/docs/${name}`, (req, res) => {
-      const { bytes, etag } = contentOf(file);
-      // The browser asks again each time, and is told that nothing has changed.
-      res.type(extname(file)).set({ 'Cache-Control': 'no-cache', ETag: etag });
-      if (req.fresh) res.status(304).end();
-      else res.end(bytes);
-    });
+    // The browser asks again each time, and is told that nothing has changed.
+    router.get(`/docs/${name}`, (req, res) => sendKeptFile(req, res, file, 'no-cache'));
   router.all(paths, refuseOtherMethods(['GET', 'HEAD']));
   return router;
 }
