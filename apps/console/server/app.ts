@@ -1,6 +1,7 @@
 import type { Wrapped } from '@catalog/cache';
 import type { UserProfile } from '@catalog/contracts';
 import {
+  CallerPlaces,
   type Clock,
   createServiceApp,
   limitRate,
@@ -22,7 +23,7 @@ import { Editing } from './editing/editing.ts';
 import { editingRoutes } from './editing/routes.ts';
 import { ReaderProbe } from './follow/reader-probe.ts';
 import { followRoutes } from './follow/routes.ts';
-import { liveRoutes } from './live/routes.ts';
+import { liveRoutes, streamLimits } from './live/routes.ts';
 import { WorkerStream } from './live/worker-stream.ts';
 import { overviewRoutes } from './overview/routes.ts';
 import type { Series } from './overview/series.ts';
@@ -87,6 +88,7 @@ export interface Dependencies {
 export function createApp(deps: Dependencies): Express {
   const { accounts, actions, origin, log } = deps;
   const store = new SessionStore(deps.redis, deps.clock);
+  const streams = new CallerPlaces(streamLimits);
 
   return createServiceApp({
     service: serviceName,
@@ -108,9 +110,9 @@ export function createApp(deps: Dependencies): Express {
       peopleRoutes(app, { ...deps, sessions: store });
       overviewRoutes(app, deps);
       auditLogRoutes(app, deps);
-      liveRoutes(app, { stream: new WorkerStream(deps.caller) });
+      liveRoutes(app, { stream: new WorkerStream(deps.caller), streams });
       editingRoutes(app, { accounts, editing: new Editing(deps.redis) });
-      followRoutes(app, { ...deps, probe: (username) => probe(deps, username) });
+      followRoutes(app, { ...deps, streams, probe: (username) => probe(deps, username) });
       forwardRoutes(app, forwarded, deps);
       breakItRoutes(app, deps);
       queueRoutes(app, deps);

@@ -1,5 +1,5 @@
 import { CatalogError, productIdSchema, skuSchema, versionSchema } from '@catalog/contracts';
-import { parse, readBody, type Logger } from '@catalog/service-kit';
+import { type CallerPlaces, parse, readBody, type Logger } from '@catalog/service-kit';
 import type { Express, Request, Response } from 'express';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -29,6 +29,8 @@ export interface FollowDependencies {
   readonly clockOffset_ms: () => Promise<number>;
   /** Finds and asks the readers for one person. */
   readonly probe: (username: string) => ReaderProbe;
+  /** Places for open streams. */
+  readonly streams: CallerPlaces;
 }
 
 const params = z.object({ id: productIdSchema });
@@ -61,7 +63,9 @@ export function followRoutes(app: Express, deps: FollowDependencies): void {
   for (const route of followed) {
     const guards = [audited(deps.actions, route.action), requireRole(route.role, deps)];
     app.patch(route.at, ...guards, (req, res) => save(deps, follows, route.of(req), req, res));
-    app.get(`${route.at}/follow/:version`, (req, res) => sendFollowed(follows, route.of(req), req, res));
+    app.get(`${route.at}/follow/:version`, (req, res) =>
+      sendFollowed(deps, follows, route.of(req), req, res),
+    );
     app.get(`${route.at}/readers`, (req, res) => sendReaders(deps, route.of(req).path, res));
   }
   app.get('/api/products/by-sku/:sku/readers', (req, res) =>
@@ -104,19 +108,30 @@ async function save(
   }
 }
 
-function sendFollowed(follows: LRUCache<string, Follow>, of: Followable, req: Request, res: Response): void {
+function sendFollowed(
+  { streams }: FollowDependencies,
+  follows: LRUCache<string, Follow>,
+  of: Followable,
+  req: Request,
+  res: Response,
+): void {
   const { version } = parse(versions, req.params, 'params');
   const follow = follows.get(nameOf(of, version));
   if (follow === undefined)
     throw new CatalogError('not_found', 'This change is not followed, or was more than 5 minutes ago.');
-  const stream = new BrowserStream(res, signedIn(res).isStillSignedIn);
+  const { accountId, isStillSignedIn } = signedIn(res);
+  const place = streams.take(accountId);
+  const stream = new BrowserStream(res, isStillSignedIn);
   const send = (): void => {
     const { state } = follow;
     stream.send({ event: 'followed', data: JSON.stringify(state) });
     if (state.isDone) stream.end();
   };
   const unlisten = follow.listen(send);
-  res.on('close', unlisten);
+  res.on('close', () => {
+    unlisten();
+    place[Symbol.dispose]();
+  });
   send();
 }
 

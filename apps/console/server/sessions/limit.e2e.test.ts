@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { streamLimits } from '../live/routes.ts';
 import { runningConsole, type RunningConsole } from '../testing/running-console.ts';
 
 let running: RunningConsole;
@@ -57,4 +58,32 @@ test('a person with many slow searches is refused more of them, and nobody else'
   const answers = await Promise.all(Array.from({ length: 40 }, () => search(greedy)));
   expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
   expect((await search(other)).status).toBe(404);
+});
+
+test('a person has a few streams at once, live ones and followed changes together, and nobody else has fewer', async () => {
+  await using lonely = await runningConsole();
+  const [greedy, other] = [await lonely.signIn('editor'), await lonely.signIn('viewer')];
+  const id = randomUUID();
+  const absent = { state: 'absent' };
+  const view = { postgres: absent, redis: absent, near: absent, lastInvalidation: null, process: {} };
+  lonely.worker.answers[`/v1/products/${id}/cache`] = { status: 200, body: JSON.stringify(view) };
+  lonely.worker.answers[`/v1/products/${id}`] = { status: 200, body: '{}' };
+  const saved = await lonely.call('PATCH', `/api/products/${id}`, {
+    cookie: greedy,
+    headers: { follow: 'true' },
+    json: {},
+  });
+  expect(saved.status).toBe(200);
+  const open = (cookie: string, n: number) =>
+    lonely.call('GET', n % 2 === 0 ? '/api/live' : `/api/products/${id}/follow/0`, { cookie });
+  const streams = [];
+  for (let n = 0; n < streamLimits.mostPerCaller; n++) streams.push(await open(greedy, n));
+  expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
+  const more = await Promise.all([0, 1].map((n) => open(greedy, n)));
+  expect(more.map(({ status }) => status)).toEqual([429, 429]);
+  streams.push(await open(other, 0));
+  expect(streams.at(-1)?.status).toBe(200);
+  // An ended stream gives its place back.
+  await Promise.all(streams.map(({ body }) => body?.cancel()));
+  await expect.poll(async () => (await open(greedy, 0)).status).toBe(200);
 });
