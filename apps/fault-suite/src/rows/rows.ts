@@ -2,6 +2,7 @@ import { attackRows } from './attack-rows.ts';
 import { cacheRows } from './cache-rows.ts';
 import { changeFeedRows } from './change-feed-rows.ts';
 import { changeSlotRows } from './change-slot-rows.ts';
+import { chunksRow } from './chunks-row.ts';
 import { clockRow } from './clock-row.ts';
 import { databaseRows } from './database-rows.ts';
 import { deployRows } from './deploy-rows.ts';
@@ -49,6 +50,7 @@ export const rows: readonly Row[] = [
   keptMemoryRow,
   listRow,
   ...attackRows,
+  chunksRow,
   ...shardRows,
   stateRedisRow,
   truncateRow,
