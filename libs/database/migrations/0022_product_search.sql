@@ -77,7 +77,11 @@ create index product_search_words on catalog.product_search using gin (words);
 -- Words without digits that some product has or had, to find the right one for a word with a typing error. An index of
 -- trigrams over all names would cost an insert half of its time. The index is not unique: two transactions that add the same
 -- new word must not wait for each other, and a word that stands here twice does no harm.
-create table catalog.known_words (word text not null);
+create table catalog.known_words (
+  word text not null,
+  -- Since a look found no product with it.
+  unused_since timestamptz
+);
 grant select on catalog.known_words to catalog_read;
 create index known_words_word on catalog.known_words (word);
 create index known_words_trigrams on catalog.known_words using gin (word catalog.gin_trgm_ops);
@@ -89,9 +93,56 @@ begin atomic
   select distinct w.word
   from unnest(vectors) as vector, unnest(tsvector_to_array(vector)) as w (word)
   where length(w.word) > 3 and w.word !~ '[0-9]'
-    and not exists (select from catalog.known_words k where k.word = w.word);
+    and not exists (select from catalog.known_words k where k.word = w.word and k.unused_since is null);
 end;
 revoke execute on function catalog.learn_words from public;
+
+-- Up to where the last look came.
+create table catalog.word_progress (
+  only_row boolean primary key default true check (only_row),
+  checked_to text not null default ''
+);
+insert into catalog.word_progress default values;
+
+-- Forgets words that no product has any more: whoever renames a product again and again would fill the table with them. Each call looks
+-- at the next words of the alphabet, at most at_most. It marks those without a product, and deletes those that were marked an hour
+-- ago: a product that is being saved during the look, with a word that was known, is visible by then. One that is saved after the mark
+-- adds the word again. It also deletes words that stand here twice. Answers how many it deleted. At most one session works.
+create function catalog.forget_words(at_most integer) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+declare
+  last_word text;
+  words bigint;
+  deleted bigint;
+begin
+  select p.checked_to into last_word from catalog.word_progress p for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  with looked as materialized (
+    select k.ctid, k.word, k.unused_since,
+      exists (select from catalog.product_search s where s.words @@ quote_literal(k.word)::tsquery) as is_used,
+      exists (
+        select from catalog.known_words other
+        where other.word = k.word and other.unused_since is null and (k.unused_since is not null or other.ctid > k.ctid)
+      ) as is_double
+    from (select ctid, word, unused_since from catalog.known_words where word > last_word order by word limit at_most) as k
+  ), marked as (
+    update catalog.known_words k set unused_since = case when not l.is_used then clock_timestamp() end
+    from looked l where k.ctid = l.ctid and not l.is_double and l.is_used = (l.unused_since is not null)
+  ), gone as (
+    delete from catalog.known_words k using looked l
+    where k.ctid = l.ctid
+      and (l.is_double or (not l.is_used and l.unused_since < clock_timestamp() - interval '1 hour'))
+    returning 1
+  )
+  select (select count(*) from gone), count(*), max(word) into deleted, words, last_word from looked;
+  update catalog.word_progress set checked_to = case when words < at_most then '' else last_word end;
+  return deleted;
+end
+$$;
+revoke execute on function catalog.forget_words from public;
+grant execute on function catalog.forget_words to invalidation_worker;
 
 create function catalog.search_inserted_products() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

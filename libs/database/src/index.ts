@@ -22,6 +22,7 @@ export { entityLoaders, type EntityLoaders } from './entities/loaders.ts';
 export type { EntityLoader, EntityRow } from './entities/entity-row.ts';
 export { loadProductBySku, loadProducts, loadSkus } from './products/load.ts';
 export { exportedFields, exportProducts, type ExportedRow } from './products/export/export.ts';
+export { forgetWords } from './products/known-words.ts';
 export { joinProductCounts } from './products/lists/counts.ts';
 export { countFacets } from './products/lists/facets.ts';
 export { listProducts, type ProductPage, type ProductPageRequest } from './products/lists/page.ts';

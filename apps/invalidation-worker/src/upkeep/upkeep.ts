@@ -1,5 +1,5 @@
 import { type ChangeSlot, type Outbox, OutboxRetention } from '@catalog/change-feed';
-import { joinProductCounts, type Pool, type RetentionAges } from '@catalog/database';
+import { forgetWords, joinProductCounts, type Pool, type RetentionAges } from '@catalog/database';
 import { type Part, repeat, together } from '@catalog/runtime';
 import { Auditor, type AuditorOptions } from '../audit/auditor.ts';
 import type { FailureReporter } from '../failures/report-failure.ts';
@@ -14,6 +14,9 @@ import { HistoryPartitions } from './history-partitions.ts';
 const backlogInterval_ms = 5_000;
 /** Each change adds up to four rows. A list sums up the rows that are added in this time within a few milliseconds. */
 const countsInterval_ms = 10_000;
+const wordsInterval_ms = 10_000;
+/** A look at a word takes about 0.1 ms. */
+const wordsAtOnce = 1_000;
 
 interface UpkeepOptions {
   readonly pool: Pool;
@@ -66,6 +69,14 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
         onError: reportFailure('product counts', { tries_ms: countsInterval_ms }),
       }),
   };
+  const knownWords: Part = {
+    run: (signal) =>
+      repeat(() => forgetWords(pool, wordsAtOnce), {
+        every_ms: wordsInterval_ms,
+        signal,
+        onError: reportFailure('known words', { tries_ms: wordsInterval_ms }),
+      }),
+  };
   const parts = together(
     auditor,
     new OutboxRetention({
@@ -83,6 +94,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     changeMarks(pool, changesAge_s, reportFailure),
     backlogMetrics,
     productCounts,
+    knownWords,
   );
   return { auditor, run: (signal) => parts.run(signal) };
 }

@@ -206,7 +206,7 @@ const rights: Readonly<Record<string, string>> = {
   'catalog_write delete': 'imports products',
   'invalidation_worker usage': 'catalog',
   'invalidation_worker execute':
-    'acquire_awake_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history join_product_counts land_changes make_history_partitions mark_changes release_awake_lock write_changes_to write_milestone',
+    'acquire_awake_lock begin_incarnation change_source confirm_primary delete_expired drop_expired_history forget_words join_product_counts land_changes make_history_partitions mark_changes release_awake_lock write_changes_to write_milestone',
   'invalidation_worker select':
     'cache_incarnation change_slot console_users.id console_users.password_changed_at console_users.role console_users.username database_incarnation former_incarnations orders.completed_at orders.currency orders.status orders.total_minor outbox outbox_epoch product_views products purged_tombstones refreshed_changes set_aside_keys settings tombstones version_gaps versions view_progress',
   'invalidation_worker insert':
