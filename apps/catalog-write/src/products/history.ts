@@ -19,7 +19,7 @@ export function historyRoute(pool: Pool, params: z.ZodObject<{ id: z.ZodType<str
     path: '/v1/products/{id}/history',
     summary: 'Who changed which fields of a product, when, newest first',
     description:
-      'As far back as history is kept. Deleted products have one too. A page has fewer changes than `limit` if it would be larger than a megabyte. `changedBy` is "sql" for a change made by hand.',
+      'As far back as history is kept. Deleted products have one too. A page has fewer changes than `limit` if it would be larger than a megabyte. `changedBy` is "sql" for a change made by hand. A create has all fields, unless thousands of changes follow it.',
     scope: 'catalog:write',
     params,
     query,

@@ -212,6 +212,37 @@ test('a change that is larger than a page is a page of its own', async () => {
   expect(third?.nextBefore).toBeUndefined();
 });
 
+test('a create reads its first thousands of later changes, and leaves out the fields that these do not tell', async () => {
+  const { id, version } = await insertRow(pool, { name: 'first' });
+  await pool.query(
+    `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values, new_values)
+     select $1, nextval('catalog.versions'), 'update', 'test', clock_timestamp(), jsonb_build_object('priceMinor', n), '{}'
+     from generate_series(1, 5001) n`,
+    [id],
+  );
+  await pool.query("update catalog.products set name = 'second' where id = $1", [id]);
+  const created = async () => {
+    const page = await readProductHistory(pool, { productId: id, limit: 1, beforeVersion: version + 1 });
+    return page?.changes[0]?.fields;
+  };
+  expect(await created()).toEqual([{ field: 'priceMinor', old: null, new: 1 }]);
+  // Large values are packed, and take long to read.
+  await pool.query('truncate catalog.product_history');
+  await pool.query(
+    `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values, new_values)
+     select $1, $2::bigint + n, 'update', 'test', clock_timestamp(), jsonb_build_object('description', repeat(n || ' ', 5000)), '{}'
+     from generate_series(1, 251) n
+     union all select $1, $2::bigint, 'create', 'test', clock_timestamp(), null, null`,
+    [id, version],
+  );
+  expect((await created())?.map(({ field }) => field)).toEqual(['description']);
+  await pool.query(
+    `delete from catalog.product_history where product_id = $1 and version = $2::bigint + 251`,
+    [id, version],
+  );
+  expect(await created()).toHaveLength(14);
+});
+
 test('history cannot be rewritten, not even by its owner', async () => {
   await insertRow(pool);
   await expect(pool.query("update catalog.product_history set changed_by = 'somebody else'")).rejects.toThrow(
