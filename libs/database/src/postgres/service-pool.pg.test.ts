@@ -272,7 +272,7 @@ test('no incarnation begins for a version that was never drawn, nor many one aft
     await owner.query("update catalog.database_incarnation set began_at = began_at - interval '11 seconds'");
     expect(await beginIncarnation(owner, 1, next.incarnation)).toBe(true);
     // Who could begin one each 10 s would use up all versions in a day.
-    await owner.query(`select setval('catalog.versions', last_value + ${2 ** 46}) from catalog.versions`);
+    await owner.query(`select setval('catalog.versions', last_value + ${2 ** 47}) from catalog.versions`);
     const last = await confirmPrimary(owner);
     const age = (by: string) =>
       owner.query('update catalog.database_incarnation set began_at = began_at - $1::interval', [by]);

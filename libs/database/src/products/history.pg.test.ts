@@ -227,12 +227,11 @@ test('a create reads its first thousands of later changes, and leaves out the fi
   };
   expect(await created()).toEqual([{ field: 'priceMinor', old: null, new: 1 }]);
   // Large values are packed, and take long to read.
-  await pool.query('truncate catalog.product_history');
+  await pool.query("delete from catalog.product_history where operation = 'update'");
   await pool.query(
     `insert into catalog.product_history (product_id, version, operation, changed_by, changed_at, old_values, new_values)
      select $1, $2::bigint + n, 'update', 'test', clock_timestamp(), jsonb_build_object('description', repeat(n || ' ', 5000)), '{}'
-     from generate_series(1, 251) n
-     union all select $1, $2::bigint, 'create', 'test', clock_timestamp(), null, null`,
+     from generate_series(1, 251) n`,
     [id, version],
   );
   expect((await created())?.map(({ field }) => field)).toEqual(['description']);

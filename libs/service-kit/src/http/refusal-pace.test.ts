@@ -1,5 +1,5 @@
 import { CatalogError } from '@catalog/contracts';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { httpLimits } from './limits.ts';
 import { RefusalPace } from './refusal-pace.ts';
 import { startTestService } from './service.fixture.ts';
@@ -16,7 +16,7 @@ test('refusals wait, and leave one after the other, but none waits for longer th
   expect(pace.next_ms(refusal_ms)).toBe(refusal_ms);
 });
 
-test('one request without a valid token is refused at once, and a thousand of them wait for each other', async () => {
+test('one request without a valid token is refused at once, and many of them one after the other', async () => {
   await using service = await startTestService({
     routes(app) {
       app.use((_req, _res, next) => next(new CatalogError('unauthenticated', 'Send a token.')));
@@ -30,5 +30,8 @@ test('one request without a valid token is refused at once, and a thousand of th
   };
   await took_ms(1);
   expect(await took_ms(1)).toBeLessThan(httpLimits.refusal_ms);
-  expect(await took_ms(1_000)).toBeGreaterThan(999 * httpLimits.refusalsApart_ms);
+  // At a thousand a second, they would show how fast this machine is.
+  vi.spyOn(httpLimits, 'refusalsApart_ms', 'get').mockReturnValue(50);
+  expect(await took_ms(30)).toBeGreaterThan(29 * 50);
+  vi.restoreAllMocks();
 });
