@@ -1,4 +1,4 @@
-/** Secrets and personal data must not leak into logs, jobs, keys or command lines. */
+/** Secrets and personal data must not leak into logs, jobs, keys or command lines, and services reach one database only. */
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -113,4 +113,12 @@ test('no secret is in a log, in the printed output, in a command line or in a jo
     expect(texts.length, where).toBeGreaterThan(0);
     for (const secret of secrets) expect(texts.join('\n').includes(secret), where).toBe(false);
   }
+});
+
+test.each(['postgres', 'template1'])('a service may not use the database %s', async (name) => {
+  const url = new URL(await stack.databaseUrl('orders'));
+  url.pathname = name;
+  const pool = createPool({ url: url.href, applicationName: 'test', max: 1 });
+  await expect(pool.query('select 1')).rejects.toThrow('permission denied for database');
+  await pool.end();
 });

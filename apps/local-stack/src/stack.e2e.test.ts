@@ -319,14 +319,6 @@ test.each([...services, ...stores])(
   40_000,
 );
 
-test.each(['postgres', 'template1'])('a service may not use the database %s', async (name) => {
-  const url = new URL(await stack.databaseUrl('orders'));
-  url.pathname = name;
-  const pool = createPool({ url: url.href, applicationName: 'test', max: 1 });
-  await expect(pool.query('select 1')).rejects.toThrow('permission denied for database');
-  await pool.end();
-});
-
 test('a second stack on the same ports is refused, and the process that holds the port is named', async () => {
   await using elsewhere = await stackPlace();
   await using second = await startLocalStack(
