@@ -56,6 +56,7 @@ const withFormulas = ['=1+1', 'Lamp;=1+1', '"; "@x', '="a"&CHAR(59)&"b"'].map((n
   category: 'Lighting',
   priceMinor: 1,
   currency: 'EUR',
+  status: 'active' as const,
   attributes: { note: `x;${name}` },
 }));
 
