@@ -308,7 +308,8 @@ test('a service sees and answers only its own idempotency keys, and holds only i
 
 /** All services share the table of locks. */
 test.each(['catalog_write', 'orders'] as const)('a transaction of %s holds one key', async (role) => {
-  const held = "select catalog.lock_idempotency_key('place_order', 'shop', n::text) from generate_series(1, 2) n";
+  const held =
+    "select catalog.lock_idempotency_key('place_order', 'shop', n::text) from generate_series(1, 2) n";
   await expect(as(role).query(held)).rejects.toMatchObject({ code: '25000' });
 });
 

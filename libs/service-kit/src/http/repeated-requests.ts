@@ -196,12 +196,8 @@ export class RepeatedRequests {
 
   /** If the client is slow to take the answer, the request ends later. */
   #observe(socket: Socket, answer: ReadyAnswer): void {
-    const ended = (error?: Error | null) => {
-      if (error) this.#options.front.left?.(answer);
-      else answer.series.observe((performance.now() - answer.began_ms) / 1_000);
-    };
-    if (socket.writableLength === 0) ended();
-    else socket.write('', ended);
+    if (socket.writableLength === 0) ended(answer);
+    else socket.write('', (error) => (error ? this.#options.front.left?.(answer) : ended(answer)));
   }
 
   /** An error of the front would end the process. `node:http` leads to the same one, and Express answers it. */
@@ -263,3 +259,6 @@ function knownOf(text: string, url: string | undefined, headers: PlainHeaders): 
   const tail = Buffer.from(text.slice(begin.length - version.length), 'latin1').toString('latin1');
   return { text: tail, headers: { ...headers } };
 }
+
+const ended = ({ series, began_ms }: ReadyAnswer): void =>
+  series.observe((performance.now() - began_ms) / 1_000);
