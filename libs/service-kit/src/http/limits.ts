@@ -31,8 +31,8 @@ export const httpLimits = {
   firsts_ms: 5,
   /** For this time a turn serves requests that were sent ahead. A read that no cache answers takes about six turns. */
   turn_ms: 0.2,
-  /** Requests that may wait on one connection: far more than clients pipeline. */
-  pipelined: 256,
+  /** So many requests of one connection may wait. What the client sends behind them is not read before it is their turn. */
+  readAhead: 4,
   /** A request that is longer is not compared with earlier ones. With a token it has about 700. Each connection keeps its own. */
   repeated_bytes: 8_192,
   /** What clients may send behind requests whose answers are under way. Beyond it, those that send more are cut off. */

@@ -31,7 +31,7 @@ test('one request without a valid token is refused at once, and many of them one
   await took_ms(1);
   expect(await took_ms(1)).toBeLessThan(httpLimits.refusal_ms);
   // At a thousand a second, they would show how fast this machine is.
-  vi.spyOn(httpLimits, 'refusalsApart_ms', 'get').mockReturnValue(50);
+  vi.spyOn(httpLimits as { refusalsApart_ms: number }, 'refusalsApart_ms', 'get').mockReturnValue(50);
   expect(await took_ms(30)).toBeGreaterThan(29 * 50);
   vi.restoreAllMocks();
 });

@@ -133,6 +133,25 @@ test('what a client sends behind a request is answered after it, and in its orde
   expect(made.received()).toMatch(/\/later\/1 of[^]*\/now\/2 of[^]*GET \/x\/3 of[^]*\/now\/4 of/);
 });
 
+test('an answer that waits for the one before it is not overtaken by that of a repeated request', async () => {
+  for (let round = 0; round < 20; round++) {
+    using made = await knownClient();
+    let goOn = () => {};
+    running.front.waits = () => new Promise<void>((resolve) => (goOn = resolve));
+    made.socket.write(get('/later/1'));
+    await eventually(() => running.front.repeated.includes('/later/1'));
+    // They wait for the answer, and are then read in one turn of the event loop.
+    for (const chunk of [get('/now/2') + get('/now/3'), get('/now/4'), get('/now/5')]) {
+      made.socket.write(chunk);
+      await pause(3);
+    }
+    goOn();
+    await eventually(() => made.answers() === 9);
+    expect(made.received().match(/\d of/g)).toEqual(['1 of', '2 of', '3 of', '4 of', '5 of']);
+    running.front.repeated.length = 0;
+  }
+});
+
 test('a client that sends too much behind a request is cut off', async () => {
   using made = await knownClient();
   vi.spyOn(httpLimits, 'sentAhead_bytes', 'get').mockReturnValue(100);
@@ -298,6 +317,8 @@ const piece = fc.oneof(
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/express/${n}`)]) },
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/now/${n}`) + get(`/now/${n + 1}`)]) },
   { weight: 1, arbitrary: fc.nat(9).map((n) => [twice(n), twice(n)]) },
+  // More than are read ahead.
+  { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/later/${n}`).repeat(3) + get(`/slow/${n}`).repeat(9)]) },
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/later/${n}`) + get(`/slow/${n}`)]) },
   // What stands behind the place where it is cut looks like a request of its own.
   { weight: 1, arbitrary: fc.nat(9).map((n) => [unfinished(n), get(`/now/${n}`)]) },

@@ -12,6 +12,8 @@ export interface RepeatedRequestsOptions {
   readonly admits: (socket: Socket) => boolean;
   /** A request for which `admits` was true is not served here after all. */
   readonly giveBack: (socket: Socket) => void;
+  /** Whether some bytes of this connection wait, and `node:http` has not read them yet. */
+  readonly holds: (socket: Socket) => boolean;
   /** Called when an answer is written. */
   readonly answered: (socket: Socket) => void;
   readonly isDraining: () => boolean;
@@ -77,8 +79,11 @@ export class RepeatedRequests {
     this.#connections.set(socket, new Connection(socket, (chunk, of) => this.#read(chunk, of)));
   }
 
-  /** To be called for each answer that was sent through `node:http`. */
-  ended(req: IncomingMessage): void {
+  /** To be called for each answer that is complete, and goes through `node:http`. */
+  ended(res: ServerResponse): void {
+    // Until those before it are sent, its bytes are not in the socket. Another answer would overtake it there.
+    if (res.socket === null && !res.writableFinished) return;
+    const { req } = res;
     this.#answered = req;
     const connection = this.#connections.get(req.socket);
     if (connection?.last !== req) return;
@@ -134,6 +139,7 @@ export class RepeatedRequests {
     connection.last = undefined;
     connection.reader.next(chunk);
     if (this.#requests === before || this.#newest === undefined || !text.endsWith(end)) return;
+    if (this.#options.holds(connection.socket)) return;
     const { req, shouldKeepAlive } = this.#newest;
     const headers = shouldKeepAlive ? plainHeaders(req) : undefined;
     // Without a body, the request ends with the chunk.

@@ -64,7 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     inFlight.delete(this);
     if (!this.req.complete) cutUnlessComplete(this.req);
     unread.ended(this);
-    repeated?.ended(this.req);
+    repeated?.ended(this);
   }
 
   /** Its bytes are in the socket by now, as far as the system has not taken them. */
@@ -80,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         draining || front === undefined ? 'passedOn' : answerOf(front, req, res, repeated?.found, log);
       if (answer !== 'passedOn') repeated?.takenByFront(req);
       if (answer === 'answered') {
-        repeated?.ended(req);
+        repeated?.ended(res);
         unread.answered(req.socket);
         return;
       }
@@ -99,6 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       front,
       admits: (socket) => unread.admits(socket),
       giveBack: (socket) => unread.giveBack(socket),
+      holds: (socket) => unread.holds(socket),
       answered: (socket) => unread.answered(socket),
       isDraining: () => draining,
       log,

@@ -13,12 +13,16 @@ interface Connection {
   answer: ServerResponse | undefined;
   /** Requests that wait for those before them on this connection, or for their turn. */
   readonly waiting: Exchange[];
-  /** What those take, about. */
+  /** What the client has sent behind them, of which nothing is read yet. */
+  held: Buffer[];
+  /** What all of that takes, about. */
   waiting_bytes: number;
   /** What the client had taken at the last look, and how many looks since then found the same. */
   taken: string;
   sameLooks: number;
   readonly reader: FirstReader;
+  /** Node reads no more requests of this connection. */
+  isOver: boolean;
 }
 
 export interface UnreadLimits {
@@ -58,6 +62,8 @@ export class UnreadAnswers {
   readonly #turns: FairTurns;
   /** What all waiting requests take, about. */
   #waiting_bytes = 0;
+  /** The requests that `take` was called for. */
+  #taken = 0;
   #looked_ms = 0;
   /** What was made since the last look, and was not taken at once. */
   #made_bytes = 0;
@@ -71,17 +77,15 @@ export class UnreadAnswers {
 
   watch(server: Server): void {
     server.on('connection', (socket) => {
-      const reader = readFirst(socket, (chunk) => {
-        if (this.#waiting_bytes > this.#limits.unread_bytes && hasSeveral(chunk)) socket.destroy();
-        else reader.next(chunk);
-      });
-      const connection = {
+      const connection: Connection = {
         answer: undefined,
         waiting: [],
+        held: [],
         waiting_bytes: 0,
         taken: '',
         sameLooks: 0,
-        reader,
+        reader: readFirst(socket, (chunk) => this.#read(socket, connection, chunk)),
+        isOver: false,
       };
       this.#open.set(socket, connection);
       socket.on('drain', () => this.#next(socket));
@@ -90,8 +94,14 @@ export class UnreadAnswers {
         this.#open.delete(socket);
       });
     });
-    // Node does not read this socket any more.
-    server.on('connect', (_req, socket) => this.#open.get(socket as Socket)?.reader.end());
+    const end = (socket: Socket) => {
+      const connection = this.#open.get(socket);
+      if (connection !== undefined) connection.isOver = true;
+      connection?.reader.end();
+    };
+    // Node does not read these sockets any more.
+    server.on('connect', (_req, socket) => end(socket as Socket));
+    server.on('clientError', (_error, socket) => end(socket as Socket));
     const timer = setInterval(() => {
       this.#cutThoseWhoTakeNothing();
       this.#cutThoseWithTheMost();
@@ -105,8 +115,64 @@ export class UnreadAnswers {
     this.#waiting_bytes += bytes;
   }
 
+  /** Whether some bytes of this connection wait to be read. */
+  holds(socket: Socket): boolean {
+    return (this.#open.get(socket)?.held.length ?? 0) > 0;
+  }
+
+  #read(socket: Socket, connection: Connection, chunk: Buffer): void {
+    const rest = connection.held.length > 0 ? chunk : this.#parse(socket, connection, chunk);
+    if (rest === undefined) return;
+    if (this.#waiting_bytes > this.#limits.unread_bytes) {
+      socket.destroy();
+      return;
+    }
+    connection.held.push(rest);
+    // The rest keeps the memory of its chunk.
+    this.#waits(connection, chunk.length);
+    socket.pause();
+    this.#lookAgain();
+  }
+
+  /**
+   * Gives a chunk to Node, request by request. A chunk may have 2,500 of them, which take 30 ms and 10 MB, and the parser of Node
+   * cannot stop within what it is given.
+   *
+   * @returns what has to wait, because enough requests of this connection do, or the client takes no answers
+   */
+  #parse(socket: Socket, connection: Connection, chunk: Buffer): Buffer | undefined {
+    let from = 0;
+    let ends = 1;
+    while (from < chunk.length && !connection.isOver && socket.writable) {
+      if (connection.waiting.length >= httpLimits.readAhead || isPausedByNode(socket)) return chunk.subarray(from);
+      const to = placeBehindHeaders(chunk, from, ends);
+      const before = this.#taken;
+      connection.reader.next(to - from === chunk.length ? chunk : chunk.subarray(from, to));
+      // It was no end of headers, but a part of a body, which may have many.
+      ends = this.#taken === before ? Math.min(2 * ends, mostEndsAtOnce) : 1;
+      from = to;
+    }
+    return undefined;
+  }
+
+  #readHeld(socket: Socket, connection: Connection): void {
+    const { held } = connection;
+    for (let chunk = held[0]; chunk !== undefined; chunk = held[0]) {
+      const rest = this.#parse(socket, connection, chunk);
+      if (rest !== undefined) {
+        held[0] = rest;
+        return;
+      }
+      held.shift();
+    }
+    const ofRequests = connection.waiting.reduce((sum, [req]) => sum + sizeOf(req), 0);
+    this.#waits(connection, ofRequests - connection.waiting_bytes);
+    socket.resume();
+  }
+
   /** Serves the request now, or when its turn has come and the client has taken the answers before it on its connection. */
   take(req: IncomingMessage, res: ServerResponse): void {
+    this.#taken += 1;
     const isNext = isNextOnSocket(res);
     // Nothing is before it. This is the way of nearly all requests, and costs no look-up.
     if (isNext && this.#turns.admits(req.socket, false)) {
@@ -123,7 +189,6 @@ export class UnreadAnswers {
     }
     connection.waiting.push([req, res]);
     this.#waits(connection, sizeOf(req));
-    if (connection.waiting.length > httpLimits.pipelined) req.socket.destroy();
     this.#lookAgain();
   }
 
@@ -174,6 +239,7 @@ export class UnreadAnswers {
       this.#waits(connection, -sizeOf(exchange[0]));
       this.#serve(...exchange);
     }
+    if (connection.waiting.length === 0 && connection.held.length > 0) this.#readHeld(socket, connection);
   }
 
   #lookAgain(): void {
@@ -221,14 +287,22 @@ export class UnreadAnswers {
 
 const headersEnd = Buffer.from('\r\n\r\n');
 
-/**
- * A chunk may have 2,500 requests, and the parser of Node cannot stop within it. A turn of the event loop may read a thousand chunks,
- * and a connection that is cut off keeps its memory until the end of the turn. So while too much waits, such chunks are not parsed.
- */
-const hasSeveral = (chunk: Buffer): boolean => {
-  const end = chunk.indexOf(headersEnd);
-  return end !== -1 && end + headersEnd.length < chunk.length;
-};
+/** A body may consist of nothing but such ends. Then a chunk of it is given to Node in a few hundred parts. */
+const mostEndsAtOnce = 64;
+
+/** @returns the place behind so many ends of headers; the end of the chunk if it has fewer */
+function placeBehindHeaders(chunk: Buffer, from: number, ends: number): number {
+  let at = from;
+  for (let n = 0; n < ends; n++) {
+    const end = chunk.indexOf(headersEnd, at);
+    if (end === -1) return chunk.length;
+    at = end + headersEnd.length;
+  }
+  return at;
+}
+
+/** Then its parser takes nothing: what it was given would fail an assertion. Node goes on when the client has taken its answers. */
+const isPausedByNode = (socket: Socket): boolean => (socket as unknown as { _paused?: boolean })._paused === true;
 
 /** Above its high-water mark, the socket emits `drain` when the client has taken everything. */
 const canTakeNext = (socket: Socket, { answer }: Connection): boolean =>
