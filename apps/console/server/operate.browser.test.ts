@@ -66,6 +66,40 @@ test('live changes name who changed what, are filtered by person, and lead to th
   await page.waitForURL(/\/changes/);
 });
 
+test('all tabs of a browser share one live stream, and another takes it over when its tab is closed', async () => {
+  const first = await app.open('viewer', { path: '/changes' });
+  // A browser opens six connections to a server. A stream in each tab would leave none for answers.
+  const streams = new Set<string>();
+  const tabs: Page[] = [];
+  for (let n = 0; n < 7; n++) {
+    const tab = await first.context().newPage();
+    tab.on('request', (request) => {
+      if (request.url().endsWith('/api/live')) streams.add(request.url() + n);
+    });
+    await tab.goto(`${app.url}/changes`);
+    tabs.push(tab);
+  }
+  const seenIn = async (tab: Page, sku: string): Promise<void> =>
+    tab.getByRole('row', { name: new RegExp(sku) }).waitFor();
+  const one = await app.newProduct();
+  await setPrice(one.id, 2000);
+  for (const tab of [first, ...tabs]) {
+    await seenIn(tab, one.sku);
+    await tab.getByText('live', { exact: true }).waitFor();
+  }
+  expect(streams.size).toBe(0);
+  await first.close();
+  await expect.poll(() => streams.size).toBe(1);
+  const other = await app.newProduct();
+  await expect
+    .poll(async () => {
+      await setPrice(other.id, 3000 + Math.round(Math.random() * 1000));
+      return tabs[6]?.getByRole('row', { name: new RegExp(other.sku) }).count();
+    })
+    .toBeGreaterThan(0);
+  for (const tab of tabs) await seenIn(tab, other.sku);
+});
+
 test('a job that is gone is answered with a page that says so', async () => {
   const page = await app.open('viewer', { path: '/changes' });
   await page.goto(`${app.url}/api/changes/999999999999/job`);

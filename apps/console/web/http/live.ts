@@ -1,6 +1,7 @@
-/** All pages share one live stream. It has an event for each change that is applied, also for those made by SQL. */
+/** All parts of a page share one live stream. It has an event for each change that is applied, also for those made by SQL. */
 import { PRODUCT, type ShownTrace as Trace } from '@catalog/contracts';
 import { useEffect, useRef, useSyncExternalStore } from 'react';
+import { openLiveStream, type Told } from './live-stream.ts';
 
 export interface LiveEvents {
   readonly applied: Trace;
@@ -23,46 +24,32 @@ export interface LiveState {
   readonly since: string | undefined;
 }
 
-let source: EventSource | undefined;
+let closeStream: (() => void) | undefined;
 let state: LiveState = { isLive: false, since: undefined };
 const listeners = new Map<LiveName, Set<Listener>>(names.map((name) => [name, new Set()]));
 const watchers = new Set<() => void>();
 
 function become(isLive: boolean): void {
-  if (isLive === state.isLive && source !== undefined && (state.since === undefined) === isLive) return;
+  if (isLive === state.isLive && (state.since === undefined) === isLive) return;
   state = isLive ? { isLive, since: undefined } : { isLive, since: state.since ?? new Date().toISOString() };
   for (const watcher of watchers) watcher();
 }
 
-function open(): void {
-  if (source !== undefined) return;
-  source = new EventSource('/api/live');
-  source.addEventListener('link', ({ data }: MessageEvent<string>) =>
-    become((JSON.parse(data) as { open: boolean }).open),
-  );
-  source.addEventListener('error', () => {
-    become(false);
-    // The browser tries again by itself, except after an answer that is an error, such as an ended session.
-    if (source?.readyState !== EventSource.CLOSED) return;
-    source = undefined;
-    setTimeout(() => watchers.size > 0 && open(), 5_000);
-  });
-  for (const name of names)
-    source.addEventListener(name, ({ data }: MessageEvent<string>) => {
-      for (const listener of listeners.get(name) ?? []) listener(JSON.parse(data));
-    });
+function hear({ name, data }: Told): void {
+  if (name === 'link') become((data as { open: boolean }).open);
+  for (const listener of listeners.get(name as LiveName) ?? []) listener(data);
 }
 
 function subscribe(watcher: () => void): () => void {
   watchers.add(watcher);
-  open();
+  closeStream ??= openLiveStream(names, hear);
   return () => {
     watchers.delete(watcher);
     // A page that follows soon keeps the stream.
     setTimeout(() => {
       if (watchers.size > 0) return;
-      source?.close();
-      source = undefined;
+      closeStream?.();
+      closeStream = undefined;
       state = { isLive: false, since: undefined };
     }, 1_000);
   };
