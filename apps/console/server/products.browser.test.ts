@@ -136,6 +136,7 @@ test('a product is created, and deleted after the time to undo', async () => {
   const page = await app.open('editor', { path: '/products/new' });
   await page.getByRole('button', { name: 'Create' }).click();
   await page.getByText('must not be empty').first().waitFor();
+  await page.locator('[aria-invalid=true]:focus').waitFor();
   for (const [label, value] of [
     ['Name', 'A new product'],
     ['SKU', sku],
@@ -154,6 +155,20 @@ test('a product is created, and deleted after the time to undo', async () => {
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByText(`Deleted ${sku}`).waitFor();
   expect(await exists()).toBe(false);
+});
+
+test('a product that somebody changes within the time to undo is not deleted', async () => {
+  const { id, sku } = await app.newProduct();
+  const page = await app.open('editor', { path: `/products/${id}` });
+  const remove = page.getByRole('button', { name: 'Delete' });
+  await page.getByLabel('Name', { exact: true }).fill('Typed');
+  expect(await remove.isDisabled()).toBe(true);
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await remove.click();
+  await page.getByText(`${sku} will be deleted in 10 seconds`).waitFor();
+  await bySql(id, 'Changed meanwhile');
+  await page.getByText(`Not deleted: ${sku}`).waitFor();
+  expect(await app.valueOf(id, 'name')).toBe('Changed meanwhile');
 });
 
 test('the page of a product shows how often it was read', async () => {

@@ -36,6 +36,8 @@ export interface Call {
   readonly body?: BodyInit;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Sends it even while the page closes. */
+  readonly keepalive?: boolean;
 }
 
 export interface Answer<T> {
@@ -46,19 +48,20 @@ export interface Answer<T> {
 
 /** The answer with its headers. */
 export async function callApi<T>(path: string, call: Call = {}): Promise<Answer<T>> {
-  const { method = 'GET', json, body, headers, signal } = call;
+  const { method = 'GET', json, body, headers, signal, keepalive } = call;
   let response: Response;
   try {
     response = await fetch(path, {
       method,
+      // With a header of our own, the browser would not take the answer that the server let it ask for early.
       headers: {
-        Accept: 'application/json',
         ...(json !== undefined && { 'Content-Type': 'application/json' }),
         ...headers,
       },
       ...(json !== undefined && { body: JSON.stringify(json) }),
       ...(body !== undefined && { body }),
       ...(signal !== undefined && { signal }),
+      ...(keepalive !== undefined && { keepalive }),
     });
   } catch (error) {
     if (signal?.aborted === true) throw error;

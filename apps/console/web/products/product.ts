@@ -49,8 +49,13 @@ export async function patchProduct(
   return { product: body, etag: headers.get('etag') ?? '' };
 }
 
-export const deleteProduct = (id: string): Promise<unknown> =>
-  callApi(`/api/products/${id}`, { method: 'DELETE', headers: { 'If-Match': '*' } });
+/** 412 when somebody else has saved it since. `isLast` sends it even while the page closes. */
+export const deleteProduct = (product: Product, isLast = false): Promise<unknown> =>
+  callApi(`/api/products/${product.id}`, {
+    method: 'DELETE',
+    headers: { 'If-Match': tagOf(product) },
+    keepalive: isLast,
+  });
 
 export interface HistoryPage {
   readonly data: readonly ProductChange[];

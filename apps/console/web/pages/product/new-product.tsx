@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { PageHead } from '../../elements/states.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { ApiError, callApi, fieldProblems, textOf } from '../../http/api.ts';
 import type { Product } from '../../products/product.ts';
 import { emptyDraft, parseDraft, type Draft, type Problems } from './draft.ts';
@@ -37,6 +37,7 @@ export function NewProduct() {
         event.preventDefault();
         setTried(true);
         if (Object.keys(problems).length === 0) create.mutate();
+        else focusWrong(event.currentTarget);
       }}
     >
       <PageHead title="New product">
@@ -65,6 +66,11 @@ export function NewProduct() {
       </section>
     </form>
   );
+}
+
+/** The first wrong field may be out of sight. React marks it before the next frame. */
+function focusWrong(form: HTMLFormElement): void {
+  requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid=true]')?.focus());
 }
 
 /** What a service says about single fields. */
