@@ -29,6 +29,35 @@ test('many products are changed at once after a preview, and changed back', asyn
   expect(await app.valueOf(made[0]?.id ?? '', 'price_minor')).toBe(1000);
 });
 
+test('if somebody else has changed one of many products, it is left alone, and the others can be changed back', async () => {
+  const brand = `Some ${randomUUID().slice(0, 8)}`;
+  const [mine, theirs] = [await app.newProduct(), await app.newProduct()];
+  await app.sql.query('update catalog.products set brand = $1 where id in ($2, $3)', [
+    brand,
+    mine.id,
+    theirs.id,
+  ]);
+  const page = await app.open('editor', { path: `/products?brand=${encodeURIComponent(brand)}` });
+  await page.getByLabel('Choose all shown products').check();
+  await page.getByRole('button', { name: 'Edit…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Edit 2 products' });
+  await dialog.getByLabel('Change', { exact: true }).selectOption('price');
+  await dialog.getByLabel('New price').fill('1.005');
+  await dialog.getByText('must be a price such as 29.99').waitFor();
+  await dialog.getByLabel('New price').fill('20');
+  await app.sql.query("update catalog.products set name = 'Theirs' where id = $1", [theirs.id]);
+  await dialog.getByRole('button', { name: 'Change 2 products' }).click();
+  await dialog.getByText('Not changed: 1 product').waitFor();
+  expect(await dialog.getByRole('alert').textContent()).toContain(theirs.sku);
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await page.getByText('Changed 1 of 2 products').waitFor();
+  expect(await app.valueOf(mine.id, 'price_minor')).toBe(2000);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('Undone for 1 of 1 product').waitFor();
+  expect(await app.valueOf(mine.id, 'price_minor')).toBe(1000);
+  expect(await app.valueOf(theirs.id, 'price_minor')).toBe(1000);
+});
+
 test('chosen products are archived after a preview, by keyboard alone', async () => {
   const name = `Keys ${randomUUID().slice(0, 8)}`;
   const made = [await app.newProduct({ name }), await app.newProduct({ name })];

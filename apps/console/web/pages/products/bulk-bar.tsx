@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import type { Product } from '../../products/product.ts';
 import { amountText } from './bulk-change.ts';
 import { BulkEdit } from './bulk-edit.tsx';

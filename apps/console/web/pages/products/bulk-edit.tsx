@@ -16,10 +16,23 @@ interface BulkEditProps {
 
 export function BulkEdit({ products, kind, close, done }: BulkEditProps) {
   const title = `${kind === 'archive' ? 'Archive' : 'Edit'} ${amountText(products.length)}`;
+  /** What was saved before others were refused. The dialog stays open to show those. */
+  const [saved, setSaved] = useState<readonly Wanted[]>();
+  const leave = (): void => {
+    setSaved(undefined);
+    if (saved === undefined) close();
+    else done(saved);
+  };
   return (
-    <Ask title={title} isOpen={kind !== undefined} close={close}>
+    <Ask title={title} isOpen={kind !== undefined} close={leave}>
       {kind !== undefined && (
-        <Form products={products} isArchive={kind === 'archive'} close={close} done={done} />
+        <Form
+          products={products}
+          isArchive={kind === 'archive'}
+          close={leave}
+          done={done}
+          keepSaved={setSaved}
+        />
       )}
     </Ask>
   );
@@ -30,12 +43,17 @@ function Form({
   isArchive,
   close,
   done,
-}: Pick<BulkEditProps, 'products' | 'close' | 'done'> & { isArchive: boolean }) {
+  keepSaved,
+}: Pick<BulkEditProps, 'products' | 'close' | 'done'> & {
+  isArchive: boolean;
+  keepSaved: (saved: readonly Wanted[]) => void;
+}) {
   const [kind, setKind] = useState<ChangeKind>(isArchive ? 'status' : 'pricePercent');
   const [value, setValue] = useState(isArchive ? 'archived' : '');
   const [progress, setProgress] = useState<number>();
   const [refused, setRefused] = useState<readonly Outcome[]>([]);
   const preview = products.map((before) => ({ before, after: change(before, kind, value.trim()) }));
+  const isWrong = value.trim() !== '' && preview.every(({ after }) => after === undefined);
   const changing = preview.flatMap(({ before, after }) =>
     after !== undefined && changedFields(before, after).length > 0 ? [{ before, after }] : [],
   );
@@ -46,6 +64,7 @@ function Form({
     const failed = outcomes.filter(({ problem }) => problem !== undefined);
     setRefused(failed);
     if (failed.length === 0) done(outcomes);
+    else keepSaved(outcomes.filter(({ problem }) => problem === undefined));
   };
   return (
     <form
@@ -75,7 +94,11 @@ function Form({
               </select>
             )}
           </Field>
-          <Field label={changeNames[kind].value} hint={changeNames[kind].hint}>
+          <Field
+            label={changeNames[kind].value}
+            hint={changeNames[kind].hint}
+            wrong={isWrong ? `must be ${changeNames[kind].rule}` : undefined}
+          >
             {(props) => (
               <input {...props} autoFocus value={value} onChange={({ target }) => setValue(target.value)} />
             )}
@@ -123,7 +146,11 @@ function Form({
         <button type="button" onClick={close}>
           {refused.length > 0 ? 'Close' : 'Cancel'}
         </button>
-        <button type="submit" className="primary" disabled={changing.length === 0 || progress !== undefined}>
+        <button
+          type="submit"
+          className="primary"
+          disabled={changing.length === 0 || progress !== undefined || refused.length > 0}
+        >
           {progress === undefined
             ? `Change ${amountText(changing.length)}`
             : `${progress} of ${changing.length}…`}
