@@ -5,6 +5,7 @@ import { textOf as problemText } from '../../http/api.ts';
 import { count } from '../../elements/values.tsx';
 import { ColumnTable } from './column-table.tsx';
 import { columnsParameter, initialMap, mapProblem, rememberMap, type ColumnMap } from './columns.ts';
+import { useUnsavedWarning } from '../product/unsaved.ts';
 import { ImportProgress } from './import-progress.tsx';
 import { ImportReport } from './import-report.tsx';
 import { ImportRules } from './import-rules.tsx';
@@ -71,6 +72,7 @@ export function ImportForm({ chosen }: { chosen: ChosenFile }) {
     setStage({ at: 'form' });
   };
   const isRunning = stage.at === 'running';
+  useUnsavedWarning(isRunning && !stage.dryRun, 'The import goes on, but nobody sees how it ends.');
   const checked = stage.at === 'ended' && stage.result.dryRun ? stage.result : undefined;
   const writes = checked === undefined ? 0 : checked.created + checked.updated;
   return (
