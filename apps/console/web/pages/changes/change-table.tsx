@@ -1,7 +1,7 @@
 import type { LastChange } from '@catalog/contracts';
 import { Link } from '@tanstack/react-router';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Duration, exactTime } from '../../elements/values.tsx';
+import { clockText, Duration, exactTime } from '../../elements/values.tsx';
 import { productIdIn } from '../../http/live.ts';
 import { fieldNames, valueText } from '../../products/fields.ts';
 import { personOf, shortPersonOf } from '../../products/product.ts';
@@ -66,7 +66,7 @@ function Row({ trace, change }: { trace: Trace; change: LastChange | undefined }
   return (
     <tr>
       <td className="faint" title={appliedAt === null ? undefined : exactTime(appliedAt)}>
-        {appliedAt === null ? '–' : new Date(appliedAt).toLocaleTimeString('en-GB')}
+        {appliedAt === null ? '–' : clockText(appliedAt)}
       </td>
       <td className="cut" title={`${key}, version ${versionText(version)}`}>
         <What trace={trace} change={change} />

@@ -1,5 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
+import { count } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
+import { tracesAddress } from './addresses.ts';
 
 /** One committed change on its way, as the worker reports it. All times are of the clock of Postgres. */
 export interface Trace {
@@ -21,10 +23,9 @@ export interface Trace {
 export const tracesQuery = (cacheKey: string) =>
   queryOptions({
     queryKey: ['traces', cacheKey],
-    queryFn: ({ signal }) =>
-      getJson<{ data: readonly Trace[] }>(`/api/traces?${new URLSearchParams({ key: cacheKey })}`, signal),
+    queryFn: ({ signal }) => getJson<{ data: readonly Trace[] }>(tracesAddress(cacheKey), signal),
     refetchInterval: 2_000,
   });
 
 /** A version without an order: the change invalidates any version. */
-export const versionText = (version: number | null): string => version?.toLocaleString('en') ?? 'any';
+export const versionText = (version: number | null): string => (version === null ? 'any' : count(version));

@@ -1,3 +1,5 @@
+import { monthNames } from '../../elements/values.tsx';
+
 export interface Report {
   readonly data: readonly {
     readonly month: string;
@@ -25,8 +27,4 @@ export function salesOf(report: Report, currency: string, now: Date): MonthOfSal
 }
 
 export const monthName = (month: string): string =>
-  new Date(`${month}-01T00:00:00Z`).toLocaleDateString('en-GB', {
-    month: 'long',
-    year: 'numeric',
-    timeZone: 'UTC',
-  });
+  `${monthNames[Number(month.slice(5)) - 1]} ${month.slice(0, 4)}`;

@@ -1,5 +1,6 @@
 /** The sentence on top of the overview. Each cause has one sentence and at most one action; the worst comes first. */
 import type { WrongEntry } from '@catalog/contracts';
+import { clockText, count } from '../../elements/values.tsx';
 import type { QueueState, ServiceState, SystemState } from './state.ts';
 
 export type Action =
@@ -23,10 +24,9 @@ const serviceIn = ({ services }: SystemState, name: string): ServiceState | unde
   services.find((service) => service.name === name);
 const checkOf = (state: SystemState, service: string, check: string): string | undefined =>
   serviceIn(state, service)?.failing[check];
-const clock = (at_ms: number): string =>
-  new Date(at_ms).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
-const amount = (count: number, one: string, many: string): string =>
-  `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+const clock = (at_ms: number): string => clockText(at_ms).slice(0, 5);
+const amount = (number: number, one: string, many: string): string =>
+  `${count(number)} ${number === 1 ? one : many}`;
 
 /** How many changes wait, as the end of a sentence. */
 function waiting({ feed }: SystemState): string {
@@ -232,7 +232,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
           : `, the last one ${agoText(atMs - lastFailure.atMs)}: ${cut(lastFailure.reason.replace(/\.$/, ''))}`;
       return {
         tone: 'warn',
-        text: `${amount(queue.counts?.failed ?? 0, 'job', 'jobs')} of the queue ${queue.name} failed${last}. The outbox dispatches their changes again.`,
+        text: `${amount(queue.counts?.failed ?? 0, 'job', 'jobs')} of the queue ${queue.name} failed${last}${last.endsWith('…') ? '' : '.'} The outbox dispatches their changes again.`,
         action: { kind: 'retry', name: 'Retry all', queue: queue.name },
       };
     },
@@ -247,7 +247,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
       if (unapplied >= massChange && applied > 0)
         return {
           tone: 'warn',
-          text: `A mass change is being applied: ${unapplied.toLocaleString('en')} changes wait, ${Math.round(applied).toLocaleString('en')} a second, about ${Math.ceil(unapplied / applied)} s. Until then readers ask Postgres.`,
+          text: `A mass change is being applied: ${count(unapplied)} changes wait, ${count(Math.round(applied))} a second, about ${Math.ceil(unapplied / applied)} s. Until then readers ask Postgres.`,
           action: { kind: 'open', name: 'Follow it', href: '/changes' },
         };
       if (age_s === undefined)
@@ -290,12 +290,12 @@ const namedAbove: ReadonlySet<string> = new Set(['doorbell', 'set aside', 'water
 
 function wrongText({ difference, cachedVersion, version, wrongSince, foundAt }: WrongEntry): string {
   const words = {
-    older: `version ${cachedVersion.toLocaleString('en')} instead of ${version.toLocaleString('en')}`,
-    newer: `version ${cachedVersion.toLocaleString('en')}, which Postgres does not have`,
+    older: `version ${count(cachedVersion)} instead of ${count(version)}`,
+    newer: `version ${count(cachedVersion)}, which Postgres does not have`,
     other: 'other content',
   };
   const for_s = Math.max(1, Math.round((Date.parse(foundAt) - Date.parse(wrongSince)) / 1_000));
-  return `${words[difference]}, for ${for_s.toLocaleString('en')} s or longer`;
+  return `${words[difference]}, for ${count(for_s)} s or longer`;
 }
 
 /** A whole validation report would push the diagram off the screen. The job has all of it. */

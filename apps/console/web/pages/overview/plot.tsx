@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { count, durationText } from '../../elements/values.tsx';
+import { clockText, count, durationText } from '../../elements/values.tsx';
 
 export interface Line {
   readonly name: string;
@@ -42,8 +42,7 @@ function roundUp(value: number): number {
   return ([1, 2, 5].find((step) => step * power >= value) ?? 10) * power;
 }
 
-const timeText = (time: number): string =>
-  new Date(time).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+const timeText = (time: number): string => clockText(time).slice(0, 5);
 
 /** Lines from 0 up to a round value. The values above them are the newest, or those under the mouse. */
 export function Plot({ title, unit, lines, times, top: least = 0, limit, isWide }: PlotProps) {
@@ -95,13 +94,7 @@ export function Plot({ title, unit, lines, times, top: least = 0, limit, isWide 
       </div>
       <div className="plot-times">
         <span>{first === undefined ? ' ' : timeText(first)}</span>
-        <span>
-          {pointed === undefined
-            ? first === undefined
-              ? ' '
-              : 'now'
-            : new Date(pointed).toLocaleTimeString('en-GB')}
-        </span>
+        <span>{pointed === undefined ? (first === undefined ? ' ' : 'now') : clockText(pointed)}</span>
       </div>
     </figure>
   );

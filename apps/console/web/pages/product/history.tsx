@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { Failed, Loading } from '../../elements/states.tsx';
-import { Ago } from '../../elements/values.tsx';
+import { Ago, count } from '../../elements/values.tsx';
 import { ApiError } from '../../http/api.ts';
 import { fieldNames, valueText, type FieldName } from '../../products/fields.ts';
 import { loadHistory, personOf, type Product, type ProductChange } from '../../products/product.ts';
@@ -49,7 +49,7 @@ export function History({ id, product, restore }: HistoryProps) {
               <div className="row">
                 <strong>{personOf(change.changedBy)}</strong> {verbs[change.operation]}
                 <span className="fine">
-                  <Ago at={change.changedAt} /> · version {change.version.toLocaleString('en')}
+                  <Ago at={change.changedAt} /> · version {count(change.version)}
                 </span>
                 {restore !== undefined &&
                   product !== undefined &&

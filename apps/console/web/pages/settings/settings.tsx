@@ -2,8 +2,8 @@ import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
 import { ChangedMeanwhile } from '../../elements/changed-meanwhile.tsx';
 import { NotLive } from '../../elements/not-live.tsx';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
-import { say } from '../../elements/toasts.tsx';
-import { Ago } from '../../elements/values.tsx';
+import { say } from '../../elements/say.ts';
+import { Ago, count } from '../../elements/values.tsx';
 import { fieldProblems, textOf } from '../../http/api.ts';
 import { useMay } from '../../http/me.ts';
 import { ThisChange } from '../product/this-change.tsx';
@@ -40,7 +40,7 @@ export function SettingsPage() {
         title="Settings"
         note={
           <>
-            version {settings.version.toLocaleString('en')} · changed <Ago at={settings.updatedAt} />
+            version {count(settings.version)} · changed <Ago at={settings.updatedAt} />
           </>
         }
       >
