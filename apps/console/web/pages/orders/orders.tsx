@@ -1,12 +1,12 @@
 import type { OrderSummary } from '@catalog/contracts';
-import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { Ago, Money } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
-import { Sales } from './sales.tsx';
-import { ordersSearch, statuses, type OrdersSearch } from './search.ts';
+import { Sales, salesQuery } from './sales.tsx';
+import { ordersAddress, ordersSearch, statuses, type OrdersSearch } from './search.ts';
 import { StatusPill } from './status-pill.tsx';
 
 interface OrderPage {
@@ -21,6 +21,7 @@ export function Orders() {
   const choose = (change: Record<string, string>): void => {
     void navigate({ to: '/orders', search: ordersSearch({ ...search, ...change }), replace: true });
   };
+  const sales = useQuery(salesQuery);
   const list = useOrders(search);
   const orders = list.data?.pages.flatMap(({ data }) => data) ?? [];
   return (
@@ -49,34 +50,35 @@ export function Orders() {
           ))}
         </select>
       </PageHead>
-      <div className="stack">
-        <Sales />
-        <section className="panel" aria-label="Orders">
-          {list.data === undefined ? (
-            list.isError ? (
+      {/* Both parts appear at once, so that none moves the other. */}
+      {sales.isPending || list.isPending ? (
+        <Loading rows={12} />
+      ) : (
+        <div className="stack">
+          <Sales />
+          <section className="panel" aria-label="Orders">
+            {list.data === undefined ? (
               <Failed error={list.error} again={() => void list.refetch()} />
+            ) : orders.length === 0 ? (
+              <Nothing search={search} />
             ) : (
-              <Loading rows={8} />
-            )
-          ) : orders.length === 0 ? (
-            <Nothing search={search} />
-          ) : (
-            <OrderTable orders={orders} isOld={list.isPlaceholderData} />
+              <OrderTable orders={orders} isOld={list.isPlaceholderData} />
+            )}
+          </section>
+          {list.isError && orders.length > 0 && <Failed error={list.error} />}
+          {list.hasNextPage && (
+            <div className="row">
+              <button
+                type="button"
+                disabled={list.isFetchingNextPage}
+                onClick={() => void list.fetchNextPage()}
+              >
+                {list.isFetchingNextPage ? 'Loading…' : 'Show older'}
+              </button>
+            </div>
           )}
-        </section>
-        {list.isError && orders.length > 0 && <Failed error={list.error} />}
-        {list.hasNextPage && (
-          <div className="row">
-            <button
-              type="button"
-              disabled={list.isFetchingNextPage}
-              onClick={() => void list.fetchNextPage()}
-            >
-              {list.isFetchingNextPage ? 'Loading…' : 'Show older'}
-            </button>
-          </div>
-        )}
-      </div>
+        </div>
+      )}
     </>
   );
 }
@@ -125,11 +127,7 @@ function useOrders(search: OrdersSearch) {
   return useInfiniteQuery({
     queryKey: ['orders', search],
     initialPageParam: '',
-    queryFn: ({ pageParam, signal }) => {
-      const query = new URLSearchParams({ ...search, limit: '50' });
-      if (pageParam !== '') query.set('cursor', pageParam);
-      return getJson<OrderPage>(`/api/orders?${query}`, signal);
-    },
+    queryFn: ({ pageParam, signal }) => getJson<OrderPage>(ordersAddress(search, pageParam), signal),
     getNextPageParam: ({ page }) => page.nextCursor ?? undefined,
     placeholderData: keepPreviousData,
     refetchInterval: 15_000,

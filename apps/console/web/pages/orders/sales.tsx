@@ -1,18 +1,20 @@
-import { useQuery } from '@tanstack/react-query';
+import { queryOptions, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Empty, Failed, Loading } from '../../elements/states.tsx';
+import { Empty, Failed } from '../../elements/states.tsx';
 import { count, Money, moneyText } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
 import { monthName, salesOf, type Report } from './sales-months.ts';
 
+export const salesQuery = queryOptions({
+  queryKey: ['sales'],
+  queryFn: ({ signal }) => getJson<Report>('/api/reports/sales', signal),
+  refetchInterval: 15_000,
+});
+
 /** Revenue of each month, as a chart and as a table. A currency at a time: their sums do not mix. */
 export function Sales() {
-  const report = useQuery({
-    queryKey: ['sales'],
-    queryFn: ({ signal }) => getJson<Report>('/api/reports/sales', signal),
-    refetchInterval: 15_000,
-  });
+  const report = useQuery(salesQuery);
   const currencies = [...new Set(report.data?.data.map(({ currency }) => currency))].sort();
   const [chosen, setChosen] = useState<string>();
   const currency = chosen ?? currencies[0];
@@ -38,11 +40,7 @@ export function Sales() {
         )}
       </header>
       {report.data === undefined ? (
-        report.isError ? (
-          <Failed error={report.error} again={() => void report.refetch()} />
-        ) : (
-          <Loading rows={4} />
-        )
+        <Failed error={report.error} again={() => void report.refetch()} />
       ) : currency === undefined ? (
         <Empty title="No order was completed in the last twelve months." />
       ) : (

@@ -6,6 +6,12 @@ export interface OrdersSearch {
 
 export const statuses = ['placed', 'completed', 'cancelled'] as const;
 
+export function ordersAddress(search: OrdersSearch, cursor = ''): string {
+  const query = new URLSearchParams({ ...ordersSearch({ ...search }), limit: '50' });
+  if (cursor !== '') query.set('cursor', cursor);
+  return `/api/orders?${query}`;
+}
+
 export function ordersSearch(given: Record<string, unknown>): OrdersSearch {
   const { status, customerId } = given;
   return {

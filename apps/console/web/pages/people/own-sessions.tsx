@@ -1,9 +1,9 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Ask } from '../../elements/ask.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Failed, Loading } from '../../elements/states.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { Failed } from '../../elements/states.tsx';
+import { say } from '../../elements/say.ts';
 import { Ago, count } from '../../elements/values.tsx';
 import { callApi, getJson, textOf } from '../../http/api.ts';
 import { OwnPassword } from './own-password.tsx';
@@ -17,15 +17,17 @@ interface Session {
   readonly isThis: boolean;
 }
 
+export const sessionsQuery = queryOptions({
+  queryKey: ['sessions'],
+  queryFn: ({ signal }) => getJson<{ data: readonly Session[] }>('/api/sessions', signal),
+  refetchInterval: 5_000,
+});
+
 /** Where the signed-in person is signed in: all sessions of this person. */
 export function OwnSessions() {
   const queries = useQueryClient();
   const [isChanging, setChanging] = useState(false);
-  const { data, error, refetch } = useQuery({
-    queryKey: ['sessions'],
-    queryFn: ({ signal }) => getJson<{ data: readonly Session[] }>('/api/sessions', signal),
-    refetchInterval: 5_000,
-  });
+  const { data, error, refetch } = useQuery(sessionsQuery);
   const end = useMutation({
     mutationFn: (session: Session | 'others') =>
       callApi(session === 'others' ? '/api/sessions' : `/api/sessions/${session.name}`, { method: 'DELETE' }),
@@ -57,11 +59,7 @@ export function OwnSessions() {
         <OwnPassword close={() => setChanging(false)} />
       </Ask>
       {data === undefined ? (
-        error === null ? (
-          <Loading rows={2} />
-        ) : (
-          <Failed error={error} again={() => void refetch()} />
-        )
+        <Failed error={error} again={() => void refetch()} />
       ) : (
         <SessionTable sessions={data.data} isBusy={end.isPending} end={(session) => end.mutate(session)} />
       )}

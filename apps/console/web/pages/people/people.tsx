@@ -4,7 +4,7 @@ import { Ask } from '../../elements/ask.tsx';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { meQuery, useMay } from '../../http/me.ts';
 import { ActDialog, type Chosen } from './act-dialog.tsx';
-import { OwnSessions } from './own-sessions.tsx';
+import { OwnSessions, sessionsQuery } from './own-sessions.tsx';
 import { AddPerson } from './password-forms.tsx';
 import { UserTable } from './user-table.tsx';
 import { usersQuery } from './users.ts';
@@ -13,6 +13,16 @@ import { usersQuery } from './users.ts';
 export function People() {
   const isAdmin = useMay('admin');
   const [isAdding, setAdding] = useState(false);
+  const users = useQuery({ ...usersQuery, enabled: isAdmin });
+  const sessions = useQuery(sessionsQuery);
+  // Both parts appear at once, so that none moves the other.
+  if (sessions.isPending || (isAdmin && users.isPending))
+    return (
+      <>
+        <PageHead title="People" />
+        <Loading rows={8} />
+      </>
+    );
   return (
     <>
       <PageHead title="People">
@@ -44,11 +54,7 @@ function Users() {
   return (
     <section className="panel" aria-label="Everybody">
       {data === undefined ? (
-        error === null ? (
-          <Loading rows={6} />
-        ) : (
-          <Failed error={error} again={() => void refetch()} />
-        )
+        <Failed error={error} again={() => void refetch()} />
       ) : (
         <UserTable users={data.data} me={me?.username} choose={(user, act) => choose({ user, act })} />
       )}
