@@ -1,18 +1,12 @@
 import { Toast } from '@base-ui/react/toast';
-import type { ReactNode } from 'react';
+import { useEffect } from 'react';
+import { listen, type Said } from './say.ts';
 
-interface ToastData {
-  readonly action?: { readonly name: string; readonly run: () => void };
-}
+type ToastData = Pick<Said, 'action'>;
 
 const manager = Toast.createToastManager<ToastData>();
 
-/** Says what has happened, and may offer to undo it. An error stays until it is closed. */
-export function say(
-  title: string,
-  options: { kind?: 'good' | 'bad'; detail?: string; action?: ToastData['action'] } = {},
-): void {
-  const { kind = 'good', detail, action } = options;
+function add({ title, kind, detail, action }: Said): void {
   manager.add({
     title,
     type: kind,
@@ -24,10 +18,11 @@ export function say(
   });
 }
 
-export function Toasts({ children }: { children: ReactNode }) {
+/** The messages of all pages. */
+export function Toasts() {
+  useEffect(() => listen(add), []);
   return (
     <Toast.Provider toastManager={manager}>
-      {children}
       <Toast.Portal>
         <Toast.Viewport className="toasts">
           <List />

@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
-import { Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { Later } from '../elements/later.tsx';
+import { useIdle } from '../elements/use-idle.ts';
 import { ApiError } from '../http/api.ts';
 import { meQuery } from '../http/me.ts';
 import { withCommand } from './command-key.ts';
-import { CommandPalette } from './command-palette.tsx';
 import { queuesPlace, usePlaces } from './places.tsx';
-import { ThemeMenu } from './theme-menu.tsx';
+import { ThemeButton } from './theme-button.tsx';
 
 const mark = (
   <svg className="mark" viewBox="0 0 24 24" aria-hidden="true">
@@ -15,12 +16,19 @@ const mark = (
   </svg>
 );
 
+// Nobody needs these before the page is there.
+const CommandPalette = lazy(async () => ({
+  default: (await import('./command-palette.tsx')).CommandPalette,
+}));
+const Toasts = lazy(async () => ({ default: (await import('../elements/toasts.tsx')).Toasts }));
+const ThemeMenu = lazy(async () => ({ default: (await import('./theme-menu.tsx')).ThemeMenu }));
+
 /** The bound within which a change of the role is shown. */
 const askAgain_ms = 2_000;
 
 /** Navigation and frame of every page. */
 export function AppShell() {
-  const { data: me } = useQuery({
+  const { data: me, isPending } = useQuery({
     ...meQuery,
     // After the session has ended, a person who stays to copy unsaved text is not asked to leave again and again.
     refetchInterval: ({ state: { error } }) =>
@@ -28,6 +36,8 @@ export function AppShell() {
   });
   const places = usePlaces();
   const [isPaletteOpen, openPalette] = useState(false);
+  useCommandKey(() => openPalette(true));
+  const isIdle = useIdle();
   return (
     <div className="shell">
       <a className="skip" href="#main">
@@ -67,7 +77,9 @@ export function AppShell() {
               Sign out
             </button>
           </form>
-          <ThemeMenu />
+          <Later button={(press) => <ThemeButton onClick={press} />}>
+            {(isOpen) => <ThemeMenu isOpen={isOpen} />}
+          </Later>
         </div>
       </nav>
       <main id="main" tabIndex={-1}>
@@ -76,11 +88,30 @@ export function AppShell() {
             Postgres does not answer, so your role cannot be checked. You can look, but not act.
           </p>
         )}
-        <Suspense>
-          <Outlet />
-        </Suspense>
+        {/* Who looks decides what a page shows. Otherwise its buttons would appear later. */}
+        {!isPending && (
+          <Suspense>
+            <Outlet />
+          </Suspense>
+        )}
       </main>
-      <CommandPalette isOpen={isPaletteOpen} onOpenChange={openPalette} />
+      <Suspense>{isIdle && <Toasts />}</Suspense>
+      <Suspense>
+        {(isIdle || isPaletteOpen) && <CommandPalette isOpen={isPaletteOpen} onOpenChange={openPalette} />}
+      </Suspense>
     </div>
   );
+}
+
+/** ⌘K. */
+function useCommandKey(open: () => void): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key.toLowerCase() !== 'k' || !(event.metaKey || event.ctrlKey)) return;
+      event.preventDefault();
+      open();
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  });
 }

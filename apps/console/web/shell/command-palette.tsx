@@ -1,7 +1,7 @@
 import { Dialog } from '@base-ui/react/dialog';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useEffect, useId, useState, type KeyboardEvent } from 'react';
+import { useId, useState, type KeyboardEvent } from 'react';
 import { getJson } from '../http/api.ts';
 import { queuesPlace, usePlaces } from './places.tsx';
 import { chooseTheme, themeNames, type Theme } from './theme.ts';
@@ -25,15 +25,6 @@ export function CommandPalette({
   isOpen: boolean;
   onOpenChange: (open: boolean) => void;
 }) {
-  useEffect(() => {
-    const onKey = (event: globalThis.KeyboardEvent): void => {
-      if (event.key.toLowerCase() !== 'k' || !(event.metaKey || event.ctrlKey)) return;
-      event.preventDefault();
-      onOpenChange(true);
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, [onOpenChange]);
   return (
     <Dialog.Root open={isOpen} onOpenChange={onOpenChange}>
       <Dialog.Portal>

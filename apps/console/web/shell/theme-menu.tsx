@@ -1,16 +1,13 @@
 import { Menu } from '@base-ui/react/menu';
 import { useState } from 'react';
+import { ThemeButton } from './theme-button.tsx';
 import { chooseTheme, currentTheme, themeNames, type Theme } from './theme.ts';
 
-export function ThemeMenu() {
+export function ThemeMenu({ isOpen }: { isOpen: boolean }) {
   const [theme, setTheme] = useState(currentTheme);
   return (
-    <Menu.Root onOpenChange={() => setTheme(currentTheme())}>
-      <Menu.Trigger className="quiet" aria-label="Colours of this page" title="Colours">
-        <svg viewBox="0 0 16 16" className="icon" aria-hidden="true">
-          <path d="M8 2a6 6 0 1 0 0 12zM8 2a6 6 0 0 1 0 12" />
-        </svg>
-      </Menu.Trigger>
+    <Menu.Root defaultOpen={isOpen} onOpenChange={() => setTheme(currentTheme())}>
+      <Menu.Trigger render={<ThemeButton />} />
       <Menu.Portal>
         <Menu.Positioner sideOffset={4} className="floating">
           <Menu.Popup className="menu">

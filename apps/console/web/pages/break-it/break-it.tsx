@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { exactTime } from '../../elements/values.tsx';
 import { callApi, getJson, textOf } from '../../http/api.ts';
 import { meQuery, useMay } from '../../http/me.ts';

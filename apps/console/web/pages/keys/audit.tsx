@@ -1,6 +1,6 @@
 import type { AuditResult } from '@catalog/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { count } from '../../elements/values.tsx';
 import { callApi, textOf } from '../../http/api.ts';
 

@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Ask } from '../../elements/ask.tsx';
 import { Field } from '../../elements/field.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { count } from '../../elements/values.tsx';
 import { callApi, textOf } from '../../http/api.ts';
 

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { Ask } from '../../elements/ask.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { Ago, count, Id, Money, Weight } from '../../elements/values.tsx';
 import { callApi, getJson, textOf } from '../../http/api.ts';
 import { useMay } from '../../http/me.ts';

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { callApi, textOf } from '../../http/api.ts';
 import { useMay } from '../../http/me.ts';
 import type { Action, Cause } from './causes.ts';

@@ -1,6 +1,6 @@
 import { useState, type ReactNode } from 'react';
 import { Ask } from '../../elements/ask.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { count } from '../../elements/values.tsx';
 import { fieldProblems } from '../../http/api.ts';
 import { ActForm } from './act-form.tsx';

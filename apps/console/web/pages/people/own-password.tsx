@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { Field } from '../../elements/field.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { callApi, fieldProblems } from '../../http/api.ts';
 import { ActForm } from './act-form.tsx';
 

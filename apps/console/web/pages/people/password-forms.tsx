@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { Field } from '../../elements/field.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { fieldProblems } from '../../http/api.ts';
 import type { Role } from '../../http/me.ts';
 import { ActForm } from './act-form.tsx';

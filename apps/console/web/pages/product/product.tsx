@@ -3,8 +3,8 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { NotLive } from '../../elements/not-live.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
-import { say } from '../../elements/toasts.tsx';
-import { Ago, Id } from '../../elements/values.tsx';
+import { say } from '../../elements/say.ts';
+import { Ago, count, Id } from '../../elements/values.tsx';
 import { ApiError, textOf } from '../../http/api.ts';
 import { meQuery, useMay } from '../../http/me.ts';
 import { withCommand } from '../../shell/command-key.ts';
@@ -78,15 +78,15 @@ export function ProductPage() {
           title={product.name}
           note={
             <>
-              <span className="mono">{product.sku}</span> · version {product.version.toLocaleString('en')} ·
-              changed <Ago at={product.updatedAt} />
+              <span className="mono">{product.sku}</span> · version {count(product.version)} · changed{' '}
+              <Ago at={product.updatedAt} />
               <Views id={product.id} /> · <Id value={product.id} />
             </>
           }
         >
           {mayEdit && (
             <>
-              <DeleteButton product={product} />
+              <DeleteButton product={product} isUnsaved={isUnsaved} />
               <button type="button" disabled={!isUnsaved} onClick={state.reset}>
                 Discard
               </button>

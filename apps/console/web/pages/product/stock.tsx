@@ -2,7 +2,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Ask } from '../../elements/ask.tsx';
 import { Field } from '../../elements/field.tsx';
-import { say } from '../../elements/toasts.tsx';
+import { say } from '../../elements/say.ts';
 import { Ago, count } from '../../elements/values.tsx';
 import { ApiError, callApi, getJson, textOf } from '../../http/api.ts';
 

@@ -4,7 +4,7 @@ import { count } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
 import { Facet, type FacetCount } from './facet.tsx';
 import { PriceRange } from './price-range.tsx';
-import { queryOf, type ProductsSearch } from './search.ts';
+import { facetsAddress, type ProductsSearch } from './search.ts';
 
 type Choose = (change: Partial<Record<keyof ProductsSearch, string | number | undefined>>) => void;
 
@@ -74,14 +74,11 @@ function countOf(counts: readonly FacetCount[] | undefined, value: string): stri
 
 /** Counts for the same filters. Without them the filters work the same, only without numbers. */
 function useFacets(search: ProductsSearch) {
-  const { sort: _, ...filters } = search;
+  const address = facetsAddress(search);
   return useQuery({
-    queryKey: ['facets', filters],
+    queryKey: ['facets', address],
     queryFn: async ({ signal }): Promise<Facets> => {
-      const answer = await getJson<{ data?: Facets } & Facets>(
-        `/api/products/facets?${queryOf(filters)}`,
-        signal,
-      );
+      const answer = await getJson<{ data?: Facets } & Facets>(address, signal);
       return answer.data ?? answer;
     },
     retry: false,

@@ -12,9 +12,7 @@ import { BulkBar } from './bulk-bar.tsx';
 import { Filters } from './filters.tsx';
 import { ProductTable } from './product-table.tsx';
 import { SavedViews } from './saved-views.tsx';
-import { queryOf, type ProductsSearch } from './search.ts';
-
-const pageSize = 50;
+import { listAddress, pageSize, queryOf, type ProductsSearch } from './search.ts';
 
 export function Products() {
   const search = useSearch({ from: '/products' });
@@ -108,8 +106,6 @@ function exportAddress(search: ProductsSearch): string {
 
 function useProducts(search: ProductsSearch) {
   const queries = useQueryClient();
-  const query = queryOf(search);
-  query.set('limit', String(pageSize));
   // Only shown rows are read again. A page of a list follows its changes within a second.
   useLive('applied', ({ entity, key }) => {
     if (entity !== 'product') return;
@@ -120,13 +116,9 @@ function useProducts(search: ProductsSearch) {
     if (isShown) setTimeout(() => void queries.invalidateQueries({ queryKey: ['products'] }), 1_000);
   });
   return useInfiniteQuery({
-    queryKey: ['products', query.toString()],
+    queryKey: ['products', listAddress(search)],
     initialPageParam: '',
-    queryFn: ({ pageParam, signal }) => {
-      const page = new URLSearchParams(query);
-      if (pageParam !== '') page.set('cursor', pageParam);
-      return getJson<ProductPage>(`/api/products?${page}`, signal);
-    },
+    queryFn: ({ pageParam, signal }) => getJson<ProductPage>(listAddress(search, pageParam), signal),
     getNextPageParam: ({ page }) => page.nextCursor ?? undefined,
     placeholderData: keepPreviousData,
   });

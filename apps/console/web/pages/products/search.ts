@@ -32,9 +32,26 @@ export function productsSearch(given: Record<string, unknown>): ProductsSearch {
   return search;
 }
 
-/** The query of `GET /v1/products` for a search. */
+/** The query of `GET /v1/products` for a search. One search has one query, however its address is written. */
 export function queryOf(search: ProductsSearch): URLSearchParams {
   return new URLSearchParams(
-    Object.entries(search).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+    Object.entries(productsSearch({ ...search })).map(([name, value]) => [name, String(value)]),
   );
+}
+
+/** How many products the table shows at first, and how many more each time. */
+export const pageSize = 50;
+
+export function listAddress(search: ProductsSearch, cursor = ''): string {
+  const query = queryOf(search);
+  query.set('limit', String(pageSize));
+  if (cursor !== '') query.set('cursor', cursor);
+  return `/api/products?${query}`;
+}
+
+/** The order changes no count. */
+export function facetsAddress(search: ProductsSearch): string {
+  const query = queryOf(search);
+  query.delete('sort');
+  return `/api/products/facets?${query}`;
 }

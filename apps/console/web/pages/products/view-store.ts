@@ -1,4 +1,4 @@
-import { productsSearch, type ProductsSearch } from './search.ts';
+import { productsSearch, queryOf, type ProductsSearch } from './search.ts';
 
 /** A name for filters and their order. */
 export interface SavedView {
@@ -35,3 +35,7 @@ export function withView(views: readonly SavedView[], view: SavedView): readonly
 export function keepViews(views: readonly SavedView[], storage: Pick<Storage, 'setItem'>): void {
   storage.setItem(key, JSON.stringify(views));
 }
+
+/** The view that has exactly this search. */
+export const viewOf = (search: ProductsSearch, views: readonly SavedView[]): SavedView | undefined =>
+  views.find((view) => String(queryOf(view.search)) === String(queryOf(search)));

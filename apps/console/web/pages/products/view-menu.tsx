@@ -1,0 +1,122 @@
+import { Menu } from '@base-ui/react/menu';
+import { useRef, useState, type FormEvent } from 'react';
+import { Ask } from '../../elements/ask.tsx';
+import { viewsText, type SavedViewsProps } from './saved-views.tsx';
+import {
+  keepViews,
+  longestName,
+  mostViews,
+  savedViews,
+  viewOf,
+  withView,
+  type SavedView,
+} from './view-store.ts';
+
+export function ViewMenu({ search, show, isOpen }: SavedViewsProps & { isOpen: boolean }) {
+  const [views, setViews] = useState(() => savedViews(localStorage));
+  const [isNaming, setNaming] = useState(false);
+  /** The menu opens inside the page, so that it belongs to the landmark of the page. */
+  const place = useRef<HTMLDivElement>(null);
+  const keep = (next: readonly SavedView[]): void => {
+    keepViews(next, localStorage);
+    setViews(next);
+  };
+  const shown = viewOf(search, views);
+  const isFull = views.length >= mostViews;
+  return (
+    <div ref={place}>
+      {/* Another tab of this browser may have saved a view meanwhile. */}
+      <Menu.Root defaultOpen={isOpen} onOpenChange={() => setViews(savedViews(localStorage))}>
+        <Menu.Trigger className="button">{viewsText(shown)}</Menu.Trigger>
+        <Menu.Portal container={place}>
+          <Menu.Positioner sideOffset={4} className="floating">
+            <Menu.Popup className="menu">
+              {views.map((view) => (
+                <Menu.Item key={view.name} className="menu-item" onClick={() => show(view.search)}>
+                  {view.name}
+                  {view === shown && <span>✓</span>}
+                </Menu.Item>
+              ))}
+              {views.length === 0 && <p className="fine menu-note">A view keeps filters and their order.</p>}
+              <Menu.Separator className="menu-line" />
+              {shown === undefined ? (
+                <Menu.Item
+                  className="menu-item"
+                  disabled={isFull || Object.keys(search).length === 0}
+                  onClick={() => setNaming(true)}
+                >
+                  {isFull ? `${mostViews} views are kept at most` : 'Save this view…'}
+                </Menu.Item>
+              ) : (
+                <Menu.Item
+                  className="menu-item"
+                  onClick={() => keep(views.filter(({ name }) => name !== shown.name))}
+                >
+                  Forget “{shown.name}”
+                </Menu.Item>
+              )}
+            </Menu.Popup>
+          </Menu.Positioner>
+        </Menu.Portal>
+      </Menu.Root>
+      <NameDialog
+        isOpen={isNaming}
+        taken={views.map(({ name }) => name)}
+        close={() => setNaming(false)}
+        save={(name) => {
+          keep(withView(savedViews(localStorage), { name, search }));
+          setNaming(false);
+        }}
+      />
+    </div>
+  );
+}
+
+function NameDialog({
+  isOpen,
+  taken,
+  close,
+  save,
+}: {
+  isOpen: boolean;
+  taken: readonly string[];
+  close: () => void;
+  save: (name: string) => void;
+}) {
+  const [name, setName] = useState('');
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    save(name.trim());
+    setName('');
+  };
+  return (
+    <Ask title="Save this view" isOpen={isOpen} close={close}>
+      <form className="stack" onSubmit={submit}>
+        <label className="stack">
+          <span className="fine">Name</span>
+          <input
+            required
+            // Spaces alone are no name.
+            pattern=".*\S.*"
+            maxLength={longestName}
+            value={name}
+            onChange={({ target }) => setName(target.value)}
+          />
+        </label>
+        <p className="fine">
+          {taken.includes(name.trim())
+            ? 'It replaces the view of this name.'
+            : 'This browser remembers it. To share a view, send its address.'}
+        </p>
+        <div className="row">
+          <button type="submit" className="primary">
+            Save view
+          </button>
+          <button type="button" onClick={close}>
+            Cancel
+          </button>
+        </div>
+      </form>
+    </Ask>
+  );
+}
