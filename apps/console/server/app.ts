@@ -45,7 +45,9 @@ import { cookieFor } from './sessions/origin.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { SessionStore } from './sessions/session-store.ts';
 import { requireTls, sessions } from './sessions/sessions.ts';
-import { appPages, assets, shellRoutes } from './shell/routes.ts';
+import { appPages } from './shell/app-pages.ts';
+import { assets } from './shell/assets.ts';
+import { shellRoutes } from './shell/routes.ts';
 import { signInRoutes } from './sign-in/routes.ts';
 import type { Throttle } from './sign-in/throttle.ts';
 
@@ -117,7 +119,7 @@ export function createApp(deps: Dependencies): Express {
       breakItRoutes(app, deps);
       queueRoutes(app, deps);
       shellRoutes(app);
-      app.all([...appPages, '/api/me', '/api/state'], refuseOtherMethods(['GET', 'HEAD']));
+      app.all([...Object.keys(appPages), '/api/me', '/api/state'], refuseOtherMethods(['GET', 'HEAD']));
       app.all('/sign-in', refuseOtherMethods(['GET', 'HEAD', 'POST']));
       app.all('/sign-out', refuseOtherMethods(['POST']));
       app.use(noSuchPage);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { builtApp } from './routes.ts';
+import { builtApp } from './assets.ts';
 
 /** What a browser loads before the first page is drawn, beside that page itself. */
 const most_bytes = 250 * 1024;

@@ -318,7 +318,10 @@ const piece = fc.oneof(
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/now/${n}`) + get(`/now/${n + 1}`)]) },
   { weight: 1, arbitrary: fc.nat(9).map((n) => [twice(n), twice(n)]) },
   // More than are read ahead.
-  { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/later/${n}`).repeat(3) + get(`/slow/${n}`).repeat(9)]) },
+  {
+    weight: 1,
+    arbitrary: fc.nat(9).map((n) => [get(`/later/${n}`).repeat(3) + get(`/slow/${n}`).repeat(9)]),
+  },
   { weight: 1, arbitrary: fc.nat(9).map((n) => [get(`/later/${n}`) + get(`/slow/${n}`)]) },
   // What stands behind the place where it is cut looks like a request of its own.
   { weight: 1, arbitrary: fc.nat(9).map((n) => [unfinished(n), get(`/now/${n}`)]) },

@@ -144,7 +144,8 @@ export class UnreadAnswers {
     let from = 0;
     let ends = 1;
     while (from < chunk.length && !connection.isOver && socket.writable) {
-      if (connection.waiting.length >= httpLimits.readAhead || isPausedByNode(socket)) return chunk.subarray(from);
+      if (connection.waiting.length >= httpLimits.readAhead || isPausedByNode(socket))
+        return chunk.subarray(from);
       const to = placeBehindHeaders(chunk, from, ends);
       const before = this.#taken;
       connection.reader.next(to - from === chunk.length ? chunk : chunk.subarray(from, to));
@@ -302,7 +303,8 @@ function placeBehindHeaders(chunk: Buffer, from: number, ends: number): number {
 }
 
 /** Then its parser takes nothing: what it was given would fail an assertion. Node goes on when the client has taken its answers. */
-const isPausedByNode = (socket: Socket): boolean => (socket as unknown as { _paused?: boolean })._paused === true;
+const isPausedByNode = (socket: Socket): boolean =>
+  (socket as unknown as { _paused?: boolean })._paused === true;
 
 /** Above its high-water mark, the socket emits `drain` when the client has taken everything. */
 const canTakeNext = (socket: Socket, { answer }: Connection): boolean =>

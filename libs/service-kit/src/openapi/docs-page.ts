@@ -61,7 +61,7 @@ export function docsRoutes(title: string): Router {
   const paths = ['/docs', ...Object.keys(files).map((name) => `/docs/${name}`)];
   for (const [name, file] of Object.entries(files))
     // The browser asks again each time, and is told that nothing has changed.
-    router.get(`/docs/${name}`, (req, res) => sendKeptFile(req, res, file, 'no-cache'));
+    router.get(`/docs/${name}`, (req, res) => sendKeptFile(req, res, file, { cacheControl: 'no-cache' }));
   router.all(paths, refuseOtherMethods(['GET', 'HEAD']));
   return router;
 }

@@ -16,19 +16,6 @@ export interface ActionPage {
   readonly page: { readonly nextCursor: string | null };
 }
 
-/** The kinds of actions that a person can filter by, with the server's names. */
-export const kinds: Readonly<Record<string, string>> = {
-  product: 'products',
-  cache: 'cache',
-  queue: 'queues',
-  order: 'orders',
-  stock: 'stock',
-  settings: 'settings',
-  user: 'people',
-  session: 'sessions',
-  fault: 'faults',
-};
-
 const sentences: Readonly<Record<string, string>> = {
   'product.create': 'created the product',
   'product.update': 'changed the product',

@@ -4,8 +4,8 @@ import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { getJson } from '../../http/api.ts';
 import type { Product } from '../../products/product.ts';
 import { ActionTable } from './action-table.tsx';
-import { kinds, type Action, type ActionPage } from './actions.ts';
-import { auditSearch, type AuditSearch } from './search.ts';
+import type { Action, ActionPage } from './actions.ts';
+import { actionsAddress, auditSearch, kinds, type AuditSearch } from './search.ts';
 
 /** Who did what in the console. */
 export function AuditLog() {
@@ -82,11 +82,7 @@ function useActions(search: AuditSearch) {
   return useInfiniteQuery({
     queryKey: ['actions', search],
     initialPageParam: '',
-    queryFn: ({ pageParam, signal }) => {
-      const query = new URLSearchParams({ ...search, limit: '50' });
-      if (pageParam !== '') query.set('cursor', pageParam);
-      return getJson<ActionPage>(`/api/actions?${query}`, signal);
-    },
+    queryFn: ({ pageParam, signal }) => getJson<ActionPage>(actionsAddress(search, pageParam), signal),
     getNextPageParam: ({ page }) => page.nextCursor ?? undefined,
     placeholderData: keepPreviousData,
     refetchInterval: 10_000,

@@ -1,10 +1,11 @@
-import { parseCacheKey, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
+import { parseCacheKey, PRODUCT, SKU } from '@catalog/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { Failed, Loading } from '../../elements/states.tsx';
 import { loadProduct } from '../../products/product.ts';
 import { History } from '../product/history.tsx';
+import { cachedAddress } from './addresses.ts';
 import { HolderTable } from './holder-table.tsx';
 import { KeyAudits } from './key-audits.tsx';
 import { KeyChanges } from './key-changes.tsx';
@@ -30,38 +31,30 @@ export function KeyView({ cacheKey }: { cacheKey: string }) {
 
 function Held({ cacheKey }: { cacheKey: string }) {
   const parsed = parseCacheKey(cacheKey);
-  switch (parsed?.entity) {
-    case PRODUCT:
-      return (
-        <Holders query={readersQuery(`/api/products/${parsed.key}`)}>
-          <Link to="/products/$id" params={{ id: parsed.key }}>
-            To the product
-          </Link>
-        </Holders>
-      );
-    case SKU:
-      return (
-        <Holders query={readersQuery(`/api/products/by-sku/${encodeURIComponent(parsed.key)}`)}>
-          <Link to="/products" search={{ q: parsed.key }}>
-            To the product
-          </Link>
-        </Holders>
-      );
-    case SETTINGS:
-      return (
-        <Holders query={readersQuery('/api/settings')}>
-          <Link to="/settings">To the settings</Link>
-        </Holders>
-      );
-    default:
-      return (
-        <Holders query={heldKeyQuery(cacheKey)}>
-          <span className="fine">
-            Each process of {parsed?.entity.readBy ?? 'its service'} may hold it too.
-          </span>
-        </Holders>
-      );
-  }
+  const cached = cachedAddress(cacheKey);
+  if (parsed === undefined || cached === undefined)
+    return (
+      <Holders query={heldKeyQuery(cacheKey)}>
+        <span className="fine">
+          Each process of {parsed?.entity.readBy ?? 'its service'} may hold it too.
+        </span>
+      </Holders>
+    );
+  return (
+    <Holders query={readersQuery(cached)}>
+      {parsed.entity === PRODUCT ? (
+        <Link to="/products/$id" params={{ id: parsed.key }}>
+          To the product
+        </Link>
+      ) : parsed.entity === SKU ? (
+        <Link to="/products" search={{ q: parsed.key }}>
+          To the product
+        </Link>
+      ) : (
+        <Link to="/settings">To the settings</Link>
+      )}
+    </Holders>
+  );
 }
 
 function Holders({ query, children }: { query: ReturnType<typeof readersQuery>; children: ReactNode }) {

@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { getJson } from '../../http/api.ts';
+import { holdersAddress, readersAddress } from './addresses.ts';
 
 export interface Holder {
   readonly state: string;
@@ -69,7 +70,7 @@ export const readersQuery = (at: string) =>
   queryOptions({
     queryKey: ['readers', at],
     queryFn: async ({ signal }) =>
-      rowsOfReaders((await getJson<{ data: readonly ReaderView[] }>(`${at}/readers`, signal)).data),
+      rowsOfReaders((await getJson<{ data: readonly ReaderView[] }>(readersAddress(at), signal)).data),
     refetchInterval: 3_000,
   });
 
@@ -78,11 +79,6 @@ export const heldKeyQuery = (cacheKey: string) =>
   queryOptions({
     queryKey: ['held key', cacheKey],
     queryFn: async ({ signal }) =>
-      rowsOfStores(
-        await getJson<{ postgres: Holder; redis: Holder }>(
-          `/api/keys?${new URLSearchParams({ key: cacheKey })}`,
-          signal,
-        ),
-      ),
+      rowsOfStores(await getJson<{ postgres: Holder; redis: Holder }>(holdersAddress(cacheKey), signal)),
     refetchInterval: 3_000,
   });
