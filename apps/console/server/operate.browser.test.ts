@@ -121,7 +121,7 @@ test('a wrong entry is seen, audited, named with what was wrong, and repaired', 
   await page.getByRole('button', { name: 'Audit now' }).click();
   const wrong = region(page, 'Audits').getByRole('row', { name: /other content/ });
   await wrong.waitFor();
-  expect(await wrong.textContent()).toMatch(/other content in priceMinor.*repaired/);
+  expect(await wrong.textContent()).toMatch(/other content in price.*repaired/);
   await held.getByText('All agree.').waitFor();
   expect(await accessibilityProblems(page)).toEqual([]);
   await app.picture(page, 'key-was-wrong');

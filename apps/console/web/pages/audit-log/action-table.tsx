@@ -19,7 +19,7 @@ export function ActionTable({
 }) {
   return (
     <Scroll label="Table of actions">
-      <table className={isOld ? 'old' : undefined}>
+      <table className={isOld ? 'actions-table old' : 'actions-table'}>
         <thead>
           <tr>
             <th>When</th>

@@ -24,7 +24,7 @@ export function ImportRules({
   choose: (options: ImportOptions) => void;
 }) {
   return (
-    <div className="fields">
+    <div className="fields roomy-fields">
       {(['mode', 'onExisting', 'onMissing'] as const).map((name) => (
         <Field key={name} label={rules[name].label}>
           {(props) => (

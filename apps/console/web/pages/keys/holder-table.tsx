@@ -86,7 +86,8 @@ const isSameVersion = (truth: Holder, holder: Holder): boolean =>
 function contentText(truth: Holder, holder: Holder) {
   if (isAwaited(holder)) return '…';
   if (holder === truth) return <span className="faint">the truth</span>;
-  if (!isHeld(holder)) return <span className="faint">nothing held</span>;
+  // Its state says why.
+  if (!isHeld(holder)) return <span className="faint">–</span>;
   if (!isSameVersion(truth, holder)) return <span className="warn-text">another version</span>;
   if (holder.equal === false) return <span className="bad-text">✕ differs</span>;
   if (holder.equal === true) return <span className="good-text">✓ equal</span>;

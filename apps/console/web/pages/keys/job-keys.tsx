@@ -50,7 +50,7 @@ export function JobKeys({ job }: { job: string }) {
             </p>
           )}
           <Scroll label="Keys of the job">
-            <table>
+            <table className="stacked">
               <thead>
                 <tr>
                   <th>Key</th>
@@ -65,7 +65,9 @@ export function JobKeys({ job }: { job: string }) {
                         {key}
                       </Link>
                     </th>
-                    <td className="number">{versionText(version)}</td>
+                    <td className="number" data-label="Version">
+                      {versionText(version)}
+                    </td>
                   </tr>
                 ))}
               </tbody>

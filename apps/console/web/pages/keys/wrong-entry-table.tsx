@@ -2,6 +2,7 @@ import type { WrongEntry } from '@catalog/contracts';
 import { Link } from '@tanstack/react-router';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Ago } from '../../elements/values.tsx';
+import { fieldNames, type FieldName } from '../../products/fields.ts';
 import { versionText } from './traces.ts';
 
 /** Which entries were wrong, in what, and since when. */
@@ -39,12 +40,12 @@ export function WrongEntryTable({
               )}
               <td
                 data-label="What was wrong"
-                title={entry.members.length === 0 ? undefined : `Different in ${entry.members.join(', ')}`}
+                title={entry.members.length === 0 ? undefined : `Different in ${membersText(entry.members)}`}
               >
                 <span>
                   {whatText(entry)}
                   {entry.members.length > 0 && (
-                    <span className="faint"> in {entry.members.slice(0, 3).join(', ')}</span>
+                    <span className="faint"> in {membersText(entry.members.slice(0, 3))}</span>
                   )}
                 </span>
               </td>
@@ -63,6 +64,10 @@ export function WrongEntryTable({
     </Scroll>
   );
 }
+
+/** Of products by the names of the form, of other entities as the services name them. */
+const membersText = (members: readonly string[]): string =>
+  members.map((member) => fieldNames[member as FieldName]?.toLowerCase() ?? member).join(', ');
 
 function whatText({ difference, cachedVersion, version }: WrongEntry): string {
   if (difference === 'other') return 'other content';

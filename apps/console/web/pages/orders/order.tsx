@@ -4,10 +4,10 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Ask } from '../../elements/ask.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Failed, Loading, PageHead } from '../../elements/states.tsx';
+import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/say.ts';
 import { Ago, count, Id, Money, Weight } from '../../elements/values.tsx';
-import { callApi, getJson, textOf } from '../../http/api.ts';
+import { ApiError, callApi, getJson, textOf } from '../../http/api.ts';
 import { useMay } from '../../http/me.ts';
 import { StatusPill } from './status-pill.tsx';
 
@@ -19,8 +19,11 @@ export function OrderPage() {
     queryKey: ['order', id],
     queryFn: ({ signal }) => getJson<Order>(`/api/orders/${id}`, signal),
   });
-  if (data === undefined)
-    return error === null ? <Loading rows={8} /> : <Failed error={error} again={() => void refetch()} />;
+  if (data === undefined) {
+    if (error === null) return <Loading rows={8} />;
+    if (error instanceof ApiError && error.status === 404) return <NoSuchOrder />;
+    return <Failed error={error} again={() => void refetch()} />;
+  }
   const ended = data.completedAt ?? data.cancelledAt;
   return (
     <>
@@ -100,6 +103,21 @@ export function OrderPage() {
             </tfoot>
           </table>
         </Scroll>
+      </section>
+    </>
+  );
+}
+
+function NoSuchOrder() {
+  return (
+    <>
+      <PageHead title="No such order" />
+      <section className="panel">
+        <Empty title="There is no order with this id.">
+          <p>
+            <Link to="/orders">To all orders</Link>
+          </p>
+        </Empty>
       </section>
     </>
   );

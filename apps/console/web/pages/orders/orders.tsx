@@ -93,7 +93,7 @@ function OrderTable({ orders, isOld }: { orders: readonly OrderSummary[]; isOld:
             <th className="aside">Customer</th>
             <th>Status</th>
             <th className="number">Total</th>
-            <th className="number">Placed</th>
+            <th className="number aside">Placed</th>
           </tr>
         </thead>
         <tbody>
@@ -111,8 +111,11 @@ function OrderTable({ orders, isOld }: { orders: readonly OrderSummary[]; isOld:
               </td>
               <td className="number">
                 <Money minor={totalMinor} currency={currency} />
+                <span className="below faint">
+                  <Ago at={createdAt} />
+                </span>
               </td>
-              <td className="number faint">
+              <td className="number faint aside">
                 <Ago at={createdAt} />
               </td>
             </tr>

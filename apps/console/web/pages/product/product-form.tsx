@@ -22,7 +22,7 @@ interface Row {
 
 const identity: readonly Row[] = [
   { field: 'name', className: 'whole' },
-  { field: 'sku', hint: 'printable ASCII, unique' },
+  { field: 'sku', hint: 'letters, digits and signs, unique' },
   { field: 'gtin', hint: '8, 12, 13 or 14 digits, or empty' },
   { field: 'brand' },
   { field: 'category' },
@@ -33,9 +33,9 @@ const price: readonly Row[] = [
 ];
 const measures: readonly Row[] = [
   { field: 'weightGrams', className: 'quarter' },
-  { field: 'lengthMm', className: 'quarter' },
-  { field: 'widthMm', className: 'quarter' },
-  { field: 'heightMm', className: 'quarter' },
+  { field: 'lengthMm', className: 'quarter measure' },
+  { field: 'widthMm', className: 'quarter measure' },
+  { field: 'heightMm', className: 'quarter measure' },
 ];
 
 const units: Partial<Record<FieldName, string>> = {

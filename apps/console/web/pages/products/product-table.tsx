@@ -65,7 +65,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <th className="aside">Category</th>
             <th className="number roomy">Weight</th>
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} className="number" />
-            <th className="number">Stock</th>
+            <th className="number aside">Stock</th>
             <Sortable name="Updated" by="updatedAt" sort={sort} sortBy={sortBy} className="number updated" />
             <th className="author">By</th>
           </tr>
@@ -101,6 +101,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
               </td>
               <td className="number">
                 <Money minor={product.priceMinor} currency={product.currency} />
+                <span className="below faint">{stockText(stock.get(product.id))} in stock</span>
               </td>
               <Stock onHand={stock.get(product.id)} />
               <td className="number faint updated">
@@ -118,11 +119,16 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
 /** undefined while it is not known, or if the orders service does not answer. */
 function Stock({ onHand }: { onHand: number | undefined }) {
   return (
-    <td className="number" title={onHand === undefined ? 'unknown' : `${onHand} on hand`}>
-      {onHand === undefined ? <span className="faint">–</span> : count(onHand)}
+    <td
+      className={onHand === undefined ? 'number aside faint' : 'number aside'}
+      title={onHand === undefined ? 'unknown' : `${onHand} on hand`}
+    >
+      {stockText(onHand)}
     </td>
   );
 }
+
+const stockText = (onHand: number | undefined): string => (onHand === undefined ? '–' : count(onHand));
 
 /** undefined while it is not known. Its width is fixed, so that nothing shifts when the name arrives. */
 function Author({ changedBy }: { changedBy: string | undefined }) {
