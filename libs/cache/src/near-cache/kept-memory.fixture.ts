@@ -27,7 +27,7 @@ for (let start = 0; start < Number(keys); start += 100) {
       if (entry === undefined) return;
       // As large as that of a product.
       entry.attachment = attachment(start + index);
-      near.handleOf(`${ticket.key}`, entry);
+      near.handleOf(ticket.key, entry);
     }),
   );
   freshness.received({ ...envelope, sequence: (envelope.sequence += 1), watermarkAge_ms: 0 }, now());
