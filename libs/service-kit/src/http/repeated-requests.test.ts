@@ -186,6 +186,7 @@ test('if clients send too much ahead, those with the most are cut off', async ()
   await eventually(() => greedy.isClosed());
   goOn();
   await eventually(() => modest.received().includes('/now/behind of'));
+  expect(modest.isClosed()).toBe(false);
   vi.restoreAllMocks();
 });
 
