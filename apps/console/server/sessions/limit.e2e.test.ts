@@ -84,6 +84,6 @@ test('a person has a few streams at once, live ones and followed changes togethe
   streams.push(await open(other, 0));
   expect(streams.at(-1)?.status).toBe(200);
   // An ended stream gives its place back.
-  await Promise.all(streams.map(async ({ body }) => body?.cancel()));
+  for (const { body } of streams) await body?.cancel();
   await expect.poll(async () => (await open(greedy, 0)).status).toBe(200);
 });
