@@ -33,7 +33,7 @@ test('a file is mapped, checked, corrected and imported, and its header is remem
   const saved = page.waitForEvent('download');
   await wrong.getByRole('button', { name: 'Save these rows with their reasons' }).click();
   expect(await readFile(await (await saved).path(), 'utf8')).toMatch(
-    /Note;reasons\r\n.*-5;EUR;c;"priceMinor: /,
+    /Note;reasons\r\n.*-5;EUR;c;"Price: /,
   );
 
   await page.getByLabel('If a record is wrong').selectOption('skip-failed');

@@ -16,8 +16,13 @@ test('what was sent of a product is shown in the units of people', () => {
   expect(detailText(change, 'EUR')).toBe('price: 24.99 EUR, weight: 12.5 kg, name: Relay');
 });
 
-test('the price of a product whose currency nobody knows stays as it was sent', () => {
-  expect(detailText(action('product.update', { priceMinor: 2499 }), undefined)).toBe('priceMinor: 2499');
+test('the price of a product whose currency nobody knows stays as it was sent, without a currency', () => {
+  expect(detailText(action('product.update', { priceMinor: 2499 }), undefined)).toBe('price minor: 2499');
+});
+
+test('a file is named by its rules, without the columns that only the service reads', () => {
+  const sent = { mode: 'reject-all', dryRun: 'true', onExisting: 'update', columns: '"Title:name"' };
+  expect(detailText(action('product.import', sent), undefined)).toBe('mode: reject-all, on existing: update');
 });
 
 test('other things that were sent keep their names', () => {

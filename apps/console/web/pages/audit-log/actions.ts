@@ -70,15 +70,26 @@ export function outcomeOf({ status }: Action): Outcome {
   return { tone: 'bad', text: 'failed' };
 }
 
+/** What the sentence and the target say already, and what only the service reads. */
+const saidElsewhere: Readonly<Record<string, readonly string[]>> = {
+  'product.import': ['dryRun', 'columns'],
+  'cache.purge': ['key'],
+  'cache.audit': ['key'],
+};
+
+/** `lowStockThreshold` as people write it. */
+const words = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
 /** What the person sent, on one line. A price is one only in the currency of its product. */
 export function detailText({ action, detail }: Action, currency: string | undefined): string {
   if (detail === null || typeof detail !== 'object') return '';
   return Object.entries(detail)
+    .filter(([name]) => saidElsewhere[action]?.includes(name) !== true)
     .map(([name, value]) => {
       const isField = action.startsWith('product.') && Object.hasOwn(fieldNames, name);
       if (isField && (name !== 'priceMinor' || currency !== undefined))
         return `${fieldNames[name as FieldName].toLowerCase()}: ${valueText(name, value, currency)}`;
-      return `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+      return `${words(name)}: ${typeof value === 'string' ? value : JSON.stringify(value)}`;
     })
     .join(', ');
 }

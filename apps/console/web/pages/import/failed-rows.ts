@@ -1,4 +1,5 @@
 import type { ImportError } from '@catalog/contracts';
+import { fieldNames, type FieldName } from '../../products/fields.ts';
 import type { FileFormat } from './records.ts';
 
 /** A cell that a spreadsheet does not read as a formula, with its quotes. */
@@ -7,9 +8,13 @@ function cell(text: string): string {
   return `"${inert.replaceAll('"', '""')}"`;
 }
 
-/** The errors of one record as one text. */
+/** The errors of one record as one text, with the fields as the form names them. */
 export const reasonOf = (errors: readonly ImportError[]): string =>
-  errors.map(({ field, message }) => (field === null ? message : `${field}: ${message}`)).join(' ');
+  errors
+    .map(({ field, message }) =>
+      field === null ? message : `${fieldNames[field as FieldName] ?? field}: ${message}`,
+    )
+    .join('; ');
 
 export function errorsByLine(errors: readonly ImportError[]): ReadonlyMap<number, readonly ImportError[]> {
   return Map.groupBy(errors, ({ line }) => line);

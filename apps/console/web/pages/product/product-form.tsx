@@ -22,7 +22,7 @@ interface Row {
 
 const identity: readonly Row[] = [
   { field: 'name', className: 'whole' },
-  { field: 'sku', hint: 'letters, digits and signs, unique' },
+  { field: 'sku', hint: 'unique' },
   { field: 'gtin', hint: '8, 12, 13 or 14 digits, or empty' },
   { field: 'brand' },
   { field: 'category' },
