@@ -21,6 +21,7 @@ import {
   type Rounds,
 } from '../measuring/rounds.ts';
 import { addProducts } from '../products/more-products.ts';
+import { besideMeasured } from '../measuring/pinning.ts';
 import { checkAnswers } from '../reads/answers.ts';
 import { fillForRedisHits } from '../reads/fill-redis.ts';
 import { median } from '../report/percentiles.ts';
@@ -78,12 +79,12 @@ export async function measureCluster({ stack, catalog, say }: BenchStack, sizes:
     await cache.catalog.query('vacuum analyze catalog.products');
     contestants.push(await contestantOf(cache, ids, sizes, folder, resources));
   }
-  const rounds = await measureInTurn(contestants, {
-    rounds: sizes.rounds,
-    seconds: sizes.round_s,
-    warm_s: sizes.warm_s,
-    say,
-  });
+  const { rounds: count, round_s: seconds, warm_s } = sizes;
+  const rounds = await besideMeasured(
+    caches,
+    () => measureInTurn(contestants, { rounds: count, seconds, warm_s, say }),
+    cluster.nodes.map(({ pid }) => pid),
+  );
   const backlog = await measureBacklog({
     stack: other,
     catalog: ofOther,

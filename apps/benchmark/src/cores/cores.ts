@@ -32,6 +32,7 @@ export async function measureCores(bench: BenchStack, sizes: Sizes): Promise<Sec
       label: workers === 1 ? 'one process' : `${workers} processes`,
       url: reader.url,
       pid: reader.pid,
+      usesAllCores: true,
       route: repeated(hot),
       check: () => checkAnswers(reader.url, hot.paths.slice(0, 20), { pool: catalog, source: 'detail=near' }),
     });

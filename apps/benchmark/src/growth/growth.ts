@@ -2,6 +2,7 @@
 import { format, markdownTable, resident_MiB } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import { cores } from '../measuring/machine.ts';
+import { besideMeasured } from '../measuring/pinning.ts';
 import { cpuOf, measureInTurn, type Contestant } from '../measuring/rounds.ts';
 import { zipf } from '../measuring/zipf.ts';
 import { addProducts } from '../products/more-products.ts';
@@ -143,13 +144,14 @@ async function measureAt(bench: BenchStack, redis: Redis, atLeast: number, sizes
         ...(sizes.checksSources && { source }),
       }),
   });
-  const rounds = await measureInTurn(
-    [
-      contestant('near hit', reader, repeated(hot), 'detail=near'),
-      contestant('Redis hit', ofRedis, goingOn(cold), 'detail=redis'),
-      contestant('miss', reader, goingOn(never), 'fwd=miss'),
-    ],
-    { rounds: sizes.rounds, seconds: sizes.round_s, warm_s: sizes.warm_s, say },
+  const contestants = [
+    contestant('near hit', reader, repeated(hot), 'detail=near'),
+    contestant('Redis hit', ofRedis, goingOn(cold), 'detail=redis'),
+    contestant('miss', reader, goingOn(never), 'fwd=miss'),
+  ];
+  const { rounds: count, round_s: seconds, warm_s } = sizes;
+  const rounds = await besideMeasured([bench], () =>
+    measureInTurn(contestants, { rounds: count, seconds, warm_s, say }),
   );
   const metrics = await (await fetch(`${reader.url}/metrics`)).text();
   const gauge = (name: string) => Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)`, 'm').exec(metrics)?.[1]);

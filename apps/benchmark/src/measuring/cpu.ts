@@ -17,16 +17,16 @@ function read(file: string): string | undefined {
 }
 
 /** The process and its descendants. */
-function tree(pid: number): number[] {
+export function processTree(pid: number): number[] {
   const children = read(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ') ?? [];
-  return [pid, ...children.filter((text) => text !== '').flatMap((child) => tree(Number(child)))];
+  return [pid, ...children.filter((text) => text !== '').flatMap((child) => processTree(Number(child)))];
 }
 
 /** Of all threads of these processes and their descendants since they started; undefined where Linux's /proc is missing. */
 export function cpuTime(pids: readonly number[]): CpuTime | undefined {
   let used_us = 0;
   let waited_us = 0;
-  for (const pid of pids.flatMap(tree)) {
+  for (const pid of pids.flatMap(processTree)) {
     let threads: string[];
     try {
       threads = readdirSync(`/proc/${pid}/task`);

@@ -6,12 +6,15 @@ import { median, percentile } from '../report/percentiles.ts';
 import { cpuBetween, cpuTime } from './cpu.ts';
 import type { Route } from './paths.ts';
 import { runLoad } from './load.ts';
+import { aside, onMeasuredCore } from './pinning.ts';
 
 export interface Contestant {
   readonly name: string;
   readonly label: string;
   readonly url: string;
   readonly pid: number;
+  /** It is measured on all cores, not alone on one. */
+  readonly usesAllCores?: boolean;
   /** The servers of the cache, if it uses one. */
   readonly redisPids?: readonly number[];
   readonly route: Route;
@@ -39,7 +42,12 @@ const mostClientShare = 0.85;
 /** A server that is less busy could have answered more. */
 const leastServerShare = 0.95;
 
-async function measureRound(contestant: Contestant, seconds: number): Promise<Round> {
+const measureRound = (contestant: Contestant, seconds: number): Promise<Round> =>
+  contestant.usesAllCores === true
+    ? measureHere(contestant, seconds)
+    : onMeasuredCore(contestant.pid, () => measureHere(contestant, seconds));
+
+async function measureHere(contestant: Contestant, seconds: number): Promise<Round> {
   const { url, pid, redisPids = [] } = contestant;
   const [before, redisBefore] = [cpuTime([pid]), cpuTime(redisPids)];
   const result = await runLoad({ url, seconds, ...contestant.route.load() });
@@ -100,6 +108,7 @@ export async function measureInTurn(
   },
 ): Promise<Rounds> {
   const { rounds, seconds, warm_s, say } = options;
+  for (const { pid, usesAllCores } of contestants) if (usesAllCores !== true) await aside(pid);
   for (const contestant of contestants) {
     say(`warming ${contestant.label}`);
     await warmUp(contestant, warm_s);

@@ -12,7 +12,7 @@ import {
   type Rounds,
 } from '../measuring/rounds.ts';
 import { hasWrk } from '../measuring/load.ts';
-import { besideMeasured } from '../measuring/pinning.ts';
+import { besideMeasured, onMeasuredCore } from '../measuring/pinning.ts';
 import { runPaced, type PacedResult } from '../measuring/paced.ts';
 import { median } from '../report/percentiles.ts';
 import { atLeast, atMost, type Goal, type Section } from '../report/report.ts';
@@ -28,7 +28,7 @@ const batch = 100;
 export async function measureReads(bench: BenchStack, sizes: Sizes): Promise<Section> {
   await using field = await startField(bench, sizes);
   const { contestants } = field;
-  const rounds = await besideMeasured(bench, () =>
+  const rounds = await besideMeasured([bench], () =>
     measureInTurn(sideBySide(contestants), {
       rounds: sizes.rounds,
       seconds: sizes.round_s,
@@ -182,13 +182,17 @@ async function measureLatencies(
     'express-postgres': load * perSecond('express-postgres'),
   };
   const latencies: Latency[] = [];
-  for (const { name, label, url } of contestants) {
+  for (const { name, label, url, pid } of contestants) {
     const rate = rates[name];
     if (rate === undefined) continue;
     say(`latency of ${label} at ${format(rate)} requests/s`);
     const results: PacedResult[] = [];
     for (let round = 0; round < sizes.paced; round++)
-      results.push(await runPaced({ url, paths: hot.file, seconds: sizes.round_s, perSecond: rate }));
+      results.push(
+        await onMeasuredCore(pid, () =>
+          runPaced({ url, paths: hot.file, seconds: sizes.round_s, perSecond: rate }),
+        ),
+      );
     const [middle] = results.toSorted((a, b) => a.p99_us - b.p99_us).slice(Math.floor(results.length / 2));
     if (middle === undefined || middle.failed > 0)
       throw new Error(`${label}: requests at a fixed rate failed.`);
