@@ -4,6 +4,7 @@ import { type CacheStatus, type KeyStatus, SilenceCount, statusOf } from './cach
 import { ListCache } from './lists/list-cache.ts';
 import { NearCache } from './near-cache/near-cache.ts';
 import { BatchLoader, type Loader, loadPayloads } from './reading/batch-loader.ts';
+import { ReadWaves } from './reading/read-waves.ts';
 import { type CacheEvents, EntityCache } from './reading/entity-cache.ts';
 import type { Patience } from './reading/flights.ts';
 import { createLoadGuard } from './reading/load-guard.ts';
@@ -82,11 +83,14 @@ export function createCache(options: CacheOptions) {
   /** The incarnation of Postgres that the served versions come from. */
   let servedFrom: string | undefined;
 
+  const waves = new ReadWaves();
+
   function openShard(place: ShardPlace): ReaderShard {
     const shard = new ReaderShard(place, {
       ...options,
       database,
       now,
+      waves,
       onInvalidation: (keys) => {
         for (const [cacheKey, version] of keys) {
           near.invalidate(cacheKey, version);

@@ -53,7 +53,7 @@ export const timings = {
 
 /** The limits that protect a slow store, each with its reason. */
 export const limits = {
-  /** Reads of Redis that are under way at once, each of the keys of a turn, for each server. More at once have fewer keys each. */
+  /** Waves of reads of Redis that are under way at once. More at once have fewer keys each. */
   readsUnderWay: 2,
   /** Reads wait this long for those under way. Longer ones mean that Redis is slow, and waiting would not help. */
   readsHeld_ms: 2,

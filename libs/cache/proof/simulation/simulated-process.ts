@@ -74,7 +74,7 @@ export class SimulatedProcess {
     const databaseMayHaveGoneBack = () => this.#databaseMayHaveGoneBack;
     this.#freshness = replaced.freshness?.(now, own) ?? new Freshness(now, own);
     // Room for two entries, so that a third one evicts another.
-    this.#near = replaced.near?.(now) ?? new NearCache(now, { maxBytes: 800 });
+    this.#near = replaced.near?.(now) ?? new NearCache(now, { maxBytes: 1_400 });
     const requireIncarnation = () => {
       if (this.#incarnation === undefined) throw new CacheUnavailable('the cache is not connected');
       return this.#incarnation;

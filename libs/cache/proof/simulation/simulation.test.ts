@@ -205,11 +205,11 @@ class TrustsSetAsideKeys extends Freshness {
 test.each<[string, Replacements]>([
   [
     'a near cache that keeps a fill older than a received invalidation',
-    { near: (now) => new KeepsOutdatedFills(now, { maxBytes: 800 }) },
+    { near: (now) => new KeepsOutdatedFills(now, { maxBytes: 1_400 }) },
   ],
   [
     'a near cache that drops what it could serve marked stale',
-    { near: (now) => new DropsWhatMayBeStale(now, { maxBytes: 800 }) },
+    { near: (now) => new DropsWhatMayBeStale(now, { maxBytes: 1_400 }) },
   ],
   [
     'a process that ignores a gap in the message sequence',

@@ -2,8 +2,9 @@ import type { Freshness } from '../channel/freshness.ts';
 import type { CacheBreaker } from '../redis/cache-breaker.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import { generationKey } from '../redis/entry-store.ts';
-import { limits, timings } from '../timings.ts';
+import { timings } from '../timings.ts';
 import type { Place } from './place.ts';
+import { ReadWaves } from './read-waves.ts';
 
 /** An entry that Redis holds and that may be served as it is. */
 export interface FreshEntry {
@@ -44,18 +45,16 @@ interface TurnRead<Found> extends PromiseWithResolvers<Found | undefined> {
  * So INFO follows the reads on the same connection. A promotion draws a new random replication id, so an id never comes
  * back. If the server had the id when this connection learned it, and has it after the reads, it had it during the
  * reads. An INFO before the reads would prove nothing about them.
- *
- * While two MGETs are under way, further reads wait for the first of them, so that under load more keys share one.
  */
 export class TurnReads {
   readonly #parts: TurnReadsParts;
+  readonly #waves: ReadWaves;
   readonly #waiting = new Map<string, TurnRead<unknown>>();
-  #underWay = 0;
-  /** Set while the waiting reads are held back. */
-  #patience: NodeJS.Timeout | undefined;
 
-  constructor(parts: TurnReadsParts) {
+  /** @param waves shared by all servers of the cache */
+  constructor(parts: TurnReadsParts, waves = new ReadWaves()) {
     this.#parts = parts;
+    this.#waves = waves;
   }
 
   /**
@@ -81,20 +80,12 @@ export class TurnReads {
     const present = this.#waiting.get(place.cacheKey) as TurnRead<Found> | undefined;
     if (present !== undefined) return present.promise;
     const { promise, resolve, reject } = Promise.withResolvers<Found | undefined>();
-    if (this.#waiting.size === 0) setImmediate(() => this.#sendOrHold());
+    if (this.#waiting.size === 0) this.#waves.join(() => this.#send());
     this.#waiting.set(place.cacheKey, { place, judge, promise, resolve, reject } as TurnRead<unknown>);
     return promise;
   }
 
-  #sendOrHold(): void {
-    if (this.#underWay < limits.readsUnderWay) void this.#send();
-    else this.#patience = setTimeout(() => void this.#send(), limits.readsHeld_ms);
-  }
-
   async #send(): Promise<void> {
-    clearTimeout(this.#patience);
-    this.#patience = undefined;
-    this.#underWay += 1;
     const keys = [...this.#waiting.keys()];
     const reads = [...this.#waiting.values()];
     this.#waiting.clear();
@@ -120,9 +111,6 @@ export class TurnReads {
         if (isRefusal) resolve(undefined);
         else reject(error);
       }
-    } finally {
-      this.#underWay -= 1;
-      if (this.#patience !== undefined) void this.#send();
     }
   }
 }

@@ -2,6 +2,7 @@ import { type RunningPart, startPart } from '@catalog/runtime';
 import { Freshness } from '../channel/freshness.ts';
 import { InvalidationChannel } from '../channel/invalidation-channel.ts';
 import { channelOf, type InvalidatedKey } from '../channel/messages.ts';
+import type { ReadWaves } from '../reading/read-waves.ts';
 import { TurnReads } from '../reading/turn-reads.ts';
 import { createCacheBreaker } from '../redis/cache-breaker.ts';
 import { CacheConnection } from '../redis/cache-connection.ts';
@@ -15,6 +16,8 @@ interface ReaderShardOptions {
   readonly database: DatabaseListeners;
   readonly incarnationMode?: 'full' | 'replication-only';
   readonly now: () => number;
+  /** Of all shards. */
+  readonly waves: ReadWaves;
   readonly onInvalidation: (keys: readonly InvalidatedKey[]) => void;
   readonly onForget: (cacheKeys: readonly string[] | 'all') => void;
   readonly onOtherSlots: () => void;
@@ -48,7 +51,7 @@ export class ReaderShard implements ReadShard, ShardParts {
     });
     this.freshness = new Freshness(now, () => this.connection.incarnation, slots);
     this.store = new EntryStore(this.connection);
-    this.reads = new TurnReads(this);
+    this.reads = new TurnReads(this, options.waves);
     this.#channel = new InvalidationChannel({
       url,
       name: `${name} channel`,
