@@ -45,6 +45,7 @@ export function createCache(options: CacheOptions) {
   const { url, name, nearCache_bytes = 16 * 1024 * 1024, onError, onLoad, onInvalidation } = options;
   const now = () => performance.now();
   const near = new NearCache(now, { maxBytes: nearCache_bytes });
+  const waves = new ReadWaves();
   const monotonic = new MonotonicReads();
   const database = new DatabaseListeners(options.database);
   const forgetAll = () => {
@@ -82,8 +83,6 @@ export function createCache(options: CacheOptions) {
   const isWanted = (patience: Readonly<Patience>) => () => patience.until_ms > performance.now();
   /** The incarnation of Postgres that the served versions come from. */
   let servedFrom: string | undefined;
-
-  const waves = new ReadWaves();
 
   function openShard(place: ShardPlace): ReaderShard {
     const shard = new ReaderShard(place, {
