@@ -14,7 +14,7 @@ interface Connection {
   /** Requests that wait for those before them on this connection, or for their turn. */
   readonly waiting: Exchange[];
   /** What the client has sent behind them, of which nothing is read yet. */
-  held: Buffer[];
+  readonly held: Buffer[];
   /** What all of that takes, about. */
   waiting_bytes: number;
   /** What the client had taken at the last look, and how many looks since then found the same. */
