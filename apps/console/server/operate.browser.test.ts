@@ -80,7 +80,10 @@ test('all tabs of a browser share one live stream, and another takes it over whe
     tabs.push(tab);
   }
   const seenIn = async (tab: Page, sku: string): Promise<void> =>
-    tab.getByRole('row', { name: new RegExp(sku) }).waitFor();
+    tab
+      .getByRole('row', { name: new RegExp(sku) })
+      .first()
+      .waitFor();
   const one = await app.newProduct();
   await setPrice(one.id, 2000);
   for (const tab of [first, ...tabs]) {

@@ -52,6 +52,10 @@ function actingNeedsAdmin(accounts: Accounts): RequestHandler {
   };
 }
 
+/** As the other pages show times. */
+const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
+const dayAndClock = { day: 'numeric', month: 'short', year: 'numeric', ...clock } as const;
+
 /** The board of one role. The board of viewers is in read-only mode, so it shows no buttons. */
 export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger): QueuesAdapter {
   const adapter = new QueuesAdapter(role, log);
@@ -66,6 +70,7 @@ export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger
         boardLogo: { path: '/assets/mark.svg', width: 24, height: 24 },
         miscLinks: [{ text: 'Console', url: '/' }],
         hideDocsLink: true,
+        dateFormats: { short: clock, common: dayAndClock, full: dayAndClock },
         // It would need CLIENT LIST, which shows the addresses of other clients. The Redis user of the console may not run it.
         showWorkers: false,
       },

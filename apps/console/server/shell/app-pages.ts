@@ -1,5 +1,5 @@
 /** The pages of the app by address. `web/router.tsx` has the same; a test compares them. */
-import { parseCacheKey, type UserRole } from '@catalog/contracts';
+import { parseCacheKey, PRODUCT, type UserRole } from '@catalog/contracts';
 import { actionsAddress, auditSearch } from '../../web/pages/audit-log/search.ts';
 import {
   auditsAddress,
@@ -34,7 +34,7 @@ export const appPages: Readonly<Record<string, AppPage>> = {
     file: 'pages/products/products.tsx',
     asks({ query }) {
       const search = productsSearch(query);
-      return [listAddress(search), facetsAddress(search)];
+      return [listAddress(search), facetsAddress(search), '/api/settings'];
     },
   },
   '/products/new': { file: 'pages/product/new-product.tsx', asks: nothing },
@@ -51,10 +51,12 @@ export const appPages: Readonly<Record<string, AppPage>> = {
     file: 'pages/keys/keys.tsx',
     asks({ query: { key, job } }) {
       if (typeof key !== 'string' || key === '') return job === undefined ? [auditsAddress()] : [];
-      if (parseCacheKey(key) === undefined) return [];
+      const parsed = parseCacheKey(key);
+      if (parsed === undefined) return [];
       const cached = cachedAddress(key);
       const held = cached === undefined ? holdersAddress(key) : readersAddress(cached);
-      return [held, auditsAddress(key), tracesAddress(key)];
+      const product = parsed.entity === PRODUCT && cached !== undefined ? [cached] : [];
+      return [held, auditsAddress(key), tracesAddress(key), ...product];
     },
   },
   '/orders': {

@@ -32,6 +32,7 @@ test('the list of products is asked with its filters in one order, and without w
   expect(asked('/products', query)).toEqual([
     '/api/products?q=a%26b&sort=-price&minPrice=2000&limit=50',
     '/api/products/facets?q=a%26b&minPrice=2000',
+    '/api/settings',
   ]);
 });
 

@@ -69,8 +69,8 @@ export function AppShell() {
         </ul>
         <div className="who">
           <div className="who-name">
-            {me?.username ?? ' '}
-            <span className="fine">{me?.role ?? ' '}</span>
+            {me?.username}
+            <span className="fine">{me?.role}</span>
           </div>
           <form method="post" action="/sign-out">
             <button className="quiet" type="submit">

@@ -1,4 +1,5 @@
 import { parseCacheKey } from '@catalog/contracts';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Field } from '../../elements/field.tsx';
@@ -7,6 +8,7 @@ import { useMay } from '../../http/me.ts';
 import { JobKeys } from './job-keys.tsx';
 import { KeyAudits } from './key-audits.tsx';
 import { KeyView } from './key-view.tsx';
+import { wrongEntriesQuery } from './wrong-entries.ts';
 import { PurgeDialog, type PurgeTarget } from './purge.tsx';
 
 const entities = ['product', 'sku', 'settings', 'sales_month', 'user_profile'] as const;
@@ -17,6 +19,7 @@ export function Keys() {
   const isAdmin = useMay('admin');
   const [target, setTarget] = useState<PurgeTarget>();
   const isKey = parseCacheKey(key) !== undefined;
+  const audits = useQuery({ ...wrongEntriesQuery(), enabled: key === '' });
   return (
     <>
       <PageHead title="Why is this key so?">
@@ -43,7 +46,8 @@ export function Keys() {
           <>
             {job !== undefined && <JobKeys job={job} />}
             <KeyAudits />
-            {isAdmin && <ManyKeys purge={setTarget} />}
+            {/* The list above it must not move it. */}
+            {isAdmin && !audits.isPending && <ManyKeys purge={setTarget} />}
           </>
         )}
       </div>

@@ -93,8 +93,8 @@ export function Plot({ title, unit, lines, times, top: least = 0, limit, isWide 
         </svg>
       </div>
       <div className="plot-times">
-        <span>{first === undefined ? ' ' : timeText(first)}</span>
-        <span>{pointed === undefined ? (first === undefined ? ' ' : 'now') : clockText(pointed)}</span>
+        <span>{first !== undefined && timeText(first)}</span>
+        <span>{pointed === undefined ? first !== undefined && 'now' : clockText(pointed)}</span>
       </div>
     </figure>
   );

@@ -10,11 +10,14 @@ export function Views({ id }: { id: string }) {
     refetchInterval: 10_000,
     retry: false,
   });
-  if (data === undefined) return isError ? null : <> · … views</>;
+  if (isError && data === undefined) return null;
   return (
-    <span title="Once for each caller and minute. The last ten seconds may be missing.">
+    <>
       {' '}
-      · {count(data.views)} {data.views === 1 ? 'view' : 'views'}
-    </span>
+      ·{' '}
+      <span className="views" title="Once for each caller and minute. The last ten seconds may be missing.">
+        {data === undefined ? '…' : count(data.views)} {data?.views === 1 ? 'view' : 'views'}
+      </span>
+    </>
   );
 }

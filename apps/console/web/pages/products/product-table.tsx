@@ -62,7 +62,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <th className="sku">SKU</th>
             <Sortable name="Name" by="name" sort={sort} sortBy={sortBy} />
             <th className="aside">Brand</th>
-            <th className="aside">Category</th>
+            <th className="roomy">Category</th>
             <th className="number roomy">Weight</th>
             <Sortable name="Price" by="price" sort={sort} sortBy={sortBy} className="number" />
             <th className="number aside">Stock</th>
@@ -95,7 +95,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
               <td className="brand-cell aside" title={product.brand}>
                 {product.brand}
               </td>
-              <td className="aside">{product.category}</td>
+              <td className="roomy">{product.category}</td>
               <td className="number roomy">
                 <Weight grams={product.weightGrams} />
               </td>
