@@ -16,7 +16,7 @@ export const chunksRow: Row = {
   async inject(stage) {
     await using reader = await attackedReader(stage);
     let sent: SentChunks = { chunks: 0, cutOff: 0 };
-    await besideReader(stage, reader, 64, async () => {
+    await besideReader(stage, reader, connections, async () => {
       const port = Number(new URL(reader.url).port);
       const worker = new Worker(new URL('../load/chunks-thread.ts', import.meta.url), {
         workerData: { port, connections, chunk_bytes: chunk_KiB * 1024, time_ms: attack_ms } satisfies Chunks,
