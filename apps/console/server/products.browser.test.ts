@@ -191,6 +191,22 @@ test('stock is received and shown', async () => {
   await expect.poll(() => stock.textContent()).toContain('12 on hand');
 });
 
+test('the palette and a dialog give the focus back when they are closed', async () => {
+  const { id } = await app.newProduct();
+  const page = await app.open('editor', { path: `/products/${id}` });
+  const price = page.getByLabel('Price', { exact: true });
+  await price.focus();
+  await page.keyboard.press('Control+k');
+  await page.locator('input[role=combobox]:focus').waitFor();
+  await page.keyboard.press('Escape');
+  await expect.poll(() => price.and(page.locator(':focus')).count()).toBe(1);
+  const receive = page.getByRole('button', { name: 'Receive or correct…' });
+  await receive.press('Enter');
+  await page.getByLabel('Pieces').and(page.locator(':focus')).waitFor();
+  await page.keyboard.press('Escape');
+  await expect.poll(() => receive.and(page.locator(':focus')).count()).toBe(1);
+});
+
 test('a viewer can look at a product and act nowhere', async () => {
   const { id } = await app.newProduct();
   const page = await app.open('viewer', { path: `/products/${id}` });

@@ -55,7 +55,6 @@ function Search({ close }: { close: () => void }) {
   return (
     <>
       <input
-        autoFocus
         role="combobox"
         aria-expanded="true"
         aria-controls={list}

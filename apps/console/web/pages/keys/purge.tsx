@@ -53,7 +53,6 @@ function PurgeForm({ target, close }: { target: PurgeTarget; close: () => void }
         {(props) => (
           <input
             {...props}
-            autoFocus
             required
             minLength={3}
             maxLength={500}

@@ -21,7 +21,8 @@ export function OrderPage() {
   });
   if (data === undefined) {
     if (error === null) return <Loading rows={8} />;
-    if (error instanceof ApiError && error.status === 404) return <NoSuchOrder />;
+    // A text that is no id is the id of no order.
+    if (error instanceof ApiError && (error.status === 404 || error.status === 400)) return <NoSuchOrder />;
     return <Failed error={error} again={() => void refetch()} />;
   }
   const ended = data.completedAt ?? data.cancelledAt;

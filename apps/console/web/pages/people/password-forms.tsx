@@ -35,7 +35,6 @@ export function AddPerson({ close }: { close: () => void }) {
               {(props) => (
                 <input
                   {...props}
-                  autoFocus
                   required
                   autoComplete="off"
                   autoCapitalize="none"

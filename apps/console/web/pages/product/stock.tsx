@@ -93,7 +93,6 @@ function Adjust({ path, close, done }: { path: string; close: () => void; done: 
           {(props) => (
             <input
               {...props}
-              autoFocus
               inputMode="numeric"
               value={delta}
               onChange={({ target }) => setDelta(target.value)}

@@ -100,7 +100,7 @@ function Form({
             wrong={isWrong ? `must be ${changeNames[kind].rule}` : undefined}
           >
             {(props) => (
-              <input {...props} autoFocus value={value} onChange={({ target }) => setValue(target.value)} />
+              <input {...props} value={value} onChange={({ target }) => setValue(target.value)} />
             )}
           </Field>
         </div>

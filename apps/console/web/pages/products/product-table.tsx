@@ -120,7 +120,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
 function Stock({ onHand }: { onHand: number | undefined }) {
   return (
     <td
-      className={onHand === undefined ? 'number aside faint' : 'number aside'}
+      className={onHand === undefined ? 'number aside stock faint' : 'number aside stock'}
       title={onHand === undefined ? 'unknown' : `${onHand} on hand`}
     >
       {stockText(onHand)}
