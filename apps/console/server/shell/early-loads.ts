@@ -23,7 +23,7 @@ export function filesOf(manifest: Manifest, source: string): readonly string[] {
   follow(app);
   const ofApp = new Set(found);
   follow(source);
-  return [...found].flatMap((name) => (ofApp.has(name) ? [] : [manifest[name]?.file ?? []])).flat();
+  return [...found].flatMap((name) => (ofApp.has(name) ? [] : (manifest[name]?.file ?? [])));
 }
 
 /**

@@ -36,12 +36,11 @@ export function shellRoutes(app: Express, dist = builtApp): void {
 /** Read each time, because a new build names other files. undefined before the first build. */
 async function readBuilt(dist: string): Promise<{ page: string; manifest: Manifest } | undefined> {
   try {
-    const [page, manifest] = await Promise.all(
-      ['index.html', '.vite/manifest.json'].map((name) => readFile(join(dist, name), 'utf8')),
-    );
-    return page === undefined || manifest === undefined
-      ? undefined
-      : { page, manifest: JSON.parse(manifest) as Manifest };
+    const [page, manifest] = await Promise.all([
+      readFile(join(dist, 'index.html'), 'utf8'),
+      readFile(join(dist, '.vite/manifest.json'), 'utf8'),
+    ]);
+    return { page, manifest: JSON.parse(manifest) as Manifest };
   } catch {
     return undefined;
   }
