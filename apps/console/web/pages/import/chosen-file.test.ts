@@ -3,15 +3,17 @@ import { openFile } from './chosen-file.ts';
 
 const file = (content: string | Uint8Array<ArrayBuffer>, name = 'products.csv') => new File([content], name);
 const header = 'sku,name\n';
+const unitsOf = (text: string) => text.split('').map((unit) => unit.charCodeAt(0));
+const utf16 = (text: string) => new Uint8Array(Uint16Array.from(unitsOf(text)).buffer);
 const notText = 'It is not text in UTF-8. Save it as “CSV UTF-8”, then choose it again.';
 
 test.each([
-  ['UTF-16', Buffer.from(`\uFEFF${header}A,Näme\n`, 'utf16le')],
-  ['UTF-16 without a mark', Buffer.from(`${header}A,B\n`, 'utf16le')],
-  ['Latin-1', Buffer.from(`${header}A,Grün\n`, 'latin1')],
+  ['UTF-16', utf16(`\uFEFF${header}A,Näme\n`)],
+  ['UTF-16 without a mark', utf16(`${header}A,B\n`)],
+  ['Latin-1', Uint8Array.from(unitsOf(`${header}A,Grün\n`))],
   ['a picture', new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a])],
 ])('a file in %s is refused before its columns are shown', async (_name, bytes) => {
-  expect(await openFile(file(new Uint8Array(bytes)))).toBe(notText);
+  expect(await openFile(file(bytes))).toBe(notText);
 });
 
 test('a letter may lie across the end of the part that is looked at', async () => {

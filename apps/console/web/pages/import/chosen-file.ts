@@ -24,7 +24,8 @@ export async function openFile(file: File): Promise<ChosenFile | string> {
   const format = formatOf(file.name);
   if (format === undefined) return 'The name must end with .csv, .ndjson or .jsonl.';
   if (file.size === 0) return 'The file is empty.';
-  if (!(await beginsAsText(file))) return 'It is not text in UTF-8. Save it as “CSV UTF-8”, then choose it again.';
+  if (!(await beginsAsText(file)))
+    return 'It is not text in UTF-8. Save it as “CSV UTF-8”, then choose it again.';
   if (format === 'ndjson') return { file, format, header: undefined };
   const header = await headerOf(textOf(file));
   return header.columns.length === 0

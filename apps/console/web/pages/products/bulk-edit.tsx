@@ -99,9 +99,7 @@ function Form({
             hint={changeNames[kind].hint}
             wrong={isWrong ? `must be ${changeNames[kind].rule}` : undefined}
           >
-            {(props) => (
-              <input {...props} value={value} onChange={({ target }) => setValue(target.value)} />
-            )}
+            {(props) => <input {...props} value={value} onChange={({ target }) => setValue(target.value)} />}
           </Field>
         </div>
       )}
