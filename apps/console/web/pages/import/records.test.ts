@@ -67,7 +67,7 @@ test.each([
 const wrong = (line: number, message: string) => ({ line, field: 'name', code: 'x', message });
 
 test('failed rows are as they are in the file, with their reasons in a last column', () => {
-  const errors = [wrong(2, 'is too "long".'), wrong(2, 'is bad.'), wrong(5, 'is empty.')];
+  const errors = [wrong(2, 'is too "long"'), wrong(2, 'is bad'), wrong(5, 'is empty')];
   expect(errorsByLine(errors).size).toBe(2);
   const rows = failedRows({
     format: 'csv',
@@ -80,7 +80,7 @@ test('failed rows are as they are in the file, with their reasons in a last colu
     ]),
   });
   expect(rows).toBe(
-    'sku;name;reasons\r\nA;"x";"name: is too ""long"". name: is bad."\r\nB;;"name: is empty."\r\n',
+    'sku;name;reasons\r\nA;"x";"Name: is too ""long""; Name: is bad"\r\nB;;"Name: is empty"\r\n',
   );
 });
 
@@ -89,8 +89,8 @@ test('a failed row of NDJSON is in a cell that no spreadsheet runs as a formula'
     format: 'ndjson',
     header: '',
     separator: ',',
-    errors: [wrong(3, 'is bad.')],
+    errors: [wrong(3, 'is bad')],
     records: new Map([[3, '=cmd()']]),
   });
-  expect(rows).toBe('line,record,reasons\r\n3,"\'=cmd()","name: is bad."\r\n');
+  expect(rows).toBe('line,record,reasons\r\n3,"\'=cmd()","Name: is bad"\r\n');
 });
