@@ -264,6 +264,22 @@ test('node:http refuses what is malformed behind a repeated request, and CONNECT
   expect(connecting.answers()).toBe(5);
 });
 
+test.each([
+  ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', '405'],
+  ['what is malformed', 'nonsense\r\n\r\n', '400'],
+])(
+  'the first requests of the front on a connection wait, with %s behind them',
+  async (_what, ending, status) => {
+    using made = client();
+    made.socket.write(get('/slow/1') + get('/now/2') + get('/later/3') + ending, 'latin1');
+    await eventually(() => made.isClosed());
+    const statuses = [...made.received().matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, found]) => found);
+    expect(statuses).toEqual(['200', '200', '200', status]);
+    using other = client();
+    expect(await other.ask(get('/now/1'))).toContain('200 OK');
+  },
+);
+
 test('a known client may be idle, and one that does not end its request is cut off', async () => {
   using idle = await knownClient();
   using slow = await knownClient();

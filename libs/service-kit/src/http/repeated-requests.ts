@@ -76,6 +76,8 @@ export class RepeatedRequests {
   /** To be called for each request that the front answers. From now on, this reads the connection first. */
   takenByFront({ socket }: IncomingMessage): void {
     if (this.#options.front.answerRepeated === undefined || this.#connections.has(socket)) return;
+    // The request may have waited, with CONNECT or what is malformed behind it. Then nobody reads the connection any more.
+    if (socket.listenerCount('data') === 0) return;
     this.#connections.set(socket, new Connection(socket, (chunk, of) => this.#read(chunk, of)));
   }
 
