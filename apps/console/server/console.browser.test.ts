@@ -150,6 +150,7 @@ test('⌘K leads to any page without the mouse', async () => {
   await signIn(page, 'viewer');
   await page.getByRole('heading', { name: 'Overview' }).waitFor();
   await page.keyboard.press('Control+k');
+  await page.locator('input[role=combobox]:focus').waitFor();
   await page.keyboard.type('keys');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Why is this key so?' }).waitFor();

@@ -19,6 +19,7 @@ describe('people', () => {
     const page = await app.open('admin');
     await page.getByRole('heading', { name: 'Overview' }).waitFor();
     await page.keyboard.press('Control+k');
+    await page.locator('input[role=combobox]:focus').waitFor();
     await page.keyboard.type('people');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Add a person…' }).focus();

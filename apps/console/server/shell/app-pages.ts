@@ -55,7 +55,8 @@ export const appPages: Readonly<Record<string, AppPage>> = {
       if (parsed === undefined) return [];
       const cached = cachedAddress(key);
       const held = cached === undefined ? holdersAddress(key) : readersAddress(cached);
-      const product = parsed.entity === PRODUCT && cached !== undefined ? [cached] : [];
+      const product =
+        parsed.entity === PRODUCT && cached !== undefined ? [cached, `${cached}/history?limit=100`] : [];
       return [held, auditsAddress(key), tracesAddress(key), ...product];
     },
   },

@@ -29,11 +29,23 @@ export function CommandPalette({
     <Dialog.Root open={isOpen} onOpenChange={onOpenChange}>
       <Dialog.Portal>
         <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog palette" aria-label="Go to">
-          <Search close={() => onOpenChange(false)} />
-        </Dialog.Popup>
+        <Palette close={() => onOpenChange(false)} />
       </Dialog.Portal>
     </Dialog.Root>
+  );
+}
+
+/** The input has the focus at once, because a person types on behind ⌘K. So what had it before is noted here. */
+function Palette({ close }: { close: () => void }) {
+  const [before] = useState(() => document.activeElement);
+  return (
+    <Dialog.Popup
+      className="dialog palette"
+      aria-label="Go to"
+      finalFocus={() => (before instanceof HTMLElement && before.isConnected ? before : true)}
+    >
+      <Search close={close} />
+    </Dialog.Popup>
   );
 }
 
@@ -55,6 +67,7 @@ function Search({ close }: { close: () => void }) {
   return (
     <>
       <input
+        autoFocus
         role="combobox"
         aria-expanded="true"
         aria-controls={list}

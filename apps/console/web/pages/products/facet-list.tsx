@@ -2,8 +2,7 @@ import { Combobox } from '@base-ui/react/combobox';
 import { writeList } from '@catalog/contracts';
 import { useRef, useState } from 'react';
 import { count } from '../../elements/values.tsx';
-import { facetClass, facetName, FacetText } from './facet-text.tsx';
-import type { FacetProps } from './facet.tsx';
+import { facetClass, facetName, type FacetProps, FacetText } from './facet-text.tsx';
 
 interface FacetListProps extends Omit<FacetProps, 'value'> {
   readonly chosen: readonly string[];

@@ -1,4 +1,18 @@
-/** How the button of a facet looks, before and after its list is loaded. */
+/** What a facet needs, and how its button looks, before and after its list is loaded. */
+
+export interface FacetCount {
+  readonly value: string;
+  readonly count: number;
+}
+
+export interface FacetProps {
+  readonly label: string;
+  /** Several values with commas between them, as the services read them. */
+  readonly value: string | undefined;
+  /** The values that occur most, the most frequent first. */
+  readonly counts: readonly FacetCount[] | undefined;
+  readonly choose: (value: string | undefined) => void;
+}
 
 /** The first chosen value, and how many there are beside it. */
 export function FacetText({ label, chosen }: { label: string; chosen: readonly string[] }) {

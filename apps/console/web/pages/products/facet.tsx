@@ -1,23 +1,9 @@
 import { readList } from '@catalog/contracts';
 import { lazy } from 'react';
 import { Later } from '../../elements/later.tsx';
-import { facetClass, facetName, FacetText } from './facet-text.tsx';
+import { facetClass, facetName, type FacetProps, FacetText } from './facet-text.tsx';
 
 const FacetList = lazy(async () => ({ default: (await import('./facet-list.tsx')).FacetList }));
-
-export interface FacetCount {
-  readonly value: string;
-  readonly count: number;
-}
-
-export interface FacetProps {
-  readonly label: string;
-  /** Several values with commas between them, as the services read them. */
-  readonly value: string | undefined;
-  /** The values that occur most, the most frequent first. */
-  readonly counts: readonly FacetCount[] | undefined;
-  readonly choose: (value: string | undefined) => void;
-}
 
 /** A filter by any number of values. */
 export function Facet(props: FacetProps) {

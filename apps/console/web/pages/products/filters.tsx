@@ -2,7 +2,8 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { count } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
-import { Facet, type FacetCount } from './facet.tsx';
+import { Facet } from './facet.tsx';
+import type { FacetCount } from './facet-text.tsx';
 import { PriceRange } from './price-range.tsx';
 import { facetsAddress, type ProductsSearch } from './search.ts';
 

@@ -1,17 +1,8 @@
 import { lazy } from 'react';
 import { Later } from '../../elements/later.tsx';
-import type { ProductsSearch } from './search.ts';
-import { savedViews, viewOf, type SavedView } from './view-store.ts';
+import { savedViews, type SavedViewsProps, viewOf, viewsText } from './view-store.ts';
 
 const ViewMenu = lazy(async () => ({ default: (await import('./view-menu.tsx')).ViewMenu }));
-
-export interface SavedViewsProps {
-  readonly search: ProductsSearch;
-  readonly show: (search: ProductsSearch) => void;
-}
-
-/** On the button: the name of the view that is shown. */
-export const viewsText = (shown: SavedView | undefined): string => `${shown?.name ?? 'Views'} ▾`;
 
 /** A menu of named filters that this browser remembers. On another computer, the address of the page opens the same view. */
 export function SavedViews(props: SavedViewsProps) {

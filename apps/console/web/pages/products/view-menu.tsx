@@ -1,13 +1,14 @@
 import { Menu } from '@base-ui/react/menu';
 import { useRef, useState, type FormEvent } from 'react';
 import { Ask } from '../../elements/ask.tsx';
-import { viewsText, type SavedViewsProps } from './saved-views.tsx';
 import {
   keepViews,
   longestName,
   mostViews,
   savedViews,
+  type SavedViewsProps,
   viewOf,
+  viewsText,
   withView,
   type SavedView,
 } from './view-store.ts';

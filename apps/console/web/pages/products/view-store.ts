@@ -39,3 +39,11 @@ export function keepViews(views: readonly SavedView[], storage: Pick<Storage, 's
 /** The view that has exactly this search. */
 export const viewOf = (search: ProductsSearch, views: readonly SavedView[]): SavedView | undefined =>
   views.find((view) => String(queryOf(view.search)) === String(queryOf(search)));
+
+export interface SavedViewsProps {
+  readonly search: ProductsSearch;
+  readonly show: (search: ProductsSearch) => void;
+}
+
+/** On the button of the menu: the name of the view that is shown. */
+export const viewsText = (shown: SavedView | undefined): string => `${shown?.name ?? 'Views'} ▾`;
