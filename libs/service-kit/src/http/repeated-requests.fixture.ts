@@ -83,8 +83,12 @@ export class TestFront implements Front {
 
 function textOf(url: string, { authorization }: Partial<PlainHeaders>): string {
   const text = `${url} of ${authorization}`;
-  return url.endsWith('/large') ? text.padEnd(1_000_000) : text;
+  const size = sizes[/\w*$/.exec(url)?.[0] as keyof typeof sizes];
+  return size === undefined ? text : text.padEnd(size);
 }
+
+/** In characters, by the end of the address. `medium` is more than the high-water mark of a socket. */
+const sizes = { medium: 20_000, large: 1_000_000 };
 
 /** @param takesRepeated false: `node:http` reads every request */
 export async function startFront(takesRepeated = true) {

@@ -83,8 +83,6 @@ export class RepeatedRequests {
 
   /** To be called for each answer that is complete, and goes through `node:http`. */
   ended(res: ServerResponse): void {
-    // Until those before it are sent, its bytes are not in the socket. Another answer would overtake it there.
-    if (res.socket === null && !res.writableFinished) return;
     const { req } = res;
     this.#answered = req;
     const connection = this.#connections.get(req.socket);

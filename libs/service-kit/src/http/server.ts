@@ -79,7 +79,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const answer =
         draining || front === undefined ? 'passedOn' : answerOf(front, req, res, repeated?.found, log);
       if (answer !== 'passedOn') repeated?.takenByFront(req);
-      if (answer === 'answered') {
+      // Behind an answer that is not sent yet, Node keeps it without a socket. Then it is in flight like others.
+      if (answer === 'answered' && res.socket !== null) {
         repeated?.ended(res);
         unread.answered(req.socket);
         return;

@@ -89,8 +89,6 @@ export class UnreadAnswers {
       };
       this.#open.set(socket, connection);
       socket.on('drain', () => this.#next(socket));
-      // Node reads again without a `drain` if answers that did not have the socket yet were sent below its high-water mark.
-      socket.on('resume', () => this.#next(socket));
       socket.on('close', () => {
         this.#waiting_bytes -= connection.waiting_bytes;
         this.#open.delete(socket);
