@@ -104,10 +104,11 @@ create table catalog.word_progress (
 );
 insert into catalog.word_progress default values;
 
--- Forgets words that no product has any more: whoever renames a product again and again would fill the table with them. Each call looks
--- at the next words of the alphabet, at most at_most. It marks those without a product, and deletes those that were marked an hour
--- ago: a product that is being saved during the look, with a word that was known, is visible by then. One that is saved after the mark
--- adds the word again. It also deletes words that stand here twice. Answers how many it deleted. At most one session works.
+-- Deletes words that no product has any more. Otherwise somebody who renames products again and again would fill the table. A call looks
+-- at the next at_most words of the alphabet, in two steps. A word without a product is marked. A word that was marked an hour ago and
+-- still has no product is deleted. The hour is for products that are being saved: a transaction that found the word known, and so did
+-- not add it, is visible by then. A product that is saved after the mark adds its word again. Words that stand here twice are deleted
+-- at once. Answers how many were deleted. If another session is at work, it does nothing.
 create function catalog.forget_words(at_most integer) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare

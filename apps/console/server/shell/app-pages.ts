@@ -21,7 +21,7 @@ export interface Visit {
 export interface AppPage {
   /** Its file below `web/`. */
   readonly file: string;
-  /** What it asks as soon as it is shown, exactly as it asks it. */
+  /** The addresses that it asks first, spelled as it spells them: the browser matches them letter by letter. */
   readonly asks: (visit: Visit) => readonly string[];
 }
 

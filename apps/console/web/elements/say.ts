@@ -11,14 +11,14 @@ export interface Said {
 let show: ((said: Said) => void) | undefined;
 const waiting: Said[] = [];
 
-/** Says what has happened, and may offer to undo it. An error stays until it is closed. */
+/** Shows a message, perhaps with an action such as to undo. A message of kind `bad` stays until somebody closes it. */
 export function say(title: string, options: Partial<Omit<Said, 'title'>> = {}): void {
   const said = { title, kind: 'good', ...options } as const;
   if (show === undefined) waiting.push(said);
   else show(said);
 }
 
-/** Shows everything that is said from now on, and what was said before. */
+/** @param shows gets each message from now on, and at once those that came before anybody listened */
 export function listen(shows: (said: Said) => void): void {
   show = shows;
   waiting.splice(0).forEach(shows);

@@ -1,4 +1,4 @@
-/** The thread of callers that send hundreds of requests in each chunk. It answers what was sent, and what became of it. */
+/** A thread with many connections, which send hundreds of requests in each chunk. At the end it reports what it has sent. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -6,7 +6,7 @@ import { ReadWaves } from './read-waves.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** Joins `waves` for a server and turn, and notes what is sent. */
+/** Servers that note what is sent to them. A name such as `a1` means server a, turn 1. */
 function servers() {
   const waves = new ReadWaves();
   const sent: string[] = [];

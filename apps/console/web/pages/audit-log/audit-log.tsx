@@ -1,5 +1,6 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { More } from '../../elements/more.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { getJson } from '../../http/api.ts';
 import type { Product } from '../../products/product.ts';
@@ -66,14 +67,7 @@ export function AuditLog() {
           />
         )}
       </section>
-      {list.isError && actions.length > 0 && <Failed error={list.error} />}
-      {list.hasNextPage && (
-        <p className="row">
-          <button type="button" disabled={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-            {list.isFetchingNextPage ? 'Loading…' : 'Show older'}
-          </button>
-        </p>
-      )}
+      {actions.length > 0 && <More list={list} name="Show older" />}
     </>
   );
 }

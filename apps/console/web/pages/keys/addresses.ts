@@ -3,7 +3,7 @@ import { parseCacheKey, PRODUCT, SETTINGS, SKU } from '@catalog/contracts';
 
 const queryOf = (key: string): string => new URLSearchParams({ key }).toString();
 
-/** What was wrong with one key, or with any. */
+/** The wrong entries that audits have found: of this key, or of all keys. */
 export const auditsAddress = (key?: string): string =>
   key === undefined ? '/api/audits' : `/api/audits?${queryOf(key)}`;
 

@@ -1,6 +1,7 @@
 import type { OrderSummary } from '@catalog/contracts';
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { More } from '../../elements/more.tsx';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { Ago, Money } from '../../elements/values.tsx';
@@ -65,18 +66,7 @@ export function Orders() {
               <OrderTable orders={orders} isOld={list.isPlaceholderData} />
             )}
           </section>
-          {list.isError && orders.length > 0 && <Failed error={list.error} />}
-          {list.hasNextPage && (
-            <div className="row">
-              <button
-                type="button"
-                disabled={list.isFetchingNextPage}
-                onClick={() => void list.fetchNextPage()}
-              >
-                {list.isFetchingNextPage ? 'Loading…' : 'Show older'}
-              </button>
-            </div>
-          )}
+          {orders.length > 0 && <More list={list} name="Show older" />}
         </div>
       )}
     </>

@@ -1,6 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
+import { More } from '../../elements/more.tsx';
 import { NotLive } from '../../elements/not-live.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { count } from '../../elements/values.tsx';
@@ -66,18 +67,10 @@ export function Products() {
             />
           )}
         </section>
-        {list.isError && products.length > 0 && <Failed error={list.error} />}
-        {list.hasNextPage && (
-          <div className="row">
-            <button
-              type="button"
-              disabled={list.isFetchingNextPage}
-              onClick={() => void list.fetchNextPage()}
-            >
-              {list.isFetchingNextPage ? 'Loading…' : `Show ${pageSize} more`}
-            </button>
+        {products.length > 0 && (
+          <More list={list} name={`Show ${pageSize} more`}>
             <span className="fine">{count(products.length)} shown</span>
-          </div>
+          </More>
         )}
       </div>
       {chosen.size > 0 && (

@@ -82,7 +82,7 @@ export function useSettingsEdit() {
     }
   }
 
-  /** Takes over what the other person saved. Only the settings in `mine` keep what was typed here. */
+  /** Puts into the form what another person saved. Only the settings named in `mine` keep what was typed here. */
   function rebaseOnTheirs(mine: readonly SettingName[]): void {
     setSaveError(undefined);
     setEdit((now) => {
