@@ -290,7 +290,7 @@ export class ProductFront implements Front {
     began_ms: number,
   ): ReadyAnswer {
     const { callerKey, ifNoneMatch, limit } = admitted;
-    if (method === 'GET') this.#deps.views.countIn(product, callerKey, began_ms);
+    if (method === 'GET') this.#deps.views.countIn(product.views, callerKey, began_ms);
     const isKnown = ifNoneMatch !== undefined && isListed(ifNoneMatch, product.etag);
     const status = isKnown ? 304 : 200;
     return {

@@ -106,7 +106,7 @@ export class ProductLists {
       if (product === undefined) missing.push(ids[index] as string);
       else if (product.lastList !== list) {
         product.lastList = list;
-        if (viewer !== undefined) this.#views.countIn(product, viewer, now_ms);
+        if (viewer !== undefined) this.#views.countIn(product.views, viewer, now_ms);
         texts.push(product.text);
       }
     }

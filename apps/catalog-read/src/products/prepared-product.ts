@@ -3,7 +3,7 @@ import { etagOf, PRODUCT, type Product } from '@catalog/contracts';
 import { ViewCounter } from './view-counters.ts';
 
 /** A product, and what each answer with it repeats. It is made once for an entry, and the near cache keeps it beside it. */
-export class PreparedProduct extends ViewCounter {
+export class PreparedProduct {
   readonly text: string;
   readonly etag: string;
   /** Headers of an answer with this product, each with its line end. */
@@ -12,19 +12,24 @@ export class PreparedProduct extends ViewCounter {
   isActive: boolean | undefined = undefined;
   /** The last list that it was put into, so that nobody puts it there twice. */
   lastList = 0;
+  #views: ViewCounter | undefined = undefined;
 
   constructor(version: number, text: string) {
-    super(text.slice(idBegin, idBegin + idLength));
     this.text = text;
     this.etag = etagOf(PRODUCT, version);
     // `join` makes one flat string. A template would make a tree of strings, which each answer would have to walk through.
     this.head = ['Catalog-Version: ', version, '\r\nETag: ', this.etag, '\r\n'].join('');
   }
+
+  /** Counted views are kept for a second. A part of the text would keep all of it, so the id is a copy. */
+  get views(): ViewCounter {
+    return (this.#views ??= new ViewCounter(JSON.parse(this.text.slice(idBegin, idEnd)) as string));
+  }
 }
 
-// Payloads begin with id and SKU, both ASCII, so nobody need parse them.
-const idBegin = '{"id":"'.length;
-const idLength = 36;
+// Payloads begin with id and SKU, both ASCII, so nobody need parse the rest.
+const idBegin = '{"id":'.length;
+const idEnd = idBegin + '"01a22b3a-2bc0-77e3-9c2a-8c4d835aef63"'.length;
 
 /** What a SKU leads to: the product with this id, if its payload begins like this. */
 interface SkuTarget {

@@ -66,7 +66,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
   const pages = new PageSender();
   const send = (req: Request, res: Response, answer: Answer, ifNoneMatch: string | undefined): void => {
     const product = preparedProduct(answer.entry);
-    if (product !== undefined && isView(req)) views.countIn(product, callerKey(req));
+    if (product !== undefined && isView(req)) views.countIn(product.views, callerKey(req));
     sendEntity(res, PRODUCT, answer, ifNoneMatch);
   };
 

@@ -48,12 +48,9 @@ function attachment(index: number): object {
     text: `${index}`,
     etag: `"${index}-1"`,
     head: ['Catalog-Version: ', index, '\r\nETag: "', index, '-1"\r\n'].join(''),
-    id: keyOf(index).slice(8),
-    views: 0,
-    lastCaller: '',
-    lastWindow: index,
     isActive: undefined,
     lastList: index,
+    views: { id: `${Buffer.from(keyOf(index).slice(8))}`, views: 0, lastCaller: '', lastWindow: index },
   };
 }
 

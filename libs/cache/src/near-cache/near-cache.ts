@@ -1,3 +1,4 @@
+import { PassingMap } from '@catalog/runtime';
 import { LRUCache } from 'lru-cache';
 import type { Freshness } from '../channel/freshness.ts';
 import { limits as cacheLimits } from '../timings.ts';
@@ -67,7 +68,7 @@ export class NearCache {
   readonly #entries: LRUCache<string, NearEntry>;
   /** Keys without a row, the last ones. The entries of older ones are dropped, so that they do not displace values. */
   readonly #missing: LRUCache<string, true>;
-  readonly #inFlight = new Map<string, Ticket>();
+  readonly #inFlight = new PassingMap<string, Ticket>();
   readonly #now: () => number;
   #hits = 0;
 
@@ -128,15 +129,17 @@ export class NearCache {
   }
 
   /**
-   * Keeps the entry. If an invalidation has overtaken it, it is kept for stale answers only.
+   * Keeps the entry, which the caller serves. Nothing older is served after it, whether it is kept or not. If an invalidation has
+   * overtaken it, it is kept for stale answers only.
    *
    * @param mayDisplace whether other entries may have to go for it
    */
   offer(ticket: Ticket, entry: NearEntry, mayDisplace = true): void {
     const { key, freshness } = ticket;
-    const epoch = freshness.soundEpoch();
+    this.#raiseFloors(key, entry.version);
     const kept = this.#entries.peek(key);
     if (kept === undefined && !mayDisplace && !this.#hasRoom(key, entry)) return;
+    const epoch = freshness.soundEpoch();
     const isOfNow = kept?.freshness === freshness && kept.epoch === epoch;
     if (isOfNow && kept.version > entry.version) return;
     if (epoch !== -1 && ticket.epoch === epoch && entry.version >= ticket.floor) {

@@ -194,7 +194,7 @@ export class EntityCache<Body extends object = object> {
 
   /** The entry in Redis, if it may be served as it is. It is read together with all others of this turn. */
   async askRedis(key: string): Promise<AskedRedis<Body>> {
-    const { near, monotonic, shards, events } = this.#parts;
+    const { near, monotonic, shards, events, now } = this.#parts;
     const mark = monotonic.mark();
     const place = placeOf(this.entity, key);
     const { reads, freshness } = shards.of(place.cacheKey);
@@ -202,7 +202,9 @@ export class EntityCache<Body extends object = object> {
     try {
       const fresh = await reads.read(place);
       if (fresh === undefined || !this.#isCurrent(place.cacheKey, mark, fresh.version)) return 'undecided';
-      return this.#keep(ticket, mark, fresh, fresh.age_ms, 'redis');
+      const answer = answerOf<Body>(fresh, now(), fresh.age_ms, 'redis');
+      this.#keepCurrent(ticket, answer);
+      return { answer, mark };
     } catch (error) {
       events.cacheFailed(error);
       return 'failed';
@@ -319,16 +321,22 @@ export class EntityCache<Body extends object = object> {
     return { answer, mark };
   }
 
-  /** A kept answer counts as served: other callers may be served it before this caller continues. */
   #keep(ticket: Ticket, mark: number, found: FoundText, age_ms: number, source: Source): MarkedAnswer<Body> {
     const answer = answerOf<Body>(found, this.#parts.now(), age_ms, source);
-    if (this.#isCurrent(ticket.key, mark, found.version)) {
-      const isReadAgain = this.#noteServed(ticket.key, answer);
-      // Most keys of a scan are read once, and must not displace keys that are read often. An answer that is not in Redis is
-      // always kept: nothing older may be served after it.
-      this.#parts.near.offer(ticket, answer.entry, isReadAgain || source === 'bypass');
-    }
+    if (this.#isCurrent(ticket.key, mark, found.version)) this.#keepCurrent(ticket, answer);
     return { answer, mark };
+  }
+
+  /**
+   * A kept answer counts as served: other callers may be served it before this caller continues.
+   *
+   * Most keys of a scan are read once, and must not displace keys that are read often. An answer that is not in Redis is always
+   * kept: nothing older may be served after it.
+   */
+  #keepCurrent(ticket: Ticket, { entry, source }: Answer<Body>): void {
+    const { monotonic, near } = this.#parts;
+    const isReadAgain = monotonic.note(ticket.key, entry.version) !== undefined;
+    near.offer(ticket, entry, isReadAgain || source === 'bypass');
   }
 
   /** Whether an answer that was read since the mark may still be served. */
@@ -340,15 +348,12 @@ export class EntityCache<Body extends object = object> {
   /**
    * Notes the served version. The near cache then serves no lower one. The race: while the watermark lags, an
    * answer comes from Redis or Postgres; when the watermark recovers, the near cache would serve its older copy.
-   *
-   * @returns whether this process has served the key lately
    */
-  #noteServed(cacheKey: string, { version, unprovedStamp }: Answer<Body>): boolean {
+  #noteServed(cacheKey: string, { version, unprovedStamp }: Answer<Body>): void {
     const { monotonic, near } = this.#parts;
     near.invalidate(cacheKey, version);
-    if (unprovedStamp === undefined) return monotonic.note(cacheKey, version);
-    this.#noteUnproved(cacheKey, version, unprovedStamp);
-    return false;
+    if (unprovedStamp === undefined) monotonic.note(cacheKey, version);
+    else this.#noteUnproved(cacheKey, version, unprovedStamp);
   }
 
   #noteUnproved(cacheKey: string, version: number, stamp: string): void {

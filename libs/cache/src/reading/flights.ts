@@ -1,3 +1,4 @@
+import { PassingMap } from '@catalog/runtime';
 import { timings } from '../timings.ts';
 import type { MonotonicReads } from './monotonic-reads.ts';
 
@@ -15,7 +16,7 @@ interface Flight<T> {
 
 /** Callers of one key at one time share one flight: one way through Redis and Postgres. */
 export class Flights<T> {
-  readonly #inProgress = new Map<string, Flight<T>>();
+  readonly #inProgress = new PassingMap<string, Flight<T>>();
   readonly #now: () => number;
   readonly #monotonic: Pick<MonotonicReads, 'mark' | 'isForgottenSince'>;
 

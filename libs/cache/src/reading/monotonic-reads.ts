@@ -51,11 +51,9 @@ export class MonotonicReads {
     return (served !== undefined && version < served) || this.#isBelowUnproved(key, version);
   }
 
-  /** @returns whether the key was remembered before */
-  note(key: string, version: number): boolean {
-    const before = this.#served.get(key);
-    this.#served.set(key, before === undefined ? version : Math.max(before, version));
-    return before !== undefined;
+  /** @returns the version that was remembered before */
+  note(key: string, version: number): number | undefined {
+    return this.#served.merge(key, version, Math.max);
   }
 
   /** @param stamp the incarnation of the entry that was served */

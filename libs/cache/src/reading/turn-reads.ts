@@ -3,6 +3,7 @@ import type { CacheBreaker } from '../redis/cache-breaker.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import { generationKey } from '../redis/entry-store.ts';
 import { timings } from '../timings.ts';
+import { HeaderFields } from './header-fields.ts';
 import type { Place } from './place.ts';
 import { ReadWaves } from './read-waves.ts';
 
@@ -49,7 +50,7 @@ interface TurnRead<Found> extends PromiseWithResolvers<Found | undefined> {
 export class TurnReads {
   readonly #parts: TurnReadsParts;
   readonly #waves: ReadWaves;
-  readonly #waiting = new Map<string, TurnRead<unknown>>();
+  #waiting = new Map<string, TurnRead<unknown>>();
 
   /** @param waves shared by all servers of the cache */
   constructor(parts: TurnReadsParts, waves = new ReadWaves()) {
@@ -88,7 +89,7 @@ export class TurnReads {
   async #send(): Promise<void> {
     const keys = [...this.#waiting.keys()];
     const reads = [...this.#waiting.values()];
-    this.#waiting.clear();
+    this.#waiting = new Map();
     const { connection, breaker, freshness } = this.#parts;
     try {
       // Outside the breaker: no call is made, so nothing is learned about Redis.
@@ -136,21 +137,25 @@ function servable(
   incarnation: string,
   now_ms: number,
 ): FreshEntry | undefined {
-  const end = raw.indexOf(10);
-  if (end < 0) return undefined;
-  const [layout, state, version, stored, freshUntil, stamp, schema, token] = raw
-    .toString('latin1', 0, end)
-    .split('|');
-  if (layout !== '1' || (state !== 'V' && state !== 'M') || stamp !== incarnation || token !== '')
-    return undefined;
-  if (Number(schema) !== payloadSchema) return undefined;
-  const stored_ms = Number(stored);
-  const freshUntil_ms = Number(freshUntil);
+  const fields = new HeaderFields(raw);
+  if (!fields.is('1')) return undefined;
+  const isMissing = raw[2] === missingState;
+  if (!fields.is(isMissing ? 'M' : 'V')) return undefined;
+  const version = fields.number();
+  const stored_ms = fields.number();
+  const freshUntil_ms = fields.number();
+  // The last of them is the token of a lease.
+  if (!fields.is(incarnation) || fields.number() !== payloadSchema || !fields.is('')) return undefined;
   if (!(now_ms < freshUntil_ms - (freshUntil_ms - stored_ms) * timings.refreshAhead)) return undefined;
+  const end = raw.indexOf(lineEnd);
+  if (end < 0) return undefined;
   return {
-    version: Number(version),
-    text: state === 'M' ? null : raw.toString('latin1', end + 1),
+    version,
+    text: isMissing ? null : raw.toString('latin1', end + 1),
     age_ms: now_ms - stored_ms,
     freshFor_ms: freshUntil_ms - now_ms,
   };
 }
+
+const missingState = 'M'.charCodeAt(0);
+const lineEnd = '\n'.charCodeAt(0);

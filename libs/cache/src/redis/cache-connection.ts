@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { openRedis } from '@catalog/redis';
 import { reconnectDelay_ms } from '@catalog/runtime';
-import type { ChainableCommander, Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { timings } from '../timings.ts';
 
 /** The cache cannot be asked: Redis is away, or its incarnation is not known yet. */
@@ -39,11 +39,13 @@ const keysInRead = 256;
 export const isRedirect = (error: unknown): error is Error =>
   error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(error.message);
 
-function momentOf(time: unknown, info: unknown): Pick<ManyRead, 'now_ms' | 'replicationId'> {
-  const [seconds, microseconds] = time as [string, string];
+function momentOf(
+  [seconds, microseconds]: readonly (number | string)[],
+  info: string,
+): Pick<ManyRead, 'now_ms' | 'replicationId'> {
   return {
     now_ms: Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
-    replicationId: /^master_replid:(\S+)/m.exec(info as string)?.[1],
+    replicationId: /^master_replid:(\S+)/m.exec(info)?.[1],
   };
 }
 
@@ -107,6 +109,8 @@ export class CacheConnection {
       connectionName: options.name,
       lazyConnect: true,
       enableAutoPipelining: true,
+      // Those of `readMany`, which are sent together anyway.
+      autoPipeliningIgnoredCommands: ['mget', 'get', 'time', 'info'],
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
@@ -212,33 +216,30 @@ export class CacheConnection {
    * @throws ioredis errors
    */
   async readMany(keys: readonly string[]): Promise<ManyRead> {
-    const pipeline = this.redis.pipeline();
-    if (this.#options.onTopologyDoubt !== undefined) return this.#readEach(pipeline, keys);
-    for (let begin = 0; begin < keys.length; begin += keysInRead) {
-      pipeline.mgetBuffer(keys.slice(begin, begin + keysInRead));
-    }
-    const answers = (await pipeline.time().info('replication').exec()) ?? [];
-    const results = answers.map(([error, result]) => {
-      if (error !== null) throw error;
-      return result;
-    });
-    const [time, info] = results.splice(-2);
-    return { values: (results as (Buffer | null)[][]).flat(), ...momentOf(time, info) };
+    const isShard = this.#options.onTopologyDoubt !== undefined;
+    const { redis } = this;
+    // A pipeline of ioredis would do the same. Each one takes 40 µs and leaves garbage in the old generation.
+    redis.stream.cork();
+    const reads = isShard ? this.#getEach(keys) : this.#getTogether(keys);
+    const moment = Promise.all([redis.time(), redis.info('replication')]);
+    redis.stream.uncork();
+    const [values, [time, info]] = await Promise.all([reads, moment]);
+    return { values, ...momentOf(time, info) };
   }
 
-  async #readEach(pipeline: ChainableCommander, keys: readonly string[]): Promise<ManyRead> {
-    for (const key of keys) pipeline.getBuffer(key);
-    const answers = (await pipeline.time().info('replication').exec()) ?? [];
-    const [time, info] = answers.splice(-2).map(([error, result]) => {
-      if (error !== null) throw error;
-      return result;
-    });
-    const refusal = answers.find(([error]) => isRedirect(error))?.[0];
-    if (refusal) this.noticeRoleChange(refusal);
-    return {
-      values: answers.map(([error, value]) => (error === null ? (value as Buffer | null) : null)),
-      ...momentOf(time, info),
-    };
+  async #getTogether(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    if (keys.length <= keysInRead) return this.redis.mgetBuffer(...keys);
+    const reads: Promise<(Buffer | null)[]>[] = [];
+    for (let begin = 0; begin < keys.length; begin += keysInRead)
+      reads.push(this.redis.mgetBuffer(...keys.slice(begin, begin + keysInRead)));
+    return (await Promise.all(reads)).flat();
+  }
+
+  async #getEach(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    const answers = await Promise.allSettled(keys.map((key) => this.redis.getBuffer(key)));
+    const refusal = answers.find((answer) => answer.status === 'rejected' && isRedirect(answer.reason));
+    if (refusal?.status === 'rejected') this.noticeRoleChange(refusal.reason);
+    return answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : null));
   }
 
   async #learn(): Promise<void> {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CatalogError } from '@catalog/contracts';
+import { PassingMap } from '@catalog/runtime';
 import type { Express } from 'express';
 import type { Logger } from '../logging/logger.ts';
 import { answerClientError, endWith, rawProblem } from './client-error.ts';
@@ -57,7 +58,7 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { app, log } = options;
   const front = frontOf(app);
-  const inFlight = new Set<ServerResponse>();
+  const inFlight = new PassingMap<ServerResponse, true>();
   let draining = false;
 
   function ended(this: ServerResponse): void {
@@ -85,7 +86,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         unread.answered(req.socket);
         return;
       }
-      inFlight.add(res);
+      inFlight.set(res, true);
       unread.began(res);
       res.on('prefinish', completed);
       res.on('close', ended);
@@ -125,7 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   /** Answers that are still to be sent on this socket, in their order. */
   const pendingOn = (socket: Socket): ServerResponse[] => [
-    ...[...inFlight].filter((res) => res.req.socket === socket),
+    ...[...inFlight.keys()].filter((res) => res.req.socket === socket),
     ...unread.waiting(socket),
   ];
   unread.watch(server);
@@ -180,7 +181,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     NetServer.prototype.close.call(server);
     draining = true;
     // Answers whose headers are not out yet say it too.
-    for (const res of inFlight) res.shouldKeepAlive = false;
+    for (const res of inFlight.keys()) res.shouldKeepAlive = false;
     const idleClosed = setTimeout(
       () => void (repeated?.settled() ?? Promise.resolve()).then(() => server.close()),
       options.drainLastAnswers_ms ?? httpLimits.drainLastAnswers_ms,
