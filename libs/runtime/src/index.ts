@@ -6,3 +6,4 @@ export { PassingMap } from './passing-map.ts';
 export { pause } from './pause.ts';
 export { runCommand } from './run-command.ts';
 export { repeat, type RepeatOptions } from './repeat.ts';
+export { TextHash } from './text-hash.ts';

@@ -1,4 +1,5 @@
 import { RecentKeys } from './recent-keys.ts';
+import { RecentVersions } from './recent-versions.ts';
 
 /**
  * Remembers the highest version of each key that this process has served, so that it never serves a lower one: neither
@@ -19,7 +20,7 @@ import { RecentKeys } from './recent-keys.ts';
  * key was forgotten since.
  */
 export class MonotonicReads {
-  readonly #served: RecentKeys<number>;
+  readonly #served: RecentVersions;
   readonly #unproved: RecentKeys<{ readonly version: number; readonly stamp: string }>;
   /** The highest version of a key that is not remembered. */
   #forgotten = 0;
@@ -29,7 +30,7 @@ export class MonotonicReads {
   readonly #forgottenAt: RecentKeys<number>;
 
   constructor(limit = 50_000) {
-    this.#served = new RecentKeys(limit, (_, version) => {
+    this.#served = new RecentVersions(limit, (version) => {
       if (version > this.#forgotten) this.#forgotten = version;
     });
     // It counts as served, so that nothing older is served after it.
@@ -53,7 +54,7 @@ export class MonotonicReads {
 
   /** @returns the version that was remembered before */
   note(key: string, version: number): number | undefined {
-    return this.#served.merge(key, version, Math.max);
+    return this.#served.raise(key, version);
   }
 
   /** @param stamp the incarnation of the entry that was served */

@@ -32,26 +32,6 @@ export class RecentKeys<Value> {
     this.#young.set(key, value);
   }
 
-  /**
-   * Sets the key to the value, or to what `combine` makes of its value and this one. The same as `get` and `set`, but it looks
-   * for a new key three times and not six times.
-   *
-   * @returns the value before
-   */
-  merge(key: string, value: Value, combine: (before: Value, value: Value) => Value): Value | undefined {
-    const young = this.#young.get(key);
-    if (young !== undefined) {
-      const combined = combine(young, value);
-      if (combined !== young) this.#young.set(key, combined);
-      return young;
-    }
-    const old = this.#old.get(key);
-    if (old !== undefined) this.#old.delete(key);
-    if (this.#young.size >= this.#limit) this.#takeTurns();
-    this.#young.set(key, old === undefined ? value : combine(old, value));
-    return old;
-  }
-
   delete(key: string): void {
     this.#young.delete(key);
     this.#old.delete(key);
