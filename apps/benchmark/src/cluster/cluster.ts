@@ -34,6 +34,9 @@ const masters = 3;
 /** Of the cache Redis of the local stack. */
 const config = { maxmemory: '256mb', 'maxmemory-policy': 'allkeys-lfu' };
 
+/** What one server of the cache gets from one reader. */
+const connections = 32;
+
 interface Cache {
   readonly name: 'one-server' | 'three-masters';
   readonly label: string;
@@ -58,14 +61,14 @@ export async function measureCluster({ stack, catalog, say }: BenchStack, sizes:
   const caches: readonly Cache[] = [
     {
       name: 'one-server',
-      label: 'one server',
+      label: `one server, ${connections} connections`,
       stack,
       catalog,
       redisPids: [(await stack.pids())['cache-redis'] ?? 0],
     },
     {
       name: 'three-masters',
-      label: 'three masters',
+      label: `three masters, ${connections} connections for each`,
       stack: other,
       catalog: ofOther,
       redisPids: cluster.nodes.slice(0, masters).map(({ pid }) => pid),
@@ -74,15 +77,24 @@ export async function measureCluster({ stack, catalog, say }: BenchStack, sizes:
   const contestants: Contestant[] = [];
   let ids: string[] = [];
   for (const cache of caches) {
-    say(`filling ${cache.label} with ${sizes.inRedis} products`);
+    say(`filling ${cache.name} with ${sizes.inRedis} products`);
     ids = await addProducts(cache.catalog, sizes.inNearCache + sizes.inRedis);
     await cache.catalog.query('vacuum analyze catalog.products');
     contestants.push(await contestantOf(cache, ids, sizes, folder, resources));
   }
+  const [oneServer, threeMasters] = contestants;
+  if (oneServer === undefined || threeMasters === undefined) throw new Error('Two caches are compared.');
+  const asManyForEach = { ...threeMasters, connections: connections * masters };
+  const asManyInAll = {
+    ...threeMasters,
+    name: 'same-load',
+    label: `three masters, ${connections} connections in all`,
+  };
+  const measured = [oneServer, asManyForEach, asManyInAll];
   const { rounds: count, round_s: seconds, warm_s } = sizes;
   const rounds = await besideMeasured(
     caches,
-    () => measureInTurn(contestants, { rounds: count, seconds, warm_s, say }),
+    () => measureInTurn(measured, { rounds: count, seconds, warm_s, say }),
     cluster.nodes.map(({ pid }) => pid),
   );
   const backlog = await measureBacklog({
@@ -92,7 +104,7 @@ export async function measureCluster({ stack, catalog, say }: BenchStack, sizes:
     rounds: sizes.rounds,
     say,
   });
-  return section(contestants, rounds, backlog, sizes);
+  return section(measured, rounds, backlog, sizes);
 }
 
 async function contestantOf(
@@ -143,8 +155,9 @@ function section(
     title: 'A Redis Cluster as the cache',
     method:
       `Redis hits of ${sizes.inRedis} products in turn, more than a near cache holds. One reader had the cache Redis of the local ` +
-      'stack, the other one a cluster of three masters and three replicas; each had one core. Redis is counted by its CPU time: ' +
-      'the machine has too few cores to fill three masters. Second table: all workers were paused while one statement changed many ' +
+      'stack, the other one a cluster of three masters and three replicas; each had one core. Reads that are made at the same time share ' +
+      `calls to Redis, so the goals compare the same number of connections for each server: ${connections}. Redis is counted by its ` +
+      'CPU time: the machine has too few cores to fill three masters. Second table: all workers were paused while one statement changed many ' +
       'products; the time counts from the moment at which the workers went on until all changes are applied to the cluster. ' +
       `Workers, Postgres and all Redis servers share ${availableParallelism()} cores.`,
     table: markdownTable(

@@ -43,6 +43,19 @@ export function cpuTime(pids: readonly number[]): CpuTime | undefined {
   return { used_us, waited_us };
 }
 
+/** Linux counts the time of a core in hundredths of a second. */
+const tick_us = 10_000;
+
+/**
+ * The time in which a core answered interrupts, most of them for the packets of loopback, or the host of a virtual machine had it. Linux
+ * counts it for no process.
+ */
+export function interruptTime_us(core: number): number {
+  const line = read('/proc/stat')?.match(new RegExp(`^cpu${core} (.*)$`, 'm'))?.[1] ?? '';
+  const [, , , , , irq = 0, softirq = 0, steal = 0] = line.split(' ').map(Number);
+  return (irq + softirq + steal) * tick_us;
+}
+
 export const cpuBetween = (before: CpuTime | undefined, after: CpuTime | undefined): CpuTime | undefined =>
   before &&
   after && {

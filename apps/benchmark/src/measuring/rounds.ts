@@ -3,9 +3,10 @@
  * the server for a request. It does not depend on the client.
  */
 import { median, percentile } from '../report/percentiles.ts';
-import { cpuBetween, cpuTime } from './cpu.ts';
+import { cpuBetween, cpuTime, interruptTime_us } from './cpu.ts';
 import type { Route } from './paths.ts';
 import { runLoad } from './load.ts';
+import { cores } from './machine.ts';
 import { aside, onMeasuredCore } from './pinning.ts';
 
 export interface Contestant {
@@ -18,6 +19,8 @@ export interface Contestant {
   /** The servers of the cache, if it uses one. */
   readonly redisPids?: readonly number[];
   readonly route: Route;
+  /** That the load generator opens; 32 unless set. */
+  readonly connections?: number;
   /** @throws if its answers are wrong, or do not come from the expected source */
   check(): Promise<void>;
 }
@@ -39,7 +42,7 @@ export interface Round {
 
 /** A busier client limits the server. */
 const mostClientShare = 0.85;
-/** A server that is less busy could have answered more. */
+/** A server that is less busy, of the time that interrupts leave of its core, could have answered more. */
 const leastServerShare = 0.95;
 
 const measureRound = (contestant: Contestant, seconds: number): Promise<Round> =>
@@ -48,14 +51,22 @@ const measureRound = (contestant: Contestant, seconds: number): Promise<Round> =
     : onMeasuredCore(contestant.pid, () => measureHere(contestant, seconds));
 
 async function measureHere(contestant: Contestant, seconds: number): Promise<Round> {
-  const { url, pid, redisPids = [] } = contestant;
+  const { url, pid, redisPids = [], usesAllCores = false, connections } = contestant;
+  const taken_us = () => (cores === undefined || usesAllCores ? 0 : interruptTime_us(cores.measured));
+  const takenBefore_us = taken_us();
   const [before, redisBefore] = [cpuTime([pid]), cpuTime(redisPids)];
-  const result = await runLoad({ url, seconds, ...contestant.route.load() });
+  const result = await runLoad({
+    url,
+    seconds,
+    ...(connections && { connections }),
+    ...contestant.route.load(),
+  });
   contestant.route.ran(result.requests);
   const [used, redisUsed] = [cpuBetween(before, cpuTime([pid])), cpuBetween(redisBefore, cpuTime(redisPids))];
   const { requests, duration_us, failed } = result;
-  const share = (used?.used_us ?? Number.NaN) / duration_us;
-  const withWaiting = ((used?.used_us ?? 0) + (used?.waited_us ?? 0)) / duration_us;
+  const left_us = duration_us - (taken_us() - takenBefore_us);
+  const share = (used?.used_us ?? Number.NaN) / left_us;
+  const withWaiting = ((used?.used_us ?? 0) + (used?.waited_us ?? 0)) / left_us;
   const isClientBusy = result.cpu_us / duration_us > mostClientShare;
   return {
     requests,

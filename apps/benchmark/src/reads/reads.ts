@@ -44,7 +44,7 @@ export async function measureReads(bench: BenchStack, sizes: Sizes): Promise<Sec
       `Each server ran alone on one core, the load generator (${hasWrk ? 'wrk' : 'autocannon'}, 32 connections) and the stores on the others, ` +
       `in ${sizes.rounds} rounds of ${sizes.round_s} s in turn. CPU is the time of all threads of the server for a request, as ` +
       'Linux counts it; it does not depend on the client. A ratio is the median over the rounds, with its quartiles. ' +
-      'Throughput counts only rounds in which the server used 95 % of its core and the client less than 85 % of its own; "≈" ' +
+      'Throughput counts only rounds in which the server used 95 % of what interrupts left of its core, and the client less than 85 % of its own; "≈" ' +
       'marks an estimate from the CPU time, where no round counted. Ids are drawn by a Zipf law (0.99) from 10,000 products.',
     table: table(contestants, rounds),
     more: latencyTable(latencies),
