@@ -76,6 +76,8 @@ export class RateLimiter {
   readonly #options: RateLimiterOptions & Required<Pick<RateLimiterOptions, 'now'>>;
   readonly #pace: RedisPace;
   readonly #callers = new LRUCache<string, Caller>({ max: rememberedCallers });
+  /** The last caller. Requests of one caller come in rows, and it is the youngest in the LRU list already. */
+  #last: { readonly name: string; readonly caller: Caller } | undefined;
 
   constructor(options: RateLimiterOptions) {
     const now = options.now ?? performance.now.bind(performance);
@@ -112,11 +114,13 @@ export class RateLimiter {
   }
 
   #callerOf(name: string): Caller {
+    if (this.#last?.name === name) return this.#last.caller;
     let caller = this.#callers.get(name);
     if (caller === undefined) {
       caller = { window: undefined, waiting: [], asking: false };
       this.#callers.set(name, caller);
     }
+    this.#last = { name, caller };
     return caller;
   }
 
