@@ -50,7 +50,7 @@ function attachment(index: number): object {
     head: ['Catalog-Version: ', index, '\r\nETag: "', index, '-1"\r\n'].join(''),
     isActive: undefined,
     lastList: index,
-    views: { id: `${Buffer.from(keyOf(index).slice(8))}`, views: 0, lastCaller: '', lastWindow: index },
+    views: { id: Buffer.from(keyOf(index).slice(8)).toString(), views: 0, lastCaller: '', lastWindow: index },
   };
 }
 

@@ -33,7 +33,7 @@ const head = `1|V|7|${now_ms}|${now_ms + 3_600_000}|${incarnation}|1||0|0`;
 for (const key of keys) await connection.redis.set(key, `${head}\n${'x'.repeat(Number(payload))}`);
 
 async function read(cacheKey: string): Promise<void> {
-  const ticket = near.begin(`${cacheKey}`, freshness);
+  const ticket = near.begin(cacheKey, freshness);
   const entry = await reads.read({ name: 'thing', cacheKey, payloadSchema: 1, softTtl_ms: 1_000 });
   near.end(ticket);
   if (entry === undefined) throw new Error('Redis did not answer a read.');
