@@ -7,13 +7,16 @@ import { CacheConnection } from '../redis/cache-connection.ts';
 import { TurnReads } from './turn-reads.ts';
 
 const [url = '', payload = ''] = process.argv.slice(2);
-const turns = 4_000;
+/** In a stretch. */
+const turns = 1_000;
 const perTurn = 10;
 
 const connection = new CacheConnection({
   url,
   name: 'reader',
   database: { currentIncarnation: async () => 'main' },
+  // A busy test machine may pause a Redis that works.
+  call_ms: 10_000,
   onError: (error) => console.error(error),
 });
 await connection.start();
@@ -46,16 +49,21 @@ function oldGeneration_bytes(): number {
     .reduce((sum, { space_used_size: used }) => sum + used, 0);
 }
 
-// Compiled code and what the compiler has learned are in the old generation too.
-for (let turn = 0; turn < 3 * turns; turn++) await Promise.all(keys.map(read));
-let added = 0;
-let before = oldGeneration_bytes();
-for (let turn = 0; turn < turns; turn++) {
-  await Promise.all(keys.map(read));
-  if (turn % 50 !== 0) continue;
-  const now = oldGeneration_bytes();
-  added += Math.max(0, now - before);
-  before = now;
+async function bytesPerRead(): Promise<number> {
+  let added = 0;
+  let before = oldGeneration_bytes();
+  for (let turn = 0; turn < turns; turn++) {
+    await Promise.all(keys.map(read));
+    if (turn % 50 !== 0) continue;
+    const now = oldGeneration_bytes();
+    added += Math.max(0, now - before);
+    before = now;
+  }
+  return added / (turns * perTurn);
 }
-process.stdout.write(JSON.stringify({ bytesPerRead: added / (turns * perTurn) }));
+
+// Compiled code, and what the compiler learns, are in the old generation too. That ends after some stretches.
+let least = Number.POSITIVE_INFINITY;
+for (let stretch = 0; stretch < 10; stretch++) least = Math.min(least, await bytesPerRead());
+process.stdout.write(JSON.stringify({ bytesPerRead: least }));
 connection.stop();

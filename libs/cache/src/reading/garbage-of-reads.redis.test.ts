@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const fixture = new URL('garbage-of-reads.fixture.ts', import.meta.url).pathname;
 
 /** What reaches the old generation costs a copy for each step there, and pauses when it is collected. */
-test('what a read of Redis makes does not outlive it', async () => {
+test('what a read of Redis makes does not outlive it', { timeout: 60_000 }, async () => {
   await using server = await startRedis();
   const payload_bytes = 2_000;
   const { stdout } = await promisify(execFile)(process.execPath, [
@@ -15,5 +15,5 @@ test('what a read of Redis makes does not outlive it', async () => {
     String(payload_bytes),
   ]);
   const { bytesPerRead } = JSON.parse(stdout) as { bytesPerRead: number };
-  expect(bytesPerRead).toBeLessThan(payload_bytes / 20);
+  expect(bytesPerRead).toBeLessThan(payload_bytes / 40);
 });
