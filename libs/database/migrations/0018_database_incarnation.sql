@@ -20,6 +20,10 @@ create table catalog.version_gaps (
   after_version bigint not null check (after_version < next_version)
 );
 
+-- When the last incarnation began, in milliseconds since 1970; 0 if none did. Rolling back a transaction leaves catalog.versions where
+-- it is, so a limit for those who move it must not be rolled back either. Therefore the time is in a sequence, too.
+create sequence catalog.last_incarnation_ms as bigint minvalue 0 start 0;
+
 -- System identifier, database and timeline, as 'identifier:oid:timeline'. A failover or a restore to a point in time starts
 -- a new timeline. A copy of the database has another oid. The control file shows the old timeline for a while after a
 -- promotion, but the name of the WAL file shows the new one at once. Fails on a standby, which writes no WAL.
@@ -60,6 +64,7 @@ begin
   -- The worker's sessions commit asynchronously. Nobody may rely on an incarnation that a crash can undo.
   perform set_config('synchronous_commit', 'on', true);
   perform setval('catalog.versions', next_version);
+  perform setval('catalog.last_incarnation_ms', (extract(epoch from clock_timestamp()) * 1000)::bigint);
   -- Nothing that an earlier incarnation applied or cached counts any more.
   delete from catalog.version_gaps;
   update catalog.database_incarnation
@@ -156,8 +161,8 @@ begin
     return false;
   end if;
   if exists (
-    select from catalog.database_incarnation i, catalog.versions v
-    where i.after_version > 0 and i.began_at > clock_timestamp() - case
+    select from catalog.last_incarnation_ms l, catalog.versions v
+    where to_timestamp(l.last_value / 1000.0) > clock_timestamp() - case
       when v.last_value > catalog.version_of_clock() + 70368744177664 then interval '1 hour'
       else interval '10 seconds'
     end

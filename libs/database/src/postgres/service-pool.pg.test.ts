@@ -269,18 +269,47 @@ test('no incarnation begins for a version that was never drawn, nor many one aft
     expect(await beginIncarnation(owner, before + 1_000, incarnation)).toBe(true);
     const next = await confirmPrimary(owner);
     expect(await beginIncarnation(owner, 1, next.incarnation)).toBe(false);
-    await owner.query("update catalog.database_incarnation set began_at = began_at - interval '11 seconds'");
+    const age = (ms: number) =>
+      owner.query(
+        "select setval('catalog.last_incarnation_ms', last_value - $1) from catalog.last_incarnation_ms",
+        [ms],
+      );
+    await age(11_000);
     expect(await beginIncarnation(owner, 1, next.incarnation)).toBe(true);
     // Who could begin one each 10 s would use up all versions in a day.
     await owner.query(`select setval('catalog.versions', last_value + ${2 ** 47}) from catalog.versions`);
     const last = await confirmPrimary(owner);
-    const age = (by: string) =>
-      owner.query('update catalog.database_incarnation set began_at = began_at - $1::interval', [by]);
-    await age('59 minutes');
+    await age(59 * 60_000);
     expect(await beginIncarnation(owner, 1, last.incarnation)).toBe(false);
-    await age('1 minute');
+    await age(60_000);
     expect(await beginIncarnation(owner, 1, last.incarnation)).toBe(true);
   } finally {
     await owner.end();
+  }
+});
+
+test('an incarnation whose beginning is rolled back counts too: the versions that it has skipped are gone', async () => {
+  await using database = await createTestDatabase({ migrated: true });
+  const owner = createPool({ url: database.url, applicationName: 'owner' });
+  const worker = new Client({ connectionString: database.urlFor('invalidation_worker') });
+  try {
+    await worker.connect();
+    const { incarnation } = await confirmPrimary(owner);
+    const beginAndRollBack = async () => {
+      await worker.query('begin');
+      const { rows } = await worker.query<{ began: boolean }>(
+        'select catalog.begin_incarnation(0, $1) as began',
+        [incarnation],
+      );
+      await worker.query('rollback');
+      return rows[0]?.began;
+    };
+    expect(await beginAndRollBack()).toBe(true);
+    expect((await confirmPrimary(owner)).incarnation).toBe(incarnation);
+    const skipped = await lastVersion(owner);
+    expect(await beginAndRollBack()).toBe(false);
+    expect(await lastVersion(owner)).toBe(skipped);
+  } finally {
+    await Promise.all([owner.end(), worker.end()]);
   }
 });
