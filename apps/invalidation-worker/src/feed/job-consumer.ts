@@ -1,3 +1,4 @@
+import { printable } from '@catalog/contracts';
 import { type Part, untilAborted } from '@catalog/runtime';
 import { type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -14,6 +15,9 @@ interface JobConsumerOptions {
   readonly onError: ReportFailure;
 }
 
+/** Of the reason for which a job failed. */
+const longestReason = 1_000;
+
 /**
  * Takes jobs from a queue, one at a time: a job has up to 500 changes, and each further place would poll Redis.
  * While the incarnation of this process is not registered, its work does not count, so it leaves the jobs to other workers.
@@ -28,7 +32,17 @@ export class JobConsumer implements Part {
   async run(signal: AbortSignal): Promise<void> {
     const { queue, connect, handle, registration, onError } = this.#options;
     const connection = connect();
-    const worker = new Worker(queue, handle, { connection });
+    const worker = new Worker(
+      queue,
+      async (job) => {
+        try {
+          await handle(job);
+        } catch (error) {
+          throw briefly(error);
+        }
+      },
+      { connection },
+    );
     worker.on('error', onError);
     worker.on('failed', (_job, error) => onError(error));
     const workOrPause = () => {
@@ -45,4 +59,15 @@ export class JobConsumer implements Part {
       await closeRedis(connection);
     }
   }
+}
+
+/**
+ * BullMQ writes the reason into Redis, and tries again until that succeeds. Redis cuts off a client that sends too much, so with a
+ * reason of 50 MB about a forged job no other job would get its turn any more.
+ */
+function briefly(error: unknown): unknown {
+  if (!(error instanceof Error) || error.message.length <= longestReason) return error;
+  const brief = new Error(printable(error.message, longestReason));
+  brief.name = error.name;
+  return brief;
 }

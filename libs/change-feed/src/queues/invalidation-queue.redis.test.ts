@@ -47,6 +47,13 @@ test('changes become jobs of bounded size with new ids, and the newest changes g
   expect(new Set(taken.map(({ id }) => id)).size).toBe(4);
 });
 
+test('the error about a forged job does not grow with the job', () => {
+  const lengthOfError = (changes: number) =>
+    invalidationJobSchema.safeParse({ changes: Array(changes).fill({}) }).error?.message.length ?? 0;
+  expect(lengthOfError(100_000)).toBeGreaterThan(0);
+  expect(lengthOfError(100_000)).toBeLessThan(lengthOfError(feedLimits.jobChanges));
+});
+
 test('Redis is asked for the length of the queue only when the jobs added since could have filled it', async () => {
   let waiting = feedLimits.waitingJobs - 6;
   let asked = 0;

@@ -7,7 +7,10 @@ import { queueOptions } from './job-options.ts';
 
 export const INVALIDATION_QUEUE = 'invalidation';
 
-export const invalidationJobSchema = z.strictObject({ changes: z.array(changeSchema).min(1) });
+export const invalidationJobSchema = z.strictObject({
+  // The number is checked first: the error about a job with a million wrong changes would name each of them.
+  changes: z.array(z.unknown()).min(1).max(feedLimits.jobChanges).pipe(z.array(changeSchema)),
+});
 export type InvalidationJob = z.infer<typeof invalidationJobSchema>;
 
 export function createInvalidationQueue(connection: ConnectionOptions): Queue<InvalidationJob> {
