@@ -26,8 +26,8 @@ export interface Conditions {
 export interface ConditionOptions {
   /** Filters whose values have an index in the order of the list each. */
   readonly spread?: readonly ('category' | 'brand' | 'status')[];
-  /** Looks for known words that are like the words of the search. */
-  readonly similar?: boolean;
+  /** Looks for these words, as `similarWords` gives them, and not for those of the search. */
+  readonly similar?: string | undefined;
   /** Filters to leave out. */
   readonly without?: readonly ('category' | 'brand' | 'status')[];
   /** Another condition. */
@@ -66,8 +66,12 @@ export function conditionsOf(
   let tables = 'catalog.products p';
   if (filter.q !== undefined) {
     tables += ' join catalog.product_search s on s.product_id = p.id';
-    const query = options.similar === true ? 'catalog.similar_query' : 'catalog.search_query';
-    conditions.push(`s.words @@ ${query}(${bound.add(filter.q, 'text')})`);
+    const { similar } = options;
+    const query =
+      similar === undefined
+        ? `catalog.search_query(${bound.add(filter.q, 'text')})`
+        : bound.add(similar, 'tsquery');
+    conditions.push(`s.words @@ ${query}`);
   }
   if (options.also !== undefined) conditions.push(options.also);
   return { tables, conditions: conditions.join(' and ') || 'true', spread: spread.join(' ') };

@@ -33,6 +33,7 @@ const sql = {
   page: loadSql(import.meta.url, './page.sql'),
   count: loadSql(import.meta.url, './count.sql'),
   countSome: loadSql(import.meta.url, './count-some.sql'),
+  similarWords: loadSql(import.meta.url, './similar-words.sql'),
 };
 
 /** Up to this many products are counted one by one, if `product_counts` does not know the number. */
@@ -63,12 +64,16 @@ export async function listProducts(db: Queryable, request: ProductPageRequest): 
   const order = new ListOrder(sort);
   const cursor = request.cursor === undefined ? undefined : readCursor(request.cursor, request, sort, order);
   if (request.q === '') return { data: [], page: { nextCursor: null, estimatedTotal: 0 } };
-  let similar = cursor?.similar === true;
-  let found = await readPage(db, request, order, { position: cursor?.position, similar });
-  if (found.counted === 0 && request.q !== undefined && cursor === undefined) {
-    similar = true;
-    found = await readPage(db, request, order, { position: undefined, similar });
+  const position = cursor?.position;
+  // The first page of this list has found nothing with the words of the search itself.
+  const goesOn = cursor?.similar === true;
+  let similar: string | undefined;
+  let found = goesOn ? nothing : await readPage(db, request, order, { position, similar });
+  if (found.counted === 0 && request.q !== undefined && (cursor === undefined || goesOn)) {
+    similar = await similarWords(db, request.q);
+    if (similar !== undefined) found = await readPage(db, request, order, { position, similar });
   }
+  const isSimilar = similar !== undefined && found.counted > 0;
   const estimatedTotal =
     cursor?.estimatedTotal ??
     (found.end === undefined || (request.q !== undefined && found.counted <= countedExactly)
@@ -80,11 +85,28 @@ export async function listProducts(db: Queryable, request: ProductPageRequest): 
       nextCursor:
         found.end === undefined
           ? null
-          : writeCursor({ position: found.end, estimatedTotal, similar }, request, sort),
+          : writeCursor({ position: found.end, estimatedTotal, similar: isSimilar }, request, sort),
       estimatedTotal,
-      ...(similar && found.counted > 0 && { match: 'similar' }),
+      ...(isSimilar && { match: 'similar' }),
     },
   };
+}
+
+/**
+ * Postgres gets these words as a value. In the statement of the page, their function would run again for each row that another
+ * filter finds, and would take some milliseconds each time.
+ */
+async function similarWords(db: Queryable, q: string): Promise<string | undefined> {
+  const { rows } = await db.query<{ words: string | null }>(sql.similarWords, [q]);
+  return rows[0]?.words ?? undefined;
+}
+
+const nothing = { counted: 0, data: [], end: undefined };
+
+interface PageStart {
+  readonly position: Position | undefined;
+  /** Undefined: the words of the search itself. */
+  readonly similar: string | undefined;
 }
 
 interface PageRow extends Record<string, unknown> {
@@ -93,11 +115,7 @@ interface PageRow extends Record<string, unknown> {
 }
 
 /** The statement of one page. */
-export function pageStatement(
-  request: ProductPageRequest,
-  order: ListOrder,
-  from: { readonly position: Position | undefined; readonly similar: boolean },
-) {
+export function pageStatement(request: ProductPageRequest, order: ListOrder, from: PageStart) {
   const { limit, fields = productFields, sort = usualSort, category, brand } = request;
   const bound = new Bound();
   const isUsual = sort.length === 1 && sort[0]?.by === 'createdAt';
@@ -130,12 +148,7 @@ export function pageStatement(
   return { text, values: bound.values };
 }
 
-async function readPage(
-  db: Queryable,
-  request: ProductPageRequest,
-  order: ListOrder,
-  from: { readonly position: Position | undefined; readonly similar: boolean },
-) {
+async function readPage(db: Queryable, request: ProductPageRequest, order: ListOrder, from: PageStart) {
   const { limit, fields = productFields, sort = usualSort } = request;
   const statement = pageStatement(request, order, from);
   const rows = await readRows<PageRow>(db, statement, PRODUCT.name, ({ pageId }) => pageId);
@@ -165,7 +178,11 @@ const productOf = (row: PageRow, fields: readonly (keyof Product)[]): Partial<Pr
   Object.fromEntries(fields.map((field) => [field, row[field]])) as Partial<Product>;
 
 /** Exact where `product_counts` knows the number, and up to `countedExactly`. Otherwise what Postgres expects. */
-async function estimateTotal(db: Queryable, filter: ProductFilter, similar: boolean): Promise<number> {
+async function estimateTotal(
+  db: Queryable,
+  filter: ProductFilter,
+  similar: string | undefined,
+): Promise<number> {
   if (isCounted(filter)) {
     const { category = null, brand = null, status } = filter;
     const { rows } = await db.query<{ products: number }>(sql.count, [category, brand, status]);

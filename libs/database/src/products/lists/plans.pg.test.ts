@@ -38,7 +38,7 @@ interface Node {
 async function planOf(query: ProductListQuery): Promise<Node[]> {
   const request = productListQuerySchema.parse(query);
   const order = new ListOrder(request.sort ?? usualSort);
-  const { text, values } = pageStatement(request, order, { position: undefined, similar: false });
+  const { text, values } = pageStatement(request, order, { position: undefined, similar: undefined });
   const { rows } = await pool.query<{ 'QUERY PLAN': [{ Plan: Node }] }>({
     text: ['explain (analyze, buffers, timing off, format json)', text].join(' '),
     values,
@@ -91,6 +91,29 @@ test.each<ProductListQuery>([
     .filter((node) => /Index/.test(node['Node Type']))
     .map((node) => (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops']);
   expect(Math.max(...rows)).toBeLessThanOrEqual(51 * sets);
+});
+
+test.each<ProductListQuery>([
+  { q: 'lampp' },
+  { q: 'lampp', brand: 'Brand 1', minPrice: '50000', maxPrice: '60000' },
+])('the words that are like those of %o are looked for once, and not for each row', async (query) => {
+  const client = await pool.connect();
+  const calls = async () => {
+    const { rows } = await client.query<{ calls: number | null }>(
+      `select pg_stat_get_xact_function_calls('catalog.similar_query(text)'::regprocedure)::int as calls`,
+    );
+    return rows[0]?.calls ?? 0;
+  };
+  try {
+    await client.query("begin; set local track_functions = 'all'");
+    const before = await calls();
+    const { page } = await listProducts(client, productListQuerySchema.parse(query));
+    expect(page.match).toBe('similar');
+    expect(await calls()).toBe(before + 1);
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
 });
 
 test('an index of each sort is used both ways, through all pages', async () => {
