@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { manualClock, type ManualClock } from '@catalog/testing';
+import { manualClock, type ManualClock, rawHttp } from '@catalog/testing';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -137,6 +137,46 @@ test('a repeated request takes one from the limit, also if it is answered with a
     const answers = await onOneConnection(farReader.port, Array(8).fill(get));
     const limits = answers.map(left);
     expect(limits).toEqual(limits.map((_, index) => (limits[0] ?? 0) - index));
+  }
+});
+
+test('of several callers on one connection each pays for its own requests, sent ahead or not', async () => {
+  const signed = (sub: string) => stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub });
+  const callers = [
+    { lines: '' },
+    ...['ann', 'bob'].map((sub) => ({ lines: `Authorization: Bearer ${signed(sub)}\r\n` })),
+  ];
+  const many = Array<string>(10).fill(product.id).join();
+  const addresses = [
+    { path: `/v1/products/${product.id}`, cost: 1 },
+    { path: `/v1/products?ids=${many}`, cost: 10 },
+  ];
+  const requests = Array.from({ length: 60 }, (_, n) => {
+    // Each caller sends two in a row, so that some repeat the headers before them.
+    const caller = Math.floor(n / 2) % callers.length;
+    const { path, cost } = addresses[n % 5 === 0 ? 1 : 0] as (typeof addresses)[number];
+    return { caller, cost, text: `GET ${path} HTTP/1.1\r\nHost: catalog\r\n${callers[caller]?.lines}\r\n` };
+  });
+  const oneByOne = await onOneConnection(
+    reader.port,
+    requests.map(
+      ({ text }) =>
+        async () =>
+          text,
+    ),
+  );
+  const texts = requests.map(({ text }) => text).join('');
+  const last = 'GET /livez HTTP/1.1\r\nHost: catalog\r\nConnection: close\r\n\r\n';
+  const sentAhead = await rawHttp(reader.port, texts + last, { quiet_ms: 5_000 });
+  for (const answers of [oneByOne, sentAhead.split(/(?=HTTP\/1\.1 )/).slice(0, -1)]) {
+    expect(answers).toHaveLength(requests.length);
+    const left = callers.map(() => Number.NaN);
+    for (const [n, { caller, cost }] of requests.entries()) {
+      const now = Number(/r=(\d+)/.exec(answers[n] ?? '')?.[1]);
+      const before = left[caller] ?? Number.NaN;
+      left[caller] = now;
+      if (!Number.isNaN(before)) expect(before - now).toBe(cost);
+    }
   }
 });
 
