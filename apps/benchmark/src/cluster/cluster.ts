@@ -34,8 +34,8 @@ const masters = 3;
 /** Of the cache Redis of the local stack. */
 const config = { maxmemory: '256mb', 'maxmemory-policy': 'allkeys-lfu' };
 
-/** What one server of the cache gets from one reader. */
-const connections = 32;
+/** Of the load generator, for each server of the cache: together as many as catalog-read serves to one address in a turn. */
+const connections = 20;
 
 interface Cache {
   readonly name: 'one-server' | 'three-masters';
@@ -84,8 +84,8 @@ export async function measureCluster({ stack, catalog, say }: BenchStack, sizes:
   }
   const [oneServer, threeMasters] = contestants;
   if (oneServer === undefined || threeMasters === undefined) throw new Error('Two caches are compared.');
-  const asManyForEach = { ...threeMasters, connections: connections * masters };
-  const asManyInAll = {
+  const asManyForEach: Contestant = { ...threeMasters, connections: connections * masters };
+  const asManyInAll: Contestant = {
     ...threeMasters,
     name: 'same-load',
     label: `three masters, ${connections} connections in all`,
@@ -132,6 +132,7 @@ async function contestantOf(
     pid: reader.pid,
     redisPids,
     route,
+    connections,
     check: () =>
       checkAnswers(reader.url, route.sample(), {
         pool: catalog,
