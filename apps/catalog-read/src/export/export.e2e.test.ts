@@ -99,10 +99,11 @@ const openSnapshots = async (): Promise<number> => {
   return rowCount ?? -1;
 };
 
-test('one caller gets one export at a time, and a client that goes away frees its place and its snapshot', async () => {
+test('one caller gets two exports at a time, and a client that goes away frees its place and its snapshot', async () => {
   {
     await using _first = await unread();
-    expect(await openSnapshots()).toBe(1);
+    await using _second = await unread();
+    expect(await openSnapshots()).toBe(2);
     const { res } = await exported();
     expect([res.status, res.headers.get('retry-after')]).toEqual([429, String(exportLimits.retryAfter_s)]);
   }
@@ -112,10 +113,11 @@ test('one caller gets one export at a time, and a client that goes away frees it
 
 // Only Linux has 127.0.0.2 without being asked.
 test.runIf(process.platform === 'linux')(
-  'callers without a token share one export, whatever their addresses, and leave the other place to those with one',
+  'callers without a token share two exports, whatever their addresses, and leave a place to those with one',
   async () => {
     {
       await using _first = await unread('127.0.0.2');
+      await using _second = await unread('127.0.0.3');
       expect((await exported()).res.status).toBe(429);
       const token = stores.tokens.sign({ aud: 'catalog-read', scope: 'catalog:read', sub: 'orders' });
       const { res } = await exported('brand=none', { authorization: `Bearer ${token}` });

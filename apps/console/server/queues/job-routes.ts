@@ -1,10 +1,11 @@
 import { INVALIDATION_QUEUE } from '@catalog/change-feed';
 import { CatalogError, UNCONDITIONAL_VERSION } from '@catalog/contracts';
-import { parse } from '@catalog/service-kit';
+import { CallerTurns, parse } from '@catalog/service-kit';
 import type { Job, Queue } from 'bullmq';
 import { bulkhead, BulkheadRejectedError } from 'cockatiel';
 import type { Express } from 'express';
 import { z } from 'zod';
+import { signedIn } from '../sessions/access.ts';
 import { keysOfJob } from './keys-of-job.ts';
 
 const jobParams = z.object({ queue: z.string().max(100), id: z.string().max(100) });
@@ -18,6 +19,7 @@ const changeParams = z.object({
 /** Each look reads every job that is kept, which may be some megabytes. */
 const mostLooking = 1;
 const mostWaiting = 20;
+const ofPerson = { what: 'looks for jobs', atOnce: 2, waiting: 20, wait_ms: 5_000 } as const;
 /** More jobs than this are a backlog. The change is then in one of the newest, or waits in the outbox. */
 const mostJobs = 200;
 
@@ -30,6 +32,7 @@ const notKept = (): CatalogError =>
 /** From a job to its keys, and from a change to its job. */
 export function jobRoutes(app: Express, { queues }: { queues: readonly Queue[] }): void {
   const looks = bulkhead(mostLooking, mostWaiting);
+  const turns = new CallerTurns(ofPerson);
 
   app.get('/api/jobs/:queue/:id/keys', async (req, res) => {
     const { queue: name, id } = parse(jobParams, req.params, 'params');
@@ -51,6 +54,7 @@ export function jobRoutes(app: Express, { queues }: { queues: readonly Queue[] }
 
   app.get('/api/changes/:seq/job', async (req, res) => {
     const { seq } = parse(changeParams, req.params, 'params');
+    using _turn = await turns.take(signedIn(res).username);
     const queue = queues.find(({ name }) => name === INVALIDATION_QUEUE);
     const job = await looks
       .execute(() => jobOfChange(queue, seq))

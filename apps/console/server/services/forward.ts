@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { CatalogError, type UserRole } from '@catalog/contracts';
-import { readBody } from '@catalog/service-kit';
+import { CallerPlaces, CallerTurns, readBody } from '@catalog/service-kit';
 import type { Express, Request, RequestHandler, Response as Answer } from 'express';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
@@ -26,6 +26,10 @@ export interface Forwarded {
   readonly upload?: { readonly timeout_ms: number };
   /** Whether it is a search, unless the query names ids. */
   readonly isSearch?: boolean;
+  /** Whether the worker looks through its recent changes for it, which it does for one caller after the other. */
+  readonly isLook?: boolean;
+  /** Such as `exports`: it takes long, and the service has a few places for all people together, so a person gets one. */
+  readonly longWork?: string;
   readonly timeout_ms?: number;
 }
 
@@ -50,6 +54,9 @@ const answerHeaders = [
   'retry-after',
 ];
 
+/** Of one person. The worker lets 20 wait, of all people together. */
+const lookLimits = { what: 'looks at changes', atOnce: 2, waiting: 20, wait_ms: 5_000 } as const;
+
 /** Forms of the console are small. Files are uploads. */
 const mostBodyBytes = 256 * 1024;
 
@@ -60,12 +67,23 @@ export function forwardRoutes(
 ): void {
   const { caller, accounts, actions } = deps;
   const searches = new SearchTurns();
+  const looks = new CallerTurns(lookLimits);
   for (const route of table) {
+    const { longWork } = route;
+    const places =
+      longWork === undefined
+        ? undefined
+        : new CallerPlaces({ what: longWork, mostPerCaller: 1, retryAfter_s: 10 });
     const guards: RequestHandler[] = [
       ...(route.action === undefined ? [] : [audited(actions, route.action)]),
       ...(route.role === 'viewer' ? [] : [requireRole(route.role, { accounts })]),
     ];
-    app[route.method](route.path, ...guards, (req, res) => forward({ caller, searches }, route, req, res));
+    app[route.method](route.path, ...guards, async (req, res) => {
+      const { username } = signedIn(res);
+      using _place = places?.take(username);
+      using _turn = route.isLook === true ? await looks.take(username) : undefined;
+      await forward({ caller, searches }, route, req, res);
+    });
   }
 }
 

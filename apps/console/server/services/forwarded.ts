@@ -22,7 +22,13 @@ const operates = { service: 'invalidation-worker', scope: OPERATE_SCOPE } as con
 export const forwarded: readonly Forwarded[] = [
   { ...reads, path: '/api/products', to: '/v1/products', isSearch: true },
   { ...reads, path: '/api/products/facets', to: '/v1/products/facets', isSearch: true },
-  { ...reads, path: '/api/products/export', to: '/v1/products/export', timeout_ms: import_ms },
+  {
+    ...reads,
+    path: '/api/products/export',
+    to: '/v1/products/export',
+    timeout_ms: import_ms,
+    longWork: 'exports',
+  },
   { ...reads, path: '/api/products/popular', to: '/v1/products/popular' },
   { ...reads, path: '/api/products/by-sku/:sku', to: '/v1/products/by-sku/:sku' },
   // Before the product with an id, whose address it matches too.
@@ -40,6 +46,7 @@ export const forwarded: readonly Forwarded[] = [
     action: 'product.import',
     to: '/v1/imports',
     upload: { timeout_ms: import_ms },
+    longWork: 'imports',
   },
   { ...looksAtWrites, path: '/api/imports/:id', to: '/v1/imports/:id' },
 
@@ -64,13 +71,14 @@ export const forwarded: readonly Forwarded[] = [
   },
   { ...looksAtOrders, path: '/api/reports/sales', to: '/v1/reports/sales' },
 
-  { ...operates, method: 'get', path: '/api/traces', to: '/v1/changes', role: 'viewer' },
+  { ...operates, method: 'get', path: '/api/traces', to: '/v1/changes', role: 'viewer', isLook: true },
   {
     ...operates,
     method: 'get',
     path: '/api/transactions/:transaction/changes',
     to: '/v1/transactions/:transaction/changes',
     role: 'viewer',
+    isLook: true,
   },
   {
     ...operates,

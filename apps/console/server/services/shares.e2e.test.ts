@@ -1,0 +1,78 @@
+/** Of work that a service does for few callers at once, each person gets a part. */
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { eventually } from '@catalog/testing';
+import { expect, test } from 'vitest';
+import { runningConsole } from '../testing/running-console.ts';
+
+/** Keeps what it is asked until `answerAll`. */
+async function slowService() {
+  let open: ServerResponse[] = [];
+  const server = createServer((req, res) => {
+    req.resume();
+    open.push(res);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked: () => open.length,
+    answerAll() {
+      for (const res of open) res.end('{}');
+      open = [];
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+test.each([
+  ['GET', '/api/products/export', 1, 0],
+  ['POST', '/api/imports', 1, 0],
+  ['GET', '/api/traces?key=app:settings', 2, 20],
+  ['GET', '/api/transactions/1/changes', 2, 20],
+])('%s %s: a person gets %i at once, and others still get theirs', async (method, path, atOnce, waiting) => {
+  await using service = await slowService();
+  await using console = await runningConsole({ workerUrl: service.url });
+  const [greedy, other] = [await console.signIn('editor'), await console.signIn('admin')];
+  const call = (cookie: string) =>
+    console.call(method, path, {
+      cookie,
+      headers: { 'content-type': 'text/csv' },
+      ...(method === 'POST' && { body: 'x' }),
+    });
+  let refused = 0;
+  const most = atOnce + waiting;
+  const greedyCalls = Array.from({ length: most + 3 }, async () => {
+    const { status } = await call(greedy);
+    if (status === 429) refused += 1;
+  });
+  await eventually(() => refused === 3);
+  expect(service.asked()).toBe(atOnce);
+  const others = call(other);
+  await eventually(() => service.asked() === atOnce + 1);
+  service.answerAll();
+  expect((await others).status).toBe(200);
+  const answering = setInterval(() => service.answerAll(), 10);
+  await Promise.all(greedyCalls);
+  clearInterval(answering);
+});
+
+test('a person who looks for many jobs at once never fills the queue of all people', async () => {
+  await using console = await runningConsole();
+  const cookie = await console.signIn('viewer');
+  // Then a look takes some milliseconds.
+  const change = { seq: 2, transaction: 1, entity: 'product', key: 'x', version: 1 };
+  const changes = Array.from({ length: 100 }, () => change);
+  const job = { name: 'invalidate', data: { changes } };
+  await console.queues.invalidation.addBulk(Array.from({ length: 100 }, () => job));
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => console.call('GET', '/api/changes/1/job', { cookie })),
+  );
+  const statuses = new Set(answers.map(({ status }) => status));
+  expect(statuses).not.toContain(503);
+  expect(statuses).toContain(404);
+});
