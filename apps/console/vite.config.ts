@@ -44,7 +44,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'app', tags: ['$initial'] },
-            { name: 'parts', test: /web[\\/](?:elements|http|products)[\\/](?!ask|toasts)/ },
+            { name: 'parts', test: /web[\\/](?:elements|http|products)[\\/](?!ask-dialog|toasts)/ },
           ],
         },
       },

@@ -1,4 +1,5 @@
 import type { Queue } from 'bullmq';
+import { z } from 'zod';
 import type { ActionLog } from '../audit-log/action-log.ts';
 
 export const countedStates = ['waiting', 'active', 'delayed', 'failed', 'completed'] as const;
@@ -43,9 +44,28 @@ export async function queueState(queue: Queue, actions: Pick<ActionLog, 'pauseOf
   }
 }
 
+/** A job with wrong data fails with a list of its faults as JSON. People read `keys: Too small: expected array to have >=1 items`. */
+export function readableReason(reason: string): string {
+  const faults = issues.safeParse(parsed(reason));
+  if (!faults.success) return reason;
+  return faults.data.map(({ path, message }) => [...path, message].join(': ')).join('; ');
+}
+
+const issues = z
+  .array(z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() }))
+  .min(1);
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 async function lastFailure(queue: Queue): Promise<QueueState['lastFailure']> {
   const [job] = await queue.getJobs(['failed'], 0, 0);
   if (job === undefined) return undefined;
-  const reason = (job.failedReason ?? '').slice(0, mostReason_chars);
+  const reason = readableReason(job.failedReason ?? '').slice(0, mostReason_chars);
   return { reason, atMs: job.finishedOn ?? job.timestamp };
 }

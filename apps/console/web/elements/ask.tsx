@@ -1,27 +1,20 @@
-import { Dialog } from '@base-ui/react/dialog';
-import type { ReactNode } from 'react';
+import { lazy, Suspense, type ReactNode } from 'react';
+import { useIdle } from './use-idle.ts';
 
-/** A dialog with a title. Escape and a click beside it close it. */
-export function Ask({
-  title,
-  isOpen,
-  close,
-  children,
-}: {
-  title: string;
-  isOpen: boolean;
-  close: () => void;
-  children: ReactNode;
-}) {
-  return (
-    <Dialog.Root open={isOpen} onOpenChange={(open) => (open ? undefined : close())}>
-      <Dialog.Portal>
-        <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog">
-          <Dialog.Title render={<h2 />}>{title}</Dialog.Title>
-          {children}
-        </Dialog.Popup>
-      </Dialog.Portal>
-    </Dialog.Root>
-  );
+export interface AskProps {
+  readonly title: string;
+  readonly isOpen: boolean;
+  readonly close: () => void;
+  readonly children: ReactNode;
+}
+
+const AskDialog = lazy(async () => ({ default: (await import('./ask-dialog.tsx')).AskDialog }));
+
+/**
+ * A dialog with a title. Escape and a click beside it close it. Nobody needs it before the page is shown, so it is loaded when
+ * the browser is idle, or when it opens.
+ */
+export function Ask(props: AskProps) {
+  const isIdle = useIdle();
+  return <Suspense>{(isIdle || props.isOpen) && <AskDialog {...props} />}</Suspense>;
 }

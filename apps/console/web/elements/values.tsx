@@ -94,10 +94,13 @@ export function Weight({ grams }: { grams: number | null }) {
   return <span title={grams === null ? undefined : `${count(grams)} g`}>{weightText(grams)}</span>;
 }
 
-/** The middle of a long id is cut out. One click copies the whole. */
+/** The middle of a long id is cut out. */
+export const shortId = (value: string): string =>
+  value.length > 16 ? `${value.slice(0, 8)}…${value.slice(-4)}` : value;
+
+/** One click copies the whole id. */
 export function Id({ value }: { value: string }) {
   const [isCopied, setCopied] = useState(false);
-  const short = value.length > 16 ? `${value.slice(0, 8)}…${value.slice(-4)}` : value;
   const copy = (): void => {
     void navigator.clipboard.writeText(value).then(() => {
       setCopied(true);
@@ -106,7 +109,7 @@ export function Id({ value }: { value: string }) {
   };
   return (
     <button type="button" className="id mono" title={`${value}: copy`} onClick={copy}>
-      {isCopied ? 'copied' : short}
+      {isCopied ? 'copied' : shortId(value)}
     </button>
   );
 }

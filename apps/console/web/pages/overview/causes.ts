@@ -1,6 +1,6 @@
 /** The sentence on top of the overview. Each cause has one sentence and at most one action; the worst comes first. */
 import type { WrongEntry } from '@catalog/contracts';
-import { clockText, count } from '../../elements/values.tsx';
+import { clockText, count, shortId } from '../../elements/values.tsx';
 import type { QueueState, ServiceState, SystemState } from './state.ts';
 
 export type Action =
@@ -203,7 +203,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
         };
       return {
         tone: 'warn',
-        text: `The audit found ${amount(found, 'wrong entry', 'wrong entries')}${found === 1 ? '' : ', the last one'} ${newest.key}: ${wrongText(newest)}. ${newest.isRepaired ? 'Repaired.' : 'Not repaired yet.'}`,
+        text: `The audit found ${amount(found, 'wrong entry', 'wrong entries')}${found === 1 ? '' : ', the last one'} ${shortKey(newest.key)}: ${wrongText(newest)}. ${newest.isRepaired ? 'Repaired.' : 'Not repaired yet.'}`,
         action: { kind: 'open', name: 'Why?', href: `/keys?key=${encodeURIComponent(newest.key)}` },
       };
     },
@@ -287,6 +287,12 @@ const isOnly = (failing: ServiceState['failing'], checks: ReadonlySet<string>): 
 
 /** Warnings of services that have a sentence of their own. */
 const namedAbove: ReadonlySet<string> = new Set(['doorbell', 'set aside', 'watermark']);
+
+/** `product:01a22b67…4422`. The page behind the action has the whole key. */
+function shortKey(key: string): string {
+  const from = key.indexOf(':') + 1;
+  return key.slice(0, from) + shortId(key.slice(from));
+}
 
 function wrongText({ difference, cachedVersion, version, wrongSince, foundAt }: WrongEntry): string {
   const words = {

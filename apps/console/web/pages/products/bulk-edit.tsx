@@ -115,9 +115,9 @@ function Form({
               <tr key={before.id}>
                 <td className="mono sku">{before.sku}</td>
                 <td className="wide">{before.name}</td>
-                <td>
+                <td className="changed-fields">
                   {changedFields(before, after).map((field) => (
-                    <span key={field}>
+                    <span key={field} className="changed-field">
                       {fieldNames[field]} <del>{valueText(field, before[field], before.currency)}</del>{' '}
                       <ins>{valueText(field, after[field], after.currency)}</ins>
                     </span>
@@ -150,7 +150,7 @@ function Form({
           disabled={changing.length === 0 || progress !== undefined || refused.length > 0}
         >
           {progress === undefined
-            ? `Change ${amountText(changing.length)}`
+            ? `${isArchive ? 'Archive' : 'Change'} ${amountText(changing.length)}`
             : `${progress} of ${changing.length}…`}
         </button>
       </footer>

@@ -109,14 +109,14 @@ function NameDialog({
             ? 'It replaces the view of this name.'
             : 'This browser remembers it. To share a view, send its address.'}
         </p>
-        <div className="row">
-          <button type="submit" className="primary">
-            Save view
-          </button>
+        <footer>
           <button type="button" onClick={close}>
             Cancel
           </button>
-        </div>
+          <button type="submit" className="primary">
+            Save view
+          </button>
+        </footer>
       </form>
     </Ask>
   );

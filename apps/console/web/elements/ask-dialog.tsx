@@ -1,0 +1,16 @@
+import { Dialog } from '@base-ui/react/dialog';
+import type { AskProps } from './ask.tsx';
+
+export function AskDialog({ title, isOpen, close, children }: AskProps) {
+  return (
+    <Dialog.Root open={isOpen} onOpenChange={(open) => (open ? undefined : close())}>
+      <Dialog.Portal>
+        <Dialog.Backdrop className="backdrop" />
+        <Dialog.Popup className="dialog">
+          <Dialog.Title render={<h2 />}>{title}</Dialog.Title>
+          {children}
+        </Dialog.Popup>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
