@@ -84,7 +84,7 @@ test('an import shows how fast it is and what is left, and can be cancelled', as
   );
   await confirm.click();
   const progress = page.getByRole('region', { name: 'Progress' });
-  await progress.getByText(/^2 of 3 records, \d+ a second, about \d+ s left/).waitFor();
+  await progress.getByText(/^2 of 3 records read, \d+ a second, about \d+ s until all are read/).waitFor();
   state = 'failed';
   await progress.getByRole('button', { name: 'Cancel' }).click();
   await page.getByText('Nothing has changed: the import was cut off.').waitFor();

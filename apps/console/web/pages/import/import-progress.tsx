@@ -26,9 +26,10 @@ export function ImportProgress({
         <strong>{isDryRun ? 'Checking' : 'Importing'}</strong>
         <span>
           {count(received)}
-          {total === undefined ? '' : ` of ${count(total)}`} records
-          {received > 0 && `, ${count(Math.round(rate))} a second`}
-          {isRead ? ', being applied' : left_s !== undefined && left_s > 0 ? `, about ${left_s} s left` : ''}
+          {total === undefined ? '' : ` of ${count(total)}`} records read
+          {isRead
+            ? ', being applied'
+            : received > 0 && `, ${count(Math.round(rate))} a second${untilReadText(left_s)}`}
         </span>
         {known !== undefined && known.failed > 0 && (
           <span className="bad-text">{count(known.failed)} wrong</span>
@@ -45,3 +46,7 @@ export function ImportProgress({
     </section>
   );
 }
+
+/** Only the reading can be told ahead: how long Postgres takes to apply the records depends on what they change. */
+const untilReadText = (left_s: number | undefined): string =>
+  left_s === undefined || left_s <= 0 ? '' : `, about ${left_s} s until all are read`;
