@@ -26,7 +26,16 @@ test('a letter may lie across the end of the part that is looked at', async () =
 test.each([
   ['', 'products.csv', 'The file is empty.'],
   ['\n', 'products.csv', 'It has no header. The first line must name the columns.'],
+  [
+    'sku,name\rA,B\r',
+    'products.csv',
+    'Its lines end as on an old Mac (CR). Save it as “CSV UTF-8”, then choose it again.',
+  ],
   [header, 'products.xlsx', 'The name must end with .csv, .ndjson or .jsonl.'],
 ])('%j as %s is refused with a reason', async (content, name, why) => {
   expect(await openFile(file(content, name))).toBe(why);
+});
+
+test('lines may end with CR LF', async () => {
+  expect(await openFile(file('sku,name\r\nA,B\r\n'))).toMatchObject({ header: { columns: ['sku', 'name'] } });
 });

@@ -28,6 +28,9 @@ export async function openFile(file: File): Promise<ChosenFile | string> {
     return 'It is not text in UTF-8. Save it as “CSV UTF-8”, then choose it again.';
   if (format === 'ndjson') return { file, format, header: undefined };
   const header = await headerOf(textOf(file));
+  // Then the whole file would be one line.
+  if (header.text.includes('\r'))
+    return 'Its lines end as on an old Mac (CR). Save it as “CSV UTF-8”, then choose it again.';
   return header.columns.length === 0
     ? 'It has no header. The first line must name the columns.'
     : { file, format, header };

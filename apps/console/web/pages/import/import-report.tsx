@@ -62,6 +62,7 @@ function verdictOf(result: ImportResult): { tone: 'good' | 'warn' | 'bad'; text:
       text: `Nothing has changed: ${count(failed)} of ${count(received)} records cannot be imported.`,
     };
   if (state === 'failed') return { tone: 'bad', text: 'Nothing has changed: the import was cut off.' };
+  if (received === 0) return { tone: 'warn', text: 'The file has no records, so nothing changes.' };
   if (dryRun)
     return failed > 0
       ? {

@@ -217,3 +217,26 @@ test('a wrong entry is named with what was wrong and for how long, and is forgot
   const old = { ...entry, foundAt: new Date(at - 2 * 3_600_000).toISOString() };
   expect(causesOf(state, [old]).map(({ cause }) => cause)).toEqual(['none']);
 });
+
+test('while Postgres is away, nothing is told that only follows from it', () => {
+  const state = system(
+    {},
+    worker({ postgres: 'fails: 55000', 'set aside': 'fails: 55000', doorbell: 'fails' }),
+    service('catalog-read', { state: 'not ready', failing: { stores: 'worker 1: fails: 55000' } }),
+    service('orders', { state: 'not ready', failing: { postgres: 'fails: 55000' } }),
+  );
+  expect(causesOf(state).map(({ cause }) => cause)).toEqual(['postgres', 'deaf listener']);
+});
+
+test('a reader that alone has no store is told', () => {
+  const state = system(
+    {},
+    service('catalog-read', { state: 'not ready', failing: { stores: 'fails: ECONNREFUSED' } }),
+  );
+  expect(causesOf(state).map(({ cause }) => cause)).toEqual(['service']);
+});
+
+test('a worker that is only deaf has one sentence', () => {
+  const state = system({}, worker({ doorbell: 'fails: listener_hears_nothing' }));
+  expect(causesOf(state).map(({ cause }) => cause)).toEqual(['deaf listener']);
+});

@@ -132,9 +132,12 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
   [
     'service',
     ({ services }) => {
+      const isPostgresAway = services.some(({ failing }) => failing['postgres'] !== undefined);
       const away = services.filter(
         ({ name, state, failing }) =>
-          state !== 'ready' && name !== 'invalidation-worker' && !isOnly(failing, explained.ofServices),
+          state !== 'ready' &&
+          name !== 'invalidation-worker' &&
+          !isOnly(failing, isPostgresAway ? explained.byPostgres : none),
       );
       const [first] = away;
       if (first === undefined) return undefined;
@@ -155,16 +158,15 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
   [
     'set aside',
     (state) => {
-      const check = checkOf(state, 'invalidation-worker', 'set aside');
-      if (check === undefined) return undefined;
+      const check = checkOf(state, 'invalidation-worker', 'set aside') ?? '';
+      // Without keys, the worker could not look.
       const key = /\(([^,)]+)/.exec(check)?.[1];
+      if (key === undefined) return undefined;
       const reason = /It says: (.*)$/s.exec(check)?.[1];
       return {
         tone: 'warn',
-        text: `The cache Redis refuses to invalidate keys${reason === undefined ? '' : ` (${reason})`}. Readers take these from Postgres: ${key ?? check}. All other keys are fresh.`,
-        ...(key !== undefined && {
-          action: { kind: 'open', name: 'Show the key', href: `/keys?key=${encodeURIComponent(key)}` },
-        }),
+        text: `The cache Redis refuses to invalidate keys${reason === undefined ? '' : ` (${reason})`}. Readers take these from Postgres: ${key}. All other keys are fresh.`,
+        action: { kind: 'open', name: 'Show the key', href: `/keys?key=${encodeURIComponent(key)}` },
       };
     },
   ],
@@ -278,12 +280,15 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
 
 /** Checks whose failure is the cause of another sentence, or follows from it. */
 const explained = {
-  ofServices: new Set(['postgres']),
+  /** A reader needs one of its stores, and the cache ages while nobody can compare it with Postgres. */
+  byPostgres: new Set(['postgres', 'stores']),
   ofWorker: new Set(['postgres', 'cache', 'queue', 'doorbell', 'heartbeat', 'watermark', 'set aside']),
 };
 
 const isOnly = (failing: ServiceState['failing'], checks: ReadonlySet<string>): boolean =>
   Object.keys(failing).length > 0 && Object.keys(failing).every((check) => checks.has(check));
+
+const none: ReadonlySet<string> = new Set();
 
 /** Warnings of services that have a sentence of their own. */
 const namedAbove: ReadonlySet<string> = new Set(['doorbell', 'set aside', 'watermark']);
@@ -333,11 +338,13 @@ export function causesOf(state: SystemState, wrong: readonly WrongEntry[] = []):
     return one === undefined ? [] : [{ cause, ...one }];
   });
   const worker = serviceIn(state, 'invalidation-worker');
-  const isRepetition = ({ cause }: Cause): boolean =>
-    cause === 'worker not ready' &&
-    worker !== undefined &&
-    isOnly(worker.failing, explained.ofWorker) &&
-    all.some((other) => other.cause !== cause && other.tone === 'bad');
+  const isRepetition = ({ cause }: Cause): boolean => {
+    if (cause !== 'worker not ready' || worker === undefined) return false;
+    const others = all.filter((other) => other.cause !== cause);
+    const isDeaf = others.some((other) => other.cause === 'deaf listener');
+    if (isDeaf && isOnly(worker.failing, new Set(['doorbell']))) return true;
+    return isOnly(worker.failing, explained.ofWorker) && others.some(({ tone }) => tone === 'bad');
+  };
   const found = all.filter((one) => !isRepetition(one));
   if (found.length > 0) return found;
   return [
