@@ -79,9 +79,9 @@ test('chosen products are archived after a preview, by keyboard alone', async ()
   expect(await dialog.getByRole('row').textContent()).toMatch(
     new RegExp(`${made[0]?.sku}.*Status active archived`),
   );
-  await dialog.getByRole('button', { name: 'Change 1 product' }).focus();
+  await dialog.getByRole('button', { name: 'Archive 1 product' }).focus();
   await page.keyboard.press('Enter');
-  await page.getByText('Changed 1 of 1 product').waitFor();
+  await page.getByText('Archived 1 of 1 product').waitFor();
   expect(await app.valueOf(made[0]?.id ?? '', 'status')).toBe('archived');
   expect(await app.valueOf(made[1]?.id ?? '', 'status')).toBe('active');
   await rows.nth(1).waitFor({ state: 'detached' });

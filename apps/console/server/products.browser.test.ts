@@ -145,7 +145,7 @@ test('a product is created, and deleted after the time to undo', async () => {
     ['Price', '1.50'],
   ] as const)
     await page.getByLabel(label, { exact: true }).fill(value);
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.keyboard.press('Control+s');
   await page.getByRole('heading', { name: 'A new product' }).waitFor();
   const exists = async (): Promise<boolean> =>
     (await app.sql.query('select from catalog.products where sku = $1', [sku])).rowCount === 1;

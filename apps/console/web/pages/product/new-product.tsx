@@ -1,8 +1,9 @@
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/say.ts';
+import { useSaveKey } from '../../elements/use-save-key.ts';
 import { ApiError, callApi, fieldProblems, textOf } from '../../http/api.ts';
 import type { Product } from '../../products/product.ts';
 import { emptyDraft, parseDraft, type Draft, type Problems } from './draft.ts';
@@ -30,9 +31,12 @@ export function NewProduct() {
       void navigate({ to: '/products/$id', params: { id: product.id }, ignoreBlocker: true });
     },
   });
+  const form = useRef<HTMLFormElement>(null);
+  useSaveKey(form);
   useUnsavedWarning(draft !== emptyDraft && !create.isSuccess);
   return (
     <form
+      ref={form}
       onSubmit={(event) => {
         event.preventDefault();
         setTried(true);

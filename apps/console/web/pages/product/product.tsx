@@ -1,9 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { useRef } from 'react';
 import { NotLive } from '../../elements/not-live.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/say.ts';
+import { useSaveKey } from '../../elements/use-save-key.ts';
 import { Ago, count, Id } from '../../elements/values.tsx';
 import { ApiError, textOf } from '../../http/api.ts';
 import { meQuery, useMay } from '../../http/me.ts';
@@ -34,15 +35,8 @@ export function ProductPage() {
   const save = async (): Promise<void> => {
     if (await state.save()) say('Saved');
   };
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key !== 's' || !(event.metaKey || event.ctrlKey)) return;
-      event.preventDefault();
-      if (mayEdit && isUnsaved) void save();
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  });
+  const form = useRef<HTMLFormElement>(null);
+  useSaveKey(form);
 
   if (edit === undefined) {
     if (state.error === undefined) return <Loading rows={12} />;
@@ -69,6 +63,7 @@ export function ProductPage() {
   return (
     <>
       <form
+        ref={form}
         onSubmit={(event) => {
           event.preventDefault();
           if (!hasProblems) void save();

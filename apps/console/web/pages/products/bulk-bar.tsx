@@ -35,21 +35,24 @@ export function BulkBar({
         done={(saved) => {
           setEditing(undefined);
           done();
-          say(`Changed ${saved.length} of ${amountText(products.length)}`, {
-            ...(saved.length > 0 && {
-              action: {
-                name: 'Undo',
-                run: () =>
-                  void saveMany(saved.map(({ before, after }) => ({ before: after, after: before }))).then(
-                    (outcomes) => {
-                      const undone = outcomes.filter(({ problem }) => problem === undefined).length;
-                      say(`Undone for ${undone} of ${amountText(saved.length)}`);
-                      done();
-                    },
-                  ),
-              },
-            }),
-          });
+          say(
+            `${editing === 'archive' ? 'Archived' : 'Changed'} ${saved.length} of ${amountText(products.length)}`,
+            {
+              ...(saved.length > 0 && {
+                action: {
+                  name: 'Undo',
+                  run: () =>
+                    void saveMany(saved.map(({ before, after }) => ({ before: after, after: before }))).then(
+                      (outcomes) => {
+                        const undone = outcomes.filter(({ problem }) => problem === undefined).length;
+                        say(`Undone for ${undone} of ${amountText(saved.length)}`);
+                        done();
+                      },
+                    ),
+                },
+              }),
+            },
+          );
         }}
       />
     </div>

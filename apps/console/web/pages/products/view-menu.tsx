@@ -1,6 +1,7 @@
 import { Menu } from '@base-ui/react/menu';
 import { useRef, useState, type FormEvent } from 'react';
 import { Ask } from '../../elements/ask.tsx';
+import { Field } from '../../elements/field.tsx';
 import {
   keepViews,
   longestName,
@@ -93,22 +94,26 @@ function NameDialog({
   return (
     <Ask title="Save this view" isOpen={isOpen} close={close}>
       <form className="stack" onSubmit={submit}>
-        <label className="stack">
-          <span className="fine">Name</span>
-          <input
-            required
-            // Spaces alone are no name.
-            pattern=".*\S.*"
-            maxLength={longestName}
-            value={name}
-            onChange={({ target }) => setName(target.value)}
-          />
-        </label>
-        <p className="fine">
-          {taken.includes(name.trim())
-            ? 'It replaces the view of this name.'
-            : 'This browser remembers it. To share a view, send its address.'}
-        </p>
+        <Field
+          label="Name"
+          hint={
+            taken.includes(name.trim())
+              ? 'It replaces the view of this name.'
+              : 'This browser remembers it. To share a view, send its address.'
+          }
+        >
+          {(props) => (
+            <input
+              {...props}
+              required
+              // Spaces alone are no name.
+              pattern=".*\S.*"
+              maxLength={longestName}
+              value={name}
+              onChange={({ target }) => setName(target.value)}
+            />
+          )}
+        </Field>
         <footer>
           <button type="button" onClick={close}>
             Cancel

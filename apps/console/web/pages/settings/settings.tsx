@@ -1,8 +1,10 @@
 import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
+import { useRef } from 'react';
 import { ChangedMeanwhile } from '../../elements/changed-meanwhile.tsx';
 import { NotLive } from '../../elements/not-live.tsx';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/say.ts';
+import { useSaveKey } from '../../elements/use-save-key.ts';
 import { Ago, count } from '../../elements/values.tsx';
 import { fieldProblems, textOf } from '../../http/api.ts';
 import { useMay } from '../../http/me.ts';
@@ -19,6 +21,8 @@ export function SettingsPage() {
   const { edit, typed, saving, saveError } = state;
   const isUnsaved = typed.length > 0;
   useUnsavedWarning(isUnsaved);
+  const form = useRef<HTMLFormElement>(null);
+  useSaveKey(form);
   if (edit === undefined)
     return state.error === undefined ? (
       <Loading rows={6} />
@@ -30,6 +34,7 @@ export function SettingsPage() {
   const hasProblems = Object.keys(problems).length > 0;
   return (
     <form
+      ref={form}
       onSubmit={(event) => {
         event.preventDefault();
         if (!hasProblems && edit.theirs === undefined)
