@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { ReaderProbe, viewsToFindReaders } from './reader-probe.ts';
+
+const answer_ms = 20;
+
+/** Stands for catalog-read: each connection belongs to the next of its processes. */
+const instances = new Map<Socket, string | undefined>();
+let processes: readonly (string | undefined)[] = [];
+let failing: string | undefined;
+let accepted = 0;
+const server: Server = createServer((req, res) => {
+  const instance = instances.get(req.socket);
+  setTimeout(() => {
+    res.statusCode = instance !== undefined && instance === failing ? 503 : 200;
+    res.end(
+      JSON.stringify({
+        postgres: { state: 'value' },
+        redis: { state: 'value' },
+        near: { state: 'value' },
+        lastInvalidation: null,
+        process: { instance },
+      }),
+    );
+  }, answer_ms);
+});
+server.on('connection', (socket: Socket) => {
+  instances.set(socket, processes[accepted++ % processes.length]);
+  socket.on('close', () => instances.delete(socket));
+});
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+afterAll(() => server.close());
+beforeEach(() => {
+  failing = undefined;
+  accepted = 0;
+});
+
+const open = (): number => instances.size;
+const createProbe = () => new ReaderProbe({ url, token: async () => 'a token' });
+
+test('every process is found, in the time of a few answers, and keeps one connection', async () => {
+  processes = ['a', 'b', 'c'];
+  const probe = createProbe();
+  const began_ms = performance.now();
+  const views = await probe.views('/v1/products/1');
+  expect(performance.now() - began_ms).toBeLessThan((viewsToFindReaders * answer_ms) / 2);
+  expect(views.map(({ instance }) => instance).toSorted()).toEqual(['a', 'b', 'c']);
+  expect(accepted).toBe(viewsToFindReaders);
+  await expect.poll(open).toBe(3);
+  // A later look asks the same processes, each over its connection.
+  const again = await probe.views('/v1/products/1');
+  expect(again.map(({ instance }) => instance)).toEqual(views.map(({ instance }) => instance));
+  expect(accepted).toBe(viewsToFindReaders);
+  probe.close();
+  await expect.poll(open).toBe(0);
+});
+
+test('a process without a name is the only one', async () => {
+  processes = [undefined];
+  const probe = createProbe();
+  expect(await probe.views('/v1/products/1')).toHaveLength(1);
+  expect(accepted).toBe(1);
+  probe.close();
+});
+
+test('if a process does not tell, no connection stays open', async () => {
+  processes = ['a', 'b'];
+  failing = 'b';
+  await expect(createProbe().views('/v1/products/1')).rejects.toThrow('catalog-read answered 503');
+  await expect.poll(open).toBe(0);
+});
