@@ -74,8 +74,8 @@ export function ProductPage() {
           note={
             <>
               <span className="mono">{product.sku}</span> · version {count(product.version)} · changed{' '}
-              <Ago at={product.updatedAt} />
-              <Views id={product.id} /> · <Id value={product.id} />
+              <Ago at={product.updatedAt} /> · <Id value={product.id} />
+              <Views id={product.id} />
             </>
           }
         >
