@@ -1,5 +1,12 @@
 import { Dialog } from '@base-ui/react/dialog';
-import type { AskProps } from './ask.tsx';
+import type { ReactNode } from 'react';
+
+export interface AskProps {
+  readonly title: string;
+  readonly isOpen: boolean;
+  readonly close: () => void;
+  readonly children: ReactNode;
+}
 
 export function AskDialog({ title, isOpen, close, children }: AskProps) {
   return (

@@ -1,12 +1,6 @@
-import { lazy, Suspense, type ReactNode } from 'react';
+import { lazy, Suspense } from 'react';
+import type { AskProps } from './ask-dialog.tsx';
 import { useIdle } from './use-idle.ts';
-
-export interface AskProps {
-  readonly title: string;
-  readonly isOpen: boolean;
-  readonly close: () => void;
-  readonly children: ReactNode;
-}
 
 const AskDialog = lazy(async () => ({ default: (await import('./ask-dialog.tsx')).AskDialog }));
 
