@@ -105,41 +105,51 @@ create table catalog.word_progress (
 insert into catalog.word_progress default values;
 
 -- Deletes words that no product has any more. Otherwise somebody who renames products again and again would fill the table. A call looks
--- at the next at_most words of the alphabet, in two steps. A word without a product is marked. A word that was marked an hour ago and
+-- at the next at_most words of the alphabet, and at no other one after at_most_ms, because a look takes long after a mass change. It
+-- works in two steps. A word without a product is marked. A word that was marked an hour ago and
 -- still has no product is deleted. The hour is for products that are being saved: a transaction that found the word known, and so did
 -- not add it, is visible by then. A product that is saved after the mark adds its word again. Words that stand here twice are deleted
 -- at once. Answers how many were deleted. If another session is at work, it does nothing.
-create function catalog.forget_words(at_most integer) returns bigint
+create function catalog.forget_words(at_most integer, at_most_ms integer) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
+  ends_at timestamptz := clock_timestamp() + at_most_ms * interval '1 millisecond';
   last_word text;
+  asked integer;
   words bigint;
   deleted bigint;
+  all_deleted bigint := 0;
 begin
   select p.checked_to into last_word from catalog.word_progress p for update skip locked;
   if not found then
     return 0;
   end if;
-  with looked as materialized (
-    select k.ctid, k.word, k.unused_since,
-      exists (select from catalog.product_search s where s.words @@ quote_literal(k.word)::tsquery) as is_used,
-      exists (
-        select from catalog.known_words other
-        where other.word = k.word and other.unused_since is null and (k.unused_since is not null or other.ctid > k.ctid)
-      ) as is_double
-    from (select ctid, word, unused_since from catalog.known_words where word > last_word order by word limit at_most) as k
-  ), marked as (
-    update catalog.known_words k set unused_since = case when not l.is_used then clock_timestamp() end
-    from looked l where k.ctid = l.ctid and not l.is_double and l.is_used = (l.unused_since is not null)
-  ), gone as (
-    delete from catalog.known_words k using looked l
-    where k.ctid = l.ctid
-      and (l.is_double or (not l.is_used and l.unused_since < clock_timestamp() - interval '1 hour'))
-    returning 1
-  )
-  select (select count(*) from gone), count(*), max(word) into deleted, words, last_word from looked;
-  update catalog.word_progress set checked_to = case when words < at_most then '' else last_word end;
-  return deleted;
+  loop
+    asked := least(50, at_most);
+    with looked as materialized (
+      select k.ctid, k.word, k.unused_since,
+        exists (select from catalog.product_search s where s.words @@ quote_literal(k.word)::tsquery) as is_used,
+        exists (
+          select from catalog.known_words other
+          where other.word = k.word and other.unused_since is null and (k.unused_since is not null or other.ctid > k.ctid)
+        ) as is_double
+      from (select ctid, word, unused_since from catalog.known_words where word > last_word order by word limit asked) as k
+    ), marked as (
+      update catalog.known_words k set unused_since = case when not l.is_used then clock_timestamp() end
+      from looked l where k.ctid = l.ctid and not l.is_double and l.is_used = (l.unused_since is not null)
+    ), gone as (
+      delete from catalog.known_words k using looked l
+      where k.ctid = l.ctid
+        and (l.is_double or (not l.is_used and l.unused_since < clock_timestamp() - interval '1 hour'))
+      returning 1
+    )
+    select (select count(*) from gone), count(*), max(word) into deleted, words, last_word from looked;
+    all_deleted := all_deleted + deleted;
+    at_most := at_most - words;
+    exit when words < asked or at_most = 0 or clock_timestamp() >= ends_at;
+  end loop;
+  update catalog.word_progress set checked_to = case when words < asked then '' else last_word end;
+  return all_deleted;
 end
 $$;
 revoke execute on function catalog.forget_words from public;

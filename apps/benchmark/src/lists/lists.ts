@@ -131,7 +131,7 @@ async function addListedProducts(catalog: Pool, count: number): Promise<void> {
     await client.query('select setseed(0.5)');
     await client.query(insertProducts, [count]);
     await enabled('enable');
-    await client.query('select catalog.join_product_counts()');
+    await client.query('select catalog.join_product_counts(10000000)');
     await client.query('vacuum analyze');
   } finally {
     // The connection is closed, because its settings must not reach the next user.

@@ -17,6 +17,7 @@ const countsInterval_ms = 10_000;
 const wordsInterval_ms = 10_000;
 /** A look at a word takes about 0.1 ms. */
 const wordsAtOnce = 1_000;
+const wordsAtOnce_ms = 1_000;
 
 interface UpkeepOptions {
   readonly pool: Pool;
@@ -71,7 +72,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   };
   const knownWords: Part = {
     run: (signal) =>
-      repeat(() => forgetWords(pool, wordsAtOnce), {
+      repeat(() => forgetWords(pool, wordsAtOnce, wordsAtOnce_ms), {
         every_ms: wordsInterval_ms,
         signal,
         onError: reportFailure('known words', { tries_ms: wordsInterval_ms }),

@@ -33,12 +33,12 @@ const rename = (id: string, name: string) =>
 test('a word is forgotten an hour after a look has found no product with it', async () => {
   const { id } = await insertRow(owner, { name: 'Blender', brand: 'Acme', sku: '1' });
   await rename(id, 'Toaster');
-  await forgetWords(worker, 100);
+  await forgetWords(worker, 100, 10_000);
   await later('59 minutes');
-  await forgetWords(worker, 100);
+  await forgetWords(worker, 100, 10_000);
   expect(await knownWords()).toEqual(['acme', 'blender', 'toaster']);
   await later('1 minute');
-  await forgetWords(worker, 100);
+  await forgetWords(worker, 100, 10_000);
   expect(await knownWords()).toEqual(['acme', 'toaster']);
 });
 
@@ -50,20 +50,20 @@ test('a word stays that a product has again, also if the look did not see the pr
     // It finds the word here, and commits after the look.
     await client.query('begin');
     await insertRow(client, { name: 'Blender', brand: 'Acme', sku: '2' });
-    await forgetWords(worker, 100);
+    await forgetWords(worker, 100, 10_000);
     await client.query('commit');
   } finally {
     client.release();
   }
   await later('2 hours');
-  await forgetWords(worker, 100);
+  await forgetWords(worker, 100, 10_000);
   expect(await knownWords()).toEqual(['acme', 'blender', 'toaster']);
   await owner.query("delete from catalog.products where sku = '2'");
-  await forgetWords(worker, 100);
+  await forgetWords(worker, 100, 10_000);
   await rename(id, 'Blender');
   expect(await knownWords()).toEqual(['acme', 'blender', 'blender', 'toaster']);
   await later('2 hours');
-  await forgetWords(worker, 100);
+  await forgetWords(worker, 100, 10_000);
   expect((await knownWords()).filter((word) => word === 'blender')).toEqual(['blender']);
 });
 
@@ -76,10 +76,29 @@ test('each look goes on where the last one has ended', async () => {
     );
     return rows.map(({ word }) => word);
   };
-  await forgetWords(worker, 2);
+  await forgetWords(worker, 2, 10_000);
   expect(await marked()).toEqual(['acme', 'alpha']);
-  await forgetWords(worker, 2);
+  await forgetWords(worker, 2, 10_000);
   expect(await marked()).toEqual(['acme', 'alpha', 'beta', 'delta']);
-  await forgetWords(worker, 2);
+  await forgetWords(worker, 2, 10_000);
   expect(await marked()).toEqual(['acme', 'alpha', 'beta', 'delta', 'gamma']);
+});
+
+test('a look ends in time, and the next one goes on behind its last word', async () => {
+  await owner.query("insert into catalog.known_words select 'word' || n from generate_series(1, 50000) n");
+  const marked = async () => {
+    const { rows } = await owner.query<{ count: number; isInOrder: boolean }>(
+      `select count(*), max(word) < (select min(word) from catalog.known_words where unused_since is null) as "isInOrder"
+       from catalog.known_words where unused_since is not null`,
+    );
+    return rows[0];
+  };
+  await forgetWords(worker, 1_000_000, 5);
+  const first = (await marked())?.count ?? 0;
+  expect(first).toBeGreaterThan(0);
+  expect(first).toBeLessThan(50_000);
+  await forgetWords(worker, 1_000_000, 5);
+  const second = await marked();
+  expect(second?.count).toBeGreaterThan(first);
+  expect(second?.isInOrder).toBe(true);
 });

@@ -94,6 +94,31 @@ test('counts are those of the table after any change, joined or not, also of wri
   await compare();
 });
 
+test('after a mass change a call joins so many rows and no more, and further calls join the rest', async () => {
+  await pool.query(`
+    insert into catalog.product_counts (brand, category, status, products)
+    select 'b' || n % 10, null, 'active', 1 from generate_series(1, 100000) n`);
+  const rows = async () => {
+    const { rows } = await pool.query<{ all: number; sum: number }>(
+      'select count(*) as all, sum(products)::integer as sum from catalog.product_counts',
+    );
+    return rows[0];
+  };
+  const join = async (most: number) =>
+    (await pool.query<{ fewer: number }>('select catalog.join_product_counts($1) as fewer', [most])).rows[0]
+      ?.fewer;
+  expect(await join(5_000)).toBeLessThanOrEqual(5_000);
+  expect((await rows())?.all).toBeGreaterThanOrEqual(95_000);
+  let calls = 0;
+  while ((await rows())?.all !== 10 && calls < 200) {
+    await join(5_000);
+    calls += 1;
+  }
+  expect(calls).toBeGreaterThan(10);
+  expect(await rows()).toEqual({ all: 10, sum: 100_000 });
+  await pool.query('truncate catalog.product_counts');
+});
+
 test('Postgres reads every time that is accepted as the end of a page', async () => {
   const id = '00000000-0000-7000-8000-000000000000';
   const passes = (time: string) => new ListOrder(usualSort).accepts([time, id]);

@@ -16,7 +16,7 @@ beforeAll(async () => {
     select 'P-' || n, 'Lamp ' || n % 7919, 'Brand ' || n % 211, 'Category ' || n % 47, n * 7919 % 100000, n * 31 % 5000,
       'EUR', case when n % 10 = 0 then 'draft' else 'active' end
     from generate_series(1, 50000) n`);
-  await pool.query('select catalog.join_product_counts()');
+  await pool.query('select catalog.join_product_counts(1000000)');
   await pool.query('vacuum analyze');
 }, 120_000);
 afterAll(async () => {
