@@ -105,10 +105,10 @@ create table catalog.word_progress (
 insert into catalog.word_progress default values;
 
 -- Deletes words that no product has any more. Otherwise somebody who renames products again and again would fill the table. A call looks
--- at the next at_most words of the alphabet, and at no other one after at_most_ms, because a look takes long after a mass change. It
--- works in two steps. A word without a product is marked. A word that was marked an hour ago and
--- still has no product is deleted. The hour is for products that are being saved: a transaction that found the word known, and so did
--- not add it, is visible by then. A product that is saved after the mark adds its word again. Words that stand here twice are deleted
+-- at the next at_most words of the alphabet, fifty at a time, and at no more of them once at_most_ms are over: a look takes long after a
+-- mass change. It works in two steps. A word without a product is marked. A word that was marked an hour ago and still has no product
+-- is deleted. The hour is for products that are being saved: a transaction that found the word known, and so did not add it, is
+-- visible by then. A product that is saved after the mark adds its word again. Words that stand here twice are deleted
 -- at once. Answers how many were deleted. If another session is at work, it does nothing.
 create function catalog.forget_words(at_most integer, at_most_ms integer) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$

@@ -63,6 +63,7 @@ class Connection {
  * in 4 of 100 tries. A deployment with more processes shows at most this many.
  */
 export const viewsToFindReaders = 16;
+
 export interface ReaderView {
   readonly instance: string;
   readonly view: CacheView;

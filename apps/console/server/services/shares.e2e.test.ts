@@ -6,7 +6,7 @@ import { eventually } from '@catalog/testing';
 import { expect, test } from 'vitest';
 import { runningConsole } from '../testing/running-console.ts';
 
-/** Keeps what it is asked until `answerAll`. */
+/** A server that answers nothing until `answerAll` is called. */
 async function slowService() {
   let open: ServerResponse[] = [];
   const server = createServer((req, res) => {

@@ -1,4 +1,4 @@
-/** A thread with many connections, which send hundreds of requests in each chunk. At the end it reports what it has sent. */
+/** A thread that opens many connections, and sends chunks of hundreds of requests on each. At the end it reports how many chunks it sent. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

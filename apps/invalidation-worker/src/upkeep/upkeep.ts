@@ -17,6 +17,7 @@ const countsInterval_ms = 10_000;
 const wordsInterval_ms = 10_000;
 /** A look at a word takes about 0.1 ms. */
 const wordsAtOnce = 1_000;
+/** After a mass change a look takes much longer, and a query may take 5 s. */
 const wordsAtOnce_ms = 1_000;
 
 interface UpkeepOptions {

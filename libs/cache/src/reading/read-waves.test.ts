@@ -6,7 +6,7 @@ import { ReadWaves } from './read-waves.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** Servers that note what is sent to them. A name such as `a1` means server a, turn 1. */
+/** Servers of the cache, and the order in which reads are sent to them. `b2` is the read of server b in the second turn. */
 function servers() {
   const waves = new ReadWaves();
   const sent: string[] = [];

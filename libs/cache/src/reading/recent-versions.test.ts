@@ -1,72 +1,47 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { RecentKeys } from './recent-keys.ts';
 import { RecentVersions } from './recent-versions.ts';
 
 const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
 const step = fc.record({
   key,
   version: fc.nat({ max: 9 }),
-  does: fc.constantFrom('raise', 'raise', 'delete', 'clear'),
+  clears: fc.constantFrom(false, false, false, true),
 });
+const sorted = (versions: readonly number[]) => versions.toSorted((a, b) => a - b);
 
-/** As the class says it, with maps of texts. */
-class Model {
-  readonly #limit: number;
-  #young = new Map<string, number>();
-  #old = new Map<string, number>();
-  /** Deleted keys keep their places until the tables take turns. */
-  #places = new Set<string>();
-  readonly forgotten: number[] = [];
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get = (key: string) => this.#young.get(key) ?? this.#old.get(key);
-
-  raise(key: string, version: number): void {
-    const highest = Math.max(this.get(key) ?? 0, version);
-    this.#old.delete(key);
-    if (!this.#young.has(key) && this.#places.size >= this.#limit) {
-      this.forgotten.push(...this.#old.values());
-      this.#old = this.#young;
-      this.#young = new Map();
-      this.#places = new Set();
-    }
-    this.#young.set(key, highest);
-    this.#places.add(key);
-  }
-
-  delete(key: string): void {
-    this.#young.delete(key);
-    this.#old.delete(key);
-  }
-
-  clear(): void {
-    this.#young.clear();
-    this.#old.clear();
-    this.#places.clear();
-  }
-}
-
-test('it remembers what maps of texts would, and tells of each version that it forgets', () => {
+test('it remembers and forgets the versions that maps of texts would', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 4 }), (steps, limit) => {
-      const model = new Model(limit);
-      const forgotten: number[] = [];
-      const versions = new RecentVersions(limit, (version) => forgotten.push(version));
-      for (const { key, version, does } of steps) {
-        if (does === 'clear') for (const each of [model, versions]) each.clear();
-        else if (does === 'delete') for (const each of [model, versions]) each.delete(key);
-        else {
-          expect(versions.raise(key, version)).toBe(model.get(key));
-          model.raise(key, version);
-        }
-        for (const other of ['a', 'b', 'c', 'd', 'e', 'f'])
-          expect(versions.get(other)).toBe(model.get(other));
-        const sorted = (versions: readonly number[]) => versions.toSorted((a, b) => a - b);
-        expect(sorted(forgotten)).toEqual(sorted(model.forgotten));
+      const forgotten = { texts: [] as number[], hashes: [] as number[] };
+      const texts = new RecentKeys<number>(limit, (_, version) => forgotten.texts.push(version));
+      const hashes = new RecentVersions(limit, (version) => forgotten.hashes.push(version));
+      for (const { key, version, clears } of steps) {
+        if (clears) for (const each of [texts, hashes]) each.clear();
+        const before = texts.get(key);
+        expect(hashes.raise(key, version)).toBe(before);
+        texts.set(key, Math.max(before ?? 0, version));
+        for (const other of 'abcdef') expect(hashes.get(other)).toBe(texts.get(other));
+        expect(sorted(forgotten.hashes)).toEqual(sorted(forgotten.texts));
       }
+    }),
+  );
+});
+
+test('a deleted key is forgotten, and no other one', () => {
+  fc.assert(
+    fc.property(fc.array(step), fc.array(key), (steps, deleted) => {
+      const versions = new RecentVersions(3, () => undefined);
+      for (const { key, version } of steps) versions.raise(key, version);
+      for (const gone of deleted) {
+        const before = new Map([...'abcdef'].map((other) => [other, versions.get(other)]));
+        versions.delete(gone);
+        for (const other of 'abcdef')
+          expect(versions.get(other)).toBe(other === gone ? undefined : before.get(other));
+      }
+      const [gone] = deleted;
+      if (gone !== undefined) expect(versions.raise(gone, 1)).toBeUndefined();
     }),
   );
 });

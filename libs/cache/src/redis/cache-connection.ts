@@ -219,11 +219,15 @@ export class CacheConnection {
     const isShard = this.#options.onTopologyDoubt !== undefined;
     const { redis } = this;
     // A pipeline of ioredis would do the same. Each one takes 40 µs and leaves garbage in the old generation.
-    redis.stream.cork();
-    const reads = isShard ? this.#getEach(keys) : this.#getTogether(keys);
-    const moment = Promise.all([redis.time(), redis.info('replication')]);
-    redis.stream.uncork();
-    const [values, [time, info]] = await Promise.all([reads, moment]);
+    const { stream } = redis;
+    stream.cork();
+    const answers = Promise.all([
+      isShard ? this.#getEach(keys) : this.#getTogether(keys),
+      redis.time(),
+      redis.info('replication'),
+    ]);
+    stream.uncork();
+    const [values, time, info] = await answers;
     return { values, ...momentOf(time, info) };
   }
 

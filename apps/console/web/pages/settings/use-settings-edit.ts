@@ -82,7 +82,7 @@ export function useSettingsEdit() {
     }
   }
 
-  /** Puts into the form what another person saved. Only the settings named in `mine` keep what was typed here. */
+  /** Fills the form with what another person saved, except for the settings in `mine`: those keep what was typed here. */
   function rebaseOnTheirs(mine: readonly SettingName[]): void {
     setSaveError(undefined);
     setEdit((now) => {
