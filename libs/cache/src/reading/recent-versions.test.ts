@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { RecentKeys } from './recent-keys.ts';
 import { RecentVersions } from './recent-versions.ts';
 
-const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+const key = fc.constantFrom(...keys);
 const step = fc.record({
   key,
   version: fc.nat({ max: 9 }),
@@ -22,7 +23,7 @@ test('it remembers and forgets the versions that maps of texts would', () => {
         const before = texts.get(key);
         expect(hashes.raise(key, version)).toBe(before);
         texts.set(key, Math.max(before ?? 0, version));
-        for (const other of 'abcdef') expect(hashes.get(other)).toBe(texts.get(other));
+        for (const other of keys) expect(hashes.get(other)).toBe(texts.get(other));
         expect(sorted(forgotten.hashes)).toEqual(sorted(forgotten.texts));
       }
     }),
@@ -35,9 +36,9 @@ test('a deleted key is forgotten, and no other one', () => {
       const versions = new RecentVersions(3, () => undefined);
       for (const { key, version } of steps) versions.raise(key, version);
       for (const gone of deleted) {
-        const before = new Map([...'abcdef'].map((other) => [other, versions.get(other)]));
+        const before = new Map(keys.map((other) => [other, versions.get(other)]));
         versions.delete(gone);
-        for (const other of 'abcdef')
+        for (const other of keys)
           expect(versions.get(other)).toBe(other === gone ? undefined : before.get(other));
       }
       const [gone] = deleted;
