@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { openRedis } from '@catalog/redis';
 import { reconnectDelay_ms } from '@catalog/runtime';
-import type { Redis } from 'ioredis';
+import { Command, type Redis } from 'ioredis';
 import { timings } from '../timings.ts';
 
 /** The cache cannot be asked: Redis is away, or its incarnation is not known yet. */
@@ -38,6 +38,15 @@ const keysInRead = 256;
 /** A node of a cluster says that the slot of a key is elsewhere, or on its way, or that the cluster is not complete. */
 export const isRedirect = (error: unknown): error is Error =>
   error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(error.message);
+
+/** A GET in front of another command. Redis answers in order, so the timer of the other one serves both. */
+class GetInTurn extends Command {
+  constructor(key: string) {
+    super('get', [key], { replyEncoding: null });
+  }
+
+  override setTimeout(): void {}
+}
 
 function momentOf(
   [seconds, microseconds]: readonly (number | string)[],
@@ -239,11 +248,20 @@ export class CacheConnection {
     return (await Promise.all(reads)).flat();
   }
 
-  async #getEach(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    const answers = await Promise.allSettled(keys.map((key) => this.redis.getBuffer(key)));
-    const refusal = answers.find((answer) => answer.status === 'rejected' && isRedirect(answer.reason));
-    if (refusal?.status === 'rejected') this.noticeRoleChange(refusal.reason);
-    return answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : null));
+  /** The values are there when Redis has answered a command that is sent next. */
+  #getEach(keys: readonly string[]): (Buffer | null)[] {
+    const values = Array<Buffer | null>(keys.length).fill(null);
+    for (const [index, key] of keys.entries()) {
+      const read = new GetInTurn(key);
+      void this.redis.sendCommand(read);
+      read.promise.then(
+        (value: Buffer | null) => (values[index] = value),
+        (error: unknown) => {
+          if (isRedirect(error)) this.noticeRoleChange(error);
+        },
+      );
+    }
+    return values;
   }
 
   async #learn(): Promise<void> {
