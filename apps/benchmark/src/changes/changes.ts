@@ -4,7 +4,7 @@ import { pause } from '@catalog/runtime';
 import { format, markdownTable } from '@catalog/testing';
 import pg, { type Pool } from 'pg';
 import { cpuBetween, cpuTime } from '../measuring/cpu.ts';
-import { median } from '../report/percentiles.ts';
+import { median, slope } from '../report/percentiles.ts';
 import { atLeast, type Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
 import { drained, lastChange, type BenchStack } from '../stack/bench-stack.ts';
@@ -12,6 +12,8 @@ import { drained, lastChange, type BenchStack } from '../stack/bench-stack.ts';
 const clients = 16;
 /** How often it looks whether the last change is applied: what a look is late counts as time that the feed took. */
 const looks_ms = 5;
+/** How often it counts the changes that wait, while others are committed. */
+const betweenCounts_ms = 25;
 /**
  * The part of a run in which both rates are counted. Before it, the changes on their way reach their usual number. After it, the
  * first clients may have ended.
@@ -64,8 +66,9 @@ export async function measureChanges(bench: BenchStack, sizes: Sizes): Promise<S
     title: 'Changes per second, from commit to cache',
     method:
       `${clients} clients commit updates of one row each for ${sizes.commits_s} s, while the feed applies them; ${sizes.rounds} ` +
-      `rounds. Both rates are counted from ${counted.from * 100} to ${counted.to * 100} % of that time, in which the changes that ` +
-      'wait grow by what is committed and not applied.',
+      `rounds. From ${counted.from * 100} to ${counted.to * 100} % of that time, the changes that wait are counted every ` +
+      `${betweenCounts_ms} ms. What is committed and not applied is how much their number grows with the commits: the slope of the ` +
+      'line with the least squares.',
     table: markdownTable(
       ['', ''],
       [
@@ -81,19 +84,23 @@ export async function measureChanges(bench: BenchStack, sizes: Sizes): Promise<S
   };
 }
 
-/** @returns how many changes were applied for each that was committed */
+/**
+ * A feed that keeps up has a number of waiting changes that goes up and down, but does not grow.
+ *
+ * @returns how many changes were applied for each that was committed
+ */
 async function appliedWhileCommitting(catalog: Pool, seconds: number): Promise<number> {
-  const look = async () => {
+  const looks: [committed: number, waiting: number][] = [];
+  await pause(counted.from * seconds * 1_000);
+  const end_ms = performance.now() + (counted.to - counted.from) * seconds * 1_000;
+  while (performance.now() < end_ms || looks.length < 2) {
     const { rows } = await catalog.query<{ waiting: number }>(
       'select count(*)::int as waiting from catalog.outbox where applied_at is null',
     );
-    return { committed: await lastChange(catalog), waiting: rows[0]?.waiting ?? 0 };
-  };
-  await pause(counted.from * seconds * 1_000);
-  const before = await look();
-  await pause((counted.to - counted.from) * seconds * 1_000);
-  const after = await look();
-  return 1 - (after.waiting - before.waiting) / (after.committed - before.committed);
+    looks.push([await lastChange(catalog), rows[0]?.waiting ?? 0]);
+    await pause(betweenCounts_ms);
+  }
+  return 1 - slope(looks);
 }
 
 async function commitFor(url: string, ids: readonly string[], seconds: number): Promise<number> {
