@@ -2,6 +2,7 @@ import type { Wrapped } from '@catalog/cache';
 import type { UserProfile } from '@catalog/contracts';
 import {
   CallerPlaces,
+  CallerTurns,
   type Clock,
   createServiceApp,
   limitRate,
@@ -34,7 +35,7 @@ import { ownPasswordRoute } from './people/own-password.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { queueRoutes } from './queues/routes.ts';
 import { subjectOf, type ServiceCaller } from './services/caller.ts';
-import { forwardRoutes } from './services/forward.ts';
+import { forwardRoutes, lookLimits } from './services/forward.ts';
 import { forwarded } from './services/forwarded.ts';
 import { requestCost } from './services/request-cost.ts';
 import type { SignToken } from './services/service-key.ts';
@@ -91,6 +92,7 @@ export function createApp(deps: Dependencies): Express {
   const { accounts, actions, origin, log } = deps;
   const store = new SessionStore(deps.redis, deps.clock);
   const streams = new CallerPlaces(streamLimits);
+  const looks = new CallerTurns(lookLimits);
 
   return createServiceApp({
     service: serviceName,
@@ -114,8 +116,8 @@ export function createApp(deps: Dependencies): Express {
       auditLogRoutes(app, deps);
       liveRoutes(app, { stream: new WorkerStream(deps.caller), streams });
       editingRoutes(app, { accounts, editing: new Editing(deps.redis) });
-      followRoutes(app, { ...deps, streams, probe: (username) => probe(deps, username) });
-      forwardRoutes(app, forwarded, deps);
+      followRoutes(app, { ...deps, streams, looks, probe: (username) => probe(deps, username) });
+      forwardRoutes(app, forwarded, { ...deps, looks });
       breakItRoutes(app, deps);
       queueRoutes(app, deps);
       shellRoutes(app);

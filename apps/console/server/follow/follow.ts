@@ -7,6 +7,7 @@ import {
   SETTINGS_KEY,
   type ShownTrace,
 } from '@catalog/contracts';
+import type { CallerTurns } from '@catalog/service-kit';
 import type { ServiceCaller } from '../services/caller.ts';
 import type { ReaderProbe, ReaderView } from './reader-probe.ts';
 
@@ -55,8 +56,12 @@ interface FollowOptions {
   readonly probe: ReaderProbe;
   readonly of: Followable;
   readonly username: string;
+  /** Turns of a person to ask the worker for traces. */
+  readonly looks: CallerTurns;
   /** Milliseconds by which the clock of Postgres is ahead of the one of this process. */
   readonly clockOffset_ms: number;
+  /** May be called twice. */
+  readonly onEnd: () => void;
 }
 
 const now_ms = (): number => performance.timeOrigin + performance.now();
@@ -102,6 +107,7 @@ export class Follow {
     this.#ended.abort();
     this.#isDone = true;
     this.#tell();
+    this.#options.onEnd();
   }
 
   listen(listener: () => void): () => void {
@@ -132,6 +138,8 @@ export class Follow {
   }
 
   #fail(error: unknown): void {
+    // The end breaks off requests that are under way.
+    if (this.#isDone) return;
     this.#problem = error instanceof Error ? error.message : String(error);
     this.#tell();
   }
@@ -165,7 +173,8 @@ export class Follow {
   }
 
   async #findTrace(): Promise<ShownTrace | undefined> {
-    const { caller, of, username } = this.#options;
+    const { caller, of, username, looks } = this.#options;
+    using _turn = await looks.take(username);
     const key = encodeURIComponent(of.cacheKey);
     const response = await caller.call({
       service: 'invalidation-worker',

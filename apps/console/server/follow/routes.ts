@@ -1,5 +1,5 @@
 import { CatalogError, productIdSchema, skuSchema, versionSchema } from '@catalog/contracts';
-import { type CallerPlaces, parse, readBody, type Logger } from '@catalog/service-kit';
+import { CallerPlaces, type CallerTurns, parse, readBody, type Logger } from '@catalog/service-kit';
 import type { Express, Request, Response } from 'express';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -10,14 +10,7 @@ import { BrowserStream } from '../live/browser-stream.ts';
 import type { ServiceCaller } from '../services/caller.ts';
 import { chosenHeaders, passOn } from '../services/forward.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
-import {
-  Follow,
-  followableProduct,
-  followableSettings,
-  longestFollow_ms,
-  pathOfSku,
-  type Followable,
-} from './follow.ts';
+import { Follow, followableProduct, followableSettings, pathOfSku, type Followable } from './follow.ts';
 import type { ReaderProbe } from './reader-probe.ts';
 
 export interface FollowDependencies {
@@ -31,7 +24,15 @@ export interface FollowDependencies {
   readonly probe: (username: string) => ReaderProbe;
   /** Places for open streams. */
   readonly streams: CallerPlaces;
+  /** Turns of a person to ask the worker for traces. */
+  readonly looks: CallerTurns;
 }
+
+/**
+ * Changes of one person that are followed at once. Each has a connection to every reader, and asks the readers and the worker again and
+ * again: for 20 s if the worker keeps no trace of it, as of a save that changes nothing. A page follows its last save only.
+ */
+export const followLimits = { what: 'followed changes', mostPerCaller: 3, retryAfter_s: 20 } as const;
 
 const params = z.object({ id: productIdSchema });
 const skuParams = z.object({ sku: skuSchema });
@@ -60,9 +61,10 @@ const followed: readonly FollowedRoute[] = [
 /** Saves a product or the settings, and follows the change into every cache. */
 export function followRoutes(app: Express, deps: FollowDependencies): void {
   const follows = new LRUCache<string, Follow>({ max: 500, ttl: 5 * 60_000 });
+  const places = new CallerPlaces(followLimits);
   for (const route of followed) {
     const guards = [audited(deps.actions, route.action), requireRole(route.role, deps)];
-    app.patch(route.at, ...guards, (req, res) => save(deps, follows, route.of(req), req, res));
+    app.patch(route.at, ...guards, (req, res) => save({ ...deps, places }, follows, route.of(req), req, res));
     app.get(`${route.at}/follow/:version`, (req, res) =>
       sendFollowed(deps, follows, route.of(req), req, res),
     );
@@ -76,7 +78,7 @@ export function followRoutes(app: Express, deps: FollowDependencies): void {
 const nameOf = ({ cacheKey }: Followable, version: number): string => `${cacheKey} ${version}`;
 
 async function save(
-  deps: FollowDependencies,
+  deps: FollowDependencies & { readonly places: CallerPlaces },
   follows: LRUCache<string, Follow>,
   of: Followable,
   req: Request,
@@ -158,21 +160,27 @@ function jsonOf(body: Buffer): unknown {
   }
 }
 
-/** A change is saved even while nobody can be asked to follow it. */
+/** A change is saved even while nobody can be asked to follow it, or the person follows too many. */
 async function beginToFollow(
-  { caller, clockOffset_ms, probe: createProbe, log }: FollowDependencies,
+  deps: FollowDependencies & { readonly places: CallerPlaces },
   of: Followable,
   username: string,
 ): Promise<Follow | undefined> {
-  const probe = createProbe(username);
+  const { caller, clockOffset_ms, looks, places, log } = deps;
+  const probe = deps.probe(username);
+  let place: Disposable | undefined;
+  const onEnd = (): void => {
+    probe.close();
+    place?.[Symbol.dispose]();
+  };
   try {
+    place = places.take(username);
     const [views, offset_ms] = await Promise.all([probe.views(of.path), clockOffset_ms()]);
-    const follow = new Follow({ caller, probe, of, username, clockOffset_ms: offset_ms });
+    const follow = new Follow({ caller, probe, of, username, looks, clockOffset_ms: offset_ms, onEnd });
     follow.begin(views);
-    setTimeout(() => probe.close(), longestFollow_ms + 5_000).unref();
     return follow;
   } catch (error) {
-    probe.close();
+    onEnd();
     log.warn({ err: error }, 'a change cannot be followed');
     return undefined;
   }

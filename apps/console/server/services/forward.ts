@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { CatalogError, type UserRole } from '@catalog/contracts';
-import { CallerPlaces, CallerTurns, readBody } from '@catalog/service-kit';
+import { CallerPlaces, type CallerTurns, readBody } from '@catalog/service-kit';
 import type { Express, Request, RequestHandler, Response as Answer } from 'express';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
@@ -55,7 +55,7 @@ const answerHeaders = [
 ];
 
 /** Of one person. The worker lets 20 wait, of all people together. */
-const lookLimits = { what: 'looks at changes', atOnce: 2, waiting: 20, wait_ms: 5_000 } as const;
+export const lookLimits = { what: 'looks at changes', atOnce: 2, waiting: 20, wait_ms: 5_000 } as const;
 
 /** Forms of the console are small. Files are uploads. */
 const mostBodyBytes = 256 * 1024;
@@ -63,11 +63,15 @@ const mostBodyBytes = 256 * 1024;
 export function forwardRoutes(
   app: Express,
   table: readonly Forwarded[],
-  deps: { caller: ServiceCaller; accounts: Pick<Accounts, 'find'>; actions: Pick<ActionLog, 'record'> },
+  deps: {
+    caller: ServiceCaller;
+    accounts: Pick<Accounts, 'find'>;
+    actions: Pick<ActionLog, 'record'>;
+    looks: CallerTurns;
+  },
 ): void {
-  const { caller, accounts, actions } = deps;
+  const { caller, accounts, actions, looks } = deps;
   const searches = new SearchTurns();
-  const looks = new CallerTurns(lookLimits);
   for (const route of table) {
     const { longWork } = route;
     const places =

@@ -1,17 +1,22 @@
 /** Of work that a service does for few callers at once, each person gets a part. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '@catalog/testing';
 import { expect, test } from 'vitest';
+import { followLimits } from '../follow/routes.ts';
 import { runningConsole } from '../testing/running-console.ts';
+import { lookLimits } from './forward.ts';
 
-/** A server that answers nothing until `answerAll` is called. */
+/** A server that answers nothing until `answerAll` is called, except for saves: it takes those with `If-Match`. */
 async function slowService() {
   let open: ServerResponse[] = [];
   const server = createServer((req, res) => {
     req.resume();
-    open.push(res);
+    if (req.method === 'PATCH')
+      res.writeHead(req.headers['if-match'] === undefined ? 428 : 200, { 'Catalog-Version': '1' }).end('{}');
+    else open.push(res);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -59,6 +64,37 @@ test.each([
   const answering = setInterval(() => service.answerAll(), 10);
   await Promise.all(greedyCalls);
   clearInterval(answering);
+});
+
+test('a person who follows many changes at once leaves readers and looks at changes to others', async () => {
+  await using service = await slowService();
+  await using console = await runningConsole({ workerUrl: service.url });
+  const [greedy, other] = [await console.signIn('editor'), await console.signIn('admin')];
+  const path = `/v1/products/${randomUUID()}`;
+  const absent = { state: 'absent' };
+  const view = { postgres: absent, redis: absent, near: absent, lastInvalidation: null, process: {} };
+  console.worker.answers[`${path}/cache`] = { status: 200, body: JSON.stringify(view) };
+  const followed = () => console.worker.requests.filter(({ url }) => url.endsWith('/cache')).length;
+  const save = async (cookie: string, headers = {}) => {
+    const at = path.replace('/v1', '/api');
+    const saved = await console.call('PATCH', at, {
+      cookie,
+      headers: { follow: 'true', ...headers },
+      json: {},
+    });
+    return saved.status;
+  };
+  // A refused save gives its place back.
+  for (let n = 0; n < 5; n++) expect(await save(greedy)).toBe(428);
+  expect(followed()).toBe(5);
+  const change = { 'if-match': '*' };
+  const saves = await Promise.all(Array.from({ length: 10 }, () => save(greedy, change)));
+  expect(new Set(saves)).toEqual(new Set([200]));
+  expect(followed()).toBe(5 + followLimits.mostPerCaller);
+  await eventually(() => service.asked() === lookLimits.atOnce);
+  expect(await save(other, change)).toBe(200);
+  expect(followed()).toBe(6 + followLimits.mostPerCaller);
+  await eventually(() => service.asked() === lookLimits.atOnce + 1);
 });
 
 test('a person who looks for many jobs at once never fills the queue of all people', async () => {
