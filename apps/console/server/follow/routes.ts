@@ -24,7 +24,7 @@ export interface FollowDependencies {
   readonly probe: (username: string) => ReaderProbe;
   /** Places for open streams. */
   readonly streams: CallerPlaces;
-  /** Turns of a person to ask the worker for traces. */
+  /** Turns of a person to ask the worker for traces, or the readers what they hold. */
   readonly looks: CallerTurns;
 }
 
@@ -139,7 +139,9 @@ function sendFollowed(
 
 /** The key as Postgres, Redis and every reader hold it. */
 async function sendReaders(deps: FollowDependencies, path: string, res: Response): Promise<void> {
-  const probe = deps.probe(signedIn(res).username);
+  const { username } = signedIn(res);
+  using _turn = await deps.looks.take(username);
+  const probe = deps.probe(username);
   try {
     res.json({ data: await probe.views(path) });
   } catch (cause) {

@@ -54,8 +54,13 @@ const answerHeaders = [
   'retry-after',
 ];
 
-/** Of one person. The worker lets 20 wait, of all people together. */
-export const lookLimits = { what: 'looks at changes', atOnce: 2, waiting: 20, wait_ms: 5_000 } as const;
+/** Of one person. The worker lets 20 wait, and a reader 100 views of keys, of all people together. A look at readers has 16 views. */
+export const lookLimits = {
+  what: 'looks at changes and readers',
+  atOnce: 2,
+  waiting: 20,
+  wait_ms: 5_000,
+} as const;
 
 /** Forms of the console are small. Files are uploads. */
 const mostBodyBytes = 256 * 1024;

@@ -9,6 +9,15 @@ import { followLimits } from '../follow/routes.ts';
 import { runningConsole } from '../testing/running-console.ts';
 import { lookLimits } from './forward.ts';
 
+const absent = { state: 'absent' };
+const view = JSON.stringify({
+  postgres: absent,
+  redis: absent,
+  near: absent,
+  lastInvalidation: null,
+  process: {},
+});
+
 /** A server that answers nothing until `answerAll` is called, except for saves: it takes those with `If-Match`. */
 async function slowService() {
   let open: ServerResponse[] = [];
@@ -23,7 +32,7 @@ async function slowService() {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: () => open.length,
     answerAll() {
-      for (const res of open) res.end('{}');
+      for (const res of open) res.end(view);
       open = [];
     },
     async [Symbol.asyncDispose]() {
@@ -39,9 +48,10 @@ test.each([
   ['POST', '/api/imports', 1, 0],
   ['GET', '/api/traces?key=app:settings', 2, 20],
   ['GET', '/api/transactions/1/changes', 2, 20],
+  ['GET', '/api/settings/readers', 2, 20],
 ])('%s %s: a person gets %i at once, and others still get theirs', async (method, path, atOnce, waiting) => {
   await using service = await slowService();
-  await using console = await runningConsole({ workerUrl: service.url });
+  await using console = await runningConsole({ workerUrl: service.url, readUrl: service.url });
   const [greedy, other] = [await console.signIn('editor'), await console.signIn('admin')];
   const call = (cookie: string) =>
     console.call(method, path, {
@@ -71,9 +81,7 @@ test('a person who follows many changes at once leaves readers and looks at chan
   await using console = await runningConsole({ workerUrl: service.url });
   const [greedy, other] = [await console.signIn('editor'), await console.signIn('admin')];
   const path = `/v1/products/${randomUUID()}`;
-  const absent = { state: 'absent' };
-  const view = { postgres: absent, redis: absent, near: absent, lastInvalidation: null, process: {} };
-  console.worker.answers[`${path}/cache`] = { status: 200, body: JSON.stringify(view) };
+  console.worker.answers[`${path}/cache`] = { status: 200, body: view };
   const followed = () => console.worker.requests.filter(({ url }) => url.endsWith('/cache')).length;
   const save = async (cookie: string, headers = {}) => {
     const at = path.replace('/v1', '/api');

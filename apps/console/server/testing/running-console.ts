@@ -114,6 +114,8 @@ export async function runningConsole(
     trustedProxies?: string[];
     /** The address of the services. A scripted one stands for all of them unless set. */
     workerUrl?: string;
+    /** Where the readers are asked what they hold of a key. The scripted service unless set. */
+    readUrl?: string;
     /** Loads the cached profiles from elsewhere than Postgres. */
     findProfile?: Accounts['find'];
   } = {},
@@ -191,7 +193,7 @@ export async function runningConsole(
       window_ms: 10_000,
       onError: () => undefined,
     }),
-    readUrl: worker.url,
+    readUrl: options.readUrl ?? worker.url,
     sessionSecret: 'a secret of this test that is long enough',
     origin: options.origin ?? url,
     clock,
