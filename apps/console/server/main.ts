@@ -14,6 +14,7 @@ import { Series } from './overview/series.ts';
 import { systemState } from './overview/state.ts';
 import { openCachePing } from './overview/stores.ts';
 import { ServiceCaller } from './services/caller.ts';
+import { longestFile_ms } from './services/forwarded.ts';
 import { tokenSigner } from './services/service-key.ts';
 import { createThrottle } from './sign-in/throttle.ts';
 
@@ -27,6 +28,8 @@ const requestsOfPerson = 2_000;
 await runServer({
   service: serviceName,
   config,
+  // All other bodies have a shorter limit of their own.
+  requestTimeout_ms: longestFile_ms,
   async createApp(parts, scope) {
     const { clock, log, readiness } = parts;
     const sign = await tokenSigner(config.SERVICE_KEY_FILE, clock);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as pause } from 'node:timers/promises';
 import { authenticate, createLogger, requireScope } from '@catalog/service-kit';
 import express from 'express';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -84,6 +84,32 @@ test('while a service is away, the answer says so, and that a change may have be
   const looked = await lonely.call('GET', '/api/products', { cookie: admin });
   expect([looked.status, await looked.text()]).toEqual([503, expect.not.stringContaining('may or may not')]);
 });
+
+test('an upload may take as long as its line needs, and a form may not', async () => {
+  running.worker.answers['/v1/imports'] = { status: 200, body: '{}' };
+  /** Sends a part each second, for longer than the body of a form may take. The service answers a form earlier. */
+  const slowly = async (path: string, type: string): Promise<number | undefined> => {
+    const headers = { Cookie: cookie, 'Content-Type': type };
+    const sent = request(`${running.url}${path}`, { method: 'POST', headers });
+    const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
+    // After an early answer the server closes the connection.
+    sent.on('error', () => undefined);
+    for (let second = 0; second < 9; second++) {
+      sent.write('x');
+      await pause(1_000);
+    }
+    sent.end();
+    const [response] = await answered;
+    response.resume();
+    return response.statusCode;
+  };
+  const statuses = await Promise.all([
+    slowly('/api/imports', 'text/csv'),
+    slowly('/sign-in', 'application/x-www-form-urlencoded'),
+    slowly('/api/purges', 'application/json'),
+  ]);
+  expect(statuses).toEqual([200, 408, 408]);
+}, 20_000);
 
 test('a parameter cannot lead to another address of the service', async () => {
   await running.call('GET', '/api/products/..%2f..%2fmetrics', { cookie });

@@ -29,6 +29,7 @@ import { clockOffset_ms } from '../follow/clock-offset.ts';
 import { Series } from '../overview/series.ts';
 import { systemState } from '../overview/state.ts';
 import { ServiceCaller } from '../services/caller.ts';
+import { longestFile_ms } from '../services/forwarded.ts';
 import { tokenSigner } from '../services/service-key.ts';
 import { createThrottle, type ThrottleRules } from '../sign-in/throttle.ts';
 
@@ -202,7 +203,13 @@ export async function runningConsole(
     readiness: readiness(),
     ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
   });
-  const server = await startServer({ app, listen: { port, host: '127.0.0.1' }, log, drainGrace_ms: 0 });
+  const server = await startServer({
+    app,
+    listen: { port, host: '127.0.0.1' },
+    log,
+    requestTimeout_ms: longestFile_ms,
+    drainGrace_ms: 0,
+  });
 
   const call: RunningConsole['call'] = (method, path, { cookie, headers, form, json, body } = {}) =>
     fetch(`${url}${path}`, {
