@@ -17,6 +17,7 @@ test('a request that catalog-read refuses counts at most as one that it answers'
 
 test('a look at the readers counts as the views of the key that it takes', () => {
   expect(cost({ path: '/api/products/1/readers' })).toBe(16);
+  expect(cost({ path: '/api/products/1/readers/' })).toBe(16);
   expect(cost({ headers: { follow: 'true' } })).toBe(16);
   expect(cost({ headers: { follow: 'false' } })).toBe(1);
 });
