@@ -46,7 +46,7 @@ export interface Followed {
 }
 
 /** Usually a change is applied within milliseconds. After this time the page stops waiting, and names the steps that are missing. */
-export const longestFollow_ms = 20_000;
+const longestFollow_ms = 20_000;
 const look_ms = 150;
 /** A refresh follows within this time after the change was applied, or there is none. */
 const refresh_ms = 1_000;
