@@ -1,13 +1,15 @@
 import { getRandomValues } from 'node:crypto';
 
 /**
- * Hashes texts to 64 bits, for tables of numbers. It is not for secrets. Each begins at random, so that no client can choose texts
- * that share a hash.
+ * Hashes texts to 64 bits, for tables of numbers. It is not for secrets. Each begins and multiplies at random, so that no client can
+ * choose texts that share a hash: with multipliers that are known, chosen differences of texts would share one more often than others.
  *
- * Two hashes in one pass: FNV-1a, and the same with the multiplier of MurmurHash2.
+ * Two hashes in one pass, each in the way of FNV-1a.
  */
 export class TextHash {
-  readonly #seeds = getRandomValues(new Uint32Array(2));
+  readonly #random = getRandomValues(new Uint32Array(4));
+  readonly #lowFactor = factorOf(this.#random[0]);
+  readonly #highFactor = factorOf(this.#random[1]);
   #low = 0;
   #high = 0;
   /** Of the last text: 32 bits. */
@@ -16,7 +18,7 @@ export class TextHash {
   id = 0;
 
   of(text: string): void {
-    this.#continue(text, this.#seeds[0] ?? 0, this.#seeds[1] ?? 0);
+    this.#continue(text, this.#random[2] ?? 0, this.#random[3] ?? 0);
   }
 
   /** @param behind what follows `of(text)`. Kept apart: `ab`, `c` and `a`, `bc` have different hashes */
@@ -25,10 +27,12 @@ export class TextHash {
   }
 
   #continue(text: string, low: number, high: number): void {
+    const lowFactor = this.#lowFactor;
+    const highFactor = this.#highFactor;
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index);
-      low = Math.imul(low ^ code, 0x01000193);
-      high = Math.imul(high ^ code, 0x5bd1e995);
+      low = Math.imul(low ^ code, lowFactor);
+      high = Math.imul(high ^ code, highFactor);
     }
     this.#low = low;
     this.#high = high;
@@ -40,6 +44,9 @@ export class TextHash {
 
 /** No character has this code. */
 const separator = 0x1_0000;
+
+/** Of the form 8n + 5: its powers take the most values before they come back to 1, so that no bit of a text is lost soon. */
+const factorOf = (random = 0): number => (random & ~7) | 5;
 
 /** The last step of MurmurHash3: without it, the lower bits would depend on few characters. */
 function mixed(hash: number): number {
