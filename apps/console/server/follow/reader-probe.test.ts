@@ -65,6 +65,19 @@ test('every process is found, by connections that ask at once, and keeps one of 
   await expect.poll(open).toBe(0);
 });
 
+test('a process that has ended is found out, and the others are still asked', async () => {
+  processes = ['a', 'b'];
+  const probe = createProbe();
+  await probe.views('/v1/products/1');
+  processes = ['b'];
+  for (const [socket, instance] of instances) if (instance === 'a') socket.destroy();
+  await expect.poll(open).toBe(1);
+  const views = await probe.views('/v1/products/1');
+  expect(views.map(({ instance }) => instance)).toEqual(['b']);
+  probe.close();
+  await expect.poll(open).toBe(0);
+});
+
 test('a process without a name is the only one', async () => {
   processes = [undefined];
   const probe = createProbe();

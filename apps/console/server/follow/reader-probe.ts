@@ -64,6 +64,9 @@ class Connection {
  */
 export const viewsToFindReaders = 16;
 
+/** A process that starts later is shown after this time at the latest. */
+const foundFor_ms = 15_000;
+
 export interface ReaderView {
   readonly instance: string;
   readonly view: CacheView;
@@ -79,15 +82,24 @@ export interface ReaderProbeOptions {
 export class ReaderProbe {
   readonly #options: ReaderProbeOptions;
   #connections: Connection[] = [];
+  #foundAt_ms = 0;
 
   constructor(options: ReaderProbeOptions) {
     this.#options = options;
   }
 
-  /** What every process holds. The first call opens the connections. */
+  /** What every process holds. The first call opens the connections. Later ones look for new processes from time to time. */
   async views(path: string): Promise<ReaderView[]> {
-    if (this.#connections.length === 0) return this.#find(path);
-    return Promise.all(this.#connections.map((connection) => this.#view(connection, path)));
+    if (this.#connections.length > 0 && performance.now() - this.#foundAt_ms < foundFor_ms) {
+      const asked = this.#connections.map((connection) => this.#view(connection, path));
+      // A process may have ended. A connection that was closed is opened again, and may then reach another process.
+      const views = await Promise.all(asked).catch(() => []);
+      const isSame = ({ instance }: ReaderView, index: number): boolean =>
+        instance === this.#connections[index]?.instance;
+      if (views.length > 0 && views.every(isSame)) return views;
+    }
+    this.close();
+    return this.#find(path);
   }
 
   /** Asks every process again and again, until each has answered with this version or a newer one. */
@@ -137,6 +149,7 @@ export class ReaderProbe {
         views.map((named, index) => [named.instance, { named, connection: opened[index] }]),
       );
       const kept = [...found.values()];
+      this.#foundAt_ms = performance.now();
       this.#connections = kept.flatMap(({ connection }) => connection ?? []);
       return kept.map(({ named }) => named);
     } finally {

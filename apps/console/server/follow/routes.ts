@@ -62,16 +62,17 @@ const followed: readonly FollowedRoute[] = [
 export function followRoutes(app: Express, deps: FollowDependencies): void {
   const follows = new LRUCache<string, Follow>({ max: 500, ttl: 5 * 60_000 });
   const places = new CallerPlaces(followLimits);
+  const idle = idleProbes();
   for (const route of followed) {
     const guards = [audited(deps.actions, route.action), requireRole(route.role, deps)];
     app.patch(route.at, ...guards, (req, res) => save({ ...deps, places }, follows, route.of(req), req, res));
     app.get(`${route.at}/follow/:version`, (req, res) =>
       sendFollowed(deps, follows, route.of(req), req, res),
     );
-    app.get(`${route.at}/readers`, (req, res) => sendReaders(deps, route.of(req).path, res));
+    app.get(`${route.at}/readers`, (req, res) => sendReaders(deps, idle, route.of(req).path, res));
   }
   app.get('/api/products/by-sku/:sku/readers', (req, res) =>
-    sendReaders(deps, pathOfSku(parse(skuParams, req.params, 'params').sku), res),
+    sendReaders(deps, idle, pathOfSku(parse(skuParams, req.params, 'params').sku), res),
   );
 }
 
@@ -137,20 +138,38 @@ function sendFollowed(
   send();
 }
 
+/** By person. To find every process takes many connections, and an open page asks every few seconds. */
+const idleProbes = (): LRUCache<string, ReaderProbe> =>
+  new LRUCache({
+    max: 50,
+    ttl: 5_000,
+    ttlAutopurge: true,
+    dispose(probe, _username, reason) {
+      // One that is taken out is in use.
+      if (reason !== 'delete') probe.close();
+    },
+  });
+
 /** The key as Postgres, Redis and every reader hold it. */
-async function sendReaders(deps: FollowDependencies, path: string, res: Response): Promise<void> {
+async function sendReaders(
+  deps: FollowDependencies,
+  idle: LRUCache<string, ReaderProbe>,
+  path: string,
+  res: Response,
+): Promise<void> {
   const { username } = signedIn(res);
   using _turn = await deps.looks.take(username);
-  const probe = deps.probe(username);
+  const probe = idle.get(username) ?? deps.probe(username);
+  idle.delete(username);
   try {
     res.json({ data: await probe.views(path) });
+    idle.set(username, probe);
   } catch (cause) {
+    probe.close();
     throw new CatalogError('unavailable', 'The service catalog-read does not answer.', {
       retryAfterSeconds: 1,
       cause,
     });
-  } finally {
-    probe.close();
   }
 }
 
