@@ -11,6 +11,10 @@ const grouped = (number: string): string => number.replace(/\B(?<!\.\d*)(?=(?:\d
 
 export const count = (value: number): string => grouped(String(value));
 
+/** `1 record`, `1,204 records`. */
+export const amount = (value: number, one: string, many: string): string =>
+  `${count(value)} ${value === 1 ? one : many}`;
+
 /** Each unit with its plural, its length, and the age from which it is used. */
 const steps = [
   ['mo', 'mo', 2_629_800, 5_184_000],
@@ -59,18 +63,26 @@ export function Duration({ ms }: { ms: number | null | undefined }) {
   return <span title={`${count(ms)} ms`}>{durationText(ms)}</span>;
 }
 
-export function Ago({ at }: { at: string }) {
+/** Renders the component again from time to time, so that its times stay true. */
+export function useAging(): void {
   const [, tick] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => tick((count) => count + 1), 10_000);
     return () => clearInterval(timer);
   }, []);
-  return (
-    <time dateTime={at} title={exactTime(at)}>
-      {timeAgo(at)}
-    </time>
-  );
 }
+
+export function Ago({ at }: { at: string }) {
+  useAging();
+  return <Moment at={at} />;
+}
+
+/** As `Ago`, inside a component that calls `useAging` for many of them. */
+export const Moment = ({ at }: { at: string }) => (
+  <time dateTime={at} title={exactTime(at)}>
+    {timeAgo(at)}
+  </time>
+);
 
 /** How many digits a currency has after the decimal point: 2 for EUR, 0 for JPY. A wrong currency may be typed at the moment. */
 export const currencyDigits = (currency: string): number => minorUnitDigits(currency.toUpperCase()) ?? 2;

@@ -6,7 +6,8 @@ import { say } from '../../elements/say.ts';
 import { useSaveKey } from '../../elements/use-save-key.ts';
 import { ApiError, callApi, fieldProblems, textOf } from '../../http/api.ts';
 import type { Product } from '../../products/product.ts';
-import { emptyDraft, parseDraft, type Draft, type Problems } from './draft.ts';
+import { emptyDraft, type Draft } from './draft.ts';
+import { parseDraft, type Problems } from './parse-draft.ts';
 import { ProductForm } from './product-form.tsx';
 import { useUnsavedWarning } from './unsaved.ts';
 

@@ -1,7 +1,8 @@
 import { Field } from '../../elements/field.tsx';
 import { fieldNames, type FieldName } from '../../products/fields.ts';
 import { AttributeEditor } from './attribute-editor.tsx';
-import type { Draft, Problems } from './draft.ts';
+import type { Draft } from './draft.ts';
+import type { Problems } from './parse-draft.ts';
 
 interface ProductFormProps {
   readonly draft: Draft;

@@ -4,7 +4,8 @@ import { ApiError } from '../../http/api.ts';
 import { productIdIn, useLive } from '../../http/live.ts';
 import { changedFields, patchOf, sameValue, type FieldName } from '../../products/fields.ts';
 import { loadProduct, patchProduct, type TaggedProduct, type Product } from '../../products/product.ts';
-import { draftOf, editedFields, parseDraft, takeFields, withValues, type Draft } from './draft.ts';
+import { draftOf, takeFields, type Draft } from './draft.ts';
+import { editedFields, parseDraft, withValues } from './parse-draft.ts';
 
 interface Edit {
   /** The last version that mine and theirs have in common. */

@@ -1,7 +1,8 @@
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { useRef, type KeyboardEvent } from 'react';
+import { useRowLinks } from '../../elements/row-links.ts';
 import { Scroll } from '../../elements/scroll.tsx';
-import { Ago, count, Money, Weight } from '../../elements/values.tsx';
+import { count, Moment, Money, useAging, Weight } from '../../elements/values.tsx';
 import { personOf, shortPersonOf, type Product } from '../../products/product.ts';
 import { useAuthors } from './use-authors.ts';
 import { useStock } from './use-stock.ts';
@@ -21,6 +22,8 @@ export interface ProductTableProps {
 export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: ProductTableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
   const navigate = useNavigate();
+  useAging();
+  const links = useRowLinks();
   const stock = useStock(products);
   const authors = useAuthors(products);
   const toggle = (product: Product): void => {
@@ -70,7 +73,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
             <th className="author">By</th>
           </tr>
         </thead>
-        <tbody ref={body} onKeyDown={onKeyDown}>
+        <tbody ref={body} onKeyDown={onKeyDown} {...links}>
           {products.map((product) => (
             <tr key={product.id} className={chosen?.has(product.id) === true ? 'chosen' : undefined}>
               {chosen !== undefined && (
@@ -84,12 +87,12 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
                 </td>
               )}
               <td className="mono sku" title={product.sku}>
-                {product.sku}
+                <Sku sku={product.sku} />
               </td>
               <td className="wide">
-                <Link to="/products/$id" params={{ id: product.id }} title={product.name} className="plain">
+                <a href={`/products/${product.id}`} title={product.name} className="plain">
                   {product.name}
-                </Link>
+                </a>
                 <span className="below mono faint">{product.sku}</span>
               </td>
               <td className="brand-cell aside" title={product.brand}>
@@ -105,7 +108,7 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
               </td>
               <Stock onHand={stock.get(product.id)} />
               <td className="number faint updated">
-                <Ago at={product.updatedAt} />
+                <Moment at={product.updatedAt} />
               </td>
               <Author changedBy={authors.get(product.id)?.changedBy} />
             </tr>
@@ -115,6 +118,19 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
     </Scroll>
   );
 }
+
+/** SKUs of a series differ at the end, so a long one is cut in its middle. */
+function Sku({ sku }: { sku: string }) {
+  if (sku.length <= wholeSku) return sku;
+  return (
+    <span className="cut-middle" data-end={sku.slice(-skuEnd)}>
+      <span>{sku}</span>
+    </span>
+  );
+}
+/** Characters that have place in the column. */
+const wholeSku = 18;
+const skuEnd = 7;
 
 /** undefined while it is not known, or if the orders service does not answer. */
 function Stock({ onHand }: { onHand: number | undefined }) {
