@@ -36,7 +36,7 @@ test('a file is mapped, checked, corrected and imported, and its header is remem
 
   await page.getByLabel('If a record is wrong').selectOption('skip-failed');
   await check.click();
-  await page.getByText('Checked. 1 records would be left out; nothing has changed yet.').waitFor();
+  await page.getByText('Checked. 1 record would be left out; nothing has changed yet.').waitFor();
   expect(await page.getByRole('region', { name: 'What would change' }).textContent()).toMatch(
     /Price of 1.*10\.00 EUR 12\.34 EUR/,
   );
@@ -44,7 +44,7 @@ test('a file is mapped, checked, corrected and imported, and its header is remem
   expect(await accessibilityProblems(page)).toEqual([]);
   await app.picture(page, 'import-checked');
   await page.getByRole('button', { name: 'Import: create 1, change 1' }).click();
-  await page.getByText('Imported, without 1 records.').waitFor();
+  await page.getByText('Imported, without 1 record.').waitFor();
   // The new product is two keys: by its id, and by its SKU.
   await page
     .getByText(/^3 changes became 3 invalidations, the last [\d.]+ m?s after the commit\.$/)
@@ -54,6 +54,43 @@ test('a file is mapped, checked, corrected and imported, and its header is remem
   await page.reload();
   await page.getByLabel(/Drop a file here/).setInputFiles(file);
   await expect.poll(() => check.isEnabled()).toBe(true);
+});
+
+test('failed rows are corrected in their file and imported as it is', async () => {
+  const sku = `TEST-${randomUUID().slice(0, 8)}`;
+  const page = await app.open('editor', { path: '/import' });
+  const upload = (name: string, text: string) =>
+    page
+      .getByLabel(/Drop a file here/)
+      .setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(text) });
+  const check = page.getByRole('button', { name: 'Check without changing anything' });
+  const save = async () => {
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save these rows with their reasons' }).click();
+    const file = await saved;
+    return { name: file.suggestedFilename(), text: await readFile(await file.path(), 'utf8') };
+  };
+  await upload('new.csv', `Article;name;brand;category;priceMinor;currency\n${sku};"A; b";B;test;x;EUR\n`);
+  await page.getByLabel('The column Article holds').selectOption({ label: 'SKU' });
+  await check.click();
+  await page.getByText('Nothing has changed: 1 of 1 record cannot be imported.').waitFor();
+  const failed = await save();
+  expect(failed.name).toBe('new-failed.csv');
+  // It is mapped as the file it comes from. One mistake is left.
+  await upload(failed.name, failed.text.replace(';x;EUR', ';20;EURO'));
+  // So that nobody takes 20 cents for 20 euros.
+  await page.getByText('20 = 0.20').waitFor();
+  await check.click();
+  await page.getByText('Nothing has changed: 1 of 1 record cannot be imported.').waitFor();
+  const again = await save();
+  expect(again.name).toBe('new-failed.csv');
+  expect(again.text).toMatch(
+    /^Article;[^"]*;currency;reasons\r\n.*;"A; b";B;test;20;EURO;"Currency: [^"]*"\r\n$/,
+  );
+  await upload(again.name, again.text.replace('20;EURO', '2000;EUR'));
+  await check.click();
+  await page.getByRole('button', { name: 'Import: create 1, change 0' }).click();
+  await page.getByText('Imported. Every cache hears of each changed product.').waitFor();
 });
 
 test('an import shows how fast it is and what is left, and can be cancelled', async () => {
@@ -158,6 +195,63 @@ test('a cancelled order gives its pieces back', async () => {
     [sku],
   );
   expect(rows[0]?.on_hand).toBe(10);
+});
+
+test('an order that somebody else ends, and the stock that it gives back, are shown without a reload', async () => {
+  const { id, sku } = await placeOrder();
+  const order = await app.open('ann', { path: `/orders/${id}` });
+  await order.getByRole('button', { name: 'Complete' }).waitFor();
+  const { rows } = await app.sql.query<{ id: string }>('select id from catalog.products where sku = $1', [
+    sku,
+  ]);
+  const product = await app.open('viewer', { path: `/products/${rows[0]?.id}` });
+  await product.getByRole('region', { name: 'Stock' }).getByText('9 on hand').waitFor();
+  const page = await app.open('editor', { path: `/orders/${id}` });
+  await page.getByRole('button', { name: 'Cancel the order…' }).click();
+  await page.getByRole('button', { name: 'Cancel the order', exact: true }).click();
+  await order.getByText('cancelled', { exact: true }).waitFor();
+  expect(await order.getByRole('button', { name: 'Complete' }).count()).toBe(0);
+  await product.getByRole('region', { name: 'Stock' }).getByText('10 on hand').waitFor();
+});
+
+test('the sales of each month are those that SQL counts, also of a month without any', async () => {
+  const months = [2, 4].map(
+    (ago) => new Date(Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth() - ago, 1)),
+  );
+  const complete = (at: Date, currency: string) =>
+    app.sql.query(
+      `insert into catalog.orders (customer_id, status, currency, total_minor, placed_by, created_at, completed_at)
+       values ('customer-8', 'completed', $2, 123456, 'test', $1, $1)`,
+      [at.toISOString(), currency],
+    );
+  for (const at of months) await complete(at, 'CHF');
+  // With two currencies, a person chooses one.
+  await complete(new Date(), 'JPY');
+  const page = await app.open('viewer', { path: '/orders' });
+  const sales = page.getByRole('region', { name: 'Sales' });
+  const chf = sales.getByRole('button', { name: 'CHF' });
+  // An answer may be of a moment before.
+  await chf.waitFor();
+  await chf.click();
+  const rows = sales.getByRole('row');
+  // The header, two months with sales, the one between them, and the two after them.
+  await expect.poll(() => rows.count()).toBe(6);
+  const texts = await rows.allTextContents();
+  expect(texts.slice(1).map((text) => /\d{4}(.*)$/.exec(text)?.[1])).toEqual([
+    '00.00 CHF',
+    '00.00 CHF',
+    '11,234.56 CHF',
+    '00.00 CHF',
+    '11,234.56 CHF',
+  ]);
+  const hovered = await sales.locator('svg title').allTextContents();
+  expect(hovered.slice(-5).map((text) => text.replace(/^.*: /, ''))).toEqual([
+    '1,234.56 CHF, 1 order',
+    'no sales',
+    '1,234.56 CHF, 1 order',
+    'no sales',
+    'no sales',
+  ]);
 });
 
 test('a viewer sees orders and changes none', async () => {

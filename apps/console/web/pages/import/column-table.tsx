@@ -1,4 +1,5 @@
 import { Scroll } from '../../elements/scroll.tsx';
+import { moneyText } from '../../elements/values.tsx';
 import { allFields, fieldNames, type FieldName } from '../../products/fields.ts';
 import type { ColumnMap } from './columns.ts';
 import type { Header } from './records.ts';
@@ -13,6 +14,10 @@ const units: Readonly<Partial<Record<FieldName, string>>> = {
 };
 
 const leftOut = '-';
+
+/** A price in cents also as people read it, because `20` is no 20.00. */
+const priceText = (cents: string): string =>
+  /^\d{1,12}$/.test(cents) ? `${cents} = ${moneyText(Number(cents), 'EUR').replace(' EUR', '')}` : cents;
 
 /** Which field each column holds, with the first values of the column. */
 export function ColumnTable({
@@ -63,7 +68,11 @@ export function ColumnTable({
                   </select>
                 </td>
                 <td className="wide faint">
-                  {header.samples.map((cells) => cells[index] ?? '').join(' · ')}
+                  {header.samples
+                    .map((cells) => cells[index] ?? '')
+                    .filter((text) => text !== '')
+                    .map((text) => (chosen === 'priceMinor' ? priceText(text) : text))
+                    .join(' · ')}
                 </td>
               </tr>
             );

@@ -1,6 +1,9 @@
 /** Which column of a file holds which field. A browser remembers it for each header. */
 import { allFields, fieldNames, type FieldName } from '../../products/fields.ts';
 
+/** The column that the console adds to the failed rows. It holds no field. */
+export const reasonsColumn = 'reasons';
+
 /** '' leaves the column out. undefined: not chosen yet. */
 export type ColumnMap = Readonly<Record<string, FieldName | '' | undefined>>;
 
@@ -45,6 +48,9 @@ const storedUnder = (columns: readonly string[]): string => `import columns ${JS
 export function initialMap(columns: readonly string[], storage: Pick<Storage, 'getItem'>): ColumnMap {
   const stored = storage.getItem(storedUnder(columns));
   if (stored !== null) return JSON.parse(stored) as ColumnMap;
+  // Failed rows come back with their reasons, and are mapped as the file they come from.
+  if (columns.at(-1) === reasonsColumn)
+    return { ...initialMap(columns.slice(0, -1), storage), [reasonsColumn]: '' };
   const taken = new Set<FieldName>();
   return Object.fromEntries(
     columns.map((column) => {

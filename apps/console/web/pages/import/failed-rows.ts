@@ -1,6 +1,7 @@
 import type { ImportError } from '@catalog/contracts';
 import { fieldNames, type FieldName } from '../../products/fields.ts';
-import type { FileFormat } from './records.ts';
+import { reasonsColumn } from './columns.ts';
+import { cellsOf, type FileFormat } from './records.ts';
 
 /** A cell that a spreadsheet does not read as a formula, with its quotes. */
 function cell(text: string): string {
@@ -21,8 +22,8 @@ export function errorsByLine(errors: readonly ImportError[]): ReadonlyMap<number
 }
 
 /**
- * The records that failed, as CSV with the reasons in a last column. A person corrects them and imports the file again without
- * that column. A record of NDJSON is in one column.
+ * The records that failed, as CSV with the reasons in a last column. A person corrects them and imports the file as it is: that
+ * column is left out, and new reasons replace the old ones. A record of NDJSON is in one column.
  */
 export function failedRows(file: {
   readonly format: FileFormat;
@@ -33,13 +34,33 @@ export function failedRows(file: {
 }): string {
   const { format, header, separator, errors, records } = file;
   const isCsv = format === 'csv';
-  const lines = [isCsv ? `${header}${separator}reasons` : 'line,record,reasons'];
+  const columns = cellsOf(header, separator);
+  const hadReasons = columns.at(-1) === reasonsColumn;
+  const withReasons = (record: string, reasons: string): string => {
+    const kept = hadReasons ? withoutLastCell(record, separator, columns.length) : record;
+    return `${kept}${separator}${reasons}`;
+  };
+  const lines = [isCsv ? withReasons(header, reasonsColumn) : 'line,record,reasons'];
   for (const [line, wrong] of errorsByLine(errors)) {
     const record = records.get(line) ?? '';
     const reasons = cell(reasonOf(wrong));
-    lines.push(isCsv ? `${record}${separator}${reasons}` : `${line},${cell(record)},${reasons}`);
+    lines.push(isCsv ? withReasons(record, reasons) : `${line},${cell(record)},${reasons}`);
   }
   return `${lines.join('\r\n')}\r\n`;
+}
+
+/** A record with fewer cells has no reasons. */
+function withoutLastCell(record: string, separator: string, columns: number): string {
+  const cells = cellsOf(record, separator);
+  if (cells.length < columns) return record;
+  // A separator inside quotes ends no cell.
+  let isQuoted = false;
+  let end = 0;
+  for (let at = 0; at < record.length; at++) {
+    if (record[at] === '"') isQuoted = !isQuoted;
+    else if (record[at] === separator && !isQuoted) end = at;
+  }
+  return record.slice(0, end);
 }
 
 /** A file with every field and one product, to begin with. */

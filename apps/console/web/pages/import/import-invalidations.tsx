@@ -1,6 +1,6 @@
 import type { TransactionChanges } from '@catalog/contracts';
 import { useQuery } from '@tanstack/react-query';
-import { count, durationText } from '../../elements/values.tsx';
+import { amount, count, durationText } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
 
 const ask_ms = 1_000;
@@ -13,7 +13,7 @@ export function ImportInvalidations({ transaction }: { transaction: number }) {
     refetchInterval: ({ state }) => (state.data?.unapplied === 0 ? false : ask_ms),
   });
   return (
-    <p className="fine" role="status">
+    <p className="fine counted" role="status">
       {data === undefined
         ? error === null
           ? ''
@@ -31,7 +31,7 @@ function textOf({ unapplied, changes, keys, committedAt, appliedAt }: Transactio
     const percent = Math.floor((100 * changes) / all);
     return `${count(all)} changes, ${percent} % of them have reached the caches.`;
   }
-  const became = `${count(changes)} ${changes === 1 ? 'change' : 'changes'} became ${count(keys)} ${keys === 1 ? 'invalidation' : 'invalidations'}`;
+  const became = `${amount(changes, 'change', 'changes')} became ${amount(keys, 'invalidation', 'invalidations')}`;
   if (committedAt === null || appliedAt === null) return `${became}.`;
   const took_ms = Date.parse(appliedAt) - Date.parse(committedAt);
   return `${became}, the last ${durationText(took_ms)} after the commit.`;

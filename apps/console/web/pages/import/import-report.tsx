@@ -1,7 +1,7 @@
 import type { ImportResult } from '@catalog/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { Scroll } from '../../elements/scroll.tsx';
-import { count } from '../../elements/values.tsx';
+import { amount, count } from '../../elements/values.tsx';
 import { fieldNames, valueText, type FieldName } from '../../products/fields.ts';
 import { errorsByLine, failedRows, reasonOf, saveAs } from './failed-rows.ts';
 import { ImportInvalidations } from './import-invalidations.tsx';
@@ -59,7 +59,7 @@ function verdictOf(result: ImportResult): { tone: 'good' | 'warn' | 'bad'; text:
   if (state === 'rejected')
     return {
       tone: 'bad',
-      text: `Nothing has changed: ${count(failed)} of ${count(received)} records cannot be imported.`,
+      text: `Nothing has changed: ${count(failed)} of ${amount(received, 'record', 'records')} cannot be imported.`,
     };
   if (state === 'failed') return { tone: 'bad', text: 'Nothing has changed: the import was cut off.' };
   if (received === 0) return { tone: 'warn', text: 'The file has no records, so nothing changes.' };
@@ -67,11 +67,11 @@ function verdictOf(result: ImportResult): { tone: 'good' | 'warn' | 'bad'; text:
     return failed > 0
       ? {
           tone: 'warn',
-          text: `Checked. ${count(failed)} records would be left out; nothing has changed yet.`,
+          text: `Checked. ${amount(failed, 'record', 'records')} would be left out; nothing has changed yet.`,
         }
       : { tone: 'good', text: 'Checked. Nothing has changed yet.' };
   return failed > 0
-    ? { tone: 'warn', text: `Imported, without ${count(failed)} records.` }
+    ? { tone: 'warn', text: `Imported, without ${amount(failed, 'record', 'records')}.` }
     : { tone: 'good', text: 'Imported. Every cache hears of each changed product.' };
 }
 
@@ -123,7 +123,7 @@ function Errors({ chosen, result }: { chosen: ChosenFile; result: ImportResult }
   });
   const save = (): void =>
     saveAs(
-      `${file.name.replace(/\.\w+$/, '')}-failed.csv`,
+      `${file.name.replace(/(?:-failed)?\.\w+$/, '')}-failed.csv`,
       failedRows({
         format,
         header: header?.text ?? '',
