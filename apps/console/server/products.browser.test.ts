@@ -184,8 +184,9 @@ test('stock is received and shown', async () => {
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByRole('button', { name: 'Receive or correct…' }).click();
   await page.getByLabel('Pieces').fill('12');
+  await page.getByText('0 on hand, 12 afterwards').waitFor();
   await page.getByLabel('Why').fill('delivery 7');
-  await page.getByRole('button', { name: 'Book' }).click();
+  await page.getByLabel('Why').press('Enter');
   await page.getByRole('heading', { name: '12 on hand now' }).waitFor();
   const stock = page.getByRole('region', { name: 'Stock' });
   await expect.poll(() => stock.textContent()).toContain('12 on hand');

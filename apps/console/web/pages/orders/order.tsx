@@ -11,6 +11,8 @@ import { ApiError, callApi, getJson, textOf } from '../../http/api.ts';
 import { useMay } from '../../http/me.ts';
 import { StatusPill } from './status-pill.tsx';
 
+const askAgain_ms = 3_000;
+
 /** One order as it was placed: names, prices and weights are those of that moment. */
 export function OrderPage() {
   const { id } = useParams({ from: '/orders/$id' });
@@ -18,6 +20,8 @@ export function OrderPage() {
   const { data, error, refetch } = useQuery({
     queryKey: ['order', id],
     queryFn: ({ signal }) => getJson<Order>(`/api/orders/${id}`, signal),
+    // Somebody else may end it. Nothing changes an order that has ended.
+    refetchInterval: ({ state }) => (state.data?.status === 'placed' ? askAgain_ms : false),
   });
   if (data === undefined) {
     if (error === null) return <Loading rows={8} />;

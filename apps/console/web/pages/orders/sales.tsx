@@ -2,7 +2,7 @@ import { queryOptions, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Empty, Failed } from '../../elements/states.tsx';
-import { count, Money, moneyText } from '../../elements/values.tsx';
+import { amount, count, Money, moneyText } from '../../elements/values.tsx';
 import { getJson } from '../../http/api.ts';
 import { monthName, salesOf, type Report } from './sales-months.ts';
 
@@ -50,6 +50,9 @@ export function Sales() {
   );
 }
 
+/** Of the 80 units of the chart. */
+const least = 1;
+
 function Months({ report, currency }: { report: Report; currency: string }) {
   const months = salesOf(report, currency, new Date());
   const top = Math.max(1, ...months.map(({ revenueMinor }) => revenueMinor));
@@ -64,12 +67,15 @@ function Months({ report, currency }: { report: Report; currency: string }) {
           role="img"
           aria-label={`Revenue of the last twelve months, at most ${moneyText(top, currency)}`}
         >
-          {months.map(({ month, revenueMinor }, index) => {
-            const height = (revenueMinor / top) * 80;
+          {months.map(({ month, revenueMinor, orders }, index) => {
+            // A small sum is still seen, and the whole column answers the mouse, also that of an empty month.
+            const height = revenueMinor > 0 ? Math.max(least, (revenueMinor / top) * 80) : 0;
             return (
-              <rect key={month} x={index * 20 + 2} width="16" y={80 - height} height={height}>
-                <title>{`${monthName(month)}: ${moneyText(revenueMinor, currency)}`}</title>
-              </rect>
+              <g key={month}>
+                <title>{`${monthName(month)}: ${orders > 0 ? `${moneyText(revenueMinor, currency)}, ${amount(orders, 'order', 'orders')}` : 'no sales'}`}</title>
+                <rect className="column" x={index * 20} width="20" height="80" />
+                <rect x={index * 20 + 2} width="16" y={80 - height} height={height} />
+              </g>
             );
           })}
         </svg>
@@ -90,10 +96,10 @@ function Months({ report, currency }: { report: Report; currency: string }) {
           </thead>
           <tbody>
             {months
-              .filter(({ orders }) => orders > 0)
+              .slice(months.findIndex(({ orders }) => orders > 0))
               .toReversed()
               .map(({ month, orders, revenueMinor }) => (
-                <tr key={month}>
+                <tr key={month} className={orders > 0 ? undefined : 'faint'}>
                   <th scope="row">{monthName(month)}</th>
                   <td className="number">{count(orders)}</td>
                   <td className="number">

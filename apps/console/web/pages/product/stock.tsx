@@ -12,6 +12,8 @@ interface StockOnHand {
   readonly updatedAt: string;
 }
 
+const askAgain_ms = 3_000;
+
 export function Stock({ sku, mayEdit }: { sku: string; mayEdit: boolean }) {
   const [isOpen, setOpen] = useState(false);
   const path = `/api/stock/${encodeURIComponent(sku)}`;
@@ -25,6 +27,8 @@ export function Stock({ sku, mayEdit }: { sku: string; mayEdit: boolean }) {
         throw error;
       }
     },
+    // Orders take from it.
+    refetchInterval: askAgain_ms,
   });
   return (
     <section className="panel" aria-labelledby="stock">
@@ -57,6 +61,7 @@ export function Stock({ sku, mayEdit }: { sku: string; mayEdit: boolean }) {
       <Ask title={`Stock of ${sku}`} isOpen={isOpen} close={() => setOpen(false)}>
         <Adjust
           path={path}
+          onHand={stock.data === undefined ? undefined : (stock.data?.onHand ?? 0)}
           close={() => setOpen(false)}
           done={() => {
             setOpen(false);
@@ -68,11 +73,24 @@ export function Stock({ sku, mayEdit }: { sku: string; mayEdit: boolean }) {
   );
 }
 
-function Adjust({ path, close, done }: { path: string; close: () => void; done: () => void }) {
+function Adjust({
+  path,
+  onHand,
+  close,
+  done,
+}: {
+  path: string;
+  /** undefined while it is not known. */
+  onHand: number | undefined;
+  close: () => void;
+  done: () => void;
+}) {
   const [delta, setDelta] = useState('');
   const [reason, setReason] = useState('');
   // The same key for each try, so that a repeated call counts once.
   const [key] = useState(() => crypto.randomUUID());
+  const isWhole = /^-?[1-9]\d*$/.test(delta.trim());
+  const isComplete = isWhole && reason.trim() !== '';
   const adjust = useMutation({
     mutationFn: () =>
       callApi<StockOnHand>(`${path}/adjustments`, {
@@ -87,9 +105,23 @@ function Adjust({ path, close, done }: { path: string; close: () => void; done: 
   });
   return (
     // In the page, the dialog is outside the form of the product. For React, it is inside.
-    <div className="stack">
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        if (isComplete && !adjust.isPending) adjust.mutate();
+      }}
+    >
       <div className="fields">
-        <Field label="Pieces" hint="received, or below zero: lost, broken or miscounted">
+        <Field
+          label="Pieces"
+          hint={
+            isWhole && onHand !== undefined
+              ? `${count(onHand)} on hand, ${count(onHand + Number(delta))} afterwards`
+              : 'received, or below zero: lost, broken or miscounted'
+          }
+        >
           {(props) => (
             <input
               {...props}
@@ -119,15 +151,10 @@ function Adjust({ path, close, done }: { path: string; close: () => void; done: 
         <button type="button" onClick={close}>
           Cancel
         </button>
-        <button
-          type="button"
-          className="primary"
-          disabled={!/^-?[1-9]\d*$/.test(delta.trim()) || reason.trim() === '' || adjust.isPending}
-          onClick={() => adjust.mutate()}
-        >
+        <button type="submit" className="primary" disabled={!isComplete || adjust.isPending}>
           Book
         </button>
       </footer>
-    </div>
+    </form>
   );
 }
