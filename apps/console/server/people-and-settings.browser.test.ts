@@ -119,6 +119,21 @@ describe('people', () => {
     expect(await rowOf(page, 'admin').textContent()).toContain('you');
   });
 
+  test('a person who loses the role while typing learns why nothing can be saved', async () => {
+    const username = await app.newUser('editor');
+    const { id } = await app.newProduct();
+    const theirs = await app.open(username, { path: `/products/${id}` });
+    await theirs.getByLabel('Name', { exact: true }).fill('Typed before');
+    const page = await app.open('admin', { path: '/people' });
+    await page.getByRole('button', { name: `Role… of ${username}` }).click();
+    await page.getByRole('dialog').getByLabel('Role').selectOption('viewer');
+    await page.getByRole('dialog').locator('button[type=submit]').click();
+    await theirs.getByText(/^Your role was changed, so you can no longer save this\./).waitFor();
+    expect(await theirs.getByLabel('Name', { exact: true }).inputValue()).toBe('Typed before');
+    await theirs.getByRole('button', { name: 'Discard' }).click();
+    await expect.poll(() => theirs.getByLabel('Name', { exact: true }).inputValue()).toBe('Test product');
+  });
+
   test('an admin gives a new password and signs a person out everywhere', async () => {
     const username = await app.newUser('viewer');
     const theirs = await app.open(username);

@@ -5,13 +5,16 @@ export interface SignInForm {
   /** The page to open after sign-in. A path of this console. */
   readonly next: string;
   readonly username?: string;
+  /** A page was open when its session ended. */
+  readonly hasEnded?: boolean;
   /** Why the last attempt was refused. */
   readonly refused?: string;
 }
 
-export function signInPage({ next, username, refused }: SignInForm): Html {
+export function signInPage({ next, hasEnded = false, username, refused }: SignInForm): Html {
   return html`<section class="sign-in">
     <h1>${mark} Catalog console</h1>
+    ${hasEnded ? html`<p role="status">Your session has ended. Sign in to go on where you were.</p>` : undefined}
     ${refused === undefined ? undefined : html`<p class="refused" role="alert" id="refused">${refused}</p>`}
     <form method="post" action="/sign-in">
       <input type="hidden" name="next" value="${next}" />

@@ -43,7 +43,10 @@ export function signInRoutes(app: Express, options: SignInOptions): void {
   app.get('/sign-in', (req, res) => {
     const next = localPath(req.query['next']);
     if (req.session.signedIn !== undefined) res.redirect(303, next);
-    else sendPage(res, 200, { title: 'Sign in', main: signInPage({ next }) });
+    else {
+      const hasEnded = req.query['ended'] !== undefined;
+      sendPage(res, 200, { title: 'Sign in', main: signInPage({ next, hasEnded }) });
+    }
   });
 
   app.post('/sign-in', formBody(), async (req, res) => {

@@ -100,7 +100,7 @@ function problemOf(status: number, body: unknown): ApiError {
 
 /** The session has ended. After the sign-in, the person comes back to this page. */
 function signInAgain(): void {
-  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  location.assign(`/sign-in?ended&next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /** The text of an error for the person who uses the page. */

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useRef } from 'react';
 import { NotLive } from '../../elements/not-live.tsx';
+import { RoleLost } from '../../elements/role-lost.tsx';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/say.ts';
 import { useSaveKey } from '../../elements/use-save-key.ts';
@@ -97,6 +98,7 @@ export function ProductPage() {
           )}
         </PageHead>
         <NotLive />
+        {!mayEdit && isUnsaved && <RoleLost discard={state.reset} />}
         {other !== undefined && (
           <p className="banner warn" role="status">
             <span className="dot warn" /> Being edited by {other}. You can save too: what you both change is

@@ -2,6 +2,7 @@ import { SETTINGS, SETTINGS_KEY } from '@catalog/contracts';
 import { useRef } from 'react';
 import { ChangedMeanwhile } from '../../elements/changed-meanwhile.tsx';
 import { NotLive } from '../../elements/not-live.tsx';
+import { RoleLost } from '../../elements/role-lost.tsx';
 import { Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/say.ts';
 import { useSaveKey } from '../../elements/use-save-key.ts';
@@ -65,7 +66,8 @@ export function SettingsPage() {
         )}
       </PageHead>
       <NotLive />
-      {!mayEdit && <p className="banner">Only an admin can change the settings.</p>}
+      {!mayEdit && !isUnsaved && <p className="banner">Only an admin can change the settings.</p>}
+      {!mayEdit && isUnsaved && <RoleLost discard={state.reset} />}
       {edit.theirs !== undefined && <Theirs state={state} />}
       {saveError !== undefined && edit.theirs === undefined && (
         <p className="refused" role="alert">
