@@ -30,6 +30,7 @@ export function sendPage(res: Response, status: number, page: Page): void {
         <meta name="color-scheme" content="light dark" />
         <title>${page.title} · Catalog console</title>
         <link rel="icon" type="image/svg+xml" href="/assets/mark.svg" />
+        <script src="/assets/theme.js"></script>
         <link rel="stylesheet" href="/assets/page.css" />
       </head>
       <body>

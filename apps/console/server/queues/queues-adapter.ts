@@ -11,13 +11,17 @@ type Status = NonNullable<ReturnType<ErrorHandler>['status']>;
 
 /**
  * The page of bull-board loads fonts from another host and has inline styles, which our policy refuses. Our own style comes
- * last, because some of its colours are too pale.
+ * last, because some of its colours are too pale. A link leads back to the console.
  */
 function withoutForeignParts(page: string): string {
   return page
     .replaceAll(/<link\b[^>]*href="https?:[^>]*>/g, '')
     .replaceAll(/<div id="root">[\s\S]*?<\/style>\s*<\/div>/g, '<div id="root"></div>')
-    .replace('</head>', '<link href="/assets/queues.css" rel="stylesheet"></head>');
+    .replace(
+      '</head>',
+      '<script src="/assets/theme.js"></script><link href="/assets/queues.css" rel="stylesheet"></head>',
+    )
+    .replace(/<body[^>]*>/, '$&<a class="to-console" href="/">Console</a>');
 }
 
 /** The adapter of bull-board. Its page loads nothing from other hosts, and its errors show no internals. */

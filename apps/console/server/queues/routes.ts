@@ -68,7 +68,6 @@ export function queueBoard(role: UserRole, queues: readonly Queue[], log: Logger
       uiConfig: {
         boardTitle: 'Queues · Catalog',
         boardLogo: { path: '/assets/mark.svg', width: 24, height: 24 },
-        miscLinks: [{ text: 'Console', url: '/' }],
         hideDocsLink: true,
         dateFormats: { short: clock, common: dayAndClock, full: dayAndClock },
         // It would need CLIENT LIST, which shows the addresses of other clients. The Redis user of the console may not run it.
