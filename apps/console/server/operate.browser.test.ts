@@ -1,7 +1,9 @@
 /// <reference lib="dom" />
 /** What operators see, in real browsers in front of the whole stack: the overview, live changes, any key, and jobs. */
+import { REFRESH_QUEUE } from '@catalog/change-feed';
+import { Queue } from 'bullmq';
 import type { Page } from 'playwright-core';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { appOfFile } from './testing/app-of-file.ts';
 import { accessibilityProblems } from './testing/running-app.ts';
 
@@ -167,4 +169,30 @@ test('a text that is no key is named once, with the forms of a key, and cannot b
   await page.getByText('No cache holds such a key.').waitFor();
   expect(await page.getByRole('alert').count()).toBe(0);
   expect(await page.getByRole('button', { name: /Purge|Audit/ }).count()).toBe(0);
+});
+
+test('failed jobs are retried all at once, and the page says how they ended', async () => {
+  const connection = { url: await app.stack.redisUrl('state') };
+  const queue = new Queue<unknown>(REFRESH_QUEUE, { connection });
+  onTestFinished(() => queue.close());
+  const jobs = await Promise.all([1, 2, 3].map((wrong) => queue.add('refresh', { wrong })));
+  await expect.poll(() => queue.getFailedCount()).toBe(3);
+  const page = await app.open('admin');
+  await page.getByText(/3 jobs of the queue refresh failed/).waitFor();
+  await page.getByRole('button', { name: 'Retry all' }).click();
+  await page.getByRole('button', { name: 'Retrying…' }).waitFor();
+  await page.getByText('Retried: 3 of 3 jobs failed again').waitFor();
+  await page.getByRole('button', { name: 'Show them' }).click();
+  await page.waitForURL(/\/queues\/queue\/refresh\?status=failed/);
+  const { id } = await app.newProduct();
+  for (const job of jobs) await job.updateData({ keys: [{ entity: 'product', key: id, seqs: [1] }] });
+  await page.goto(app.url);
+  await page.getByRole('button', { name: 'Retry all' }).click();
+  await page.getByText('Retried: 3 jobs of refresh succeeded').waitFor();
+  await page.getByText(/All changes are applied/).waitFor();
+  await page.goto(`${app.url}/audit-log?kind=queue`);
+  await page
+    .getByRole('row', { name: /admin.*retried/ })
+    .first()
+    .waitFor();
 });

@@ -39,6 +39,16 @@ test('the state holds the services, the queues and the figures', async () => {
   await job.remove();
 });
 
+test('there are no nines before the first entry is audited', async () => {
+  const nines = async (...lines: string[]) => {
+    running.worker.answers['/metrics'] = { status: 200, body: lines.join('\n') };
+    await running.clock.advance(1_000);
+    return (await state()).feed.nines;
+  };
+  expect(await nines('audit_nines 0')).toBeUndefined();
+  expect(await nines('audited_entries_total{outcome="right"} 1000', 'audit_nines 2.5')).toBe(2.5);
+});
+
 test('the state tells how fast each store answers', async () => {
   const { stores } = await state();
   expect(Object.keys(stores).toSorted()).toEqual(['postgresMs', 'stateRedisMs']);

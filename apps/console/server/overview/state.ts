@@ -135,7 +135,8 @@ export function systemState(options: StateOptions): () => Promise<SystemState> {
         unapplied: figure(worker, 'outbox_unapplied_changes'),
         oldestUnappliedSeconds: figure(worker, 'outbox_oldest_unapplied_seconds'),
         wrongEntries: wrongEntries(worker),
-        nines: figure(worker, 'audit_nines'),
+        // Before the first entry is checked there is nothing to judge.
+        nines: figure(worker, 'audited_entries_total') ? figure(worker, 'audit_nines') : undefined,
         nearEntries: figure(read, 'near_cache_entries'),
         freshP50Ms,
         freshP99Ms,

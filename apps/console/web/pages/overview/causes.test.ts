@@ -149,7 +149,7 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
         },
       ],
     }),
-    /^19 jobs of the queue refresh failed, the last one 3 minutes ago: connection refused\. The outbox/,
+    /^19 jobs of the queue refresh failed, the last one 3 minutes ago: connection refused\. Readers fill these keys themselves\./,
     { kind: 'retry', name: 'Retry all', queue: 'refresh' },
   ],
   [

@@ -1,6 +1,6 @@
 /** The sentence on top of the overview. Each cause has one sentence and at most one action; the worst comes first. */
 import type { WrongEntry } from '@catalog/contracts';
-import { clockText, count, shortId } from '../../elements/values.tsx';
+import { amount, clockText, count, shortId } from '../../elements/values.tsx';
 import type { QueueState, ServiceState, SystemState } from './state.ts';
 
 export type Action =
@@ -25,8 +25,6 @@ const serviceIn = ({ services }: SystemState, name: string): ServiceState | unde
 const checkOf = (state: SystemState, service: string, check: string): string | undefined =>
   serviceIn(state, service)?.failing[check];
 const clock = (at_ms: number): string => clockText(at_ms).slice(0, 5);
-const amount = (number: number, one: string, many: string): string =>
-  `${count(number)} ${number === 1 ? one : many}`;
 
 /** How many changes wait, as the end of a sentence. */
 function waiting({ feed }: SystemState): string {
@@ -234,7 +232,11 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
           : `, the last one ${agoText(atMs - lastFailure.atMs)}: ${cut(lastFailure.reason.replace(/\.$/, ''))}`;
       return {
         tone: 'warn',
-        text: `${amount(queue.counts?.failed ?? 0, 'job', 'jobs')} of the queue ${queue.name} failed${last}${last.endsWith('…') ? '' : '.'} The outbox dispatches their changes again.`,
+        text: `${amount(queue.counts?.failed ?? 0, 'job', 'jobs')} of the queue ${queue.name} failed${last}${last.endsWith('…') ? '' : '.'} ${
+          queue.name === 'refresh'
+            ? 'Readers fill these keys themselves.'
+            : 'The outbox dispatches their changes again.'
+        }`,
         action: { kind: 'retry', name: 'Retry all', queue: queue.name },
       };
     },

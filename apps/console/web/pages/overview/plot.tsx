@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { clockText, count, durationText } from '../../elements/values.tsx';
+import { clockText, count, durationText, timeAgo } from '../../elements/values.tsx';
 
 export interface Line {
   readonly name: string;
@@ -24,6 +24,8 @@ interface PlotProps {
 
 const width = 240;
 const height = 64;
+/** Figures of a quiet system come in gaps. */
+const old_ms = 10_000;
 
 /** Counts are whole numbers. Small rates and times have a digit behind the point. */
 function valueText(value: number | null | undefined, unit: string): string {
@@ -56,6 +58,7 @@ export function Plot({ title, unit, lines, times, top: least = 0, limit, isWide 
     name,
     text: valueText(at === undefined ? values.findLast((value) => value !== null) : values[at], unit),
   }));
+  const lastAt = lastKnown(lines, times);
   const pointed = at === undefined ? undefined : times[at];
   const first = times[0];
   return (
@@ -68,6 +71,9 @@ export function Plot({ title, unit, lines, times, top: least = 0, limit, isWide 
             {lines.length > 1 && <span className="faint">{name}</span>} <strong>{text}</strong>
           </li>
         ))}
+        {at === undefined && lastAt !== undefined && (
+          <li className="faint">{timeAgo(new Date(lastAt).toISOString())}</li>
+        )}
       </ul>
       <div className="plot-area">
         <span className="plot-top">{valueText(top, unit).replace('.0 ', ' ')}</span>
@@ -89,6 +95,9 @@ export function Plot({ title, unit, lines, times, top: least = 0, limit, isWide 
           {lines.map(({ name, values }, index) => (
             <path key={name} className={`line-${index}`} d={pathOf(values, x, y)} />
           ))}
+          {lines.map(({ name, values }, index) => (
+            <path key={name} className={`line-${index} alone`} d={pointsOf(values, x, y)} />
+          ))}
           {at !== undefined && <line x1={x(at)} x2={x(at)} y1="0" y2={height} />}
         </svg>
       </div>
@@ -109,20 +118,34 @@ function Stroke({ index }: { index: number }) {
   );
 }
 
-/** A gap stays a gap. A value between two gaps is a short dash. */
-function pathOf(
-  values: readonly (number | null)[],
-  x: (index: number) => number,
-  y: (value: number) => number,
-): string {
+/** When the newest values were known, if that is a while ago: a value from then must not read as one of now. */
+function lastKnown(lines: readonly Line[], times: readonly number[]): number | undefined {
+  const last = Math.max(...lines.map(({ values }) => values.findLastIndex((value) => value !== null)));
+  const [at, newest] = [times[last], times.at(-1)];
+  return at === undefined || newest === undefined || newest - at < old_ms ? undefined : at;
+}
+
+type Position = (value: number) => number;
+
+const isAlone = (values: readonly (number | null)[], index: number): boolean =>
+  (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null;
+
+/** A gap stays a gap. */
+function pathOf(values: readonly (number | null)[], x: Position, y: Position): string {
   let path = '';
   values.forEach((value, index) => {
-    if (value === null) return;
-    const isFirst = index === 0 || values[index - 1] === null;
-    const point = `${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
-    path += `${isFirst ? 'M' : 'L'}${point}`;
-    const isAlone = isFirst && (values[index + 1] ?? null) === null;
-    if (isAlone) path += 'h1.5';
+    if (value === null || isAlone(values, index)) return;
+    const isFirst = (values[index - 1] ?? null) === null;
+    path += `${isFirst ? 'M' : 'L'}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
   });
   return path;
+}
+
+/** A value between two gaps is a dot: a line of no length with round ends. */
+function pointsOf(values: readonly (number | null)[], x: Position, y: Position): string {
+  return values
+    .map((value, index) =>
+      value === null || !isAlone(values, index) ? '' : `M${x(index).toFixed(1)} ${y(value).toFixed(1)}h0`,
+    )
+    .join('');
 }

@@ -40,7 +40,17 @@ export function QueueTable({ queues }: { queues: readonly QueueState[] }) {
                     key={state}
                     className={`${classOf(state)} ${state === 'failed' && counts?.failed ? 'bad-text' : ''}`}
                   >
-                    {counts === undefined ? 'unknown' : count(counts[state])}
+                    {counts === undefined ? (
+                      'unknown'
+                    ) : (
+                      <a
+                        className="plain"
+                        href={`/queues/queue/${name}?status=${state}`}
+                        title={`Show the ${state} jobs of ${name}`}
+                      >
+                        {count(counts[state])}
+                      </a>
+                    )}
                   </td>
                 ))}
               </tr>

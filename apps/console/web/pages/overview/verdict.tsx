@@ -3,6 +3,7 @@ import { say } from '../../elements/say.ts';
 import { callApi, textOf } from '../../http/api.ts';
 import { useMay } from '../../http/me.ts';
 import type { Action, Cause } from './causes.ts';
+import { retryAll } from './retry-all.ts';
 
 /** The worst cause as one sentence with its action, and below it all others. */
 export function Verdict({ causes }: { causes: readonly Cause[] }) {
@@ -28,16 +29,16 @@ export function Verdict({ causes }: { causes: readonly Cause[] }) {
   );
 }
 
-const paths = {
-  resume: (queue: string) => `/queues/api/queues/${queue}/resume`,
-  retry: (queue: string) => `/queues/api/queues/${queue}/retry/failed`,
+const acts = {
+  resume: (queue: string) => callApi(`/queues/api/queues/${queue}/resume`, { method: 'PUT', json: {} }),
+  retry: retryAll,
 } as const;
 
 function ActionButton({ action }: { action: Action }) {
   const isAdmin = useMay('admin');
   const queries = useQueryClient();
   const act = useMutation({
-    mutationFn: (path: string) => callApi(path, { method: 'PUT', json: {} }),
+    mutationFn: async () => (action.kind === 'open' ? undefined : acts[action.kind](action.queue)),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['state'] }),
     onError: (error) => say(`Not done: ${action.name}`, { kind: 'bad', detail: textOf(error) }),
   });
@@ -49,12 +50,8 @@ function ActionButton({ action }: { action: Action }) {
     );
   if (!isAdmin) return <span className="fine">An admin can act on it.</span>;
   return (
-    <button
-      type="button"
-      disabled={act.isPending}
-      onClick={() => act.mutate(paths[action.kind](action.queue))}
-    >
-      {action.name}
+    <button type="button" disabled={act.isPending} onClick={() => act.mutate()}>
+      {act.isPending && action.kind === 'retry' ? 'Retrying…' : action.name}
     </button>
   );
 }
