@@ -193,3 +193,15 @@ test('the table names who made the last change of each product', async () => {
   await app.sql.query('update catalog.products set name = $2 where id = $1', [byAnn.id, `${name} again`]);
   await expect.poll(() => author(byAnn.sku), { timeout: 20_000 }).toBe('SQL');
 });
+
+test('a long SKU shows how it begins and ends, because those of a series differ at the end', async () => {
+  const { id, sku } = await app.newProduct();
+  const long = `${sku}-OF-A-LONG-SERIES-17`;
+  await app.sql.query('update catalog.products set sku = $2 where id = $1', [id, long]);
+  const page = await app.open('viewer', { path: `/products?q=${long}` });
+  const cell = page.getByRole('cell', { name: long, exact: true });
+  await cell.waitFor();
+  const shown = cell.locator('.cut-middle');
+  expect(await shown.evaluate((one) => getComputedStyle(one, '::after').content)).toContain('"RIES-17"');
+  expect(await shown.evaluate((one) => one.scrollWidth <= one.clientWidth)).toBe(true);
+});
