@@ -1,4 +1,4 @@
-import { pause } from './pause.ts';
+import { Flag } from './flag.ts';
 
 export interface RepeatOptions {
   readonly signal: AbortSignal;
@@ -10,16 +10,19 @@ export interface RepeatOptions {
   readonly backoff?: (failures: number) => number;
   /** Whether to wait for `every_ms` before the first round. */
   readonly waitFirst?: boolean;
+  /** Begins a round at once when it is raised. A round lowers it. */
+  readonly wake?: Flag;
 }
 
 /** Runs `work` again and again until the signal aborts, one round at a time. Resolves when the last round has ended. */
 export async function repeat(
   work: (signal: AbortSignal) => Promise<unknown>,
-  { signal, every_ms, onError, backoff, waitFirst = false }: RepeatOptions,
+  { signal, every_ms, onError, backoff, waitFirst = false, wake = new Flag() }: RepeatOptions,
 ): Promise<void> {
-  if (waitFirst) await pause(every_ms, signal);
+  if (waitFirst) await wake.wait(signal, every_ms);
   let failures = 0;
   while (!signal.aborted) {
+    wake.lower();
     const began_ms = performance.now();
     let next_ms = every_ms;
     try {
@@ -31,6 +34,6 @@ export async function repeat(
       next_ms = backoff?.(failures) ?? every_ms;
     }
     // At least a moment, so that a slow round does not keep the rest of the process from its turn.
-    await pause(Math.max(1, next_ms - (performance.now() - began_ms)), signal);
+    await wake.wait(signal, Math.max(1, next_ms - (performance.now() - began_ms)));
   }
 }

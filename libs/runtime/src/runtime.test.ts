@@ -173,3 +173,22 @@ test('the stress of a part fails when a run does not end, and when it leaves a t
   await expect(stressPart(() => leaking, { patience_ms: 50 })).rejects.toThrow(/left \d+ × Timeout behind/);
   for (const timer of timers) clearTimeout(timer);
 });
+
+test('a repeated work begins at once when it is woken, and once for all wakes of a round', async () => {
+  const wake = new Flag();
+  const stop = new AbortController();
+  let rounds = 0;
+  const work = async () => {
+    rounds += 1;
+    await pause(20);
+  };
+  const running = repeat(work, { signal: stop.signal, every_ms: 60_000, onError: () => {}, wake });
+  for (let wakes = 0; wakes < 5; wakes++) wake.raise();
+  await expect.poll(() => rounds).toBe(2);
+  await pause(60);
+  expect(rounds).toBe(2);
+  wake.raise();
+  await expect.poll(() => rounds).toBe(3);
+  stop.abort();
+  await running;
+});

@@ -7,7 +7,7 @@ import {
   Watermark,
 } from '@catalog/change-feed';
 import { timings } from '@catalog/contracts';
-import { type Part, repeat, withDeadline } from '@catalog/runtime';
+import { Flag, type Part, repeat, withDeadline } from '@catalog/runtime';
 import type { PostgresWatch } from '../postgres/postgres-watch.ts';
 import type { Registration } from '../registration/registration.ts';
 import { Watermarks } from './watermarks.ts';
@@ -17,7 +17,7 @@ interface HeartbeatOptions {
   readonly outbox: Pick<Outbox, 'look'>;
   readonly registered: Pick<RegisteredIncarnation, 'noteSeen'>;
   readonly postgres: Pick<PostgresWatch, 'confirms'>;
-  readonly registration: Pick<Registration, 'refused'>;
+  readonly registration: Pick<Registration, 'refused' | 'isRegistered' | 'onChange'>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -52,6 +52,7 @@ interface BeatTime {
  */
 export class Heartbeat implements Part {
   readonly #options: HeartbeatOptions;
+  readonly #isDue = new Flag();
   readonly #landedTimes = new LandedTimes<BeatTime>();
   readonly #watermarks = new Watermarks();
   /** Of the whole cache, by `performance.now`. */
@@ -66,8 +67,13 @@ export class Heartbeat implements Part {
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
-    const { cache } = options;
+    const { cache, registration } = options;
     cache.onIncarnation(() => this.#watermarks.keep(cache.incarnations));
+    // While slots move, two workers register by turns, each when a heartbeat has shown that the other one did. So it is never
+    // registered at its next heartbeat, but it is now.
+    registration.onChange(() => {
+      if (registration.isRegistered()) this.#isDue.raise();
+    });
   }
 
   /** How long no heartbeat could be sent. */
@@ -105,7 +111,7 @@ export class Heartbeat implements Part {
 
   async run(signal: AbortSignal): Promise<void> {
     const { onError } = this.#options;
-    await repeat(() => this.#beat(), { every_ms: timings.heartbeat_ms, signal, onError });
+    await repeat(() => this.#beat(), { every_ms: timings.heartbeat_ms, wake: this.#isDue, signal, onError });
   }
 
   async #beat(): Promise<void> {
