@@ -38,6 +38,8 @@ export async function measureChanges(bench: BenchStack, sizes: Sizes): Promise<S
   const ids = rows.map(({ id }) => id);
   const url = await stack.databaseUrl();
   const measured: Round[] = [];
+  say('warming');
+  await commitFor(url, ids, sizes.commits_s);
   for (let round = 0; round < sizes.rounds; round++) {
     await drained(catalog);
     const before = cpuTime([workerPid]);
