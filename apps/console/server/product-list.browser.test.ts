@@ -144,6 +144,7 @@ test('a view is saved under a name, opened again and forgotten', async () => {
   await page.getByRole('button', { name: 'My one product' }).waitFor();
   await page.goto(new URL('/products', page.url()).href);
   await page.getByRole('button', { name: 'Views' }).click();
+  await page.getByRole('menuitem', { name: 'My one product' }).waitFor();
   expect(await accessibilityProblems(page)).toEqual([]);
   await page.getByRole('menuitem', { name: 'My one product' }).click();
   await page.waitForURL(
