@@ -1,4 +1,5 @@
 import { stressPart } from '@catalog/testing';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { backoff, Flag, pause, repeat, startPart, together, untilAborted, withDeadline } from './index.ts';
 
@@ -177,18 +178,23 @@ test('the stress of a part fails when a run does not end, and when it leaves a t
 test('a repeated work begins at once when it is woken, and once for all wakes of a round', async () => {
   const wake = new Flag();
   const stop = new AbortController();
-  let rounds = 0;
-  const work = async () => {
-    rounds += 1;
-    await pause(20);
+  const rounds: PromiseWithResolvers<void>[] = [];
+  const work = () => {
+    rounds.push(Promise.withResolvers<void>());
+    return rounds.at(-1)?.promise ?? Promise.resolve();
   };
   const running = repeat(work, { signal: stop.signal, every_ms: 60_000, onError: () => {}, wake });
   for (let wakes = 0; wakes < 5; wakes++) wake.raise();
-  await expect.poll(() => rounds).toBe(2);
-  await pause(60);
-  expect(rounds).toBe(2);
+  rounds[0]?.resolve();
+  await nextTurn();
+  expect(rounds).toHaveLength(2);
+  rounds[1]?.resolve();
+  await nextTurn();
+  expect(rounds).toHaveLength(2);
   wake.raise();
-  await expect.poll(() => rounds).toBe(3);
+  await nextTurn();
+  expect(rounds).toHaveLength(3);
+  rounds[2]?.resolve();
   stop.abort();
   await running;
 });

@@ -56,7 +56,7 @@ interface FollowOptions {
   readonly probe: ReaderProbe;
   readonly of: Followable;
   readonly username: string;
-  /** Turns of a person to ask the worker for traces. */
+  /** Each person has a few turns at once to ask the worker for traces. */
   readonly looks: CallerTurns;
   /** Milliseconds by which the clock of Postgres is ahead of the one of this process. */
   readonly clockOffset_ms: number;

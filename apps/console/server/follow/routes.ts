@@ -24,7 +24,7 @@ export interface FollowDependencies {
   readonly probe: (username: string) => ReaderProbe;
   /** Places for open streams. */
   readonly streams: CallerPlaces;
-  /** Turns of a person to ask the worker for traces, or the readers what they hold. */
+  /** Each person has a few turns at once: to ask the worker for traces, and to ask the readers what they hold. */
   readonly looks: CallerTurns;
 }
 

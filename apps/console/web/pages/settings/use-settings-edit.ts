@@ -82,7 +82,7 @@ export function useSettingsEdit() {
     }
   }
 
-  /** Fills the form with what another person saved, except for the settings in `mine`: those keep what was typed here. */
+  /** Fills the form with what another person saved. The settings in `mine` keep what this person has typed. */
   function rebaseOnTheirs(mine: readonly SettingName[]): void {
     setSaveError(undefined);
     setEdit((now) => {
