@@ -93,7 +93,10 @@ export class Follow {
       status === 404 ? this.#isDelete : version >= this.#version;
     probe
       .untilFresh(of.path, isFresh, (instance, at_ms) => this.#note(instance, at_ms), this.#ended.signal)
-      .catch((error: unknown) => this.#fail(error));
+      .catch((error: unknown) => {
+        // The end breaks off requests that are under way.
+        if (!this.#ended.signal.aborted) this.#fail(error);
+      });
   }
 
   /** The change was committed with this version. */
@@ -138,8 +141,6 @@ export class Follow {
   }
 
   #fail(error: unknown): void {
-    // The end breaks off requests that are under way.
-    if (this.#isDone) return;
     this.#problem = error instanceof Error ? error.message : String(error);
     this.#tell();
   }
@@ -165,6 +166,8 @@ export class Follow {
       this.#tell();
       await new Promise((resolve) => setTimeout(resolve, look_ms));
     }
+    // The last look may open other connections to the readers, and close these.
+    this.#ended.abort();
     try {
       this.#views = await this.#options.probe.views(this.#options.of.path);
     } catch (error) {
