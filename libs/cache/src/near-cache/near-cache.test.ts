@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { Freshness } from '../channel/freshness.ts';
+import { hashOfKey } from './key-hash.ts';
 import { NearCache, NearEntry } from './near-cache.ts';
 
 let now_ms: number;
@@ -182,4 +184,39 @@ test('entries that are read by their handles only are displaced after those that
   // One of the ten is displaced by now, and eight more will be.
   for (let last = 0; last < 8; last++) keep(`n${last}`, 1);
   expect([near.getBy(handle, now_ms)?.version, near.getStale('k9')]).toEqual([1, undefined]);
+});
+
+test('whatever was kept, replaced, displaced or forgotten, it finds each key that it holds', () => {
+  const step = fc.record({
+    key: fc.integer({ min: 0, max: 40 }).map(String),
+    size: fc.integer({ min: 1, max: 2_000 }),
+    ends: fc.constantFrom('kept', 'kept', 'kept', 'forgotten', 'all forgotten'),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      let version = 0;
+      for (const { key, size, ends } of steps) {
+        const ticket = near.begin(key, freshness);
+        near.offer(ticket, entry(++version, size));
+        near.end(ticket);
+        if (ends === 'forgotten') near.forget(key);
+        if (ends === 'all forgotten') near.forgetAll();
+      }
+      for (let key = 0; key <= 40; key++) expect(near.get(`${key}`)).toBe(near.getStale(`${key}`));
+    }),
+  );
+});
+
+test('loads of keys that share a hash do not touch each other', () => {
+  const hash = hashOfKey('b');
+  const a = near.begin('a', freshness, hash);
+  const b = near.begin('b', freshness, hash);
+  near.invalidate('b', 5);
+  expect([a.floor, b.floor]).toEqual([0, 5]);
+  near.end(a);
+  near.invalidate('b', 6);
+  expect(b.floor).toBe(6);
+  near.end(b);
+  near.invalidate('b', 7);
+  expect(b.floor).toBe(6);
 });

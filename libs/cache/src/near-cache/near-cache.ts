@@ -2,6 +2,8 @@ import { PassingMap } from '@catalog/runtime';
 import { LRUCache } from 'lru-cache';
 import type { Freshness } from '../channel/freshness.ts';
 import { limits as cacheLimits } from '../timings.ts';
+import { CountingFilter } from './counting-filter.ts';
+import { hashOfKey } from './key-hash.ts';
 
 /** What this process holds of a key. The near cache may keep it. */
 export class NearEntry {
@@ -43,13 +45,15 @@ type Held = { -readonly [Field in keyof NearHandle]: NearHandle[Field] };
 /** Taken before a load, to offer its result. An invalidation that overtakes the load makes the ticket worthless. */
 export interface Ticket {
   readonly key: string;
+  /** `hashOfKey` of it. */
+  readonly hash: number;
   /** Of the server that holds the key. */
   readonly freshness: Freshness;
   /** -1 if that was not sound. */
   readonly epoch: number;
   /** The highest version that an invalidation has named since the ticket was taken. */
   floor: number;
-  /** An earlier load of the same key, still in flight. */
+  /** An earlier load of the same key, or of one with the same hash, still in flight. */
   earlier: Ticket | undefined;
 }
 
@@ -68,16 +72,27 @@ export class NearCache {
   readonly #entries: LRUCache<string, NearEntry>;
   /** Keys without a row, the last ones. The entries of older ones are dropped, so that they do not displace values. */
   readonly #missing: LRUCache<string, true>;
-  readonly #inFlight = new PassingMap<string, Ticket>();
+  /** The hashes of the keys in `#entries`. Most keys that Redis is asked for are not there, and the map takes longer to say so. */
+  readonly #hashes: CountingFilter;
+  /** By hash. */
+  readonly #inFlight = new PassingMap<number, Ticket>();
   readonly #now: () => number;
   #hits = 0;
 
   constructor(now: () => number, limits: { maxBytes: number }) {
     this.#now = now;
+    this.#hashes = new CountingFilter(limits.maxBytes / entryOverhead_bytes);
     this.#entries = new LRUCache({
       maxSize: limits.maxBytes,
       sizeCalculation: sizeOf,
-      dispose: letGo,
+      onInsert: (_, key, reason) => {
+        if (reason !== 'update') this.#hashes.add(hashOfKey(key));
+      },
+      // Of an entry that another one replaces too.
+      dispose: (entry, key) => {
+        this.#hashes.remove(hashOfKey(key));
+        letGo(entry);
+      },
     });
     this.#missing = new LRUCache({
       max: Math.max(1, Math.floor((cacheLimits.nearMissingShare * limits.maxBytes) / missing_bytes)),
@@ -89,6 +104,7 @@ export class NearCache {
 
   /** @param now_ms by the clock of this cache; a caller that knows it spares another look at the clock */
   get(key: string, now_ms = this.#now()): NearEntry | undefined {
+    if (!this.#hashes.mayHave(hashOfKey(key))) return undefined;
     const entry = this.#hits++ % hitsPerMove === 0 ? this.#entries.get(key) : this.#entries.peek(key);
     return entry !== undefined && mayServe(entry, now_ms) ? entry : undefined;
   }
@@ -110,22 +126,25 @@ export class NearCache {
     return this.#entries.get(key);
   }
 
-  begin(key: string, freshness: Freshness): Ticket {
+  /** @param hash `hashOfKey(key)`, if the caller has it */
+  begin(key: string, freshness: Freshness, hash = hashOfKey(key)): Ticket {
     const epoch = freshness.soundEpoch();
-    const ticket: Ticket = { key, freshness, epoch, floor: 0, earlier: this.#inFlight.get(key) };
-    this.#inFlight.set(key, ticket);
+    const earlier = this.#inFlight.get(hash);
+    const ticket: Ticket = { key, hash, freshness, epoch, floor: 0, earlier };
+    this.#inFlight.set(hash, ticket);
     return ticket;
   }
 
   end(ticket: Ticket): void {
-    const last = this.#inFlight.get(ticket.key);
+    const { hash, earlier } = ticket;
+    const last = this.#inFlight.get(hash);
     if (last === ticket) {
-      if (ticket.earlier === undefined) this.#inFlight.delete(ticket.key);
-      else this.#inFlight.set(ticket.key, ticket.earlier);
+      if (earlier === undefined) this.#inFlight.delete(hash);
+      else this.#inFlight.set(hash, earlier);
       return;
     }
     for (let later = last; later !== undefined; later = later.earlier)
-      if (later.earlier === ticket) later.earlier = ticket.earlier;
+      if (later.earlier === ticket) later.earlier = earlier;
   }
 
   /**
@@ -135,9 +154,9 @@ export class NearCache {
    * @param mayDisplace whether other entries may have to go for it
    */
   offer(ticket: Ticket, entry: NearEntry, mayDisplace = true): void {
-    const { key, freshness } = ticket;
-    this.#raiseFloors(key, entry.version);
-    const kept = this.#entries.peek(key);
+    const { key, hash, freshness } = ticket;
+    this.#raiseFloors(key, entry.version, hash);
+    const kept = this.#hashes.mayHave(hash) ? this.#entries.peek(key) : undefined;
     if (kept === undefined && !mayDisplace && !this.#hasRoom(key, entry)) return;
     const epoch = freshness.soundEpoch();
     const isOfNow = kept?.freshness === freshness && kept.epoch === epoch;
@@ -170,7 +189,9 @@ export class NearCache {
   }
 
   forgetAll(): void {
-    for (const key of this.#inFlight.keys()) this.#raiseFloors(key, Number.POSITIVE_INFINITY);
+    for (const hash of this.#inFlight.keys())
+      for (let ticket = this.#inFlight.get(hash); ticket !== undefined; ticket = ticket.earlier)
+        ticket.floor = Number.POSITIVE_INFINITY;
     this.#entries.clear();
     this.#missing.clear();
   }
@@ -185,9 +206,9 @@ export class NearCache {
     else this.#missing.delete(key);
   }
 
-  #raiseFloors(key: string, version: number): void {
-    for (let ticket = this.#inFlight.get(key); ticket !== undefined; ticket = ticket.earlier)
-      ticket.floor = Math.max(ticket.floor, version);
+  #raiseFloors(key: string, version: number, hash = hashOfKey(key)): void {
+    for (let ticket = this.#inFlight.get(hash); ticket !== undefined; ticket = ticket.earlier)
+      if (ticket.key === key) ticket.floor = Math.max(ticket.floor, version);
   }
 
   get size(): number {

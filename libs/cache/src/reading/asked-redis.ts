@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { timings } from '../timings.ts';
 import type { Answer } from './answer.ts';
 import type { ReadOptions } from './read-options.ts';

@@ -1,5 +1,6 @@
 import { callerGaveUp, CatalogError, type Entity } from '@catalog/contracts';
 import { withDeadline } from '@catalog/runtime';
+import { hashOfKey } from '../near-cache/key-hash.ts';
 import type { NearCache, Ticket } from '../near-cache/near-cache.ts';
 import { NearReads } from '../near-cache/near-reads.ts';
 import { type Grant, type PrimaryRead, withoutLease } from '../redis/entry-store.ts';
@@ -198,9 +199,10 @@ export class EntityCache<Body extends object = object> {
     const mark = monotonic.mark();
     const place = placeOf(this.entity, key);
     const { reads, freshness } = shards.of(place.cacheKey);
-    const ticket = near.begin(place.cacheKey, freshness);
+    const hash = hashOfKey(place.cacheKey);
+    const ticket = near.begin(place.cacheKey, freshness, hash);
     try {
-      const fresh = await reads.read(place);
+      const fresh = await reads.read(place, hash);
       if (fresh === undefined || !this.#isCurrent(place.cacheKey, mark, fresh.version)) return 'undecided';
       const answer = answerOf<Body>(fresh, now(), fresh.age_ms, 'redis');
       this.#keepCurrent(ticket, answer);

@@ -1,6 +1,8 @@
 const bar = 0x7c;
 const zero = 0x30;
 const nine = 0x39;
+/** See `TextHash`. */
+const { charCodeAt } = String.prototype;
 
 /**
  * The fields in the header of an entry, one after the other; `lua/entry.lua` has the layout. It reads bytes, because a string for
@@ -18,10 +20,11 @@ export class HeaderFields {
   is(text: string): boolean {
     const raw = this.#raw;
     const begin = this.#at;
-    for (let index = 0; index < text.length; index++)
-      if (raw[begin + index] !== text.charCodeAt(index)) return this.#stop();
-    if (raw[begin + text.length] !== bar) return this.#stop();
-    this.#at = begin + text.length + 1;
+    const { length } = text;
+    for (let index = 0; index < length; index++)
+      if (raw[begin + index] !== charCodeAt.call(text, index)) return this.#stop();
+    if (raw[begin + length] !== bar) return this.#stop();
+    this.#at = begin + length + 1;
     return true;
   }
 

@@ -64,6 +64,21 @@ const calls = async (command: string) => {
   return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(info)?.[1] ?? 0);
 };
 
+test('keys that share a hash are read both, and callers of one key share its read', async () => {
+  await Promise.all([write('one'), write('two', { state: 'M' }), write('three')]);
+  const hash = 5;
+  const places = ['one', 'two', 'one', 'three', 'two'].map(place);
+  const asked = places.map((of) => reads.read(of, hash));
+  expect((await Promise.all(asked)).map((found) => found?.text === null)).toEqual([
+    false,
+    true,
+    false,
+    false,
+    true,
+  ]);
+  expect([asked[2], asked[4]]).toEqual([asked[0], asked[1]]);
+});
+
 test('reads of one turn are one MGET with one INFO behind it, and no script', async () => {
   const keys = Array.from({ length: 50 }, (_, index) => `turn:${index}`);
   for (const key of keys) await write(key);

@@ -3,6 +3,7 @@ import type { CacheBreaker } from '../redis/cache-breaker.ts';
 import type { CacheConnection } from '../redis/cache-connection.ts';
 import { generationKey } from '../redis/entry-store.ts';
 import { timings } from '../timings.ts';
+import { hashOfKey } from '../near-cache/key-hash.ts';
 import { HeaderFields } from './header-fields.ts';
 import type { Place } from './place.ts';
 import { ReadWaves } from './read-waves.ts';
@@ -50,7 +51,8 @@ interface TurnRead<Found> extends PromiseWithResolvers<Found | undefined> {
 export class TurnReads {
   readonly #parts: TurnReadsParts;
   readonly #waves: ReadWaves;
-  #waiting = new Map<string, TurnRead<unknown>>();
+  /** By hash. */
+  #waiting = new Map<number, TurnRead<unknown>>();
 
   /** @param waves shared by all servers of the cache */
   constructor(parts: TurnReadsParts, waves = new ReadWaves()) {
@@ -59,11 +61,12 @@ export class TurnReads {
   }
 
   /**
+   * @param hash `hashOfKey` of its key, if the caller has it
    * @returns undefined if only `read_or_lease` can decide what to do with the key
    * @throws CacheUnavailable; an error of the breaker; ioredis errors if Redis fails or is late
    */
-  read(place: Place): Promise<FreshEntry | undefined> {
-    return this.#join(place, servable as Judge<FreshEntry>);
+  read(place: Place, hash = hashOfKey(place.cacheKey)): Promise<FreshEntry | undefined> {
+    return this.#join(place, hash, servable as Judge<FreshEntry>);
   }
 
   /**
@@ -73,21 +76,23 @@ export class TurnReads {
    * @throws as `read`
    */
   readGeneration(list: string): Promise<string | undefined> {
-    return this.#join({ name: list, cacheKey: generationKey(list) }, generationIn);
+    const cacheKey = generationKey(list);
+    return this.#join({ name: list, cacheKey }, hashOfKey(cacheKey), generationIn);
   }
 
   /** Each key has one judge, so all that wait for a key want the same. */
-  #join<Found>(place: NamedKey, judge: Judge<Found>): Promise<Found | undefined> {
-    const present = this.#waiting.get(place.cacheKey) as TurnRead<Found> | undefined;
-    if (present !== undefined) return present.promise;
+  #join<Found>(place: NamedKey, hash: number, judge: Judge<Found>): Promise<Found | undefined> {
+    const present = this.#waiting.get(hash) as TurnRead<Found> | undefined;
+    if (present?.place.cacheKey === place.cacheKey) return present.promise;
+    // Another key with this hash.
+    if (present !== undefined) return this.#join(place, hash + 1, judge);
     const { promise, resolve, reject } = Promise.withResolvers<Found | undefined>();
     if (this.#waiting.size === 0) this.#waves.join(() => this.#send());
-    this.#waiting.set(place.cacheKey, { place, judge, promise, resolve, reject } as TurnRead<unknown>);
+    this.#waiting.set(hash, { place, judge, promise, resolve, reject } as TurnRead<unknown>);
     return promise;
   }
 
   async #send(): Promise<void> {
-    const keys = [...this.#waiting.keys()];
     const reads = [...this.#waiting.values()];
     this.#waiting = new Map();
     const { connection, breaker, freshness } = this.#parts;
@@ -96,7 +101,9 @@ export class TurnReads {
       const { incarnation, replicationId } = connection.requireStoreIdentity();
       const isFresh = freshness.beforeAsking(incarnation);
       const isSetAside = reads.map(({ place }) => freshness.isSetAside(place));
-      const found = await breaker.execute(() => connection.readMany(keys));
+      const found = await breaker.execute(() =>
+        connection.readMany(reads.map(({ place }) => place.cacheKey)),
+      );
       if (found.replicationId !== replicationId) throw new Error(otherIncarnation);
       const mayServe = connection.incarnation === incarnation && isFresh();
       for (const [index, { place, judge, resolve }] of reads.entries()) {
