@@ -3,6 +3,7 @@ import { openRedis } from '@catalog/redis';
 import { reconnectDelay_ms } from '@catalog/runtime';
 import { Command, type Redis } from 'ioredis';
 import { timings } from '../timings.ts';
+import { closeWhenSilent } from './close-when-silent.ts';
 
 /** The cache cannot be asked: Redis is away, or its incarnation is not known yet. */
 export class CacheUnavailable extends Error {
@@ -39,17 +40,17 @@ const keysInRead = 256;
 export const isRedirect = (error: unknown): error is Error =>
   error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(error.message);
 
-/** A GET in front of another command. Redis answers in order, so the timer of the other one serves both. */
-class GetInTurn extends Command {
-  constructor(key: string) {
-    super('get', [key], { replyEncoding: null });
+/** A command in front of another one. Redis answers in order, so the timer of the other one serves both. */
+class CommandInFront extends Command {
+  constructor(name: string, args: string[]) {
+    super(name, args, { replyEncoding: null });
   }
 
   override setTimeout(): void {}
 }
 
 function momentOf(
-  [seconds, microseconds]: readonly (number | string)[],
+  [seconds, microseconds]: readonly (Buffer | number | string)[],
   info: string,
 ): Pick<ManyRead, 'now_ms' | 'replicationId'> {
   return {
@@ -118,17 +119,17 @@ export class CacheConnection {
       connectionName: options.name,
       lazyConnect: true,
       enableAutoPipelining: true,
-      // Those of `readMany`, which are sent together anyway.
-      autoPipeliningIgnoredCommands: ['mget', 'get', 'time', 'info'],
+      // Part of `readMany`, which sends its commands together anyway.
+      autoPipeliningIgnoredCommands: ['info'],
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       commandTimeout: options.call_ms ?? timings.cacheCall_ms,
-      socketTimeout: timings.cacheSilence_ms,
       connectTimeout: 1_000,
       keepAlive: 5_000,
       retryStrategy: reconnectDelay_ms,
     });
+    closeWhenSilent(this.redis, timings.cacheSilence_ms);
     this.redis.on('error', options.onError);
     this.redis.on('ready', () => void this.relearn());
     this.redis.on('close', () => {
@@ -232,7 +233,7 @@ export class CacheConnection {
     stream.cork();
     const answers = Promise.all([
       isShard ? this.#getEach(keys) : this.#getTogether(keys),
-      redis.time(),
+      this.#sendInFront<Buffer[]>('time'),
       redis.info('replication'),
     ]);
     stream.uncork();
@@ -240,22 +241,26 @@ export class CacheConnection {
     return { values, ...momentOf(time, info) };
   }
 
-  async #getTogether(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
-    if (keys.length <= keysInRead) return this.redis.mgetBuffer(...keys);
-    const reads: Promise<(Buffer | null)[]>[] = [];
-    for (let begin = 0; begin < keys.length; begin += keysInRead)
-      reads.push(this.redis.mgetBuffer(...keys.slice(begin, begin + keysInRead)));
-    return (await Promise.all(reads)).flat();
+  #getTogether(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    if (keys.length <= keysInRead) return this.#sendInFront('mget', [...keys]);
+    return Promise.all([
+      this.#getTogether(keys.slice(0, keysInRead)),
+      this.#getTogether(keys.slice(keysInRead)),
+    ]).then((values) => values.flat());
+  }
+
+  #sendInFront<Answer>(name: string, args: string[] = []): Promise<Answer> {
+    const command = new CommandInFront(name, args);
+    void this.redis.sendCommand(command);
+    return command.promise;
   }
 
   /** The values are there when Redis has answered a command that is sent next. */
   #getEach(keys: readonly string[]): (Buffer | null)[] {
     const values = Array<Buffer | null>(keys.length).fill(null);
     for (const [index, key] of keys.entries()) {
-      const read = new GetInTurn(key);
-      void this.redis.sendCommand(read);
-      read.promise.then(
-        (value: Buffer | null) => (values[index] = value),
+      this.#sendInFront<Buffer | null>('get', [key]).then(
+        (value) => (values[index] = value),
         (error: unknown) => {
           if (isRedirect(error)) this.noticeRoleChange(error);
         },
