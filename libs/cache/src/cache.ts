@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { callerGaveUp, type Entity } from '@catalog/contracts';
 import { withDeadline } from '@catalog/runtime';
 import { type CacheStatus, type KeyStatus, SilenceCount, statusOf } from './cache-status.ts';

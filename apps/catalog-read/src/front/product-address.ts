@@ -1,9 +1,12 @@
 import { maxProductsPerAnswer } from '@catalog/contracts';
 
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
+const lowerCaseUuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 const idLength = 36;
 
 export const isId = (text: string): boolean => uuid.test(text);
+/** As the caches and Postgres write an id. */
+export const isLowerCaseId = (text: string): boolean => lowerCaseUuid.test(text);
 
 /** Letters, digits, and what else RFC 3986 (3.3, `pchar`) allows in a path; and encoded bytes. */
 const segment = /^(?:[\w.~!$&'()*+,;=:@-]|%[\da-f]{2})+$/i;

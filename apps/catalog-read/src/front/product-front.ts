@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { type Answer, type NearEntry, outlastsRedis, type Source } from '@catalog/cache';
 import { PRODUCT } from '@catalog/contracts';
 import {
@@ -26,7 +27,7 @@ import type { AtLeast, ProductLookup } from '../products/product-lookup.ts';
 import type { ViewCounters } from '../products/view-counters.ts';
 import { Admission, type Admitted } from './admission.ts';
 import { ProductHeads } from './answer-heads.ts';
-import { idsInList, isId, type ProductAddress, productAddress } from './product-address.ts';
+import { idsInList, isId, isLowerCaseId, type ProductAddress, productAddress } from './product-address.ts';
 
 export interface ProductFrontDeps {
   readonly lookup: ProductLookup;
@@ -98,7 +99,7 @@ export class ProductFront implements Front {
     if (!isNear) {
       this.#observed.began(res, this.#seriesOf(one, 'GET', 200).labels.route, began_ms);
       // Not, if the near cache knows that there is no such product.
-      const asksRedis = near === undefined && !one.isSku && outlastsRedis(admitted.until_ms);
+      const asksRedis = near === undefined && isLowerCaseId(one.key) && outlastsRedis(admitted.until_ms);
       void this.#readOne(res, method, one, admitted, this.#find(one, admitted, asksRedis), began_ms);
       return 'later';
     }
@@ -120,7 +121,7 @@ export class ProductFront implements Front {
     const near = this.#near(one, began_ms);
     const product = near && preparedProduct(near);
     const isNear = near !== undefined && product !== undefined;
-    if (!isNear && (near !== undefined || (!one.isSku && !isId(one.key)))) return undefined;
+    if (!isNear && (near !== undefined || (!one.isSku && !isLowerCaseId(one.key)))) return undefined;
     const admitted = this.#admission.admitPlain(headers, socket, !isNear, 1);
     if (admitted === undefined) return undefined;
     if (!isNear) return this.#findRepeated(socket, one, admitted, began_ms);
@@ -228,14 +229,12 @@ export class ProductFront implements Front {
     }
   }
 
-  /** @param asksRedis first, and alone: most products are there */
+  /** @param asksRedis for this id, first and alone: most products are there */
   async #find({ isSku, key }: ProductAddress, admitted: Admitted, asksRedis: boolean): Promise<Answer> {
     const { lookup } = this.#deps;
     if (isSku) return lookup.bySku(key, anyVersion(admitted));
-    const id = key.toLowerCase();
-    // The near cache was asked for the id as it is written.
-    const asked = asksRedis && id === key ? await lookup.askRedis(id, admitted.callerKey) : undefined;
-    if (typeof asked !== 'object') return lookup.byId(id, anyVersion(admitted), asked);
+    const asked = asksRedis ? await lookup.askRedis(key, admitted.callerKey) : undefined;
+    if (typeof asked !== 'object') return lookup.byId(key.toLowerCase(), anyVersion(admitted), asked);
     lookup.pay(admitted.callerKey, asked.answer);
     return asked.answer;
   }

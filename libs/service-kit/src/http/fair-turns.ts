@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 
 /** What one address, or one /64 of IPv6, has of this server. */
 export class AddressShare {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { Logger } from '../logging/logger.ts';
 import { Found, type Front, type PlainHeaders, plainHeaders } from './front.ts';
 import { httpLimits } from './limits.ts';
