@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
 /** How soon a page shows its content, loaded again or in a new tab, and that nothing moves meanwhile. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { BrowserContext, Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { appOfFile } from './testing/app-of-file.ts';
@@ -67,19 +70,20 @@ async function timeUntilContent(page: Page, load: () => Promise<unknown>): Promi
 /** Loads the page in a new tab, as a person does who comes back, and then once more. */
 async function load(
   context: BrowserContext,
-  path: string,
+  address: string,
   selector: string,
   look: (page: Page) => Promise<unknown>,
 ): Promise<{ newTab_ms: number; again_ms: number }> {
   const page = await context.newPage();
   await page.addInitScript(watch, selector);
-  const newTab_ms = await timeUntilContent(page, () => page.goto(app.url + path, { waitUntil: 'commit' }));
+  const newTab_ms = await timeUntilContent(page, () => page.goto(address, { waitUntil: 'commit' }));
   await look(page);
   const again_ms = await timeUntilContent(page, () => page.reload({ waitUntil: 'commit' }));
   await page.close();
   return { newTab_ms, again_ms };
 }
 
+const show = (times: readonly number[]): string => `${median(times)} ms (${times.join(', ')})`;
 const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0;
 
 /** These need what an earlier answer has named. */
@@ -102,18 +106,35 @@ test('every page of the app is measured here', () => {
   expect([...new Set([...measured, '/orders/:id'])].toSorted()).toEqual(Object.keys(appPages).toSorted());
 });
 
+test('what the browser itself takes: a page with one word, from a server that does nothing else', async () => {
+  const server = createServer((_, res) =>
+    res.setHeader('Content-Type', 'text/html').end('<!doctype html><title>Word</title><p>Word</p>'),
+  );
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const context = (await app.open('admin', { path: '/settings' })).context();
+  const took = [];
+  for (let n = 0; n < loads; n++) took.push(await load(context, address, 'p', async () => undefined));
+  server.close();
+  const again_ms = took.map((one) => one.again_ms);
+  const newTab_ms = took.map((one) => one.newTab_ms);
+  console.log(`one word: ${show(again_ms)}, in a new tab ${show(newTab_ms)}`);
+  expect(Math.min(...again_ms, ...newTab_ms)).toBeLessThan(most_ms);
+});
+
 test.each(pages)(
   '%s shows its content soon after it is loaded, and nothing moves',
   async (path, selector) => {
     const context = (await app.open('admin', { path })).context();
     // The first load fills the cache of the browser.
-    await load(context, path, selector, async () => undefined);
+    const address = app.url + path;
+    await load(context, address, selector, async () => undefined);
     const again_ms: number[] = [];
     const newTab_ms: number[] = [];
     let shift = 0;
     const late: string[] = [];
     for (let n = 0; n < loads; n++) {
-      const took = await load(context, path, selector, async (page) => {
+      const took = await load(context, address, selector, async (page) => {
         // Answers that come later may move something too.
         await page.waitForTimeout(n === 0 ? 1_500 : 300);
         shift = Math.max(shift, await page.evaluate(() => window.shift));
@@ -122,7 +143,6 @@ test.each(pages)(
       again_ms.push(took.again_ms);
       newTab_ms.push(took.newTab_ms);
     }
-    const show = (times: readonly number[]): string => `${median(times)} ms (${times.join(', ')})`;
     console.log(`${path.replace(id, '<id>')}: ${show(again_ms)}, in a new tab ${show(newTab_ms)}`);
     expect(late).toEqual([]);
     expect(Math.min(...again_ms, ...newTab_ms)).toBeLessThan(most_ms);
