@@ -51,6 +51,13 @@ test('a file is mapped, checked, corrected and imported, and its header is remem
     .waitFor();
   expect(await app.valueOf(id, 'price_minor')).toBe(1234);
 
+  const log = await app.open('viewer', { path: '/audit-log?kind=product' });
+  await log
+    .getByRole('row', { name: /editor imported the file prices\.csv 1 created, 1 changed, 1 failed.*done/ })
+    .waitFor();
+  await log.getByRole('row', { name: /checked the file prices\.csv would create 1 and change 1/ }).waitFor();
+  await log.getByRole('row', { name: /1 of 3 records failed, so nothing changed.*not accepted/ }).waitFor();
+
   await page.reload();
   await page.getByLabel(/Drop a file here/).setInputFiles(file);
   await expect.poll(() => check.isEnabled()).toBe(true);
@@ -91,6 +98,23 @@ test('failed rows are corrected in their file and imported as it is', async () =
   await check.click();
   await page.getByRole('button', { name: 'Import: create 1, change 0' }).click();
   await page.getByText('Imported. Every cache hears of each changed product.').waitFor();
+});
+
+test('the template is a file that can be dropped on the page, and checked as it is', async () => {
+  const page = await app.open('editor', { path: '/import' });
+  const saved = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Template' }).click();
+  const text = await readFile(await (await saved).path(), 'utf8');
+  const dropped = await page.evaluateHandle((content) => {
+    const data = new DataTransfer();
+    data.items.add(new File([content], 'dropped.csv', { type: 'text/csv' }));
+    return data;
+  }, text);
+  await page.locator('.drop').dispatchEvent('drop', { dataTransfer: dropped });
+  await page.getByRole('heading', { name: 'dropped.csv' }).waitFor();
+  await page.getByRole('button', { name: 'Check without changing anything' }).click();
+  await page.getByText('Checked. Nothing has changed yet.').waitFor();
+  expect(await page.getByRole('button', { name: 'Import: create 1, change 0' }).isEnabled()).toBe(true);
 });
 
 test('an import shows how fast it is and what is left, and can be cancelled', async () => {
@@ -273,6 +297,9 @@ describe.each(['light', 'dark'] as const)('%s', (scheme) => {
         ['orders', '/orders'],
         ['order', `/orders/${id}`],
         ['audit-log', '/audit-log'],
+        ['break-it', '/break-it'],
+        ['keys', '/keys'],
+        ['job-keys', '/keys?job=refresh%2F0'],
       ] as const) {
         await page.goto(app.url + path);
         await page.getByRole('heading', { level: 1 }).waitFor();

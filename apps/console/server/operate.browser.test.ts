@@ -37,10 +37,14 @@ test('the overview shows each part of the path of a change, each near cache, and
   await expect.poll(() => nearCaches.count()).toBe(2);
   expect(await path.getByText(/^\d+(?:\.\d)? ms$/).count()).toBe(2);
   const latest = region(page, 'Live changes');
-  await latest.getByText('Nothing has changed since this page was opened.').waitFor();
+  // What was applied before the page was opened.
+  await latest
+    .getByRole('row', { name: new RegExp(sku) })
+    .getByText('created: Test product')
+    .waitFor();
   await setPrice(id, 2999);
-  const row = latest.getByRole('row', { name: new RegExp(sku) });
-  await row.getByText('price').waitFor();
+  const row = latest.getByRole('row', { name: new RegExp(`${sku} price`) });
+  await row.waitFor();
   expect(await row.textContent()).toMatch(/price 10\.00 EUR 29\.99 EUR.*SQL.*\d m?s/);
   expect(await accessibilityProblems(page)).toEqual([]);
 });
@@ -53,19 +57,45 @@ test('live changes name who changed what, are filtered by person, and lead to th
   await ann.getByLabel('Brand').fill('Brand of ann');
   await ann.getByRole('button', { name: 'Save' }).click();
   await setPrice(other.id, 500);
-  const row = (sku: string) => page.getByRole('row', { name: new RegExp(sku) });
-  await row(one.sku).getByText('Brand of ann').waitFor();
-  expect(await row(one.sku).textContent()).toMatch(/brand Test brand Brand of ann.*ann/);
-  await row(other.sku).waitFor();
+  const row = (sku: string, field: string) => page.getByRole('row', { name: new RegExp(`${sku} ${field}`) });
+  await row(one.sku, 'brand').waitFor();
+  expect(await row(one.sku, 'brand').textContent()).toMatch(/brand Test brand Brand of ann.*ann/);
+  await row(other.sku, 'price').waitFor();
   await page.getByLabel('Filter the changes').fill('ann');
-  await row(other.sku).waitFor({ state: 'detached' });
-  await row(one.sku)
+  await row(other.sku, 'price').waitFor({ state: 'detached' });
+  await row(one.sku, 'brand')
     .getByRole('link', { name: `Job of ${one.sku}` })
     .click();
   await page.waitForURL(/\/queues\/queue\/invalidation\/\d+/);
   await page.getByText(`product:${one.id}`).first().waitFor();
   await page.goBack();
   await page.waitForURL(/\/changes/);
+});
+
+test('a paused list of changes stays, and what the page has missed or held is shown once when it goes on', async () => {
+  const [before, missed, held] = [await app.newProduct(), await app.newProduct(), await app.newProduct()];
+  await setPrice(before.id, 1_100);
+  const page = await app.open('viewer', {
+    path: '/changes',
+    prepare: (page) => page.route('**/api/live', (route) => route.abort()),
+  });
+  const rows = (sku: string) => page.getByRole('row', { name: new RegExp(`${sku} price`) });
+  await rows(before.sku).waitFor();
+  await page.getByText(/^not live since/).waitFor();
+  await setPrice(missed.id, 1_200);
+  await page.unroute('**/api/live');
+  await page.getByText('live', { exact: true }).waitFor();
+  await rows(missed.sku).waitFor();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await setPrice(held.id, 1_300);
+  const goOn = page.getByRole('button', { name: /^Go on \([1-9]/ });
+  await goOn.waitFor();
+  expect(await rows(held.sku).count()).toBe(0);
+  await goOn.click();
+  for (const { sku } of [before, missed, held]) {
+    await rows(sku).first().waitFor();
+    expect(await rows(sku).count()).toBe(1);
+  }
 });
 
 test('all tabs of a browser share one live stream, and another takes it over when its tab is closed', async () => {
@@ -102,6 +132,25 @@ test('all tabs of a browser share one live stream, and another takes it over whe
     })
     .toBeGreaterThan(0);
   for (const tab of tabs) await seenIn(tab, other.sku);
+});
+
+test('each page names itself in its tab, also after a step to another page', async () => {
+  const { id } = await app.newProduct({ name: 'A titled product' });
+  const page = await app.open('viewer', { path: `/products/${id}` });
+  await expect.poll(() => page.title()).toBe('A titled product · Catalog console');
+  for (const name of [
+    'Overview',
+    'Products',
+    'Changes',
+    'Orders',
+    'Import',
+    'Audit log',
+    'People',
+    'Settings',
+  ]) {
+    await page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
+    await expect.poll(() => page.title()).toBe(`${name} · Catalog console`);
+  }
 });
 
 test('a job that is gone is answered with a page that says so', async () => {

@@ -99,13 +99,13 @@ test('a save over a change that this page has not seen opens a dialog that merge
 });
 
 test('Back shows the product as it is, never an old form', async () => {
-  const { id, sku } = await app.newProduct();
+  const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByLabel('Name', { exact: true }).waitFor();
   await page.getByRole('link', { name: 'Changes' }).click();
   await page.getByRole('heading', { name: 'Changes' }).waitFor();
   await bySql(id, 'Newer');
-  await page.getByRole('link', { name: sku, exact: true }).waitFor();
+  await page.getByRole('row', { name: /name Test product Newer/ }).waitFor();
   await page.goBack();
   await expect.poll(() => page.getByLabel('Name', { exact: true }).inputValue()).toBe('Newer');
 });
@@ -179,7 +179,7 @@ test('the page of a product shows how often it was read', async () => {
   await expect.poll(() => page.getByText(/1,41[23] views/).count()).toBe(1);
 });
 
-test('stock is received and shown', async () => {
+test('stock is received, corrected and shown', async () => {
   const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });
   await page.getByRole('button', { name: 'Receive or correct…' }).click();
@@ -190,6 +190,12 @@ test('stock is received and shown', async () => {
   await page.getByRole('heading', { name: '12 on hand now' }).waitFor();
   const stock = page.getByRole('region', { name: 'Stock' });
   await expect.poll(() => stock.textContent()).toContain('12 on hand');
+  await page.getByRole('button', { name: 'Receive or correct…' }).click();
+  await page.getByLabel('Pieces').fill('-2');
+  await page.getByText('12 on hand, 10 afterwards').waitFor();
+  await page.getByLabel('Why').fill('broken');
+  await page.getByRole('button', { name: 'Book' }).click();
+  await expect.poll(() => stock.textContent()).toContain('10 on hand');
 });
 
 test('the palette and a dialog give the focus back when they are closed', async () => {

@@ -24,6 +24,7 @@ afterAll(async () => {
 });
 
 const changes = 'get /v1/changes';
+const latest = 'get /v1/changes/latest';
 const ofTransaction = 'get /v1/transactions/{transaction}/changes';
 const stream = 'get /v1/changes/stream';
 const audits = 'post /v1/audits';
@@ -57,6 +58,8 @@ test('every answer matches the OpenAPI document', async () => {
   await expectAnswer(changes, `/v1/changes?key=product:${id}`, 200);
   await expectAnswer(changes, '/v1/changes?key=app:settings', 200);
   await expectAnswer(changes, '/v1/changes?key=nothing', 400);
+  await expectAnswer(latest, '/v1/changes/latest', 200);
+  await expectAnswer(latest, '/v1/changes/latest?limit=9', 400);
   await expectAnswer(ofTransaction, '/v1/transactions/1/changes', 200);
   await expectAnswer(ofTransaction, '/v1/transactions/x/changes', 400);
   await expectAnswer(audits, '/v1/audits', 200);
@@ -78,6 +81,7 @@ test('every answer matches the OpenAPI document', async () => {
   await expectAnswer(purges, '/v1/purges', 415);
   for (const [status, options] of refused) {
     await expectAnswer(changes, '/v1/changes?key=app:settings', status, options);
+    await expectAnswer(latest, '/v1/changes/latest', status, options);
     await expectAnswer(ofTransaction, '/v1/transactions/1/changes', status, options);
     await expectAnswer(stream, '/v1/changes/stream', status, options);
     await expectAnswer(audits, '/v1/audits', status, options);

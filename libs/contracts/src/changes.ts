@@ -77,5 +77,5 @@ export const transactionChangesSchema = z.strictObject({
 });
 export type TransactionChanges = z.infer<typeof transactionChangesSchema>;
 
-/** The worker's answer to `GET /v1/changes?key=`, the newest first. */
+/** The worker's answer to `GET /v1/changes?key=` and to `GET /v1/changes/latest`, the newest first. */
 export const changeTracesSchema = z.strictObject({ data: z.array(shownTraceSchema) });

@@ -92,6 +92,39 @@ test('a save, a created product and an import name what they were about', async 
   });
 });
 
+test('an import names its file, and how many records became what', async () => {
+  const id = '01900000-0000-7000-8000-000000000002';
+  const counts = { received: 3, created: 1, updated: 1, unchanged: 0, skipped: 0, failed: 1 };
+  running.worker.answers['/v1/imports'] = { status: 200, body: JSON.stringify({ ...counts, errors: [] }) };
+  const sent = await running.call('POST', '/api/imports', {
+    cookie,
+    body: 'sku\nA\n',
+    headers: {
+      'Content-Type': 'text/csv',
+      'Import-Id': id,
+      'Import-File': `${encodeURIComponent('Preise für\n')}${'x'.repeat(300)}.csv`,
+    },
+  });
+  expect(await sent.json()).toMatchObject(counts);
+  await recorded(1);
+  const file = `Preise für ${'x'.repeat(189)}`;
+  expect(await actions()).toMatchObject([
+    { action: 'product.import', target: id, detail: { ...counts, file } },
+  ]);
+});
+
+test('an import with a strange name, many columns or an answer that is no JSON is recorded too', async () => {
+  const query = `?columns=${'%22'.repeat(2_000)}`;
+  running.worker.answers[`/v1/imports${query}`] = { status: 502, body: 'no JSON' };
+  await running.call('POST', `/api/imports${query}`, {
+    cookie,
+    body: 'sku\nA\n',
+    headers: { 'Content-Type': 'text/csv', 'Import-File': '%E0%A4%A' },
+  });
+  await recorded(1);
+  expect(await actions()).toMatchObject([{ status: 502, detail: { columns: '"'.repeat(1_000) } }]);
+});
+
 test('actions on queues and sessions are stored, without the password', async () => {
   await running.call('PUT', '/queues/api/queues/refresh/pause', { cookie, json: {} });
   await running.call('PUT', '/queues/api/queues/refresh/resume', { cookie, json: {} });

@@ -22,6 +22,11 @@ export interface Forwarded {
   readonly role: UserRole;
   /** Its name in the audit log. Every call that may change something has one. */
   readonly action?: string;
+  /** What the audit log keeps of the request, instead of what was sent, and of the answer. */
+  readonly notes?: {
+    readonly sent: (req: Request) => Record<string, unknown>;
+    readonly answered: (body: unknown) => Record<string, unknown>;
+  };
   /** A body that is passed on while it arrives, and how long the answer may take. */
   readonly upload?: { readonly timeout_ms: number };
   /** Whether it is a search, unless the query names ids. */
@@ -106,7 +111,9 @@ async function forward(
   res.on('close', () => gone.abort());
   const body =
     route.upload === undefined && hasBody(req) ? Buffer.from(await readBody(req, mostBodyBytes)) : undefined;
-  if (route.action !== undefined) noteActed(res, sentBy(req, body));
+  const noted = route.notes?.sent(req);
+  if (route.action !== undefined)
+    noteActed(res, { ...sentBy(req, body), ...(noted !== undefined && { detail: noted }) });
   const { username } = signedIn(res);
   const isSearch = route.isSearch === true && req.query['ids'] === undefined;
   const call: ServiceCall = {
@@ -126,6 +133,14 @@ async function forward(
   // A created product is named by its address.
   const created = response.headers.get('location')?.split('/').at(-1);
   if (created !== undefined) noteActed(res, { target: created });
+  if (route.notes !== undefined) {
+    const answered = await response
+      .clone()
+      .json()
+      .then(route.notes.answered)
+      .catch(() => ({}));
+    noteActed(res, { detail: { ...noted, ...answered } });
+  }
   await passOn(response, res);
 }
 

@@ -1,6 +1,7 @@
 /** Every call to another service that needs nothing of the console but a sign-in. A test compares it with the roles. */
 import { OPERATE_SCOPE } from '@catalog/contracts';
 import type { Forwarded } from './forward.ts';
+import { importCounts, importSent } from './import-notes.ts';
 
 /** For a whole upload or export. An import of a million rows takes about a minute, and longer from a slow line. */
 export const longestFile_ms = 3_600_000;
@@ -46,6 +47,7 @@ export const forwarded: readonly Forwarded[] = [
     action: 'product.import',
     to: '/v1/imports',
     upload: { timeout_ms: longestFile_ms },
+    notes: { sent: importSent, answered: importCounts },
     longWork: 'imports',
   },
   { ...looksAtWrites, path: '/api/imports/:id', to: '/v1/imports/:id' },
@@ -72,6 +74,14 @@ export const forwarded: readonly Forwarded[] = [
   { ...looksAtOrders, path: '/api/reports/sales', to: '/v1/reports/sales' },
 
   { ...operates, method: 'get', path: '/api/traces', to: '/v1/changes', role: 'viewer', isLook: true },
+  {
+    ...operates,
+    method: 'get',
+    path: '/api/changes/latest',
+    to: '/v1/changes/latest',
+    role: 'viewer',
+    isLook: true,
+  },
   {
     ...operates,
     method: 'get',

@@ -48,6 +48,7 @@ test.each([
   ['POST', '/api/imports', 1, 0],
   ['GET', '/api/traces?key=app:settings', 2, 20],
   ['GET', '/api/transactions/1/changes', 2, 20],
+  ['GET', '/api/changes/latest', 2, 20],
   ['GET', '/api/settings/readers', 2, 20],
 ])('%s %s: a person gets %i at once, and others still get theirs', async (method, path, atOnce, waiting) => {
   await using service = await slowService();

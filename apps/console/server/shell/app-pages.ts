@@ -1,6 +1,7 @@
 /** The pages of the app by address. `web/router.tsx` has the same; a test compares them. */
 import { parseCacheKey, PRODUCT, type UserRole } from '@catalog/contracts';
 import { actionsAddress, auditSearch } from '../../web/pages/audit-log/search.ts';
+import { latestChangesAddress } from '../../web/pages/changes/addresses.ts';
 import {
   auditsAddress,
   cachedAddress,
@@ -29,7 +30,7 @@ const nothing = (): readonly string[] => [];
 const system = ['/api/state', '/api/series?span=15m'];
 
 export const appPages: Readonly<Record<string, AppPage>> = {
-  '/': { file: 'pages/overview/overview.tsx', asks: () => system },
+  '/': { file: 'pages/overview/overview.tsx', asks: () => [...system, latestChangesAddress] },
   '/products': {
     file: 'pages/products/products.tsx',
     asks({ query }) {
@@ -46,7 +47,7 @@ export const appPages: Readonly<Record<string, AppPage>> = {
       `/api/products/${id}/views`,
     ],
   },
-  '/changes': { file: 'pages/changes/changes.tsx', asks: nothing },
+  '/changes': { file: 'pages/changes/changes.tsx', asks: () => [latestChangesAddress] },
   '/keys': {
     file: 'pages/keys/keys.tsx',
     asks({ query: { key, job } }) {

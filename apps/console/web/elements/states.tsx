@@ -1,5 +1,5 @@
 /** How a part of a page looks while it loads, after it failed, and when there is nothing to show. */
-import type { ReactNode } from 'react';
+import { useEffect, type ReactNode } from 'react';
 import { textOf } from '../http/api.ts';
 
 /** Keeps its height, so that nothing shifts. It shows only after 100 ms: most answers are faster. */
@@ -37,15 +37,19 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
+/** The title is also that of the browser's tab. */
 export function PageHead({
   title,
   note,
   children,
 }: {
-  title: ReactNode;
+  title: string;
   note?: ReactNode;
   children?: ReactNode;
 }) {
+  useEffect(() => {
+    document.title = `${title} · Catalog console`;
+  }, [title]);
   return (
     <header className="page-head">
       <div className="page-title">

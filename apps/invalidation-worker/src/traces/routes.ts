@@ -16,6 +16,8 @@ import { LiveChanges, streamLimits } from './event-stream.ts';
 
 /** Changes of one key that a trace shows. */
 const mostTraces = 100;
+/** Changes of all keys that a list begins with. */
+const mostLatest = 50;
 /** Callers that wait for a look. More of them would wait for longer than a page does. */
 const mostWaiting = 20;
 
@@ -26,7 +28,7 @@ const transactionSchema = z
   .transform(Number);
 
 interface TraceRoutesOptions {
-  readonly traces: Pick<ChangeTraces, 'ofKey' | 'ofTransaction'>;
+  readonly traces: Pick<ChangeTraces, 'ofKey' | 'latest' | 'ofTransaction'>;
   readonly broadcast: ChangeBroadcast;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
@@ -61,6 +63,20 @@ export function traceRoutes({ traces, broadcast, stopping }: TraceRoutesOptions)
         if (parsed === undefined) throw new Error(`the schema accepted a key of no entity: ${key}`);
         const { entity, key: own } = parsed;
         const data = await look(() => traces.ofKey(entity.name, own, mostTraces));
+        res.set('Cache-Control', 'no-store').json({ data: data.map(shownTrace) });
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/v1/changes/latest',
+      summary: 'The changes of all keys that were applied last',
+      description: `What a list of live changes begins with: at most ${mostLatest} of the replay window, 5 minutes. The stream brings those that follow. A change has the same \`seq\` in both.`,
+      scope: OPERATE_SCOPE,
+      query: z.strictObject({}),
+      answers: { 200: { description: 'The traces.', schema: changeTracesSchema } },
+      async handle(_input, res) {
+        const data = await look(() => traces.latest(mostLatest));
         res.set('Cache-Control', 'no-store').json({ data: data.map(shownTrace) });
       },
     }),

@@ -103,6 +103,24 @@ test('a key without a recent change has no traces', async () => {
   expect(await traces('sku:of nobody')).toEqual([]);
 });
 
+test('the latest changes are those of all keys, the last applied one first, and no more than a list shows', async () => {
+  const [first = ''] = await stores.insertProducts(1);
+  await stores.settled();
+  const [second = ''] = await stores.insertProducts(1);
+  await stores.settled();
+  const latest = async () =>
+    changeTracesSchema.parse(await (await worker.call('GET', '/v1/changes/latest')).json()).data;
+  const listed = await latest();
+  const at = (id: string) => listed.findIndex(({ key }) => key === `product:${id}`);
+  // A product by its id and by its SKU.
+  expect(at(second)).toBeLessThan(2);
+  expect(at(first)).toBeGreaterThan(at(second));
+  expect(listed.find(({ key }) => key === `product:${first}`)).toEqual((await traces(`product:${first}`))[0]);
+  await stores.insertProducts(100);
+  await stores.settled();
+  expect(await latest()).toHaveLength(50);
+});
+
 test('the stream shows changes as they are applied and refreshed, also by another worker', async () => {
   await using another = await startWorker(stores);
   await another.ready();
@@ -197,6 +215,7 @@ test.each([
   ['/v1/changes?key=app:settings&key=app:settings', 'key', 'must be given once'],
   ['/v1/changes?key=app:settings&since=1', 'since', 'is not known here'],
   ['/v1/changes/stream?key=app:settings', 'key', 'is not known here'],
+  ['/v1/changes/latest?limit=9', 'limit', 'is not known here'],
 ])('GET %s is refused, naming %s', async (path, parameter, message) => {
   const response = await worker.call('GET', path);
   expect(response.status).toBe(400);
@@ -225,7 +244,12 @@ test('looks at changes run one after the other, and too many of them are refused
 
 test('traces and stream are refused without the scope', async () => {
   const token = stores.tokens.sign({ aud: 'invalidation-worker', scope: 'catalog:read' });
-  for (const path of ['/v1/changes?key=app:settings', '/v1/transactions/1/changes', '/v1/changes/stream']) {
+  for (const path of [
+    '/v1/changes?key=app:settings',
+    '/v1/changes/latest',
+    '/v1/transactions/1/changes',
+    '/v1/changes/stream',
+  ]) {
     expect((await worker.call('GET', path, { token: null })).status).toBe(401);
     expect((await worker.call('GET', path, { token })).status).toBe(403);
   }
@@ -235,6 +259,7 @@ test('the OpenAPI document names every route of the worker', async () => {
   const document = (await (await fetch(`${worker.url}/openapi.json`)).json()) as { paths: object };
   expect(Object.keys(document.paths)).toEqual([
     '/v1/changes',
+    '/v1/changes/latest',
     '/v1/transactions/{transaction}/changes',
     '/v1/changes/stream',
     '/v1/audits',

@@ -4,6 +4,7 @@ import { ChangeSlot } from '../change-slot/change-slot.ts';
 
 const sql = {
   traces: loadSql(import.meta.url, './traces.sql'),
+  latest: loadSql(import.meta.url, './latest.sql'),
   ofTransaction: loadSql(import.meta.url, './of-transaction.sql'),
   noteRefreshed: loadSql(import.meta.url, './note-refreshed.sql'),
 };
@@ -25,6 +26,12 @@ export class ChangeTraces {
   /** The recent changes of one key, the newest first. Scans the whole outbox: for people, not for the feed. */
   async ofKey(entity: string, key: string, limit: number): Promise<ChangeTrace[]> {
     const { rows } = await this.#db.query<ChangeTrace>(sql.traces, [entity, key, limit]);
+    return rows;
+  }
+
+  /** The changes of all keys that were applied last, the last one first. Scans the whole outbox too. */
+  async latest(limit: number): Promise<ChangeTrace[]> {
+    const { rows } = await this.#db.query<ChangeTrace>(sql.latest, [limit]);
     return rows;
   }
 

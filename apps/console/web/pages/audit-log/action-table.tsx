@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { Scroll } from '../../elements/scroll.tsx';
 import { Ago } from '../../elements/values.tsx';
 import type { Product } from '../../products/product.ts';
-import { detailText, outcomeOf, sentenceOf, type Action } from './actions.ts';
+import { detailText, outcomeOf, recordsText, sentenceOf, type Action } from './actions.ts';
 
 type Names = ReadonlyMap<string, Product>;
 
@@ -49,7 +49,8 @@ export function ActionTable({
                   </button>
                 </th>
                 <td className="wraps">
-                  {sentenceOf(action)} <Target action={action} names={names} />
+                  {sentenceOf(action)} <Target action={action} names={names} />{' '}
+                  <span className="faint">{recordsText(action)}</span>
                 </td>
                 <td className="wide faint aside" title={sent}>
                   {sent}
@@ -68,9 +69,14 @@ export function ActionTable({
   );
 }
 
-function Target({ action: { action, target }, names }: { action: Action; names: Names }) {
+function Target({ action: { action, target, detail }, names }: { action: Action; names: Names }) {
   if (target === null) return null;
-  if (action === 'product.import') return null;
+  if (action === 'product.import')
+    return (
+      <span className="mono" title={`Import ${target}`}>
+        {(detail as { file?: string } | null)?.file}
+      </span>
+    );
   if (action.startsWith('product.')) {
     const product = names.get(target);
     return (

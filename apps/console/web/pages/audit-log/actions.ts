@@ -1,4 +1,5 @@
 /** What people did, as the server keeps it. */
+import { amount, count } from '../../elements/values.tsx';
 import { fieldNames, valueText, type FieldName } from '../../products/fields.ts';
 
 export interface Action {
@@ -20,7 +21,6 @@ const sentences: Readonly<Record<string, string>> = {
   'product.create': 'created the product',
   'product.update': 'changed the product',
   'product.delete': 'deleted the product',
-  'product.import': 'imported a file',
   'cache.purge': 'purged',
   'cache.audit': 'audited every cached entry',
   'queue.pause': 'paused the queue',
@@ -48,8 +48,9 @@ const sentences: Readonly<Record<string, string>> = {
 };
 
 export function sentenceOf({ action, detail }: Action): string {
-  const { dryRun, key } = (detail ?? {}) as { dryRun?: string; key?: string };
-  if (action === 'product.import' && dryRun === 'true') return 'checked a file';
+  const { dryRun, key, file } = (detail ?? {}) as { dryRun?: string; key?: string; file?: string };
+  if (action === 'product.import')
+    return `${dryRun === 'true' ? 'checked' : 'imported'} ${file === undefined ? 'a file' : 'the file'}`;
   if (action === 'cache.audit' && key !== undefined) return 'audited';
   return sentences[action] ?? action;
 }
@@ -70,9 +71,31 @@ export function outcomeOf({ status }: Action): Outcome {
   return { tone: 'bad', text: 'failed' };
 }
 
+/** What became of the records of a file. Empty for another action, and if the answer did not say it. */
+export function recordsText({ action, status, detail }: Action): string {
+  const { received, created, updated, failed, dryRun } = (detail ?? {}) as Readonly<Record<string, unknown>>;
+  if (action !== 'product.import' || typeof received !== 'number' || typeof failed !== 'number') return '';
+  if (status >= 400)
+    return `${count(failed)} of ${amount(received, 'record', 'records')} failed, so nothing changed`;
+  const [creates, changes] = [count(Number(created)), count(Number(updated))];
+  return dryRun === 'true'
+    ? `would create ${creates} and change ${changes}, ${count(failed)} failed`
+    : `${creates} created, ${changes} changed, ${count(failed)} failed`;
+}
+
 /** What the sentence and the target say already, and what only the service reads. */
 const saidElsewhere: Readonly<Record<string, readonly string[]>> = {
-  'product.import': ['dryRun', 'columns'],
+  'product.import': [
+    'dryRun',
+    'columns',
+    'file',
+    'received',
+    'created',
+    'updated',
+    'unchanged',
+    'skipped',
+    'failed',
+  ],
   'cache.purge': ['key'],
   'cache.audit': ['key'],
 };

@@ -21,10 +21,12 @@ export type Details = (trace: Trace) => LastChange | undefined;
 export function useChangeDetails(traces: readonly Trace[]): Details {
   const [known, setKnown] = useState<ReadonlyMap<string, LastChange>>(new Map());
   const shown = useRef(traces);
+  const isAny = traces.length > 0;
   useEffect(() => {
     shown.current = traces;
   });
   useEffect(() => {
+    if (!isAny) return undefined;
     const left = new AbortController();
     let asked = new Set<string>();
     const ask = async (): Promise<void> => {
@@ -48,15 +50,15 @@ export function useChangeDetails(traces: readonly Trace[]): Details {
         return new Map(all.slice(-mostKept));
       });
     };
-    const timer = setInterval(() => {
-      // Without an answer the keys stand there alone.
-      ask().catch(() => undefined);
-    }, ask_ms);
+    // Without an answer the keys stand there alone.
+    const look = (): void => void ask().catch(() => undefined);
+    look();
+    const timer = setInterval(look, ask_ms);
     return () => {
       clearInterval(timer);
       left.abort();
     };
-  }, []);
+  }, [isAny]);
   return ({ entity, key, version }) =>
     entity === 'product' ? known.get(nameOf(productIdIn(key), version)) : undefined;
 }

@@ -7,8 +7,7 @@ import { fieldNames, valueText } from '../../products/fields.ts';
 import { personOf, shortPersonOf } from '../../products/product.ts';
 import { versionText, type Trace } from '../keys/traces.ts';
 import type { Details } from './change-details.ts';
-
-export type ChangeRow = { readonly trace: Trace } | { readonly note: string; readonly at: number };
+import type { ChangeRow } from './change-list.ts';
 
 export function ChangeTable({
   rows,

@@ -47,7 +47,12 @@ export async function runImport(run: ImportRun): Promise<ImportResult> {
     const { body } = await callApi<ImportResult>(`/api/imports?${query}`, {
       method: 'POST',
       body: separator === undefined ? file : await namingSeparator(file, separator),
-      headers: { 'Content-Type': format === 'csv' ? 'text/csv' : 'application/x-ndjson', 'Import-Id': id },
+      headers: {
+        'Content-Type': format === 'csv' ? 'text/csv' : 'application/x-ndjson',
+        'Import-Id': id,
+        // For the audit log.
+        'Import-File': encodeURIComponent(file.name.toWellFormed()),
+      },
       signal,
     });
     return inFile(body);

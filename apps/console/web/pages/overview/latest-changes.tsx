@@ -1,22 +1,17 @@
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
-import { Empty } from '../../elements/states.tsx';
-import { useLive, useLiveState } from '../../http/live.ts';
+import { Empty, Failed, Loading } from '../../elements/states.tsx';
 import { useChangeDetails } from '../changes/change-details.ts';
+import { tracesIn } from '../changes/change-list.ts';
 import { ChangeTable } from '../changes/change-table.tsx';
-import type { Trace } from '../keys/traces.ts';
+import { useChangeList } from '../changes/use-change-list.ts';
 
 const mostRows = 5;
 
 /** The newest changes, whoever made them. */
 export function LatestChanges() {
-  const { isLive } = useLiveState();
-  const [traces, setTraces] = useState<readonly Trace[]>([]);
+  const { rows, isLive, isPending, error, again } = useChangeList();
+  const traces = tracesIn(rows).slice(0, mostRows);
   const details = useChangeDetails(traces);
-  useLive('applied', (trace) => setTraces((now) => [trace, ...now].slice(0, mostRows)));
-  useLive('refreshed', ({ seq, refreshedAt }) =>
-    setTraces((now) => now.map((trace) => (trace.seq === seq ? { ...trace, refreshedAt } : trace))),
-  );
   return (
     <section className="panel latest" aria-labelledby="latest">
       <header>
@@ -25,12 +20,16 @@ export function LatestChanges() {
           <Link to="/changes">Show all</Link>
         </div>
       </header>
-      {traces.length === 0 ? (
-        <Empty title="Nothing has changed since this page was opened.">
+      {traces.length > 0 ? (
+        <ChangeTable rows={traces.map((trace) => ({ trace }))} details={details} isOld={!isLive} />
+      ) : isPending ? (
+        <Loading rows={mostRows} />
+      ) : error !== null ? (
+        <Failed error={error} again={again} />
+      ) : (
+        <Empty title="Nothing has changed in the last 5 minutes.">
           <p>Whoever changes a product, here or in SQL: the change appears here within milliseconds.</p>
         </Empty>
-      ) : (
-        <ChangeTable rows={traces.map((trace) => ({ trace }))} details={details} isOld={!isLive} />
       )}
     </section>
   );

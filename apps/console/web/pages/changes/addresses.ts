@@ -1,0 +1,2 @@
+/** What the pages with live changes ask first. */
+export const latestChangesAddress = '/api/changes/latest';
