@@ -29,7 +29,10 @@ test.each([
   // The rest of the console stays usable.
   await page.getByRole('link', { name: 'Overview' }).click();
   await expect.poll(() => seen(page), until).toBe(cause);
-  await page.goBack();
+  // It says there that somebody has done it, and leads back.
+  const told = page.locator('.verdict li').filter({ hasText: 'Broken on purpose since' });
+  await told.getByText(faultWords[name]?.title ?? '').waitFor();
+  await told.getByRole('link', { name: 'Break it' }).click();
   await rowOf(page, name).getByRole('button', { name: 'Put it back' }).click();
   await expect.poll(() => seen(page), until).toBe('none');
   // While Postgres is cut off, the action waits. It is stored with the time at which it was.

@@ -8,15 +8,18 @@ import { type RunningWorker, startStores, startWorker, type Stores } from './tes
 let stores: Stores;
 let worker: RunningWorker;
 let redis: Redis;
+let cacheRedis: Redis;
 beforeAll(async () => {
   stores = await startStores();
   worker = await startWorker(stores);
   await worker.ready();
   redis = new Redis(stores.stateRedis.url);
+  cacheRedis = new Redis(stores.cacheRedis.url);
 });
 afterEach(() => worker.ready());
 afterAll(async () => {
   redis.disconnect();
+  cacheRedis.disconnect();
   await worker[Symbol.asyncDispose]();
   await stores[Symbol.asyncDispose]();
 });
@@ -27,6 +30,7 @@ interface Report {
 }
 const report = async () => (await (await fetch(`${worker.url}/readyz`)).json()) as Report;
 const queueCheck = async () => (await report()).checks['queue'];
+const cacheCheck = async () => (await report()).checks['cache'];
 
 test('a paused queue, and how late its changes are', async () => {
   const queue = createInvalidationQueue({ url: stores.stateRedis.url });
@@ -51,4 +55,21 @@ test('a state Redis that follows another server', async () => {
   await redis.replicaof('127.0.0.1', '1');
   await expect.poll(queueCheck).toBe('fails: state_redis_is_a_replica');
   await redis.replicaof('NO', 'ONE');
+});
+
+test('a full cache Redis that evicts nothing', async () => {
+  await cacheRedis.config('SET', 'maxmemory-policy', 'noeviction', 'maxmemory', '1mb');
+  await expect.poll(cacheCheck).toBe('fails: cache_redis_full');
+  await cacheRedis.config('SET', 'maxmemory-policy', 'allkeys-lfu', 'maxmemory', '0');
+});
+
+test('a cache Redis that follows another server', async () => {
+  await cacheRedis.replicaof('127.0.0.1', '1');
+  await expect.poll(cacheCheck).toBe('fails: cache_redis_is_a_replica');
+  await cacheRedis.replicaof('NO', 'ONE');
+});
+
+test('to ask whether the cache Redis takes writes leaves nothing in it', async () => {
+  await report();
+  expect(await cacheRedis.exists('list:write-probe')).toBe(0);
 });

@@ -19,12 +19,14 @@ class NotReady extends Error {
   }
 }
 
-/** By the first word of what Redis answers. */
+/** Why Redis refuses writes, by the first word of its answer. */
 const refusals: Readonly<Record<string, string>> = {
-  OOM: 'state_redis_full',
-  MISCONF: 'state_redis_cannot_save',
-  READONLY: 'state_redis_is_a_replica',
+  OOM: 'full',
+  MISCONF: 'cannot_save',
+  READONLY: 'is_a_replica',
 };
+const refusalOf = (error: unknown): string | undefined =>
+  refusals[/^[A-Z]+/.exec(error instanceof Error ? error.message : '')?.[0] ?? ''];
 
 interface ReadinessOptions {
   readonly pool: Pool;
@@ -42,9 +44,22 @@ export function addReadinessChecks(
   { pool, cache, redis, feed, heartbeat, setAside, changeSlot }: ReadinessOptions,
 ): void {
   readiness.add('postgres', () => pool.query('select 1'));
-  readiness.add('cache', () => cache.requireIncarnation());
+  readiness.add('cache', async () => {
+    cache.requireIncarnation();
+    // Keys of a shard that refuses writes are set aside.
+    const [shard] = cache.shards.isSingle ? cache.present : [];
+    // It writes nothing, because there is no such key, but it is refused as a write. Without an answer, the connection finds out.
+    await shard?.connection.redis.set('list:write-probe', '', 'XX').catch((error: unknown) => {
+      const refusal = refusalOf(error);
+      if (refusal !== undefined) throw new NotReady(`cache_redis_${refusal}`, { cause: error });
+    });
+  });
   readiness.add('queue', async () => {
-    await requireWrites(redis);
+    // A Redis that answers reads may still refuse writes, and then no job can be queued.
+    await redis.set('bull:write-probe', '1', 'PX', 1_000).catch((error: unknown) => {
+      const refusal = refusalOf(error);
+      throw refusal === undefined ? error : new NotReady(`state_redis_${refusal}`, { cause: error });
+    });
     if (await feed.invalidationQueue.isPaused()) throw new NotReady('queue_paused');
   });
   readiness.add('heartbeat', () => {
@@ -85,16 +100,6 @@ export function addReadinessChecks(
     const percent = Math.floor(usage * 100);
     return `silent: the NOTIFY queue of Postgres is ${percent} % full, because a session that listens keeps a transaction open`;
   });
-}
-
-/** Writes a small key: a Redis that answers reads may still refuse writes, and then no job can be queued. */
-async function requireWrites(redis: Redis): Promise<void> {
-  try {
-    await redis.set('bull:write-probe', '1', 'PX', 1_000);
-  } catch (error) {
-    const code = refusals[/^[A-Z]+/.exec((error as Error).message)?.[0] ?? ''];
-    throw code === undefined ? error : new NotReady(code, { cause: error });
-  }
 }
 
 export function slotWarning(slot: Omit<ChangeSlotSummary, `${string}_${string}`>): string | undefined {

@@ -2,18 +2,14 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Empty, Failed, Loading, PageHead } from '../../elements/states.tsx';
 import { say } from '../../elements/say.ts';
 import { exactTime } from '../../elements/values.tsx';
-import { callApi, getJson, textOf } from '../../http/api.ts';
+import { callApi, textOf } from '../../http/api.ts';
 import { meQuery, useMay } from '../../http/me.ts';
 import { Trends } from '../overview/trends.tsx';
 import { useSystem } from '../overview/use-system.ts';
 import { Verdict } from '../overview/verdict.tsx';
 import { ChangePathDiagram } from '../overview/change-path-diagram.tsx';
 import { faultWords } from './faults.ts';
-
-interface Part {
-  readonly name: string;
-  readonly since: string | null;
-}
+import { partsQuery, type Part } from './parts.ts';
 
 /** Breaks parts of the local stack, with the same sentence and plots beside it that an operator sees. */
 export function BreakIt() {
@@ -46,11 +42,7 @@ function WhatIsSeen() {
 }
 
 function Parts() {
-  const { data, error, refetch } = useQuery({
-    queryKey: ['break-it'],
-    queryFn: ({ signal }) => getJson<{ data: Part[] }>('/api/break-it', signal),
-    refetchInterval: 1_000,
-  });
+  const { data, error, refetch } = useQuery(partsQuery);
   if (data === undefined)
     return error === null ? <Loading rows={6} /> : <Failed error={error} again={() => void refetch()} />;
   return (

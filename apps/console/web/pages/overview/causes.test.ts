@@ -49,17 +49,17 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   [
     'postgres',
     system({}, worker({ postgres: 'fails: ECONNREFUSED' })),
-    /^Postgres does not answer since .*Nothing can be saved/,
+    /^Postgres does not answer since .*Nothing can be saved.* Start it again, or look at its log\.$/,
   ],
   [
     'postgres',
     system({}, worker({ postgres: 'fails: 57P03' })),
-    /^Postgres is starting, or DATABASE_URL of invalidation-worker leads to a standby, since/,
+    /^Postgres is starting, or DATABASE_URL of invalidation-worker leads to a standby, since.* correct the address\.$/,
   ],
   [
     'state redis away',
     system({ queues: [{ name: 'invalidation' }], feed: { watermarkAgeSeconds: 9, unapplied: 1204 } }),
-    /^The state Redis does not answer\. 1,204 changes wait in the outbox\./,
+    /^The state Redis does not answer\. 1,204 changes wait in the outbox\..* Start it again, or look at its log\.$/,
   ],
   [
     'worker away',
@@ -82,14 +82,24 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
     /is a replica/,
   ],
   [
+    'cache redis refuses writes',
+    system({ feed: { unapplied: 7 } }, worker({ cache: 'fails: cache_redis_full' })),
+    /^The cache Redis is full and refuses writes\. Give it more memory\. 7 changes wait in the outbox\. Readers ask Postgres\.$/,
+  ],
+  [
+    'cache redis refuses writes',
+    system({}, worker({ cache: 'fails: cache_redis_is_a_replica' })),
+    /^The cache Redis is a replica and refuses writes\. Correct CACHE_REDIS_URL\./,
+  ],
+  [
     'cache redis',
     system({}, worker({ cache: 'fails: ECONNREFUSED' })),
-    /^The cache Redis does not answer the worker since .*Readers ask Postgres, which takes 3 ms\.$/,
+    /^The cache Redis does not answer the worker since .*Readers ask Postgres, which takes 3 ms\. Start it again, or look at its log\.$/,
   ],
   [
     'cache redis',
     system({ stores: { cacheRedisMs: null } }),
-    /^The cache Redis does not answer this console, but it answers the worker\.$/,
+    /^The cache Redis does not answer this console, but it answers the worker\. Compare their CACHE_REDIS_URL\.$/,
   ],
   [
     'queue paused',
@@ -106,9 +116,9 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   [
     'service',
     system({}, service('orders', { state: 'no answer' })),
-    /^The service orders does not answer, since/,
+    /^The service orders does not answer, since .*\. Start it again, or look at its log\.$/,
   ],
-  ['deaf listener', system({}, worker({ doorbell: 'fails' })), /does not hear the doorbell/],
+  ['deaf listener', system({}, worker({ doorbell: 'fails' })), /does not hear the doorbell.* restart it\.$/],
   [
     'set aside',
     system(
@@ -121,7 +131,7 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   [
     'worker not ready',
     system({}, worker({ heartbeat: 'fails' })),
-    /^invalidation-worker is not ready: heartbeat: fails\.$/,
+    /^invalidation-worker is not ready: heartbeat: fails\. Look at its log\.$/,
   ],
   [
     'wrong entries',
@@ -131,12 +141,12 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   [
     'silent reader',
     system({ readers: [readerOf('1'), readerOf('2', false)] }),
-    /^Of 2 readers, reader 2 hears no heartbeat/,
+    /^Of 2 readers, reader 2 hears no heartbeat.* restart it\.$/,
   ],
   [
     'went back',
     system({ feed: { watermarkAgeSeconds: 0.1, wentBack: { timeline: 'other', atMs: at } } }),
-    /^Postgres went back, or failed over, at \d\d:\d\d \(another timeline\)\. All caches were emptied/,
+    /^Postgres went back, or failed over, at \d\d:\d\d \(another timeline\)\. All caches were emptied.* nothing left to do\.$/,
   ],
   [
     'failed jobs',
@@ -156,8 +166,9 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
     'behind',
     system({ feed: { watermarkAgeSeconds: 2.5, unapplied: 7 } }),
     /^The cache is 2\.5 s behind Postgres.* 7 changes wait in the outbox\.$/,
+    { kind: 'open', name: 'Show the queues', href: '/queues/' },
   ],
-  ['behind', system({ feed: {} }), /does not say how far/],
+  ['behind', system({ feed: {} }), /does not say how far.* Look at its log\.$/],
   [
     'behind',
     system({ feed: { watermarkAgeSeconds: 9, unapplied: 390_000 }, rates: { applied: 35_000 } }),
@@ -167,7 +178,7 @@ test.each<[cause: string, state: SystemState, text: RegExp, action?: object]>([
   [
     'warning',
     system({}, service('catalog-read', { failing: { workers: '1 of 2 run' } })),
-    /^catalog-read warns of its workers: 1 of 2 run\.$/,
+    /^catalog-read warns of its workers: 1 of 2 run\. Look at its log\.$/,
   ],
 ])('the cause "%s" has its sentence', (cause, state, text, action) => {
   const [first] = causesOf(state);

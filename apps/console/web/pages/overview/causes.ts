@@ -32,11 +32,18 @@ function waiting({ feed }: SystemState): string {
   return ` ${amount(feed.unapplied, 'change waits', 'changes wait')} in the outbox.`;
 }
 
-const stateRedisWords: readonly (readonly [code: string, words: string])[] = [
-  ['state_redis_full', 'is full and refuses writes. Give it more memory'],
-  ['state_redis_cannot_save', 'refuses writes, because it cannot save to its disk. Make room on the disk'],
-  ['state_redis_is_a_replica', 'is a replica and refuses writes. Correct STATE_REDIS_URL'],
-];
+/** Why a Redis refuses writes, and what to do. `which` is `state` or `cache`. */
+function refusal(which: string, check: string): string | undefined {
+  if (check.includes(`${which}_redis_full`)) return 'is full and refuses writes. Give it more memory';
+  if (check.includes(`${which}_redis_cannot_save`))
+    return 'refuses writes, because it cannot save to its disk. Make room on the disk';
+  if (check.includes(`${which}_redis_is_a_replica`))
+    return `is a replica and refuses writes. Correct ${which.toUpperCase()}_REDIS_URL`;
+  return undefined;
+}
+
+/** What to do about something that does not answer. */
+const startIt = 'Start it again, or look at its log.';
 
 /** The bound of the cache, see docs/protocol.md. */
 const bound_s = 2;
@@ -60,9 +67,12 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
       if (first.failing['postgres']?.includes(cannotConnectNow) === true)
         return {
           tone: 'bad',
-          text: `Postgres is starting, or DATABASE_URL of ${first.name} leads to a standby, since ${clock(first.sinceMs)}. ${consequence}`,
+          text: `Postgres is starting, or DATABASE_URL of ${first.name} leads to a standby, since ${clock(first.sinceMs)}. ${consequence} Wait until it has started, or correct the address.`,
         };
-      return { tone: 'bad', text: `Postgres does not answer since ${clock(first.sinceMs)}. ${consequence}` };
+      return {
+        tone: 'bad',
+        text: `Postgres does not answer since ${clock(first.sinceMs)}. ${consequence} ${startIt}`,
+      };
     },
   ],
   [
@@ -71,7 +81,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
       if (queues.length === 0 || queues.some(({ counts }) => counts !== undefined)) return undefined;
       return {
         tone: 'bad',
-        text: `The state Redis does not answer.${waiting({ queues, ...state }) || ' Changes wait in the outbox.'} Readers ask Postgres.`,
+        text: `The state Redis does not answer.${waiting({ queues, ...state }) || ' Changes wait in the outbox.'} Readers ask Postgres. ${startIt}`,
       };
     },
   ],
@@ -89,10 +99,17 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
   [
     'state redis refuses writes',
     (state) => {
-      const check = checkOf(state, 'invalidation-worker', 'queue') ?? '';
-      const found = stateRedisWords.find(([code]) => check.includes(code));
-      if (found === undefined) return undefined;
-      return { tone: 'bad', text: `The state Redis ${found[1]}.${waiting(state)}` };
+      const words = refusal('state', checkOf(state, 'invalidation-worker', 'queue') ?? '');
+      if (words === undefined) return undefined;
+      return { tone: 'bad', text: `The state Redis ${words}.${waiting(state)}` };
+    },
+  ],
+  [
+    'cache redis refuses writes',
+    (state) => {
+      const words = refusal('cache', checkOf(state, 'invalidation-worker', 'cache') ?? '');
+      if (words === undefined) return undefined;
+      return { tone: 'bad', text: `The cache Redis ${words}.${waiting(state)} Readers ask Postgres.` };
     },
   ],
   [
@@ -100,16 +117,21 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
     (state) => {
       const worker = serviceIn(state, 'invalidation-worker');
       const { cacheRedisMs, postgresMs } = state.stores;
-      if (worker?.failing['cache'] === undefined) {
+      const failing = worker?.failing['cache'];
+      if (refusal('cache', failing ?? '') !== undefined) return undefined;
+      if (failing === undefined) {
         if (cacheRedisMs !== null) return undefined;
         return worker?.state === 'ready'
-          ? { tone: 'warn', text: 'The cache Redis does not answer this console, but it answers the worker.' }
-          : { tone: 'bad', text: 'The cache Redis does not answer. Readers ask Postgres.' };
+          ? {
+              tone: 'warn',
+              text: 'The cache Redis does not answer this console, but it answers the worker. Compare their CACHE_REDIS_URL.',
+            }
+          : { tone: 'bad', text: `The cache Redis does not answer. Readers ask Postgres. ${startIt}` };
       }
       const cost = typeof postgresMs === 'number' ? `, which takes ${postgresMs} ms` : '';
       return {
         tone: 'bad',
-        text: `The cache Redis does not answer the worker since ${clock(worker.sinceMs)} (${worker.failing['cache']}). Readers ask Postgres${cost}.`,
+        text: `The cache Redis does not answer the worker since ${clock(worker?.sinceMs ?? state.atMs)}. Readers ask Postgres${cost}. ${startIt}`,
       };
     },
   ],
@@ -139,8 +161,14 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
       );
       const [first] = away;
       if (first === undefined) return undefined;
-      const words = first.state === 'no answer' ? 'does not answer' : `is not ready: ${reasons(first)}`;
-      return { tone: 'bad', text: `The service ${first.name} ${words}, since ${clock(first.sinceMs)}.` };
+      const [words, todo] =
+        first.state === 'no answer'
+          ? ['does not answer', startIt]
+          : [`is not ready: ${reasons(first)}`, 'Look at its log.'];
+      return {
+        tone: 'bad',
+        text: `The service ${first.name} ${words}, since ${clock(first.sinceMs)}. ${todo}`,
+      };
     },
   ],
   [
@@ -150,7 +178,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
         ? undefined
         : {
             tone: 'warn',
-            text: 'The worker does not hear the doorbell. It finds changes by looking, up to a second later.',
+            text: 'The worker does not hear the doorbell. It finds changes by looking, up to a second later. If this lasts, restart it.',
           },
   ],
   [
@@ -173,7 +201,10 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
     (state) => {
       const worker = serviceIn(state, 'invalidation-worker');
       if (worker?.state !== 'not ready') return undefined;
-      return { tone: 'bad', text: `invalidation-worker is not ready: ${reasons(worker)}.` };
+      return {
+        tone: 'bad',
+        text: `invalidation-worker is not ready: ${reasons(worker)}. Look at its log.`,
+      };
     },
   ],
   [
@@ -185,7 +216,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
       const names = silent.map(({ name }) => name).join(', ');
       return {
         tone: 'warn',
-        text: `Of ${readers.length} readers, ${silent.length === 1 ? `reader ${names} hears` : `readers ${names} hear`} no heartbeat of the worker. They ask Redis or Postgres, so their answers are right, but slower.`,
+        text: `Of ${readers.length} readers, ${silent.length === 1 ? `reader ${names} hears` : `readers ${names} hear`} no heartbeat of the worker. They ask Redis or Postgres, so their answers are right, but slower. If this lasts, restart ${silent.length === 1 ? 'it' : 'them'}.`,
       };
     },
   ],
@@ -216,7 +247,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
       const where = wentBack.timeline === 'same' ? 'the same timeline' : 'another timeline';
       return {
         tone: 'warn',
-        text: `Postgres went back, or failed over, at ${clock(wentBack.atMs)} (${where}). All caches were emptied then, so nothing that it lost is served.`,
+        text: `Postgres went back, or failed over, at ${clock(wentBack.atMs)} (${where}). All caches were emptied then, so nothing that it lost is served. There is nothing left to do.`,
       };
     },
   ],
@@ -257,11 +288,12 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
       if (age_s === undefined)
         return {
           tone: 'warn',
-          text: `catalog-read does not say how far the cache has come.${waiting(state)}`,
+          text: `catalog-read does not say how far the cache has come.${waiting(state)} Look at its log.`,
         };
       return {
         tone: 'warn',
         text: `The cache is ${age_s.toFixed(1)} s behind Postgres, so readers ask Postgres.${waiting(state)}`,
+        action: { kind: 'open', name: 'Show the queues', href: '/queues/' },
       };
     },
   ],
@@ -272,7 +304,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
         state === 'ready'
           ? Object.entries(failing)
               .filter(([check]) => !namedAbove.has(check))
-              .map(([check, answer]) => `${name} warns of its ${check}: ${answer}.`)
+              .map(([check, answer]) => `${name} warns of its ${check}: ${answer}. Look at its log.`)
           : [],
       );
       return first === undefined ? undefined : { tone: 'warn', text: first };

@@ -81,7 +81,10 @@ export function changePathOf({ services, stores, queues, feed, rates }: SystemSt
       name: 'Redis',
       ...(stores.cacheRedisMs === null
         ? state(false, 'away')
-        : state(workerKnows ? !fails('cache') : undefined, 'away')),
+        : state(
+            workerKnows ? !fails('cache') : undefined,
+            worker?.failing['cache']?.includes('cache_redis_') === true ? 'refuses writes' : 'away',
+          )),
       figure: milliseconds(stores.cacheRedisMs),
       note: `${seconds(feed.watermarkAgeSeconds)} behind`,
     },

@@ -5,11 +5,13 @@ import { LatestChanges } from './latest-changes.tsx';
 import { QueueTable } from './queue-table.tsx';
 import { ServiceTable } from './service-table.tsx';
 import { Trends } from './trends.tsx';
+import { useBrokenParts } from './use-broken-parts.ts';
 import { useSystem } from './use-system.ts';
 import { Verdict } from './verdict.tsx';
 
 export function Overview() {
   const { state, causes, error, refetch } = useSystem();
+  const broken = useBrokenParts();
   return (
     <>
       <PageHead title="Overview" />
@@ -26,7 +28,7 @@ export function Overview() {
               No longer live since {exactTime(new Date(state.atMs).toISOString())}: {error.message}
             </p>
           )}
-          <Verdict causes={causes} />
+          <Verdict causes={[...causes, ...broken]} />
           <ChangePathDiagram state={state} />
           <Trends />
           <LatestChanges />
