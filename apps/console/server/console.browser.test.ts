@@ -205,13 +205,16 @@ describe.each(['light', 'dark'] as const)('%s', (scheme) => {
     expect(complaints).toEqual([]);
   });
 
-  test.each(['/', '/keys', '/keys?key=app%3Asettings'])('axe finds nothing on %s', async (path) => {
-    const { page } = await openPage({ scheme });
-    await signIn(page, 'admin', path);
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    await page.waitForLoadState('networkidle');
-    expect(await accessibilityProblems(page)).toEqual([]);
-  });
+  test.each(['/', '/keys', '/keys?key=app%3Asettings', '/no-such-page'])(
+    'axe finds nothing on %s',
+    async (path) => {
+      const { page } = await openPage({ scheme });
+      await signIn(page, 'admin', path);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.waitForLoadState('networkidle');
+      expect(await accessibilityProblems(page)).toEqual([]);
+    },
+  );
 
   test.each([390, 1280])(
     'the queue dashboard at a width of %i is readable and cut off nowhere',
@@ -235,11 +238,16 @@ describe.each(['light', 'dark'] as const)('%s', (scheme) => {
     },
   );
 
-  test('axe finds nothing on the sign-in page', async () => {
-    const { page } = await openPage({ scheme });
-    await page.goto(`${running.url}/sign-in`);
-    expect(await accessibilityProblems(page)).toEqual([]);
-  });
+  test.each([390, 1280, 1920])(
+    'axe finds nothing on the sign-in page of width %i, and nothing is cut off',
+    async (width) => {
+      const { page } = await openPage({ width, scheme });
+      await page.goto(`${running.url}/sign-in`);
+      expect(await accessibilityProblems(page)).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      await page.screenshot({ path: pictureFile(`sign-in-${width}-${scheme}`) });
+    },
+  );
 });
 
 describe('malicious text is shown and does nothing', () => {

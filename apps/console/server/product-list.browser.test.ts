@@ -134,6 +134,35 @@ test('search as you type finds a product, and the address keeps the search', asy
   await page.getByRole('row', { name: new RegExp(sku) }).waitFor();
 });
 
+test('a click on a header sorts, and the address keeps the order', async () => {
+  const name = `Sorted ${randomUUID().slice(0, 8)}`;
+  const dear = await app.newProduct({ name, priceMinor: 2_000 });
+  const cheap = await app.newProduct({ name, priceMinor: 1_000 });
+  const page = await app.open('viewer', { path: `/products?q=${encodeURIComponent(name)}` });
+  const header = page.getByRole('columnheader', { name: /^Price/ });
+  const first = () => page.getByRole('row').nth(1).textContent();
+  await header.getByRole('button').click();
+  await expect.poll(first).toContain(cheap.sku);
+  expect(await header.getAttribute('aria-sort')).toBe('ascending');
+  await header.getByRole('button').click();
+  await expect.poll(first).toContain(dear.sku);
+  await page.reload();
+  await expect.poll(first).toContain(dear.sku);
+  expect(await header.getAttribute('aria-sort')).toBe('descending');
+});
+
+test('⌘K leads to a product by its SKU, without the mouse', async () => {
+  const { id, sku } = await app.newProduct();
+  const page = await app.open('viewer');
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await page.keyboard.press('Control+k');
+  await page.locator('input[role=combobox]:focus').waitFor();
+  await page.keyboard.type(sku);
+  await page.getByRole('option', { name: new RegExp(sku) }).waitFor();
+  await page.keyboard.press('Enter');
+  await expect.poll(() => page.url()).toContain(`/products/${id}`);
+});
+
 test('a view is saved under a name, opened again and forgotten', async () => {
   const { sku } = await app.newProduct();
   const page = await app.open('viewer', { path: `/products?q=${sku}&sort=-price` });

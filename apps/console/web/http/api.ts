@@ -92,7 +92,9 @@ function problemOf(status: number, body: unknown): ApiError {
   return new ApiError(
     status,
     problem.code ?? 'unknown',
-    problem.detail ?? problem.title ?? `The console answered with status ${status}.`,
+    problem.detail ??
+      problem.title ??
+      `The console answered with status ${status}. Try again. If it stays so, its log says why.`,
     problem.errors,
     body,
   );

@@ -1,5 +1,5 @@
 /** The fields of a product: their names for people, and how a value is shown. */
-import { moneyText, weightText } from '../elements/values.tsx';
+import { count, moneyText } from '../elements/values.tsx';
 import type { Product } from './product.ts';
 
 export type FieldName = Exclude<keyof Product, 'id' | 'version' | 'createdAt' | 'updatedAt'>;
@@ -23,11 +23,14 @@ export const fieldNames: Readonly<Record<FieldName, string>> = {
 
 export const allFields = Object.keys(fieldNames) as FieldName[];
 
-/** A value of a field as a text. `currency` is that of the same product. */
+/** Not rounded: old and new values would look alike. */
+const exactWeight = (grams: number): string => (grams < 1_000 ? `${grams} g` : `${count(grams / 1_000)} kg`);
+
+/** A value of a field as a text, exactly. `currency` is that of the same product. */
 export function valueText(field: string, value: unknown, currency = 'EUR'): string {
   if (value === null || value === undefined || value === '') return '–';
   if (field === 'priceMinor') return moneyText(Number(value), currency);
-  if (field === 'weightGrams') return weightText(Number(value));
+  if (field === 'weightGrams') return exactWeight(Number(value));
   if (field.endsWith('Mm')) return `${Number(value)} mm`;
   if (typeof value === 'object')
     return Object.entries(value)

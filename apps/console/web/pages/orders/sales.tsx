@@ -42,7 +42,9 @@ export function Sales() {
       {report.data === undefined ? (
         <Failed error={report.error} again={() => void report.refetch()} />
       ) : currency === undefined ? (
-        <Empty title="No order was completed in the last twelve months." />
+        <Empty title="No order was completed in the last twelve months.">
+          <p>A completed order counts in the month of its completion.</p>
+        </Empty>
       ) : (
         <Months report={report.data} currency={currency} />
       )}
