@@ -196,6 +196,10 @@ test.each([390, 1280])(
   },
 );
 
+/** The pages of the dashboard are those of bull-board. The other problems cannot be mended from outside. */
+const mendedOnTheDashboard =
+  /^(?:button-name|color-contrast|image-redundant-alt|link-name|region|svg-img-alt):/;
+
 describe.each(['light', 'dark'] as const)('%s', (scheme) => {
   test.each([390, 1280, 1920])('a page of width %i cuts nothing off', async (width) => {
     const { page, complaints } = await openPage({ width, scheme });
@@ -226,15 +230,15 @@ describe.each(['light', 'dark'] as const)('%s', (scheme) => {
       await page.getByText('refresh').first().waitFor();
       await page.waitForLoadState('networkidle');
       await page.screenshot({ path: pictureFile(`queue-${width}-${scheme}`) });
-      const problems = await accessibilityProblems(page);
-      expect(problems.filter((problem) => problem.startsWith('color-contrast'))).toEqual([]);
+      const problems = async () =>
+        (await accessibilityProblems(page)).filter((problem) => mendedOnTheDashboard.test(problem));
+      expect(await problems()).toEqual([]);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
       await page.goto(`${running.url}/queues/`);
       await page.getByText('refresh').first().waitFor();
       await page.waitForLoadState('networkidle');
       await page.screenshot({ path: pictureFile(`queues-${width}-${scheme}`) });
-      const found = await accessibilityProblems(page);
-      expect(found.filter((problem) => problem.startsWith('color-contrast'))).toEqual([]);
+      expect(await problems()).toEqual([]);
     },
   );
 
@@ -300,17 +304,14 @@ test('the dashboard offers an admin what the server does, and a viewer nothing',
   onTestFinished(() => job.remove());
   for (const [user, jobActions, menuItems] of [
     ['viewer', [], []],
-    ['admin', ['trash2'], ['Empty', 'Pause']],
+    ['admin', ['Remove'], ['Empty', 'Pause']],
   ] as const) {
     const { page } = await openPage();
     await signIn(page, user, '/queues/queue/refresh?status=waiting');
     await page.getByText(`#${job.id}`, { exact: true }).first().waitFor();
-    // The buttons of a job are icons without names.
-    const icons = page.locator('ul[class^=jobActions] > li:visible svg');
-    const names = async () => {
-      const classes = await icons.evaluateAll((found) => found.map((icon) => icon.getAttribute('class')));
-      return classes.map((name) => /lucide-(\S+)/.exec(name ?? '')?.[1]);
-    };
+    const buttons = page.locator('ul[class^=jobActions] > li:visible button');
+    const names = () =>
+      buttons.evaluateAll((found) => found.map((button) => button.getAttribute('aria-label')));
     await expect.poll(names).toEqual(jobActions);
     const menus = page.getByRole('button').and(page.locator('[aria-haspopup=menu]'));
     const items = page.getByRole('menuitem');

@@ -158,7 +158,11 @@ async function placeOrder(): Promise<{ id: string; sku: string }> {
     await app.newProduct({ priceMinor: 250 }),
     await app.newProduct({ name: 'Heavy product', priceMinor: 1_000 }),
   ];
-  await app.sql.query('update catalog.products set weight_grams = 1500 where id = $1', [products[1]?.id]);
+  const longSku = `${products[1]?.sku}-${'OF-A-LONG-SERIES-'.repeat(2)}17`;
+  await app.sql.query('update catalog.products set weight_grams = 1500, sku = $2 where id = $1', [
+    products[1]?.id,
+    longSku,
+  ]);
   const token = await app.stack.token('orders', 'orders:write');
   const send = (path: string, body: unknown) =>
     fetch(`${app.stack.url('orders')}/v1${path}`, {
@@ -170,17 +174,18 @@ async function placeOrder(): Promise<{ id: string; sku: string }> {
       },
       body: JSON.stringify(body),
     });
-  for (const { sku } of products) {
+  const skus = [products[0]?.sku ?? '', longSku];
+  for (const sku of skus) {
     const received = await send(`/stock/${sku}/adjustments`, { delta: 10, reason: 'delivery' });
     expect(received.status).toBe(200);
   }
   const placed = await send('/orders', {
     customerId: 'customer-7',
-    lines: products.map(({ sku }, index) => ({ sku, quantity: index + 1 })),
+    lines: skus.map((sku, index) => ({ sku, quantity: index + 1 })),
   });
   expect([placed.status, await placed.clone().text()]).toEqual([201, expect.anything()]);
   const { id } = (await placed.json()) as { id: string };
-  return { id, sku: products[0]?.sku ?? '' };
+  return { id, sku: skus[0] ?? '' };
 }
 
 test('an order shows its items, sums and weight, is completed, and counts in the sales of this month', async () => {
@@ -193,6 +198,10 @@ test('an order shows its items, sums and weight, is completed, and counts in the
     .click();
   const items = page.getByRole('region', { name: 'Items' });
   await items.getByRole('row', { name: /Heavy product/ }).waitFor();
+  const skus = items.getByRole('rowheader').filter({ hasText: /^TEST-/ });
+  expect(await skus.evaluateAll((cells) => cells.every((one) => one.scrollWidth <= one.clientWidth))).toBe(
+    true,
+  );
   expect(await items.getByRole('row', { name: /Heavy product/ }).textContent()).toMatch(
     /210\.00 EUR20\.00 EUR3 kg$/,
   );

@@ -234,4 +234,12 @@ test('a long SKU shows how it begins and ends, because those of a series differ 
   const shown = cell.locator('.cut-middle');
   expect(await shown.evaluate((one) => getComputedStyle(one, '::after').content)).toContain('"RIES-17"');
   expect(await shown.evaluate((one) => one.scrollWidth <= one.clientWidth)).toBe(true);
+  // On a wide screen it is whole, unless it is longer than that, too.
+  await page.setViewportSize({ width: 1920, height: 900 });
+  expect(await shown.evaluate((one) => getComputedStyle(one, '::after').content)).toBe('none');
+  const longest = `${long}-AND-MORE-18`;
+  await app.sql.query('update catalog.products set sku = $2 where id = $1', [id, longest]);
+  await page.goto(`${app.url}/products?q=${longest}`);
+  const last = page.getByRole('cell', { name: longest, exact: true }).locator('.cut-middle');
+  expect(await last.evaluate((one) => getComputedStyle(one, '::after').content)).toContain('"MORE-18"');
 });

@@ -11,7 +11,7 @@ type Status = NonNullable<ReturnType<ErrorHandler>['status']>;
 
 /**
  * The page of bull-board loads fonts from another host and has inline styles, which our policy refuses. Our own style comes
- * last, because some of its colours are too pale. A link leads back to the console.
+ * last, because some of its colours are too pale. A script names its icons. A link leads back to the console.
  */
 function withoutForeignParts(page: string): string {
   return page
@@ -19,9 +19,9 @@ function withoutForeignParts(page: string): string {
     .replaceAll(/<div id="root">[\s\S]*?<\/style>\s*<\/div>/g, '<div id="root"></div>')
     .replace(
       '</head>',
-      '<script src="/assets/theme.js"></script><link href="/assets/queues.css" rel="stylesheet"></head>',
+      '<script src="/assets/theme.js"></script><script src="/assets/queues.js"></script><link href="/assets/queues.css" rel="stylesheet"></head>',
     )
-    .replace(/<body[^>]*>/, '$&<a class="to-console" href="/">Console</a>');
+    .replace(/<body[^>]*>/, '$&<nav aria-label="Console"><a class="to-console" href="/">Console</a></nav>');
 }
 
 /** The adapter of bull-board. Its page loads nothing from other hosts, and its errors show no internals. */

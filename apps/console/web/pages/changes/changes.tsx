@@ -41,7 +41,10 @@ export function Changes() {
       </PageHead>
       <section className="panel" aria-label="Changes">
         {shown.length > 0 ? (
-          <ChangeTable rows={shown} details={details} isOld={!isLive} />
+          <>
+            <ChangeTable rows={shown} details={details} isOld={!isLive} />
+            <p className="fine table-end">Older changes of a product are in its history.</p>
+          </>
         ) : rows.length > 0 ? (
           <Empty title="No change matches.">
             <p>Changes of the last minutes and those that follow are searched by key, SKU and person.</p>

@@ -121,15 +121,18 @@ export function ProductTable({ products, isOld, sort, sortBy, chosen, choose }: 
 
 /** SKUs of a series differ at the end, so a long one is cut in its middle. */
 function Sku({ sku }: { sku: string }) {
-  if (sku.length <= wholeSku) return sku;
+  if (sku.length <= wholeSku.usual) return sku;
   return (
-    <span className="cut-middle" data-end={sku.slice(-skuEnd)}>
+    <span
+      className={sku.length > wholeSku.wide ? 'cut-middle cut-always' : 'cut-middle'}
+      data-end={sku.slice(-skuEnd)}
+    >
       <span>{sku}</span>
     </span>
   );
 }
-/** Characters that have place in the column. */
-const wholeSku = 18;
+/** Characters that have place in the column, usually and on a wide screen. */
+const wholeSku = { usual: 18, wide: 33 } as const;
 const skuEnd = 7;
 
 /** undefined while it is not known, or if the orders service does not answer. */
