@@ -151,8 +151,9 @@ test('a click on a header sorts, and the address keeps the order', async () => {
   expect(await header.getAttribute('aria-sort')).toBe('descending');
 });
 
-test('⌘K leads to a product by its SKU, without the mouse', async () => {
+test('⌘K leads to a product by its SKU, also to a draft, without the mouse', async () => {
   const { id, sku } = await app.newProduct();
+  await app.sql.query("update catalog.products set status = 'draft' where id = $1", [id]);
   const page = await app.open('viewer');
   await page.getByRole('heading', { name: 'Overview' }).waitFor();
   await page.keyboard.press('Control+k');

@@ -29,6 +29,19 @@ test('an edit is saved, named in the history, and followed into every reader', a
   await app.picture(page, 'product-followed');
 });
 
+test('the mark of a field in which somebody types moves nothing', async () => {
+  const { id } = await app.newProduct();
+  for (const width of [390, 1280]) {
+    const page = await app.open('editor', { path: `/products/${id}`, width });
+    for (const label of ['Weight (g)', 'Length (mm)', 'Price', 'Currency']) {
+      const field = page.getByLabel(label, { exact: true });
+      const before = (await field.boundingBox())?.y;
+      await field.fill('1');
+      expect([width, label, (await field.boundingBox())?.y]).toEqual([width, label, before]);
+    }
+  }
+});
+
 test('a change by SQL appears in the open form of somebody who only looks', async () => {
   const { id } = await app.newProduct();
   const page = await app.open('editor', { path: `/products/${id}` });

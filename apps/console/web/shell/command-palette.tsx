@@ -106,7 +106,10 @@ function useFound(text: string, close: () => void): readonly Found[] {
   const { data } = useQuery({
     queryKey: ['palette', wanted],
     queryFn: ({ signal }) =>
-      getJson<Hit>(`/api/products?${new URLSearchParams({ q: wanted, limit: '8' })}`, signal),
+      getJson<Hit>(
+        `/api/products?${new URLSearchParams({ q: wanted, status: 'active,draft,archived', limit: '8' })}`,
+        signal,
+      ),
     enabled: wanted.length >= 2,
     placeholderData: keepPreviousData,
   });
