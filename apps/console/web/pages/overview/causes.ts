@@ -1,6 +1,6 @@
 /** The sentence on top of the overview. Each cause has one sentence and at most one action; the worst comes first. */
 import type { WrongEntry } from '@catalog/contracts';
-import { amount, clockText, count, shortId } from '../../elements/values.tsx';
+import { amount, clockText, count, durationText, shortId } from '../../elements/values.tsx';
 import type { QueueState, ServiceState, SystemState } from './state.ts';
 
 export type Action =
@@ -128,7 +128,7 @@ const causes: readonly (readonly [cause: string, find: Find])[] = [
             }
           : { tone: 'bad', text: `The cache Redis does not answer. Readers ask Postgres. ${startIt}` };
       }
-      const cost = typeof postgresMs === 'number' ? `, which takes ${postgresMs} ms` : '';
+      const cost = typeof postgresMs === 'number' ? `, which takes ${durationText(postgresMs)}` : '';
       return {
         tone: 'bad',
         text: `The cache Redis does not answer the worker since ${clock(worker?.sinceMs ?? state.atMs)}. Readers ask Postgres${cost}. ${startIt}`,
