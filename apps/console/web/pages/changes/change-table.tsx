@@ -98,8 +98,14 @@ function What({ trace: { entity, key }, change }: { trace: Trace; change: LastCh
     <>
       <Link to="/products/$id" params={{ id: productIdIn(key) }} className="mono plain">
         {change?.sku ?? key}
-      </Link>{' '}
-      {change !== undefined && <Fields change={change} />}
+      </Link>
+      {/* A space without a text behind it would count as moved when that comes. */}
+      {change !== undefined && (
+        <>
+          {' '}
+          <Fields change={change} />
+        </>
+      )}
     </>
   );
 }
