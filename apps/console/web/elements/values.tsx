@@ -96,7 +96,7 @@ export function Money({ minor, currency }: { minor: number; currency: string }) 
   return <span title={`${minor} minor units of ${currency}`}>{moneyText(minor, currency)}</span>;
 }
 
-export function weightText(grams: number | null): string {
+function weightText(grams: number | null): string {
   if (grams === null) return '–';
   if (grams < 1_000) return `${grams} g`;
   return `${count(Math.round(grams / 10) / 100)} kg`;
