@@ -68,7 +68,7 @@ export class ActionLog {
         json,
         (performance.now() - acted_ms) / 1_000,
       ]);
-    const json = detail === undefined ? null : JSON.stringify(detail);
+    const json = textOf(detail);
     for (const retry_ms of [...retries_ms, undefined]) {
       try {
         // jsonb refuses a text with a NUL or with half of a surrogate pair. The action is then stored without its detail.
@@ -101,5 +101,14 @@ export class ActionLog {
   async pauseOf(queue: string): Promise<QueuePause | undefined> {
     const { rows } = await this.#pool.query<QueuePause>(lastPause, [queue]);
     return rows[0];
+  }
+}
+
+/** null for nothing, and for what no text can show: it may nest deeper than the stack allows. */
+function textOf(detail: unknown): string | null {
+  try {
+    return JSON.stringify(detail) ?? null;
+  } catch {
+    return null;
   }
 }

@@ -167,6 +167,19 @@ test('a long text, a NUL or a text that is not JSON is stored as far as it fits'
   expect(stored?.detail).toBeNull();
 });
 
+test.each([
+  ['nests too deep to be written again', '{"1":'.repeat(20_000) + '1' + '}'.repeat(20_000)],
+  ['has more members than any service reads', `[${'0,'.repeat(1_000)}0]`],
+])('of a body that %s, the log has nothing, and the console goes on', async (_what, body) => {
+  const headers = { 'Content-Type': 'application/json' };
+  const id = '01900000-0000-7000-8000-000000000001';
+  running.worker.answers[`/v1/products/${id}`] = { status: 400, body: '{}' };
+  await running.call('PATCH', `/api/products/${id}`, { cookie, headers, body });
+  await running.call('POST', '/api/purges', { cookie, headers, body });
+  await recorded(2);
+  expect((await actions()).map(({ detail }) => detail)).toEqual([null, null]);
+});
+
 test('while the log cannot be written, actions still work, and are stored as soon as they can be', async () => {
   await running.owner.query('revoke insert on catalog.console_actions from console');
   try {

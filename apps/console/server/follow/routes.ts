@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
 import { audited, noteActed } from '../audit-log/audited.ts';
+import { sentJson } from '../audit-log/sent-json.ts';
 import { BrowserStream } from '../live/browser-stream.ts';
 import type { ServiceCaller } from '../services/caller.ts';
 import { chosenHeaders, passOn } from '../services/forward.ts';
@@ -87,7 +88,7 @@ async function save(
 ): Promise<void> {
   const { username } = signedIn(res);
   const body = Buffer.from(await readBody(req, mostBodyBytes));
-  noteActed(res, { detail: jsonOf(body) });
+  noteActed(res, { detail: sentJson(body) });
   const follow = req.get('Follow') === 'true' ? await beginToFollow(deps, of, username) : undefined;
   try {
     const response = await deps.caller.call({
@@ -170,14 +171,6 @@ async function sendReaders(
       retryAfterSeconds: 1,
       cause,
     });
-  }
-}
-
-function jsonOf(body: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(body));
-  } catch {
-    return undefined;
   }
 }
 

@@ -23,7 +23,7 @@ export class BrowserStream {
     res.write('retry: 1000\n\n');
     this.#timer = setInterval(() => {
       void isAllowed().then(
-        (allowed) => (allowed ? res.write(': still here\n\n') : this.end()),
+        (allowed) => (allowed ? this.#write(': still here\n\n') : this.end()),
         () => this.end(),
       );
     }, beat_ms);
@@ -31,10 +31,17 @@ export class BrowserStream {
   }
 
   send({ event, data }: LiveEvent): void {
-    // After the end an event may still arrive, before the connection closes.
-    if (this.#res.writableEnded || this.#res.destroyed) return;
-    if (this.#res.writableLength > mostUnread_bytes) this.#res.destroy();
-    else this.#res.write(`event: ${event}\ndata: ${data}\n\n`);
+    if (!this.#isEnded && this.#res.writableLength > mostUnread_bytes) this.#res.destroy();
+    this.#write(`event: ${event}\ndata: ${data}\n\n`);
+  }
+
+  /** An event, or the answer of `isAllowed`, may come after the end and before the connection closes. Writing then would end the process. */
+  #write(text: string): void {
+    if (!this.#isEnded) this.#res.write(text);
+  }
+
+  get #isEnded(): boolean {
+    return this.#res.writableEnded || this.#res.destroyed;
   }
 
   end(): void {

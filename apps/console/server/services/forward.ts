@@ -6,6 +6,7 @@ import type { Express, Request, RequestHandler, Response as Answer } from 'expre
 import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
 import { audited, noteActed, type Acted } from '../audit-log/audited.ts';
+import { sentJson } from '../audit-log/sent-json.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
 import type { ServiceCall, ServiceCaller, ServiceName } from './caller.ts';
 import { SearchTurns } from './search-turns.ts';
@@ -183,15 +184,11 @@ function sentBy(req: Request, body: Buffer | undefined): Acted {
     const target = importId ?? req.query['key'];
     return { ...(typeof target === 'string' && { target }), detail: { ...req.query } };
   }
-  try {
-    // The services pass over a byte order mark, and so does this decoder.
-    const detail = JSON.parse(new TextDecoder().decode(body)) as unknown;
-    const { key, entity } = (detail ?? {}) as { key?: unknown; entity?: unknown };
-    const target = [key, entity].find((one) => typeof one === 'string');
-    return { ...(target !== undefined && { target }), detail };
-  } catch {
-    return {};
-  }
+  const detail = sentJson(body);
+  if (detail === undefined) return {};
+  const { key, entity } = (detail ?? {}) as { key?: unknown; entity?: unknown };
+  const target = [key, entity].find((one) => typeof one === 'string');
+  return { ...(target !== undefined && { target }), detail };
 }
 
 const hasBody = (req: Request): boolean =>
