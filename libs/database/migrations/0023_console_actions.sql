@@ -16,6 +16,8 @@ create table catalog.console_actions (
   acted_at catalog.moment not null default pg_catalog.clock_timestamp()
 );
 create index console_actions_by_user on catalog.console_actions (username, id);
+-- The kind stands before the dot.
+create index console_actions_by_kind on catalog.console_actions (split_part(action, '.', 1), id);
 -- For retention.
 create index console_actions_by_age on catalog.console_actions (acted_at);
 -- Who paused a queue.

@@ -194,3 +194,17 @@ test('while the log cannot be written, actions still work, and are stored as soo
   await recorded(1);
   expect(await actions()).toMatchObject([{ target: 'product:77', status: 200 }]);
 });
+
+test('a person who asks for many pages of the log leaves connections to Postgres to all others', async () => {
+  const [greedy, other] = [await running.signIn('viewer'), await running.signIn('editor')];
+  await recorded(2);
+  const locker = await running.owner.connect();
+  await locker.query('begin');
+  await locker.query('lock table catalog.console_actions in access exclusive mode');
+  const pages = Array.from({ length: 10 }, () => running.call('GET', '/api/actions', { cookie: greedy }));
+  const path = '/api/products/01900000-0000-7000-8000-000000000001/editing';
+  expect((await running.call('POST', path, { cookie: other })).status).toBe(200);
+  await locker.query('commit');
+  locker.release();
+  expect(new Set((await Promise.all(pages)).map(({ status }) => status))).toEqual(new Set([200]));
+});

@@ -73,7 +73,6 @@ export class Follow {
   readonly #sentAt_ms = now_ms();
   #savedAt_ms = 0;
   #version = Number.MAX_SAFE_INTEGER;
-  #isDelete = false;
   #trace: ShownTrace | null = null;
   #readers: readonly string[] = [];
   #views: readonly ReaderView[] = [];
@@ -89,8 +88,8 @@ export class Follow {
   begin(views: readonly ReaderView[]): void {
     const { probe, of } = this.#options;
     this.#readers = views.map(({ instance }) => instance);
-    const isFresh = (version: number, status: number): boolean =>
-      status === 404 ? this.#isDelete : version >= this.#version;
+    // Also a product that is gone by now has a version.
+    const isFresh = (version: number): boolean => version >= this.#version;
     probe
       .untilFresh(of.path, isFresh, (instance, at_ms) => this.#note(instance, at_ms), this.#ended.signal)
       .catch((error: unknown) => {

@@ -9,10 +9,12 @@ const instances = new Map<Socket, string | undefined>();
 let processes: readonly (string | undefined)[] = [];
 let failing: string | undefined;
 let accepted = 0;
+let asked_ms: number[] = [];
 /** So many requests are answered together, the first number first. After the last one, each is answered alone. */
 let together: number[] = [];
 let waiting: (() => void)[] = [];
 const server: Server = createServer((req, res) => {
+  asked_ms.push(performance.now());
   const instance = instances.get(req.socket);
   waiting.push(() => {
     res.statusCode = instance !== undefined && instance === failing ? 503 : 200;
@@ -41,6 +43,7 @@ afterAll(() => server.close());
 beforeEach(() => {
   failing = undefined;
   accepted = 0;
+  asked_ms = [];
   together = [];
   waiting = [];
 });
@@ -91,4 +94,22 @@ test('if a process does not tell, no connection stays open', async () => {
   failing = 'b';
   await expect(createProbe().views('/v1/products/1')).rejects.toThrow('catalog-read answered 503');
   await expect.poll(open).toBe(0);
+});
+
+test('a reader that does not become fresh is asked less and less often', async () => {
+  processes = ['a'];
+  const probe = createProbe();
+  await probe.views('/v1/products/1');
+  const ended = new AbortController();
+  const never = () => false;
+  const asking = probe.untilFresh('/v1/products/1', never, () => undefined, ended.signal);
+  const began_ms = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  ended.abort();
+  await asking;
+  probe.close();
+  const late = asked_ms.filter((at_ms) => at_ms > began_ms + 700);
+  // Each pause is 14 ms or longer.
+  expect(late.length).toBeGreaterThan(0);
+  expect(late.length).toBeLessThan(25);
 });

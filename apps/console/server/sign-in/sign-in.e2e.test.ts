@@ -83,6 +83,16 @@ test('50 sign-ins at once do not stall other requests', async () => {
   expect(Math.max(...reads)).toBeLessThan(all_ms / 4);
 });
 
+test('somebody who signs in again and again lets others in as before', async () => {
+  const greedy = { isDone: false };
+  const attempts = Promise.all(
+    Array.from({ length: 40 }, () => attempt(running, { username: 'viewer', password })),
+  ).finally(() => (greedy.isDone = true));
+  for (let count = 0; count < 5; count++) await running.signIn('admin');
+  expect(greedy.isDone).toBe(false);
+  expect((await attempts).map(({ status }) => status)).toEqual(Array(40).fill(303));
+});
+
 test('passwords and typed user names appear neither in the log nor in Postgres nor in Redis', async () => {
   await attempt(running, { username: 'canary-in-the-name', password: 'canary-in-the-password' });
   await attempt(running, { username: 'admin', password: 'canary-in-the-password' }, { Accept: 'text/html' });

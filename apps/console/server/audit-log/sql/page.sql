@@ -3,6 +3,6 @@ select a.id, a.username, a.action, a.target, a.status, a.detail, a.acted_at as "
 from catalog.console_actions a
 where ($1::uuid is null or a.id < $1)
   and ($2::text is null or a.username = $2)
-  and ($3::text is null or a.action like $3 || '.%')
+  and ($3::text is null or split_part(a.action, '.', 1) = $3)
 order by a.id desc
 limit $4
