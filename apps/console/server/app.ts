@@ -35,7 +35,7 @@ import { ownPasswordRoute } from './people/own-password.ts';
 import { peopleRoutes } from './people/routes.ts';
 import { queueRoutes } from './queues/routes.ts';
 import { subjectOf, type ServiceCaller } from './services/caller.ts';
-import { forwardRoutes, lookLimits } from './services/forward.ts';
+import { changeLimits, forwardRoutes, lookLimits } from './services/forward.ts';
 import { forwarded } from './services/forwarded.ts';
 import { requestCost } from './services/request-cost.ts';
 import type { SignToken } from './services/service-key.ts';
@@ -93,6 +93,7 @@ export function createApp(deps: Dependencies): Express {
   const store = new SessionStore(deps.redis, deps.clock);
   const streams = new CallerPlaces(streamLimits);
   const looks = new CallerTurns(lookLimits);
+  const changes = new CallerTurns(changeLimits);
 
   return createServiceApp({
     service: serviceName,
@@ -116,8 +117,8 @@ export function createApp(deps: Dependencies): Express {
       auditLogRoutes(app, deps);
       liveRoutes(app, { stream: new WorkerStream(deps.caller), streams });
       editingRoutes(app, { accounts, editing: new Editing(deps.redis) });
-      followRoutes(app, { ...deps, streams, looks, probe: (username) => probe(deps, username) });
-      forwardRoutes(app, forwarded, { ...deps, looks });
+      followRoutes(app, { ...deps, streams, looks, changes, probe: (username) => probe(deps, username) });
+      forwardRoutes(app, forwarded, { ...deps, looks, changes });
       breakItRoutes(app, deps);
       queueRoutes(app, deps);
       shellRoutes(app);

@@ -27,6 +27,8 @@ export interface FollowDependencies {
   readonly streams: CallerPlaces;
   /** Each person has a few turns at once: to ask the worker for traces, and to ask the readers what they hold. */
   readonly looks: CallerTurns;
+  /** And a few to save. */
+  readonly changes: CallerTurns;
 }
 
 /**
@@ -89,6 +91,7 @@ async function save(
   const { username } = signedIn(res);
   const body = Buffer.from(await readBody(req, mostBodyBytes));
   noteActed(res, { detail: sentJson(body) });
+  using _turn = await deps.changes.take(username);
   const follow = req.get('Follow') === 'true' ? await beginToFollow(deps, of, username) : undefined;
   try {
     const response = await deps.caller.call({

@@ -1,13 +1,22 @@
 import { ExpressAdapter } from '@bull-board/express';
 import { errorCatalogue } from '@catalog/contracts';
-import { translate, type Logger } from '@catalog/service-kit';
+import { CallerTurns, translate, type Logger } from '@catalog/service-kit';
 import type { RequestHandler } from 'express';
 import type { UserRole } from '@catalog/contracts';
 import { signedIn } from '../sessions/access.ts';
 
 type EntryRoute = Parameters<ExpressAdapter['setEntryRoute']>[0];
+type ApiRoutes = Parameters<ExpressAdapter['setApiRoutes']>[0];
+type Call = NonNullable<Parameters<ApiRoutes[number]['handler']>[0]>;
 type ErrorHandler = Parameters<ExpressAdapter['setErrorHandler']>[0];
 type Status = NonNullable<ReturnType<ErrorHandler>['status']>;
+
+/** Of one person. A look reads all jobs of its page, and each may have five hundred changes. */
+const boardLimits = { what: 'looks at queues', atOnce: 1, waiting: 20, wait_ms: 5_000 } as const;
+/** As the board asks for by itself, of each state. */
+const mostJobsPerPage = 10;
+/** So the looks of a person take the console an eighth of the time. */
+const restPerLook = 7;
 
 /**
  * The page of bull-board loads fonts from another host and has inline styles, which our policy refuses. Our own style comes
@@ -27,15 +36,38 @@ function withoutForeignParts(page: string): string {
 /** The adapter of bull-board. Its page loads nothing from other hosts, and its errors show no internals. */
 export class QueuesAdapter extends ExpressAdapter {
   readonly #log: Logger;
+  readonly #turns = new CallerTurns(boardLimits);
+  /** bull-board gives its handlers nothing of a request but its parts. */
+  readonly #people = new WeakMap<object, string>();
 
   constructor(role: UserRole, log: Logger) {
     super();
     this.#log = log;
     this.app.disable('x-powered-by');
     // For other roles Express goes on to the next board.
-    const only: RequestHandler = (_req, res, next) =>
-      next(signedIn(res).role === role ? undefined : 'router');
+    const only: RequestHandler = (req, res, next) => {
+      const person = signedIn(res);
+      this.#people.set(req.headers, person.username);
+      next(person.role === role ? undefined : 'router');
+    };
     this.app.use(only);
+  }
+
+  override setApiRoutes(routes: ApiRoutes): this {
+    const inTurn = (handler: ApiRoutes[number]['handler']) => async (call?: Call) => {
+      if (call === undefined) return handler();
+      const turn = await this.#turns.take(this.#people.get(call.headers) ?? '');
+      const began_ms = performance.now();
+      try {
+        // To its end, even if the person has left.
+        return await handler({ ...call, query: withShortPages(call.query) });
+      } finally {
+        const rest_ms = restPerLook * (performance.now() - began_ms);
+        setTimeout(() => turn[Symbol.dispose](), rest_ms).unref();
+      }
+    };
+    super.setApiRoutes(routes.map((route) => ({ ...route, handler: inTurn(route.handler) })));
+    return this;
   }
 
   override setEntryRoute(route: EntryRoute): this {
@@ -57,4 +89,9 @@ export class QueuesAdapter extends ExpressAdapter {
       return { status: error.status as Status, body: { error: title, message: cause } };
     });
   }
+}
+
+function withShortPages(query: Call['query']): Call['query'] {
+  const asked = Number(query['jobsPerPage']);
+  return asked > mostJobsPerPage ? { ...query, jobsPerPage: String(mostJobsPerPage) } : query;
 }

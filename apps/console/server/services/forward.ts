@@ -9,7 +9,7 @@ import { audited, noteActed, type Acted } from '../audit-log/audited.ts';
 import { sentJson } from '../audit-log/sent-json.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
 import type { ServiceCall, ServiceCaller, ServiceName } from './caller.ts';
-import { SearchTurns } from './search-turns.ts';
+import { PacedTurns } from './paced-turns.ts';
 
 /** A call that the console passes on as it is. */
 export interface Forwarded {
@@ -32,6 +32,8 @@ export interface Forwarded {
   readonly upload?: { readonly timeout_ms: number };
   /** Whether it is a search, unless the query names ids. */
   readonly isSearch?: boolean;
+  /** Whether the service reads Postgres for it each time. */
+  readonly isPaced?: boolean;
   /** Whether the worker looks through its recent changes for it, which it does for one caller after the other. */
   readonly isLook?: boolean;
   /** Such as `exports`: it takes long, and the service has a few places for all people together, so a person gets one. */
@@ -68,6 +70,9 @@ export const lookLimits = {
   wait_ms: 5_000,
 } as const;
 
+/** Changes of one person. The page that changes many products saves four at once. catalog-write makes five for all people together. */
+export const changeLimits = { what: 'changes', atOnce: 4, waiting: 20, wait_ms: 5_000 } as const;
+
 /** Forms of the console are small. Files are uploads. */
 const mostBodyBytes = 256 * 1024;
 
@@ -79,10 +84,12 @@ export function forwardRoutes(
     accounts: Pick<Accounts, 'find'>;
     actions: Pick<ActionLog, 'record'>;
     looks: CallerTurns;
+    changes: CallerTurns;
   },
 ): void {
-  const { caller, accounts, actions, looks } = deps;
-  const searches = new SearchTurns();
+  const { caller, accounts, actions, looks, changes } = deps;
+  const searches = new PacedTurns('searches');
+  const reads = new PacedTurns('looks at histories, imports, orders and stock');
   for (const route of table) {
     const { longWork } = route;
     const places =
@@ -96,14 +103,24 @@ export function forwardRoutes(
     app[route.method](route.path, ...guards, async (req, res) => {
       const { username } = signedIn(res);
       using _place = places?.take(username);
-      using _turn = route.isLook === true ? await looks.take(username) : undefined;
-      await forward({ caller, searches }, route, req, res);
+      const turns = route.isLook === true ? looks : isShortChange(route) ? changes : undefined;
+      using _turn = await turns?.take(username);
+      await forward({ caller, searches, reads }, route, req, res);
     });
   }
 }
 
+const isShortChange = ({ method, longWork }: Forwarded): boolean => method !== 'get' && longWork === undefined;
+
+/**
+ * Only long work ends when the person leaves. The service makes all other answers to their end, so the place of the person is not free
+ * before: otherwise a person who leaves each time could have any number of calls under way.
+ */
+const endsWithPerson = ({ longWork, timeout_ms }: Forwarded): boolean =>
+  longWork !== undefined || timeout_ms !== undefined;
+
 async function forward(
-  { caller, searches }: { caller: ServiceCaller; searches: SearchTurns },
+  { caller, searches, reads }: { caller: ServiceCaller; searches: PacedTurns; reads: PacedTurns },
   route: Forwarded,
   req: Request,
   res: Answer,
@@ -124,13 +141,14 @@ async function forward(
     scope: route.scope,
     username,
     headers: chosenHeaders(req),
-    ...(!isSearch && { signal: gone.signal }),
+    ...(endsWithPerson(route) && { signal: gone.signal }),
     ...(route.upload !== undefined
       ? { body: req, timeout_ms: route.upload.timeout_ms }
       : route.timeout_ms !== undefined && { timeout_ms: route.timeout_ms }),
     ...(body !== undefined && { body }),
   };
-  const response = await (isSearch ? searches.run(username, () => caller.call(call)) : caller.call(call));
+  const turns = isSearch ? searches : route.isPaced === true ? reads : undefined;
+  const response = await (turns?.run(username, () => caller.call(call)) ?? caller.call(call));
   // A created product is named by its address.
   const created = response.headers.get('location')?.split('/').at(-1);
   if (created !== undefined) noteActed(res, { target: created });

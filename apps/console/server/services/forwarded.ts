@@ -14,9 +14,16 @@ const looksAtWrites = {
   service: 'catalog-write',
   scope: 'catalog:write',
   role: 'viewer',
+  isPaced: true,
 } as const;
 const edits = { service: 'catalog-write', scope: 'catalog:write', role: 'editor' } as const;
-const looksAtOrders = { method: 'get', service: 'orders', scope: 'orders:read', role: 'viewer' } as const;
+const looksAtOrders = {
+  method: 'get',
+  service: 'orders',
+  scope: 'orders:read',
+  role: 'viewer',
+  isPaced: true,
+} as const;
 const worksOnOrders = { method: 'post', service: 'orders', scope: 'orders:write', role: 'editor' } as const;
 const operates = { service: 'invalidation-worker', scope: OPERATE_SCOPE } as const;
 

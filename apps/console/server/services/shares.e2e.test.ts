@@ -50,6 +50,9 @@ test.each([
   ['GET', '/api/transactions/1/changes', 2, 20],
   ['GET', '/api/changes/latest', 2, 20],
   ['GET', '/api/settings/readers', 2, 20],
+  ['GET', '/api/products/01900000-0000-7000-8000-000000000001/history', 2, 20],
+  ['GET', '/api/orders', 2, 20],
+  ['POST', '/api/orders/01900000-0000-7000-8000-000000000001/complete', 4, 20],
 ])('%s %s: a person gets %i at once, and others still get theirs', async (method, path, atOnce, waiting) => {
   await using service = await slowService();
   await using console = await runningConsole({ workerUrl: service.url, readUrl: service.url });
@@ -75,6 +78,29 @@ test.each([
   const answering = setInterval(() => service.answerAll(), 10);
   await Promise.all(greedyCalls);
   clearInterval(answering);
+});
+
+test('a person who leaves keeps the place until the service has answered', async () => {
+  await using service = await slowService();
+  await using console = await runningConsole({ workerUrl: service.url });
+  const cookie = await console.signIn('viewer');
+  const open = async (signal?: AbortSignal) =>
+    fetch(`${console.url}/api/traces?key=app:settings`, {
+      headers: { Cookie: cookie },
+      ...(signal !== undefined && { signal }),
+    });
+  const left = new AbortController();
+  const abandoned = Array.from({ length: lookLimits.atOnce }, () => open(left.signal).catch(() => undefined));
+  await eventually(() => service.asked() === lookLimits.atOnce);
+  left.abort();
+  await Promise.all(abandoned);
+  const next = open();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(service.asked()).toBe(lookLimits.atOnce);
+  service.answerAll();
+  await eventually(() => service.asked() === 1);
+  service.answerAll();
+  expect((await next).status).toBe(200);
 });
 
 test('a person who follows many changes at once leaves readers and looks at changes to others', async () => {

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { SearchTurns } from './search-turns.ts';
+import { PacedTurns } from './paced-turns.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** The times at which searches of 100 ms begin that this person sends at once. */
 async function beginsOf(cacheStatus: string, username: (n: number) => string): Promise<number[]> {
-  const turns = new SearchTurns();
+  const turns = new PacedTurns('searches');
   const first_ms = performance.now();
   const begins: number[] = [];
   const search = async (): Promise<Response> => {
