@@ -1,6 +1,5 @@
 import { USER_PROFILE, type UserProfile, type UserRole } from '@catalog/contracts';
 import { entityLoaders, loadSql, withTransaction, type Pool, type PoolClient } from '@catalog/database';
-import { CallerTurns } from '@catalog/service-kit';
 import type { PasswordHasher } from './password-hash.ts';
 import { toUsername } from './rules.ts';
 
@@ -41,30 +40,20 @@ const toProfile = (row: Row): UserProfile => ({
 /** The only admin must stay one, or nobody could manage anything any more. */
 export class LastAdminError extends Error {}
 
-/** Of one user name: one of the two hashes at once. Who signs in again and again, with the right password, leaves the other to all others. */
-const hashesOfName = { what: 'passwords to check', atOnce: 1, waiting: 60, wait_ms: 10_000 } as const;
-
 /** The users who may sign in. They are stored in Postgres. */
 export class Accounts {
   readonly #pool: Pool;
   readonly #hasher: PasswordHasher;
-  readonly #turns = new CallerTurns(hashesOfName);
 
   constructor(pool: Pool, hasher: PasswordHasher) {
     this.#pool = pool;
     this.#hasher = hasher;
   }
 
-  /**
-   * The account, if name and password are right. Takes the same time whether the name or the password is wrong.
-   *
-   * @throws CatalogError `rate_limited` if too many checks of this name wait
-   */
+  /** The account, if name and password are right. Takes the same time whether the name or the password is wrong. */
   async check(name: string, password: string): Promise<UserProfile | undefined> {
     // An impossible name is looked up too, so that it takes as long as a possible one.
-    const username = toUsername(name) ?? '';
-    using _turn = await this.#turns.take(username);
-    const { rows } = await this.#pool.query<Row>(findByUsername, [username]);
+    const { rows } = await this.#pool.query<Row>(findByUsername, [toUsername(name) ?? '']);
     const row = rows[0];
     const correct = await this.#hasher.verify(password, row?.password_hash);
     return correct && row !== undefined ? toProfile(row) : undefined;
@@ -115,7 +104,6 @@ export class Accounts {
 
   /** Ends all sessions of the user. Returns the id of the user; undefined when there is no such user. */
   async setPassword(username: string, password: string): Promise<string | undefined> {
-    using _turn = await this.#turns.take(username);
     const hash = await this.#hasher.hash(password);
     return idIn(await this.#pool.query<{ id: string }>(setPassword, [username, hash]));
   }

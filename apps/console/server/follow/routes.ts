@@ -40,8 +40,8 @@ export const followLimits = { what: 'followed changes', mostPerCaller: 3, retryA
 const params = z.object({ id: productIdSchema });
 const skuParams = z.object({ sku: skuSchema });
 const versions = z.object({ version: z.string().transform(Number).pipe(versionSchema) });
-/** The largest product: 100 attributes of 1,000 characters and a description. */
-const mostBodyBytes = 1024 * 1024;
+/** As catalog-write reads. The largest product, 100 attributes of 1,000 characters and a description, has about 115 KiB. */
+const mostBodyBytes = 256 * 1024;
 
 interface FollowedRoute {
   /** The address in the console. Below it are `/follow/:version` and `/readers`. */

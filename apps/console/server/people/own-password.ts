@@ -25,7 +25,7 @@ export function ownPasswordRoute(
     noteActed(res, { target: username });
     const { present, password } = parse(body, req.body, 'body');
     // Guesses count as those at the sign-in do.
-    const attempt = await deps.throttle.attempt(username, req.ip ?? 'unknown');
+    using attempt = await deps.throttle.attempt(username, req.ip ?? 'unknown');
     if ((await deps.accounts.check(username, present)) === undefined)
       throw new CatalogError('invalid_request', 'This is not your present password. Nothing was changed.', {
         errors: [{ pointer: '/present', code: 'wrong', message: 'is not your present password' }],

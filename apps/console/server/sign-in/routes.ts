@@ -54,7 +54,7 @@ export function signInRoutes(app: Express, options: SignInOptions): void {
     const username = form.username.trim().toLowerCase();
     const address = req.ip ?? 'unknown';
     try {
-      const attempt = await throttle.attempt(username, address);
+      using attempt = await throttle.attempt(username, address);
       const account = await accounts.check(username, form.password);
       if (account === undefined)
         throw new CatalogError('unauthenticated', 'The user name or the password is wrong.');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CatalogError } from '@catalog/contracts';
 import { isNearlyFull } from '@catalog/redis';
-import { networkOf } from '@catalog/service-kit';
+import { CallerTurns, networkOf } from '@catalog/service-kit';
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
@@ -29,12 +29,24 @@ export const throttleRules = {
 
 export type ThrottleRules = Readonly<Record<keyof typeof throttleRules, ThrottleRule>>;
 
+/**
+ * Of one name from one network: one of the two passwords that are checked at once. Whoever signs in again and again with the right
+ * password, which no limit counts, leaves the other place to all others.
+ */
+const attemptsAtOnce = { what: 'sign-ins', atOnce: 1, waiting: 60, wait_ms: 10_000 } as const;
+
+/** Dispose it when the password is checked. */
+interface Attempt extends Disposable {
+  /** Undoes the count. */
+  succeeded(): Promise<void>;
+}
+
 export interface Throttle {
   /**
-   * Counts the attempt before anything is checked, so that parallel attempts cannot exceed the limit. Throws
-   * `CatalogError` `rate_limited`, or `unavailable` while the state Redis is nearly full. Call `succeeded` to undo the count.
+   * Waits until the attempts before it with this name are checked. Counts the attempt before anything is checked, so that parallel
+   * attempts cannot exceed the limit. Throws `CatalogError` `rate_limited`, or `unavailable` while the state Redis is nearly full.
    */
-  attempt(username: string, address: string): Promise<{ succeeded(): Promise<void> }>;
+  attempt(username: string, address: string): Promise<Attempt>;
 }
 
 /** Counts in Redis. One script per counter counts and sets its TTL in one step. */
@@ -49,9 +61,18 @@ export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRule
   const pair = limiter('pair');
   const account = limiter('account');
   const address = limiter('address');
+  const turns = new CallerTurns(attemptsAtOnce);
 
   return {
     async attempt(username, from) {
+      const network = networkOf(from);
+      const keys = {
+        pair: digest(`${username} ${network}`),
+        account: digest(username),
+        address: digest(network),
+      };
+      using turn = new DisposableStack();
+      turn.use(await turns.take(keys.pair));
       if (await isNearlyFull(redis, refuseSignIn)) {
         throw new CatalogError(
           'unavailable',
@@ -61,18 +82,14 @@ export function createThrottle(redis: Redis, rules: ThrottleRules = throttleRule
           },
         );
       }
-      const network = networkOf(from);
-      const keys = {
-        pair: digest(`${username} ${network}`),
-        account: digest(username),
-        address: digest(network),
-      };
       // In this order: when one limit refuses the attempt, the next ones do not count it. Otherwise a locked-out client that
       // keeps trying would also lock out its address and the owner of the account.
       await consume(pair, keys.pair);
       await consume(address, keys.address);
       await consume(account, keys.account);
+      const taken = turn.move();
       return {
+        [Symbol.dispose]: () => taken.dispose(),
         async succeeded() {
           await pair.delete(keys.pair);
           await Promise.all([account.reward(keys.account), address.reward(keys.address)]);
