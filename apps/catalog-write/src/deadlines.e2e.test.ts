@@ -115,3 +115,18 @@ test('a request without time left changes nothing, and one with enough time succ
   expect(await service.state()).toEqual(before);
   expect((await rename('In time', { 'Request-Timeout-Ms': '60000' })).status).toBe(200);
 });
+
+test('one caller reads two pages of histories at once, and another caller reads meanwhile', async () => {
+  const read = (sub: string) => service.call('GET', `/v1/products/${id}/history`, { headers: as(sub) });
+  const asked = [];
+  {
+    await using _lock = await service.otherTransaction(
+      'lock table catalog.product_history in access exclusive mode',
+    );
+    asked.push(...Array.from({ length: 8 }, () => read('greedy')));
+    await waitingForLocks(2);
+    asked.push(read('other'));
+    await waitingForLocks(3);
+  }
+  for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
+});

@@ -1,6 +1,6 @@
 import { CatalogError, pageLimitSchema, productHistoryPageSchema } from '@catalog/contracts';
 import { readProductHistory, withConnection, type Pool } from '@catalog/database';
-import { requestTimeout, route, type Route } from '@catalog/service-kit';
+import { callerKey, CallerTurns, requestTimeout, route, type Route } from '@catalog/service-kit';
 import { z } from 'zod';
 
 const query = z.strictObject({
@@ -13,7 +13,14 @@ const query = z.strictObject({
     .optional(),
 });
 
+/**
+ * Of one caller. The page of a large product that was changed often takes Postgres thirty times as long as a save. With all requests that
+ * run at once for a caller, it would slow down the saves of others.
+ */
+const pages = { what: 'pages of histories', atOnce: 2, waiting: 100, wait_ms: 2_000 } as const;
+
 export function historyRoute(pool: Pool, params: z.ZodObject<{ id: z.ZodType<string> }>): Route {
+  const turns = new CallerTurns(pages);
   return route({
     method: 'get',
     path: '/v1/products/{id}/history',
@@ -26,7 +33,8 @@ export function historyRoute(pool: Pool, params: z.ZodObject<{ id: z.ZodType<str
     headers: { until_ms: requestTimeout },
     answers: { 200: { description: 'The changes.', schema: productHistoryPageSchema } },
     errors: ['not_found'],
-    async handle({ params: { id }, query: { limit, cursor }, headers: { until_ms } }, res) {
+    async handle({ params: { id }, query: { limit, cursor }, headers: { until_ms } }, res, req) {
+      using _turn = await turns.take(callerKey(req), until_ms);
       const history = await withConnection(
         pool,
         (client) => readProductHistory(client, { productId: id, beforeVersion: cursor, limit }),
