@@ -102,13 +102,25 @@ export function forwardRoutes(
     ];
     app[route.method](route.path, ...guards, async (req, res) => {
       const { username } = signedIn(res);
-      using _place = places?.take(username);
+      using _place = places && keptWhenLeft(places.take(username), res);
       const turns = route.isLook === true ? looks : isShortChange(route) ? changes : undefined;
       using _turn = await turns?.take(username);
       await forward({ caller, searches, reads }, route, req, res);
     });
   }
 }
+
+/** A service notices within a second that a person has left, and then undoes the work. Until then its own place is taken. */
+const leftFor_ms = 3_000;
+
+/** Otherwise a person who leaves each import at its end would take the places of all others, one after the other. */
+const keptWhenLeft = (place: Disposable, res: Answer): Disposable => ({
+  [Symbol.dispose]() {
+    const free = (): void => place[Symbol.dispose]();
+    if (res.closed && !res.writableFinished) setTimeout(free, leftFor_ms).unref();
+    else free();
+  },
+});
 
 const isShortChange = ({ method, longWork }: Forwarded): boolean => method !== 'get' && longWork === undefined;
 

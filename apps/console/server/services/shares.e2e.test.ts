@@ -103,6 +103,31 @@ test('a person who leaves keeps the place until the service has answered', async
   expect((await next).status).toBe(200);
 });
 
+test('a person who leaves an import gets the next one when the service has undone it', async () => {
+  await using service = await slowService();
+  await using console = await runningConsole({ workerUrl: service.url });
+  const cookie = await console.signIn('editor');
+  const left = new AbortController();
+  const begin = (signal?: AbortSignal) =>
+    fetch(`${console.url}/api/imports`, {
+      method: 'POST',
+      headers: { Cookie: cookie, 'Content-Type': 'text/csv' },
+      body: 'x',
+      ...(signal !== undefined && { signal }),
+    });
+  const abandoned = begin(left.signal).catch(() => undefined);
+  await eventually(() => service.asked() === 1);
+  left.abort();
+  await abandoned;
+  const left_ms = performance.now();
+  expect((await begin()).status).toBe(429);
+  service.answerAll();
+  const answering = setInterval(() => service.answerAll(), 10);
+  await eventually(async () => (await begin()).status === 200, { timeout_ms: 10_000 });
+  clearInterval(answering);
+  expect(performance.now() - left_ms).toBeGreaterThan(2_000);
+});
+
 test('a person who follows many changes at once leaves readers and looks at changes to others', async () => {
   await using service = await slowService();
   await using console = await runningConsole({ workerUrl: service.url });
