@@ -16,7 +16,7 @@ const query = z.strictObject({
 });
 
 /** Of one person. The console has four connections to Postgres, and a page may have to go through a year of actions. */
-export const pageLimits = { what: 'pages of the audit log', atOnce: 1, waiting: 20, wait_ms: 5_000 } as const;
+const pageLimits = { what: 'pages of the audit log', atOnce: 1, waiting: 20, wait_ms: 5_000 } as const;
 
 export function auditLogRoutes(app: Express, { actions }: { actions: ActionLog }): void {
   const turns = new CallerTurns(pageLimits);

@@ -122,7 +122,8 @@ const keptWhenLeft = (place: Disposable, res: Answer): Disposable => ({
   },
 });
 
-const isShortChange = ({ method, longWork }: Forwarded): boolean => method !== 'get' && longWork === undefined;
+const isShortChange = ({ method, longWork }: Forwarded): boolean =>
+  method !== 'get' && longWork === undefined;
 
 /**
  * Only long work ends when the person leaves. The service makes all other answers to their end, so the place of the person is not free
