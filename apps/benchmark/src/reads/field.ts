@@ -84,10 +84,13 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
   const env = { DATABASE_URL: await stack.databaseUrl(), CACHE_REDIS_URL: redisUrl, BODY: body };
 
   const redis = new Redis(redisUrl);
+  resources.defer(() => redis.disconnect());
+  // Room for the values of all contestants at once.
+  await redis.config('SET', 'maxmemory', '1gb');
+  resources.defer(async () => void (await redis.config('SET', 'maxmemory', '256mb')));
   const fill = redis.pipeline();
   for (const row of rows) fill.set(`bare:${row.id}`, JSON.stringify(row).padEnd(body.length));
   await fill.exec();
-  redis.disconnect();
 
   const contestants: Contestant[] = [];
   const add = (

@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { Freshness } from '../channel/freshness.ts';
 import { hashOfKey } from './key-hash.ts';
 import { NearCache, NearEntry } from './near-cache.ts';
+import { NearReads } from './near-reads.ts';
 
 let now_ms: number;
 let freshness: Freshness;
@@ -186,9 +187,11 @@ test('entries that are read by their handles only are displaced after those that
   expect([near.getBy(handle, now_ms)?.version, near.getStale('k9')]).toEqual([1, undefined]);
 });
 
+const longKey = (index: number) => `a key that is hashed ${index}`;
+
 test('whatever was kept, replaced, displaced or forgotten, it finds each key that it holds', () => {
   const step = fc.record({
-    key: fc.integer({ min: 0, max: 40 }).map(String),
+    key: fc.integer({ min: 0, max: 40 }).map(longKey),
     size: fc.integer({ min: 1, max: 2_000 }),
     ends: fc.constantFrom('kept', 'kept', 'kept', 'forgotten', 'all forgotten'),
   });
@@ -202,9 +205,27 @@ test('whatever was kept, replaced, displaced or forgotten, it finds each key tha
         if (ends === 'forgotten') near.forget(key);
         if (ends === 'all forgotten') near.forgetAll();
       }
-      for (let key = 0; key <= 40; key++) expect(near.get(`${key}`)).toBe(near.getStale(`${key}`));
+      for (let key = 0; key <= 40; key++) {
+        const held = near.getStale(longKey(key));
+        expect(near.get(longKey(key))).toBe(held);
+        if (held !== undefined) expect(near.mayHave(longKey(key))).toBe(true);
+      }
     }),
   );
+});
+
+const entity = (cacheKey: (key: string) => string) => ({ name: 'thing', payloadSchema: 1, cacheKey });
+test.each([
+  ['at the end', entity((key) => `thing:${key}`)],
+  ['in the middle', entity((key) => `thing:${key}:profile`)],
+  ['alone', entity((key) => key)],
+])('an entity finds what is kept under its keys, long or short: %s', (_, of) => {
+  const reads = new NearReads(of, { near, now: () => now_ms });
+  for (const key of ['a', 'a key of 16 char', '01a22d2c-dc25-7aee-86bf-c4ecb1c4be12']) {
+    expect(reads.entry(key, now_ms)).toBeUndefined();
+    keep(of.cacheKey(key), 3);
+    expect(reads.entry(key, now_ms)?.version).toBe(3);
+  }
 });
 
 test('loads of keys that share a hash do not touch each other', () => {

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Freshness } from '../channel/freshness.ts';
 import { limits as cacheLimits } from '../timings.ts';
 import { CountingFilter } from './counting-filter.ts';
-import { hashOfKey } from './key-hash.ts';
+import { hashOfKey, hashOfTail, tailLength } from './key-hash.ts';
 
 /** What this process holds of a key. The near cache may keep it. */
 export class NearEntry {
@@ -72,8 +72,8 @@ export class NearCache {
   readonly #entries: LRUCache<string, NearEntry>;
   /** Keys without a row, the last ones. The entries of older ones are dropped, so that they do not displace values. */
   readonly #missing: LRUCache<string, true>;
-  /** The hashes of the keys in `#entries`. Most keys that Redis is asked for are not there, and the map takes longer to say so. */
-  readonly #hashes: CountingFilter;
+  /** The ends of the keys in `#entries`, hashed. Most keys that Redis is asked for are not there, and the map takes longer to say so. */
+  readonly #tails: CountingFilter;
   /** By hash. */
   readonly #inFlight = new PassingMap<number, Ticket>();
   readonly #now: () => number;
@@ -81,16 +81,16 @@ export class NearCache {
 
   constructor(now: () => number, limits: { maxBytes: number }) {
     this.#now = now;
-    this.#hashes = new CountingFilter(limits.maxBytes / entryOverhead_bytes);
+    this.#tails = new CountingFilter(limits.maxBytes / entryOverhead_bytes);
     this.#entries = new LRUCache({
       maxSize: limits.maxBytes,
       sizeCalculation: sizeOf,
       onInsert: (_, key, reason) => {
-        if (reason !== 'update') this.#hashes.add(hashOfKey(key));
+        if (reason !== 'update') this.#tails.add(hashOfTail(key));
       },
       // Of an entry that another one replaces too.
       dispose: (entry, key) => {
-        this.#hashes.remove(hashOfKey(key));
+        this.#tails.remove(hashOfTail(key));
         letGo(entry);
       },
     });
@@ -102,9 +102,13 @@ export class NearCache {
     });
   }
 
+  /** False only if it has no entry for any key with this end. */
+  mayHave(tail: string): boolean {
+    return tail.length < tailLength || this.#tails.mayHave(hashOfTail(tail));
+  }
+
   /** @param now_ms by the clock of this cache; a caller that knows it spares another look at the clock */
   get(key: string, now_ms = this.#now()): NearEntry | undefined {
-    if (!this.#hashes.mayHave(hashOfKey(key))) return undefined;
     const entry = this.#hits++ % hitsPerMove === 0 ? this.#entries.get(key) : this.#entries.peek(key);
     return entry !== undefined && mayServe(entry, now_ms) ? entry : undefined;
   }
@@ -156,7 +160,7 @@ export class NearCache {
   offer(ticket: Ticket, entry: NearEntry, mayDisplace = true): void {
     const { key, hash, freshness } = ticket;
     this.#raiseFloors(key, entry.version, hash);
-    const kept = this.#hashes.mayHave(hash) ? this.#entries.peek(key) : undefined;
+    const kept = this.mayHave(key) ? this.#entries.peek(key) : undefined;
     if (kept === undefined && !mayDisplace && !this.#hasRoom(key, entry)) return;
     const epoch = freshness.soundEpoch();
     const isOfNow = kept?.freshness === freshness && kept.epoch === epoch;

@@ -7,11 +7,14 @@ export class NearReads<Body = unknown> {
   readonly #entity: Entity;
   readonly #near: NearCache;
   readonly #now: () => number;
+  /** Whether a key in the cache ends with the key of the entity. */
+  readonly #endsWithKey: boolean;
 
   constructor(entity: Entity, { near, now }: { readonly near: NearCache; readonly now: () => number }) {
     this.#entity = entity;
     this.#near = near;
     this.#now = now;
+    this.#endsWithKey = entity.cacheKey('\0').endsWith('\0');
   }
 
   /** @returns undefined if the near cache has no answer, or one below `minVersion` */
@@ -33,15 +36,16 @@ export class NearReads<Body = unknown> {
 
   /** As `get`, but the entry itself. For callers that answer thousands of requests a second. */
   entry(key: string, now_ms: number): NearEntry | undefined {
-    const cacheKey = this.#entity.cacheKey(key);
-    return this.#unlessSetAside(cacheKey, this.#near.get(cacheKey, now_ms));
+    if (this.#endsWithKey && !this.#near.mayHave(key)) return undefined;
+    return this.#heldEntry(key, now_ms);
   }
 
   /** As `getMany`, but the entries themselves. */
   entries(keys: readonly string[], now_ms: number): NearEntry[] | undefined {
     const entries: NearEntry[] = [];
     for (const key of keys) {
-      const entry = this.entry(key, now_ms);
+      // Most of many keys are there.
+      const entry = this.#heldEntry(key, now_ms);
       if (entry === undefined) return undefined;
       entries.push(entry);
     }
@@ -60,6 +64,11 @@ export class NearReads<Body = unknown> {
   /** As `entry` for the key of the handle; undefined also if the near cache holds another entry for it by now. */
   entryBy(handle: NearHandle, now_ms: number): NearEntry | undefined {
     return this.#unlessSetAside(handle.key, this.#near.getBy(handle, now_ms));
+  }
+
+  #heldEntry(key: string, now_ms: number): NearEntry | undefined {
+    const cacheKey = this.#entity.cacheKey(key);
+    return this.#unlessSetAside(cacheKey, this.#near.get(cacheKey, now_ms));
   }
 
   /** The near copy may come from a Redis that refused to invalidate the key. */
