@@ -3,14 +3,30 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { BrowserContext, Page } from 'playwright-core';
-import { expect, test } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type Page } from 'playwright-core';
+import { afterAll, expect, test } from 'vitest';
 import { appOfFile } from './testing/app-of-file.ts';
 import { appPages } from './shell/app-pages.ts';
 
 const app = await appOfFile();
 const { rows } = await app.sql.query<{ id: string }>('select id from catalog.products order by id limit 1');
 const id = rows[0]?.id ?? '';
+
+/** The browser of a person, who is signed in. It has a profile, so it keeps files and compiled scripts, as no private window does. */
+const profile = await mkdtemp(join(tmpdir(), 'catalog-profile-'));
+const person = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  viewport: { width: 1280, height: 900 },
+});
+await person.addCookies(await (await app.open('admin')).context().cookies());
+await app.closeAll();
+afterAll(async () => {
+  await person.close();
+  await rm(profile, { recursive: true, force: true });
+});
 
 /** The address of each page, and the content that a person waits for. */
 const pages = [
@@ -69,12 +85,11 @@ async function timeUntilContent(page: Page, load: () => Promise<unknown>): Promi
 
 /** Loads the page in a new tab, as a person does who comes back, and then once more. */
 async function load(
-  context: BrowserContext,
   address: string,
   selector: string,
   look: (page: Page) => Promise<unknown>,
 ): Promise<{ newTab_ms: number; again_ms: number }> {
-  const page = await context.newPage();
+  const page = await person.newPage();
   await page.addInitScript(watch, selector);
   const newTab_ms = await timeUntilContent(page, () => page.goto(address, { waitUntil: 'commit' }));
   await look(page);
@@ -112,9 +127,8 @@ test('what the browser itself takes: a page with one word, from a server that do
   );
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const context = (await app.open('admin', { path: '/settings' })).context();
   const took = [];
-  for (let n = 0; n < loads; n++) took.push(await load(context, address, 'p', async () => undefined));
+  for (let n = 0; n < loads; n++) took.push(await load(address, 'p', async () => undefined));
   server.close();
   const again_ms = took.map((one) => one.again_ms);
   const newTab_ms = took.map((one) => one.newTab_ms);
@@ -125,16 +139,15 @@ test('what the browser itself takes: a page with one word, from a server that do
 test.each(pages)(
   '%s shows its content soon after it is loaded, and nothing moves',
   async (path, selector) => {
-    const context = (await app.open('admin', { path })).context();
     // The first load fills the cache of the browser.
     const address = app.url + path;
-    await load(context, address, selector, async () => undefined);
+    await load(address, selector, async () => undefined);
     const again_ms: number[] = [];
     const newTab_ms: number[] = [];
     let shift = 0;
     const late: string[] = [];
     for (let n = 0; n < loads; n++) {
-      const took = await load(context, address, selector, async (page) => {
+      const took = await load(address, selector, async (page) => {
         // Answers that come later may move something too.
         await page.waitForTimeout(n === 0 ? 1_500 : 300);
         shift = Math.max(shift, await page.evaluate(() => window.shift));
