@@ -30,7 +30,7 @@ export const readConfig = (environment?: Environment) =>
       BYPASSES_PER_SECOND: integer({ min: 1, max: 1_000_000 }).default(500),
       /**
        * How many keys a second may be loaded from Postgres for one caller of a process. A key that does not exist counts as 5,
-       * a page of a list as 10, and each 16 KiB of a large answer as one more.
+       * a page of a list as 10, and each 4 KiB of a large answer as one more.
        */
       LOADS_PER_SECOND: integer({ min: 1, max: 1_000_000 }).default(5_000),
       /** How many streams of `GET /v1/changes` one caller may have open at this process. */

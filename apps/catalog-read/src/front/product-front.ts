@@ -20,6 +20,7 @@ import {
   takesReadyAnswer,
 } from '@catalog/service-kit';
 import type { Request, Response } from 'express';
+import { isLarge } from '../http/load-budget.ts';
 import { lists as isListed, sendCached, sendEntity } from '../http/answer.ts';
 import type { ProductLists } from '../products/lists.ts';
 import { type PreparedProduct, preparedProduct } from '../products/prepared-product.ts';
@@ -174,7 +175,8 @@ export class ProductFront implements Front {
     const asked = idsInList(url.slice(many.length));
     if (asked === undefined) return 'passedOn';
     const near = this.#deps.lists.near(asked, began_ms);
-    if (near === undefined && !asked.every(isId)) return 'passedOn';
+    // The routes make the caller pay for a large answer.
+    if (near === undefined ? !asked.every(isId) : isLarge(near)) return 'passedOn';
     const admitted = this.#admission.admit(req, res, near === undefined, asked.length);
     if (admitted === undefined) return 'passedOn';
     if (near === undefined) {
@@ -192,7 +194,7 @@ export class ProductFront implements Front {
     const began_ms = performance.now();
     const asked = idsInList(url.slice(many.length));
     const near = asked && this.#deps.lists.near(asked, began_ms);
-    if (asked === undefined || near === undefined) return undefined;
+    if (asked === undefined || near === undefined || isLarge(near)) return undefined;
     const admitted = this.#admission.admitPlain(headers, socket, false, asked.length);
     return admitted && this.#readyMany(asked, near, 'GET', admitted, began_ms);
   }

@@ -48,6 +48,21 @@ test.each<[string, () => string]>([
   await eventually(async () => (await reader.get(`/v1/products/${known.id}`, attacker)).status === 200);
 });
 
+test('a caller who asks for many large products of the near cache pays for them, and nobody else does', async () => {
+  const description = 'x'.repeat(10_000);
+  const inserted = await Promise.all(
+    Array.from({ length: 30 }, () => stores.insert({ sku: `LARGE-${randomUUID()}`, description })),
+  );
+  const path = `/v1/products?ids=${inserted.map(({ id }) => id).join(',')}`;
+  for (const { id } of inserted) await reader.get(`/v1/products/${id}`, as(id));
+  const statuses = [];
+  for (let n = 0; n < 5; n++) statuses.push((await reader.get(path, as('greedy'))).status);
+  expect([statuses[0], statuses.at(-1)]).toEqual([200, 429]);
+  const other = await reader.get(path, as('other'));
+  expect([other.status, other.headers.get('cache-status')]).toEqual([200, expect.stringContaining('near')]);
+  expect((await reader.get(`/v1/products/${inserted[0]?.id}`, as('greedy'))).status).toBe(200);
+});
+
 test('the refusal says what is limited, and when to come again', async () => {
   const headers = as('somebody');
   let refused = await reader.get(`/v1/products?ids=${randomIds()}`, headers);

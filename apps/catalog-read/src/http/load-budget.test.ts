@@ -60,7 +60,7 @@ test('an answer of Redis outside of a read costs as much as inside one, and the 
   await expect(budget.one('a', async () => answer('redis'))).rejects.toMatchObject(refused);
 });
 
-test('a large product and a large page cost more by their size, wherever they come from, except from the near cache', async () => {
+test('a large product and a large page cost more by their size, wherever they come from, except a few from the near cache', async () => {
   const { budget } = budgetOf(1_000);
   const large = 'x'.repeat(10 * loadCosts.bytesOfPoint);
   const read = (source: Answer['source'], count: number) => () =>
@@ -69,7 +69,7 @@ test('a large product and a large page cost more by their size, wherever they co
     await expect(budget.many('a', Infinity, points + 1, async () => [])).rejects.toMatchObject(refused);
     await budget.many('a', Infinity, points, async () => []);
   };
-  await budget.many('a', Infinity, 20, read('near', 20));
+  await budget.many('a', Infinity, 5, read('near', 5));
   await budget.many('a', Infinity, 20, read('redis', 20));
   await left(800);
   await budget.many('a', Infinity, 20, read('stored', 20));
@@ -78,6 +78,26 @@ test('a large product and a large page cost more by their size, wherever they co
   await left(570);
   await budget.search('a', Infinity, async () => ({ ...page('redis'), payload: Buffer.from(large) }));
   await left(560);
+});
+
+/** Costs a hundred points. */
+const large = 100 * loadCosts.bytesOfPoint;
+
+test('many products of the near cache cost nothing, unless they are large together', () => {
+  const { budget } = budgetOf(100);
+  const near = (bytes: number) => [answer('near', 'x'.repeat(bytes)), answer('near', null)];
+  for (let n = 0; n < 1_000; n++) budget.payForNear('a', near(loadCosts.freeBytes));
+  budget.payForNear('a', near(large));
+  expect(() => budget.payForNear('a', near(large))).toThrow(/Large answers/);
+  budget.payForNear('a', near(loadCosts.freeBytes));
+  budget.payForNear('b', near(large));
+});
+
+test('a large product of the near cache costs as much beside one that has to be loaded', async () => {
+  const { budget } = budgetOf(100);
+  const answers = async () => [answer('near', 'x'.repeat(large)), answer('stored')];
+  await budget.many('a', Infinity, 2, answers);
+  await expect(budget.many('a', Infinity, 2, answers)).rejects.toMatchObject(refused);
 });
 
 test('a page that Postgres takes long for costs more', async () => {

@@ -10,7 +10,12 @@ export const loadCosts = {
    * Each so many bytes of a product or a page that is not in the near cache count as one more, also if Redis has them: they are
    * read, copied and stored. Usual products have less.
    */
-  bytesOfPoint: 16_384,
+  bytesOfPoint: 4_096,
+  /**
+   * Many products of the near cache count too, if they have more bytes than this together: to join and send a megabyte takes as long
+   * as hundreds of usual reads.
+   */
+  freeBytes: 262_144,
   /** An absent key takes room in both caches, and nobody else asks for it. */
   missingKey: 5,
   /** A page, a search, facets, or a page of changes: measured, it takes about as long as ten keys of a batch. */
@@ -60,7 +65,7 @@ const rememberedCallers = 10_000;
 /**
  * What one caller may make Postgres do through this process. The rate limit counts requests, and cannot know which of them
  * the caches answer. Each caller gets a fixed number of points a second, and pays for what its reads have loaded. A caller
- * without points is refused before it loads anything; its near hits are still answered.
+ * without points is refused before it loads anything; its near hits are still answered, unless many of them are large.
  */
 export class LoadBudget {
   readonly #perSecond: number;
@@ -102,6 +107,16 @@ export class LoadBudget {
   }
 
   /**
+   * For products that the near cache had.
+   *
+   * @throws CatalogError `rate_limited`
+   */
+  payForNear(caller: string, answers: readonly Pick<Answer, 'source' | 'text'>[]): void {
+    const cost = costOfNear(answers);
+    if (cost > 0) this.#requirePoints(caller, cost).points -= cost;
+  }
+
+  /**
    * @param until_ms when the caller gives up, by `performance.now()`
    * @throws CatalogError `rate_limited`, also if too many reads of the caller wait
    */
@@ -111,7 +126,8 @@ export class LoadBudget {
     keys: number,
     read: () => Promise<readonly Answer[]>,
   ): Promise<readonly Answer[]> {
-    const cost = (answers: readonly Answer[]) => answers.reduce((sum, answer) => sum + costOf(answer), 0);
+    const cost = (answers: readonly Answer[]) =>
+      answers.reduce((sum, answer) => sum + costOf(answer), 0) + costOfNear(answers);
     return inTurn(this.#turns.batches, caller, until_ms, () =>
       this.#paid(caller, keys * loadCosts.key, read, cost),
     );
@@ -177,6 +193,14 @@ export class LoadBudget {
     read: () => Promise<T>,
     costOf: (found: T) => number,
   ): Promise<T> {
+    const account = this.#requirePoints(caller, points);
+    account.points -= points;
+    const found = await read();
+    account.points += points - costOf(found);
+    return found;
+  }
+
+  #requirePoints(caller: string, points: number): Account {
     const account = this.#accountOf(caller);
     if (account.points < Math.min(points, this.#perSecond))
       throw new CatalogError(
@@ -184,10 +208,7 @@ export class LoadBudget {
         `At most ${this.#perSecond} keys a second may be loaded from Postgres for one caller. A key that does not exist counts as ${loadCosts.missingKey}, a page of a list as ${loadCosts.page} and as more if it takes long. Large answers count as more.`,
         { retryAfterSeconds: 1 },
       );
-    account.points -= points;
-    const found = await read();
-    account.points += points - costOf(found);
-    return found;
+    return account;
   }
 
   #accountOf(caller: string): Account {
@@ -224,6 +245,17 @@ function costOf(answer: Pick<Answer, 'source' | 'text'>): number {
   if (source === 'near') return 0;
   return (wasLoaded(answer) ? loadCosts.key : 0) + ofSize(text.length);
 }
+
+const bytesOf = (answers: readonly Pick<Answer, 'text'>[]): number =>
+  answers.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
+
+/** What those of the near cache have cost. */
+const costOfNear = (answers: readonly Pick<Answer, 'source' | 'text'>[]): number =>
+  isLarge(answers) ? ofSize(bytesOf(answers.filter(({ source }) => source === 'near'))) : 0;
+
+/** Whether products of the near cache cost something. */
+export const isLarge = (answers: readonly Pick<Answer, 'text'>[]): boolean =>
+  bytesOf(answers) > loadCosts.freeBytes;
 
 const ofSize = (bytes: number): number => Math.floor(bytes / loadCosts.bytesOfPoint);
 

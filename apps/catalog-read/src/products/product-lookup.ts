@@ -18,7 +18,7 @@ export interface AtLeast {
 }
 
 /**
- * Finds products by id and by SKU. An answer is never below the version that the caller asks for. Near hits are free; the
+ * Finds products by id and by SKU. An answer is never below the version that the caller asks for. Near hits are free, unless many of them are large; the
  * caller pays for the rest, if it has to be loaded.
  */
 export class ProductLookup {
@@ -116,8 +116,10 @@ export class ProductLookup {
   async many(ids: readonly string[], atLeast: AtLeast): Promise<readonly Answer[]> {
     const { caller, minVersion, waitsUntil } = atLeast;
     const { products } = this.#cache;
+    const near = products.near.getMany(ids, minVersion);
+    if (near !== undefined) this.#budget.payForNear(caller, near);
     const answers =
-      products.near.getMany(ids, minVersion) ??
+      near ??
       (await this.#budget.many(caller, waitsUntil(), ids.length, () => products.getMany(ids, atLeast)));
     const newest = answers.reduce((max, { version }) => Math.max(max, version), 0);
     // Products without a recent change are rightly below it. So it is enough that the database has reached the version.
