@@ -18,8 +18,8 @@ export interface AtLeast {
 }
 
 /**
- * Finds products by id and by SKU. An answer is never below the version that the caller asks for. Near hits are free, unless many of them are large; the
- * caller pays for the rest, if it has to be loaded.
+ * Finds products by id and by SKU. An answer is never below the version that the caller asks for. Near hits are free, unless many of
+ * them are large; the caller pays for the rest, if it has to be loaded.
  */
 export class ProductLookup {
   readonly #cache: CatalogCache;
