@@ -156,6 +156,11 @@ export async function runningApp(): Promise<RunningApp> {
 
 /** What axe finds on the page, one line for each element. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
+  // An open menu hides the page behind it from readers of the screen, and then takes the focus.
+  await page.waitForFunction(() => {
+    const menu = document.querySelector('[role=menu]');
+    return menu === null || menu.contains(document.activeElement);
+  });
   await page.evaluate(axe.source);
   return page.evaluate(async () => {
     const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
