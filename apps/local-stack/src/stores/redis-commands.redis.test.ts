@@ -92,7 +92,7 @@ test.each(usersOfServers)(
     const called = [
       ...code.matchAll(
         server === 'cache'
-          ? /\bredis\.(\w+?)(?:Buffer)?\(/g
+          ? /\b(?:redis\.|sendInFront(?:<[^(]+>)?\(')(\w+?)(?:Buffer)?['(]/g
           : /(?<!connection\.)\b(?:redis|producer|transaction)\.(\w+?)(?:Buffer)?\(/g,
       ),
     ].flatMap(([, name = '']) => (known.has(name) ? [name] : []));
