@@ -15,7 +15,7 @@ const app = await appOfFile();
 const { rows } = await app.sql.query<{ id: string }>('select id from catalog.products order by id limit 1');
 const id = rows[0]?.id ?? '';
 
-/** The browser of a person, who is signed in. It has a profile, so it keeps files and compiled scripts, as no private window does. */
+/** A browser with a profile, in which the admin is signed in. It keeps files and compiled scripts, as the browser of a person does. */
 const profile = await mkdtemp(join(tmpdir(), 'catalog-profile-'));
 const person = await chromium.launchPersistentContext(profile, {
   executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',

@@ -56,7 +56,7 @@ interface FollowOptions {
   readonly probe: ReaderProbe;
   readonly of: Followable;
   readonly username: string;
-  /** Each person has a few turns at once to ask the worker for traces. */
+  /** Limits how many looks of one person at traces of the worker run at once. */
   readonly looks: CallerTurns;
   /** Milliseconds by which the clock of Postgres is ahead of the one of this process. */
   readonly clockOffset_ms: number;

@@ -25,9 +25,9 @@ export interface FollowDependencies {
   readonly probe: (username: string) => ReaderProbe;
   /** Places for open streams. */
   readonly streams: CallerPlaces;
-  /** Each person has a few turns at once: to ask the worker for traces, and to ask the readers what they hold. */
+  /** Limits how many looks of one person run at once: at traces of the worker, and at what the readers hold. */
   readonly looks: CallerTurns;
-  /** And a few to save. */
+  /** Limits how many saves of one person run at once. */
   readonly changes: CallerTurns;
 }
 

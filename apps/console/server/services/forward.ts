@@ -23,7 +23,7 @@ export interface Forwarded {
   readonly role: UserRole;
   /** Its name in the audit log. Every call that may change something has one. */
   readonly action?: string;
-  /** What the audit log keeps of the request, instead of what was sent, and of the answer. */
+  /** What the audit log keeps: `sent` in place of the body, and `answered` from the answer. */
   readonly notes?: {
     readonly sent: (req: Request) => Record<string, unknown>;
     readonly answered: (body: unknown) => Record<string, unknown>;

@@ -30,8 +30,8 @@ export const throttleRules = {
 export type ThrottleRules = Readonly<Record<keyof typeof throttleRules, ThrottleRule>>;
 
 /**
- * Of one name from one network: one of the two passwords that are checked at once. Whoever signs in again and again with the right
- * password, which no limit counts, leaves the other place to all others.
+ * Attempts for a name from one network. Two passwords are checked at once, and one of them at most is of this pair. So whoever signs in
+ * again and again with the right password, which no limit counts, leaves the other place to everybody else.
  */
 const attemptsAtOnce = { what: 'sign-ins', atOnce: 1, waiting: 60, wait_ms: 10_000 } as const;
 

@@ -21,7 +21,7 @@ export const tailLength = 16;
 
 const { charCodeAt } = String.prototype;
 const begin = randomInt(2 ** 32);
-/** Odd, and as large as can be. */
+/** Odd: an even factor would drop a bit of the text with each character. */
 const factor = randomInt(2 ** 31, 2 ** 32) | 1;
 
 /** As `hashOfKey`, of the end of a text: so a key of an entity has the hash of its key in the cache. It takes a third of the time. */

@@ -1,4 +1,4 @@
-/** What can be broken in this stack, and what is broken at the moment. */
+/** The parts that a person can break on the page Break it, and which of them are broken now. */
 import { queryOptions } from '@tanstack/react-query';
 import { getJson } from '../../http/api.ts';
 

@@ -1,4 +1,4 @@
-/** The list of live changes: what was applied before the page was opened, and what arrives since. */
+/** The list of live changes. It begins with changes that were applied before the page was opened. */
 import type { Trace } from '../keys/traces.ts';
 
 export type ChangeRow =
