@@ -92,7 +92,7 @@ test.each(usersOfServers)(
     const called = [
       ...code.matchAll(
         server === 'cache'
-          ? /\b(?:redis\.|sendInFront(?:<[^(]+>)?\(')(\w+?)(?:Buffer)?['(]/g
+          ? /\b(?:redis\.|encodeCommand\(')(\w+?)(?:Buffer)?['(]/g
           : /(?<!connection\.)\b(?:redis|producer|transaction)\.(\w+?)(?:Buffer)?\(/g,
       ),
     ].flatMap(([, name = '']) => (known.has(name) ? [name] : []));

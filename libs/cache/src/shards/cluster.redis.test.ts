@@ -3,7 +3,7 @@ import { slotOf } from '@catalog/redis';
 import { pause } from '@catalog/runtime';
 import { eventually, type RedisCluster, type RedisServer, startRedisCluster } from '@catalog/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ShardAway } from '../redis/cache-connection.ts';
+import { CacheConnection, ShardAway } from '../redis/cache-connection.ts';
 import { timings } from '../timings.ts';
 import { CheckedReader, SimulatedPostgres, SimulatedWorker, THING } from '../testing/simulated-catalog.ts';
 
@@ -208,6 +208,33 @@ test('the pages of a list stay with its generation, and end when it does', async
   await worker.bumper.end('things');
   expect(await get(two, 'third')).toBe('third (stored)');
   expect(violations()).toEqual([]);
+}, 60_000);
+
+test('a shard answers the keys that it has, and tells of the others that their slots are elsewhere', async () => {
+  const [node] = cluster.nodes;
+  if (node === undefined) return;
+  const ofNode = await keysOf(node);
+  const client = cluster.client(node);
+  for (const key of ofNode) await client.set(THING.cacheKey(key), key);
+  const doubts: boolean[] = [];
+  const shard = new CacheConnection({
+    url: node.url,
+    name: 'test',
+    database: { currentIncarnation: () => Promise.resolve('database') },
+    onTopologyDoubt: (isSure) => doubts.push(isSure),
+    onError: () => undefined,
+  });
+  await shard.start();
+  doubts.length = 0;
+  const asked = await shard.readMany(ofNode.map(THING.cacheKey));
+  expect(asked.values.map(String)).toEqual(ofNode);
+  expect(doubts).toEqual([]);
+  const { values } = await shard.readMany(keys.map(THING.cacheKey));
+  expect(values.map((value) => value?.toString())).toEqual(
+    keys.map((key) => (ofNode.includes(key) ? key : undefined)),
+  );
+  expect(new Set(doubts)).toEqual(new Set([true]));
+  shard.stop();
 }, 60_000);
 
 test('a slot that moves under load leaves no old copy', async () => {
