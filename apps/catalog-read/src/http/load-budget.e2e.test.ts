@@ -55,8 +55,11 @@ test('a caller who asks for many large products of the near cache pays for them,
   );
   const path = `/v1/products?ids=${inserted.map(({ id }) => id).join(',')}`;
   for (const { id } of inserted) await reader.get(`/v1/products/${id}`, as(id));
-  const statuses = [];
-  for (let n = 0; n < 5; n++) statuses.push((await reader.get(path, as('greedy'))).status);
+  const greedy = async () => (await reader.get(path, as('greedy'))).status;
+  const statuses = [await greedy()];
+  // Points come back while a busy machine answers, so the caller asks faster than it is answered.
+  while (statuses.at(-1) === 200)
+    statuses.push(...(await Promise.all(Array.from({ length: 5 }, greedy))).sort());
   expect([statuses[0], statuses.at(-1)]).toEqual([200, 429]);
   const other = await reader.get(path, as('other'));
   expect([other.status, other.headers.get('cache-status')]).toEqual([200, expect.stringContaining('near')]);
