@@ -60,7 +60,7 @@ export const fullSizes: Sizes = {
   inNearCache: 65_000,
   backlog: 50_000,
   checksSources: true,
-  mostMisses_perSecond: 5_000,
+  mostMisses_perSecond: 18_000,
   growth: [200_000, 1_000_000],
   exportRows: 1_000_000,
   listedProducts: 1_000_000,

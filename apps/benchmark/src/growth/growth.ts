@@ -90,7 +90,7 @@ async function measureAt(bench: BenchStack, redis: Redis, atLeast: number, sizes
   const { rows: counted } = await catalog.query<{ count: number }>(
     'select count(*)::integer as count from catalog.products',
   );
-  const fresh = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 9 * sizes.warm_s));
+  const fresh = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 4 * sizes.warm_s));
   const before = counted[0]?.count ?? 0;
   const ids = await addProducts(
     catalog,
@@ -153,7 +153,7 @@ async function measureAt(bench: BenchStack, redis: Redis, atLeast: number, sizes
     },
     contestant('near hit', reader, repeated(hot), 'detail=near'),
     contestant('Redis hit', ofRedis, goingOn(cold), 'detail=redis'),
-    contestant('miss', reader, goingOn(never), 'fwd=miss'),
+    contestant('miss', reader, goingOn(never, sizes.checksSources), 'fwd=miss'),
   ];
   const { rounds: count, round_s: seconds, warm_s } = sizes;
   const rounds = await besideMeasured([bench], () =>

@@ -28,8 +28,12 @@ export async function pathFolder(): Promise<PathFolder> {
 export interface Route {
   /** For the next run. */
   load(): { readonly paths: string; readonly start?: number; readonly header?: string | undefined };
-  /** Called after a run, with the number of requests that it has sent. */
-  ran(requests: number): void;
+  /**
+   * Called after a run, with the number of requests that it has sent.
+   *
+   * @returns false if the run does not count, because it has sent a line twice that must be sent once
+   */
+  ran(requests: number): boolean;
   /** Some paths that no run has sent in this turn. */
   sample(): readonly string[];
 }
@@ -41,18 +45,23 @@ const underWay = 64;
 /** Always the same lines, from the beginning. */
 export const repeated = ({ file, paths }: PathFile, header?: string): Route => ({
   load: () => ({ paths: file, header }),
-  ran: () => undefined,
+  ran: () => true,
   sample: () => paths.slice(0, samples),
 });
 
-/** Each run continues where the one before has ended. */
-export function goingOn({ file, paths }: PathFile): Route {
-  let next = 0;
+/**
+ * Each run continues where the one before has ended.
+ *
+ * @param isOnce whether a run does not count that goes on from the beginning: what was missed once is a hit afterwards
+ */
+export function goingOn({ file, paths }: PathFile, isOnce = false): Route {
+  let sent = 0;
   return {
-    load: () => ({ paths: file, start: next }),
+    load: () => ({ paths: file, start: sent % paths.length }),
     ran(requests) {
-      next = (next + requests + underWay) % paths.length;
+      sent += requests + underWay;
+      return !isOnce || sent <= paths.length;
     },
-    sample: () => paths.slice(next, next + samples),
+    sample: () => paths.slice(sent % paths.length, (sent % paths.length) + samples),
   };
 }

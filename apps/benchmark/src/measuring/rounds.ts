@@ -28,14 +28,14 @@ export interface Contestant {
 export interface Round {
   readonly requests: number;
   readonly perSecond: number;
-  /** CPU time for a request; NaN where it cannot be read. */
+  /** CPU time for a request; NaN where it cannot be read, or when the paths ran out. */
   readonly cpu_us: number;
   readonly redisCpu_us: number;
   readonly p50_us: number;
   readonly p99_us: number;
   /**
    * `client-bound`: the client was the bottleneck. `disturbed`: other processes had the core of the server. `failed`: not
-   * every request was answered, for example because the machine was too busy for the stores.
+   * every request was answered, for example because the machine was too busy for the stores, or the paths ran out.
    */
   readonly verdict: 'counted' | 'client-bound' | 'disturbed' | 'failed';
 }
@@ -61,7 +61,7 @@ async function measureHere(contestant: Contestant, seconds: number): Promise<Rou
     ...(connections && { connections }),
     ...contestant.route.load(),
   });
-  contestant.route.ran(result.requests);
+  const isRight = contestant.route.ran(result.requests);
   const [used, redisUsed] = [cpuBetween(before, cpuTime([pid])), cpuBetween(redisBefore, cpuTime(redisPids))];
   const { requests, duration_us, failed } = result;
   const left_us = duration_us - (taken_us() - takenBefore_us);
@@ -71,11 +71,12 @@ async function measureHere(contestant: Contestant, seconds: number): Promise<Rou
   return {
     requests,
     perSecond: requests / (duration_us / 1e6),
-    cpu_us: (used?.used_us ?? Number.NaN) / requests,
-    redisCpu_us: (redisUsed?.used_us ?? Number.NaN) / requests,
+    cpu_us: isRight ? (used?.used_us ?? Number.NaN) / requests : Number.NaN,
+    redisCpu_us: isRight ? (redisUsed?.used_us ?? Number.NaN) / requests : Number.NaN,
     p50_us: result.p50_us,
     p99_us: result.p99_us,
-    verdict: failed > 0 || requests === 0 ? 'failed' : verdictOf(share, withWaiting, isClientBusy),
+    verdict:
+      failed > 0 || requests === 0 || !isRight ? 'failed' : verdictOf(share, withWaiting, isClientBusy),
   };
 }
 

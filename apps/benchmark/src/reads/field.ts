@@ -42,7 +42,7 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
   const core = cores?.measured;
   const onCore = core === undefined ? {} : { core };
 
-  const misses = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 9 * sizes.warm_s));
+  const misses = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 4 * sizes.warm_s));
   const count = hotProducts + sizes.inNearCache + sizes.inRedis + misses;
   say(`adding ${count} products`);
   const ids = await addProducts(catalog, count);
@@ -198,7 +198,7 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
     name: 'miss',
     label: 'ours: miss, one row of Postgres',
     usesRedis: true,
-    route: goingOn(missPaths),
+    route: goingOn(missPaths, sizes.checksSources),
     ...(sizes.checksSources && { source: 'fwd=miss' }),
   });
 

@@ -6,6 +6,10 @@ test('percentiles do not depend on the order', () => {
   expect([median(values), percentile(values, 0.99), percentile(values, 1)]).toEqual([50, 99, 99]);
 });
 
+test('what was not measured does not count', () => {
+  expect([median([Number.NaN, 3, 1, Number.NaN, 2]), median([Number.NaN])]).toEqual([2, Number.NaN]);
+});
+
 test('a distribution ends at 100 % with the largest value, in at most about 200 points', () => {
   const points = distribution(Array.from({ length: 5_000 }, (_, index) => index));
   expect(points.length).toBeLessThan(210);
