@@ -48,6 +48,14 @@ test('only this user can reach the files, and a second run changes nothing', asy
   expect(readdirSync(folder).map((name) => [name, contentOf(name)])).toEqual(before);
 });
 
+test('catalog-read runs with the same memory of Node in each deployment', () => {
+  const option = services.find(({ name }) => name === 'catalog-read')?.env['NODE_OPTIONS'];
+  expect(option).toMatch(/^--max-semi-space-size=/);
+  expect(compose.services['catalog-read']?.environment?.['NODE_OPTIONS']).toBe(option);
+  const manifest = readFileSync(join(repositoryRoot, 'infra/kubernetes/base/catalog-read.yaml'), 'utf8');
+  expect(manifest).toContain(`{ name: NODE_OPTIONS, value: ${option} }`);
+});
+
 test('each service gets only the secrets that its variables name', () => {
   // The Redis servers name their secret on the command line.
   const ours = Object.entries(compose.services).filter(([, { environment }]) => environment !== undefined);

@@ -71,6 +71,7 @@ export async function startReader(
     // The values of the local stack, because the processes share the counters.
     RATE_LIMIT_REQUESTS: '1000000000',
     LOADS_PER_SECOND: '1000000',
+    NODE_OPTIONS: '--max-semi-space-size=32',
     ...options.env,
   };
   const reader = await startScript({
