@@ -3,15 +3,15 @@ import { goingOn } from './paths.ts';
 
 const file = { file: 'paths', paths: Array.from({ length: 1_000 }, (_, index) => `/${index}`) };
 
-test('each run goes on behind the last one, and at the end from the beginning', () => {
+test('each run goes on behind the last one, and at the end from the beginning', async () => {
   const route = goingOn(file);
-  expect(route.load().start).toBe(0);
+  expect((await route.load()).start).toBe(0);
   expect(route.ran(500)).toBe(true);
   // Some more were under way at the end.
-  expect(route.load().start).toBe(564);
+  expect((await route.load()).start).toBe(564);
   expect(route.sample()[0]).toBe('/564');
   expect(route.ran(500)).toBe(true);
-  expect(route.load().start).toBe(128);
+  expect((await route.load()).start).toBe(128);
 });
 
 test('a run that begins again does not count where each path is sent once', () => {

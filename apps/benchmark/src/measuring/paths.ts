@@ -27,7 +27,7 @@ export async function pathFolder(): Promise<PathFolder> {
 /** Which lines a run gets. */
 export interface Route {
   /** For the next run. */
-  load(): { readonly paths: string; readonly start?: number; readonly header?: string | undefined };
+  load(): Promise<{ readonly paths: string; readonly start?: number; readonly header?: string }>;
   /**
    * Called after a run, with the number of requests that it has sent.
    *
@@ -42,9 +42,13 @@ const samples = 20;
 /** More requests than a run has sent without an answer when it ends: one for each connection. */
 const underWay = 64;
 
-/** Always the same lines, from the beginning. */
-export const repeated = ({ file, paths }: PathFile, header?: string): Route => ({
-  load: () => ({ paths: file, header }),
+/**
+ * Always the same lines, from the beginning.
+ *
+ * @param header asked for before each run, because a token is valid for five minutes only
+ */
+export const repeated = ({ file, paths }: PathFile, header?: () => Promise<string>): Route => ({
+  load: async () => ({ paths: file, ...(header && { header: await header() }) }),
   ran: () => true,
   sample: () => paths.slice(0, samples),
 });
@@ -57,7 +61,7 @@ export const repeated = ({ file, paths }: PathFile, header?: string): Route => (
 export function goingOn({ file, paths }: PathFile, isOnce = false): Route {
   let sent = 0;
   return {
-    load: () => ({ paths: file, start: sent % paths.length }),
+    load: async () => ({ paths: file, start: sent % paths.length }),
     ran(requests) {
       sent += requests + underWay;
       return !isOnce || sent <= paths.length;

@@ -52,6 +52,7 @@ const measureRound = (contestant: Contestant, seconds: number): Promise<Round> =
 
 async function measureHere(contestant: Contestant, seconds: number): Promise<Round> {
   const { url, pid, redisPids = [], usesAllCores = false, connections } = contestant;
+  const load = await contestant.route.load();
   const taken_us = () => (cores === undefined || usesAllCores ? 0 : interruptTime_us(cores.measured));
   const takenBefore_us = taken_us();
   const [before, redisBefore] = [cpuTime([pid]), cpuTime(redisPids)];
@@ -59,7 +60,7 @@ async function measureHere(contestant: Contestant, seconds: number): Promise<Rou
     url,
     seconds,
     ...(connections && { connections }),
-    ...contestant.route.load(),
+    ...load,
   });
   const isRight = contestant.route.ran(result.requests);
   const [used, redisUsed] = [cpuBetween(before, cpuTime([pid])), cpuBetween(redisBefore, cpuTime(redisPids))];

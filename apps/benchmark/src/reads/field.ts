@@ -98,7 +98,7 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
     contestant: Pick<Contestant, 'name' | 'label' | 'route'> & {
       readonly usesRedis?: boolean;
       readonly source?: string;
-      readonly header?: string;
+      readonly header?: () => Promise<string>;
     },
   ): void => {
     const { name, label, route, usesRedis = false, source, header } = contestant;
@@ -109,11 +109,11 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
       pid: running.pid,
       ...(usesRedis && { redisPids: [redisPid] }),
       route,
-      check: () =>
+      check: async () =>
         checkAnswers(running.url, route.sample(), {
           pool: catalog,
           ...(source !== undefined && { source }),
-          header,
+          header: await header?.(),
         }),
     });
   };
@@ -150,7 +150,7 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
     add(await start(name), { name, label, usesRedis, route: repeated(hot) });
 
   const near = resources.use(await startReader(onCore));
-  const token = `Authorization: Bearer ${await stack.token('catalog-read', 'catalog:read')}`;
+  const token = async () => `Authorization: Bearer ${await stack.token('catalog-read', 'catalog:read')}`;
   const hit = 'hit; detail=near';
   add(near, { name: 'near', label: 'ours: near hit by id', route: repeated(hot), source: hit });
   add(near, {

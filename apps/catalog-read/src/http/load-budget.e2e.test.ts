@@ -58,9 +58,9 @@ test('a caller who asks for many large products of the near cache pays for them,
   const greedy = async () => (await reader.get(path, as('greedy'))).status;
   const statuses = [await greedy()];
   // Points come back while a busy machine answers, so the caller asks faster than it is answered.
-  while (statuses.at(-1) === 200)
-    statuses.push(...(await Promise.all(Array.from({ length: 5 }, greedy))).sort());
-  expect([statuses[0], statuses.at(-1)]).toEqual([200, 429]);
+  while (!statuses.some((status) => status !== 200))
+    statuses.push(...(await Promise.all(Array.from({ length: 5 }, greedy))));
+  expect([statuses[0], new Set(statuses)]).toEqual([200, new Set([200, 429])]);
   const other = await reader.get(path, as('other'));
   expect([other.status, other.headers.get('cache-status')]).toEqual([200, expect.stringContaining('near')]);
   expect((await reader.get(`/v1/products/${inserted[0]?.id}`, as('greedy'))).status).toBe(200);

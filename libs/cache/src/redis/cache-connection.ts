@@ -54,9 +54,9 @@ function mgets(keys: readonly string[]): string[] {
 }
 
 /** @throws if the reply is an error */
-function answerIn<Answer>(reply: Reply | undefined): Answer {
+function answerIn(reply: Reply | undefined): Exclude<Reply, Error> {
   if (reply instanceof Error) throw reply;
-  return reply as Answer;
+  return reply ?? null;
 }
 
 function momentOf(
@@ -239,8 +239,10 @@ export class CacheConnection {
     const replies = await sendTogether(this.redis, [...reads, time, replication]);
     const values = replies.slice(0, reads.length);
     return {
-      values: isShard ? values.map((value) => this.#valueIn(value)) : values.flatMap(answerIn<Values>),
-      ...momentOf(answerIn(replies.at(-2)), answerIn(replies.at(-1))),
+      values: isShard
+        ? values.map((value) => this.#valueIn(value))
+        : values.flatMap((value) => answerIn(value) as Values),
+      ...momentOf(answerIn(replies.at(-2)) as Buffer[], answerIn(replies.at(-1)) as Buffer),
     };
   }
 

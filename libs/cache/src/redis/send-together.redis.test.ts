@@ -33,9 +33,9 @@ test('each command has its reply, in order; an error is a value and hides no oth
   const commands = [get('a'), get('list'), get('none'), encodeCommand('mget', 'b', 'a'), get('b')];
   const sent = [sendTogether(redis, commands), redis.get('b'), sendTogether(redis, [get('a')])] as const;
   const [replies, alone, last] = await Promise.all(sent);
-  expect(replies).toEqual([
+  expect(replies.map((reply) => (reply instanceof Error ? reply.message.slice(0, 9) : reply))).toEqual([
     Buffer.from('ä'),
-    expect.objectContaining({ message: expect.stringContaining('WRONGTYPE') }),
+    'WRONGTYPE',
     null,
     [Buffer.from('2'), Buffer.from('ä')],
     Buffer.from('2'),
