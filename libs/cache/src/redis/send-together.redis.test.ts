@@ -19,7 +19,7 @@ const open = (call_ms: number) =>
   openRedis(server.url, {
     connectionName: 'test',
     commandTimeout: call_ms,
-    enableOfflineQueue: true,
+    enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
   });

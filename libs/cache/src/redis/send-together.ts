@@ -68,6 +68,8 @@ class CommandGroup {
  * A pipeline of ioredis does the same, and takes 40 µs. Here one object waits for all answers. ioredis gives each answer to the first
  * command of its queue, so the object is in the queue once for each.
  *
+ * @param redis must neither queue commands while it is away (`enableOfflineQueue`) nor send them again (`autoResendUnfulfilledCommands`):
+ *   it would wait for one answer only
  * @param commands of `encodeCommand`, at least one
  * @returns a reply for each
  * @throws ioredis errors, if the connection is lost or the answers are late
