@@ -9,6 +9,13 @@ export const importLimits = {
    * COPY costs little. It is small enough to keep memory flat and snapshots short, because a snapshot holds back vacuum.
    */
   copyPiece_chars: 256 * 1024,
+  /**
+   * What the records of one import may take in Postgres until they are applied: five million usual products. `temp_file_limit` of
+   * Postgres does not count temporary tables, so without this limit one caller could fill the disk.
+   */
+  staged_bytes: 2 ** 30,
+  /** What Postgres needs for a row besides its values. */
+  rowOverhead_bytes: 60,
   /** How often an import writes its progress, which is also its heartbeat. */
   progress_ms: 500,
   /** Without a heartbeat for this long, the process of an import has died. */

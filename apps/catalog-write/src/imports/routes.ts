@@ -99,7 +99,7 @@ export function importRoutes(deps: ImportDependencies): Route[] {
           headers: { Location: 'Its result.' },
         },
       },
-      errors: ['conflict', 'busy', 'rate_limited'],
+      errors: ['conflict', 'body_too_large', 'busy', 'rate_limited'],
       async handle({ mediaType, query, headers: { importId, digests }, caller }, res, req) {
         const { mode, dryRun, onExisting, onMissing, columns } = query;
         const format = mediaType === 'text/csv' ? 'csv' : 'ndjson';

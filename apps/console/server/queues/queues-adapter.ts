@@ -17,6 +17,8 @@ const boardLimits = { what: 'looks at queues', atOnce: 1, waiting: 20, wait_ms: 
 const mostJobsPerPage = 10;
 /** So the looks of a person take the console an eighth of the time. */
 const restPerLook = 7;
+/** A Redis that hangs is no reason to keep people out once it answers. */
+const restMost_ms = 5_000;
 
 /**
  * The page of bull-board loads fonts from another host and has inline styles, which our policy refuses. Our own style comes
@@ -62,7 +64,7 @@ export class QueuesAdapter extends ExpressAdapter {
         // To its end, even if the person has left.
         return await handler({ ...call, query: withShortPages(call.query) });
       } finally {
-        const rest_ms = restPerLook * (performance.now() - began_ms);
+        const rest_ms = Math.min(restMost_ms, restPerLook * (performance.now() - began_ms));
         setTimeout(() => turn[Symbol.dispose](), rest_ms).unref();
       }
     };

@@ -8,6 +8,8 @@ const limits = {
   wait_ms: 10_000,
   /** So two calls at once, one after the other, take Postgres a quarter of the time. */
   restPerCall: 7,
+  /** A service that hangs answers after 30 s or not at all. Then people need the console: the next call waits, and is not refused. */
+  restMost_ms: 5_000,
 } as const;
 
 /**
@@ -35,7 +37,8 @@ export class PacedTurns {
       isCached = /; hit; detail=(?:near|redis)$/.test(response.headers.get('cache-status') ?? '');
       return response;
     } finally {
-      const rest_ms = isCached ? 0 : limits.restPerCall * (performance.now() - began_ms);
+      const wanted_ms = isCached ? 0 : limits.restPerCall * (performance.now() - began_ms);
+      const rest_ms = Math.min(wanted_ms, limits.restMost_ms);
       setTimeout(() => turn[Symbol.dispose](), rest_ms).unref();
     }
   }

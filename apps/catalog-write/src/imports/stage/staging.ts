@@ -1,5 +1,5 @@
 import { finished } from 'node:stream/promises';
-import type { ProductImport } from '@catalog/contracts';
+import { CatalogError, type ProductImport } from '@catalog/contracts';
 import { loadSql } from '@catalog/database';
 import type { Pool, PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -26,12 +26,15 @@ export interface Duplicates {
 export class Staging implements AsyncDisposable {
   readonly client: PoolClient;
   readonly #signal: AbortSignal;
+  readonly #most_bytes: number;
   #piece = '';
+  #staged_bytes = 0;
   #copying: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(client: PoolClient, signal: AbortSignal) {
+  private constructor(client: PoolClient, signal: AbortSignal, most_bytes: number) {
     this.client = client;
+    this.#most_bytes = most_bytes;
     this.#signal = signal;
     // A broken connection also fails the running query, and the query reports it.
     client.on('error', () => {});
@@ -39,8 +42,13 @@ export class Staging implements AsyncDisposable {
     if (signal.aborted) this.#close();
   }
 
-  static async open(pool: Pool, signal: AbortSignal): Promise<Staging> {
-    const staging = new Staging(await pool.connect(), signal);
+  /** @param most_bytes of all rows */
+  static async open(
+    pool: Pool,
+    signal: AbortSignal,
+    most_bytes: number = importLimits.staged_bytes,
+  ): Promise<Staging> {
+    const staging = new Staging(await pool.connect(), signal, most_bytes);
     try {
       await staging.client.query(sql.tune, [
         `${importLimits.workMemory_kB}kB`,
@@ -54,9 +62,16 @@ export class Staging implements AsyncDisposable {
     }
   }
 
-  /** Keeps the row in memory until `flush`. */
+  /**
+   * Keeps the row in memory until `flush`.
+   *
+   * @throws CatalogError `body_too_large`
+   */
   add(line: number, product: ProductImport): void {
-    this.#piece += copyLine(line, product);
+    const row = copyLine(line, product);
+    this.#staged_bytes += Buffer.byteLength(row) + importLimits.rowOverhead_bytes;
+    if (this.#staged_bytes > this.#most_bytes) throw tooLarge(line, this.#most_bytes);
+    this.#piece += row;
   }
 
   /**
@@ -105,6 +120,15 @@ export class Staging implements AsyncDisposable {
     this.#close();
     await this.#copying.catch(() => {});
   }
+}
+
+function tooLarge(line: number, most_bytes: number): CatalogError {
+  const { rowOverhead_bytes: overhead } = importLimits;
+  return new CatalogError(
+    'body_too_large',
+    `The records before line ${line} have ${most_bytes / 2 ** 20} MiB, with ${overhead} bytes more for each: more than one import ` +
+      'may have. Import the file in parts. Nothing has changed.',
+  );
 }
 
 /**

@@ -18,7 +18,7 @@ test.each([
   ['price_minor', 'priceMinor'],
 ])('the column "%s" probably holds %s', (column, field) => expect(suggestedField(column)).toBe(field));
 
-test.each(['Price', 'Weight (kg)', 'Note', ''])(
+test.each(['Price', 'Weight (kg)', 'Note', '', 'constructor', '__proto__', 'valueOf'])(
   'nothing is suggested for "%s", because its unit or meaning is not known',
   (column) => expect(suggestedField(column)).toBeUndefined(),
 );

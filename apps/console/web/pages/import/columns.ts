@@ -28,6 +28,10 @@ const otherNames: Readonly<Record<string, FieldName>> = {
   depth: 'lengthMm',
 };
 
+/** A column may be called `constructor`. */
+const otherName = (name: string): FieldName | undefined =>
+  Object.hasOwn(otherNames, name) ? otherNames[name] : undefined;
+
 /**
  * The field that a column probably holds. Files often have prices such as 29.99 and weights in kilograms. So only a column with the
  * exact name of the field counts as minor units or grams.
@@ -36,7 +40,7 @@ export function suggestedField(column: string): FieldName | undefined {
   const exact = allFields.find((field) => plain(field) === plain(column));
   if (exact !== undefined) return exact;
   for (const name of [plain(column), plain(withoutUnit(column))]) {
-    const found = allFields.find((field) => plain(fieldNames[field]) === name) ?? otherNames[name];
+    const found = allFields.find((field) => plain(fieldNames[field]) === name) ?? otherName(name);
     if (found !== undefined && found !== 'priceMinor' && !/\b(?:kg|cm|m)\b/i.test(column)) return found;
   }
   return undefined;

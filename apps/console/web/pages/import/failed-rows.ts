@@ -9,13 +9,13 @@ function cell(text: string): string {
   return `"${inert.replaceAll('"', '""')}"`;
 }
 
+/** As the form names it. A column may be called `constructor`. */
+const nameOf = (field: string): string =>
+  Object.hasOwn(fieldNames, field) ? fieldNames[field as FieldName] : field;
+
 /** The errors of one record as one text, with the fields as the form names them. */
 export const reasonOf = (errors: readonly ImportError[]): string =>
-  errors
-    .map(({ field, message }) =>
-      field === null ? message : `${fieldNames[field as FieldName] ?? field}: ${message}`,
-    )
-    .join('; ');
+  errors.map(({ field, message }) => (field === null ? message : `${nameOf(field)}: ${message}`)).join('; ');
 
 export function errorsByLine(errors: readonly ImportError[]): ReadonlyMap<number, readonly ImportError[]> {
   return Map.groupBy(errors, ({ line }) => line);
