@@ -34,6 +34,8 @@ export const importLimits = {
   dryRun_bytes: 320 * 1024,
   /** If all have the largest size, they take a quarter of the memory of a small state Redis, which evicts nothing. */
   keptDryRuns: 200,
+  /** Of one caller. Others then find room for theirs. */
+  keptDryRunsPerCaller: 100,
   /**
    * An upload that sends less than this in this time of waiting for it is refused: 1 KiB/s, a hundredth of a slow line. A
    * slower one would hold one of the few places of imports for hours.

@@ -110,13 +110,15 @@ export function importRoutes(deps: ImportDependencies): Route[] {
           });
         }
         const columnNames = columns === undefined ? undefined : readColumnNames(columns);
-        using _place = places.take(callerKey(req));
+        const ownKey = callerKey(req);
+        using _place = places.take(ownKey);
         const gone = new AbortController();
         res.once('close', () => gone.abort());
         try {
           const { result, lowestVersion } = await runImport(deps, {
             id: importId ?? randomUUID(),
             subject: caller.subject,
+            callerKey: ownKey,
             mode,
             onExisting,
             onMissing,

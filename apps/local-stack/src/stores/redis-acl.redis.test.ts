@@ -256,12 +256,12 @@ test.each([
 
 test('catalog-write may store the results of dry runs with a script', async () => {
   const redis = new Redis(servers.get('state')?.process.port ?? 0, { username: 'catalog-write', password });
-  const limits = { max_bytes: 100, maxValues: 1, onUnreadable: () => {} };
+  const limits = { max_bytes: 100, maxValues: 1, maxPerOwner: 1, onUnreadable: () => {} };
   const dryRuns = new TemporaryData({ redis, kind: 'import-dry-run', schema: z.string(), ...limits });
-  expect(await dryRuns.put('a', 'result', 60_000)).toBe('stored');
-  expect(await dryRuns.put('a', 'result', 120_000)).toBe('stored');
+  expect(await dryRuns.put('a', 'caller:console', 'result', 60_000)).toBe('stored');
+  expect(await dryRuns.put('a', 'caller:console', 'result', 120_000)).toBe('stored');
   expect(await dryRuns.get('a')).toBe('result');
-  expect(await dryRuns.putNew('b', 'result', 60_000)).toBe('full');
+  expect(await dryRuns.putNew('b', 'caller:console', 'result', 60_000)).toBe('full');
   redis.disconnect();
 });
 

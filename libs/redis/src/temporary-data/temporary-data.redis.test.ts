@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 
 const results = (kind = 'result') =>
-  new TemporaryData({ redis, kind, schema, max_bytes: 100, maxValues: 3, onUnreadable });
+  new TemporaryData({ redis, kind, schema, max_bytes: 100, maxValues: 3, maxPerOwner: 3, onUnreadable });
 
 /** As time would. */
 async function end(key: string): Promise<void> {
@@ -33,8 +33,8 @@ async function end(key: string): Promise<void> {
 
 test('a value is there until its time is over, also for another process', async () => {
   expect(await results().get('a')).toBeUndefined();
-  expect(await results().put('a', { rows: 1 }, 60_000)).toBe('stored');
-  expect(await results().put('a', { rows: 2 }, 60_000)).toBe('stored');
+  expect(await results().put('a', 'ann', { rows: 1 }, 60_000)).toBe('stored');
+  expect(await results().put('a', 'ann', { rows: 2 }, 60_000)).toBe('stored');
   expect(await results().get('a')).toEqual({ rows: 2 });
   expect(await results('other').get('a')).toBeUndefined();
   await end('temporary:{result}:a');
@@ -42,33 +42,61 @@ test('a value is there until its time is over, also for another process', async 
 });
 
 test('every value has a TTL, and so has their list; a short TTL shortens no other one', async () => {
-  await results().put('long', { rows: 1 }, 60_000);
-  await results().put('short', { rows: 1 }, 1_000);
+  await results().put('long', 'ann', { rows: 1 }, 60_000);
+  await results().put('short', 'ann', { rows: 1 }, 1_000);
   const keys = (await redis.keys('*')).sort();
-  expect(keys).toEqual(['temporary:{result}', 'temporary:{result}:long', 'temporary:{result}:short']);
-  const [list = 0, long = 0, short = 0] = await Promise.all(keys.map((key) => redis.pttl(key)));
+  expect(keys).toEqual([
+    'temporary:{result}',
+    'temporary:{result}/ann',
+    'temporary:{result}:long',
+    'temporary:{result}:short',
+  ]);
+  const [list = 0, own = 0, long = 0, short = 0] = await Promise.all(keys.map((key) => redis.pttl(key)));
   expect(short).toBeGreaterThan(0);
   expect(short).toBeLessThanOrEqual(1_000);
   expect(long).toBeGreaterThan(1_000);
-  expect(list).toBeGreaterThanOrEqual(long);
+  expect(Math.min(list, own)).toBeGreaterThanOrEqual(long);
 });
 
 test('of many callers that want a free id one gets it', async () => {
   const outcomes = await Promise.all(
-    Array.from({ length: 20 }, (_, rows) => results().putNew('a', { rows }, 60_000)),
+    Array.from({ length: 20 }, (_, rows) => results().putNew('a', 'ann', { rows }, 60_000)),
   );
   expect(outcomes.filter((outcome) => outcome === 'stored')).toHaveLength(1);
   expect(outcomes.filter((outcome) => outcome === 'taken')).toHaveLength(19);
 });
 
 test('at its limit it takes no new value but replaces old ones, and an expired value makes room', async () => {
-  for (const id of ['a', 'b', 'c']) expect(await results().put(id, { rows: 1 }, 60_000)).toBe('stored');
-  expect(await results().put('d', { rows: 1 }, 60_000)).toBe('full');
+  for (const id of ['a', 'b', 'c'])
+    expect(await results().put(id, 'ann', { rows: 1 }, 60_000)).toBe('stored');
+  expect(await results().put('d', 'ann', { rows: 1 }, 60_000)).toBe('full');
   expect(await results().get('d')).toBeUndefined();
-  expect(await results('other').put('d', { rows: 1 }, 60_000)).toBe('stored');
-  expect(await results().put('a', { rows: 2 }, 20)).toBe('stored');
-  await expect.poll(() => results().put('d', { rows: 1 }, 60_000)).toBe('stored');
-  expect(await results().put('e', { rows: 1 }, 60_000)).toBe('full');
+  expect(await results('other').put('d', 'ann', { rows: 1 }, 60_000)).toBe('stored');
+  expect(await results().put('a', 'ann', { rows: 2 }, 20)).toBe('stored');
+  await expect.poll(() => results().put('d', 'ann', { rows: 1 }, 60_000)).toBe('stored');
+  expect(await results().put('e', 'ann', { rows: 1 }, 60_000)).toBe('full');
+});
+
+test('an owner at its limit leaves room for others, and an expired value of its own makes room for it', async () => {
+  const data = new TemporaryData({
+    redis,
+    kind: 'result',
+    schema,
+    max_bytes: 100,
+    maxValues: 3,
+    maxPerOwner: 2,
+    onUnreadable,
+  });
+  const put = (id: string, owner: string, ttl_ms = 60_000) => data.put(id, owner, { rows: 1 }, ttl_ms);
+  expect([await put('a', 'ann'), await put('b', 'ann'), await put('c', 'ann')]).toEqual([
+    'stored',
+    'stored',
+    'full',
+  ]);
+  expect([await put('c', 'bob'), await put('d', 'bob')]).toEqual(['stored', 'full']);
+  expect(await put('a', 'ann', 20)).toBe('stored');
+  await expect.poll(() => put('e', 'ann')).toBe('stored');
+  expect(await put('d', 'bob')).toBe('full');
 });
 
 test('a value beyond its size is refused, counted in bytes', async () => {
@@ -78,11 +106,12 @@ test('a value beyond its size is refused, counted in bytes', async () => {
     schema: z.string(),
     max_bytes: 20,
     maxValues: 1,
+    maxPerOwner: 1,
     onUnreadable,
   });
-  expect(await texts.put('a', 'x'.repeat(18), 60_000)).toBe('stored');
-  expect(await texts.put('a', 'x'.repeat(19), 60_000)).toBe('too-large');
-  expect(await texts.put('a', 'ü'.repeat(10), 60_000)).toBe('too-large');
+  expect(await texts.put('a', 'ann', 'x'.repeat(18), 60_000)).toBe('stored');
+  expect(await texts.put('a', 'ann', 'x'.repeat(19), 60_000)).toBe('too-large');
+  expect(await texts.put('a', 'ann', 'ü'.repeat(10), 60_000)).toBe('too-large');
   expect(await texts.get('a')).toBe('x'.repeat(18));
 });
 
@@ -98,7 +127,7 @@ test.each(['{"rows":"many"}', '{"rows":1,"more":2}', '{"rows":', ''])(
 test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
   'it cannot be put for %d ms',
   async (ttl_ms) => {
-    await expect(results().put('a', { rows: 1 }, ttl_ms)).rejects.toThrow(RangeError);
+    await expect(results().put('a', 'ann', { rows: 1 }, ttl_ms)).rejects.toThrow(RangeError);
     expect(await redis.keys('*')).toEqual([]);
   },
 );
@@ -117,9 +146,10 @@ test('without Redis a read fails, and does not say that the value is absent', as
     schema,
     max_bytes: 100,
     maxValues: 3,
+    maxPerOwner: 3,
     onUnreadable,
   });
   await expect(data.get('a')).rejects.toThrow();
-  await expect(data.put('a', { rows: 1 }, 60_000)).rejects.toThrow();
+  await expect(data.put('a', 'ann', { rows: 1 }, 60_000)).rejects.toThrow();
   away.disconnect();
 });

@@ -5,7 +5,10 @@ import { defineScript, runScript } from '../script.ts';
 const putScript = defineScript<PutOutcome>(import.meta.url, './put.lua');
 
 export interface TemporaryDataOptions<Value> {
-  /** The state Redis. Keys are `temporary:{<kind>}:<id>`, and `temporary:{<kind>}` for their list. */
+  /**
+   * The state Redis. Keys are `temporary:{<kind>}:<id>`, `temporary:{<kind>}` for their list, and `temporary:{<kind>}/<owner>` for those
+   * of an owner.
+   */
   readonly redis: Redis;
   /** Lower case letters and hyphens. */
   readonly kind: string;
@@ -13,12 +16,14 @@ export interface TemporaryDataOptions<Value> {
   /** The most bytes of one value as JSON. With `maxValues` it bounds the memory of a server that evicts nothing. */
   readonly max_bytes: number;
   readonly maxValues: number;
+  /** Less than `maxValues`, so that no owner can keep the others out. */
+  readonly maxPerOwner: number;
   /** A value does not fit the schema, since another release wrote it. It counts as absent. */
   readonly onUnreadable: (error: unknown) => void;
 }
 
 /**
- * stored · taken: the id has a value · full: `maxValues` are kept · too-large: more than `max_bytes`. Only `stored` has
+ * stored · taken: the id has a value · full: `maxValues` are kept, or `maxPerOwner` of this owner · too-large: more than `max_bytes`. Only `stored` has
  * changed anything.
  */
 export type PutOutcome = 'stored' | 'taken' | 'full' | 'too-large';
@@ -45,8 +50,8 @@ export class TemporaryData<Value> {
    *
    * @throws ioredis errors while Redis is away
    */
-  put(id: string, value: Value, ttl_ms: number): Promise<PutOutcome> {
-    return this.#put(id, value, ttl_ms, 'any');
+  put(id: string, owner: string, value: Value, ttl_ms: number): Promise<PutOutcome> {
+    return this.#put(id, owner, value, ttl_ms, 'any');
   }
 
   /**
@@ -54,8 +59,8 @@ export class TemporaryData<Value> {
    *
    * @throws ioredis errors while Redis is away
    */
-  putNew(id: string, value: Value, ttl_ms: number): Promise<PutOutcome> {
-    return this.#put(id, value, ttl_ms, 'new');
+  putNew(id: string, owner: string, value: Value, ttl_ms: number): Promise<PutOutcome> {
+    return this.#put(id, owner, value, ttl_ms, 'new');
   }
 
   /**
@@ -74,8 +79,14 @@ export class TemporaryData<Value> {
     }
   }
 
-  async #put(id: string, value: Value, ttl_ms: number, over: 'any' | 'new'): Promise<PutOutcome> {
-    const { redis, kind, max_bytes, maxValues } = this.#options;
+  async #put(
+    id: string,
+    owner: string,
+    value: Value,
+    ttl_ms: number,
+    over: 'any' | 'new',
+  ): Promise<PutOutcome> {
+    const { redis, kind, max_bytes, maxValues, maxPerOwner } = this.#options;
     if (!Number.isSafeInteger(ttl_ms) || ttl_ms < 1) {
       throw new RangeError(`ttl_ms must be a whole number of milliseconds above 0: ${ttl_ms}`);
     }
@@ -84,8 +95,8 @@ export class TemporaryData<Value> {
     return runScript(
       redis,
       putScript,
-      [this.#key(id), `temporary:{${kind}}`],
-      [text, ttl_ms, maxValues, over],
+      [this.#key(id), `temporary:{${kind}}`, `temporary:{${kind}}/${owner}`],
+      [text, ttl_ms, maxValues, maxPerOwner, over],
     );
   }
 

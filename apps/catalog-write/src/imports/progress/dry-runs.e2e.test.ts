@@ -76,12 +76,20 @@ test('the progress of a dry run is readable while the body arrives, and expires 
   expect(await readImport(service, id)).toMatchObject({ state: 'succeeded', received: 2, created: 2 });
 });
 
+test('the result takes a place of the caller, whatever its subject', async () => {
+  const id = randomUUID();
+  expect((await postImport(service, csv(csvRow('OWN')), { ...dryRun, ...withId(id) })).status).toBe(200);
+  const owners = await redis.keys('temporary:{import-dry-run}/*');
+  expect(owners).toEqual([expect.stringMatching(/\/caller:.+/)]);
+  expect(await redis.zscore(owners[0] ?? '', keyOf(id))).not.toBeNull();
+});
+
 test('a late heartbeat does not overwrite the result', async () => {
   const log = createLogger({ service: 'test', level: 'silent' });
   const runs = new DryRuns({ pool: service.owner, redis, clock: systemClock, log });
   const id = randomUUID();
   const rules = { mode: 'reject-all', onExisting: 'update', onMissing: 'create' } as const;
-  const journal = runs.journal({ id, subject: 'test', ...rules });
+  const journal = runs.journal({ id, callerKey: 'caller:test', subject: 'test', ...rules });
   await journal.start();
   await journal.beat(1, 0);
   expect(await runs.read(id)).toMatchObject({ state: 'running', received: 1 });

@@ -32,6 +32,7 @@ export class DryRuns {
       schema: importResultSchema,
       max_bytes: importLimits.dryRun_bytes,
       maxValues: importLimits.keptDryRuns,
+      maxPerOwner: importLimits.keptDryRunsPerCaller,
       onUnreadable: (error) =>
         options.log.warn({ err: error }, 'the result of a dry run in the state Redis cannot be read'),
     });
@@ -59,12 +60,14 @@ class DryRunJournal implements ImportJournal {
   readonly #options: DryRunsOptions;
   readonly #results: TemporaryData<ImportResult>;
   readonly #running: ImportResult;
+  readonly #owner: string;
   /** Set before the result is written: a later heartbeat would overwrite the result. */
   #ended = false;
 
   constructor(options: DryRunsOptions, results: TemporaryData<ImportResult>, start: ImportStart) {
     this.#options = options;
     this.#results = results;
+    this.#owner = start.callerKey;
     this.#running = {
       id: start.id,
       mode: start.mode,
@@ -89,7 +92,7 @@ class DryRunJournal implements ImportJournal {
   async start(): Promise<boolean> {
     const { id } = this.#running;
     if ((await readImport(this.#options.pool, id)) !== null) return false;
-    const put = this.#results.putNew(id, this.#running, importLimits.abandoned_ms);
+    const put = this.#results.putNew(id, this.#owner, this.#running, importLimits.abandoned_ms);
     return (await this.#logUnlessStored(put)) !== 'taken';
   }
 
@@ -97,7 +100,7 @@ class DryRunJournal implements ImportJournal {
   async beat(received: number, failed: number): Promise<void> {
     if (this.#ended) return;
     const progress = { ...this.#running, received, failed };
-    await this.#results.put(this.#running.id, progress, importLimits.abandoned_ms);
+    await this.#results.put(this.#running.id, this.#owner, progress, importLimits.abandoned_ms);
   }
 
   async finish(outcome: ImportOutcome): Promise<ImportResult> {
@@ -112,7 +115,9 @@ class DryRunJournal implements ImportJournal {
 
   async #end(result: ImportResult): Promise<ImportResult> {
     this.#ended = true;
-    await this.#logUnlessStored(this.#results.put(result.id, result, importLimits.dryRunResult_ms));
+    await this.#logUnlessStored(
+      this.#results.put(result.id, this.#owner, result, importLimits.dryRunResult_ms),
+    );
     return result;
   }
 

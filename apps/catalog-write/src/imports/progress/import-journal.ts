@@ -8,6 +8,8 @@ export type ImportRules = Pick<ImportResult, 'mode' | 'onExisting' | 'onMissing'
 export interface ImportStart extends ImportRules {
   readonly id: string;
   readonly subject: string;
+  /** Whose places it takes. A caller may choose its subject. */
+  readonly callerKey: string;
 }
 
 export interface ImportOutcome {
