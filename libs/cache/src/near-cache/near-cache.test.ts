@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { Freshness } from '../channel/freshness.ts';
 import { hashOfKey } from './key-hash.ts';
-import { NearCache, NearEntry } from './near-cache.ts';
+import { NearCache, NearEntry, type Ticket } from './near-cache.ts';
 import { NearReads } from './near-reads.ts';
 
 let now_ms: number;
@@ -240,4 +240,31 @@ test('loads of keys that share a hash do not touch each other', () => {
   near.end(b);
   near.invalidate('b', 7);
   expect(b.floor).toBe(6);
+});
+
+test('loads end in any order, and an invalidation reaches each that is in flight, and no other', () => {
+  const order = fc.uniqueArray(fc.nat({ max: 9 }), { minLength: 10, maxLength: 10 });
+  fc.assert(
+    fc.property(order, fc.nat({ max: 10 }), (indexes, ended) => {
+      const tickets = indexes.map(() => near.begin('a', freshness));
+      // Ending twice is no harm.
+      for (const index of [...indexes.slice(0, ended), ...indexes.slice(0, ended)])
+        near.end(tickets[index] as Ticket);
+      near.invalidate('a', 5);
+      const floors = indexes.map((index) => tickets[index]?.floor);
+      expect(floors).toEqual(indexes.map((_, place) => (place < ended ? 0 : 5)));
+      for (const ticket of tickets) near.end(ticket);
+    }),
+  );
+});
+
+test('thousands of loads of one key end as quickly as loads of as many keys', () => {
+  const time = (keyOf: (index: number) => string) => {
+    const tickets = Array.from({ length: 20_000 }, (_, index) => near.begin(keyOf(index), freshness));
+    const began_ms = performance.now();
+    for (const ticket of tickets) near.end(ticket);
+    return performance.now() - began_ms;
+  };
+  time(String);
+  expect(time(() => 'a')).toBeLessThan(2 * Math.max(1, time(String)));
 });

@@ -53,8 +53,9 @@ export interface Ticket {
   readonly epoch: number;
   /** The highest version that an invalidation has named since the ticket was taken. */
   floor: number;
-  /** An earlier load of the same key, or of one with the same hash, still in flight. */
+  /** The next earlier and the next later load of the same key, or of one with the same hash, that are in flight. */
   earlier: Ticket | undefined;
+  later: Ticket | undefined;
 }
 
 /**
@@ -134,21 +135,22 @@ export class NearCache {
   begin(key: string, freshness: Freshness, hash = hashOfKey(key)): Ticket {
     const epoch = freshness.soundEpoch();
     const earlier = this.#inFlight.get(hash);
-    const ticket: Ticket = { key, hash, freshness, epoch, floor: 0, earlier };
+    const ticket: Ticket = { key, hash, freshness, epoch, floor: 0, earlier, later: undefined };
+    if (earlier !== undefined) earlier.later = ticket;
     this.#inFlight.set(hash, ticket);
     return ticket;
   }
 
   end(ticket: Ticket): void {
-    const { hash, earlier } = ticket;
-    const last = this.#inFlight.get(hash);
-    if (last === ticket) {
+    const { hash, earlier, later } = ticket;
+    if (later !== undefined) later.earlier = earlier;
+    else if (this.#inFlight.get(hash) === ticket) {
       if (earlier === undefined) this.#inFlight.delete(hash);
       else this.#inFlight.set(hash, earlier);
-      return;
     }
-    for (let later = last; later !== undefined; later = later.earlier)
-      if (later.earlier === ticket) later.earlier = earlier;
+    if (earlier !== undefined) earlier.later = later;
+    ticket.earlier = undefined;
+    ticket.later = undefined;
   }
 
   /**
