@@ -101,8 +101,8 @@ async function load(
 const show = (times: readonly number[]): string => `${median(times)} ms (${times.join(', ')})`;
 const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0;
 
-/** These need what an earlier answer has named. */
-const follows = /stock|last-changes|[?&]ids=/;
+/** These need what an earlier answer has named. The latest changes are asked for again when the stream of changes is open. */
+const follows = /stock|last-changes|[?&]ids=|changes\/latest/;
 
 /** What the page had to ask before its content was there, because the server had not named it. Polls begin after a second. */
 async function askedLate(page: Page): Promise<string[]> {
