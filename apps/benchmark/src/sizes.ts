@@ -46,6 +46,10 @@ export interface Sizes {
   };
 }
 
+/** New products, so that each miss of a benchmark reads another one. A warm-up usually takes two to four runs. */
+export const productsToMiss = ({ mostMisses_perSecond, round_s, rounds, warm_s }: Sizes): number =>
+  Math.ceil(mostMisses_perSecond * (round_s * rounds + 4 * warm_s));
+
 export const fullSizes: Sizes = {
   edits: 2_000,
   allContestants: true,

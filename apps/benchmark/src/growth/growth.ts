@@ -11,7 +11,7 @@ import { fillForRedisHits } from '../reads/fill-redis.ts';
 import { goingOn, pathFolder, repeated } from '../measuring/paths.ts';
 import { median } from '../report/percentiles.ts';
 import { atLeast, type Section } from '../report/report.ts';
-import type { Sizes } from '../sizes.ts';
+import { productsToMiss, type Sizes } from '../sizes.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
 
 /** Read often at every size. */
@@ -90,7 +90,7 @@ async function measureAt(bench: BenchStack, redis: Redis, atLeast: number, sizes
   const { rows: counted } = await catalog.query<{ count: number }>(
     'select count(*)::integer as count from catalog.products',
   );
-  const fresh = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 4 * sizes.warm_s));
+  const fresh = productsToMiss(sizes);
   const before = counted[0]?.count ?? 0;
   const ids = await addProducts(
     catalog,

@@ -56,7 +56,8 @@ export const repeated = ({ file, paths }: PathFile, header?: () => Promise<strin
 /**
  * Each run continues where the one before has ended.
  *
- * @param isOnce whether a run does not count that goes on from the beginning: what was missed once is a hit afterwards
+ * @param isOnce true if each path may be sent only once, because a product that was missed is a hit the next time. A run that had to
+ *   begin again at the first path then does not count
  */
 export function goingOn({ file, paths }: PathFile, isOnce = false): Route {
   let sent = 0;

@@ -7,7 +7,7 @@ import { cores } from '../measuring/machine.ts';
 import { zipf } from '../measuring/zipf.ts';
 import { addProducts } from '../products/more-products.ts';
 import type { BenchStack } from '../stack/bench-stack.ts';
-import type { Sizes } from '../sizes.ts';
+import { productsToMiss, type Sizes } from '../sizes.ts';
 import { checkAnswers } from './answers.ts';
 import { fillForRedisHits } from './fill-redis.ts';
 import { goingOn, pathFolder, repeated, type PathFile } from '../measuring/paths.ts';
@@ -42,7 +42,7 @@ export async function startField(bench: BenchStack, sizes: Sizes): Promise<Field
   const core = cores?.measured;
   const onCore = core === undefined ? {} : { core };
 
-  const misses = Math.ceil(sizes.mostMisses_perSecond * (sizes.round_s * sizes.rounds + 4 * sizes.warm_s));
+  const misses = productsToMiss(sizes);
   const count = hotProducts + sizes.inNearCache + sizes.inRedis + misses;
   say(`adding ${count} products`);
   const ids = await addProducts(catalog, count);

@@ -1,4 +1,4 @@
-/** The nearest-rank percentile; `part` is from 0 to 1. What is NaN was not measured, and does not count. */
+/** The nearest-rank percentile; `part` is from 0 to 1. Values that are NaN are left out: they were not measured. */
 export function percentile(values: readonly number[], part: number): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;

@@ -30,8 +30,9 @@ export const throttleRules = {
 export type ThrottleRules = Readonly<Record<keyof typeof throttleRules, ThrottleRule>>;
 
 /**
- * Attempts for a name from one network. Two passwords are checked at once, and one of them at most is of this pair. So whoever signs in
- * again and again with the right password, which no limit counts, leaves the other place to everybody else.
+ * The attempts for one name from one network: one at a time. The server checks two passwords at once, so the second place stays free
+ * for other people. Without this, a person could take both by signing in again and again with the right password, because only
+ * failures are counted.
  */
 const attemptsAtOnce = { what: 'sign-ins', atOnce: 1, waiting: 60, wait_ms: 10_000 } as const;
 

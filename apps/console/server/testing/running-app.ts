@@ -155,8 +155,8 @@ export async function runningApp(): Promise<RunningApp> {
 }
 
 /**
- * What axe finds on the page, one line for each element. What is there for a moment only does not count, such as the colours of a menu
- * that fades in, or a page that an open menu has not hidden yet.
+ * What axe finds on the page, one line for each element. A problem that passes within five seconds is left out, such as the colours of
+ * a menu that fades in, or a page that an open menu has not hidden yet.
  */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);

@@ -115,7 +115,7 @@ export async function runningConsole(
     trustedProxies?: string[];
     /** The address of the services. A scripted one stands for all of them unless set. */
     workerUrl?: string;
-    /** The address of catalog-read, which is asked what it holds. If it is not set, the scripted service answers. */
+    /** The address of catalog-read, which the console asks what its caches hold. Without it, the scripted service answers. */
     readUrl?: string;
     /** Loads the cached profiles from elsewhere than Postgres. */
     findProfile?: Accounts['find'];
