@@ -228,6 +228,49 @@ test.each([
   }
 });
 
+test('an entity finds what the near cache holds, whatever was read before', () => {
+  const of = entity((key) => `thing:${key}`);
+  const keys = ['7', '17', '117', 'a key of 16 char', 'not a key of 16 char'];
+  const step = fc.record({
+    key: fc.constantFrom(...keys),
+    does: fc.constantFrom(
+      'keep',
+      'keep',
+      'read',
+      'read',
+      'read',
+      'invalidate',
+      'forget',
+      'forget all',
+      'wait',
+    ),
+    size: fc.constantFrom(1, 4_000),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      near = new NearCache(() => now_ms, { maxBytes: 10_000 });
+      // Two places, so that all keys share them.
+      const reads = new NearReads(of, { near, now: () => now_ms }, 2);
+      for (const [at, { key, does, size }] of steps.entries()) {
+        const cacheKey = of.cacheKey(key);
+        if (does === 'keep') {
+          const ticket = near.begin(cacheKey, freshness);
+          near.offer(ticket, entry(at, size));
+          near.end(ticket);
+        } else if (does === 'invalidate') near.invalidate(cacheKey, at);
+        else if (does === 'forget') near.forget(cacheKey);
+        else if (does === 'forget all') near.forgetAll();
+        else if (does === 'wait') {
+          now_ms += 50_000;
+          sequence += 1;
+          hear();
+        }
+        expect(reads.entry(key, now_ms)).toBe(near.get(cacheKey));
+      }
+    }),
+  );
+});
+
 test('loads of keys that share a hash do not touch each other', () => {
   const hash = hashOfKey('b');
   const a = near.begin('a', freshness, hash);

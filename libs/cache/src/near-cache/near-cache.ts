@@ -103,9 +103,13 @@ export class NearCache {
     });
   }
 
-  /** False only if it has no entry for any key with this end. */
-  mayHave(tail: string): boolean {
-    return tail.length < tailLength || this.#tails.mayHave(hashOfTail(tail));
+  /**
+   * False only if it has no entry for any key with this end.
+   *
+   * @param hash `hashOfTail(tail)`, if the caller has it
+   */
+  mayHave(tail: string, hash = hashOfTail(tail)): boolean {
+    return tail.length < tailLength || this.#tails.mayHave(hash);
   }
 
   /** @param now_ms by the clock of this cache; a caller that knows it spares another look at the clock */

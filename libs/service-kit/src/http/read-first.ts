@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 
 type OnData = (chunk: Buffer) => void;
 
@@ -19,5 +20,26 @@ export function readFirst(socket: Socket, read: OnData): FirstReader {
   const [next] = socket.listeners('data') as [OnData];
   socket.on('data', read);
   socket.off('data', next);
-  return { next, end: () => void socket.off('data', read) };
+  socket.push = (chunk) => push(socket, chunk, read);
+  return {
+    next,
+    end() {
+      socket.off('data', read);
+      socket.push = Readable.prototype.push;
+    },
+  };
+}
+
+/**
+ * Takes a chunk before the stream does, if the stream would only pass it on. Its look at its state, its event, and its question for more
+ * in a tick of their own are a twentieth of a near hit.
+ *
+ * @param chunk null at the end
+ * @returns whether to read more
+ */
+function push(socket: Socket, chunk: Buffer | null, read: OnData): boolean {
+  if (chunk === null || socket.readableFlowing !== true || socket.readableLength > 0)
+    return Readable.prototype.push.call(socket, chunk);
+  read(chunk);
+  return true;
 }
