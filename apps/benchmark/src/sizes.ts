@@ -8,6 +8,8 @@ export interface Sizes {
   readonly rounds: number;
   /** Runs at a fixed rate; the median of them counts. */
   readonly paced: number;
+  /** Their length. The first requests of all connections come at once, and must be fewer than a hundredth. */
+  readonly paced_s: number;
   /** The length of a warm-up run. There are at least two before a measurement. */
   readonly warm_s: number;
   /** The length of a round of commits. */
@@ -56,6 +58,7 @@ export const fullSizes: Sizes = {
   round_s: 3,
   rounds: 5,
   paced: 3,
+  paced_s: 5,
   warm_s: 2,
   commits_s: 3,
   bulkRows: 1_000_000,
@@ -84,6 +87,7 @@ export const fullSizes: Sizes = {
 export const quickSizes: Sizes = {
   ...fullSizes,
   paced: 1,
+  paced_s: 3,
   edits: 100,
   allContestants: false,
   round_s: 1,
@@ -99,6 +103,7 @@ export const smokeSizes: Sizes = {
   round_s: 1,
   rounds: 1,
   paced: 1,
+  paced_s: 1,
   warm_s: 1,
   commits_s: 0.2,
   bulkRows: 2_000,

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { timings } from '@catalog/cache/timings';
 import { connectionWarning, createPool, createServicePool } from '@catalog/database';
 import { connectStateRedis, RateLimiter } from '@catalog/redis';
@@ -8,6 +9,11 @@ import { NewestChange } from './changes/newest-change.ts';
 import { readConfig } from './config.ts';
 import { createReadMetrics } from './metrics.ts';
 import { ViewCounters } from './products/view-counters.ts';
+
+// Each process has a core of its own (`WORKERS`). Threads that help to collect young garbage would want that core too, and the requests
+// would wait for them.
+setFlagsFromString('--no-parallel-scavenge');
+setFlagsFromString('--no-concurrent-array-buffer-sweeping');
 
 const config = readConfig();
 const changesConnections = 3;

@@ -1,8 +1,9 @@
-/** The load generator where wrk is missing: `node autocannon-main.ts URL CONNECTIONS SECONDS PATHS START [HEADER]`. */
+/** The load generator where wrk is missing: `node autocannon-main.ts URL CONNECTIONS SECONDS PATHS START RATE [HEADER]`. */
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
 
-const [url = '', connections = '', seconds = '', file = '', start = '', header] = process.argv.slice(2);
+const [url = '', connections = '', seconds = '', file = '', start = '', rate = '', header] =
+  process.argv.slice(2);
 const paths = readFileSync(file, 'utf8').trim().split('\n');
 const [name = '', value = ''] = header?.split(': ') ?? [];
 let position = Number(start);
@@ -11,6 +12,7 @@ const result = await autocannon({
   url,
   connections: Number(connections),
   duration: Number(seconds),
+  ...(Number(rate) > 0 && { overallRate: Number(rate) }),
   headers: header === undefined ? {} : { [name]: value },
   requests: [
     {

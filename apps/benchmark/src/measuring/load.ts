@@ -1,4 +1,4 @@
-/** Sends as many requests as a server can answer, over a fixed number of connections. */
+/** Sends as many requests as a server can answer, or at a fixed rate. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,8 +12,11 @@ export interface Load {
   readonly start?: number | undefined;
   /** Such as `Authorization: Bearer …`. */
   readonly header?: string | undefined;
+  /** Whole seconds; a part of one counts as one. */
   readonly seconds: number;
   readonly connections?: number;
+  /** Requests a second. Unset: as many as are answered. There are then as many connections as that takes. */
+  readonly perSecond?: number;
 }
 
 export interface LoadResult {
@@ -35,12 +38,26 @@ export const hasWrk = await run('wrk', ['--version']).then(
   (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
 );
 
+/** From an answer to the next request of its connection, on average, if the rate is fixed. wrk counts milliseconds. */
+const pause_ms = 3;
+/** That a timer of wrk is late, on average. */
+const late_ms = 0.5;
+
+/**
+ * At a fixed rate, wrk sends the next request of a connection after a pause, whose length is drawn. There are so many connections that
+ * few of them wait for an answer. So a server that is slow for a moment gets the requests of the others meanwhile. What would have come on
+ * the connections that wait, wrk adds to the latencies. autocannon sends at fixed times, and adds it too.
+ */
 export async function runLoad(load: Load): Promise<LoadResult> {
-  const { url, paths, start = 0, header, seconds, connections = 32 } = load;
+  const { url, paths, start = 0, header, seconds, perSecond } = load;
+  const isPaced = perSecond !== undefined;
+  const connections = isPaced
+    ? Math.max(1, Math.round((perSecond * (pause_ms + late_ms)) / 1_000))
+    : (load.connections ?? 32);
   const more = header === undefined ? [] : [header];
   const script = join(import.meta.dirname, 'wrk.lua');
   const command = hasWrk
-    ? ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, url]
+    ? ['wrk', '-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '--timeout', '10s', '-s', script, url]
     : [
         process.execPath,
         join(import.meta.dirname, 'autocannon-main.ts'),
@@ -48,7 +65,9 @@ export async function runLoad(load: Load): Promise<LoadResult> {
         `${connections}`,
         `${seconds}`,
       ];
-  const rest = hasWrk ? ['--', paths, `${start}`, ...more] : [paths, `${start}`, ...more];
+  const rest = hasWrk
+    ? ['--', paths, `${start}`, `${isPaced ? pause_ms : 0}`, ...more]
+    : [paths, `${start}`, `${isPaced ? Math.round(perSecond) : 0}`, ...more];
   const [file = '', ...args] = onCores(cores?.others, [...command, ...rest]);
   const { stdout } = await run(file, args);
   const line = stdout.split('\n').find((text) => text.startsWith('{'));

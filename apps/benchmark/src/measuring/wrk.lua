@@ -1,5 +1,6 @@
--- wrk -s wrk.lua URL -- PATHS START [HEADER]
---   PATHS: a file with one path a line; START: the first line to use, from 0; HEADER: such as "Authorization: Bearer …"
+-- wrk -s wrk.lua URL -- PATHS START PAUSE [HEADER]
+--   PATHS: a file with one path a line; START: the first line to use, from 0; PAUSE: the milliseconds from an answer to the next
+--   request of its connection, on average; HEADER: such as "Authorization: Bearer …"
 -- Each thread sends the paths in order and begins again at the end. Prints one line of JSON.
 -- The requests are made before the run: making them costs as much as sending them.
 
@@ -11,13 +12,16 @@ function setup(thread)
 end
 
 function init(args)
-  if args[3] then
-    local name, value = args[3]:match("^([^:]+): (.*)$")
+  if args[4] then
+    local name, value = args[4]:match("^([^:]+): (.*)$")
     wrk.headers[name] = value
   end
   requests = {}
   for path in io.lines(args[1]) do requests[#requests + 1] = wrk.format("GET", path) end
   position = tonumber(args[2]) + math.floor(index * #requests / 8)
+  local pause = tonumber(args[3])
+  -- wrk asks for a delay only if there is such a function. By chance, so that the connections do not all send at once.
+  if pause > 0 then delay = function() return math.random(1, 2 * pause - 1) end end
   began = os.clock()
 end
 

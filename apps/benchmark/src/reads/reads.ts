@@ -11,9 +11,8 @@ import {
   type Round,
   type Rounds,
 } from '../measuring/rounds.ts';
-import { hasWrk } from '../measuring/load.ts';
+import { hasWrk, type LoadResult, runLoad } from '../measuring/load.ts';
 import { besideMeasured, onMeasuredCore } from '../measuring/pinning.ts';
-import { runPaced, type PacedResult } from '../measuring/paced.ts';
 import { median } from '../report/percentiles.ts';
 import { atLeast, atMost, type Goal, type Section } from '../report/report.ts';
 import type { Sizes } from '../sizes.ts';
@@ -118,7 +117,7 @@ function goalsOf(rounds: Rounds, latencies: readonly Latency[]): Goal[] {
   const capacity = (above: string, below: string) => rounds.ratio(above, below, capacityOf).median;
   const cpu = (above: string, below: string) => rounds.ratio(above, below, cpuOf).median;
   const has = (name: string) => rounds.of(name).length > 0;
-  const of = (name: string) => latencies.find((entry) => entry.name === name)?.result.p99_us ?? Number.NaN;
+  const of = (name: string) => latencies.find((entry) => entry.name === name)?.p99_us ?? Number.NaN;
   return [
     atLeast('CPU: bare ÷ near hit by id', cpu('bare-http', 'near'), 0.95),
     atLeast('CPU: bare ÷ near hit by SKU', cpu('bare-http', 'near-sku'), 0.9),
@@ -169,10 +168,14 @@ interface Latency {
   readonly name: string;
   readonly label: string;
   readonly perSecond: number;
-  readonly result: PacedResult;
+  /** Medians of the runs. */
+  readonly p50_us: number;
+  readonly p99_us: number;
+  /** The part of its core that the client used, at most. */
+  readonly clientShare: number;
 }
 
-/** Bare and near hits at the same load; the others at 70 % of what each can answer. */
+/** Bare and near hits in turn, at the same load; the others at 70 % of what each can answer. */
 async function measureLatencies(
   { contestants, hot }: Field,
   rounds: Rounds,
@@ -187,40 +190,45 @@ async function measureLatencies(
     'express-ioredis': load * perSecond('express-ioredis'),
     'express-postgres': load * perSecond('express-postgres'),
   };
-  const latencies: Latency[] = [];
-  for (const { name, label, url, pid } of contestants) {
-    const rate = rates[name];
-    if (rate === undefined) continue;
-    say(`latency of ${label} at ${format(rate)} requests/s`);
-    const results: PacedResult[] = [];
-    for (let round = 0; round < sizes.paced; round++)
-      results.push(
-        await onMeasuredCore(pid, () =>
-          runPaced({ url, paths: hot.file, seconds: sizes.round_s, perSecond: rate }),
-        ),
-      );
-    const [middle] = results.toSorted((a, b) => a.p99_us - b.p99_us).slice(Math.floor(results.length / 2));
-    if (middle === undefined || middle.failed > 0)
-      throw new Error(`${label}: requests at a fixed rate failed.`);
-    latencies.push({ name, label, perSecond: rate, result: middle });
-  }
-  return latencies;
+  const asked = contestants.filter(({ name }) => name in rates);
+  const results = new Map<string, LoadResult[]>(asked.map(({ name }) => [name, []]));
+  for (let round = 0; round < sizes.paced; round++)
+    for (const { name, label, url, pid } of asked) {
+      const rate = rates[name] ?? 0;
+      say(`latency of ${label} at ${format(rate)} requests/s`);
+      const run = { url, paths: hot.file, seconds: sizes.paced_s, perSecond: rate };
+      const result = await onMeasuredCore(pid, () => runLoad(run));
+      if (result.failed > 0) throw new Error(`${label}: requests at a fixed rate failed.`);
+      results.get(name)?.push(result);
+    }
+  return asked.map(({ name, label }) => latencyOf(name, label, results.get(name) ?? []));
+}
+
+function latencyOf(name: string, label: string, results: readonly LoadResult[]): Latency {
+  const of = (read: (result: LoadResult) => number) => results.map(read);
+  return {
+    name,
+    label,
+    perSecond: median(of(({ requests, duration_us }) => requests / (duration_us / 1e6))),
+    p50_us: median(of(({ p50_us }) => p50_us)),
+    p99_us: median(of(({ p99_us }) => p99_us)),
+    clientShare: Math.max(...of(({ cpu_us, duration_us }) => cpu_us / duration_us)),
+  };
 }
 
 function latencyTable(latencies: readonly Latency[]): string[] {
   const us = (value: number) => (value >= 1_000 ? `${format(value / 1_000)} ms` : `${format(value)} µs`);
   return [
-    `Latency at ${load * 100} % of the highest load (bare and near hits at the same load), sent at a fixed rate. It counts from ` +
-      'the moment at which a request was due, so it includes how late the client was. The median of all tenths of a second:',
+    `Latency at ${load * 100} % of the highest load (bare and near hits at the same load), sent at a fixed rate:`,
     '',
     ...markdownTable(
-      ['', 'requests/s', 'p50', 'p99', 'client late, p99'],
-      latencies.map(({ label, perSecond, result }) => [
+      ['', 'requests/s', 'p50', 'p99', 'core of the client'],
+      latencies.map(({ label, perSecond, p50_us, p99_us, clientShare }) => [
         label,
         format(perSecond),
-        us(result.p50_us),
-        us(result.p99_us),
-        us(result.late99_us),
+        us(p50_us),
+        us(p99_us),
+        `${Math.round(clientShare * 100)} %`,
       ]),
     ),
   ];

@@ -5,9 +5,8 @@ import { format, markdownTable } from '@catalog/testing';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { cpuTime } from '../measuring/cpu.ts';
-import { runLoad } from '../measuring/load.ts';
+import { type Load, runLoad } from '../measuring/load.ts';
 import { cores } from '../measuring/machine.ts';
-import { runPaced } from '../measuring/paced.ts';
 import { pathFolder } from '../measuring/paths.ts';
 import { zipf } from '../measuring/zipf.ts';
 import { addProducts } from '../products/more-products.ts';
@@ -71,21 +70,29 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
   };
 
   say('single costs');
-  const load = async (file: string) => {
+  const read = async (load: Omit<Load, 'url'>): Promise<{ used: Used; requests: number }> => {
     let requests = 0;
     const used = await cost(async () => {
-      ({ requests } = await runLoad({ url: reader.url, seconds: sizes.round_s, paths: file }));
+      const result = await runLoad({ url: reader.url, ...load });
+      if (result.failed > 0) throw new Error(`${result.failed} of ${result.requests} reads failed.`);
+      ({ requests } = result);
     });
+    return { used, requests };
+  };
+  const load = async (file: string) => {
+    const { used, requests } = await read({ seconds: sizes.round_s, paths: file });
     return each((part) => used[part] / requests);
   };
   const hot = await paths('hot', known.slice(0, 1_000));
   // Once before it counts, as the changes below: compiled code, and full caches.
   await load(hot);
   const near = await load(hot);
+  /** Reads nearly all of them, and none twice: wrk sends a little less than it is asked to. */
   const once = async (name: string, of: readonly string[]) => {
     const file = await paths(name, of);
-    const used = await cost(() => runOnce(reader.url, file, of.length, sizes));
-    return each((part) => used[part] / of.length);
+    const seconds = Math.ceil(of.length / scale.oncePerSecond);
+    const { used, requests } = await read({ seconds, paths: file, perSecond: of.length / seconds });
+    return each((part) => used[part] / requests);
   };
   const redis = await once('redis', known.slice(1_000));
   const miss = await once('miss', unread);
@@ -113,26 +120,26 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
   };
 
   say(`${format(scale.readsPerSecond)} reads and ${format(scale.changesPerSecond)} changes a second`);
-  const workload = {
-    readsPerSecond: scale.readsPerSecond,
-    changesPerSecond: scale.changesPerSecond,
-    products: scale.products,
-    readers: 1,
-    nearEntries: scale.products,
-    softTtl_s,
-  };
   const drawn = await paths(
     'mixed',
     zipf(known.length, 50_000).map((n) => known[n] ?? ''),
   );
   const mix = (seconds: number) =>
     Promise.all([
-      runPaced({ url: reader.url, seconds, paths: drawn, perSecond: scale.readsPerSecond }),
+      read({ seconds, paths: drawn, perSecond: scale.readsPerSecond }),
       changeAt(bench, known, scale.changesPerSecond, seconds),
     ]);
   await mix(scale.mixed_s / 2);
-  const used = await cost(() => mix(scale.mixed_s));
+  const [{ used, requests }] = await mix(scale.mixed_s);
   const measured = each((part) => used[part] / (scale.mixed_s * 1e6));
+  const workload = {
+    readsPerSecond: requests / scale.mixed_s,
+    changesPerSecond: scale.changesPerSecond,
+    products: scale.products,
+    readers: 1,
+    nearEntries: scale.products,
+    softTtl_s,
+  };
   const shares = sharesOf(workload);
   const expected = coresOf(workload, shares, costs);
   const ratio = (part: Part) => measured[part] / expected[part];
@@ -183,15 +190,6 @@ async function cpuUsed(pids: Pids, work: () => Promise<unknown>): Promise<Used> 
   await work();
   const after = await now();
   return each((part) => after[part] - before[part]);
-}
-
-/** Asks for each path once. */
-async function runOnce(url: string, file: string, paths: number, sizes: Sizes): Promise<void> {
-  const perSecond = sizes.scale.oncePerSecond;
-  // The client sends for half a second more, before it counts.
-  const seconds = paths / perSecond - 0.5;
-  const { requests, failed } = await runPaced({ url, seconds, paths: file, perSecond });
-  if (failed > 0 || requests === 0) throw new Error(`${failed} of ${requests} reads failed.`);
 }
 
 /** Changes one product after the other at this rate, each in a transaction of its own. */

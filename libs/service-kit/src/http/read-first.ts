@@ -20,7 +20,7 @@ export function readFirst(socket: Socket, read: OnData): FirstReader {
   const [next] = socket.listeners('data') as [OnData];
   socket.on('data', read);
   socket.off('data', next);
-  socket.push = (chunk) => push(socket, chunk, read);
+  socket.push = (chunk: Buffer | null) => push(socket, chunk, read);
   return {
     next,
     end() {
