@@ -118,6 +118,7 @@ test('what looks like a known request inside of a header or a body is none', asy
 
 test('what a client sends behind a request is answered after it, and in its order', async () => {
   using made = await knownClient();
+  using other = client();
   let goOn = () => {};
   running.front.waits = () => new Promise<void>((resolve) => (goOn = resolve));
   made.socket.write(get('/later/1'));
@@ -126,6 +127,8 @@ test('what a client sends behind a request is answered after it, and in its orde
   await pause(20);
   made.socket.write(get('/x/3') + get('/now/4'));
   await pause(20);
+  // It is read into the same buffer.
+  await other.ask(get('/x/other'));
   expect(made.answers()).toBe(4);
   running.front.waits = () => nextTurn();
   goOn();

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Logger } from '../logging/logger.ts';
 import { Found, type Front, type PlainHeaders, plainHeaders } from './front.ts';
 import { httpLimits } from './limits.ts';
-import { type FirstReader, readFirst } from './read-first.ts';
+import { copyOf, type FirstReader, readFirst } from './read-first.ts';
 import { type ReadyAnswer, writeReady } from './ready-answer.ts';
 
 export interface RepeatedRequestsOptions {
@@ -107,7 +107,7 @@ export class RepeatedRequests {
     }
     const text = chunk.length <= httpLimits.repeated_bytes ? chunk.toString('latin1') : '';
     const { known, isBetween } = connection;
-    if (known !== undefined && isBetween && this.#answer(connection, known, chunk, text)) return;
+    if (known !== undefined && isBetween && this.#answer(connection, known, text)) return;
     this.#giveToNode(connection, chunk, text);
   }
 
@@ -152,7 +152,7 @@ export class RepeatedRequests {
   }
 
   /** Whether the request is answered, or will be. */
-  #answer(connection: Connection, { headers, text: tail }: Known, chunk: Buffer, text: string): boolean {
+  #answer(connection: Connection, { headers, text: tail }: Known, text: string): boolean {
     const { admits, giveBack } = this.#options;
     const { socket } = connection;
     // `endsWith` would compare character by character, which takes 2 µs with a token.
@@ -165,7 +165,7 @@ export class RepeatedRequests {
       giveBack(socket);
       return false;
     }
-    if (answer instanceof Promise) void this.#answerLater(connection, answer, chunk, text);
+    if (answer instanceof Promise) void this.#answerLater(connection, answer, text);
     else this.#write(socket, answer);
     return true;
   }
@@ -173,7 +173,6 @@ export class RepeatedRequests {
   async #answerLater(
     connection: Connection,
     answer: Promise<ReadyAnswer | Found>,
-    chunk: Buffer,
     text: string,
   ): Promise<void> {
     connection.isWaiting = true;
@@ -187,7 +186,7 @@ export class RepeatedRequests {
     if (!socket.writable) return;
     if (found instanceof Found) {
       this.found = found;
-      this.#giveToNode(connection, chunk, text);
+      this.#giveToNode(connection, Buffer.from(text, 'latin1'), text);
       this.found = undefined;
     } else this.#write(socket, found);
     for (const next of sentAhead) this.#read(next, connection);
@@ -243,7 +242,7 @@ class Connection {
   }
 
   wait(chunk: Buffer): void {
-    this.#waiting.push(chunk);
+    this.#waiting.push(copyOf(chunk));
     this.waiting_bytes += chunk.length;
     this.socket.pause();
   }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from '../logging/logger.ts';
 import { FairTurns } from './fair-turns.ts';
 import { httpLimits } from './limits.ts';
-import { type FirstReader, readFirst } from './read-first.ts';
+import { copyOf, type FirstReader, readFirst } from './read-first.ts';
 
 type Exchange = readonly [IncomingMessage, ServerResponse];
 type Serve = (req: IncomingMessage, res: ServerResponse) => void;
@@ -127,9 +127,8 @@ export class UnreadAnswers {
       socket.destroy();
       return;
     }
-    connection.held.push(rest);
-    // The rest keeps the memory of its chunk.
-    this.#waits(connection, chunk.length);
+    connection.held.push(copyOf(rest));
+    this.#waits(connection, rest.length);
     socket.pause();
     this.#lookAgain();
   }
