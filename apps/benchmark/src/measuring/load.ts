@@ -46,7 +46,7 @@ const goFirst = await run('chrt', ['-f', '1', 'true']).then(
 );
 
 /** From an answer to the next request of its connection, on average, if the rate is fixed. wrk counts milliseconds. */
-const pause_ms = 3;
+const pause_ms = 2;
 /** That a timer of wrk is late, on average. */
 const late_ms = 0.5;
 

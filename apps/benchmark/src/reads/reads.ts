@@ -187,15 +187,17 @@ async function measureLatencies(
   const rates: Record<string, number> = {
     'bare-http': same,
     near: same,
-    'express-ioredis': load * perSecond('express-ioredis'),
-    'express-postgres': load * perSecond('express-postgres'),
+    ...(sizes.allContestants && {
+      'express-ioredis': load * perSecond('express-ioredis'),
+      'express-postgres': load * perSecond('express-postgres'),
+    }),
   };
   const asked = contestants.filter(({ name }) => name in rates);
   const results = new Map<string, LoadResult[]>(asked.map(({ name }) => [name, []]));
   for (let round = 0; round < sizes.paced; round++)
     for (const { name, label, url, pid } of asked) {
       const rate = rates[name] ?? 0;
-      say(`latency of ${label} at ${format(rate)} requests/s`);
+      if (round === 0) say(`latency of ${label} at ${format(rate)} requests/s`);
       const run = { url, paths: hot.file, seconds: sizes.paced_s, perSecond: rate };
       const result = await onMeasuredCore(pid, () => runLoad(run));
       if (result.failed > 0) throw new Error(`${label}: requests at a fixed rate failed.`);
