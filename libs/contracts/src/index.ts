@@ -15,5 +15,6 @@ export * from './product.ts';
 export * from './product-lists.ts';
 export { ruleText } from './rule-text.ts';
 export * from './settings.ts';
+export * from './spreadsheet-cells.ts';
 export * from './timings.ts';
 export * from './users.ts';

@@ -1,3 +1,4 @@
+import { inertText, isFormula, quotedCell } from '@catalog/contracts';
 import { exportedFields, type ExportedRow } from '@catalog/database';
 
 export const exportFormats = ['csv', 'ndjson'] as const;
@@ -17,25 +18,11 @@ const isText = exportedFields.map((field) => texts.has(field));
 /** JSON, in which a semicolon stands only in strings. */
 const attributes = exportedFields.indexOf('attributes');
 const special = /[",\r\n]/;
-/**
- * A spreadsheet would run the text as a formula (OWASP, CSV injection), or drop the quotes of ="…". In many countries the list
- * separator is a semicolon. A spreadsheet there cuts the text at semicolons and line ends, because the quotes of a cell behind a
- * comma mean nothing to it. A line that begins with a dash is mostly part of a list, unless it could call something.
- */
-const formula = /^[=+\-@\t\r]|[;\t][ "']*[=+\-@]|[\r\n][ "']*(?:[=@]|[+-][^\r\n]*[|(!])/;
-const separators = /[;\t\r\n]/g;
-
-const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
-
-/** ="…" is that text for a spreadsheet, and for an import. CHAR(59) stands for a semicolon in it, and cuts nothing. */
-const inert = (text: string): string =>
-  `=${quoted(text).replaceAll(separators, (separator) => `"&CHAR(${separator.charCodeAt(0)})&"`)}`;
-
 function cell(value: string | null, index: number): string {
   if (value === null) return '';
-  if (isText[index] === true && formula.test(value)) return quoted(inert(value));
+  if (isText[index] === true && isFormula(value)) return quotedCell(inertText(value));
   const shown = index === attributes ? value.replaceAll(';', String.raw`\u003b`) : value;
-  return special.test(shown) ? quoted(shown) : shown;
+  return special.test(shown) ? quotedCell(shown) : shown;
 }
 
 /** RFC 4180 with LF. An empty cell is null, or an empty text in a field that cannot be null. */

@@ -1,8 +1,9 @@
 import { ExpressAdapter } from '@bull-board/express';
 import { errorCatalogue } from '@catalog/contracts';
-import { CallerTurns, translate, type Logger } from '@catalog/service-kit';
+import { translate, type Logger } from '@catalog/service-kit';
 import type { RequestHandler } from 'express';
 import type { UserRole } from '@catalog/contracts';
+import { PacedTurns } from '../services/paced-turns.ts';
 import { signedIn } from '../sessions/access.ts';
 
 type EntryRoute = Parameters<ExpressAdapter['setEntryRoute']>[0];
@@ -15,10 +16,6 @@ type Status = NonNullable<ReturnType<ErrorHandler>['status']>;
 const boardLimits = { what: 'looks at queues', atOnce: 1, waiting: 20, wait_ms: 5_000 } as const;
 /** As the board asks for by itself, of each state. */
 const mostJobsPerPage = 10;
-/** So the looks of a person take the console an eighth of the time. */
-const restPerLook = 7;
-/** A Redis that hangs is no reason to keep people out once it answers. */
-const restMost_ms = 5_000;
 
 /**
  * The page of bull-board loads fonts from another host and has inline styles, which our policy refuses. Our own style comes
@@ -38,7 +35,7 @@ function withoutForeignParts(page: string): string {
 /** The adapter of bull-board. Its page loads nothing from other hosts, and its errors show no internals. */
 export class QueuesAdapter extends ExpressAdapter {
   readonly #log: Logger;
-  readonly #turns = new CallerTurns(boardLimits);
+  readonly #turns = new PacedTurns(boardLimits);
   /** bull-board gives its handlers nothing of a request but its parts. */
   readonly #people = new WeakMap<object, string>();
 
@@ -58,15 +55,8 @@ export class QueuesAdapter extends ExpressAdapter {
   override setApiRoutes(routes: ApiRoutes): this {
     const inTurn = (handler: ApiRoutes[number]['handler']) => async (call?: Call) => {
       if (call === undefined) return handler();
-      const turn = await this.#turns.take(this.#people.get(call.headers) ?? '');
-      const began_ms = performance.now();
-      try {
-        // To its end, even if the person has left.
-        return await handler({ ...call, query: withShortPages(call.query) });
-      } finally {
-        const rest_ms = Math.min(restMost_ms, restPerLook * (performance.now() - began_ms));
-        setTimeout(() => turn[Symbol.dispose](), rest_ms).unref();
-      }
+      const person = this.#people.get(call.headers) ?? '';
+      return this.#turns.run(person, async () => handler({ ...call, query: withShortPages(call.query) }));
     };
     super.setApiRoutes(routes.map((route) => ({ ...route, handler: inTurn(route.handler) })));
     return this;

@@ -9,7 +9,7 @@ import { audited, noteActed, type Acted } from '../audit-log/audited.ts';
 import { sentJson } from '../audit-log/sent-json.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
 import type { ServiceCall, ServiceCaller, ServiceName } from './caller.ts';
-import { PacedTurns } from './paced-turns.ts';
+import { isFromCache, pacedCalls, PacedTurns } from './paced-turns.ts';
 
 /** A call that the console passes on as it is. */
 export interface Forwarded {
@@ -88,8 +88,8 @@ export function forwardRoutes(
   },
 ): void {
   const { caller, accounts, actions, looks, changes } = deps;
-  const searches = new PacedTurns('searches');
-  const reads = new PacedTurns('looks at histories, imports, orders and stock');
+  const searches = new PacedTurns({ what: 'searches', ...pacedCalls });
+  const reads = new PacedTurns({ what: 'looks at histories, imports, orders and stock', ...pacedCalls });
   for (const route of table) {
     const { longWork } = route;
     const places =
@@ -161,7 +161,7 @@ async function forward(
     ...(body !== undefined && { body }),
   };
   const turns = isSearch ? searches : route.isPaced === true ? reads : undefined;
-  const response = await (turns?.run(username, () => caller.call(call)) ?? caller.call(call));
+  const response = await (turns?.run(username, () => caller.call(call), isFromCache) ?? caller.call(call));
   // A created product is named by its address.
   const created = response.headers.get('location')?.split('/').at(-1);
   if (created !== undefined) noteActed(res, { target: created });

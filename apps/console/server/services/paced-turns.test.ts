@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { PacedTurns } from './paced-turns.ts';
+import { isFromCache, pacedCalls, PacedTurns } from './paced-turns.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -10,7 +10,7 @@ async function beginsOf(
   username: (n: number) => string,
   call_ms = 100,
 ): Promise<number[]> {
-  const turns = new PacedTurns('searches');
+  const turns = new PacedTurns({ what: 'searches', ...pacedCalls });
   const first_ms = performance.now();
   const begins: number[] = [];
   const search = async (): Promise<Response> => {
@@ -18,7 +18,7 @@ async function beginsOf(
     await new Promise((resolve) => setTimeout(resolve, call_ms));
     return new Response(null, { headers: { 'Cache-Status': cacheStatus } });
   };
-  const all = Promise.all(Array.from({ length: 6 }, (_, n) => turns.run(username(n), search)));
+  const all = Promise.all(Array.from({ length: 6 }, (_, n) => turns.run(username(n), search, isFromCache)));
   await vi.advanceTimersByTimeAsync(100 * call_ms);
   await all;
   return begins.map(Math.round);

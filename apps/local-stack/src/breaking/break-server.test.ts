@@ -3,7 +3,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
-import { startPart } from '@catalog/runtime';
+import { pause, startPart } from '@catalog/runtime';
 import { eventually } from '@catalog/testing';
 import { expect, test } from 'vitest';
 import { BreakServer } from './break-server.ts';
@@ -25,6 +25,7 @@ test('a part is broken once, is put back, and is put back when the stack stops',
   const faults = {
     lasting: async () => {
       acts.push('broken');
+      await pause(20);
       return async () => void acts.push('put back');
     },
     short: async () => void acts.push('short'),
@@ -43,8 +44,8 @@ test('a part is broken once, is put back, and is put back when the stack stops',
         { name: 'failing', since: null },
       ],
     ]);
-    await call(socketFile, 'POST', 'lasting');
-    await call(socketFile, 'POST', 'lasting');
+    // Two people at once.
+    await Promise.all([call(socketFile, 'POST', 'lasting'), call(socketFile, 'POST', 'lasting')]);
     await call(socketFile, 'POST', 'short');
     expect(acts).toEqual(['broken', 'short']);
     expect(await call(socketFile, 'GET')).toMatchObject([

@@ -28,6 +28,8 @@ export interface BreakServerOptions {
 export class BreakServer implements Part {
   readonly #options: BreakServerOptions;
   readonly #broken = new Map<string, Broken>();
+  /** The last change of each fault. They happen in turn: two that begin at once would both put something aside. */
+  readonly #changes = new Map<string, Promise<void>>();
 
   constructor(options: BreakServerOptions) {
     this.#options = options;
@@ -47,7 +49,9 @@ export class BreakServer implements Part {
     await once(server, 'listening');
     await chmod(socketFile, 0o600);
     await untilAborted(signal);
-    await Promise.allSettled([...this.#broken.keys()].map((name) => this.#end(name)));
+    await Promise.allSettled(
+      Object.keys(this.#options.faults).map((name) => this.#inTurn(name, () => this.#end(name))),
+    );
     server.closeAllConnections();
     server.close();
     await rm(socketFile, { force: true });
@@ -63,12 +67,18 @@ export class BreakServer implements Part {
       );
     } else if (!Object.hasOwn(this.#options.faults, name)) send(res, 404, {});
     else if (method === 'POST') {
-      await this.#begin(name);
+      await this.#inTurn(name, () => this.#begin(name));
       send(res, 200, {});
     } else if (method === 'DELETE') {
-      await this.#end(name);
+      await this.#inTurn(name, () => this.#end(name));
       send(res, 200, {});
     } else send(res, 405, {});
+  }
+
+  async #inTurn(name: string, change: () => Promise<void>): Promise<void> {
+    const own = (this.#changes.get(name) ?? Promise.resolve()).catch(() => {}).then(change);
+    this.#changes.set(name, own);
+    await own;
   }
 
   async #begin(name: string): Promise<void> {
@@ -78,7 +88,9 @@ export class BreakServer implements Part {
     say(`break it: ${name}`);
     if (putBack === undefined) return;
     const timer = setTimeout(() => {
-      this.#end(name).catch((error: unknown) => say(`break it: ${name} is not put back: ${String(error)}`));
+      this.#inTurn(name, () => this.#end(name)).catch((error: unknown) =>
+        say(`break it: ${name} is not put back: ${String(error)}`),
+      );
     }, longest_ms);
     this.#broken.set(name, { since: new Date().toISOString(), timer, putBack });
   }

@@ -1,5 +1,11 @@
 import { importLimits } from '../limits.ts';
-import { CatalogError, printable, writableProductFields, type FieldError } from '@catalog/contracts';
+import {
+  CatalogError,
+  printable,
+  textOfCell,
+  writableProductFields,
+  type FieldError,
+} from '@catalog/contracts';
 import { parseExactJson } from '@catalog/service-kit';
 import { isField, suggestedField, type ColumnNames, type Field } from './column-names.ts';
 import { jsonProblem } from './ndjson-records.ts';
@@ -92,7 +98,7 @@ export class CsvColumns {
       const field = this.#fields[index];
       let cell = cells[index];
       if (field === null || field === undefined || cell === undefined) continue;
-      if (cell.startsWith('="')) cell = unwrapped(cell);
+      if (cell.startsWith('="')) cell = textOfCell(cell);
       if (cell === '') {
         if (!(field in emptied)) record[field] = '';
         else if (emptied[field] !== undefined) record[field] = emptied[field];
@@ -110,21 +116,6 @@ export class CsvColumns {
     sink.record(line, record);
   }
 }
-
-/**
- * `="0123"` is the text 0123: spreadsheets keep its zeros, and run no formula in it. The export writes texts in this way
- * that would be formulas, and in them `"&CHAR(59)&"` for a semicolon.
- */
-const wrapped = /^="(?:[^"]|""|"&CHAR\(\d{1,3}\)&")*"$/;
-
-const unwrapped = (cell: string): string =>
-  wrapped.test(cell)
-    ? cell
-        .slice(2, -1)
-        .replaceAll(/""|"&CHAR\((\d+)\)&"/g, (_, code?: string) =>
-          code === undefined ? '"' : String.fromCharCode(Number(code)),
-        )
-    : cell;
 
 const shown = (name: string): string => JSON.stringify(printable(name, 100));
 

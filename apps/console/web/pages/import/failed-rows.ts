@@ -1,12 +1,17 @@
-import type { ImportError } from '@catalog/contracts';
+import { type ImportError, inertText, isFormula, isInertText, quotedCell } from '@catalog/contracts';
 import { fieldNames, type FieldName } from '../../products/fields.ts';
 import { reasonsColumn } from './columns.ts';
 import { cellsOf, type FileFormat } from './records.ts';
 
-/** A cell that a spreadsheet does not read as a formula, with its quotes. */
-function cell(text: string): string {
-  const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return `"${inert.replaceAll('"', '""')}"`;
+const runs = (cell: string): boolean => isFormula(cell) && !isInertText(cell);
+
+/** A cell that a spreadsheet does not run as a formula. An import reads the same text from it. */
+const cell = (text: string): string => quotedCell(runs(text) ? inertText(text) : text);
+
+/** The record as it is in the file, unless a spreadsheet would run some cell of it. */
+function inertRecord(record: string, separator: string): string {
+  const cells = cellsOf(record, separator);
+  return cells.some(runs) ? cells.map(cell).join(separator) : record;
 }
 
 /** As the form names it. A column may be called `constructor`. */
@@ -38,7 +43,7 @@ export function failedRows(file: {
   const hadReasons = columns.at(-1) === reasonsColumn;
   const withReasons = (record: string, reasons: string): string => {
     const kept = hadReasons ? withoutLastCell(record, separator, columns.length) : record;
-    return `${kept}${separator}${reasons}`;
+    return `${inertRecord(kept, separator)}${separator}${reasons}`;
   };
   const lines = [isCsv ? withReasons(header, reasonsColumn) : 'line,record,reasons'];
   for (const [line, wrong] of errorsByLine(errors)) {

@@ -1,3 +1,4 @@
+import { isFormula, isInertText, quotedCell, textOfCell } from '@catalog/contracts';
 import { expect, test } from 'vitest';
 import { errorsByLine, failedRows } from './failed-rows.ts';
 import { cellsOf, formatOf, headerOf, recordsOf, recordsOn } from './records.ts';
@@ -84,6 +85,20 @@ test('failed rows are as they are in the file, with their reasons in a last colu
   );
 });
 
+test('a spreadsheet runs no cell of a failed row, and an import reads the same text from it', () => {
+  const texts = ['=cmd|x', '+1', 'a;=1', '"quoted" =1', 'plain', '="0123"'];
+  const rows = failedRows({
+    format: 'csv',
+    header: 'sku,name,description,brand,category,gtin',
+    separator: ',',
+    errors: [wrong(2, 'is bad')],
+    records: new Map([[2, texts.map(quotedCell).join(',')]]),
+  });
+  const cells = cellsOf(rows.split('\r\n')[1] ?? '', ',');
+  expect(cells.filter((cell) => isFormula(cell) && !isInertText(cell))).toEqual([]);
+  expect(cells.map(textOfCell)).toEqual([...texts.slice(0, -1), '0123', 'Name: is bad']);
+});
+
 test('a failed row of NDJSON is in a cell that no spreadsheet runs as a formula', () => {
   const rows = failedRows({
     format: 'ndjson',
@@ -92,5 +107,5 @@ test('a failed row of NDJSON is in a cell that no spreadsheet runs as a formula'
     errors: [wrong(3, 'is bad')],
     records: new Map([[3, '=cmd()']]),
   });
-  expect(rows).toBe('line,record,reasons\r\n3,"\'=cmd()","Name: is bad"\r\n');
+  expect(rows).toBe('line,record,reasons\r\n3,"=""=cmd()""","Name: is bad"\r\n');
 });
