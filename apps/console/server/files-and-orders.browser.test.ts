@@ -32,7 +32,7 @@ test('a file is mapped, checked, corrected and imported, and its header is remem
   expect(await wrong.getByRole('row').textContent()).toContain('line 4');
   const saved = page.waitForEvent('download');
   await wrong.getByRole('button', { name: 'Save these rows with their reasons' }).click();
-  expect(await readFile(await (await saved).path(), 'utf8')).toMatch(/Note;reasons\r\n.*-5;EUR;c;"Price: /);
+  expect(await readFile(await (await saved).path(), 'utf8')).toMatch(/"Note","reasons"\r\n.*"=""-5""","EUR","c","Price: /);
 
   await page.getByLabel('If a record is wrong').selectOption('skip-failed');
   await check.click();

@@ -127,7 +127,8 @@ export class NearCache {
 
   /** @param entry that `get` has just given for the key */
   handleOf(key: string, entry: NearEntry): NearHandle {
-    return (entry.handle ??= { key, entry });
+    // A copy: the key may be a part of a request, and would keep all of it.
+    return (entry.handle ??= { key: Buffer.from(key).toString(), entry });
   }
 
   /** The last answer, however old. For answers that are marked stale, and for people. */

@@ -1,18 +1,23 @@
-import { type ImportError, inertText, isFormula, isInertText, quotedCell } from '@catalog/contracts';
+import {
+  type ImportError,
+  inertText,
+  isFormula,
+  isInertText,
+  quotedCell,
+  textOfCell,
+} from '@catalog/contracts';
 import { fieldNames, type FieldName } from '../../products/fields.ts';
 import { reasonsColumn } from './columns.ts';
 import { cellsOf, type FileFormat } from './records.ts';
 
-const runs = (cell: string): boolean => isFormula(cell) && !isInertText(cell);
+/** A spreadsheet would cut what `inertText` has not made. */
+const isSafe = (cell: string): boolean => !isFormula(cell) || (isInertText(cell) && !/[;\t\r\n]/.test(cell));
 
 /** A cell that a spreadsheet does not run as a formula. An import reads the same text from it. */
-const cell = (text: string): string => quotedCell(runs(text) ? inertText(text) : text);
+const cell = (text: string): string => quotedCell(isSafe(text) ? text : inertText(textOfCell(text)));
 
-/** The record as it is in the file, unless a spreadsheet would run some cell of it. */
-function inertRecord(record: string, separator: string): string {
-  const cells = cellsOf(record, separator);
-  return cells.some(runs) ? cells.map(cell).join(separator) : record;
-}
+/** Each cell in quotes, behind commas: what a spreadsheet would cut at another separator, it might run. */
+const recordOf = (cells: readonly string[]): string => cells.map(cell).join(',');
 
 /** As the form names it. A column may be called `constructor`. */
 const nameOf = (field: string): string =>
@@ -27,7 +32,7 @@ export function errorsByLine(errors: readonly ImportError[]): ReadonlyMap<number
 }
 
 /**
- * The records that failed, as CSV with the reasons in a last column. A person corrects them and imports the file as it is: that
+ * The records that failed, as CSV with commas and the reasons in a last column. A person corrects them and imports the file as it is: that
  * column is left out, and new reasons replace the old ones. A record of NDJSON is in one column.
  */
 export function failedRows(file: {
@@ -41,31 +46,18 @@ export function failedRows(file: {
   const isCsv = format === 'csv';
   const columns = cellsOf(header, separator);
   const hadReasons = columns.at(-1) === reasonsColumn;
-  const withReasons = (record: string, reasons: string): string => {
-    const kept = hadReasons ? withoutLastCell(record, separator, columns.length) : record;
-    return `${inertRecord(kept, separator)}${separator}${reasons}`;
+  /** A record with fewer cells has no reasons. */
+  const kept = (record: string): string[] => {
+    const cells = cellsOf(record, separator);
+    return hadReasons && cells.length >= columns.length ? cells.slice(0, -1) : cells;
   };
-  const lines = [isCsv ? withReasons(header, reasonsColumn) : 'line,record,reasons'];
+  const lines = [isCsv ? recordOf([...kept(header), reasonsColumn]) : 'line,record,reasons'];
   for (const [line, wrong] of errorsByLine(errors)) {
     const record = records.get(line) ?? '';
-    const reasons = cell(reasonOf(wrong));
-    lines.push(isCsv ? withReasons(record, reasons) : `${line},${cell(record)},${reasons}`);
+    const reasons = reasonOf(wrong);
+    lines.push(isCsv ? recordOf([...kept(record), reasons]) : `${line},${recordOf([record, reasons])}`);
   }
   return `${lines.join('\r\n')}\r\n`;
-}
-
-/** A record with fewer cells has no reasons. */
-function withoutLastCell(record: string, separator: string, columns: number): string {
-  const cells = cellsOf(record, separator);
-  if (cells.length < columns) return record;
-  // A separator inside quotes ends no cell.
-  let isQuoted = false;
-  let end = 0;
-  for (let at = 0; at < record.length; at++) {
-    if (record[at] === '"') isQuoted = !isQuoted;
-    else if (record[at] === separator && !isQuoted) end = at;
-  }
-  return record.slice(0, end);
 }
 
 /** A file with every field and one product, to begin with. */

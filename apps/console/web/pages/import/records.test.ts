@@ -67,7 +67,7 @@ test.each([
 
 const wrong = (line: number, message: string) => ({ line, field: 'name', code: 'x', message });
 
-test('failed rows are as they are in the file, with their reasons in a last column', () => {
+test('failed rows have the cells of the file, and their reasons in a last column', () => {
   const errors = [wrong(2, 'is too "long"'), wrong(2, 'is bad'), wrong(5, 'is empty')];
   expect(errorsByLine(errors).size).toBe(2);
   const rows = failedRows({
@@ -81,23 +81,33 @@ test('failed rows are as they are in the file, with their reasons in a last colu
     ]),
   });
   expect(rows).toBe(
-    'sku;name;reasons\r\nA;"x";"Name: is too ""long""; Name: is bad"\r\nB;;"Name: is empty"\r\n',
+    '"sku","name","reasons"\r\n"A","x","Name: is too ""long""; Name: is bad"\r\n"B","","Name: is empty"\r\n',
   );
 });
 
-test('a spreadsheet runs no cell of a failed row, and an import reads the same text from it', () => {
-  const texts = ['=cmd|x', '+1', 'a;=1', '"quoted" =1', 'plain', '="0123"'];
-  const rows = failedRows({
-    format: 'csv',
-    header: 'sku,name,description,brand,category,gtin',
-    separator: ',',
-    errors: [wrong(2, 'is bad')],
-    records: new Map([[2, texts.map(quotedCell).join(',')]]),
-  });
-  const cells = cellsOf(rows.split('\r\n')[1] ?? '', ',');
-  expect(cells.filter((cell) => isFormula(cell) && !isInertText(cell))).toEqual([]);
-  expect(cells.map(textOfCell)).toEqual([...texts.slice(0, -1), '0123', 'Name: is bad']);
-});
+test.each([
+  ['texts', ',', ['=cmd|x', '+1', 'a;=1', '"quoted" =1', 'plain', '="0123"'].map(quotedCell).join(',')],
+  ['a text that looks inert, and is cut at a semicolon', ',', `A,"=""x;=cmd|'/C calc'!A0;y"""`],
+  ['a quote inside of a cell, which a spreadsheet takes as it is', ',', `a"b,=cmd|'/C calc'!A0,"c`],
+  ['a comma in a file with semicolons', ';', `A;x,=cmd|'/C calc'!A0,y`],
+])(
+  'a spreadsheet runs no part of a failed row, and an import reads the same texts: %s',
+  (_, separator, row) => {
+    const rows = failedRows({
+      format: 'csv',
+      header: ['sku', 'name'].join(separator),
+      separator,
+      errors: [wrong(2, 'is bad')],
+      records: new Map([[2, row]]),
+    });
+    const [line = ''] = rows.split('\r\n').slice(1);
+    expect(line).toMatch(/^"(?:[^"]|"")*"(?:,"(?:[^"]|"")*")*$/);
+    const cells = cellsOf(line, ',');
+    const cut = cells.flatMap((cell) => (isFormula(cell) ? cell.split(/[;\t\r\n]/) : []));
+    expect(cut.filter((part) => !isInertText(part))).toEqual([]);
+    expect(cells.map(textOfCell)).toEqual([...cellsOf(row, separator).map(textOfCell), 'Name: is bad']);
+  },
+);
 
 test('a failed row of NDJSON is in a cell that no spreadsheet runs as a formula', () => {
   const rows = failedRows({
