@@ -32,7 +32,9 @@ test('a file is mapped, checked, corrected and imported, and its header is remem
   expect(await wrong.getByRole('row').textContent()).toContain('line 4');
   const saved = page.waitForEvent('download');
   await wrong.getByRole('button', { name: 'Save these rows with their reasons' }).click();
-  expect(await readFile(await (await saved).path(), 'utf8')).toMatch(/"Note","reasons"\r\n.*"=""-5""","EUR","c","Price: /);
+  expect(await readFile(await (await saved).path(), 'utf8')).toMatch(
+    /"Note","reasons"\r\n.*"=""-5""","EUR","c","Price: /,
+  );
 
   await page.getByLabel('If a record is wrong').selectOption('skip-failed');
   await check.click();
@@ -92,7 +94,7 @@ test('failed rows are corrected in their file and imported as it is', async () =
   const failed = await save();
   expect(failed.name).toBe('new-failed.csv');
   // It is mapped as the file it comes from. One mistake is left.
-  await upload(failed.name, failed.text.replace(';x;EUR', ';20;EURO'));
+  await upload(failed.name, failed.text.replace('"x","EUR"', '"20","EURO"'));
   // So that nobody takes 20 cents for 20 euros.
   await page.getByText('20 = 0.20').waitFor();
   await check.click();
@@ -100,9 +102,9 @@ test('failed rows are corrected in their file and imported as it is', async () =
   const again = await save();
   expect(again.name).toBe('new-failed.csv');
   expect(again.text).toMatch(
-    /^Article;[^"]*;currency;reasons\r\n.*;"A; b";B;test;20;EURO;"Currency: [^"]*"\r\n$/,
+    /^"Article",.*,"currency","reasons"\r\n.*,"A; b","B","test","20","EURO","Currency: [^"]*"\r\n$/,
   );
-  await upload(again.name, again.text.replace('20;EURO', '2000;EUR'));
+  await upload(again.name, again.text.replace('"20","EURO"', '"2000","EUR"'));
   await check.click();
   await page.getByRole('button', { name: 'Import: create 1, change 0' }).click();
   await page.getByText('Imported. Every cache hears of each changed product.').waitFor();

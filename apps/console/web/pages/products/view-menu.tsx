@@ -1,5 +1,5 @@
 import { Menu } from '@base-ui/react/menu';
-import { useRef, useState, type FormEvent } from 'react';
+import { useState, type FormEvent } from 'react';
 import { Ask } from '../../elements/ask.tsx';
 import { Field } from '../../elements/field.tsx';
 import {
@@ -17,8 +17,8 @@ import {
 export function ViewMenu({ search, show, isOpen }: SavedViewsProps & { isOpen: boolean }) {
   const [views, setViews] = useState(() => savedViews(localStorage));
   const [isNaming, setNaming] = useState(false);
-  /** The menu opens inside the page, so that it belongs to the landmark of the page. */
-  const place = useRef<HTMLDivElement>(null);
+  /** The menu opens inside the page, so that it belongs to the landmark of the page. It may be open at once, so the place comes first. */
+  const [place, setPlace] = useState<HTMLDivElement | null>(null);
   const keep = (next: readonly SavedView[]): void => {
     keepViews(next, localStorage);
     setViews(next);
@@ -26,41 +26,45 @@ export function ViewMenu({ search, show, isOpen }: SavedViewsProps & { isOpen: b
   const shown = viewOf(search, views);
   const isFull = views.length >= mostViews;
   return (
-    <div ref={place}>
+    <div ref={setPlace}>
       {/* Another tab of this browser may have saved a view meanwhile. */}
-      <Menu.Root defaultOpen={isOpen} onOpenChange={() => setViews(savedViews(localStorage))}>
-        <Menu.Trigger className="button">{viewsText(shown)}</Menu.Trigger>
-        <Menu.Portal container={place}>
-          <Menu.Positioner sideOffset={4} className="floating">
-            <Menu.Popup className="menu">
-              {views.map((view) => (
-                <Menu.Item key={view.name} className="menu-item" onClick={() => show(view.search)}>
-                  {view.name}
-                  {view === shown && <span>✓</span>}
-                </Menu.Item>
-              ))}
-              {views.length === 0 && <p className="fine menu-note">A view keeps filters and their order.</p>}
-              <Menu.Separator className="menu-line" />
-              {shown === undefined ? (
-                <Menu.Item
-                  className="menu-item"
-                  disabled={isFull || Object.keys(search).length === 0}
-                  onClick={() => setNaming(true)}
-                >
-                  {isFull ? `${mostViews} views are kept at most` : 'Save this view…'}
-                </Menu.Item>
-              ) : (
-                <Menu.Item
-                  className="menu-item"
-                  onClick={() => keep(views.filter(({ name }) => name !== shown.name))}
-                >
-                  Forget “{shown.name}”
-                </Menu.Item>
-              )}
-            </Menu.Popup>
-          </Menu.Positioner>
-        </Menu.Portal>
-      </Menu.Root>
+      {place !== null && (
+        <Menu.Root defaultOpen={isOpen} onOpenChange={() => setViews(savedViews(localStorage))}>
+          <Menu.Trigger className="button">{viewsText(shown)}</Menu.Trigger>
+          <Menu.Portal container={place}>
+            <Menu.Positioner sideOffset={4} className="floating">
+              <Menu.Popup className="menu">
+                {views.map((view) => (
+                  <Menu.Item key={view.name} className="menu-item" onClick={() => show(view.search)}>
+                    {view.name}
+                    {view === shown && <span>✓</span>}
+                  </Menu.Item>
+                ))}
+                {views.length === 0 && (
+                  <p className="fine menu-note">A view keeps filters and their order.</p>
+                )}
+                <Menu.Separator className="menu-line" />
+                {shown === undefined ? (
+                  <Menu.Item
+                    className="menu-item"
+                    disabled={isFull || Object.keys(search).length === 0}
+                    onClick={() => setNaming(true)}
+                  >
+                    {isFull ? `${mostViews} views are kept at most` : 'Save this view…'}
+                  </Menu.Item>
+                ) : (
+                  <Menu.Item
+                    className="menu-item"
+                    onClick={() => keep(views.filter(({ name }) => name !== shown.name))}
+                  >
+                    Forget “{shown.name}”
+                  </Menu.Item>
+                )}
+              </Menu.Popup>
+            </Menu.Positioner>
+          </Menu.Portal>
+        </Menu.Root>
+      )}
       <NameDialog
         isOpen={isNaming}
         taken={views.map(({ name }) => name)}
