@@ -38,7 +38,8 @@ export {
   type RequestCost,
 } from './rate-limit/limit-rate.ts';
 export { CallerPlaces } from './rate-limit/caller-places.ts';
-export { CallerTurns, type CallerTurnsOptions } from './rate-limit/caller-turns.ts';
+export { CallerTurns } from './rate-limit/caller-turns.ts';
+export { PacedTurns } from './rate-limit/paced-turns.ts';
 export { networkOf } from './rate-limit/network.ts';
 export { refuseOtherMethods } from './http/other-methods.ts';
 export { httpLimits } from './http/limits.ts';

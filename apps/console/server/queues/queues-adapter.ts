@@ -1,9 +1,8 @@
 import { ExpressAdapter } from '@bull-board/express';
 import { errorCatalogue } from '@catalog/contracts';
-import { translate, type Logger } from '@catalog/service-kit';
+import { PacedTurns, translate, type Logger } from '@catalog/service-kit';
 import type { RequestHandler } from 'express';
 import type { UserRole } from '@catalog/contracts';
-import { PacedTurns } from '../services/paced-turns.ts';
 import { signedIn } from '../sessions/access.ts';
 
 type EntryRoute = Parameters<ExpressAdapter['setEntryRoute']>[0];

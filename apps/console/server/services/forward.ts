@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { CatalogError, type UserRole } from '@catalog/contracts';
-import { CallerPlaces, type CallerTurns, readBody } from '@catalog/service-kit';
+import { CallerPlaces, type CallerTurns, PacedTurns, readBody } from '@catalog/service-kit';
 import type { Express, Request, RequestHandler, Response as Answer } from 'express';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { ActionLog } from '../audit-log/action-log.ts';
@@ -9,7 +9,7 @@ import { audited, noteActed, type Acted } from '../audit-log/audited.ts';
 import { sentJson } from '../audit-log/sent-json.ts';
 import { requireRole, signedIn } from '../sessions/access.ts';
 import type { ServiceCall, ServiceCaller, ServiceName } from './caller.ts';
-import { isFromCache, pacedCalls, PacedTurns } from './paced-turns.ts';
+import { isFromCache, pacedCalls } from './paced-calls.ts';
 
 /** A call that the console passes on as it is. */
 export interface Forwarded {
