@@ -17,12 +17,9 @@ export const isFormula = (text: string): boolean => formula.test(text);
 export const inertText = (text: string): string =>
   `=${quotedCell(text).replaceAll(separators, (separator) => `"&CHAR(${separator.charCodeAt(0)})&"`)}`;
 
-/** Whether the cell has the form of `inertText`. */
-export const isInertText = (cell: string): boolean => inert.test(cell);
-
 /** The text in a cell of the form of `inertText`; every other cell is a text itself. */
 export const textOfCell = (cell: string): string =>
-  isInertText(cell)
+  inert.test(cell)
     ? cell
         .slice(2, -1)
         .replaceAll(/""|"&CHAR\((\d+)\)&"/g, (_, code?: string) =>

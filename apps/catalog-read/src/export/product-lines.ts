@@ -18,6 +18,7 @@ const isText = exportedFields.map((field) => texts.has(field));
 /** JSON, in which a semicolon stands only in strings. */
 const attributes = exportedFields.indexOf('attributes');
 const special = /[",\r\n]/;
+
 function cell(value: string | null, index: number): string {
   if (value === null) return '';
   if (isText[index] === true && isFormula(value)) return quotedCell(inertText(value));

@@ -1,22 +1,16 @@
-import {
-  type ImportError,
-  inertText,
-  isFormula,
-  isInertText,
-  quotedCell,
-  textOfCell,
-} from '@catalog/contracts';
+import { type ImportError, inertText, isFormula, quotedCell, textOfCell } from '@catalog/contracts';
 import { fieldNames, type FieldName } from '../../products/fields.ts';
 import { reasonsColumn } from './columns.ts';
 import { cellsOf, type FileFormat } from './records.ts';
 
-/** A spreadsheet would cut what `inertText` has not made. */
-const isSafe = (cell: string): boolean => !isFormula(cell) || (isInertText(cell) && !/[;\t\r\n]/.test(cell));
+/** A cell that a spreadsheet does not run as a formula, and from which an import reads the same text. */
+function cell(inFile: string): string {
+  const text = textOfCell(inFile);
+  const mustBeInert = text !== inFile || isFormula(text);
+  return quotedCell(mustBeInert ? inertText(text) : text);
+}
 
-/** A cell that a spreadsheet does not run as a formula. An import reads the same text from it. */
-const cell = (text: string): string => quotedCell(isSafe(text) ? text : inertText(textOfCell(text)));
-
-/** Each cell in quotes, behind commas: what a spreadsheet would cut at another separator, it might run. */
+/** With commas and quotes, whatever the file has. Where a spreadsheet cuts a cell in another place, it might run the rest. */
 const recordOf = (cells: readonly string[]): string => cells.map(cell).join(',');
 
 /** As the form names it. A column may be called `constructor`. */
