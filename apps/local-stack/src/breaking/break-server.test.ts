@@ -63,3 +63,23 @@ test('a part is broken once, is put back, and is put back when the stack stops',
   }
   expect(acts.slice(-2)).toEqual(['broken', 'put back']);
 });
+
+test('while the stack stops and puts parts back, nothing else is broken', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'catalog-break-'));
+  const socketFile = join(folder, 'break.sock');
+  const acts: string[] = [];
+  const isPutBack = Promise.withResolvers<void>();
+  const faults = {
+    lasting: async () => () => isPutBack.promise,
+    short: async () => void acts.push('short'),
+  };
+  const part = startPart(new BreakServer({ socketFile, faults, say: () => undefined }));
+  await eventually(async () => ((await stat(socketFile)).mode & 0o777) === 0o600);
+  await call(socketFile, 'POST', 'lasting');
+  const stopped = part.stop();
+  expect((await call(socketFile, 'POST', 'short'))[0]).toBe(500);
+  isPutBack.resolve();
+  await stopped;
+  expect(acts).toEqual([]);
+  await rm(folder, { recursive: true });
+});

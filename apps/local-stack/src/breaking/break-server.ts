@@ -30,6 +30,7 @@ export class BreakServer implements Part {
   readonly #broken = new Map<string, Broken>();
   /** The last change of each fault. They happen in turn: two that begin at once would both put something aside. */
   readonly #changes = new Map<string, Promise<void>>();
+  #isStopping = false;
 
   constructor(options: BreakServerOptions) {
     this.#options = options;
@@ -49,6 +50,7 @@ export class BreakServer implements Part {
     await once(server, 'listening');
     await chmod(socketFile, 0o600);
     await untilAborted(signal);
+    this.#isStopping = true;
     await Promise.allSettled(
       Object.keys(this.#options.faults).map((name) => this.#inTurn(name, () => this.#end(name))),
     );
@@ -82,6 +84,7 @@ export class BreakServer implements Part {
   }
 
   async #begin(name: string): Promise<void> {
+    if (this.#isStopping) throw new Error('The stack stops, so nothing is broken any more.');
     if (this.#broken.has(name)) return;
     const { faults, say } = this.#options;
     const putBack = await faults[name]?.();
