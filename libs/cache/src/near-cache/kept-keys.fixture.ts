@@ -21,7 +21,7 @@ for (const entity of entities)
     near.end(ticket);
   }
 
-// Once with a short request each, so that the handles and the compiled code count for nothing below.
+// What is made once, such as compiled code, does not count.
 const warm = 500;
 readAll(0, warm);
 const before = inUse();

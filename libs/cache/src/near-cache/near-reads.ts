@@ -14,8 +14,8 @@ export class NearReads<Body = unknown> {
   /** How much longer a key in the cache is than the key of the entity at its end; undefined if it does not end with it. */
   readonly #prefixLength: number | undefined;
   /**
-   * What was read last, by the hash of the key; of keys that share a place, the last one. Such a read needs no text of the key in the
-   * cache, which V8 would have to join, and to find among all its texts.
+   * The entries that were read last. The hash of a key is the place of its entry; a later key with the same place takes it over. To find
+   * an entry here, nobody has to join prefix and key to a new text, which V8 would look for among all its texts.
    */
   readonly #lastRead: (NearHandle | undefined)[];
 

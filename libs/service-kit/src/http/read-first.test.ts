@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { readFirst } from './read-first.ts';
 
@@ -44,7 +43,10 @@ test('while the connection is paused nothing is read, and the client has to wait
   const size = 16 * 1024 * 1024;
   socket.pause();
   client.write('a'.repeat(size));
-  await sleep(100);
+  // When this one is read, the process has looked at all its connections.
+  const later = await connection();
+  later.client.write('b');
+  await expect.poll(() => later.seen).toEqual(['first b']);
   expect(seen).toEqual([]);
   expect(socket.readableLength).toBe(0);
   expect(client.writableLength).toBe(size);
