@@ -79,8 +79,10 @@ export async function measureScale(bench: BenchStack, sizes: Sizes): Promise<Sec
     });
     return { used, requests };
   };
+  /** At the rate of the mixed load: of a server that is busy all the time, each turn of the event loop answers several requests. */
   const load = async (file: string) => {
-    const { used, requests } = await read({ seconds: sizes.round_s, paths: file });
+    const perSecond = scale.readsPerSecond;
+    const { used, requests } = await read({ seconds: sizes.round_s, paths: file, perSecond });
     return each((part) => used[part] / requests);
   };
   const hot = await paths('hot', known.slice(0, 1_000));
